@@ -1,0 +1,167 @@
+//! Architectures: what the loader knows of them.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Width of addresses in an ELF file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub enum Class {
+    /// 32-bit ELF.
+    Elf32,
+    /// 64-bit ELF.
+    Elf64,
+}
+
+impl Class {
+    /// Bytes of a `long` and of a pointer.
+    pub const fn word(self) -> usize {
+        match self {
+            Self::Elf32 => 4,
+            Self::Elf64 => 8,
+        }
+    }
+
+    /// `MODULE_NAME_LEN`: 64 less one `long`, the terminating NUL included (include/linux/moduleparam.h).
+    pub const fn module_name_len(self) -> usize {
+        64 - self.word()
+    }
+}
+
+/// Byte order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub enum Endian {
+    /// Least significant byte first.
+    Little,
+    /// Most significant byte first.
+    Big,
+}
+
+/// An instruction set, as `e_machine` names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Machine {
+    /// EM_X86_64.
+    X86_64,
+    /// EM_386.
+    I386,
+    /// EM_AARCH64.
+    Arm64,
+    /// EM_ARM.
+    Arm,
+    /// EM_RISCV.
+    Riscv,
+    /// EM_PPC64.
+    Ppc64,
+    /// EM_PPC.
+    Ppc,
+    /// EM_S390.
+    S390,
+    /// EM_LOONGARCH.
+    Loongarch,
+    /// EM_MIPS.
+    Mips,
+}
+
+impl Machine {
+    /// Every machine gplok knows.
+    pub const ALL: [Self; 10] = [
+        Self::X86_64,
+        Self::I386,
+        Self::Arm64,
+        Self::Arm,
+        Self::Riscv,
+        Self::Ppc64,
+        Self::Ppc,
+        Self::S390,
+        Self::Loongarch,
+        Self::Mips,
+    ];
+
+    /// `e_machine`.
+    pub const fn e_machine(self) -> u16 {
+        match self {
+            Self::X86_64 => 62,
+            Self::I386 => 3,
+            Self::Arm64 => 183,
+            Self::Arm => 40,
+            Self::Riscv => 243,
+            Self::Ppc64 => 21,
+            Self::Ppc => 20,
+            Self::S390 => 22,
+            Self::Loongarch => 258,
+            Self::Mips => 8,
+        }
+    }
+
+    /// The machine of an `e_machine` number.
+    pub fn from_e_machine(number: u16) -> Option<Self> {
+        Self::ALL.into_iter().find(|machine| machine.e_machine() == number)
+    }
+
+    /// The name the kernel's own `ARCH=` or Debian would use.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::X86_64 => "x86_64",
+            Self::I386 => "i386",
+            Self::Arm64 => "arm64",
+            Self::Arm => "arm",
+            Self::Riscv => "riscv",
+            Self::Ppc64 => "ppc64",
+            Self::Ppc => "ppc",
+            Self::S390 => "s390",
+            Self::Loongarch => "loongarch",
+            Self::Mips => "mips",
+        }
+    }
+}
+
+impl fmt::Display for Machine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Everything about an architecture that decides how a module's bytes are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+pub struct Arch {
+    /// The instruction set.
+    pub machine: Machine,
+    /// Width.
+    pub class: Class,
+    /// Byte order.
+    pub endian: Endian,
+}
+
+impl Arch {
+    /// x86-64.
+    pub const X86_64: Self = Self { machine: Machine::X86_64, class: Class::Elf64, endian: Endian::Little };
+    /// Little-endian arm64.
+    pub const ARM64: Self = Self { machine: Machine::Arm64, class: Class::Elf64, endian: Endian::Little };
+    /// i386.
+    pub const I386: Self = Self { machine: Machine::I386, class: Class::Elf32, endian: Endian::Little };
+
+    /// Does the export table hold 32-bit relative references (`CONFIG_HAVE_ARCH_PREL32_RELOCATIONS`: x86 and arm64)?
+    pub const fn has_prel32(self) -> bool {
+        matches!(self.machine, Machine::X86_64 | Machine::I386 | Machine::Arm64)
+    }
+}
+
+impl fmt::Display for Arch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.machine.name())?;
+        match (self.machine, self.class, self.endian) {
+            (Machine::Ppc64, _, Endian::Little) => f.write_str("le"),
+            (Machine::Arm64 | Machine::Arm, _, Endian::Big) => f.write_str("be"),
+            (Machine::Mips | Machine::Riscv | Machine::Loongarch, class, endian) => {
+                f.write_str(if class == Class::Elf64 { "64" } else { "32" })?;
+                if self.machine == Machine::Mips && endian == Endian::Little {
+                    f.write_str("el")?;
+                }
+                Ok(())
+            }
+            (Machine::S390, Class::Elf64, _) => f.write_str("x"),
+            _ => Ok(()),
+        }
+    }
+}

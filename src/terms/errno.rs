@@ -1,0 +1,152 @@
+//! The error numbers `finit_module`, `init_module` and `delete_module` return.
+
+use serde::Serialize;
+
+/// A kernel error number by its name.
+///
+/// Numbers are those of `asm-generic/errno*.h`; the few that mips and others number differently are only ever
+/// shown by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[allow(missing_docs, reason = "each variant is its own errno(3) name")]
+pub enum Errno {
+    EPERM,
+    ENOENT,
+    EBADF,
+    EAGAIN,
+    ENOMEM,
+    EFAULT,
+    EBUSY,
+    EEXIST,
+    ENODEV,
+    EINVAL,
+    ETXTBSY,
+    EFBIG,
+    ENOSPC,
+    ERANGE,
+    ENOEXEC,
+    ENOPKG,
+    EBADMSG,
+    EOPNOTSUPP,
+    ENOKEY,
+    EKEYREJECTED,
+}
+
+impl Errno {
+    /// Every errno, in numeric order.
+    pub const ALL: [Self; 20] = [
+        Self::EPERM,
+        Self::ENOENT,
+        Self::ENOEXEC,
+        Self::EBADF,
+        Self::EAGAIN,
+        Self::ENOMEM,
+        Self::EFAULT,
+        Self::EBUSY,
+        Self::EEXIST,
+        Self::ENODEV,
+        Self::EINVAL,
+        Self::ETXTBSY,
+        Self::EFBIG,
+        Self::ENOSPC,
+        Self::ERANGE,
+        Self::ENOPKG,
+        Self::EBADMSG,
+        Self::EOPNOTSUPP,
+        Self::ENOKEY,
+        Self::EKEYREJECTED,
+    ];
+
+    /// The (positive) number.
+    pub const fn number(self) -> i32 {
+        match self {
+            Self::EPERM => 1,
+            Self::ENOENT => 2,
+            Self::ENOEXEC => 8,
+            Self::EBADF => 9,
+            Self::EAGAIN => 11,
+            Self::ENOMEM => 12,
+            Self::EFAULT => 14,
+            Self::EBUSY => 16,
+            Self::EEXIST => 17,
+            Self::ENODEV => 19,
+            Self::EINVAL => 22,
+            Self::ETXTBSY => 26,
+            Self::EFBIG => 27,
+            Self::ENOSPC => 28,
+            Self::ERANGE => 34,
+            Self::ENOPKG => 65,
+            Self::EBADMSG => 74,
+            Self::EOPNOTSUPP => 95,
+            Self::ENOKEY => 126,
+            Self::EKEYREJECTED => 129,
+        }
+    }
+
+    /// The name, for example `ENOENT`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::EPERM => "EPERM",
+            Self::ENOENT => "ENOENT",
+            Self::ENOEXEC => "ENOEXEC",
+            Self::EBADF => "EBADF",
+            Self::EAGAIN => "EAGAIN",
+            Self::ENOMEM => "ENOMEM",
+            Self::EFAULT => "EFAULT",
+            Self::EBUSY => "EBUSY",
+            Self::EEXIST => "EEXIST",
+            Self::ENODEV => "ENODEV",
+            Self::EINVAL => "EINVAL",
+            Self::ETXTBSY => "ETXTBSY",
+            Self::EFBIG => "EFBIG",
+            Self::ENOSPC => "ENOSPC",
+            Self::ERANGE => "ERANGE",
+            Self::ENOPKG => "ENOPKG",
+            Self::EBADMSG => "EBADMSG",
+            Self::EOPNOTSUPP => "EOPNOTSUPP",
+            Self::ENOKEY => "ENOKEY",
+            Self::EKEYREJECTED => "EKEYREJECTED",
+        }
+    }
+
+    /// What `insmod` prints for it: kmod words two of them itself, the C library the others.
+    pub const fn insmod_text(self) -> &'static str {
+        match self {
+            Self::EPERM => "Operation not permitted",
+            Self::ENOENT => "Unknown symbol in module, or unknown parameter (see dmesg)",
+            Self::ENOEXEC => "Invalid module format",
+            Self::EBADF => "Bad file descriptor",
+            Self::EAGAIN => "Resource temporarily unavailable",
+            Self::ENOMEM => "Cannot allocate memory",
+            Self::EFAULT => "Bad address",
+            Self::EBUSY => "Device or resource busy",
+            Self::EEXIST => "File exists",
+            Self::ENODEV => "No such device",
+            Self::EINVAL => "Invalid argument",
+            Self::ETXTBSY => "Text file busy",
+            Self::EFBIG => "File too large",
+            Self::ENOSPC => "No space left on device",
+            Self::ERANGE => "Numerical result out of range",
+            Self::ENOPKG => "Package not installed",
+            Self::EBADMSG => "Bad message",
+            Self::EOPNOTSUPP => "Operation not supported",
+            Self::ENOKEY => "Required key not available",
+            Self::EKEYREJECTED => "Key was rejected by service",
+        }
+    }
+}
+
+impl std::fmt::Display for Errno {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Errno;
+
+    #[test]
+    fn all_is_in_numeric_order() {
+        assert!(Errno::ALL.windows(2).all(|pair| pair[0].number() < pair[1].number()));
+    }
+}

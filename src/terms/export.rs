@@ -1,0 +1,157 @@
+//! Exported symbols: what a kernel or a module offers to modules.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// A symbol's version: the CRC-32 genksyms or gendwarfksyms made of its type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Crc(pub u32);
+
+impl fmt::Display for Crc {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "0x{:08x}", self.0)
+    }
+}
+
+impl Serialize for Crc {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The namespace of an export; never empty.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(transparent)]
+pub struct Namespace(String);
+
+impl Namespace {
+    /// A namespace, or `None` for the empty string, which the loader reads as "no namespace".
+    pub fn new(text: &str) -> Option<Self> {
+        (!text.is_empty()).then(|| Self(text.to_owned()))
+    }
+
+    /// The string as it stands in the export table.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The comma list behind `module:`, the form that names the modules allowed to use the symbol.
+    pub fn module_list(&self) -> Option<&str> {
+        self.0.strip_prefix("module:")
+    }
+
+    /// Mirrors `verify_module_namespace()` (kernel/module/main.c, since the `module:` namespaces): is `module` named in the list?
+    ///
+    /// `-` and `_` are the same letter; an entry that ends in `*` matches as a prefix; nothing is trimmed.
+    pub fn allows_module(&self, module: &str) -> bool {
+        let same = |a: u8, b: u8| a == b || (matches!(a, b'-' | b'_') && matches!(b, b'-' | b'_'));
+        let equal = |a: &[u8], b: &[u8]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(*a, *b));
+        let module = module.as_bytes();
+        self.module_list().is_some_and(|list| {
+            list.split(',').filter(|entry| !entry.is_empty()).any(|entry| match entry.strip_suffix('*') {
+                Some(prefix) => module.get(..prefix.len()).is_some_and(|start| equal(start, prefix.as_bytes())),
+                None => equal(entry.as_bytes(), module),
+            })
+        })
+    }
+}
+
+impl fmt::Display for Namespace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How a symbol is exported: every kind there has ever been.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+pub enum ExportKind {
+    /// For every module.
+    #[serde(rename = "EXPORT_SYMBOL")]
+    Plain,
+    /// For modules whose licence is GPL-compatible.
+    #[serde(rename = "EXPORT_SYMBOL_GPL")]
+    Gpl,
+    /// For every module still, with a warning (up to 5.11).
+    #[serde(rename = "EXPORT_SYMBOL_GPL_FUTURE")]
+    GplFuture,
+    /// To be removed; visible only with `CONFIG_UNUSED_SYMBOLS` (up to 5.11).
+    #[serde(rename = "EXPORT_UNUSED_SYMBOL")]
+    Unused,
+    /// Both of the above (up to 5.11).
+    #[serde(rename = "EXPORT_UNUSED_SYMBOL_GPL")]
+    UnusedGpl,
+}
+
+impl ExportKind {
+    /// The macro that exports it, which is also its word in `Module.symvers`.
+    pub const fn macro_name(self) -> &'static str {
+        match self {
+            Self::Plain => "EXPORT_SYMBOL",
+            Self::Gpl => "EXPORT_SYMBOL_GPL",
+            Self::GplFuture => "EXPORT_SYMBOL_GPL_FUTURE",
+            Self::Unused => "EXPORT_UNUSED_SYMBOL",
+            Self::UnusedGpl => "EXPORT_UNUSED_SYMBOL_GPL",
+        }
+    }
+
+    /// Hidden from a module whose licence is not GPL-compatible?
+    pub const fn is_gpl_only(self) -> bool {
+        matches!(self, Self::Gpl | Self::UnusedGpl)
+    }
+
+    /// Of the kinds that `CONFIG_UNUSED_SYMBOLS` switches.
+    pub const fn is_unused(self) -> bool {
+        matches!(self, Self::Unused | Self::UnusedGpl)
+    }
+
+    /// The kind for a word of `Module.symvers`.
+    pub fn from_macro_name(word: &str) -> Option<Self> {
+        Some(match word {
+            "EXPORT_SYMBOL" => Self::Plain,
+            "EXPORT_SYMBOL_GPL" => Self::Gpl,
+            "EXPORT_SYMBOL_GPL_FUTURE" => Self::GplFuture,
+            "EXPORT_UNUSED_SYMBOL" => Self::Unused,
+            "EXPORT_UNUSED_SYMBOL_GPL" => Self::UnusedGpl,
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for ExportKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.macro_name())
+    }
+}
+
+/// One entry of an export table.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct ExportedSymbol {
+    /// The symbol.
+    pub name: String,
+    /// How it is exported.
+    pub kind: ExportKind,
+    /// Its version; `None` when the exporter has no CRC table.
+    pub crc: Option<Crc>,
+    /// The namespace an importer must name.
+    pub namespace: Option<Namespace>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Namespace;
+
+    #[test]
+    fn module_namespaces_match_names_and_prefixes() {
+        let allows = |list: &str, module: &str| Namespace::new(list).expect("not empty").allows_module(module);
+        assert!(allows("module:kvm,kvm-amd", "kvm_amd"));
+        assert!(allows("module:bar_*", "bar_x"));
+        assert!(allows("module:*", "anything"));
+        assert!(!allows("module:foo", "foobar"));
+        assert!(!allows("module:foobar", "foo"));
+        assert!(!allows("module:", "foo"));
+        assert!(!allows("module:,", ""));
+        assert!(!allows("module: foo", "foo"));
+        assert!(!allows("foo", "foo"));
+    }
+}

@@ -1,0 +1,17 @@
+//! The small words that every other room uses: versions, checksums, namespaces, licences, taints, errnos.
+//!
+//! Nothing here reads a file or judges a module.
+
+mod arch;
+mod errno;
+mod export;
+mod license;
+mod taint;
+mod version;
+
+pub use arch::{Arch, Class, Endian, Machine as ElfMachine};
+pub use errno::Errno;
+pub use export::{Crc, ExportKind, ExportedSymbol, Namespace};
+pub use license::License;
+pub use taint::{Taint, Taints};
+pub use version::{Distribution, KernelRelease, KernelVersion};
