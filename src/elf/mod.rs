@@ -1,0 +1,188 @@
+//! ELF bytes as records: the only room that names the `object` crate.
+//!
+//! Class and byte order are erased: every field is widened to one Rust type. Reading is lenient: it records what is
+//! there and says nothing of whether it is good. No offset from the file is followed without a bounds check.
+
+mod names;
+mod records;
+
+pub use names::{SectionFlags, SectionType, SymbolBinding, SymbolPlace};
+pub use records::{Header, Relocation, Section, Symbol};
+
+use object::elf as raw;
+use object::read::ReadRef;
+use object::{Endianness, pod::Pod};
+
+use crate::terms::{Class, Endian};
+
+/// An ELF file's bytes with the class and byte order they are to be read in.
+///
+/// The kernel reads a module in its own class and byte order whatever `e_ident` says, so these come from the caller.
+#[derive(Clone, Copy, Debug)]
+pub struct Elf<'data> {
+    data: &'data [u8],
+    class: Class,
+    endian: Endian,
+}
+
+impl<'data> Elf<'data> {
+    /// Reads `data` as `class` and `endian`.
+    pub const fn new(data: &'data [u8], class: Class, endian: Endian) -> Self {
+        Self { data, class, endian }
+    }
+
+    /// The class and byte order that `e_ident` announces, if they are ones that exist.
+    pub fn ident(data: &[u8]) -> Option<(Class, Endian)> {
+        let class = match *data.get(4)? {
+            raw::ELFCLASS32 => Class::Elf32,
+            raw::ELFCLASS64 => Class::Elf64,
+            _ => return None,
+        };
+        let endian = match *data.get(5)? {
+            raw::ELFDATA2LSB => Endian::Little,
+            raw::ELFDATA2MSB => Endian::Big,
+            _ => return None,
+        };
+        Some((class, endian))
+    }
+
+    /// The bytes.
+    pub const fn data(self) -> &'data [u8] {
+        self.data
+    }
+
+    /// The class it is read in.
+    pub const fn class(self) -> Class {
+        self.class
+    }
+
+    /// The byte order it is read in.
+    pub const fn endian(self) -> Endian {
+        self.endian
+    }
+
+    /// `sizeof(Elf_Ehdr)`.
+    pub const fn header_size(self) -> usize {
+        match self.class {
+            Class::Elf32 => size_of::<raw::FileHeader32<Endianness>>(),
+            Class::Elf64 => size_of::<raw::FileHeader64<Endianness>>(),
+        }
+    }
+
+    /// `sizeof(Elf_Shdr)`.
+    pub const fn section_header_size(self) -> usize {
+        match self.class {
+            Class::Elf32 => size_of::<raw::SectionHeader32<Endianness>>(),
+            Class::Elf64 => size_of::<raw::SectionHeader64<Endianness>>(),
+        }
+    }
+
+    /// `sizeof(Elf_Sym)`.
+    pub const fn symbol_size(self) -> usize {
+        match self.class {
+            Class::Elf32 => size_of::<raw::Sym32<Endianness>>(),
+            Class::Elf64 => size_of::<raw::Sym64<Endianness>>(),
+        }
+    }
+
+    const fn order(self) -> Endianness {
+        match self.endian {
+            Endian::Little => Endianness::Little,
+            Endian::Big => Endianness::Big,
+        }
+    }
+
+    /// The file header, if the file is long enough to hold one.
+    pub fn header(self) -> Option<Header> {
+        match self.class {
+            Class::Elf32 => self.read::<raw::FileHeader32<Endianness>>(0).map(|h| Header::read(h, self.order())),
+            Class::Elf64 => self.read::<raw::FileHeader64<Endianness>>(0).map(|h| Header::read(h, self.order())),
+        }
+    }
+
+    /// The section headers as `e_shoff` and `e_shnum` place them; `None` when they do not lie inside the file.
+    pub fn sections(self, header: &Header) -> Option<Vec<Section>> {
+        let (offset, count, order) = (header.e_shoff, usize::from(header.e_shnum), self.order());
+        Some(match self.class {
+            Class::Elf32 => Section::read_all(self.slice::<raw::SectionHeader32<Endianness>>(offset, count)?, order),
+            Class::Elf64 => Section::read_all(self.slice::<raw::SectionHeader64<Endianness>>(offset, count)?, order),
+        })
+    }
+
+    /// The bytes of a section; `None` when they do not lie inside the file, empty for one without contents.
+    pub fn contents(self, section: &Section) -> Option<&'data [u8]> {
+        if section.kind == SectionType::NOBITS {
+            return Some(&[]);
+        }
+        self.data.read_bytes_at(section.offset, section.size).ok()
+    }
+
+    /// The symbols of a symbol table; as many as lie inside the file.
+    pub fn symbols(self, table: &Section) -> Vec<Symbol> {
+        let bytes = self.contents(table).unwrap_or_default();
+        match self.class {
+            Class::Elf32 => Symbol::read_all(whole::<raw::Sym32<Endianness>>(bytes), self.order()),
+            Class::Elf64 => Symbol::read_all(whole::<raw::Sym64<Endianness>>(bytes), self.order()),
+        }
+    }
+
+    /// The relocations of a section of type `SHT_REL` or `SHT_RELA`; as many as lie inside the file.
+    ///
+    /// `machine` is needed because mips64 packs `r_info` its own way.
+    pub fn relocations(self, section: &Section, e_machine: u16) -> Vec<Relocation> {
+        let (bytes, order) = (self.contents(section).unwrap_or_default(), self.order());
+        let mips64el = e_machine == raw::EM_MIPS && self.class == Class::Elf64 && self.endian == Endian::Little;
+        let rela = section.kind == SectionType::RELA;
+        match (self.class, rela) {
+            (Class::Elf32, true) => Relocation::read_rela(whole::<raw::Rela32<Endianness>>(bytes), order, false),
+            (Class::Elf64, true) => Relocation::read_rela(whole::<raw::Rela64<Endianness>>(bytes), order, mips64el),
+            (Class::Elf32, false) => Relocation::read_rel(whole::<raw::Rel32<Endianness>>(bytes), order),
+            (Class::Elf64, false) => Relocation::read_rel(whole::<raw::Rel64<Endianness>>(bytes), order),
+        }
+    }
+
+    /// The NUL-terminated string at `offset` of `bytes`, without the NUL; `None` beyond the end or without a NUL.
+    pub fn string(bytes: &[u8], offset: u64) -> Option<&[u8]> {
+        let rest = bytes.get(usize::try_from(offset).ok()?..)?;
+        rest.iter().position(|byte| *byte == 0).and_then(|end| rest.get(..end))
+    }
+
+    /// The unsigned number of `width` bytes (at most 8) at `offset` of `bytes`.
+    pub fn number(self, bytes: &[u8], offset: usize, width: usize) -> Option<u64> {
+        let field = bytes.get(offset..offset.checked_add(width)?)?;
+        let push = |value: u64, byte: &u8| (value << 8) | u64::from(*byte);
+        Some(match self.endian {
+            Endian::Big => field.iter().fold(0, push),
+            Endian::Little => field.iter().rev().fold(0, push),
+        })
+    }
+
+    fn read<T: Pod>(self, offset: u64) -> Option<&'data T> {
+        self.data.read_at::<T>(offset).ok()
+    }
+
+    fn slice<T: Pod>(self, offset: u64, count: usize) -> Option<&'data [T]> {
+        self.data.read_slice_at::<T>(offset, count).ok()
+    }
+}
+
+/// All whole records of `bytes`; a rest too short for another is passed over, as the kernel's divisions do.
+fn whole<T: Pod>(bytes: &[u8]) -> &[T] {
+    object::pod::slice_from_bytes::<T>(bytes, bytes.len() / size_of::<T>()).map_or(&[], |(records, _)| records)
+}
+
+impl Header {
+    fn read<H: object::read::elf::FileHeader<Endian = Endianness>>(header: &H, order: Endianness) -> Self {
+        let ident = header.e_ident();
+        Self {
+            magic: ident.magic,
+            e_type: header.e_type(order),
+            e_machine: header.e_machine(order),
+            e_shoff: header.e_shoff(order).into(),
+            e_flags: header.e_flags(order),
+            e_shentsize: header.e_shentsize(order),
+            e_shnum: header.e_shnum(order),
+            e_shstrndx: header.e_shstrndx(order),
+        }
+    }
+}

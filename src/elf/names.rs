@@ -1,0 +1,56 @@
+//! The numbers of the ELF specification that the loader tests, by their names.
+
+use object::elf as raw;
+
+/// Values of `sh_type`.
+#[derive(Clone, Copy, Debug)]
+pub enum SectionType {}
+
+#[allow(missing_docs, reason = "the names are those of the ELF specification")]
+impl SectionType {
+    pub const NULL: u32 = raw::SHT_NULL;
+    pub const PROGBITS: u32 = raw::SHT_PROGBITS;
+    pub const SYMTAB: u32 = raw::SHT_SYMTAB;
+    pub const STRTAB: u32 = raw::SHT_STRTAB;
+    pub const RELA: u32 = raw::SHT_RELA;
+    pub const NOTE: u32 = raw::SHT_NOTE;
+    pub const NOBITS: u32 = raw::SHT_NOBITS;
+    pub const REL: u32 = raw::SHT_REL;
+}
+
+/// Bits of `sh_flags`.
+#[derive(Clone, Copy, Debug)]
+pub enum SectionFlags {}
+
+#[allow(missing_docs, reason = "the names are those of the ELF specification")]
+impl SectionFlags {
+    pub const WRITE: u64 = raw::SHF_WRITE as u64;
+    pub const ALLOC: u64 = raw::SHF_ALLOC as u64;
+    pub const EXECINSTR: u64 = raw::SHF_EXECINSTR as u64;
+    /// The kernel's own: relocations that livepatch applies (include/uapi/linux/elf.h).
+    pub const RELA_LIVEPATCH: u64 = 0x0010_0000;
+}
+
+/// Values of a symbol's binding.
+#[derive(Clone, Copy, Debug)]
+pub enum SymbolBinding {}
+
+#[allow(missing_docs, reason = "the names are those of the ELF specification")]
+impl SymbolBinding {
+    pub const LOCAL: u8 = raw::STB_LOCAL;
+    pub const GLOBAL: u8 = raw::STB_GLOBAL;
+    pub const WEAK: u8 = raw::STB_WEAK;
+}
+
+/// Special values of `st_shndx`.
+#[derive(Clone, Copy, Debug)]
+pub enum SymbolPlace {}
+
+#[allow(missing_docs, reason = "the names are those of the ELF specification")]
+impl SymbolPlace {
+    pub const UNDEF: u16 = raw::SHN_UNDEF;
+    pub const ABS: u16 = raw::SHN_ABS;
+    pub const COMMON: u16 = raw::SHN_COMMON;
+    /// The kernel's own: resolved by livepatch (include/uapi/linux/elf.h).
+    pub const LIVEPATCH: u16 = 0xff20;
+}

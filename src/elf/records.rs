@@ -1,0 +1,151 @@
+//! ELF records, widened: one type for both classes.
+
+use object::Endianness;
+use object::read::elf::{Rel, Rela, SectionHeader, Sym};
+
+use super::names::{SectionFlags, SymbolBinding, SymbolPlace};
+
+/// What the loader reads of the file header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs, reason = "the names are those of the ELF specification")]
+pub struct Header {
+    pub magic: [u8; 4],
+    pub e_type: u16,
+    pub e_machine: u16,
+    pub e_shoff: u64,
+    pub e_flags: u32,
+    pub e_shentsize: u16,
+    pub e_shnum: u16,
+    pub e_shstrndx: u16,
+}
+
+/// A section header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Section {
+    /// Its place in the table.
+    pub index: usize,
+    /// `sh_name`: offset into the section name table.
+    pub name: u32,
+    /// `sh_type`.
+    pub kind: u32,
+    /// `sh_flags`.
+    pub flags: u64,
+    /// `sh_addr`.
+    pub addr: u64,
+    /// `sh_offset`.
+    pub offset: u64,
+    /// `sh_size`.
+    pub size: u64,
+    /// `sh_link`.
+    pub link: u32,
+    /// `sh_info`.
+    pub info: u32,
+    /// `sh_addralign`.
+    pub align: u64,
+}
+
+impl Section {
+    /// Does it occupy memory when loaded (`SHF_ALLOC`)?
+    pub const fn is_alloc(&self) -> bool {
+        self.flags & SectionFlags::ALLOC != 0
+    }
+
+    /// Has it contents in the file (neither `SHT_NULL` nor `SHT_NOBITS`)?
+    pub const fn has_contents(&self) -> bool {
+        !matches!(self.kind, super::SectionType::NULL | super::SectionType::NOBITS)
+    }
+
+    pub(super) fn read_all<S: SectionHeader<Endian = Endianness>>(headers: &[S], order: Endianness) -> Vec<Self> {
+        let read = |(index, header): (usize, &S)| Self {
+            index,
+            name: header.sh_name(order),
+            kind: header.sh_type(order),
+            flags: header.sh_flags(order).into(),
+            addr: header.sh_addr(order).into(),
+            offset: header.sh_offset(order).into(),
+            size: header.sh_size(order).into(),
+            link: header.sh_link(order),
+            info: header.sh_info(order),
+            align: header.sh_addralign(order).into(),
+        };
+        headers.iter().enumerate().map(read).collect()
+    }
+}
+
+/// An entry of the symbol table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Symbol {
+    /// `st_name`: offset into the string table.
+    pub name: u32,
+    /// `st_info`.
+    pub info: u8,
+    /// `st_shndx`.
+    pub shndx: u16,
+    /// `st_value`.
+    pub value: u64,
+    /// `st_size`.
+    pub size: u64,
+}
+
+impl Symbol {
+    /// Is a reference that may stay unresolved?
+    pub const fn is_weak(&self) -> bool {
+        self.info >> 4 == SymbolBinding::WEAK
+    }
+
+    /// Does the module leave it to the kernel to define?
+    pub const fn is_undefined(&self) -> bool {
+        self.shndx == SymbolPlace::UNDEF
+    }
+
+    /// `STT_*`: the low four bits of `st_info`.
+    pub const fn kind(&self) -> u8 {
+        self.info & 0xf
+    }
+
+    pub(super) fn read_all<S: Sym<Endian = Endianness>>(symbols: &[S], order: Endianness) -> Vec<Self> {
+        let read = |symbol: &S| Self {
+            name: symbol.st_name(order),
+            info: symbol.st_info(),
+            shndx: symbol.st_shndx(order),
+            value: symbol.st_value(order).into(),
+            size: symbol.st_size(order).into(),
+        };
+        symbols.iter().map(read).collect()
+    }
+}
+
+/// A relocation entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Relocation {
+    /// `r_offset`: where in the section it applies.
+    pub offset: u64,
+    /// The index of the symbol.
+    pub symbol: u32,
+    /// The type, whose meaning is the architecture's.
+    pub kind: u32,
+    /// The addend; `None` where it stands in the section's own bytes (`SHT_REL`).
+    pub addend: Option<i64>,
+}
+
+impl Relocation {
+    pub(super) fn read_rela<R: Rela<Endian = Endianness>>(all: &[R], order: Endianness, mips64el: bool) -> Vec<Self> {
+        let read = |rela: &R| Self {
+            offset: rela.r_offset(order).into(),
+            symbol: rela.r_sym(order, mips64el),
+            kind: rela.r_type(order, mips64el),
+            addend: Some(rela.r_addend(order).into()),
+        };
+        all.iter().map(read).collect()
+    }
+
+    pub(super) fn read_rel<R: Rel<Endian = Endianness>>(all: &[R], order: Endianness) -> Vec<Self> {
+        let read = |rel: &R| Self {
+            offset: rel.r_offset(order).into(),
+            symbol: rel.r_sym(order),
+            kind: rel.r_type(order),
+            addend: None,
+        };
+        all.iter().map(read).collect()
+    }
+}

@@ -1,0 +1,138 @@
+//! The behaviours that have come or gone since 4.18, by name.
+
+use std::fmt;
+
+macro_rules! behaviours {
+    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal),* $(,)?) => {
+        /// One behaviour of the loader that not every kernel has.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Behaviour { $($(#[doc = $doc])* $variant),* }
+
+        impl Behaviour {
+            /// Every behaviour.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// Its stable name.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),* }
+            }
+
+            /// What a kernel that has it does, in one sentence.
+            pub const fn sentence(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc),*)),* }
+            }
+        }
+    };
+}
+
+behaviours! {
+    /// Section headers are checked one by one before use.
+    ElfHardened = "elf.hardened",
+    /// Every failed ELF check prints a line of its own.
+    ElfDetailedMessages = "elf.msgs_detailed",
+    /// An empty section name table is refused.
+    ElfEmptyShstrtab = "elf.empty_shstrtab",
+    /// `this_module`, `.modinfo` and the symbol table must be unique, and `this_module` of the right size.
+    ElfUniqueSections = "elf.this_module_size",
+    /// The ELF checks run in the order of the rewritten `elf_validity_cache_copy()`.
+    ElfNewOrder = "elf.order_new",
+    /// The contents of the symbol string table are checked.
+    ElfStrtabContent = "elf.strtab_content",
+    /// Extended symbol versions are read.
+    ElfExtendedVersions = "elf.ext_versions",
+    /// The string tables must have type `SHT_STRTAB`.
+    ElfStrtabTypes = "elf.strtab_types",
+    /// The ABI level in `e_flags` is checked (powerpc64).
+    ElfModuleArch = "elf.module_arch",
+
+    /// Section indices of symbols are checked.
+    SymShndxCheck = "sym.shndx_check",
+    /// An undefined `_GLOBAL_OFFSET_TABLE_` is ignored on x86.
+    SymIgnoreGot = "sym.ignore_got",
+    /// Using a proprietary module's symbols makes the user proprietary.
+    SymInheritTaint = "sym.inherit_taint",
+    /// The lines about inherited taint name the symbol.
+    SymInheritMessageSymbol = "sym.inherit_msg_has_symbol",
+    /// Symbol namespaces exist.
+    SymNamespaces = "sym.namespaces",
+    /// `module:` namespaces name the modules that may use a symbol.
+    SymModuleNamespaces = "sym.module_ns",
+    /// `EXPORT_SYMBOL_GPL_FUTURE` and the unused tables exist.
+    SymGplFutureUnused = "sym.gpl_future_unused",
+    /// One export table with flags beside it replaces the GPL tables.
+    SymKflagstab = "sym.kflagstab",
+    /// `MODULE_IMPORT_NS` and `EXPORT_SYMBOL_NS` take a string literal.
+    SymNamespaceLiteral = "sym.ns_literal",
+
+    /// CRC tables may hold self-relative references.
+    VerRelCrcs = "ver.rel_crcs",
+    /// A symbol without an entry in `__versions` is refused.
+    VerMissingEntryFatal = "ver.missing_entry_fatal",
+
+    /// Export tables of x86 and arm64 hold 32-bit relative references.
+    TabPrel32 = "tab.prel32",
+    /// Export tables have a namespace field.
+    TabNamespaceField = "tab.ns_field",
+    /// The CRC table of a module holds the CRCs themselves.
+    TabCrcImmediate = "tab.crc_immediate",
+
+    /// A rejected signature is explained in the log, and only three errors are tolerated.
+    SigReasons = "sig.enodata_messages",
+    /// The reason is printed without the (never known) module name before it.
+    SigReasonsPlain = "sig.reasons_plain",
+    /// Only the flags that change the module switch off the signature check.
+    SigIgnoreOnlyMangling = "sig.ignore_only_mangling_flags",
+    /// Lockdown restricts unsigned modules.
+    SigLockdown = "sig.lockdown",
+    /// The platform keyring is asked too.
+    SigPlatformKeyring = "sig.platform_keyring",
+
+    /// `finit_module` knows `MODULE_INIT_COMPRESSED_FILE`.
+    LoadCompressedFlag = "load.compressed_flag",
+    /// The kernel can undo zstd.
+    LoadZstd = "load.zstd",
+    /// Taints are set late, when the module is in the list; a module of the same name is looked for early.
+    LoadTaintLate = "load.taint_late",
+    /// A module of the same name that goes away while being waited for gives EBUSY.
+    LoadDupEbusy = "load.dup_ebusy",
+    /// A blacklisted module is named in the log.
+    LoadBlacklistMessage = "load.blacklist_msg",
+    /// Sections both writable and executable are refused.
+    LoadWxCheck = "load.wx_check",
+    /// The refused section is named.
+    LoadWxMessage = "load.wx_message",
+    /// Test modules taint.
+    LoadTestTaint = "load.test_taint",
+    /// Relocations of per-CPU data are applied.
+    LoadPercpuRelocs = "load.percpu_relocs",
+    /// An init function that returns EEXIST gives EBUSY.
+    LoadInitEexistToEbusy = "load.init_eexist_to_ebusy",
+    /// Every per-module taint is shown, not only those of modules.
+    LoadAnyTaintShown = "load.any_taint_shown",
+    /// A live patch named `vmlinux` is refused with a whole line.
+    LoadKlpVmlinuxNewline = "load.klp_vmlinux_newline",
+
+    /// `Invalid relocation target`, after the range check.
+    X86RangeFirst = "x86.range_first",
+    /// The line about a non-zero target names section and index.
+    X86TargetNamesSection = "x86.target_names_section",
+    /// `R_X86_64_PC64` is applied.
+    X86Pc64 = "x86.pc64",
+    /// `R_386_PLT32` is applied.
+    X86I386Plt32 = "x86.i386_plt32",
+    /// The messages of arm64 carry the prefix `Modules: `.
+    Arm64MessagePrefix = "arm64.message_prefix",
+
+    /// `CONFIG_PREEMPT_BUILD`, not `CONFIG_PREEMPT`, writes `preempt` into vermagic.
+    VermagicPreemptBuild = "vermagic.preempt_build",
+    /// vermagic says `preempt_rt` before it asks for `preempt`.
+    VermagicRtFirst = "vermagic.rt_first",
+    /// vermagic says `RANDSTRUCT_`, not `RANDSTRUCT_PLUGIN_`.
+    VermagicRandstruct = "vermagic.randstruct_name",
+}
+
+impl fmt::Display for Behaviour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}

@@ -1,0 +1,12 @@
+//! When the loader changed: the one place that compares versions.
+//!
+//! A difference between kernels is a row of [`TABLE`]: what changed, from which release, which stable backports, which
+//! commit. Everyone else asks [`Calendar::has`], and may be told that it is not known.
+
+mod behaviour;
+mod calendar;
+mod table;
+
+pub use behaviour::Behaviour;
+pub use calendar::{Calendar, eras};
+pub use table::{Row, TABLE};

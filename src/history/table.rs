@@ -1,0 +1,109 @@
+//! The dated table.
+
+use super::Behaviour::{self, *};
+use crate::terms::{Distribution, KernelVersion};
+
+/// When a behaviour came or went.
+#[derive(Clone, Copy, Debug)]
+pub struct Row {
+    /// What.
+    pub behaviour: Behaviour,
+    /// The first release that has it; `None`: it was there before 4.18 or never came upstream.
+    pub from: Option<KernelVersion>,
+    /// The first release that no longer has it.
+    pub until: Option<KernelVersion>,
+    /// The last release before the change whose source was read: between it and the change it is not known.
+    /// `None` where the commit dates the change exactly.
+    pub after: Option<KernelVersion>,
+    /// Stable releases the change was seen in although their series is older.
+    pub backports: &'static [KernelVersion],
+    /// A distribution whose kernels all have it.
+    pub distribution: Option<Distribution>,
+    /// The upstream commit.
+    pub commit: Option<&'static str>,
+}
+
+const fn v(major: u16, minor: u16, patch: u16) -> KernelVersion {
+    KernelVersion::new(major, minor, patch)
+}
+
+const fn since(behaviour: Behaviour, from: KernelVersion) -> Row {
+    let (until, after, backports, distribution, commit) = (None, None, &[] as &[_], None, None);
+    Row { behaviour, from: Some(from), until, after, backports, distribution, commit }
+}
+
+const fn gone(behaviour: Behaviour, until: KernelVersion) -> Row {
+    Row { from: None, until: Some(until), ..since(behaviour, until) }
+}
+
+impl Row {
+    const fn after(self, last_without: KernelVersion) -> Self {
+        Self { after: Some(last_without), ..self }
+    }
+
+    const fn backported(self, backports: &'static [KernelVersion]) -> Self {
+        Self { backports, ..self }
+    }
+
+    const fn commit(self, commit: &'static str) -> Self {
+        Self { commit: Some(commit), ..self }
+    }
+
+    /// Never upstream; a distribution's own.
+    const fn only(behaviour: Behaviour, distribution: Distribution) -> Self {
+        Self { from: None, distribution: Some(distribution), ..since(behaviour, v(0, 0, 0)) }
+    }
+}
+
+/// Every row. Commits are named where they are known; a row without one has its bracket of versions instead, found by
+/// reading the sources of both ends.
+pub const TABLE: &[Row] = &[
+    since(TabPrel32, v(4, 19, 0)).commit("7290d5809571"),
+    since(SymNamespaces, v(5, 4, 0)).commit("8651ec01daed"),
+    since(TabNamespaceField, v(5, 4, 0)).commit("8651ec01daed"),
+    since(SigReasons, v(5, 4, 0)).after(v(4, 19, 0)),
+    since(SigReasonsPlain, v(5, 10, 0)).after(v(5, 9, 0)).backported(&[v(5, 4, 273)]),
+    since(SigLockdown, v(5, 4, 0)).after(v(4, 19, 0)),
+    since(X86Pc64, v(5, 4, 0)).after(v(4, 19, 0)),
+    since(LoadWxCheck, v(5, 8, 0)).after(v(5, 4, 0)),
+    since(SymInheritTaint, v(5, 9, 0)).backported(&[v(5, 4, 273)]).commit("262e6ae7081d"),
+    since(LoadBlacklistMessage, v(5, 10, 0)).after(v(5, 9, 0)),
+    since(LoadWxMessage, v(5, 10, 0)).after(v(5, 9, 0)),
+    since(ElfHardened, v(5, 12, 0)).backported(&[v(5, 4, 273), v(5, 10, 262)]).commit("ec2a29593c83"),
+    since(SymIgnoreGot, v(5, 12, 0)).backported(&[v(5, 4, 273), v(5, 10, 262)]).commit("ebfac7b778fa"),
+    since(X86I386Plt32, v(5, 12, 0)).after(v(5, 9, 0)).backported(&[v(5, 4, 273), v(5, 10, 262)]),
+    gone(SymGplFutureUnused, v(5, 12, 0)).commit("367948220fce"),
+    since(ElfDetailedMessages, v(5, 17, 0)).after(v(5, 15, 0)),
+    since(LoadCompressedFlag, v(5, 17, 0)).commit("b1ae6dc41eaa"),
+    since(SigIgnoreOnlyMangling, v(5, 17, 0)).after(v(5, 15, 0)),
+    since(VermagicPreemptBuild, v(5, 17, 0)).after(v(5, 15, 0)),
+    since(ElfEmptyShstrtab, v(5, 19, 0)).after(v(5, 17, 0)),
+    since(SymInheritMessageSymbol, v(5, 19, 0)).after(v(5, 17, 0)),
+    since(TabCrcImmediate, v(5, 19, 0)).commit("7b4537199a4a"),
+    gone(VerRelCrcs, v(5, 19, 0)).commit("7b4537199a4a"),
+    since(VermagicRandstruct, v(5, 19, 0)).after(v(5, 17, 0)),
+    since(LoadKlpVmlinuxNewline, v(6, 1, 0)).after(v(5, 10, 262)),
+    since(LoadTestTaint, v(6, 0, 0)).after(v(5, 19, 0)),
+    since(LoadDupEbusy, v(6, 2, 0)).backported(&[v(5, 4, 273), v(5, 10, 262), v(6, 1, 192)]).commit("0254127ab977"),
+    since(LoadZstd, v(6, 2, 0)).after(v(6, 1, 0)),
+    since(ElfUniqueSections, v(6, 4, 0)).after(v(6, 2, 0)),
+    since(ElfModuleArch, v(6, 4, 0)).after(v(6, 2, 0)),
+    since(LoadTaintLate, v(6, 4, 0)).after(v(6, 2, 0)),
+    since(X86RangeFirst, v(6, 4, 0)).after(v(6, 2, 0)),
+    since(Arm64MessagePrefix, v(6, 12, 0)).after(v(6, 1, 192)),
+    since(ElfNewOrder, v(6, 13, 0)).after(v(6, 12, 0)).backported(&[v(6, 12, 117)]),
+    since(ElfStrtabContent, v(6, 13, 0)).after(v(6, 12, 117)),
+    since(SymNamespaceLiteral, v(6, 13, 0)).commit("cdd30ebb1b9f"),
+    since(VermagicRtFirst, v(6, 13, 0)).after(v(6, 12, 117)),
+    since(ElfExtendedVersions, v(6, 14, 0)).commit("54ac1ac8edeb"),
+    since(SymModuleNamespaces, v(6, 16, 0)).after(v(6, 14, 0)),
+    since(LoadPercpuRelocs, v(6, 19, 0)).after(v(6, 14, 0)),
+    since(LoadAnyTaintShown, v(6, 19, 0)).after(v(6, 14, 0)),
+    since(SymShndxCheck, v(7, 0, 0)).after(v(6, 19, 0)).backported(&[v(6, 1, 192), v(6, 12, 117)]),
+    since(SymKflagstab, v(7, 1, 0)).commit("9743311b4535"),
+    since(LoadInitEexistToEbusy, v(7, 1, 0)).after(v(7, 0, 0)),
+    since(X86TargetNamesSection, v(7, 3, 0)).after(v(6, 12, 117)),
+    since(ElfStrtabTypes, v(7, 3, 0)).after(v(7, 1, 5)).backported(&[v(6, 12, 117)]),
+    Row::only(VerMissingEntryFatal, Distribution::Debian),
+    Row::only(SigPlatformKeyring, Distribution::Debian),
+];

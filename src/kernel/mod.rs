@@ -1,0 +1,5 @@
+//! One kernel as facts, from whatever describes it.
+
+mod config;
+
+pub use config::{Config, ConfigOption};

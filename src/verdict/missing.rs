@@ -1,0 +1,67 @@
+//! Facts that were not at hand.
+
+use serde::{Serialize, Serializer};
+
+use crate::history::Behaviour;
+use crate::kernel::ConfigOption;
+
+/// One fact about the kernel or its machine that its files did not tell.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Missing {
+    /// The release string, and with it every dated behaviour.
+    Release,
+    /// A configuration option.
+    Config(ConfigOption),
+    /// Whether this release has a behaviour: its date is known only to lie between two versions.
+    Behaviour(Behaviour),
+    /// The architecture.
+    Arch,
+    /// The kernel's own vermagic string.
+    Vermagic,
+    /// `sizeof(struct module)`.
+    StructModuleSize,
+    /// Which certificates the kernel trusts.
+    Certificates,
+    /// What the kernel (the part that is always there) exports.
+    Exports,
+    /// The CRC of one exported symbol.
+    Crc(String),
+    /// The licence of a module that exports what this one needs.
+    ExporterLicense(String),
+    /// Whether an algorithm for signatures is built into the kernel.
+    Crypto(String),
+    /// Where in memory the kernel places modules: a relocation reaches its target or not.
+    Addresses,
+    /// What happens to lie in memory behind the named part of the module.
+    Memory(String),
+    /// More facts than gplok follows at once.
+    TooMany,
+}
+
+impl Missing {
+    /// A short stable word for machines, with what it is about behind a colon.
+    pub fn word(&self) -> String {
+        match self {
+            Self::Release => "release".into(),
+            Self::Config(option) => format!("config:{option}"),
+            Self::Behaviour(behaviour) => format!("behaviour:{behaviour}"),
+            Self::Arch => "arch".into(),
+            Self::Vermagic => "vermagic".into(),
+            Self::StructModuleSize => "struct-module-size".into(),
+            Self::Certificates => "certificates".into(),
+            Self::Exports => "exports".into(),
+            Self::Crc(symbol) => format!("crc:{symbol}"),
+            Self::ExporterLicense(module) => format!("exporter-license:{module}"),
+            Self::Crypto(what) => format!("crypto:{what}"),
+            Self::Addresses => "addresses".into(),
+            Self::Memory(what) => format!("memory:{what}"),
+            Self::TooMany => "too-many".into(),
+        }
+    }
+}
+
+impl Serialize for Missing {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.word())
+    }
+}
