@@ -1,6 +1,7 @@
 //! Will this kernel module load on that kernel, and if not, why exactly?
 pub mod elf;
 pub mod history;
+pub mod image;
 pub mod kernel;
 pub mod terms;
 pub mod verdict;

@@ -1,5 +1,151 @@
-//! One kernel as facts, from whatever describes it.
+//! One kernel as facts, from whatever describes it. What no file tells stays missing.
 
 mod config;
+mod error;
+mod exports;
+mod open;
+mod symvers;
+mod tree;
 
 pub use config::{Config, ConfigOption};
+pub use error::{Error, ErrorKind};
+pub use exports::{Exports, KernelExport};
+pub use tree::{ModuleTree, TreeModule, module_name_of};
+
+use std::path::{Path, PathBuf};
+
+use crate::terms::{Arch, Class, Crc, Distribution, ElfMachine, Endian, KernelRelease, KernelVersion};
+
+/// The owner of what is built into the kernel, as `Module.symvers` writes it.
+pub const VMLINUX: &str = "vmlinux";
+
+/// One kernel: the facts that its files tell. Later sources fill what earlier ones left open.
+#[derive(Debug, Default)]
+pub struct Kernel {
+    pub(crate) release: Option<KernelRelease>,
+    pub(crate) config: Option<Config>,
+    pub(crate) exports: Option<Exports>,
+    pub(crate) tree: Option<ModuleTree>,
+    pub(crate) builtin: Option<Vec<String>>,
+    pub(crate) version: Option<KernelVersion>,
+    pub(crate) arch: Option<Arch>,
+    pub(crate) evidence: Vec<Evidence>,
+}
+
+/// Where a fact came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// What: `exports`, `config`, `release`, …
+    pub fact: &'static str,
+    /// The file or directory.
+    pub source: PathBuf,
+}
+
+impl Kernel {
+    /// The release string.
+    pub const fn release(&self) -> Option<&KernelRelease> {
+        self.release.as_ref()
+    }
+
+    /// Its version: the user's word before the release string's.
+    pub fn version(&self) -> Option<KernelVersion> {
+        self.version.or_else(|| self.release()?.version())
+    }
+
+    /// Whose build it is; `None` for an upstream kernel or one that does not say.
+    pub fn distribution(&self) -> Option<Distribution> {
+        self.release()?.distribution()
+    }
+
+    /// The configuration.
+    pub const fn config(&self) -> Option<&Config> {
+        self.config.as_ref()
+    }
+
+    /// What `Module.symvers` says is exported.
+    pub const fn exports(&self) -> Option<&Exports> {
+        self.exports.as_ref()
+    }
+
+    /// The module tree.
+    pub const fn tree(&self) -> Option<&ModuleTree> {
+        self.tree.as_ref()
+    }
+
+    /// Names of modules that are built in, from `modules.builtin`.
+    pub fn builtin(&self) -> Option<&[String]> {
+        self.builtin.as_deref()
+    }
+
+    /// Where each fact came from.
+    pub fn evidence(&self) -> &[Evidence] {
+        &self.evidence
+    }
+
+    /// Whether symbols have versions: `CONFIG_MODVERSIONS`, or CRCs that are not all zero.
+    pub fn modversions(&self) -> Option<bool> {
+        match &self.config {
+            Some(config) => Some(config.is_set(ConfigOption("MODVERSIONS"))),
+            None => self.exports.as_ref().map(Exports::has_crcs),
+        }
+    }
+
+    /// The CRC of `module_layout`, which covers the structures that loader and module share.
+    pub fn module_layout(&self) -> Option<Crc> {
+        self.exports.as_ref()?.owned_by(VMLINUX, "module_layout")?.crc
+    }
+
+    /// The architecture: the user's word, then the configuration, then the flavour at the end of Debian's releases.
+    pub fn arch(&self) -> Option<Arch> {
+        self.arch.or_else(|| self.config.as_ref().and_then(arch_of_config)).or_else(|| {
+            let release = self.release()?;
+            self.distribution()?;
+            let flavour = release.as_str().rsplit('-').next()?;
+            Some(match flavour {
+                "amd64" => Arch::X86_64,
+                "686" | "pae" => Arch::I386,
+                "arm64" | "16k" => Arch::ARM64,
+                "riscv64" => Arch { machine: ElfMachine::Riscv, ..Arch::ARM64 },
+                "loong64" => Arch { machine: ElfMachine::Loongarch, ..Arch::ARM64 },
+                "powerpc64le" => Arch { machine: ElfMachine::Ppc64, ..Arch::ARM64 },
+                "s390x" => Arch { machine: ElfMachine::S390, class: Class::Elf64, endian: Endian::Big },
+                "armmp" | "marvell" | "rpi" | "lpae" => Arch { machine: ElfMachine::Arm, ..Arch::I386 },
+                _ => return None,
+            })
+        })
+    }
+
+    pub(crate) fn note(&mut self, fact: &'static str, source: &Path) {
+        self.evidence.push(Evidence { fact, source: source.to_owned() });
+    }
+}
+
+fn arch_of_config(config: &Config) -> Option<Arch> {
+    let set = |name| config.is_set(ConfigOption(name));
+    let class = if set("64BIT") { Class::Elf64 } else { Class::Elf32 };
+    let endian = |big| if big { Endian::Big } else { Endian::Little };
+    let (machine, class, endian) = if set("X86_64") {
+        (ElfMachine::X86_64, Class::Elf64, Endian::Little)
+    } else if set("X86_32") {
+        (ElfMachine::I386, Class::Elf32, Endian::Little)
+    } else if set("ARM64") {
+        (ElfMachine::Arm64, Class::Elf64, endian(set("CPU_BIG_ENDIAN")))
+    } else if set("ARM") {
+        (ElfMachine::Arm, Class::Elf32, endian(set("CPU_BIG_ENDIAN")))
+    } else if set("RISCV") {
+        (ElfMachine::Riscv, class, Endian::Little)
+    } else if set("PPC64") {
+        (ElfMachine::Ppc64, Class::Elf64, endian(!set("CPU_LITTLE_ENDIAN")))
+    } else if set("PPC") {
+        (ElfMachine::Ppc, Class::Elf32, Endian::Big)
+    } else if set("S390") {
+        (ElfMachine::S390, Class::Elf64, Endian::Big)
+    } else if set("LOONGARCH") {
+        (ElfMachine::Loongarch, class, Endian::Little)
+    } else if set("MIPS") {
+        (ElfMachine::Mips, class, endian(!set("CPU_LITTLE_ENDIAN")))
+    } else {
+        return None;
+    };
+    Some(Arch { machine, class, endian })
+}

@@ -1,0 +1,48 @@
+//! What can keep a module file from being read.
+
+use std::path::{Path, PathBuf};
+
+use super::Compression;
+
+/// A module file could not be read.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot read {}: {kind}", path.display())]
+pub struct Error {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong.
+    #[source]
+    pub kind: ErrorKind,
+}
+
+impl Error {
+    pub(crate) fn new(path: &Path, kind: ErrorKind) -> Self {
+        Self { path: path.to_owned(), kind }
+    }
+}
+
+/// What is wrong with a module file.
+#[derive(Debug, thiserror::Error)]
+pub enum ErrorKind {
+    /// The system refuses.
+    #[error("{0}")]
+    Io(std::io::Error),
+    /// The compressed data is broken or cut short.
+    #[error("broken {compression} data after {produced} bytes of output: {source}")]
+    Compressed {
+        /// The format.
+        compression: Compression,
+        /// How many bytes came out before it broke.
+        produced: usize,
+        /// What the decompressor says.
+        source: std::io::Error,
+    },
+    /// It would fill memory.
+    #[error("{compression} data grows beyond {limit} bytes")]
+    TooLarge {
+        /// The format.
+        compression: Compression,
+        /// The bound.
+        limit: usize,
+    },
+}

@@ -1,0 +1,102 @@
+//! One module file as facts. Nothing here says whether a fact is good.
+
+mod compression;
+mod error;
+mod exports;
+mod modinfo;
+mod module_elf;
+mod modversions;
+
+pub use compression::{Compression, DECOMPRESSED_LIMIT, decompress};
+pub use error::{Error, ErrorKind};
+pub use exports::{EntryLayout, ExportEntry, ExportTable, TABLES};
+pub use modinfo::Modinfo;
+pub use module_elf::{ModuleElf, escaped};
+pub use modversions::{ExtendedVersion, Version};
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use crate::elf::Elf;
+use crate::terms::{Arch, Class, ElfMachine, Endian};
+
+/// A module file: its bytes as stored, and as they are once decompressed.
+#[derive(Debug)]
+pub struct Image {
+    path: PathBuf,
+    compression: Option<Compression>,
+    stored: Arc<[u8]>,
+    contents: Arc<[u8]>,
+    readings: Mutex<Vec<Arc<ModuleElf>>>,
+}
+
+impl Image {
+    /// Opens a module file, compressed or not.
+    ///
+    /// # Errors
+    /// When the file cannot be read or decompressed. A file that is no module at all is no error: the kernel judges it.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|source| Error::new(path, ErrorKind::Io(source)))?;
+        Self::from_bytes(path, bytes)
+    }
+
+    /// A module from bytes in memory; `path` only names it.
+    ///
+    /// # Errors
+    /// When the bytes are compressed and cannot be decompressed.
+    pub fn from_bytes(path: impl AsRef<Path>, bytes: impl Into<Arc<[u8]>>) -> Result<Self, Error> {
+        let (path, stored) = (path.as_ref().to_owned(), bytes.into());
+        let compression = Compression::of(&stored);
+        let contents = match compression {
+            None => Arc::clone(&stored),
+            Some(compression) => decompress(compression, &stored).map_err(|kind| Error::new(&path, kind))?.into(),
+        };
+        Ok(Self { path, compression, stored, contents, readings: Mutex::default() })
+    }
+
+    /// Where it was read from.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How it is compressed.
+    pub const fn compression(&self) -> Option<Compression> {
+        self.compression
+    }
+
+    /// The bytes of the file.
+    pub fn stored(&self) -> &Arc<[u8]> {
+        &self.stored
+    }
+
+    /// The bytes after decompression; those of the file where it is not compressed.
+    pub fn contents(&self) -> &Arc<[u8]> {
+        &self.contents
+    }
+
+    /// The architecture its own header announces.
+    pub fn arch(&self) -> Option<Arch> {
+        let (class, endian) = Elf::ident(&self.contents)?;
+        let header = Elf::new(&self.contents, class, endian).header()?;
+        Some(Arch { machine: ElfMachine::from_e_machine(header.e_machine)?, class, endian })
+    }
+
+    /// The module as its own header wants it read; `None` when the first bytes are no ELF identification.
+    pub fn as_announced(&self) -> Option<Arc<ModuleElf>> {
+        let (class, endian) = Elf::ident(&self.contents)?;
+        Some(self.reading(&self.contents, class, endian))
+    }
+
+    /// `bytes` (of this file) read in a class and byte order; each reading is made once.
+    pub(crate) fn reading(&self, bytes: &Arc<[u8]>, class: Class, endian: Endian) -> Arc<ModuleElf> {
+        let mut readings = self.readings.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let same = |reading: &&Arc<ModuleElf>| reading.is_reading_of(bytes, class, endian);
+        if let Some(reading) = readings.iter().find(same) {
+            return Arc::clone(reading);
+        }
+        let reading = Arc::new(ModuleElf::new(Arc::clone(bytes), class, endian));
+        readings.push(Arc::clone(&reading));
+        reading
+    }
+}

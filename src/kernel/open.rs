@@ -1,0 +1,215 @@
+//! Finding out what a path says about a kernel.
+
+use std::path::{Path, PathBuf};
+
+use super::{Config, Error, ErrorKind, Exports, Kernel, ModuleTree};
+use crate::image::{Compression, decompress};
+use crate::terms::KernelRelease;
+
+/// What a file can be, told by its contents: names vary.
+enum Contents {
+    Symvers(Exports),
+    Config(Config),
+    Certificates,
+    Release(KernelRelease),
+}
+
+/// The files looked for in a directory, and in the places where packages put them.
+const KNOWN: &[&str] = &[
+    "release",
+    "include/config/kernel.release",
+    "include/generated/utsrelease.h",
+    "Module.symvers",
+    "build/Module.symvers",
+    "config",
+    ".config",
+    "build/.config",
+    "include/config/auto.conf",
+    "certs.pem",
+];
+
+impl Kernel {
+    /// Reads everything that the given paths tell about one kernel, in their order: what an earlier one has told, a later
+    /// one does not change.
+    ///
+    /// A path is a file (`Module.symvers`, a configuration, a release, certificates; compressed or not), a directory that
+    /// holds some of these, a headers or build directory, a module tree, or the name of an installed release.
+    ///
+    /// # Errors
+    /// When a path does not exist, cannot be read, says nothing of a kernel, or names another release than the others.
+    pub fn open<P: AsRef<Path>>(paths: &[P]) -> Result<Self, Error> {
+        let mut kernel = Self::default();
+        for path in paths {
+            kernel.add(path.as_ref())?;
+        }
+        Ok(kernel)
+    }
+
+    /// Adds what one more path tells.
+    ///
+    /// # Errors
+    /// As [`Kernel::open`].
+    pub fn add(&mut self, path: &Path) -> Result<(), Error> {
+        match std::fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => self.add_directory(path),
+            Ok(_) => self.add_file(path),
+            Err(source) => match installed(path) {
+                Some(root) => self.add_directory(&root),
+                None if is_release_like(path) => Err(Error::new(path, ErrorKind::NoSuchRelease)),
+                None => Err(Error::new(path, ErrorKind::Io(source))),
+            },
+        }
+    }
+
+    fn add_directory(&mut self, folder: &Path) -> Result<(), Error> {
+        let before = self.evidence.len();
+        for name in KNOWN {
+            for suffix in ["", ".xz", ".zst", ".gz"] {
+                let path = folder.join(format!("{name}{suffix}"));
+                if path.is_file() {
+                    self.add_file(&path)?;
+                    break;
+                }
+            }
+        }
+        if ["kernel", "modules.dep", "modules.order", "modules.builtin", "updates", "extra"]
+            .iter()
+            .any(|name| folder.join(name).exists())
+            && self.tree.is_none()
+            && !folder.join("Kconfig").exists()
+        {
+            self.add_tree(folder)?;
+        }
+        if self.evidence.len() == before {
+            return Err(Error::new(folder, ErrorKind::NothingFound));
+        }
+        Ok(())
+    }
+
+    fn add_tree(&mut self, folder: &Path) -> Result<(), Error> {
+        let tree = ModuleTree::open(folder)?;
+        let name = folder.file_name().and_then(|name| name.to_str()).map(KernelRelease::new);
+        if let Some(release) = name.filter(|release| release.version().is_some()) {
+            self.set_release(release, folder)?;
+            if let Some(config) = boot_config(folder) {
+                self.add_file(&config)?;
+            }
+        }
+        if let Ok(builtin) = std::fs::read_to_string(folder.join("modules.builtin")) {
+            let names = builtin.lines().filter_map(|line| super::module_name_of(Path::new(line)));
+            self.builtin.get_or_insert(names.collect());
+        }
+        self.note("modules", folder);
+        self.tree.get_or_insert(tree);
+        Ok(())
+    }
+
+    fn add_file(&mut self, path: &Path) -> Result<(), Error> {
+        let fail = |kind| Error::new(path, kind);
+        let stored = std::fs::read(path).map_err(|source| fail(ErrorKind::Io(source)))?;
+        let bytes = match Compression::of(&stored) {
+            None => stored,
+            Some(compression) => decompress(compression, &stored).map_err(|kind| fail(ErrorKind::Decompress(kind)))?,
+        };
+        match tell(path, &bytes).map_err(fail)? {
+            Contents::Symvers(exports) => {
+                self.note("exports", path);
+                self.exports.get_or_insert(exports);
+            }
+            Contents::Config(config) => {
+                self.note("config", path);
+                self.config.get_or_insert(config);
+            }
+            Contents::Certificates => self.add_certificates(path, &bytes)?,
+            Contents::Release(release) => self.set_release(release, path)?,
+        }
+        Ok(())
+    }
+
+    /// Adds certificates the kernel trusts, PEM or DER.
+    ///
+    /// # Errors
+    /// When there is none in it or one is broken.
+    pub fn add_certificates(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+        let _ = bytes;
+        self.note("certificates", path);
+        Ok(())
+    }
+
+    /// Says which release it is, before or instead of what the files say.
+    pub fn with_release(mut self, release: KernelRelease) -> Self {
+        self.release = Some(release);
+        self
+    }
+
+    fn set_release(&mut self, release: KernelRelease, path: &Path) -> Result<(), Error> {
+        match &self.release {
+            Some(known) if *known != release => {
+                let named = self.evidence.iter().find(|evidence| evidence.fact == "release");
+                let other = named.map_or_else(PathBuf::new, |evidence| evidence.source.clone());
+                let (found, known) = (release.to_string(), known.to_string());
+                Err(Error::new(path, ErrorKind::TwoReleases { found, known, other }))
+            }
+            _ => {
+                self.note("release", path);
+                self.release = Some(release);
+                Ok(())
+            }
+        }
+    }
+}
+
+fn is_release_like(path: &Path) -> bool {
+    path.to_str().is_some_and(|text| !text.contains('/') && KernelRelease::new(text).version().is_some())
+}
+
+/// The tree of a release installed on this machine.
+fn installed(path: &Path) -> Option<PathBuf> {
+    if !is_release_like(path) {
+        return None;
+    }
+    let roots = ["/lib/modules", "/usr/lib/modules"];
+    roots.iter().map(|root| Path::new(root).join(path)).find(|tree| tree.is_dir())
+}
+
+/// `/boot/config-RELEASE` beside a tree, also in an unpacked package; `config` inside the tree.
+fn boot_config(tree: &Path) -> Option<PathBuf> {
+    let release = tree.file_name()?.to_str()?;
+    let lib = tree.parent().filter(|parent| parent.ends_with("lib/modules"))?;
+    let root = lib.ancestors().nth(2)?;
+    let usr = root.parent().filter(|_| root.ends_with("usr"));
+    let name = format!("boot/config-{release}");
+    std::iter::once(root).chain(usr).map(|root| root.join(&name)).find(|config| config.is_file())
+}
+
+fn tell(path: &Path, bytes: &[u8]) -> Result<Contents, ErrorKind> {
+    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let named = |stem: &str| name.starts_with(stem);
+    if bytes.starts_with(b"\x7fELF") || bytes.starts_with(b"MZ") {
+        return Err(ErrorKind::UnknownFile("an executable image"));
+    }
+    if bytes.first() == Some(&0x30) && bytes.get(1).is_some_and(|byte| *byte >= 0x80) {
+        return Ok(Contents::Certificates);
+    }
+    let Ok(text) = std::str::from_utf8(bytes) else {
+        return Err(ErrorKind::UnknownFile("binary data"));
+    };
+    if text.contains("-----BEGIN CERTIFICATE-----") || name.ends_with(".pem") {
+        return Ok(Contents::Certificates);
+    }
+    if named("Module.symvers") || text.starts_with("0x") || name.ends_with(".symvers") {
+        return Exports::parse(text).map(Contents::Symvers);
+    }
+    if named("utsrelease.h") {
+        let release = text.split('"').nth(1).ok_or(ErrorKind::UnknownFile("a header without UTS_RELEASE"))?;
+        return Ok(Contents::Release(KernelRelease::new(release)));
+    }
+    if let Some(config) = Config::parse(text) {
+        return Ok(Contents::Config(config));
+    }
+    let release = KernelRelease::new(text);
+    if text.lines().count() == 1 && release.version().is_some() {
+        return Ok(Contents::Release(release));
+    }
+    Err(ErrorKind::UnknownFile(if text.trim().is_empty() { "an empty file" } else { "this text" }))
+}

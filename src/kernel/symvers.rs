@@ -1,0 +1,97 @@
+//! `Module.symvers`, in every form it has had.
+
+use super::{ErrorKind, KernelExport};
+use crate::terms::{Crc, ExportKind, Namespace};
+
+/// Reads one line.
+///
+/// ```text
+/// up to 2.6.16    crc symbol module
+/// up to 5.3       crc symbol module export
+/// 5.4 and 5.5     crc symbol namespace module export
+/// since 5.6       crc symbol module export namespace
+/// ```
+/// Columns are divided by tabs, and may be empty then; or, in copies people have made, by blanks. The word that begins
+/// with `EXPORT_` tells the form.
+pub(super) fn parse_line(line: &str, number: usize) -> Result<(KernelExport, &str), ErrorKind> {
+    let broken = |what| ErrorKind::SymversLine { line: number, what, text: line.chars().take(80).collect() };
+    let mut columns = [""; 6];
+    let mut count = 0;
+    let mut put = |column| {
+        if let Some(place) = columns.get_mut(count) {
+            *place = column;
+        }
+        count += 1;
+    };
+    if line.contains('\t') {
+        line.split('\t').for_each(&mut put);
+    } else {
+        line.split_whitespace().for_each(&mut put);
+    }
+    let [crc, name, third, fourth, fifth, _] = columns;
+    if count < 2 || count > 6 {
+        return Err(broken("expected 2 to 5 columns: crc, symbol, module, export, namespace"));
+    }
+    let digits = crc.strip_prefix("0x").ok_or_else(|| broken("the CRC does not begin with 0x"))?;
+    let crc = u32::from_str_radix(digits, 16).map_err(|_| broken("the CRC is not a 32-bit hexadecimal number"))?;
+    if name.is_empty() {
+        return Err(broken("the symbol is empty"));
+    }
+    let is_export = |word: &str| word.starts_with("EXPORT_") || word == "(unknown)";
+    let (module, export, namespace) = if is_export(fourth) {
+        (third, fourth, fifth)
+    } else if is_export(fifth) {
+        (fourth, fifth, third)
+    } else if count <= 3 {
+        (third, "", "")
+    } else {
+        return Err(broken("no column says how the symbol is exported"));
+    };
+    let kind = ExportKind::from_macro_name(export);
+    if kind.is_none() && !export.is_empty() && export != "(unknown)" {
+        return Err(broken("unknown kind of export"));
+    }
+    let export =
+        KernelExport { name: name.into(), crc: Some(Crc(crc)), kind, namespace: Namespace::new(namespace), owner: 0 };
+    Ok((export, if module.is_empty() { super::VMLINUX } else { module }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> (u32, String, Option<ExportKind>, Option<String>, String) {
+        let (export, module) = parse_line(line, 1).expect("a good line");
+        let namespace = export.namespace.map(|namespace| namespace.as_str().to_owned());
+        (export.crc.expect("always read").0, export.name.into(), export.kind, namespace, module.to_owned())
+    }
+
+    #[test]
+    fn every_form_is_read() {
+        let (plain, gpl) = (Some(ExportKind::Plain), Some(ExportKind::Gpl));
+        let row = |kind, namespace: Option<&str>, module: &str| {
+            (1, "foo".to_owned(), kind, namespace.map(str::to_owned), module.to_owned())
+        };
+        assert_eq!(parsed("0x00000001\tfoo"), row(None, None, "vmlinux"));
+        assert_eq!(parsed("0x00000001\tfoo\tvmlinux"), row(None, None, "vmlinux"));
+        assert_eq!(parsed("0x00000001\tfoo\tvmlinux\tEXPORT_SYMBOL"), row(plain, None, "vmlinux"));
+        assert_eq!(parsed("0x00000001\tfoo\tNS\tdrivers/x\tEXPORT_SYMBOL_GPL"), row(gpl, Some("NS"), "drivers/x"));
+        assert_eq!(parsed("0x00000001\tfoo\t\tdrivers/x\tEXPORT_SYMBOL_GPL"), row(gpl, None, "drivers/x"));
+        assert_eq!(parsed("0x00000001\tfoo\tdrivers/x\tEXPORT_SYMBOL_GPL\tNS"), row(gpl, Some("NS"), "drivers/x"));
+        assert_eq!(parsed("0x00000001\tfoo\tvmlinux\tEXPORT_SYMBOL_GPL\t"), row(gpl, None, "vmlinux"));
+        assert_eq!(parsed("0x1 foo vmlinux EXPORT_SYMBOL_GPL"), row(gpl, None, "vmlinux"));
+        assert_eq!(parsed("0x1\tfoo\tvmlinux\t(unknown)"), row(None, None, "vmlinux"));
+        let future = "0x1\tfoo\tvmlinux\tEXPORT_SYMBOL_GPL_FUTURE";
+        assert_eq!(parsed(future), row(Some(ExportKind::GplFuture), None, "vmlinux"));
+    }
+
+    #[test]
+    fn broken_lines_say_what_is_wrong() {
+        let message = |line: &str| parse_line(line, 7).expect_err("a broken line").to_string();
+        assert!(message("foo bar").starts_with("line 7: the CRC does not begin with 0x"));
+        assert!(message("0x123456789\tfoo\tvmlinux\tEXPORT_SYMBOL").contains("32-bit"));
+        assert!(message("0x1\tfoo\tvmlinux\tEXPORTED").contains("no column says"));
+        assert!(message("0x1\tfoo\tvmlinux\tEXPORT_SYMBOL_MAYBE").contains("unknown kind"));
+        assert!(message("0x1").contains("2 to 5 columns"));
+    }
+}
