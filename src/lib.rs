@@ -3,5 +3,6 @@ pub mod elf;
 pub mod history;
 pub mod image;
 pub mod kernel;
+pub mod load;
 pub mod terms;
 pub mod verdict;

@@ -87,6 +87,13 @@ behaviours! {
     /// The platform keyring is asked too.
     SigPlatformKeyring = "sig.platform_keyring",
 
+    /// ECDSA signatures are understood.
+    SigEcdsa = "sig.ecdsa",
+    /// SHA-3 digests are understood.
+    SigSha3 = "sig.sha3",
+    /// ECDSA over P-521 is understood.
+    SigEcdsaP521 = "sig.ecdsa_p521",
+
     /// `finit_module` knows `MODULE_INIT_COMPRESSED_FILE`.
     LoadCompressedFlag = "load.compressed_flag",
     /// The kernel can undo zstd.
@@ -109,6 +116,10 @@ behaviours! {
     LoadInitEexistToEbusy = "load.init_eexist_to_ebusy",
     /// Every per-module taint is shown, not only those of modules.
     LoadAnyTaintShown = "load.any_taint_shown",
+    /// Type information of modules is read and checked.
+    LoadBtf = "load.btf",
+    /// Two sections of one name make the load fail in sysfs.
+    LoadSectionAttributesFail = "load.section_attributes_fail",
     /// A live patch named `vmlinux` is refused with a whole line.
     LoadKlpVmlinuxNewline = "load.klp_vmlinux_newline",
 

@@ -5,8 +5,11 @@
 
 mod behaviour;
 mod calendar;
+mod distribution;
+mod struct_module;
 mod table;
 
 pub use behaviour::Behaviour;
 pub use calendar::{Calendar, eras};
+pub use struct_module::struct_module_size;
 pub use table::{Row, TABLE};

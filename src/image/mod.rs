@@ -1,11 +1,15 @@
 //! One module file as facts. Nothing here says whether a fact is good.
 
+pub(crate) mod asn1;
 mod compression;
 mod error;
 mod exports;
 mod modinfo;
 mod module_elf;
 mod modversions;
+mod parameters;
+mod pkcs7;
+mod signature;
 
 pub use compression::{Compression, DECOMPRESSED_LIMIT, decompress};
 pub use error::{Error, ErrorKind};
@@ -13,6 +17,9 @@ pub use exports::{EntryLayout, ExportEntry, ExportTable, TABLES};
 pub use modinfo::Modinfo;
 pub use module_elf::{ModuleElf, escaped};
 pub use modversions::{ExtendedVersion, Version};
+pub use parameters::Parameter;
+pub use pkcs7::{ContentType, EmbeddedCertificate, Pkcs7, Pkcs7Fault, SignatureAlgorithm, SignerId, SignerInfo};
+pub use signature::{AppendedSignature, MarkedSignature, SignatureInfo};
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -28,6 +35,7 @@ pub struct Image {
     stored: Arc<[u8]>,
     contents: Arc<[u8]>,
     readings: Mutex<Vec<Arc<ModuleElf>>>,
+    prefixes: Mutex<Vec<(Arc<[u8]>, Arc<[u8]>)>>,
 }
 
 impl Image {
@@ -52,7 +60,7 @@ impl Image {
             None => Arc::clone(&stored),
             Some(compression) => decompress(compression, &stored).map_err(|kind| Error::new(&path, kind))?.into(),
         };
-        Ok(Self { path, compression, stored, contents, readings: Mutex::default() })
+        Ok(Self { path, compression, stored, contents, readings: Mutex::default(), prefixes: Mutex::default() })
     }
 
     /// Where it was read from.
@@ -86,6 +94,17 @@ impl Image {
     pub fn as_announced(&self) -> Option<Arc<ModuleElf>> {
         let (class, endian) = Elf::ident(&self.contents)?;
         Some(self.reading(&self.contents, class, endian))
+    }
+
+    /// The first `len` of `bytes`, as one more buffer; each is made once.
+    pub(crate) fn prefix(&self, bytes: &Arc<[u8]>, len: usize) -> Arc<[u8]> {
+        let mut prefixes = self.prefixes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some((_, prefix)) = prefixes.iter().find(|(of, prefix)| Arc::ptr_eq(of, bytes) && prefix.len() == len) {
+            return Arc::clone(prefix);
+        }
+        let prefix: Arc<[u8]> = bytes.get(..len).unwrap_or(bytes).into();
+        prefixes.push((Arc::clone(bytes), Arc::clone(&prefix)));
+        prefix
     }
 
     /// `bytes` (of this file) read in a class and byte order; each reading is made once.

@@ -46,8 +46,7 @@ impl ModuleElf {
     }
 
     pub(super) fn is_reading_of(&self, bytes: &Arc<[u8]>, class: Class, endian: Endian) -> bool {
-        let same_bytes = Arc::ptr_eq(&self.bytes, bytes) || self.bytes == *bytes;
-        self.class == class && self.endian == endian && self.bytes.len() == bytes.len() && same_bytes
+        self.class == class && self.endian == endian && Arc::ptr_eq(&self.bytes, bytes)
     }
 
     /// The ELF reader over its bytes.

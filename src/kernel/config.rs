@@ -39,6 +39,11 @@ impl Config {
         self.value(option).is_some_and(|value| value != "n")
     }
 
+    /// The value of an option by its name.
+    pub fn value_named(&self, name: &str) -> Option<&str> {
+        self.values.get(name).map(String::as_str)
+    }
+
     /// The value, without quotes.
     pub fn value(&self, option: ConfigOption) -> Option<&str> {
         self.values.get(option.0).map(String::as_str)

@@ -40,7 +40,7 @@ pub enum ErrorKind {
     },
     /// A file of certificates that holds none, or a broken one.
     #[error("{0}")]
-    Certificate(String),
+    Certificate(super::CertificateError),
     /// Nothing in it describes a kernel.
     #[error(
         "nothing here describes a kernel: expected Module.symvers, config, release, certs.pem, a headers directory or a module tree"

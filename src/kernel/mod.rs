@@ -1,5 +1,6 @@
 //! One kernel as facts, from whatever describes it. What no file tells stays missing.
 
+mod certificate;
 mod config;
 mod error;
 mod exports;
@@ -7,12 +8,17 @@ mod open;
 mod symvers;
 mod tree;
 
+pub(crate) use certificate::readable_signer;
+pub use certificate::{Certificate, CertificateError, CertificateErrorKind, CertificateSignature, Curve, PublicKey};
 pub use config::{Config, ConfigOption};
 pub use error::{Error, ErrorKind};
 pub use exports::{Exports, KernelExport};
 pub use tree::{ModuleTree, TreeModule, module_name_of};
 
+use tree::OwnModule;
+
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use crate::terms::{Arch, Class, Crc, Distribution, ElfMachine, Endian, KernelRelease, KernelVersion};
 
@@ -26,10 +32,12 @@ pub struct Kernel {
     pub(crate) config: Option<Config>,
     pub(crate) exports: Option<Exports>,
     pub(crate) tree: Option<ModuleTree>,
+    pub(crate) certificates: Option<Vec<Certificate>>,
     pub(crate) builtin: Option<Vec<String>>,
     pub(crate) version: Option<KernelVersion>,
     pub(crate) arch: Option<Arch>,
     pub(crate) evidence: Vec<Evidence>,
+    own_module: OnceLock<Option<OwnModule>>,
 }
 
 /// Where a fact came from.
@@ -52,6 +60,12 @@ impl Kernel {
         self.version.or_else(|| self.release()?.version())
     }
 
+    /// Does the release string tell the stable patch level? Debian's up to 6.11 name the ABI in its place.
+    pub fn knows_patch_level(&self) -> bool {
+        let zero = self.version().is_some_and(|version| version.patch == 0);
+        self.version.is_some() || self.distribution().is_none() || !zero
+    }
+
     /// Whose build it is; `None` for an upstream kernel or one that does not say.
     pub fn distribution(&self) -> Option<Distribution> {
         self.release()?.distribution()
@@ -70,6 +84,27 @@ impl Kernel {
     /// The module tree.
     pub const fn tree(&self) -> Option<&ModuleTree> {
         self.tree.as_ref()
+    }
+
+    /// The certificates it trusts; `None` when nobody said.
+    pub fn certificates(&self) -> Option<&[Certificate]> {
+        self.certificates.as_deref()
+    }
+
+    /// `sizeof(struct module)` and vermagic as the modules of its own tree show them; both are fixed when kernel and
+    /// modules are built together. `None` without a tree, or with modules that cannot be read.
+    fn own_module(&self) -> Option<&OwnModule> {
+        self.own_module.get_or_init(|| self.tree.as_ref().and_then(OwnModule::read)).as_ref()
+    }
+
+    /// `sizeof(struct module)`, of a module of its own tree.
+    pub fn struct_module_size(&self) -> Option<u64> {
+        self.own_module().map(|module| module.this_module_size)
+    }
+
+    /// vermagic, of a module of its own tree.
+    pub fn tree_vermagic(&self) -> Option<String> {
+        self.own_module().map(|module| module.vermagic.clone())
     }
 
     /// Names of modules that are built in, from `modules.builtin`.

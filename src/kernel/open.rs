@@ -131,8 +131,10 @@ impl Kernel {
     /// # Errors
     /// When there is none in it or one is broken.
     pub fn add_certificates(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-        let _ = bytes;
+        let broken = |error: super::CertificateError| Error::new(path, ErrorKind::Certificate(error));
+        let certificates = super::Certificate::parse_all(bytes).map_err(broken)?;
         self.note("certificates", path);
+        self.certificates.get_or_insert_default().extend(certificates);
         Ok(())
     }
 

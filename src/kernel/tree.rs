@@ -1,7 +1,10 @@
 //! An installed module tree: `/lib/modules/RELEASE`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use rayon::prelude::*;
 
 use super::{Error, ErrorKind};
 
@@ -22,6 +25,7 @@ pub struct TreeModule {
 pub struct ModuleTree {
     root: PathBuf,
     modules: BTreeMap<String, TreeModule>,
+    exporters: OnceLock<HashMap<String, String>>,
 }
 
 /// The module name a file name stands for: without `.ko` and compression, with `_` for `-`.
@@ -55,7 +59,7 @@ impl ModuleTree {
                 }
             }
         }
-        Ok(Self { root: root.to_owned(), modules })
+        Ok(Self { root: root.to_owned(), modules, exporters: OnceLock::new() })
     }
 
     /// The directory.
@@ -68,8 +72,42 @@ impl ModuleTree {
         self.modules.values()
     }
 
+    /// The module that exports `symbol`, out of the files themselves. The first question reads every module of the tree.
+    pub fn exporter(&self, symbol: &str) -> Option<String> {
+        self.exporters.get_or_init(|| self.read_exporters()).get(symbol).cloned()
+    }
+
+    fn read_exporters(&self) -> HashMap<String, String> {
+        let modules: Vec<_> = self.modules.values().collect();
+        let exports = |module: &&TreeModule| {
+            let elf = crate::image::Image::open(&module.path).ok().and_then(|image| image.as_announced());
+            let symbols = elf.map(|elf| elf.exports()).unwrap_or_default();
+            symbols.into_iter().map(|export| (export.name, module.name.clone())).collect::<Vec<_>>()
+        };
+        modules.par_iter().flat_map_iter(exports).collect()
+    }
+
     /// The module of that name, `-` and `_` being the same.
     pub fn module(&self, name: &str) -> Option<&TreeModule> {
         self.modules.get(&name.replace('-', "_"))
+    }
+}
+
+/// What one module of a tree tells of the kernel it was built with.
+#[derive(Clone, Debug)]
+pub(super) struct OwnModule {
+    pub this_module_size: u64,
+    pub vermagic: String,
+}
+
+impl OwnModule {
+    /// Reads the first module under `kernel/`: those are the kernel's own, others may be anybody's.
+    pub(super) fn read(tree: &ModuleTree) -> Option<Self> {
+        let own = tree.root.join("kernel");
+        let mut modules = tree.modules().filter(|module| module.path.starts_with(&own));
+        let image = modules.find_map(|module| crate::image::Image::open(&module.path).ok())?;
+        let elf = image.as_announced()?;
+        let this_module_size = elf.find_sec(".gnu.linkonce.this_module")?.size;
+        Some(Self { this_module_size, vermagic: elf.modinfo().get("vermagic")?.to_owned() })
     }
 }

@@ -3,6 +3,7 @@
 //! Nothing here reads a file or judges a module.
 
 mod arch;
+mod digest;
 mod errno;
 mod export;
 mod license;
@@ -10,6 +11,7 @@ mod taint;
 mod version;
 
 pub use arch::{Arch, Class, Endian, Machine as ElfMachine};
+pub use digest::DigestAlgorithm;
 pub use errno::Errno;
 pub use export::{Crc, ExportKind, ExportedSymbol, Namespace};
 pub use license::License;

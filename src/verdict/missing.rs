@@ -24,8 +24,16 @@ pub enum Missing {
     Certificates,
     /// What the kernel (the part that is always there) exports.
     Exports,
+    /// Whether a signature fits the module, which only the signer's certificate can tell.
+    SignatureMatch,
     /// The CRC of one exported symbol.
     Crc(String),
+    /// Whether a symbol is exported GPL-only.
+    ExportKind(String),
+    /// The kernel's own type information, which a module's is checked against.
+    Btf,
+    /// Whether a module's own function accepts a parameter's value.
+    Parameter(String),
     /// The licence of a module that exports what this one needs.
     ExporterLicense(String),
     /// Whether an algorithm for signatures is built into the kernel.
@@ -49,8 +57,12 @@ impl Missing {
             Self::Vermagic => "vermagic".into(),
             Self::StructModuleSize => "struct-module-size".into(),
             Self::Certificates => "certificates".into(),
+            Self::SignatureMatch => "signature-match".into(),
             Self::Exports => "exports".into(),
             Self::Crc(symbol) => format!("crc:{symbol}"),
+            Self::ExportKind(symbol) => format!("export-kind:{symbol}"),
+            Self::Btf => "btf".into(),
+            Self::Parameter(name) => format!("parameter:{name}"),
             Self::ExporterLicense(module) => format!("exporter-license:{module}"),
             Self::Crypto(what) => format!("crypto:{what}"),
             Self::Addresses => "addresses".into(),

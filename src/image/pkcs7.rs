@@ -1,0 +1,690 @@
+//! A PKCS#7 SignedData message as facts, read as `pkcs7_parse_message()` reads it
+//! (crypto/asymmetric_keys/pkcs7_parser.c with its grammar pkcs7.asn1).
+//!
+//! Nothing is verified here, and which algorithms a kernel knows is not asked. Reading stops where the kernel's would
+//! and says why in [`Pkcs7::fault`]; everything noted until then is kept, because a kernel that does not know an
+//! algorithm stops earlier than one that meets a malformed byte behind it.
+
+use serde::Serialize;
+
+use crate::image::asn1::{self, Asn1Fault, Reader, Scope, Value, context, context_primitive, x509_decode_time};
+use crate::terms::{DigestAlgorithm, Errno};
+
+const OID_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01];
+const OID_SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
+const OID_MS_INDIRECT_DATA: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x01, 0x04];
+const OID_CONTENT_TYPE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x03];
+const OID_MESSAGE_DIGEST: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x04];
+const OID_SIGNING_TIME: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x05];
+const OID_SMIME_CAPABILITIES: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x0f];
+const OID_MS_SP_OPUS_INFO: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x01, 0x0c];
+const OID_MS_STATEMENT_TYPE: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x01, 0x0b];
+
+/// The longest message `asn1_ber_decoder()` takes (lib/asn1_decoder.c).
+const MAX_MESSAGE: usize = 65535;
+
+/// `struct pkcs7_message` (crypto/asymmetric_keys/pkcs7_parser.h).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pkcs7 {
+    /// SignedData version: 1 or 3.
+    pub version: Option<u8>,
+    /// What the message says was signed.
+    pub content_type: Option<ContentType>,
+    /// Does the message bring its own content? A module signature must not.
+    pub has_content: bool,
+    /// Certificates in the message, in its order.
+    pub certificates: Vec<EmbeddedCertificate>,
+    /// The complete signers, in the message's order; the kernel counts them from 1.
+    pub signers: Vec<SignerInfo>,
+    /// The signer that was being read when reading stopped: its algorithms were noted before the fault.
+    pub unfinished: Option<SignerInfo>,
+    /// Why the kernel stops reading, if it does.
+    pub fault: Option<Pkcs7Fault>,
+}
+
+/// What was signed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContentType {
+    /// pkcs7-data.
+    Data,
+    /// Authenticode's SpcIndirectDataContent.
+    MsIndirectData,
+}
+
+/// A certificate in the message, for `x509_cert_parse()`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmbeddedCertificate {
+    /// Offset in the message.
+    pub offset: usize,
+    /// Its encoding.
+    pub der: Vec<u8>,
+}
+
+/// `struct pkcs7_signed_info` (crypto/asymmetric_keys/pkcs7_parser.h).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignerInfo {
+    /// Whose key it is, as the message tells.
+    pub id: SignerId,
+    /// What the kernel looks the key up by, `sig->auth_ids[0]`: serial number then issuer, or subject key identifier.
+    pub key_id: Vec<u8>,
+    /// Digest algorithm, or the dotted identifier of one that no kernel knows.
+    pub digest: Option<Result<DigestAlgorithm, String>>,
+    /// Signature algorithm.
+    pub signature_algorithm: Option<SignatureAlgorithm>,
+    /// The authenticated attributes without their tag, as they are digested behind the tag of a SET OF.
+    pub authattrs: Option<Vec<u8>>,
+    /// The digest of the content among the attributes.
+    pub message_digest: Option<Vec<u8>>,
+    /// The time among the attributes, in seconds since 1970.
+    pub signing_time: Option<i64>,
+    /// The signature.
+    pub signature: Vec<u8>,
+}
+
+/// How a message names its signer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SignerId {
+    /// Nothing was read yet.
+    #[default]
+    Missing,
+    /// By the certificate's issuer (contents of the Name) and serial number (contents of the INTEGER).
+    IssuerAndSerial {
+        /// Contents of the issuer's Name.
+        issuer: Vec<u8>,
+        /// Contents of the serial number.
+        serial: Vec<u8>,
+    },
+    /// By the certificate's subject key identifier.
+    SubjectKeyId(Vec<u8>),
+}
+
+/// A signature algorithm some kernel's `pkcs7_sig_note_pkey_algo()` knows (crypto/asymmetric_keys/pkcs7_parser.c), or
+/// one that newer kernels may know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignatureAlgorithm {
+    /// rsaEncryption: RSA with PKCS#1 v1.5 padding.
+    Rsa,
+    /// ECDSA; the digest is that of the identifier, which the kernel does not compare with the signer's.
+    Ecdsa(DigestAlgorithm),
+    /// ML-DSA, by its parameter set: 44, 65 or 87.
+    MlDsa(u8),
+    /// RSASSA-PSS.
+    RsaPss,
+    /// SM2 with SM3.
+    Sm2,
+    /// GOST R 34.10-2012.
+    Ecrdsa,
+    /// No algorithm any kernel is known to take, by its dotted identifier.
+    Other(String),
+}
+
+/// Where and why the kernel stops reading a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Pkcs7Fault {
+    /// What `pkcs7_parse_message()` returns.
+    pub errno: Errno,
+    /// Offset in the message.
+    pub offset: usize,
+    /// The reason, in the kernel's words where it has some.
+    pub reason: &'static str,
+    /// The warning the kernel prints.
+    pub warning: Option<&'static str>,
+}
+
+impl From<Asn1Fault> for Pkcs7Fault {
+    fn from(fault: Asn1Fault) -> Self {
+        Self { errno: Errno::EBADMSG, offset: fault.offset, reason: fault.reason, warning: None }
+    }
+}
+
+impl Default for SignerInfo {
+    fn default() -> Self {
+        Self {
+            id: SignerId::Missing,
+            key_id: Vec::new(),
+            digest: None,
+            signature_algorithm: None,
+            authattrs: None,
+            message_digest: None,
+            signing_time: None,
+            signature: Vec::new(),
+        }
+    }
+}
+
+impl SignatureAlgorithm {
+    /// The algorithm of an OBJECT IDENTIFIER's contents.
+    pub fn from_oid(oid: &[u8]) -> Self {
+        use DigestAlgorithm::{Sha1, Sha3_256, Sha3_384, Sha3_512, Sha224, Sha256, Sha384, Sha512};
+        match *oid {
+            [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01] => Self::Rsa,
+            [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a] => Self::RsaPss,
+            [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01] => Self::Ecdsa(Sha1),
+            [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x01] => Self::Ecdsa(Sha224),
+            [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02] => Self::Ecdsa(Sha256),
+            [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03] => Self::Ecdsa(Sha384),
+            [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x04] => Self::Ecdsa(Sha512),
+            [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x0a] => Self::Ecdsa(Sha3_256),
+            [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x0b] => Self::Ecdsa(Sha3_384),
+            [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x0c] => Self::Ecdsa(Sha3_512),
+            [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x11] => Self::MlDsa(44),
+            [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x12] => Self::MlDsa(65),
+            [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x13] => Self::MlDsa(87),
+            [0x2a, 0x81, 0x1c, 0xcf, 0x55, 0x01, 0x83, 0x75] => Self::Sm2,
+            [0x2a, 0x85, 0x03, 0x07, 0x01, 0x01, 0x01, 0x01 | 0x02] => Self::Ecrdsa,
+            _ => Self::Other(asn1::dotted(oid)),
+        }
+    }
+}
+
+impl Pkcs7 {
+    /// Mirrors `pkcs7_parse_message()`. Bytes behind the message are ignored, as the kernel ignores them.
+    pub fn parse(message: &[u8]) -> Self {
+        if message.len() > MAX_MESSAGE {
+            let fault =
+                Pkcs7Fault { errno: Errno::EMSGSIZE, offset: 0, reason: "longer than 65535 bytes", warning: None };
+            return Self { fault: Some(fault), ..Self::default() };
+        }
+        let mut parser = Parser { message: Self::default(), signer: SignerInfo::default(), expect_skid: false };
+        let mut reader = Reader::new(message);
+        let parsed = parser.content_info(&mut reader).and_then(|()| parser.check_authattrs(reader.offset()));
+        if let Err(fault) = parsed {
+            parser.message.fault = Some(fault);
+            if parser.signer != SignerInfo::default() {
+                parser.message.unfinished = Some(parser.signer);
+            }
+        }
+        parser.message
+    }
+}
+
+/// `struct pkcs7_parse_context`, with one method a rule of pkcs7.asn1.
+struct Parser {
+    message: Pkcs7,
+    signer: SignerInfo,
+    expect_skid: bool,
+}
+
+type Step<T = ()> = Result<T, Pkcs7Fault>;
+
+impl Parser {
+    /// ```text
+    /// PKCS7ContentInfo ::= SEQUENCE { contentType OBJECT IDENTIFIER, content [0] EXPLICIT SignedData OPTIONAL }
+    /// ```
+    fn content_info(&mut self, reader: &mut Reader<'_>) -> Step {
+        let outer = reader.enter(asn1::SEQUENCE)?;
+        let content_type = reader.primitive(asn1::OBJECT_IDENTIFIER)?;
+        if content_type.bytes != OID_SIGNED_DATA {
+            return Err(warn(Errno::EINVAL, content_type.offset, "PKCS7: Only support pkcs7_signedData type"));
+        }
+        if let Some(explicit) = reader.optional_enter(context(0))? {
+            self.signed_data(reader)?;
+            reader.leave(explicit)?;
+        }
+        reader.leave(outer)?;
+        Ok(())
+    }
+
+    /// ```text
+    /// SignedData ::= SEQUENCE { version INTEGER, digestAlgorithms CHOICE { SET OF, SEQUENCE OF } AlgorithmIdentifier,
+    ///     contentInfo ContentInfo, certificates CHOICE { [0] SET OF, [2] SEQUENCE OF } Certificate OPTIONAL,
+    ///     crls CHOICE { [1] SET OF, [3] SEQUENCE OF } CertificateList OPTIONAL,
+    ///     signerInfos CHOICE { SET OF, SEQUENCE OF } SignerInfo }
+    /// ```
+    fn signed_data(&mut self, reader: &mut Reader<'_>) -> Step {
+        let signed_data = reader.enter(asn1::SEQUENCE)?;
+        let version = reader.primitive(asn1::INTEGER)?;
+        self.message.version = match version.bytes {
+            [version @ (1 | 3)] => Some(*version),
+            _ => return Err(warn(Errno::EINVAL, version.offset, "PKCS7: Unsupported SignedData version")),
+        };
+        let digests = enter_either(reader, asn1::SET, asn1::SEQUENCE)?;
+        loop {
+            algorithm_identifier(reader)?;
+            if !reader.more(&digests)? {
+                break;
+            }
+        }
+        reader.leave(digests)?;
+        self.inner_content_info(reader)?;
+        self.certificates(reader)?;
+        crls(reader)?;
+        let signers = enter_either(reader, asn1::SET, asn1::SEQUENCE)?;
+        loop {
+            self.signer_info(reader)?;
+            if !reader.more(&signers)? {
+                break;
+            }
+        }
+        reader.leave(signers)?;
+        reader.leave(signed_data)?;
+        Ok(())
+    }
+
+    /// ```text
+    /// ContentInfo ::= SEQUENCE { contentType OBJECT IDENTIFIER, content [0] EXPLICIT ANY OPTIONAL }
+    /// ```
+    fn inner_content_info(&mut self, reader: &mut Reader<'_>) -> Step {
+        let content_info = reader.enter(asn1::SEQUENCE)?;
+        let content_type = reader.primitive(asn1::OBJECT_IDENTIFIER)?;
+        if let Some(explicit) = reader.optional_enter(context(0))? {
+            reader.any()?;
+            self.message.has_content = true;
+            reader.leave(explicit)?;
+        }
+        reader.leave(content_info)?;
+        self.message.content_type = match content_type.bytes {
+            OID_DATA => Some(ContentType::Data),
+            OID_MS_INDIRECT_DATA => Some(ContentType::MsIndirectData),
+            // The kernel prints "Unsupported data type %d" with a number that differs from release to release.
+            _ => return Err(fault(Errno::EINVAL, content_type.offset, "Unsupported data type")),
+        };
+        Ok(())
+    }
+
+    /// `pkcs7_extract_cert()` for each.
+    fn certificates(&mut self, reader: &mut Reader<'_>) -> Step {
+        let (list, may_be_empty) = match reader.optional_enter(context(0))? {
+            // An element of certSet is a CHOICE, and a CHOICE may skip; so this one list may be empty.
+            Some(list) => (list, true),
+            None => match reader.optional_enter(context(2))? {
+                Some(list) => (list, false),
+                None => return Ok(()),
+            },
+        };
+        if !(may_be_empty && reader.at_end()) {
+            loop {
+                let certificate = reader.any()?;
+                if certificate.tag != asn1::SEQUENCE {
+                    return Err(fault(Errno::EBADMSG, certificate.offset, "certificate is no sequence"));
+                }
+                let (offset, der) = (certificate.offset, certificate.whole.to_vec());
+                self.message.certificates.push(EmbeddedCertificate { offset, der });
+                if !reader.more(&list)? {
+                    break;
+                }
+            }
+        }
+        reader.leave(list)?;
+        Ok(())
+    }
+
+    /// ```text
+    /// SignerInfo ::= SEQUENCE { version INTEGER, sid SignerIdentifier, digestAlgorithm AlgorithmIdentifier,
+    ///     authenticatedAttributes CHOICE { [0] SET OF, [2] EXPLICIT SEQUENCE OF } AuthenticatedAttribute OPTIONAL,
+    ///     digestEncryptionAlgorithm AlgorithmIdentifier, encryptedDigest OCTET STRING,
+    ///     unauthenticatedAttributes CHOICE { [1] SET OF, [3] SEQUENCE OF } UnauthenticatedAttribute OPTIONAL }
+    /// ```
+    fn signer_info(&mut self, reader: &mut Reader<'_>) -> Step {
+        let signer_info = reader.enter(asn1::SEQUENCE)?;
+        self.signer_version(reader.primitive(asn1::INTEGER)?)?;
+        self.signer_identifier(reader)?;
+        let digest = algorithm_identifier(reader)?;
+        self.signer.digest = Some(DigestAlgorithm::from_oid(digest.bytes).ok_or_else(|| asn1::dotted(digest.bytes)));
+        self.authenticated_attributes(reader)?;
+        let algorithm = algorithm_identifier(reader)?;
+        self.signer.signature_algorithm = Some(SignatureAlgorithm::from_oid(algorithm.bytes));
+        self.signer.signature = reader.primitive(asn1::OCTET_STRING)?.bytes.to_vec();
+        unauthenticated_attributes(reader)?;
+        let end = reader.leave(signer_info)?;
+        self.note_signed_info(end.offset)
+    }
+
+    /// `pkcs7_note_signerinfo_version()`.
+    fn signer_version(&mut self, version: Value<'_>) -> Step {
+        self.expect_skid = match version.bytes {
+            [1] => false,
+            [3] => true,
+            _ => return Err(warn(Errno::EINVAL, version.offset, "PKCS7: Unsupported SignerInfo version")),
+        };
+        if self.expect_skid == (self.message.version == Some(1)) {
+            return Err(warn(Errno::EBADMSG, version.offset, "PKCS7: SignedData-SignerInfo version mismatch"));
+        }
+        Ok(())
+    }
+
+    /// ```text
+    /// SignerIdentifier ::= CHOICE { SEQUENCE { issuer Name, serialNumber INTEGER }, [0] IMPLICIT OCTET STRING }
+    /// ```
+    fn signer_identifier(&mut self, reader: &mut Reader<'_>) -> Step {
+        self.signer.id = if let Some(both) = reader.optional_enter(asn1::SEQUENCE)? {
+            let issuer = name(reader)?.bytes.to_vec();
+            let serial = reader.primitive(asn1::INTEGER)?.bytes.to_vec();
+            reader.leave(both)?;
+            SignerId::IssuerAndSerial { issuer, serial }
+        } else {
+            SignerId::SubjectKeyId(reader.primitive(context_primitive(0))?.bytes.to_vec())
+        };
+        Ok(())
+    }
+
+    /// ```text
+    /// AuthenticatedAttribute ::= SEQUENCE { type OBJECT IDENTIFIER, values SET OF ANY }
+    /// ```
+    fn authenticated_attributes(&mut self, reader: &mut Reader<'_>) -> Step {
+        let mut seen = Vec::new();
+        if let Some(set) = reader.optional_enter(context(0))? {
+            self.attribute_list(reader, &set, &mut seen)?;
+            let value = reader.leave(set)?;
+            return self.note_set_of_authattrs(value, &seen);
+        }
+        // This form has no action in the grammar: its attributes are checked, but the kernel does not know that it
+        // has any, and digests the content alone.
+        if let Some(explicit) = reader.optional_enter(context(2))? {
+            let sequence = reader.enter(asn1::SEQUENCE)?;
+            self.attribute_list(reader, &sequence, &mut seen)?;
+            reader.leave(sequence)?;
+            reader.leave(explicit)?;
+        }
+        Ok(())
+    }
+
+    fn attribute_list<'a>(&mut self, reader: &mut Reader<'a>, list: &Scope, seen: &mut Vec<&'a [u8]>) -> Step {
+        loop {
+            let attribute = reader.enter(asn1::SEQUENCE)?;
+            let kind = reader.primitive(asn1::OBJECT_IDENTIFIER)?.bytes;
+            let values = reader.enter(asn1::SET)?;
+            loop {
+                let value = reader.any()?;
+                self.note_authenticated_attr(kind, value, seen)?;
+                if !reader.more(&values)? {
+                    break;
+                }
+            }
+            reader.leave(values)?;
+            reader.leave(attribute)?;
+            if !reader.more(list)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// `pkcs7_sig_note_authenticated_attr()`.
+    fn note_authenticated_attr<'a>(&mut self, kind: &'a [u8], value: Value<'_>, seen: &mut Vec<&'a [u8]>) -> Step {
+        let known = [
+            OID_CONTENT_TYPE,
+            OID_SIGNING_TIME,
+            OID_MESSAGE_DIGEST,
+            OID_SMIME_CAPABILITIES,
+            OID_MS_SP_OPUS_INFO,
+            OID_MS_STATEMENT_TYPE,
+        ];
+        if !known.contains(&kind) {
+            return Ok(());
+        }
+        if seen.contains(&kind) {
+            let warning = "PKCS7: Repeated/multivalue AuthAttrs not permitted";
+            return Err(warn(Errno::EKEYREJECTED, value.offset, warning));
+        }
+        seen.push(kind);
+        let authenticode = self.message.content_type == Some(ContentType::MsIndirectData);
+        match kind {
+            OID_CONTENT_TYPE => {
+                let wanted = if authenticode { OID_MS_INDIRECT_DATA } else { OID_DATA };
+                if value.bytes != wanted {
+                    // The kernel's warning has numbers that differ from release to release.
+                    return Err(fault(Errno::EBADMSG, value.offset, "Mismatch between global data type and sinfo"));
+                }
+            }
+            OID_SIGNING_TIME => {
+                let time = x509_decode_time(value.tag, value.bytes);
+                self.signer.signing_time =
+                    Some(time.ok_or_else(|| fault(Errno::EBADMSG, value.offset, "unsupported or invalid time"))?);
+            }
+            OID_MESSAGE_DIGEST => {
+                if value.tag != asn1::OCTET_STRING {
+                    return Err(fault(Errno::EBADMSG, value.offset, "message digest is no octet string"));
+                }
+                self.signer.message_digest = Some(value.bytes.to_vec());
+            }
+            OID_SMIME_CAPABILITIES if !authenticode => {
+                let warning = "PKCS7: S/MIME Caps only allowed with Authenticode";
+                return Err(warn(Errno::EKEYREJECTED, value.offset, warning));
+            }
+            OID_MS_SP_OPUS_INFO | OID_MS_STATEMENT_TYPE if !authenticode => {
+                let warning = "PKCS7: Authenticode AuthAttrs only allowed with Authenticode";
+                return Err(warn(Errno::EKEYREJECTED, value.offset, warning));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// `pkcs7_sig_note_set_of_authattrs()`.
+    fn note_set_of_authattrs(&mut self, set: Value<'_>, seen: &[&[u8]]) -> Step {
+        if !seen.contains(&OID_CONTENT_TYPE) || !seen.contains(&OID_MESSAGE_DIGEST) {
+            return Err(warn(Errno::EBADMSG, set.offset, "PKCS7: Missing required AuthAttr"));
+        }
+        self.signer.authattrs = Some(set.whole.get(1..).unwrap_or_default().to_vec());
+        Ok(())
+    }
+
+    /// `pkcs7_note_signed_info()`.
+    fn note_signed_info(&mut self, offset: usize) -> Step {
+        if self.message.content_type == Some(ContentType::MsIndirectData) && self.signer.authattrs.is_none() {
+            return Err(warn(Errno::EBADMSG, offset, "PKCS7: Authenticode requires AuthAttrs"));
+        }
+        // The version, not the identifier, says which of the two is looked up. What is not there has no bytes, or
+        // those of the signer before.
+        let ids = self.message.signers.iter().map(|signer| &signer.id).chain([&self.signer.id]);
+        let key_id = ids.rev().find_map(|id| match id {
+            SignerId::IssuerAndSerial { issuer, serial } if !self.expect_skid => Some([&serial[..], issuer].concat()),
+            SignerId::SubjectKeyId(skid) if self.expect_skid => Some(skid.clone()),
+            _ => None,
+        });
+        self.signer.key_id = key_id.unwrap_or_default();
+        self.message.signers.push(std::mem::take(&mut self.signer));
+        Ok(())
+    }
+
+    /// `pkcs7_check_authattrs()`: all signers have them, or none; and there is a signer.
+    fn check_authattrs(&self, offset: usize) -> Step {
+        let mut signers = self.message.signers.iter().map(|signer| signer.authattrs.is_some());
+        match signers.next() {
+            Some(first) if signers.all(|has| has == first) => Ok(()),
+            _ => Err(warn(Errno::EINVAL, offset, "PKCS7: Inconsistently supplied authAttrs")),
+        }
+    }
+}
+
+/// ```text
+/// AlgorithmIdentifier ::= SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL }
+/// ```
+fn algorithm_identifier<'a>(reader: &mut Reader<'a>) -> Step<Value<'a>> {
+    let sequence = reader.enter(asn1::SEQUENCE)?;
+    let algorithm = reader.primitive(asn1::OBJECT_IDENTIFIER)?;
+    reader.optional_any()?;
+    reader.leave(sequence)?;
+    Ok(algorithm)
+}
+
+/// ```text
+/// Name ::= SEQUENCE OF SET OF SEQUENCE { attributeType OBJECT IDENTIFIER, attributeValue ANY }
+/// ```
+fn name<'a>(reader: &mut Reader<'a>) -> Step<Value<'a>> {
+    let name = reader.enter(asn1::SEQUENCE)?;
+    loop {
+        let set = reader.enter(asn1::SET)?;
+        loop {
+            let pair = reader.enter(asn1::SEQUENCE)?;
+            reader.primitive(asn1::OBJECT_IDENTIFIER)?;
+            reader.any()?;
+            reader.leave(pair)?;
+            if !reader.more(&set)? {
+                break;
+            }
+        }
+        reader.leave(set)?;
+        if !reader.more(&name)? {
+            return Ok(reader.leave(name)?);
+        }
+    }
+}
+
+/// The grammar takes a revocation list for a list of certificates ("this may be defined incorrectly"), which no real
+/// one is: `x509_cert_parse()` refuses its first part.
+fn crls(reader: &mut Reader<'_>) -> Step {
+    for number in [1, 3] {
+        if reader.next_is(context(number))? {
+            return Err(fault(Errno::EBADMSG, reader.offset(), "revocation list"));
+        }
+    }
+    Ok(())
+}
+
+/// ```text
+/// UnauthenticatedAttribute ::= SEQUENCE { type OBJECT IDENTIFIER, values SET OF ANY }
+/// ```
+fn unauthenticated_attributes(reader: &mut Reader<'_>) -> Step {
+    let list = match reader.optional_enter(context(1))? {
+        Some(list) => list,
+        None => match reader.optional_enter(context(3))? {
+            Some(list) => list,
+            None => return Ok(()),
+        },
+    };
+    loop {
+        let attribute = reader.enter(asn1::SEQUENCE)?;
+        reader.primitive(asn1::OBJECT_IDENTIFIER)?;
+        let values = reader.enter(asn1::SET)?;
+        loop {
+            reader.any()?;
+            if !reader.more(&values)? {
+                break;
+            }
+        }
+        reader.leave(values)?;
+        reader.leave(attribute)?;
+        if !reader.more(&list)? {
+            break;
+        }
+    }
+    reader.leave(list)?;
+    Ok(())
+}
+
+fn enter_either(reader: &mut Reader<'_>, first: u8, second: u8) -> Step<Scope> {
+    match reader.optional_enter(first)? {
+        Some(scope) => Ok(scope),
+        None => Ok(reader.enter(second)?),
+    }
+}
+
+fn fault(errno: Errno, offset: usize, reason: &'static str) -> Pkcs7Fault {
+    Pkcs7Fault { errno, offset, reason, warning: None }
+}
+
+/// A fault with a warning: its words are the reason, too.
+fn warn(errno: Errno, offset: usize, warning: &'static str) -> Pkcs7Fault {
+    let reason = warning.strip_prefix("PKCS7: ").unwrap_or(warning);
+    Pkcs7Fault { errno, offset, reason, warning: Some(warning) }
+}
+
+#[cfg(test)]
+mod tests {
+    use cms::content_info::ContentInfo;
+    use cms::signed_data::SignedData;
+    use der::{Decode, Encode};
+
+    use super::*;
+
+    macro_rules! file {
+        ($name:literal) => {
+            include_bytes!(concat!("../../testdata/keys/", $name)).as_slice()
+        };
+    }
+
+    /// A second reader finds the same in the same bytes.
+    #[test]
+    fn the_referee_agrees() {
+        for message in [
+            file!("rsa-sha256.p7s"),
+            file!("rsa-sha512-keyid.p7s"),
+            file!("rsa-authattrs.p7s"),
+            file!("rsa-with-certificate.p7s"),
+            file!("rsa-with-content.p7s"),
+            file!("p521-sha512.p7s"),
+            file!("two-signers.p7s"),
+        ] {
+            let ours = Pkcs7::parse(message);
+            let info = ContentInfo::from_der(message).expect("content info");
+            let theirs: SignedData = info.content.decode_as().expect("signed data");
+            assert_eq!(ours.fault, None);
+            assert_eq!(ours.has_content, theirs.encap_content_info.econtent.is_some());
+            assert_eq!(ours.certificates.len(), theirs.certificates.map_or(0, |set| set.0.len()));
+            assert_eq!(ours.signers.len(), theirs.signer_infos.0.len());
+            for (ours, theirs) in ours.signers.iter().zip(theirs.signer_infos.0.iter()) {
+                assert_eq!(ours.signature, theirs.signature.as_bytes());
+                assert_eq!(ours.digest.as_ref().map(Result::is_ok), Some(true));
+                let digest = ours.digest.clone().and_then(Result::ok).expect("digest");
+                assert_eq!(asn1::dotted(digest.oid()), theirs.digest_alg.oid.to_string());
+                // Behind the tag of a set the attributes are what both digest.
+                let attributes = theirs.signed_attrs.as_ref().map(|set| set.to_der().expect("set")[1..].to_vec());
+                assert_eq!(ours.authattrs, attributes);
+                let id = theirs.sid.to_der().expect("identifier");
+                match &ours.id {
+                    SignerId::IssuerAndSerial { issuer, serial } => {
+                        assert!(id.ends_with(serial) && id.windows(issuer.len()).any(|window| window == issuer));
+                        assert_eq!(ours.key_id, [&serial[..], issuer].concat());
+                    }
+                    SignerId::SubjectKeyId(skid) => {
+                        assert!(id.ends_with(skid));
+                        assert_eq!(ours.key_id, *skid);
+                    }
+                    SignerId::Missing => panic!("no identifier"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn attributes_are_noted() {
+        let message = Pkcs7::parse(file!("rsa-authattrs.p7s"));
+        let [signer] = &message.signers[..] else { panic!("one signer") };
+        assert_eq!(signer.message_digest.as_ref().map(Vec::len), Some(32));
+        assert!(signer.signing_time.is_some_and(|time| time > 1_700_000_000));
+    }
+
+    /// What comes before a fault stays: an unknown algorithm would have stopped the kernel there.
+    #[test]
+    fn an_unfinished_signer_is_kept() {
+        let message = file!("rsa-sha256.p7s");
+        let fault_in_signature = [&message[..message.len() - 260], &[0xff; 260]].concat();
+        let message = Pkcs7::parse(&fault_in_signature);
+        assert_eq!(
+            message.fault.map(|fault| (fault.errno, fault.reason)),
+            Some((Errno::EBADMSG, "Long tag not supported"))
+        );
+        let signer = message.unfinished.expect("a signer");
+        assert_eq!(signer.digest, Some(Ok(DigestAlgorithm::Sha256)));
+        assert_eq!(signer.signature_algorithm, Some(SignatureAlgorithm::Rsa));
+    }
+
+    /// Changes to one byte, and what the kernel makes of them.
+    #[test]
+    fn faults() {
+        let original = file!("rsa-sha256.p7s");
+        let changed = |at: usize, byte: u8| {
+            let mut message = original.to_vec();
+            message[at] = byte;
+            Pkcs7::parse(&message).fault.map(|fault| (fault.errno, fault.reason))
+        };
+        assert_eq!(changed(14, 3), Some((Errno::EINVAL, "Only support pkcs7_signedData type")));
+        assert_eq!(changed(25, 2), Some((Errno::EINVAL, "Unsupported SignedData version")));
+        assert_eq!(changed(25, 3), Some((Errno::EBADMSG, "SignedData-SignerInfo version mismatch")));
+        assert_eq!(changed(53, 5), Some((Errno::EINVAL, "Unsupported data type")));
+        // The kernel does not mind a sequence without its constructed bit.
+        assert_eq!(changed(0, 0x10), None);
+        assert_eq!(changed(0, 0x31), Some((Errno::EBADMSG, "Unexpected tag")));
+    }
+
+    /// No content at all is well-formed, but has no signer.
+    #[test]
+    fn no_signers() {
+        let empty = [&[asn1::SEQUENCE, 11, asn1::OBJECT_IDENTIFIER, 9], OID_SIGNED_DATA].concat();
+        let fault = Pkcs7::parse(&empty).fault.expect("a fault");
+        assert_eq!((fault.errno, fault.warning), (Errno::EINVAL, Some("PKCS7: Inconsistently supplied authAttrs")));
+    }
+}

@@ -1,0 +1,19 @@
+//! `module_blacklist=`: mirrors `blacklisted()`, kernel/module/main.c.
+
+use super::run::{Run, Step, Stop};
+use crate::history::Behaviour;
+use crate::terms::Errno;
+use crate::verdict::Cause;
+
+pub(super) fn blacklisted(run: &mut Run<'_>) -> Step {
+    let name = run.info()?.name.clone();
+    if !run.call.cmdline.blacklist.contains(&name) {
+        return Ok(());
+    }
+    let line = run.has(Behaviour::LoadBlacklistMessage)?.then(|| format!("Module {name} is blacklisted"));
+    run.find(Cause::Blacklisted { name }, line.clone());
+    if let Some(line) = line {
+        run.err(line);
+    }
+    Err(Stop::Refused(Errno::EPERM))
+}

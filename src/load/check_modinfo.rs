@@ -1,0 +1,71 @@
+//! vermagic, and whether a live patch is allowed: mirrors `check_modinfo()` and `check_modinfo_livepatch()`,
+//! kernel/module/main.c.
+
+use super::ModuleInitFlags;
+use super::run::{Run, Step, Stop};
+use super::vermagic::vermagic;
+use crate::terms::Errno;
+use crate::verdict::{Cause, LogLevel, Missing};
+
+pub(super) fn check_vermagic(run: &mut Run<'_>) -> Step {
+    let by_flag = run.insmod.flags.has(ModuleInitFlags::IGNORE_VERMAGIC);
+    let info = run.info()?;
+    let (has_versions, name) = (info.vers.is_some(), info.name.clone());
+    let Some(module) = info.elf.modinfo().get("vermagic").filter(|_| !by_flag).map(str::to_owned) else {
+        return run.try_to_force_load("bad vermagic", |forced| Cause::NoVermagic { forced, by_flag });
+    };
+    let Some(kernel) = vermagic(run)? else { return unknown_vermagic(run, &module) };
+    let only_flags = has_versions && run.modversions()?;
+    if same_magic(&module, &kernel, only_flags) {
+        return Ok(());
+    }
+    let line = format!("{name}: version magic '{module}' should be '{kernel}'");
+    run.find(Cause::Vermagic { module, kernel }, Some(line.clone()));
+    run.err(line);
+    Err(Stop::Refused(Errno::ENOEXEC))
+}
+
+/// Mirrors `same_magic()`, kernel/module/version.c: with symbol versions the release does not count.
+fn same_magic(module: &str, kernel: &str, only_flags: bool) -> bool {
+    let flags =
+        |magic: &str| magic.find(' ').map_or(String::new(), |blank| magic.get(blank..).unwrap_or_default().into());
+    if only_flags { flags(module) == flags(kernel) } else { module == kernel }
+}
+
+/// Neither a configuration nor a module of the kernel's own says what its string is. A module that names this very release,
+/// and whose version of `module_layout` is the kernel's, was built with its headers; the string is made from them.
+fn unknown_vermagic(run: &mut Run<'_>, module: &str) -> Step {
+    let kernel = run.call.kernel;
+    let release = module.split(' ').next().unwrap_or_default();
+    let same_release = kernel.release().is_some_and(|known| known.as_str() == release);
+    let info = run.info()?;
+    let versions = info.vers.and_then(|index| info.elf.sections().get(index)).map(|section| info.elf.versions(section));
+    let wanted = versions.and_then(|all| all.into_iter().find(|version| version.name == "module_layout"));
+    let same_layout = match (run.modversions()?, wanted, kernel.module_layout()) {
+        (false, ..) => true,
+        (true, Some(wanted), Some(crc)) => wanted.crc == u64::from(crc.0),
+        _ => false,
+    };
+    if same_release && same_layout {
+        run.inferred
+            .push("vermagic fits: the module was built for this release, with its version of module_layout".into());
+        return Ok(());
+    }
+    if run.ask(Missing::Vermagic)? {
+        return Ok(());
+    }
+    run.find(Cause::Vermagic { module: module.to_owned(), kernel: String::new() }, None);
+    Err(Stop::Refused(Errno::ENOEXEC))
+}
+
+/// `CONFIG_LIVEPATCH` off, and the module says it is a live patch. The line has no newline.
+pub(super) fn check_livepatch(run: &mut Run<'_>) -> Step {
+    if !run.info()?.elf.modinfo().has("livepatch") || run.config("LIVEPATCH")? {
+        return Ok(());
+    }
+    let name = run.mod_name();
+    let line = format!("{name}: module is marked as livepatch module, but livepatch support is disabled");
+    run.find(Cause::LivepatchDisabled, Some(line.clone()));
+    run.printk_held(LogLevel::Err, line);
+    Err(Stop::Refused(Errno::ENOEXEC))
+}

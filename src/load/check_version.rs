@@ -1,0 +1,97 @@
+//! Symbol versions: mirrors `check_version()` and `check_modstruct_version()`, kernel/module/version.c.
+
+use super::run::{Once, Run, Step, Stop};
+use crate::history::Behaviour;
+use crate::image::Version;
+use crate::terms::{Crc, Errno};
+use crate::verdict::{Cause, Missing};
+
+/// The answer: goes through, or what is wrong with it.
+pub(super) enum Versioned {
+    Good,
+    Bad,
+}
+
+pub(super) fn check_modstruct_version(run: &mut Run<'_>) -> Step {
+    if !run.modversions()? {
+        return Ok(());
+    }
+    let Some(crc) = run.call.kernel.module_layout() else {
+        if run.ask(Missing::Crc("module_layout".into()))? {
+            return Ok(());
+        }
+        return Err(Stop::Refused(Errno::ENOEXEC));
+    };
+    match check_version(run, "module_layout", crate::kernel::VMLINUX, Some(crc))? {
+        Versioned::Good => Ok(()),
+        Versioned::Bad => Err(Stop::Refused(Errno::ENOEXEC)),
+    }
+}
+
+/// Compares the version the module wants with the exporter's. `crc` is `None` when the exporter has no CRC table.
+pub(super) fn check_version(run: &mut Run<'_>, symbol: &str, exporter: &str, crc: Option<Crc>) -> Step<Versioned> {
+    let Some(crc) = crc else { return Ok(Versioned::Good) };
+    if !run.modversions()? {
+        return Ok(Versioned::Good);
+    }
+    let info = run.info()?;
+    let section = |index: usize| info.elf.sections().get(index);
+    if let Some((crcs, names)) = info.vers_ext.and_then(|(crcs, names)| section(crcs).zip(section(names))) {
+        let versions = info.elf.extended_versions(names, crcs);
+        return match versions.iter().find(|version| version.name == symbol) {
+            Some(version) => compare(run, symbol, exporter, u64::from(version.crc), crc),
+            None => {
+                no_extended_version(run, symbol);
+                Ok(Versioned::Good)
+            }
+        };
+    }
+    let Some(versions) = info.vers.and_then(section).map(|section| info.elf.versions(section)) else {
+        let forced = run.try_to_force_load(symbol, |forced| Cause::NoVersions { forced });
+        return match forced {
+            Ok(()) => Ok(Versioned::Good),
+            Err(Stop::Refused(_)) => Ok(Versioned::Bad),
+            Err(stop) => Err(stop),
+        };
+    };
+    match versions.iter().find(|Version { name, .. }| name == symbol) {
+        Some(version) => compare(run, symbol, exporter, version.crc, crc),
+        None => no_version(run, symbol),
+    }
+}
+
+fn compare(run: &mut Run<'_>, symbol: &str, exporter: &str, module: u64, kernel: Crc) -> Step<Versioned> {
+    if module == u64::from(kernel.0) {
+        return Ok(Versioned::Good);
+    }
+    let line = format!("{}: disagrees about version of symbol {symbol}", run.info_name());
+    let cause = if symbol == "module_layout" {
+        Cause::ModuleLayout { module, kernel }
+    } else {
+        Cause::SymbolVersion { symbol: symbol.into(), exporter: exporter.into(), module, kernel }
+    };
+    run.find(cause, Some(line.clone()));
+    run.warn(line);
+    Ok(Versioned::Bad)
+}
+
+fn no_version(run: &mut Run<'_>, symbol: &str) -> Step<Versioned> {
+    let fatal = run.has(Behaviour::VerMissingEntryFatal)?;
+    // Upstream says so once a boot; where it is fatal it is said each time.
+    let printed = if fatal { !run.surveying } else { run.once(Once::NoSymbolVersion) };
+    let line = format!("{}: no symbol version for {symbol}", run.info_name());
+    run.find(Cause::NoSymbolVersion { symbol: symbol.into(), fatal }, printed.then(|| line.clone()));
+    if printed {
+        run.warn(line);
+    }
+    Ok(if fatal { Versioned::Bad } else { Versioned::Good })
+}
+
+fn no_extended_version(run: &mut Run<'_>, symbol: &str) {
+    let printed = run.once(Once::NoExtendedSymbolVersion);
+    let line = format!("{}: no extended symbol version for {symbol}", run.info_name());
+    run.find(Cause::NoSymbolVersion { symbol: symbol.into(), fatal: false }, printed.then(|| line.clone()));
+    if printed {
+        run.warn(line);
+    }
+}

@@ -1,0 +1,62 @@
+//! The switches on the boot command line that the loader reads.
+
+/// The boot command line, as far as the loader depends on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cmdline {
+    /// `module.sig_enforce`.
+    pub sig_enforce: bool,
+    /// `module_blacklist=`, names compared exactly.
+    pub blacklist: Vec<String>,
+    /// `nomodule` or `sysctl.kernel.modules_disabled=1`: the switch itself.
+    pub modules_disabled: Option<String>,
+    /// `lockdown=integrity` or `lockdown=confidentiality`.
+    pub lockdown: bool,
+    /// Spectre v2 mitigations are switched off.
+    pub no_spectre_v2: bool,
+    /// `panic_on_taint=`: the taints that panic.
+    pub panic_on_taint: u32,
+}
+
+impl Cmdline {
+    /// Reads a command line. Switches of other parts of the kernel are passed over; in names `-` and `_` are the same.
+    pub fn parse(text: &str) -> Self {
+        let mut cmdline = Self::default();
+        for word in text.split_whitespace() {
+            let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+            let yes =
+                value.is_none_or(|value| matches!(value.as_bytes().first(), Some(b'y' | b'Y' | b'1')) || value == "on");
+            match name.replace('-', "_").as_str() {
+                // bool_enable_only: it can be switched on, never off.
+                "module.sig_enforce" => cmdline.sig_enforce |= yes,
+                "module_blacklist" => {
+                    cmdline.blacklist = value.unwrap_or_default().split(',').map(str::to_owned).collect();
+                }
+                "nomodule" if yes => cmdline.modules_disabled = Some(word.to_owned()),
+                "sysctl.kernel.modules_disabled" if yes => cmdline.modules_disabled = Some(word.to_owned()),
+                "lockdown" => cmdline.lockdown = matches!(value, Some("integrity" | "confidentiality")),
+                "nospectre_v2" => cmdline.no_spectre_v2 = true,
+                "spectre_v2" | "mitigations" if value == Some("off") => cmdline.no_spectre_v2 = true,
+                "panic_on_taint" => {
+                    let number = value.unwrap_or_default().split(',').next().unwrap_or_default();
+                    cmdline.panic_on_taint = u32::from_str_radix(number.trim_start_matches("0x"), 16).unwrap_or(0);
+                }
+                _ => {}
+            }
+        }
+        cmdline
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Cmdline;
+
+    #[test]
+    fn the_loaders_switches_are_found_among_others() {
+        let cmdline = Cmdline::parse("quiet ro module.sig-enforce module_blacklist=foo,bar_x lockdown=integrity");
+        assert!(cmdline.sig_enforce && cmdline.lockdown);
+        assert_eq!(cmdline.blacklist, ["foo", "bar_x"]);
+        assert!(!Cmdline::parse("module.sig_enforce=0").sig_enforce);
+        assert_eq!(Cmdline::parse("panic_on_taint=0x1001,nousertaint").panic_on_taint, 0x1001);
+    }
+}

@@ -1,0 +1,31 @@
+//! Exports that exist already: mirrors `verify_exported_symbols()`, kernel/module/main.c.
+
+use std::sync::Arc;
+
+use super::resolve_symbol::{Owner, find_symbol};
+use super::run::{Run, Step, Stop};
+use crate::terms::Errno;
+use crate::verdict::Cause;
+
+pub(super) fn complete_formation(run: &mut Run<'_>) -> Step {
+    let tables = Arc::clone(&run.info()?.exports);
+    for entry in tables.iter().flat_map(|table| &table.entries) {
+        let name = &entry.symbol.name;
+        if run.call.kernel.exports().is_none() && run.world.state.modules.is_empty() {
+            // Without a table nothing is known to collide; a kernel that has the symbol exports it once.
+            continue;
+        }
+        let Some(found) = find_symbol(run, name, &entry.raw_name, true)? else { continue };
+        let owner = match &found.owner {
+            Owner::Vmlinux => "kernel",
+            // A module that was never loaded here owns nothing.
+            Owner::InTree(_) => continue,
+            Owner::Module(module) => &module.name,
+        };
+        let line = format!("{}: exports duplicate symbol {name} (owned by {owner})", run.mod_name());
+        run.find(Cause::DuplicateExport { symbol: name.clone(), owner: owner.to_owned() }, Some(line.clone()));
+        run.err(line);
+        return Err(Stop::Refused(Errno::ENOEXEC));
+    }
+    Ok(())
+}

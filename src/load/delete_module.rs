@@ -1,0 +1,30 @@
+//! Unloading: mirrors `delete_module()`, kernel/module/main.c.
+
+use super::run::{Call, World};
+use crate::terms::Errno;
+use crate::verdict::{Cause, Finding, Stage};
+
+/// Removes a module, as `rmmod` does (`O_NONBLOCK`), or says why not.
+pub(super) fn delete_module(call: Call<'_>, world: &mut World, name: &str) -> Result<(), (Errno, Finding)> {
+    let refuse = |errno, cause| {
+        let (stage, kernel_line, reached, uses) = (Stage::DeleteModule, None, true, Vec::new());
+        Err((errno, Finding { stage, cause, kernel_line, reached, uses }))
+    };
+    if let Some(switch) = call.cmdline.modules_disabled.clone() {
+        return refuse(Errno::EPERM, Cause::NotPermitted { switch });
+    }
+    let (name, modules) = (name.to_owned(), &mut world.state.modules);
+    let Some(index) = modules.iter().position(|module| module.name == name) else {
+        return refuse(Errno::ENOENT, Cause::NotLoaded { name });
+    };
+    let users: Vec<_> =
+        modules.iter().filter(|module| module.uses.contains(&name)).map(|module| module.name.clone()).collect();
+    if !users.is_empty() {
+        return refuse(Errno::EAGAIN, Cause::InUse { name, users });
+    }
+    if modules.get(index).is_some_and(|module| module.has_init && !module.has_exit) {
+        return refuse(Errno::EBUSY, Cause::NoExit { name });
+    }
+    modules.remove(index);
+    Ok(())
+}

@@ -1,0 +1,499 @@
+//! Is it an ELF file the loader can walk? Mirrors `elf_validity_cache_copy()` and, before 6.4, `elf_validity_check()` and
+//! `setup_load_info()`, kernel/module/main.c.
+
+use std::sync::Arc;
+
+use super::ModuleInitFlags;
+use super::run::{Info, Run, Step, Stop};
+use crate::elf::{Header, Section, SectionType};
+use crate::history::{Behaviour, struct_module_size};
+use crate::image::ModuleElf;
+use crate::terms::{Arch, ElfMachine, Errno, Taints};
+use crate::verdict::{Cause, LogLevel, Missing};
+
+const ET_REL: u16 = 1;
+const NO_NAME: &str = "(missing .modinfo section or name field)";
+const THIS_MODULE: &str = ".gnu.linkonce.this_module";
+
+/// The forms the checks have had.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Up to 5.11: the header only, in silence.
+    Silent,
+    /// 5.12 to 5.16: every section, one line for all failures.
+    OneLine,
+    /// Since 5.17: a line for every failure.
+    Lines,
+}
+
+pub(super) fn elf_validity(run: &mut Run<'_>) -> Step {
+    let arch = arch(run)?;
+    let elf = run.image.reading(&run.bytes, arch.class, arch.endian);
+    let checks = Checks { arch, elf: &elf };
+    let header = checks.header(run)?;
+    let new_order = run.has(Behaviour::ElfUniqueSections)? && run.has(Behaviour::ElfNewOrder)?;
+    if new_order {
+        checks.new_order(run, &header)?
+    } else {
+        checks.old_order(run, &header)?
+    };
+    Ok(())
+}
+
+/// The architecture that the kernel reads the module as.
+fn arch(run: &mut Run<'_>) -> Step<Arch> {
+    if let Some(arch) = run.call.kernel.arch() {
+        return Ok(arch);
+    }
+    // Without a word from the kernel's files it is the module's own, or the module is refused.
+    match run.image.arch() {
+        Some(arch) if run.ask(Missing::Arch)? => Ok(arch),
+        Some(arch) if arch != Arch::X86_64 => Ok(Arch::X86_64),
+        _ => Ok(Arch { machine: ElfMachine::S390, ..Arch::X86_64 }),
+    }
+}
+
+struct Checks<'a> {
+    arch: Arch,
+    elf: &'a Arc<ModuleElf>,
+}
+
+impl Checks<'_> {
+    /// Refuses with the line this form prints; with `always` the one-line form prints it too.
+    fn refuse<T>(&self, run: &mut Run<'_>, rule: &str, line: String, always: bool) -> Step<T> {
+        self.refuse_for(run, Cause::InvalidElf { rule: rule.to_owned() }, line, always)
+    }
+
+    fn refuse_for<T>(&self, run: &mut Run<'_>, cause: Cause, line: String, always: bool) -> Step<T> {
+        const ONE_LINE: &str = "Module has invalid ELF structures";
+        let printed = match form(run)? {
+            Form::Silent => vec![],
+            Form::OneLine if always => vec![line, ONE_LINE.to_owned()],
+            Form::OneLine => vec![ONE_LINE.to_owned()],
+            Form::Lines => vec![line],
+        };
+        run.find(cause, printed.first().cloned());
+        for line in printed {
+            run.err(line);
+        }
+        Err(Stop::Refused(Errno::ENOEXEC))
+    }
+
+    /// Refuses with a line that every form prints at `level`.
+    fn refuse_saying<T>(&self, run: &mut Run<'_>, cause: Cause, level: LogLevel, line: String) -> Step<T> {
+        run.find(cause, Some(line.clone()));
+        run.printk(level, line);
+        Err(Stop::Refused(Errno::ENOEXEC))
+    }
+
+    fn header(&self, run: &mut Run<'_>) -> Step<Header> {
+        let reader = self.elf.elf();
+        let len = self.elf.bytes().len();
+        let Some(header) = self.elf.header().cloned() else {
+            return self.refuse(
+                run,
+                "the file is shorter than an ELF header",
+                format!("Invalid ELF header len {len}"),
+                false,
+            );
+        };
+        if header.magic != *b"\x7fELF" {
+            let line = r"Invalid ELF header magic: != \x7fELF".to_owned();
+            return self.refuse(run, "it does not begin with the ELF magic", line, false);
+        }
+        if header.e_type != ET_REL {
+            let line = format!("Invalid ELF header type: {} != {ET_REL}", header.e_type);
+            return self.refuse(run, "e_type is not ET_REL: only relocatable files are modules", line, false);
+        }
+        if !self.elf_check_arch(&header) {
+            let (module, kernel) = (header.e_machine, self.arch.to_string());
+            let line = format!("Invalid architecture in ELF header: {module}");
+            return self.refuse_for(run, Cause::WrongArchitecture { module, kernel }, line, false);
+        }
+        if self.arch.machine == ElfMachine::Ppc64 && run.has(Behaviour::ElfModuleArch)? {
+            // e_flags carries the ABI level: 2 for ELFv2, which little-endian kernels use.
+            let v2 = self.arch.endian == crate::terms::Endian::Little || run.config("PPC64_ELF_ABI_V2")?;
+            let level = header.e_flags & 3;
+            if (v2 && level != 2) || (!v2 && level == 2) {
+                let line = format!("Invalid module architecture in ELF header: {}", header.e_machine);
+                return self.refuse(run, "the ABI level in e_flags is not the kernel's", line, false);
+            }
+        }
+        if usize::from(header.e_shentsize) != reader.section_header_size() {
+            let line = "Invalid ELF section header size".to_owned();
+            return self.refuse(run, "e_shentsize is not the size of a section header", line, false);
+        }
+        let table = u64::from(header.e_shnum) * reader.section_header_size() as u64;
+        if header.e_shoff >= len as u64 || table > len as u64 - header.e_shoff {
+            let line = "Invalid ELF section header overflow".to_owned();
+            return self.refuse(run, "the section headers do not lie inside the file", line, false);
+        }
+        Ok(header)
+    }
+
+    /// Mirrors `elf_check_arch()` of the architectures.
+    fn elf_check_arch(&self, header: &Header) -> bool {
+        let number = header.e_machine;
+        match self.arch.machine {
+            ElfMachine::I386 => matches!(number, 3 | 6),
+            machine => number == machine.e_machine(),
+        }
+    }
+
+    fn section_zero(&self, run: &mut Run<'_>) -> Step {
+        // A table of no sections has none to check; what the kernel then reads is the memory behind it.
+        let Some(zero) = self.elf.sections().first() else {
+            return self.refuse(run, "there is no section 0", section_zero_line(0), false);
+        };
+        if zero.kind != SectionType::NULL || zero.size != 0 || zero.addr != 0 {
+            return self.refuse(run, "section 0 is not empty", section_zero_line(zero.kind), false);
+        }
+        Ok(())
+    }
+
+    fn name_table_index(&self, run: &mut Run<'_>, header: &Header) -> Step<Section> {
+        let (index, count) = (header.e_shstrndx, header.e_shnum);
+        match self.elf.sections().get(usize::from(index)) {
+            Some(section) if index != 0 => Ok(section.clone()),
+            _ => {
+                let line =
+                    format!("Invalid ELF section name index: {index} || e_shstrndx ({index}) >= e_shnum ({count})");
+                self.refuse(run, "e_shstrndx names no section", line, false)
+            }
+        }
+    }
+
+    fn is_inside(&self, section: &Section) -> bool {
+        section.offset.checked_add(section.size).is_some_and(|end| end <= self.elf.bytes().len() as u64)
+    }
+
+    fn name_table_contents(&self, run: &mut Run<'_>, table: &Section) -> Step {
+        if table.size == 0 {
+            if run.has(Behaviour::ElfEmptyShstrtab)? {
+                return self.refuse(run, "the section name table is empty", "empty section name table".into(), false);
+            }
+            // The byte before the table is read instead.
+            return self.unknown_memory(run, "before the empty section name table");
+        }
+        if self.elf.elf().contents(table).and_then(<[u8]>::last) != Some(&0) {
+            let line = "ELF Spec violation: section name table isn't null terminated".to_owned();
+            return self.refuse(run, "the section name table does not end with NUL", line, false);
+        }
+        Ok(())
+    }
+
+    /// What happens depends on bytes that are not in the file: the kernel reads them, or faults.
+    fn unknown_memory(&self, run: &mut Run<'_>, place: &str) -> Step {
+        if run.ask(Missing::Memory(place.to_owned()))? {
+            return Ok(());
+        }
+        Err(Stop::Crash(format!("reads memory {place}")))
+    }
+
+    fn section_bounds(&self, run: &mut Run<'_>, section: &Section) -> Step {
+        if self.is_inside(section) {
+            return Ok(());
+        }
+        let line = format!("Invalid ELF section in module (section {} type {})", section.index, section.kind);
+        let rule = format!("section {} does not lie inside the file", section.index);
+        self.refuse(run, &rule, line, true)
+    }
+
+    fn section_name(&self, run: &mut Run<'_>, section: &Section, table: &Section) -> Step {
+        if u64::from(section.name) < table.size {
+            return Ok(());
+        }
+        let line = format!("Invalid ELF section name in module (section {} type {})", section.index, section.kind);
+        let rule = format!("the name of section {} lies outside the section name table", section.index);
+        self.refuse(run, &rule, line, true)
+    }
+
+    fn sh_link(&self, run: &mut Run<'_>, symtab: &Section, header: &Header) -> Step {
+        if symtab.link != 0 && symtab.link < u32::from(header.e_shnum) {
+            return Ok(());
+        }
+        let link = symtab.link.cast_signed();
+        let line =
+            format!("Invalid ELF sh_link!=SHN_UNDEF({link}) or (sh_link({link}) >= hdr->e_shnum({})", header.e_shnum);
+        self.refuse(run, "the symbol table's sh_link names no section", line, false)
+    }
+
+    /// Up to 6.12 (without the backport): header, names, sections, then what `setup_load_info()` looks for.
+    fn old_order(&self, run: &mut Run<'_>, header: &Header) -> Step {
+        let sections = self.elf.sections();
+        let hardened = run.has(Behaviour::ElfHardened)?;
+        if hardened {
+            let table = self.name_table_index(run, header)?;
+            if !self.is_inside(&table) {
+                let line = format!("Invalid ELF section hdr(type {})", table.kind);
+                return self.refuse(run, "the section name table does not lie inside the file", line, false);
+            }
+            self.name_table_contents(run, &table)?;
+            self.section_zero(run)?;
+            for section in sections.iter().skip(1).filter(|section| section.has_contents()) {
+                if section.kind == SectionType::SYMTAB {
+                    self.sh_link(run, section, header)?;
+                }
+                self.section_bounds(run, section)?;
+                if section.is_alloc() {
+                    self.section_name(run, section, &table)?;
+                }
+            }
+        }
+        if run.has(Behaviour::ElfUniqueSections)? {
+            self.modinfo_unique(run)?;
+            let name = self.modinfo_name();
+            self.symtab_unique(run, &name)?;
+            let this_module = self.this_module_6_4(run, &name)?;
+            return self.gather(run, this_module);
+        }
+        let name = self.elf.find_sec(".modinfo").and_then(|_| self.modinfo_name());
+        let shown = || name.clone().unwrap_or_else(|| NO_NAME.to_owned());
+        if self.elf.symtab().is_none() {
+            let line = format!("{}: module has no symbols (stripped?)", shown());
+            return self.refuse_saying(run, Cause::NoSymbolTable { count: 0 }, LogLevel::Warn, line);
+        }
+        let Some(this_module) = self.elf.find_sec(THIS_MODULE) else {
+            let line = format!("{}: No module found in object", shown());
+            let cause = Cause::BadThisModule { what: "there is none that occupies memory".into() };
+            return self.refuse_saying(run, cause, LogLevel::Warn, line);
+        };
+        if !hardened
+            && let Some(section) = sections.iter().skip(1).find(|s| s.kind != SectionType::NOBITS && !self.is_inside(s))
+        {
+            // rewrite_section_headers(), up to 5.11.
+            let line = format!("Module len {} truncated", self.elf.bytes().len());
+            let rule = format!("section {} does not lie inside the file", section.index);
+            return self.refuse_saying(run, Cause::InvalidElf { rule }, LogLevel::Err, line);
+        }
+        let this_module = this_module.index;
+        self.gather(run, this_module)
+    }
+
+    /// Since 6.13, and in the stable releases that took it.
+    fn new_order(&self, run: &mut Run<'_>, header: &Header) -> Step {
+        let sections = self.elf.sections();
+        self.section_zero(run)?;
+        for section in sections.iter().skip(1).filter(|section| section.has_contents()) {
+            self.section_bounds(run, section)?;
+        }
+        let table = self.name_table_index(run, header)?;
+        if table.kind != SectionType::STRTAB && run.has(Behaviour::ElfStrtabTypes)? {
+            let line = format!("Invalid ELF section name table type: {}", table.kind);
+            return self.refuse(run, "the section name table is no string table", line, false);
+        }
+        self.name_table_contents(run, &table)?;
+        for section in sections.iter().filter(|section| section.kind != SectionType::NULL) {
+            self.section_name(run, section, &table)?;
+        }
+        self.modinfo_unique(run)?;
+        let name = self.modinfo_name();
+        let this_module = self.this_module_6_13(run, &name)?;
+        self.symtab_unique(run, &name)?;
+        let symtab = self.elf.symtab().cloned().ok_or(Stop::Refused(Errno::ENOEXEC))?;
+        self.sh_link(run, &symtab, header)?;
+        let strtab = self.elf.strtab().cloned().ok_or(Stop::Refused(Errno::ENOEXEC))?;
+        if strtab.kind != SectionType::STRTAB && run.has(Behaviour::ElfStrtabTypes)? {
+            let line = format!("Invalid ELF symbol string table type: {}", strtab.kind);
+            return self.refuse(run, "the symbol string table is no string table", line, false);
+        }
+        if run.has(Behaviour::ElfExtendedVersions)? {
+            self.extended_versions(run)?;
+        }
+        if run.has(Behaviour::ElfStrtabContent)? {
+            self.strtab_contents(run, &strtab)?;
+        }
+        self.gather(run, this_module)
+    }
+
+    fn modinfo_unique(&self, run: &mut Run<'_>) -> Step {
+        if self.elf.sections_named(".modinfo").nth(1).is_some() {
+            let line = "Only one .modinfo section must exist.".to_owned();
+            return self.refuse(run, "there are several sections .modinfo", line, false);
+        }
+        Ok(())
+    }
+
+    fn modinfo_name(&self) -> Option<String> {
+        self.elf.modinfo().get("name").map(str::to_owned)
+    }
+
+    fn symtab_unique(&self, run: &mut Run<'_>, name: &Option<String>) -> Step {
+        let count = self.elf.sections().iter().skip(1).filter(|section| section.kind == SectionType::SYMTAB).count();
+        if count == 1 {
+            return Ok(());
+        }
+        let line = format!("{}: module has no symbols (stripped?)", name.as_deref().unwrap_or(NO_NAME));
+        self.refuse_saying(run, Cause::NoSymbolTable { count }, LogLevel::Warn, line)
+    }
+
+    fn bad_this_module<T>(&self, run: &mut Run<'_>, name: &Option<String>, what: &str, rest: &str) -> Step<T> {
+        let line = format!("module {}: {rest}", name.as_deref().unwrap_or(NO_NAME));
+        self.refuse_saying(run, Cause::BadThisModule { what: what.into() }, LogLevel::Err, line)
+    }
+
+    fn this_module_6_4(&self, run: &mut Run<'_>, name: &Option<String>) -> Step<usize> {
+        let found: Vec<_> = self.elf.sections_named(THIS_MODULE).filter(|section| section.has_contents()).collect();
+        match found.as_slice() {
+            [section] => self.this_module_rest(run, name, section),
+            found => {
+                let what = format!("there are {} of it", found.len());
+                self.bad_this_module(run, name, &what, &format!("Only one {THIS_MODULE} section must exist."))
+            }
+        }
+    }
+
+    fn this_module_6_13(&self, run: &mut Run<'_>, name: &Option<String>) -> Step<usize> {
+        let found: Vec<_> = self.elf.sections_named(THIS_MODULE).collect();
+        match found.as_slice() {
+            [section] if section.kind == SectionType::NOBITS => {
+                let rest = format!("{THIS_MODULE} section must have a size set");
+                self.bad_this_module(run, name, "it has no contents", &rest)
+            }
+            [section] => self.this_module_rest(run, name, section),
+            found => {
+                let what = format!("there are {} of it", found.len());
+                self.bad_this_module(run, name, &what, &format!("Exactly one {THIS_MODULE} section must exist."))
+            }
+        }
+    }
+
+    fn this_module_rest(&self, run: &mut Run<'_>, name: &Option<String>, section: &Section) -> Step<usize> {
+        if !section.is_alloc() {
+            let rest = format!("{THIS_MODULE} must occupy memory during process execution");
+            return self.bad_this_module(run, name, "it does not occupy memory", &rest);
+        }
+        let kernel = kernel_struct_module_size(run);
+        let right = match kernel {
+            Some(size) => size == section.size,
+            None => self.size_follows(run)? || run.ask(Missing::StructModuleSize)?,
+        };
+        if !right {
+            let line = format!(
+                "module {}: {THIS_MODULE} section size must match the kernel's built struct module size at run time",
+                name.as_deref().unwrap_or(NO_NAME)
+            );
+            let cause = Cause::StructModuleSize { module: section.size, kernel };
+            return self.refuse_saying(run, cause, LogLevel::Err, line);
+        }
+        Ok(section.index)
+    }
+
+    /// The CRC of `module_layout` covers `struct module`; without versions, a module of the very same release was built
+    /// with the same header.
+    fn size_follows(&self, run: &mut Run<'_>) -> Step<bool> {
+        let versions = self.elf.find_sec("__versions").map(|section| self.elf.versions(section)).unwrap_or_default();
+        let layout = versions.iter().find(|version| version.name == "module_layout").map(|version| version.crc);
+        let kernel = run.call.kernel.module_layout().map(|crc| u64::from(crc.0)).filter(|crc| *crc != 0);
+        if layout.is_some() && layout == kernel {
+            run.inferred.push("sizeof(struct module) is the module's: the versions of module_layout are equal".into());
+            return Ok(true);
+        }
+        let release = run.call.kernel.release().map(ToString::to_string);
+        let built_for = self.elf.modinfo().get("vermagic").and_then(|vermagic| vermagic.split(' ').next());
+        let same = release.is_some() && release.as_deref() == built_for && !run.modversions()?;
+        if same {
+            run.inferred.push("sizeof(struct module) is the module's: it was built for this very release".into());
+        }
+        Ok(same)
+    }
+
+    fn extended_versions(&self, run: &mut Run<'_>) -> Step {
+        let (crcs, names) = (self.elf.find_sec("__version_ext_crcs"), self.elf.find_sec("__version_ext_names"));
+        let (rule, line) = match (crcs, names) {
+            (None, None) => return Ok(()),
+            (Some(crcs), Some(names)) => {
+                let count = self.elf.contents(names).iter().filter(|byte| **byte == 0).count();
+                if count >= self.elf.contents(crcs).len() / 4 {
+                    return Ok(());
+                }
+                ("there are fewer names than extended versions", "more extended version crcs than names")
+            }
+            _ => (
+                "only one of __version_ext_crcs and __version_ext_names is there",
+                "extended version crc+name presence does not match",
+            ),
+        };
+        self.refuse_held(run, rule, line)
+    }
+
+    fn refuse_held(&self, run: &mut Run<'_>, rule: &str, line: &str) -> Step {
+        run.find(Cause::InvalidElf { rule: rule.to_owned() }, Some(line.to_owned()));
+        run.printk_held(LogLevel::Err, line);
+        Err(Stop::Refused(Errno::ENOEXEC))
+    }
+
+    fn strtab_contents(&self, run: &mut Run<'_>, strtab: &Section) -> Step {
+        let bytes = self.elf.contents(strtab);
+        let (rule, line) = match (bytes.first(), bytes.last()) {
+            (None, _) | (_, None) => ("the symbol string table is empty", "empty symbol string table"),
+            (Some(1..), _) => {
+                ("the symbol string table does not begin with NUL", "symbol string table missing leading NUL")
+            }
+            (_, Some(1..)) => {
+                ("the symbol string table does not end with NUL", "symbol string table isn't NUL terminated")
+            }
+            _ => {
+                let outside = |symbol: &crate::elf::Symbol| u64::from(symbol.name) >= strtab.size;
+                if !self.elf.symbols().iter().any(outside) {
+                    return Ok(());
+                }
+                let rule = "a symbol's name lies outside the string table";
+                return self.refuse_held(run, rule, "symbol name out of bounds in string table");
+            }
+        };
+        self.refuse(run, rule, line.to_owned(), false)
+    }
+
+    /// Fills `struct load_info`.
+    fn gather(&self, run: &mut Run<'_>, this_module: usize) -> Step {
+        let elf = Arc::clone(self.elf);
+        let section = elf.sections().get(this_module).cloned().ok_or(Stop::Refused(Errno::ENOEXEC))?;
+        let mod_name = elf.this_module_name(&section).unwrap_or_default();
+        let ignore = run.insmod.flags.has(ModuleInitFlags::IGNORE_MODVERSIONS);
+        let index = |name: &str| elf.find_sec(name).map(|section| section.index);
+        let extended = run.has(Behaviour::ElfExtendedVersions)?;
+        let vers_ext = index("__version_ext_crcs").zip(index("__version_ext_names")).filter(|_| extended && !ignore);
+        let info = Info {
+            arch: self.arch,
+            name: self.modinfo_name().unwrap_or_else(|| mod_name.clone()),
+            mod_name,
+            vers: index("__versions").filter(|_| !ignore),
+            vers_ext,
+            this_module,
+            percpu: index(".data..percpu"),
+            sig_ok: run.sig_ok,
+            taints: Taints::NONE,
+            license: elf.modinfo().get("license").map(crate::terms::License::new),
+            using_gplonly_symbols: None,
+            inherited_from: None,
+            uses: Vec::new(),
+            exports: Arc::default(),
+            elf,
+        };
+        run.info = Some(info);
+        Ok(())
+    }
+}
+
+fn section_zero_line(kind: u32) -> String {
+    format!("ELF Spec violation: section 0 type({kind})!=SH_NULL or non-zero len or addr")
+}
+
+fn form(run: &Run<'_>) -> Step<Form> {
+    Ok(if run.has(Behaviour::ElfDetailedMessages)? {
+        Form::Lines
+    } else if run.has(Behaviour::ElfHardened)? {
+        Form::OneLine
+    } else {
+        Form::Silent
+    })
+}
+
+/// `sizeof(struct module)`: of the tree's own modules, or measured on this build before.
+pub(super) fn kernel_struct_module_size(run: &Run<'_>) -> Option<u64> {
+    let kernel = run.call.kernel;
+    kernel
+        .struct_module_size()
+        .or_else(|| struct_module_size(kernel.release()?, kernel.arch()?, kernel.module_layout()))
+}

@@ -1,0 +1,89 @@
+//! The system call itself: permission, flags, the file. Mirrors `finit_module()` and `init_module()`,
+//! kernel/module/main.c, and `module_decompress()`, kernel/module/decompress.c.
+
+use super::run::{Run, Step, Stop};
+use super::{ModuleInitFlags, SystemCall};
+use crate::elf::Elf;
+use crate::history::Behaviour;
+use crate::image::Compression;
+use crate::terms::{Class, Errno};
+use crate::verdict::Cause;
+
+pub(super) fn finit_module(run: &mut Run<'_>) -> Step {
+    if let Some(switch) = run.call.cmdline.modules_disabled.clone() {
+        run.find(Cause::NotPermitted { switch }, None);
+        return Err(Stop::Refused(Errno::EPERM));
+    }
+    match run.insmod.call {
+        SystemCall::InitModule => copy_module_from_user(run),
+        SystemCall::FinitModule => {
+            flags(run)?;
+            kernel_read_file(run)?;
+            if run.insmod.flags.has(ModuleInitFlags::COMPRESSED_FILE) { module_decompress(run) } else { Ok(()) }
+        }
+    }
+}
+
+/// A buffer shorter than an ELF header is refused without a word.
+fn copy_module_from_user(run: &mut Run<'_>) -> Step {
+    let class = run.call.kernel.arch().map_or(Class::Elf64, |arch| arch.class);
+    let header = Elf::new(&run.bytes, class, crate::terms::Endian::Little).header_size();
+    if run.bytes.len() < header {
+        run.find(Cause::UnreadableFile { what: format!("{} bytes are no ELF header", run.bytes.len()) }, None);
+        return Err(Stop::Refused(Errno::ENOEXEC));
+    }
+    Ok(())
+}
+
+fn flags(run: &mut Run<'_>) -> Step {
+    let known = if run.insmod.flags.0 & !3 == 0 {
+        3
+    } else if run.has(Behaviour::LoadCompressedFlag)? {
+        7
+    } else {
+        3
+    };
+    if run.insmod.flags.0 & !known != 0 {
+        run.find(Cause::UnknownFlags { flags: run.insmod.flags.0 }, None);
+        return Err(Stop::Refused(Errno::EINVAL));
+    }
+    Ok(())
+}
+
+fn kernel_read_file(run: &mut Run<'_>) -> Step {
+    if run.bytes.is_empty() {
+        run.find(Cause::UnreadableFile { what: "the file is empty".into() }, None);
+        return Err(Stop::Refused(Errno::EINVAL));
+    }
+    Ok(())
+}
+
+fn module_decompress(run: &mut Run<'_>) -> Step {
+    if !run.config("MODULE_DECOMPRESS")? {
+        let found = run.image.compression().map_or_else(|| "nothing".to_owned(), |found| found.to_string());
+        run.find(Cause::Decompression { found, supported: String::new() }, None);
+        return Err(Stop::Refused(Errno::EOPNOTSUPP));
+    }
+    let supported = if run.config("MODULE_COMPRESS_GZIP")? {
+        Compression::Gzip
+    } else if run.config("MODULE_COMPRESS_XZ")? {
+        Compression::Xz
+    } else {
+        Compression::Zstd
+    };
+    // A file that gplok could not undo never became an `Image`.
+    if run.insmod.raw && run.image.compression() == Some(supported) {
+        run.bytes = std::sync::Arc::clone(run.image.contents());
+        return Ok(());
+    }
+    let found = run.image.compression().filter(|_| run.insmod.raw);
+    let line = match supported {
+        Compression::Gzip => "not a gzip compressed module",
+        Compression::Xz => "not an xz compressed module",
+        Compression::Zstd => "not a zstd compressed module",
+    };
+    let found = found.map_or_else(|| "nothing".to_owned(), |found| found.to_string());
+    run.find(Cause::Decompression { found, supported: supported.to_string() }, Some(line.into()));
+    run.err(line);
+    Err(Stop::Refused(Errno::EINVAL))
+}

@@ -1,0 +1,54 @@
+//! Modules that are in the kernel.
+
+use std::sync::Arc;
+
+use crate::image::ExportTable;
+use crate::terms::{ExportKind, ExportedSymbol, License, Taints};
+
+/// A live module.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct LoadedModule {
+    /// `mod->name`.
+    pub name: String,
+    /// Its licence, for findings only.
+    pub license: Option<License>,
+    /// Its own taints.
+    pub taints: Taints,
+    /// Its export tables, in the order of search.
+    pub exports: Arc<Vec<ExportTable>>,
+    /// The modules whose symbols it uses, each once.
+    pub uses: Vec<String>,
+    /// Has it an init function?
+    pub has_init: bool,
+    /// Has it an exit function?
+    pub has_exit: bool,
+    /// Bytes of per-CPU data it holds.
+    pub percpu: u64,
+}
+
+/// Mirrors `bsearch()` (lib/bsearch.c) over an export table sorted by name: what an unsorted table hides stays hidden.
+pub(crate) fn bsearch<'t>(table: &'t ExportTable, name: &[u8]) -> Option<&'t ExportedSymbol> {
+    let (mut base, mut count) = (0, table.entries.len());
+    while count > 0 {
+        let pivot = base + (count >> 1);
+        let entry = table.entries.get(pivot)?;
+        match name.cmp(entry.raw_name.as_slice()) {
+            std::cmp::Ordering::Equal => return Some(&entry.symbol),
+            std::cmp::Ordering::Greater => {
+                base = pivot + 1;
+                count -= 1;
+            }
+            std::cmp::Ordering::Less => {}
+        }
+        count >>= 1;
+    }
+    None
+}
+
+impl LoadedModule {
+    /// Looks for an export as `find_symbol()` does: a kind that `visible` hides is passed over.
+    pub fn find(&self, name: &[u8], visible: impl Fn(ExportKind) -> bool) -> Option<(&ExportTable, &ExportedSymbol)> {
+        let found = self.exports.iter().filter_map(|table| bsearch(table, name).map(|symbol| (table, symbol)));
+        found.into_iter().find(|(_, symbol)| visible(symbol.kind))
+    }
+}

@@ -1,0 +1,262 @@
+//! One boot: its modules, its taints, the lines it prints once.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::delete_module::delete_module;
+use super::merge::{join_equal, merge};
+use super::pipeline::load_module;
+use super::resolve_symbol::module_name;
+use super::run::{Call, Run, State, World};
+use super::{Cmdline, Insmod};
+use crate::history::{Calendar, eras};
+use crate::image::Image;
+use crate::kernel::{Kernel, VMLINUX};
+use crate::terms::{KernelVersion, Taints};
+use crate::verdict::{Cause, Finding, Missing, Outcome, Stage, Verdict};
+
+/// How many sets of answers are followed at once.
+const MAX_WORLDS: usize = 256;
+/// How deep chains of dependencies go; the kernel's own are below 20.
+const MAX_DEPENDENCIES: usize = 64;
+
+/// A booted kernel: the state that loading and unloading change, from its first module on.
+#[derive(Debug)]
+pub struct Machine {
+    kernel: Arc<Kernel>,
+    cmdline: Cmdline,
+    comm: String,
+    dependencies_loaded: bool,
+    worlds: Vec<World>,
+    refused: Vec<(String, Vec<String>)>,
+    images: HashMap<PathBuf, Arc<Image>>,
+}
+
+impl Machine {
+    /// Boots a kernel. Nothing is loaded yet and nothing tainted.
+    pub fn boot(kernel: Arc<Kernel>, cmdline: Cmdline) -> Self {
+        let (comm, refused, images) = ("insmod".to_owned(), Vec::new(), HashMap::new());
+        let worlds = worlds(&kernel);
+        Self { kernel, cmdline, comm, dependencies_loaded: false, worlds, refused, images }
+    }
+
+    /// Takes the modules of the kernel's own tree that a module needs for loaded, as `modprobe` would see to it.
+    #[must_use]
+    pub fn with_dependencies_loaded(mut self) -> Self {
+        self.dependencies_loaded = true;
+        self
+    }
+
+    /// The kernel it runs.
+    pub const fn kernel(&self) -> &Arc<Kernel> {
+        &self.kernel
+    }
+
+    /// The names of the modules that are loaded for certain, the newest first.
+    pub fn loaded(&self) -> Vec<String> {
+        let [first, rest @ ..] = self.worlds.as_slice() else { return Vec::new() };
+        let in_all = |name: &str| rest.iter().all(|world| world.state.modules.iter().any(|module| module.name == name));
+        first.state.modules.iter().map(|module| module.name.clone()).filter(|name| in_all(name)).collect()
+    }
+
+    /// Loads a module.
+    pub fn insmod(&mut self, image: &Image, insmod: &Insmod) -> Verdict {
+        let call = Call {
+            kernel: &self.kernel,
+            cmdline: &self.cmdline,
+            comm: &self.comm,
+            dependencies_loaded: self.dependencies_loaded,
+            refused: &self.refused,
+        };
+        let mut results = Vec::new();
+        let mut too_many = false;
+        for world in &self.worlds {
+            let mut open = vec![world.clone()];
+            while let Some(world) = open.pop() {
+                match load_module(Run::new(call, image, insmod, world.clone())) {
+                    Ok(result) => results.push(result),
+                    Err(_) if results.len() + open.len() >= MAX_WORLDS => too_many = true,
+                    // The favourable answer is followed first.
+                    Err(missing) => {
+                        for answer in [false, true] {
+                            let mut world = world.clone();
+                            world.answers.insert(missing.clone(), answer);
+                            open.push(world);
+                        }
+                    }
+                }
+            }
+        }
+        let exports = || image.as_announced().map(|elf| elf.exports()).unwrap_or_default();
+        let verdict = self.settle(results, too_many);
+        if !matches!(verdict.outcome, Outcome::Loads) {
+            let symbols: Vec<_> = exports().into_iter().map(|export| export.name).collect();
+            if !symbols.is_empty() {
+                self.refused.push((verdict.name.clone(), symbols));
+            }
+        }
+        verdict
+    }
+
+    /// Merges what the worlds say, and keeps those that go on.
+    fn settle(&mut self, mut results: Vec<(World, Verdict)>, too_many: bool) -> Verdict {
+        join_equal(&mut results);
+        let mut verdict = merge(&results).unwrap_or_else(|| undetermined(String::new(), Vec::new()));
+        if too_many {
+            verdict.outcome = Outcome::Undetermined;
+            verdict.missing.push(Missing::TooMany);
+        }
+        results.retain(|(_, verdict)| !matches!(verdict.outcome, Outcome::Crash { .. }));
+        if results.is_empty() {
+            // It crashed for certain: what follows happens on a machine started afresh.
+            self.worlds = worlds(&self.kernel);
+        } else {
+            self.worlds = results.into_iter().map(|(world, _)| world).take(MAX_WORLDS).collect();
+        }
+        verdict
+    }
+
+    /// Unloads a module, as `rmmod` does.
+    pub fn rmmod(&mut self, name: &str) -> Verdict {
+        let call = Call {
+            kernel: &self.kernel,
+            cmdline: &self.cmdline,
+            comm: &self.comm,
+            dependencies_loaded: self.dependencies_loaded,
+            refused: &self.refused,
+        };
+        let remove = |world: &World| {
+            let mut world = world.clone();
+            let (outcome, findings) = match delete_module(call, &mut world, name) {
+                Ok(()) => (Outcome::Loads, Vec::new()),
+                Err((errno, finding)) => (Outcome::Refused { errno, stage: Stage::DeleteModule }, vec![finding]),
+            };
+            let (kernel_tainted, module_taints) = (world.state.tainted, Taints::NONE);
+            let (name, log, missing, inferred) = (name.to_owned(), Vec::new(), Vec::new(), Vec::new());
+            (world, Verdict { name, outcome, log, module_taints, kernel_tainted, findings, missing, inferred })
+        };
+        let results = self.worlds.iter().map(remove).collect();
+        self.settle(results, false)
+    }
+
+    /// Loads a module of the kernel's tree by name, and before it what it needs: one verdict for each, in order.
+    ///
+    /// # Errors
+    /// When the tree has no such module, or a file of it cannot be read.
+    pub fn modprobe(&mut self, name: &str) -> Result<Vec<Verdict>, ModprobeError> {
+        let module = self.kernel.tree().and_then(|tree| tree.module(name)).cloned();
+        let module = module.ok_or_else(|| ModprobeError::NotFound(name.to_owned()))?;
+        let image = self.image(&module.path)?;
+        let mut verdicts = self.load_dependencies(&image)?;
+        if !self.loaded().contains(&module.name) {
+            verdicts.push(self.insmod(&image, &Insmod::default()));
+        }
+        Ok(verdicts)
+    }
+
+    /// Loads, out of the kernel's tree, the modules that export what `image` needs.
+    ///
+    /// # Errors
+    /// When a file of the tree cannot be read.
+    pub fn load_dependencies(&mut self, image: &Image) -> Result<Vec<Verdict>, ModprobeError> {
+        let mut verdicts = Vec::new();
+        self.load_dependencies_of(image, MAX_DEPENDENCIES, &mut verdicts)?;
+        Ok(verdicts)
+    }
+
+    fn load_dependencies_of(
+        &mut self,
+        image: &Image,
+        depth: usize,
+        verdicts: &mut Vec<Verdict>,
+    ) -> Result<(), ModprobeError> {
+        if depth == 0 || self.kernel.tree().is_none() {
+            return Ok(());
+        }
+        for path in self.dependencies(image) {
+            let dependency = self.image(&path)?;
+            let Some(name) = crate::kernel::module_name_of(&path) else { continue };
+            if self.loaded().contains(&name) {
+                continue;
+            }
+            self.load_dependencies_of(&dependency, depth - 1, verdicts)?;
+            verdicts.push(self.insmod(&dependency, &Insmod::default()));
+        }
+        Ok(())
+    }
+
+    /// The files in the tree that export what the module leaves undefined, each once, in order of need.
+    fn dependencies(&self, image: &Image) -> Vec<PathBuf> {
+        let (Some(elf), Some(tree)) = (image.as_announced(), self.kernel.tree()) else { return Vec::new() };
+        let mut paths = Vec::new();
+        for symbol in elf.symbols().iter().skip(1).filter(|symbol| symbol.is_undefined()) {
+            let name = elf.symbol_text(symbol);
+            let exporter = match self.kernel.exports() {
+                Some(exports) if exports.vmlinux(&name).is_some() => continue,
+                Some(exports) => exports.named(&name).next().map(|row| module_name(exports.owner(row))),
+                None => None,
+            };
+            let exporter = exporter.filter(|owner| owner != VMLINUX).or_else(|| tree.exporter(&name));
+            if let Some(module) = exporter.and_then(|exporter| tree.module(&exporter))
+                && !paths.contains(&module.path)
+                && module.path != image.path()
+            {
+                paths.push(module.path.clone());
+            }
+        }
+        paths
+    }
+
+    fn image(&mut self, path: &Path) -> Result<Arc<Image>, ModprobeError> {
+        if let Some(image) = self.images.get(path) {
+            return Ok(Arc::clone(image));
+        }
+        let image = Arc::new(Image::open(path)?);
+        self.images.insert(path.to_owned(), Arc::clone(&image));
+        Ok(image)
+    }
+}
+
+/// `modprobe` could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum ModprobeError {
+    /// The tree has no such module.
+    #[error("module {0} not found in the kernel's module tree")]
+    NotFound(String),
+    /// A module file cannot be read.
+    #[error(transparent)]
+    Image(#[from] crate::image::Error),
+}
+
+fn undetermined(name: String, findings: Vec<Finding>) -> Verdict {
+    let (outcome, log, missing, inferred) = (Outcome::Undetermined, Vec::new(), Vec::new(), Vec::new());
+    let (module_taints, kernel_tainted) = (Taints::NONE, Taints::NONE);
+    Verdict { name, outcome, log, module_taints, kernel_tainted, findings, missing, inferred }
+}
+
+/// A verdict for a module that a refused dependency keeps from being tried.
+impl Verdict {
+    /// Adds that a module this one needs was refused.
+    pub fn blame(&mut self, dependency: &Verdict) {
+        if let Outcome::Refused { errno, stage } = &dependency.outcome {
+            let cause = Cause::DependencyRefused { dependency: dependency.name.clone(), errno: *errno };
+            let (stage, kernel_line, reached, uses) = (*stage, None, true, Vec::new());
+            self.findings.insert(0, Finding { stage, cause, kernel_line, reached, uses });
+        }
+    }
+}
+
+/// The worlds a boot begins with: one, or one for every span of versions when the release is not known.
+fn worlds(kernel: &Kernel) -> Vec<World> {
+    let distribution = kernel.distribution();
+    let world = |version: KernelVersion, patch_known| World {
+        answers: BTreeMap::new(),
+        calendar: Some(Calendar { version, patch_known, distribution }),
+        state: State::default(),
+    };
+    match kernel.version() {
+        Some(version) => vec![world(version, kernel.knows_patch_level())],
+        None => eras().into_iter().rev().map(|version| world(version, true)).collect(),
+    }
+}

@@ -1,0 +1,90 @@
+//! One verdict out of the verdicts of several worlds.
+
+use std::collections::BTreeSet;
+
+use super::run::World;
+use crate::terms::Taints;
+use crate::verdict::{Missing, Outcome, Verdict};
+
+/// Drops the questions that made no difference: two worlds that differ in one answer only, and agree in state and verdict,
+/// are one.
+pub(super) fn join_equal(results: &mut Vec<(World, Verdict)>) {
+    let mut index = 0;
+    while index < results.len() {
+        let twin = (index + 1..results.len()).find(|other| differ_in_one_answer(&results[index], &results[*other]));
+        match twin {
+            Some(other) => {
+                let (joined, _) = results.remove(other);
+                let answers = &mut results[index].0.answers;
+                answers.retain(|missing, answer| joined.answers.get(missing) == Some(answer));
+                index = 0;
+            }
+            None => index += 1,
+        }
+    }
+}
+
+fn differ_in_one_answer(one: &(World, Verdict), other: &(World, Verdict)) -> bool {
+    let ((one, verdict), (other, other_verdict)) = (one, other);
+    let differing = one.answers.iter().filter(|(missing, answer)| other.answers.get(*missing) != Some(*answer)).count();
+    one.calendar == other.calendar
+        && one.answers.len() == other.answers.len()
+        && one.answers.keys().eq(other.answers.keys())
+        && differing == 1
+        && one.state == other.state
+        && verdict == other_verdict
+}
+
+/// The verdict that all worlds allow. The first one, whose answers are the most favourable, speaks for those that agree.
+pub(super) fn merge(results: &[(World, Verdict)]) -> Option<Verdict> {
+    let (_, first) = results.first()?;
+    let mut merged = first.clone();
+    let same_outcome = |verdict: &Verdict| match (&verdict.outcome, &first.outcome) {
+        (Outcome::Refused { errno, .. }, Outcome::Refused { errno: other, .. }) => errno == other,
+        (one, other) => one.word() == other.word(),
+    };
+    if results.iter().all(|(_, verdict)| verdict == first) {
+        return Some(merged);
+    }
+    merged.missing = questions(results);
+    if results.iter().all(|(_, verdict)| same_outcome(verdict)) {
+        return Some(merged);
+    }
+    // A crash leaves no log behind that anybody reads: the others speak.
+    let alive: Vec<_> =
+        results.iter().map(|(_, verdict)| verdict).filter(|v| !matches!(v.outcome, Outcome::Crash { .. })).collect();
+    let certain = |taints: fn(&Verdict) -> Taints| {
+        let all = alive.iter().map(|verdict| taints(verdict).number()).reduce(|one, other| one & other);
+        Taints::from_number(all.unwrap_or_default())
+    };
+    let common = alive.iter().map(|verdict| common_prefix(&merged, verdict)).min().unwrap_or_default();
+    merged.log.truncate(common);
+    merged.module_taints = certain(|verdict| verdict.module_taints);
+    merged.kernel_tainted = certain(|verdict| verdict.kernel_tainted);
+    for (_, verdict) in results {
+        let new: Vec<_> =
+            verdict.findings.iter().filter(|finding| !merged.findings.contains(finding)).cloned().collect();
+        merged.findings.extend(new);
+    }
+    merged.outcome = Outcome::Undetermined;
+    Some(merged)
+}
+
+fn common_prefix(one: &Verdict, other: &Verdict) -> usize {
+    one.log.iter().zip(&other.log).take_while(|(one, other)| one == other).count()
+}
+
+/// The questions that were answered differently.
+fn questions(results: &[(World, Verdict)]) -> Vec<Missing> {
+    let mut missing = BTreeSet::new();
+    for (world, _) in results {
+        let differs = |question: &Missing, answer: bool| {
+            results.iter().any(|(other, _)| other.answers.get(question).is_some_and(|given| *given != answer))
+        };
+        missing.extend(
+            world.answers.iter().filter(|(question, answer)| differs(question, **answer)).map(|(q, _)| q.clone()),
+        );
+    }
+    let calendars = results.iter().any(|(world, _)| world.calendar != results[0].0.calendar);
+    calendars.then_some(Missing::Release).into_iter().chain(missing).collect()
+}

@@ -1,0 +1,219 @@
+//! The signature: mirrors `module_sig_check()` and `mod_verify_sig()`, kernel/module/signing.c.
+
+use super::ModuleInitFlags;
+use super::crypto::{Crypto, CryptoAlgorithm, Support};
+use super::run::{Run, Step, Stop};
+use super::verify_pkcs7::{Pkcs7Verdict, mod_check_sig, verify_pkcs7_signature};
+use crate::history::Behaviour;
+use crate::image::{AppendedSignature, MarkedSignature, Pkcs7, SignerId};
+use crate::kernel::{Certificate, ConfigOption, readable_signer};
+use crate::terms::{DigestAlgorithm, Errno};
+use crate::verdict::{Cause, KernelLine, Missing};
+
+/// What verifying came to, when it is not success: the errno and what to say of it.
+struct Failure {
+    errno: Errno,
+    cause: fn(String, &Run<'_>, bool) -> Cause,
+    what: String,
+    line: Option<KernelLine>,
+}
+
+pub(super) fn module_sig_check(run: &mut Run<'_>) -> Step {
+    if !run.config("MODULE_SIG")? {
+        return Ok(());
+    }
+    let failure = match marked(run)? {
+        None => Failure { errno: Errno::ENODATA, cause: unsigned, what: String::new(), line: None },
+        Some(marked) => {
+            let len = marked.unmarked_len;
+            match mod_verify_sig(run, &marked)? {
+                Ok(()) => {
+                    run.sig_ok = true;
+                    return Ok(());
+                }
+                Err(failure) => {
+                    truncate(run, len);
+                    failure
+                }
+            }
+        }
+    };
+    let line = failure.line.as_ref().map(|line| line.text.clone());
+    if let Some(KernelLine { level, text }) = failure.line.clone() {
+        run.printk(level, text);
+    }
+    if !run.has(Behaviour::SigReasons)? {
+        return before_reasons(run, &failure, line);
+    }
+    let reason = match failure.errno {
+        Errno::ENODATA => "unsigned module",
+        Errno::ENOPKG => "module with unsupported crypto",
+        Errno::ENOKEY => "module with unavailable key",
+        errno => {
+            run.find((failure.cause)(failure.what, run, true), line);
+            return Err(Stop::Refused(errno));
+        }
+    };
+    if is_module_sig_enforced(run)? {
+        let loading = format!("Loading of {reason} is rejected");
+        let loading = if run.has(Behaviour::SigReasonsPlain)? { loading } else { format!("(null): {loading}") };
+        run.find((failure.cause)(failure.what, run, true), Some(loading.clone()));
+        run.notice(loading);
+        return Err(Stop::Refused(Errno::EKEYREJECTED));
+    }
+    if failure.errno != Errno::ENODATA {
+        run.find((failure.cause)(failure.what, run, false), line);
+    }
+    locked_down(run)
+}
+
+/// Up to 5.3 nothing was explained, only a missing key was tolerated, and an unsigned module counted as that.
+fn before_reasons(run: &mut Run<'_>, failure: &Failure, line: Option<String>) -> Step {
+    let errno = if failure.errno == Errno::ENODATA { Errno::ENOKEY } else { failure.errno };
+    let tolerated = errno == Errno::ENOKEY && !is_module_sig_enforced(run)?;
+    if failure.errno != Errno::ENODATA || !tolerated {
+        run.find((failure.cause)(failure.what.clone(), run, !tolerated), line);
+    }
+    if tolerated { Ok(()) } else { Err(Stop::Refused(errno)) }
+}
+
+/// The signature at the end, unless a flag says that the module is no longer what was signed.
+fn marked(run: &Run<'_>) -> Step<Option<MarkedSignature>> {
+    let mangling = ModuleInitFlags::IGNORE_MODVERSIONS.with(ModuleInitFlags::IGNORE_VERMAGIC);
+    let flags = run.insmod.flags;
+    let ignored = flags.has(mangling) || (flags.0 != 0 && !run.has(Behaviour::SigIgnoreOnlyMangling)?);
+    Ok(match AppendedSignature::read(&run.bytes) {
+        AppendedSignature::Marked(marked) if !ignored => Some(marked),
+        _ => None,
+    })
+}
+
+/// Mirrors what happens to `info->len`: without the marker once it was seen, without the signature once its header was good.
+fn truncate(run: &mut Run<'_>, len: usize) {
+    if len < run.bytes.len() {
+        run.bytes = run.image.prefix(&run.bytes, len);
+    }
+}
+
+fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> Step<Result<(), Failure>> {
+    let message = match mod_check_sig(marked) {
+        Ok(message) => message,
+        Err((errno, line)) => {
+            let what = "the header before the marker is not that of a PKCS#7 signature".to_owned();
+            let cause = if errno == Errno::ENOPKG { unsupported } else { malformed };
+            return Ok(Err(Failure { errno, cause, what, line }));
+        }
+    };
+    let whole = std::sync::Arc::clone(&run.bytes);
+    truncate(run, message.start);
+    let pkcs7 = Pkcs7::parse(whole.get(message.clone()).unwrap_or_default());
+    let data = whole.get(..message.start).unwrap_or_default();
+    let verdict = match run.call.kernel.certificates() {
+        Some(trusted) => verify_pkcs7_signature(data, &pkcs7, trusted, &crypto(run)?),
+        None => without_certificates(run, data, &pkcs7)?,
+    };
+    let signer = signer(&pkcs7);
+    Ok(match verdict {
+        Pkcs7Verdict::Valid { .. } => Ok(()),
+        Pkcs7Verdict::NoKey => Err(Failure { errno: Errno::ENOKEY, cause: unknown_key, what: signer, line: None }),
+        Pkcs7Verdict::NoPkg { what } => Err(Failure { errno: Errno::ENOPKG, cause: unsupported, what, line: None }),
+        Pkcs7Verdict::KeyRejected { line } => {
+            Err(Failure { errno: Errno::EKEYREJECTED, cause: invalid, what: signer, line })
+        }
+        Pkcs7Verdict::BadMessage { reason, line } => {
+            Err(Failure { errno: Errno::EBADMSG, cause: malformed, what: reason, line })
+        }
+        Pkcs7Verdict::Other { errno, reason, line } => Err(Failure { errno, cause: malformed, what: reason, line }),
+        Pkcs7Verdict::Undetermined { what } => {
+            if !run.ask(Missing::Crypto(what.clone()))? {
+                return Ok(Err(Failure { errno: Errno::ENOPKG, cause: unsupported, what, line: None }));
+            }
+            Ok(())
+        }
+    })
+}
+
+/// Nobody said what the kernel trusts: either the signer, and then the signature is taken for good, or not.
+fn without_certificates(run: &Run<'_>, data: &[u8], pkcs7: &Pkcs7) -> Step<Pkcs7Verdict> {
+    let verdict = verify_pkcs7_signature(data, pkcs7, &[], &crypto(run)?);
+    if verdict != Pkcs7Verdict::NoKey {
+        return Ok(verdict);
+    }
+    if !run.ask(Missing::Certificates)? {
+        return Ok(Pkcs7Verdict::NoKey);
+    }
+    if run.ask(Missing::SignatureMatch)? {
+        return Ok(Pkcs7Verdict::Valid { certificate: 0 });
+    }
+    Ok(Pkcs7Verdict::KeyRejected { line: None })
+}
+
+/// What the kernel can compute: its configuration, less what its source did not know yet.
+fn crypto(run: &Run<'_>) -> Step<Crypto> {
+    use DigestAlgorithm::{Sha3_256, Sha3_384, Sha3_512};
+    let mut crypto = match run.call.kernel.config() {
+        Some(config) => Crypto::from_config(|option| config.value_named(option)),
+        None => Crypto::common(),
+    };
+    let dated = [
+        (Behaviour::SigEcdsa, vec![CryptoAlgorithm::Ecdsa, CryptoAlgorithm::EcdsaP521]),
+        (Behaviour::SigSha3, [Sha3_256, Sha3_384, Sha3_512].map(CryptoAlgorithm::Digest).to_vec()),
+        (Behaviour::SigEcdsaP521, vec![CryptoAlgorithm::EcdsaP521]),
+    ];
+    for (behaviour, algorithms) in dated {
+        let known = run.world.calendar.and_then(|calendar| calendar.has(behaviour));
+        let support = match known {
+            Some(true) => continue,
+            Some(false) => Support::Unrecognised,
+            None => Support::Unknown,
+        };
+        for algorithm in algorithms {
+            crypto.set(algorithm, support);
+        }
+    }
+    Ok(crypto)
+}
+
+fn is_module_sig_enforced(run: &Run<'_>) -> Step<bool> {
+    Ok(run.call.cmdline.sig_enforce || run.config("MODULE_SIG_FORCE")?)
+}
+
+/// Mirrors `security_locked_down(LOCKDOWN_MODULE_SIGNATURE)`.
+fn locked_down(run: &mut Run<'_>) -> Step {
+    if !run.call.cmdline.lockdown || !run.has(Behaviour::SigLockdown)? || !run.config("SECURITY_LOCKDOWN_LSM")? {
+        return Ok(());
+    }
+    let comm = run.call.comm;
+    let line = format!("Lockdown: {comm}: unsigned module loading is restricted; see man kernel_lockdown.7");
+    run.find(Cause::LockedDown, Some(line.clone()));
+    run.notice(line);
+    Err(Stop::Refused(Errno::EPERM))
+}
+
+/// Who signed, as certificates name it.
+fn signer(pkcs7: &Pkcs7) -> String {
+    readable_signer(pkcs7.signers.first().map_or(&SignerId::Missing, |signer| &signer.id))
+}
+
+fn unsigned(_: String, run: &Run<'_>, _: bool) -> Cause {
+    let config = run.call.kernel.config().is_some_and(|config| config.is_set(ConfigOption("MODULE_SIG_FORCE")));
+    let by = if run.call.cmdline.sig_enforce || !config { "module.sig_enforce=1" } else { "CONFIG_MODULE_SIG_FORCE=y" };
+    Cause::UnsignedRejected { by: by.to_owned() }
+}
+
+fn unknown_key(signer: String, run: &Run<'_>, refused: bool) -> Cause {
+    let trusted = run.call.kernel.certificates().unwrap_or_default().iter().map(Certificate::to_string).collect();
+    Cause::UnknownKey { signer, trusted, refused }
+}
+
+fn unsupported(what: String, _: &Run<'_>, refused: bool) -> Cause {
+    Cause::UnsupportedSignature { what, refused }
+}
+
+fn invalid(signer: String, _: &Run<'_>, _: bool) -> Cause {
+    Cause::InvalidSignature { signer }
+}
+
+fn malformed(what: String, _: &Run<'_>, _: bool) -> Cause {
+    Cause::MalformedSignature { what }
+}

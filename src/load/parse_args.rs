@@ -1,0 +1,226 @@
+//! Parameters: mirrors `parse_args()`, kernel/params.c, and `unknown_module_param_cb()`, kernel/module/main.c.
+
+use std::sync::Arc;
+
+use super::run::{Run, Step, Stop};
+use crate::image::Parameter;
+use crate::terms::{Errno, Taint};
+use crate::verdict::{Cause, Missing};
+
+const KERNEL_PARAM_FL_UNSAFE: u8 = 1;
+const KERNEL_PARAM_FL_HWPARAM: u8 = 2;
+
+/// All parameters are processed; the errno of the last one that fails is returned.
+pub(super) fn parse_args(run: &mut Run<'_>) -> Step {
+    let parameters = Arc::clone(&run.info()?.elf).parameters();
+    let args = run.insmod.args.clone();
+    let (mut rest, mut result) = (args.trim_start(), Ok(()));
+    while !rest.is_empty() {
+        let (name, value, behind) = next_arg(rest);
+        rest = behind;
+        if value.is_none() && name == "--" {
+            if result.is_ok() {
+                let module = run.mod_name();
+                run.warn(format!("{module}: parameters '{rest}' after `--' ignored"));
+            }
+            break;
+        }
+        if let Err(errno) = parse_one(run, &parameters, &name, value.as_deref())? {
+            result = Err(Stop::Refused(errno));
+        }
+    }
+    result
+}
+
+/// Mirrors `next_arg()`, lib/cmdline.c: up to a blank outside quotes; the first `=` divides name and value.
+fn next_arg(args: &str) -> (String, Option<String>, &str) {
+    let (args, mut quoted) = match args.strip_prefix('"') {
+        Some(rest) => (rest, true),
+        None => (args, false),
+    };
+    let started_quoted = quoted;
+    let (mut equals, mut end) = (None, args.len());
+    for (index, byte) in args.bytes().enumerate() {
+        match byte {
+            b' ' | b'\t' | b'\n' if !quoted => {
+                end = index;
+                break;
+            }
+            b'=' if equals.is_none() => equals = Some(index),
+            b'"' => quoted = !quoted,
+            _ => {}
+        }
+    }
+    let (word, rest) = (args.get(..end).unwrap_or_default(), args.get(end..).unwrap_or_default().trim_start());
+    let word = if started_quoted { word.strip_suffix('"').unwrap_or(word) } else { word };
+    match equals.filter(|at| *at < word.len()) {
+        None => (word.to_owned(), None, rest),
+        Some(at) => {
+            let value = word.get(at + 1..).unwrap_or_default();
+            let value = value.strip_prefix('"').map_or(value, |open| open.strip_suffix('"').unwrap_or(open));
+            (word.get(..at).unwrap_or_default().to_owned(), Some(value.to_owned()), rest)
+        }
+    }
+}
+
+fn parse_one(run: &mut Run<'_>, all: &[Parameter], name: &str, value: Option<&str>) -> Step<Result<(), Errno>> {
+    let (module, folded) = (run.mod_name(), name.replace('-', "_"));
+    let Some(parameter) = all.iter().find(|parameter| parameter.name.replace('-', "_") == folded) else {
+        if name != "async_probe" && name != "dyndbg" && !name.ends_with(".dyndbg") {
+            let line = format!("{module}: unknown parameter '{name}' ignored");
+            run.find(Cause::UnknownParameter { parameter: name.to_owned() }, Some(line.clone()));
+            run.warn(line);
+        }
+        return Ok(Ok(()));
+    };
+    let setter = Setter::of(parameter);
+    let errno = if value.is_none() && !setter.takes_no_value() {
+        Some(Errno::EINVAL)
+    } else {
+        if parameter.flags & KERNEL_PARAM_FL_HWPARAM != 0 && run.call.cmdline.lockdown {
+            let (comm, name) = (run.call.comm, &parameter.name);
+            run.notice(format!(
+                "Lockdown: {comm}: unsafe module parameters ({name}) is restricted; see man kernel_lockdown.7"
+            ));
+            Some(Errno::EPERM)
+        } else {
+            if parameter.flags & KERNEL_PARAM_FL_UNSAFE != 0 {
+                run.notice(format!("Setting dangerous option {} - tainting kernel", parameter.name));
+                run.add_taint(Taint::User, false)?;
+            }
+            set(run, parameter, setter, value)?
+        }
+    };
+    let Some(errno) = errno else { return Ok(Ok(())) };
+    let shown = value.unwrap_or_default();
+    let line = match errno {
+        Errno::ENOSPC => format!("{module}: `{shown}' too large for parameter `{name}'"),
+        _ => format!("{module}: `{shown}' invalid for parameter `{name}'"),
+    };
+    run.find(Cause::InvalidParameter { parameter: name.to_owned(), value: shown.to_owned() }, Some(line.clone()));
+    run.err(line);
+    Ok(Err(errno))
+}
+
+/// The setters that the kernel itself provides (kernel/params.c), by the symbol of their operations.
+#[derive(Clone, Copy)]
+enum Setter {
+    Signed(u32),
+    Unsigned(u32),
+    Charp,
+    Bool,
+    InvertedBool,
+    BoolInt,
+    Other,
+}
+
+impl Setter {
+    fn of(parameter: &Parameter) -> Self {
+        let long = if parameter.is_64_bit { 64 } else { 32 };
+        match parameter.ops.as_str() {
+            "param_ops_byte" => Self::Unsigned(8),
+            "param_ops_short" => Self::Signed(16),
+            "param_ops_ushort" => Self::Unsigned(16),
+            "param_ops_int" => Self::Signed(32),
+            "param_ops_uint" | "param_ops_hexint" => Self::Unsigned(32),
+            "param_ops_long" => Self::Signed(long),
+            "param_ops_ulong" => Self::Unsigned(long),
+            "param_ops_ullong" => Self::Unsigned(64),
+            "param_ops_charp" => Self::Charp,
+            "param_ops_bool" => Self::Bool,
+            "param_ops_invbool" => Self::InvertedBool,
+            "param_ops_bint" => Self::BoolInt,
+            _ => Self::Other,
+        }
+    }
+
+    const fn takes_no_value(self) -> bool {
+        matches!(self, Self::Bool | Self::BoolInt)
+    }
+}
+
+fn set(run: &mut Run<'_>, parameter: &Parameter, setter: Setter, value: Option<&str>) -> Step<Option<Errno>> {
+    let text = value.unwrap_or("1");
+    Ok(match setter {
+        Setter::Signed(bits) => kstrtol(text, bits),
+        Setter::Unsigned(bits) => kstrtoul(text, bits),
+        Setter::Bool | Setter::InvertedBool | Setter::BoolInt => (!is_bool(text)).then_some(Errno::EINVAL),
+        Setter::Charp if text.len() > 1024 => {
+            run.err(format!("{}: string parameter too long", parameter.name));
+            Some(Errno::ENOSPC)
+        }
+        Setter::Charp => None,
+        // The module's own function decides.
+        Setter::Other if run.ask(Missing::Parameter(parameter.name.clone()))? => None,
+        Setter::Other => Some(Errno::EINVAL),
+    })
+}
+
+/// Mirrors `kstrtobool()`, lib/kstrtox.c: the first letters decide.
+fn is_bool(text: &str) -> bool {
+    match text.as_bytes() {
+        [b'y' | b'Y' | b't' | b'T' | b'1' | b'n' | b'N' | b'f' | b'F' | b'0', ..] => true,
+        [b'o' | b'O', b'n' | b'N' | b'f' | b'F', ..] => true,
+        _ => false,
+    }
+}
+
+/// Mirrors `kstrtoull()` with base 0: one trailing newline is allowed, blanks are not.
+fn magnitude(text: &str) -> Result<u64, Errno> {
+    let digits = text.strip_suffix('\n').unwrap_or(text);
+    let hex = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
+    let (digits, base) = match hex {
+        Some(hex) if hex.bytes().next().is_some_and(|byte| byte.is_ascii_hexdigit()) => (hex, 16),
+        _ if digits.starts_with('0') => (digits, 8),
+        _ => (digits, 10),
+    };
+    if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(base)) {
+        return Err(Errno::EINVAL);
+    }
+    u64::from_str_radix(digits, base).map_err(|_| Errno::ERANGE)
+}
+
+fn kstrtoul(text: &str, bits: u32) -> Option<Errno> {
+    match magnitude(text.strip_prefix('+').unwrap_or(text)) {
+        Err(errno) => Some(errno),
+        Ok(number) => (bits < 64 && number >> bits != 0).then_some(Errno::ERANGE),
+    }
+}
+
+fn kstrtol(text: &str, bits: u32) -> Option<Errno> {
+    let (negative, rest) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text.strip_prefix('+').unwrap_or(text)),
+    };
+    match magnitude(rest) {
+        Err(errno) => Some(errno),
+        Ok(number) => {
+            let limit = 1_u64 << (bits - 1);
+            (if negative { number > limit } else { number >= limit }).then_some(Errno::ERANGE)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_are_split_as_the_kernel_does() {
+        assert_eq!(next_arg("n=1 m=2"), ("n".into(), Some("1".into()), "m=2"));
+        assert_eq!(next_arg("flag  x"), ("flag".into(), None, "x"));
+        assert_eq!(next_arg(r#"s="a b" t"#), ("s".into(), Some("a b".into()), "t"));
+        assert_eq!(next_arg(r#""s=a b" t"#), ("s".into(), Some("a b".into()), "t"));
+    }
+
+    #[test]
+    fn numbers_have_the_kernels_bounds() {
+        assert_eq!(kstrtol("-2147483648", 32), None);
+        assert_eq!(kstrtol("2147483648", 32), Some(Errno::ERANGE));
+        assert_eq!(kstrtol("abc", 32), Some(Errno::EINVAL));
+        assert_eq!(kstrtoul("0x1ff", 8), Some(Errno::ERANGE));
+        assert_eq!(kstrtoul("077", 8), None);
+        assert_eq!(kstrtoul("08", 8), Some(Errno::EINVAL));
+        assert_eq!(kstrtoul("-1", 32), Some(Errno::EINVAL));
+    }
+}

@@ -1,0 +1,172 @@
+//! The stages in their order, and what happens when one refuses.
+
+use std::sync::Arc;
+
+use super::loaded::LoadedModule;
+use super::run::{Run, Step, Stop, World};
+use super::{
+    blacklisted, check_modinfo, check_version, complete_formation, elf_validity, find_module_sections, finit_module,
+    mod_sysfs_setup, module_sig_check, parse_args, percpu_modalloc, prepare_coming_module, relocations, rwx, same_name,
+    simplify_symbols, taints,
+};
+use crate::elf::{SectionType, Symbol};
+use crate::history::Behaviour;
+use crate::terms::Taints;
+use crate::verdict::{Missing, Outcome, Stage, Verdict};
+
+type Function = fn(&mut Run<'_>) -> Step;
+
+/// Before the module's own name is known.
+const FIRST: [(Stage, Function); 3] = [
+    (Stage::FinitModule, finit_module::finit_module),
+    (Stage::ModuleSigCheck, module_sig_check::module_sig_check),
+    (Stage::ElfValidity, elf_validity::elf_validity),
+];
+
+/// Up to 6.3: a module that is refused late has tainted the kernel already.
+const TAINTS_EARLY: [(Stage, Function); 10] = [
+    (Stage::Blacklisted, blacklisted::blacklisted),
+    (Stage::CheckModstructVersion, check_version::check_modstruct_version),
+    (Stage::CheckModinfo, check_modinfo::check_vermagic),
+    (Stage::CheckModinfo, taints::early_taints),
+    (Stage::ModuleFrobArchSections, relocations::module_frob_arch_sections),
+    (Stage::ModuleEnforceRwxSections, rwx::module_enforce_rwx_sections),
+    (Stage::AddUnformedModule, layout_and_allocate),
+    (Stage::AddUnformedModule, same_name::module_patient_check_exists),
+    (Stage::ModuleAugmentKernelTaints, taints::unsigned),
+    (Stage::PercpuModalloc, percpu_modalloc::percpu_modalloc),
+];
+
+/// Since 6.4.
+const TAINTS_LATE: [(Stage, Function); 10] = [
+    (Stage::Blacklisted, blacklisted::blacklisted),
+    (Stage::CheckModstructVersion, check_version::check_modstruct_version),
+    (Stage::CheckModinfo, check_modinfo::check_vermagic),
+    (Stage::CheckModinfo, check_modinfo::check_livepatch),
+    (Stage::ModulePatientCheckExists, same_name::module_patient_check_exists),
+    (Stage::ModuleFrobArchSections, relocations::module_frob_arch_sections),
+    (Stage::ModuleEnforceRwxSections, rwx::module_enforce_rwx_sections),
+    (Stage::AddUnformedModule, layout_and_allocate),
+    (Stage::ModuleAugmentKernelTaints, taints::module_augment_kernel_taints),
+    (Stage::PercpuModalloc, percpu_modalloc::percpu_modalloc),
+];
+
+/// The same in every version.
+const LAST: [(Stage, Function); 9] = [
+    (Stage::FindModuleSections, find_module_sections::check_export_symbol_versions),
+    (Stage::SetupModinfo, find_module_sections::setup_modinfo),
+    (Stage::SimplifySymbols, simplify_symbols::simplify_symbols),
+    (Stage::ApplyRelocations, relocations::apply_relocations),
+    (Stage::ModuleFinalize, relocations::module_finalize),
+    (Stage::CompleteFormation, complete_formation::complete_formation),
+    (Stage::PrepareComing, prepare_coming_module::prepare_coming_module),
+    (Stage::ParseArgs, parse_args::parse_args),
+    (Stage::ModSysfsSetup, mod_sysfs_setup::mod_sysfs_setup),
+];
+
+/// Mirrors `load_module()`: what happens in one world. `Err` asks for a fact.
+pub(super) fn load_module(mut run: Run<'_>) -> Result<(World, Verdict), Missing> {
+    let mut refused = None;
+    for (stage, function) in &FIRST {
+        step(&mut run, *stage, *function, &mut refused)?;
+        if refused.is_some() {
+            return Ok(conclude(run, refused));
+        }
+    }
+    let late = match run.has(Behaviour::LoadTaintLate) {
+        Ok(late) => late,
+        Err(Stop::Ask(missing)) => return Err(missing),
+        Err(_) => true,
+    };
+    let early: &[(Stage, Function)] = if late { &TAINTS_LATE } else { &TAINTS_EARLY };
+    let sections: [(Stage, Function); 2] = [
+        (Stage::FindModuleSections, find_module_sections::find_module_sections),
+        (Stage::FindModuleSections, if late { nothing } else { taints::check_module_license }),
+    ];
+    for (stage, function) in early.iter().chain(&sections).chain(&LAST) {
+        step(&mut run, *stage, *function, &mut refused)?;
+    }
+    Ok(conclude(run, refused))
+}
+
+fn nothing(_: &mut Run<'_>) -> Step {
+    Ok(())
+}
+
+/// What a refused run has come to, put aside while the later stages are looked at.
+struct Refusal {
+    outcome: Outcome,
+    world: World,
+}
+
+/// Runs one stage. The first refusal is kept; behind it, stages run on a copy that prints and changes nothing.
+fn step(run: &mut Run<'_>, stage: Stage, function: Function, refused: &mut Option<Refusal>) -> Result<(), Missing> {
+    run.stage = stage;
+    let outcome = match function(run) {
+        Ok(()) => return Ok(()),
+        Err(Stop::Ask(missing)) => return Err(missing),
+        Err(Stop::Refused(errno)) => Outcome::Refused { errno, stage },
+        Err(Stop::Crash(why)) => Outcome::Crash { stage, why },
+    };
+    if refused.is_none() {
+        *refused = Some(Refusal { outcome, world: run.world.clone() });
+        run.surveying = true;
+    }
+    Ok(())
+}
+
+fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
+    let name = run.info.as_ref().map_or_else(|| announced_name(&run), |info| info.mod_name.clone());
+    let (outcome, mut world) = match refused {
+        Some(Refusal { outcome, world }) => (outcome, world),
+        None => (Outcome::Loads, run.world),
+    };
+    let mut module_taints = Taints::NONE;
+    if let (Outcome::Loads, Some(info)) = (&outcome, run.info) {
+        module_taints = info.taints;
+        let section = info.elf.sections().get(info.this_module);
+        let has = |symbol: &str| section.is_some_and(|section| info.elf.this_module_refers_to(section, symbol));
+        let percpu = info.percpu.and_then(|index| info.elf.sections().get(index)).map_or(0, |section| section.size);
+        let module = LoadedModule {
+            name: info.mod_name.clone(),
+            license: info.license.clone(),
+            taints: info.taints,
+            exports: Arc::clone(&info.exports),
+            uses: info.uses.clone(),
+            has_init: has("init_module"),
+            has_exit: has("cleanup_module"),
+            percpu,
+        };
+        world.state.modules.insert(0, Arc::new(module));
+    }
+    let (kernel_tainted, log) = (world.state.tainted, run.log);
+    let (findings, inferred, missing) = (run.findings, run.inferred, Vec::new());
+    let verdict = Verdict { name, outcome, log, module_taints, kernel_tainted, findings, missing, inferred };
+    (world, verdict)
+}
+
+/// The name before the loader knows one: what the file says of itself, else the file's.
+fn announced_name(run: &Run<'_>) -> String {
+    let announced = run.image.as_announced().and_then(|elf| elf.modinfo().get("name").map(str::to_owned));
+    announced.or_else(|| crate::kernel::module_name_of(run.image.path())).unwrap_or_default()
+}
+
+/// Mirrors what `layout_and_allocate()` does with a `this_module` that has no contents, up to 6.3: `struct module` is moved
+/// into zeroed memory, and with it goes the address of the module's own memory.
+fn layout_and_allocate(run: &mut Run<'_>) -> Step {
+    let info = run.info()?;
+    let this_module = info.elf.sections().get(info.this_module);
+    if this_module.is_some_and(|section| section.kind == SectionType::NOBITS) {
+        return Err(Stop::Crash("struct module in .gnu.linkonce.this_module has no contents to be moved".into()));
+    }
+    // layout_symtab() measures the names of the symbols that it will keep.
+    let unreadable = |symbol: &Symbol| !symbol.is_undefined() && info.elf.symbol_name(symbol).is_none();
+    if !info.elf.symbols().iter().any(unreadable) || !run.config("KALLSYMS")? {
+        return Ok(());
+    }
+    let place = "behind the symbol string table".to_owned();
+    if run.ask(Missing::Memory(place.clone()))? {
+        return Ok(());
+    }
+    Err(Stop::Crash(format!("reads a symbol's name {place}")))
+}

@@ -1,0 +1,266 @@
+//! One undefined symbol: mirrors `resolve_symbol()`, `find_symbol()`, `inherit_taint()`,
+//! `verify_namespace_is_imported()` and `ref_module()`, kernel/module/main.c.
+
+use std::sync::Arc;
+
+use super::check_version::{Versioned, check_version};
+use super::loaded::LoadedModule;
+use super::run::{Run, Step};
+use crate::history::Behaviour;
+use crate::kernel::VMLINUX;
+use crate::terms::{Crc, Errno, ExportKind, License, Namespace, Taint};
+use crate::verdict::{Cause, Missing};
+
+/// What a symbol resolves to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Resolved {
+    /// An export.
+    Symbol,
+    /// NULL: not found, which a weak reference survives.
+    Null,
+    /// An error, which it does not.
+    Error(Errno),
+}
+
+/// `struct find_symbol_arg`, what comes out of it.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub kind: ExportKind,
+    /// `None`: the exporter has no CRC table.
+    pub crc: Option<Crc>,
+    pub namespace: Option<Namespace>,
+    pub owner: Owner,
+}
+
+/// Who exports it.
+#[derive(Clone, Debug)]
+pub(super) enum Owner {
+    Vmlinux,
+    /// A module that gplok has loaded.
+    Module(Arc<LoadedModule>),
+    /// A module of the kernel's own tree, taken for loaded.
+    InTree(String),
+}
+
+impl Owner {
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Vmlinux => VMLINUX,
+            Self::Module(module) => &module.name,
+            Self::InTree(name) => name,
+        }
+    }
+
+    fn module(&self) -> Option<&LoadedModule> {
+        match self {
+            Self::Module(module) => Some(module),
+            _ => None,
+        }
+    }
+}
+
+pub(super) fn resolve_symbol(run: &mut Run<'_>, name: &str, raw: &[u8]) -> Step<Resolved> {
+    let gplok = !run.info()?.taints.has(Taint::ProprietaryModule);
+    let Some(found) = find_symbol(run, name, raw, gplok)? else {
+        not_found(run, name, raw, gplok)?;
+        return Ok(Resolved::Null);
+    };
+    let owner = found.owner.name().to_owned();
+    if found.kind.is_gpl_only() {
+        run.info_mut()?.using_gplonly_symbols.get_or_insert_with(|| name.to_owned());
+    }
+    warn_future_and_unused(run, name, &found, gplok)?;
+    if !inherit_taint(run, name, &found)? {
+        return Ok(Resolved::Null);
+    }
+    if matches!(check_version(run, name, &owner, found.crc)?, Versioned::Bad) {
+        return Ok(Resolved::Error(Errno::EINVAL));
+    }
+    if let Some(namespace) = &found.namespace
+        && !namespace_is_imported(run, name, &owner, namespace)?
+    {
+        return Ok(Resolved::Error(Errno::EINVAL));
+    }
+    if found.owner.module().is_some() {
+        let uses = &mut run.info_mut()?.uses;
+        if !uses.contains(&owner) {
+            uses.push(owner);
+        }
+    }
+    Ok(Resolved::Symbol)
+}
+
+/// Mirrors `find_symbol()`: the kernel's own tables first, then the modules, the newest first.
+pub(super) fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) -> Step<Option<Found>> {
+    if let Some(exports) = run.call.kernel.exports() {
+        for row in exports.named(name).filter(|row| exports.owner(row) == VMLINUX) {
+            if let Some(found) = visible_row(run, name, row, gplok, Owner::Vmlinux)? {
+                return Ok(Some(found));
+            }
+        }
+    }
+    for module in &run.world.state.modules {
+        let visible = |kind: ExportKind| gplok || !kind.is_gpl_only();
+        if let Some((_, symbol)) = module.find(raw, visible) {
+            let (kind, crc, namespace) = (symbol.kind, symbol.crc, symbol.namespace.clone());
+            return Ok(Some(Found { kind, crc, namespace, owner: Owner::Module(Arc::clone(module)) }));
+        }
+    }
+    let Some(exports) = run.call.kernel.exports() else {
+        // Without any table of exports, whether the kernel has it is not known.
+        let found = run.ask(Missing::Exports)?;
+        let (kind, crc, namespace) = (ExportKind::Plain, None, None);
+        return Ok(found.then_some(Found { kind, crc, namespace, owner: Owner::Vmlinux }));
+    };
+    if run.call.dependencies_loaded {
+        for row in exports.named(name).filter(|row| exports.owner(row) != VMLINUX) {
+            let owner = module_name(exports.owner(row));
+            // A module that this run has loaded or refused itself speaks for itself.
+            let judged = run.world.state.modules.iter().any(|module| module.name == owner)
+                || run.call.refused.iter().any(|(refused, _)| *refused == owner);
+            if !judged && let Some(found) = visible_row(run, name, row, gplok, Owner::InTree(owner))? {
+                return Ok(Some(found));
+            }
+        }
+    }
+    Ok(None)
+}
+
+/// The module a path of `Module.symvers` names.
+pub(super) fn module_name(path: &str) -> String {
+    path.rsplit('/').next().unwrap_or(path).replace('-', "_")
+}
+
+fn visible_row(
+    run: &Run<'_>,
+    name: &str,
+    row: &crate::kernel::KernelExport,
+    gplok: bool,
+    owner: Owner,
+) -> Step<Option<Found>> {
+    let kind = match row.kind {
+        Some(kind) => kind,
+        None if gplok => ExportKind::Plain,
+        None if run.ask(Missing::ExportKind(name.to_owned()))? => ExportKind::Plain,
+        None => ExportKind::Gpl,
+    };
+    if kind.is_gpl_only() && !gplok || kind.is_unused() && !run.config("UNUSED_SYMBOLS")? {
+        return Ok(None);
+    }
+    Ok(Some(Found { kind, crc: row.crc, namespace: row.namespace.clone(), owner }))
+}
+
+/// Why it was not found: the finding only; the kernel makes no difference.
+fn not_found(run: &mut Run<'_>, name: &str, raw: &[u8], gplok: bool) -> Step {
+    let symbol = name.to_owned();
+    if !gplok && let Some(hidden) = find_symbol(run, name, raw, true)? {
+        let info = run.info()?;
+        let cause = Cause::GplOnlySymbol {
+            symbol,
+            exporter: hidden.owner.name().to_owned(),
+            kind: hidden.kind,
+            namespace: hidden.namespace,
+            license: info.license.clone(),
+            inherited_from: info.inherited_from.clone(),
+        };
+        return unknown(run, cause, name);
+    }
+    let exports = run.call.kernel.exports();
+    let owner = exports.and_then(|exports| exports.named(name).next().map(|row| exports.owner(row)));
+    let refused = run.call.refused.iter().find(|(_, symbols)| symbols.contains(&symbol));
+    let cause = match (owner, refused) {
+        (_, Some((exporter, _))) => Cause::MissingSymbol { symbol, refused_exporter: Some(exporter.clone()) },
+        (Some(path), None) if path != VMLINUX => Cause::ExporterNotLoaded { symbol, exporter: module_name(path) },
+        _ => Cause::MissingSymbol { symbol, refused_exporter: None },
+    };
+    unknown(run, cause, name)
+}
+
+fn unknown(run: &mut Run<'_>, cause: Cause, name: &str) -> Step {
+    let line = format!("{}: Unknown symbol {name} (err -2)", run.mod_name());
+    run.find(cause, Some(line));
+    Ok(())
+}
+
+/// `EXPORT_SYMBOL_GPL_FUTURE` and the unused kinds, up to 5.11: visible, with a warning.
+fn warn_future_and_unused(run: &mut Run<'_>, name: &str, found: &Found, gplok: bool) -> Step {
+    let symbol = name.to_owned();
+    if found.kind == ExportKind::GplFuture && !gplok {
+        let line = format!("Symbol {name} is being used by a non-GPL module, which will not be allowed in the future");
+        run.find(Cause::GplFutureSymbol { symbol }, Some(line.clone()));
+        run.warn(line);
+    } else if found.kind.is_unused() {
+        let line = format!("Symbol {name} is marked as UNUSED, however this module is using it.");
+        run.find(Cause::UnusedSymbol { symbol }, Some(line.clone()));
+        run.warn(line);
+        run.warn("This symbol will go away in the future.");
+        run.warn(
+            "Please evaluate if this is the right api to use and if it really is, submit a report to the linux kernel \
+             mailing list together with submitting your code for inclusion.",
+        );
+    }
+    Ok(())
+}
+
+/// Mirrors `inherit_taint()` (commit 262e6ae7081d): a user of a proprietary module's symbols is proprietary too, unless it
+/// uses GPL-only symbols already; then it gets none.
+fn inherit_taint(run: &mut Run<'_>, symbol: &str, found: &Found) -> Step<bool> {
+    let Some(owner) = found.owner.module().filter(|owner| owner.taints.has(Taint::ProprietaryModule)) else {
+        return Ok(true);
+    };
+    if !run.has(Behaviour::SymInheritTaint)? {
+        return Ok(true);
+    }
+    let (exporter, license): (_, Option<License>) = (owner.name.clone(), owner.license.clone());
+    let named = if run.has(Behaviour::SymInheritMessageSymbol)? { format!(" {symbol}") } else { String::new() };
+    let (name, symbol) = (run.mod_name(), symbol.to_owned());
+    if let Some(gpl_only) = run.info()?.using_gplonly_symbols.clone() {
+        let line =
+            format!("{name}: module using GPL-only symbols uses symbols{named} from proprietary module {exporter}.");
+        run.find(Cause::GplOnlyWithProprietary { symbol, exporter, license, gpl_only }, Some(line.clone()));
+        run.err(line);
+        return Ok(false);
+    }
+    if !run.info()?.taints.has(Taint::ProprietaryModule) {
+        let line = format!("{name}: module uses symbols{named} from proprietary module {exporter}, inheriting taint.");
+        let info = run.info_mut()?;
+        info.taints.add(Taint::ProprietaryModule);
+        info.inherited_from = Some(exporter.clone());
+        run.find(Cause::InheritedTaint { symbol, exporter, license }, Some(line.clone()));
+        run.warn(line);
+    }
+    Ok(true)
+}
+
+fn namespace_is_imported(run: &mut Run<'_>, symbol: &str, exporter: &str, namespace: &Namespace) -> Step<bool> {
+    if !run.has(Behaviour::SymNamespaces)? {
+        return Ok(true);
+    }
+    let module_list = namespace.module_list().is_some() && run.has(Behaviour::SymModuleNamespaces)?;
+    let name = run.mod_name();
+    if module_list && namespace.allows_module(&name) {
+        return Ok(true);
+    }
+    let imported: Vec<String> = run.info()?.elf.modinfo().all("import_ns").map(str::to_owned).collect();
+    if imported.iter().any(|imported| imported == namespace.as_str()) {
+        return Ok(true);
+    }
+    let allowed = run.config("MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS")?;
+    let line = format!("{name}: module uses symbol ({symbol}) from namespace {namespace}, but does not import it.");
+    let cause = Cause::NamespaceNotImported {
+        symbol: symbol.to_owned(),
+        exporter: exporter.to_owned(),
+        namespace: namespace.clone(),
+        imported,
+        quoted: run.has(Behaviour::SymNamespaceLiteral)?,
+        allowed,
+        module_list,
+    };
+    run.find(cause, Some(line.clone()));
+    if allowed {
+        run.warn(line);
+    } else {
+        run.err(line);
+    }
+    Ok(allowed)
+}

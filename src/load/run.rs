@@ -1,0 +1,278 @@
+//! One attempt at one system call: what a stage may see, say and do.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::loaded::LoadedModule;
+use super::{Cmdline, Insmod};
+use crate::history::{Behaviour, Calendar};
+use crate::image::{ExportTable, Image, ModuleElf};
+use crate::kernel::{ConfigOption, Kernel};
+use crate::terms::{Arch, Errno, License, Taint, Taints};
+use crate::verdict::{Cause, Finding, KernelLine, LogLevel, Missing, Stage};
+
+/// Why a stage does not go on.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Stop {
+    /// The kernel returns an error.
+    Refused(Errno),
+    /// The kernel touches what it must not.
+    Crash(String),
+    /// A fact is needed that nobody has given: the run is made again with both answers.
+    Ask(Missing),
+}
+
+/// What a stage returns.
+pub(crate) type Step<T = ()> = Result<T, Stop>;
+
+/// Lines that are printed once a boot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Once {
+    LockDebugging,
+    VerificationFailed,
+    Livepatch,
+    NoSymbolVersion,
+    NoExtendedSymbolVersion,
+}
+
+/// The kernel's state: what loading changes.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct State {
+    pub tainted: Taints,
+    /// The newest first, as the kernel links them.
+    pub modules: Vec<Arc<LoadedModule>>,
+    pub once: Vec<Once>,
+    /// A line without newline, held back until the next one.
+    pub held: Option<KernelLine>,
+}
+
+/// One consistent set of answers to what is not known, and the kernel's state under it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct World {
+    pub answers: BTreeMap<Missing, bool>,
+    pub calendar: Option<Calendar>,
+    pub state: State,
+}
+
+/// `struct load_info` and `struct module`, as far as they matter.
+#[derive(Clone, Debug)]
+pub(crate) struct Info {
+    pub elf: Arc<ModuleElf>,
+    pub arch: Arch,
+    /// `info->name`.
+    pub name: String,
+    /// `mod->name`.
+    pub mod_name: String,
+    /// Index of the section `__versions`; `None` also when the caller wants it ignored.
+    pub vers: Option<usize>,
+    /// Indices of `__version_ext_crcs` and `__version_ext_names`.
+    pub vers_ext: Option<(usize, usize)>,
+    /// Index of `.gnu.linkonce.this_module`.
+    pub this_module: usize,
+    /// Index of the per-CPU section.
+    pub percpu: Option<usize>,
+    pub sig_ok: bool,
+    pub taints: Taints,
+    pub license: Option<License>,
+    /// The first GPL-only symbol resolved: `mod->using_gplonly_symbols`.
+    pub using_gplonly_symbols: Option<String>,
+    /// The module whose taint it has inherited.
+    pub inherited_from: Option<String>,
+    pub uses: Vec<String>,
+    pub exports: Arc<Vec<ExportTable>>,
+}
+
+/// What is the same for every attempt at one system call.
+#[derive(Clone, Copy)]
+pub(crate) struct Call<'a> {
+    pub kernel: &'a Kernel,
+    pub cmdline: &'a Cmdline,
+    /// `current->comm`, which lockdown prints.
+    pub comm: &'a str,
+    /// Modules of the kernel's own tree that are not loaded yet count as loaded: `modprobe` would have seen to it.
+    pub dependencies_loaded: bool,
+    /// Exporters that were refused before, for findings.
+    pub refused: &'a [(String, Vec<String>)],
+}
+
+/// One attempt.
+pub(crate) struct Run<'a> {
+    pub call: Call<'a>,
+    pub image: &'a Image,
+    pub insmod: &'a Insmod,
+    pub world: World,
+    pub stage: Stage,
+    pub log: Vec<KernelLine>,
+    pub findings: Vec<Finding>,
+    pub inferred: Vec<String>,
+    /// Behind the stage that refused: look on, print nothing, ask nothing.
+    pub surveying: bool,
+    pub bytes: Arc<[u8]>,
+    pub sig_ok: bool,
+    pub info: Option<Info>,
+}
+
+impl<'a> Run<'a> {
+    pub fn new(call: Call<'a>, image: &'a Image, insmod: &'a Insmod, world: World) -> Self {
+        let bytes = if insmod.raw { image.stored() } else { image.contents() };
+        Self {
+            call,
+            image,
+            insmod,
+            world,
+            stage: Stage::FinitModule,
+            log: Vec::new(),
+            findings: Vec::new(),
+            inferred: Vec::new(),
+            surveying: false,
+            bytes: Arc::clone(bytes),
+            sig_ok: false,
+            info: None,
+        }
+    }
+
+    /// The answer to a question about what no file tells.
+    pub fn ask(&self, missing: Missing) -> Step<bool> {
+        match self.world.answers.get(&missing) {
+            Some(answer) => Ok(*answer),
+            None if self.surveying => Ok(true),
+            None => Err(Stop::Ask(missing)),
+        }
+    }
+
+    /// Has this kernel a dated behaviour?
+    pub fn has(&self, behaviour: Behaviour) -> Step<bool> {
+        match self.world.calendar.and_then(|calendar| calendar.has(behaviour)) {
+            Some(has) => Ok(has),
+            None => self.ask(Missing::Behaviour(behaviour)),
+        }
+    }
+
+    /// Is a configuration option set?
+    pub fn config(&self, name: &'static str) -> Step<bool> {
+        let option = ConfigOption(name);
+        if let Some(config) = &self.call.kernel.config {
+            return Ok(config.is_set(option));
+        }
+        let known = self.world.calendar.and_then(|calendar| calendar.distribution_config(name));
+        known.map_or_else(|| self.ask(Missing::Config(option)), Ok)
+    }
+
+    /// Is `CONFIG_MODVERSIONS` set?
+    pub fn modversions(&self) -> Step<bool> {
+        match self.call.kernel.modversions() {
+            Some(set) => Ok(set),
+            None => self.config("MODVERSIONS"),
+        }
+    }
+
+    /// What the ELF checks have gathered. Stages behind them are run only when they have.
+    pub fn info(&self) -> Step<&Info> {
+        self.info.as_ref().ok_or_else(|| Stop::Crash("the module was not read".into()))
+    }
+
+    /// The same, to change.
+    pub fn info_mut(&mut self) -> Step<&mut Info> {
+        self.info.as_mut().ok_or_else(|| Stop::Crash("the module was not read".into()))
+    }
+
+    /// `info->name`, for messages.
+    pub fn info_name(&self) -> String {
+        self.info.as_ref().map(|info| info.name.clone()).unwrap_or_default()
+    }
+
+    /// `mod->name`, for messages.
+    pub fn mod_name(&self) -> String {
+        self.info.as_ref().map(|info| info.mod_name.clone()).unwrap_or_default()
+    }
+
+    fn flush(&mut self) {
+        self.log.extend(self.world.state.held.take());
+    }
+
+    /// Prints a line; one held back before comes out first.
+    pub fn printk(&mut self, level: LogLevel, text: impl Into<String>) {
+        if !self.surveying {
+            self.flush();
+            self.log.push(KernelLine::new(level, text));
+        }
+    }
+
+    /// Prints without a newline: the line is held back until the next one.
+    pub fn printk_held(&mut self, level: LogLevel, text: impl Into<String>) {
+        if !self.surveying {
+            self.flush();
+            self.world.state.held = Some(KernelLine::new(level, text));
+        }
+    }
+
+    pub fn err(&mut self, text: impl Into<String>) {
+        self.printk(LogLevel::Err, text);
+    }
+
+    pub fn warn(&mut self, text: impl Into<String>) {
+        self.printk(LogLevel::Warn, text);
+    }
+
+    pub fn notice(&mut self, text: impl Into<String>) {
+        self.printk(LogLevel::Notice, text);
+    }
+
+    /// Is it the first time this boot?
+    pub fn once(&mut self, line: Once) -> bool {
+        let once = &mut self.world.state.once;
+        let first = !self.surveying && !once.contains(&line);
+        if first {
+            once.push(line);
+            once.sort_unstable();
+        }
+        first
+    }
+
+    /// Records a finding; `line` is what the kernel prints for it.
+    pub fn find(&mut self, cause: Cause, line: Option<String>) {
+        let (stage, reached, uses) = (self.stage, !self.surveying, Vec::new());
+        self.findings.push(Finding { stage, cause, kernel_line: line, reached, uses });
+    }
+
+    /// Is the kernel tainted so? Mirrors `test_taint()`.
+    pub const fn test_taint(&self, taint: Taint) -> bool {
+        self.world.state.tainted.has(taint)
+    }
+
+    /// Mirrors `add_taint()` (kernel/panic.c). `lockdep_unreliable` is its second argument.
+    pub fn add_taint(&mut self, taint: Taint, lockdep_unreliable: bool) -> Step {
+        if lockdep_unreliable && self.once(Once::LockDebugging) {
+            self.warn("Disabling lock debugging due to kernel taint");
+        }
+        if !self.surveying {
+            self.world.state.tainted.add(taint);
+            if self.call.cmdline.panic_on_taint & (1 << taint as u8) != 0 {
+                return Err(Stop::Crash(format!("panic_on_taint is set for taint {}", taint.letter())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Mirrors `add_taint_module()` (kernel/module/main.c).
+    pub fn add_taint_module(&mut self, taint: Taint, lockdep_unreliable: bool) -> Step {
+        self.add_taint(taint, lockdep_unreliable)?;
+        self.info_mut()?.taints.add(taint);
+        Ok(())
+    }
+
+    /// Mirrors `try_to_force_load()` (kernel/module/main.c): the caller's finding says what was forced.
+    pub fn try_to_force_load(&mut self, reason: &str, finding: impl FnOnce(bool) -> Cause) -> Step {
+        if !self.config("MODULE_FORCE_LOAD")? {
+            self.find(finding(false), None);
+            return Err(Stop::Refused(Errno::ENOEXEC));
+        }
+        let line = format!("{}: {reason}: kernel tainted.", self.mod_name());
+        let first = !self.test_taint(Taint::ForcedModule);
+        self.find(finding(true), first.then(|| line.clone()));
+        if first {
+            self.warn(line);
+        }
+        self.add_taint_module(Taint::ForcedModule, true)
+    }
+}

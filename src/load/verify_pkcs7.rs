@@ -1,0 +1,781 @@
+//! Is a module's signature good, and if not, what does the kernel return?
+//!
+//! Decides what `verify_pkcs7_signature()` decides for modules (certs/system_keyring.c, with pkcs7_verify.c and
+//! pkcs7_trust.c in crypto/asymmetric_keys), in its order. What a bad signature means for the load is decided by
+//! `module_sig_check()`, elsewhere.
+//!
+//! Deliberately absent: the blacklist and revocation keyrings, whose contents are in no file of a kernel.
+
+use std::ops::Range;
+
+use super::crypto::{Crypto, CryptoAlgorithm, Support};
+use super::public_key::{KeyCheck, digest, public_key_verify_signature};
+use crate::image::{ContentType, MarkedSignature, Pkcs7, Pkcs7Fault, SignatureAlgorithm, SignatureInfo, SignerInfo};
+use crate::kernel::{Certificate, CertificateErrorKind, CertificateSignature, Curve, PublicKey};
+use crate::terms::{DigestAlgorithm, Errno};
+use crate::verdict::{KernelLine, LogLevel};
+
+/// What `verify_pkcs7_signature()` says of a module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pkcs7Verdict {
+    /// 0: signed by a trusted key.
+    Valid {
+        /// Which of the trusted certificates vouches for it.
+        certificate: usize,
+    },
+    /// ENOKEY: nobody trusted vouches for it. Whether the module is as it was signed is never looked at.
+    NoKey,
+    /// ENOPKG: an algorithm the kernel lacks.
+    NoPkg {
+        /// Its name, or its identifier.
+        what: String,
+    },
+    /// EKEYREJECTED: not what was signed, or not signed as the kernel wants it.
+    KeyRejected {
+        /// What the kernel prints, if anything.
+        line: Option<KernelLine>,
+    },
+    /// EBADMSG: no such message.
+    BadMessage {
+        /// Why.
+        reason: String,
+        /// What the kernel prints, if anything.
+        line: Option<KernelLine>,
+    },
+    /// Some other errno.
+    Other {
+        /// The errno.
+        errno: Errno,
+        /// Why.
+        reason: String,
+        /// What the kernel prints, if anything.
+        line: Option<KernelLine>,
+    },
+    /// It depends on something that is not known here.
+    Undetermined {
+        /// What is missing.
+        what: String,
+    },
+}
+
+fn err(text: impl Into<String>) -> Option<KernelLine> {
+    Some(KernelLine::new(LogLevel::Err, text))
+}
+
+fn warning(text: impl Into<String>) -> Option<KernelLine> {
+    Some(KernelLine::new(LogLevel::Warn, text))
+}
+
+impl Pkcs7Verdict {
+    /// What `verify_pkcs7_signature()` returns: `None` when it cannot be said, `Some(None)` for success.
+    pub fn errno(&self) -> Option<Option<Errno>> {
+        Some(match self {
+            Self::Valid { .. } => None,
+            Self::NoKey => Some(Errno::ENOKEY),
+            Self::NoPkg { .. } => Some(Errno::ENOPKG),
+            Self::KeyRejected { .. } => Some(Errno::EKEYREJECTED),
+            Self::BadMessage { .. } => Some(Errno::EBADMSG),
+            Self::Other { errno, .. } => Some(*errno),
+            Self::Undetermined { .. } => return None,
+        })
+    }
+
+    fn rejected() -> Self {
+        Self::KeyRejected { line: None }
+    }
+
+    fn error(errno: Errno, reason: impl Into<String>, line: Option<KernelLine>) -> Self {
+        let reason = reason.into();
+        match errno {
+            Errno::EKEYREJECTED => Self::KeyRejected { line },
+            Errno::ENOKEY => Self::NoKey,
+            Errno::ENOPKG => Self::NoPkg { what: reason },
+            Errno::EBADMSG => Self::BadMessage { reason, line },
+            errno => Self::Other { errno, reason, line },
+        }
+    }
+}
+
+/// Mirrors `mod_check_sig()` (kernel/module_signature.c) behind the size check of `mod_verify_sig()`
+/// (kernel/module/signing.c): the place of the message, or the errno and the line printed.
+///
+/// On success the kernel's `info->len` becomes the start of that range; else it stays `unmarked_len`.
+pub fn mod_check_sig(marked: &MarkedSignature) -> Result<Range<usize>, (Errno, Option<KernelLine>)> {
+    let (Some(info), Some(message)) = (marked.info, marked.message.clone()) else { return Err((Errno::EBADMSG, None)) };
+    if info.id_type != SignatureInfo::PKEY_ID_PKCS7 {
+        return Err((Errno::ENOPKG, err("module: not signed with expected PKCS#7 message")));
+    }
+    let SignatureInfo { algo: 0, hash: 0, signer_len: 0, key_id_len: 0, pad: [0, 0, 0], .. } = info else {
+        let line = err("module: PKCS#7 signature info has unexpected non-zero params");
+        return Err((Errno::EBADMSG, line));
+    };
+    Ok(message)
+}
+
+/// Mirrors `verify_pkcs7_signature()` for VERIFYING_MODULE_SIGNATURE: does a trusted certificate vouch for `data`?
+///
+/// Where the kernel's cryptography is unknown, the verdict is given if it is the same with and without.
+pub fn verify_pkcs7_signature(data: &[u8], message: &Pkcs7, trusted: &[Certificate], crypto: &Crypto) -> Pkcs7Verdict {
+    let needed = needed(message, trusted);
+    let unknown: Vec<_> = needed.iter().filter(|algorithm| crypto.support(**algorithm) == Support::Unknown).collect();
+    if unknown.is_empty() {
+        return verify(data, message, trusted, crypto);
+    }
+    let [with, without, unrecognised] = [Support::Available, Support::NotBuilt, Support::Unrecognised]
+        .map(|support| verify(data, message, trusted, &crypto.assuming(&needed, support)));
+    if with == without && without == unrecognised {
+        return with;
+    }
+    let names: Vec<_> = unknown.iter().map(ToString::to_string).collect();
+    Pkcs7Verdict::Undetermined { what: format!("whether the kernel has {}", names.join(", ")) }
+}
+
+/// Every algorithm that the verdict may depend on.
+fn needed(message: &Pkcs7, trusted: &[Certificate]) -> Vec<CryptoAlgorithm> {
+    let mut needed = Vec::new();
+    for signer in message.signers.iter().chain(&message.unfinished) {
+        needed.extend(signer.digest.iter().flatten().map(|digest| CryptoAlgorithm::Digest(*digest)));
+        needed.extend(signer.signature_algorithm.iter().filter_map(signature_family));
+        let keys = trusted.iter().filter(|certificate| certificate.has_id(&signer.key_id));
+        needed.extend(keys.filter_map(|certificate| key_family(&certificate.public_key)));
+    }
+    for certificate in message.certificates.iter().filter_map(|embedded| Certificate::parse_der(&embedded.der).ok()) {
+        needed.extend(key_family(&certificate.public_key));
+        needed.extend(certificate.signature_algorithm.map(|(_, digest)| CryptoAlgorithm::Digest(digest)));
+    }
+    needed.sort();
+    needed.dedup();
+    needed
+}
+
+fn signature_family(algorithm: &SignatureAlgorithm) -> Option<CryptoAlgorithm> {
+    Some(match algorithm {
+        SignatureAlgorithm::Rsa => CryptoAlgorithm::Rsa,
+        SignatureAlgorithm::Ecdsa(_) => CryptoAlgorithm::Ecdsa,
+        SignatureAlgorithm::MlDsa(_) => CryptoAlgorithm::MlDsa,
+        SignatureAlgorithm::RsaPss => CryptoAlgorithm::RsaPss,
+        SignatureAlgorithm::Sm2 => CryptoAlgorithm::Sm2,
+        SignatureAlgorithm::Ecrdsa => CryptoAlgorithm::Ecrdsa,
+        SignatureAlgorithm::Other(_) => return None,
+    })
+}
+
+fn key_family(key: &PublicKey) -> Option<CryptoAlgorithm> {
+    Some(match key {
+        PublicKey::Rsa(_) => CryptoAlgorithm::Rsa,
+        PublicKey::Ec(Curve::P521, _) => CryptoAlgorithm::EcdsaP521,
+        PublicKey::Ec(Curve::P256 | Curve::P384, _) => CryptoAlgorithm::Ecdsa,
+        PublicKey::Other(_) => return None,
+    })
+}
+
+/// The verdict for a kernel whose cryptography is known.
+fn verify(data: &[u8], message: &Pkcs7, trusted: &[Certificate], crypto: &Crypto) -> Pkcs7Verdict {
+    let verification = Verification { data, message, trusted, crypto, certificates: Vec::new() };
+    verification.run().unwrap_or_else(|verdict| verdict)
+}
+
+/// One run of `verify_pkcs7_signature()`.
+struct Verification<'a> {
+    data: &'a [u8],
+    message: &'a Pkcs7,
+    trusted: &'a [Certificate],
+    crypto: &'a Crypto,
+    certificates: Vec<Embedded>,
+}
+
+/// A certificate of the message.
+struct Embedded {
+    certificate: Certificate,
+    self_signed: bool,
+    /// `x509->signer`: which of the certificates signed it.
+    signer: Option<usize>,
+    seen: bool,
+    /// The trusted certificate that vouches for it.
+    verified: Option<usize>,
+}
+
+/// A signer as `pkcs7_verify_one()` leaves it.
+struct Checked<'a> {
+    signer: &'a SignerInfo,
+    algorithm: DigestAlgorithm,
+    /// `None` when the algorithm is not built in: `sinfo->unsupported_crypto`.
+    digest: Option<Vec<u8>>,
+    /// `sinfo->signer`: its certificate in the message.
+    certificate: Option<usize>,
+}
+
+type Step<T = ()> = Result<T, Pkcs7Verdict>;
+
+impl<'a> Verification<'a> {
+    fn run(mut self) -> Step<Pkcs7Verdict> {
+        self.pkcs7_parse_message()?;
+        // pkcs7_supply_detached_data()
+        if self.message.has_content {
+            let line = err("PKCS#7 signature with non-detached data");
+            return Err(Pkcs7Verdict::error(Errno::EBADMSG, "the message brings its own content", line));
+        }
+        let checked = self.pkcs7_verify()?;
+        self.pkcs7_validate_trust(&checked)
+    }
+
+    /// What of the parser depends on the kernel: the first algorithm it does not know ends the parsing.
+    fn pkcs7_parse_message(&mut self) -> Step {
+        let message = self.message;
+        for embedded in &message.certificates {
+            let certificate = Certificate::parse_der(&embedded.der).map_err(|kind| {
+                let errno = match kind {
+                    CertificateErrorKind::AlgorithmMismatch => Errno::EINVAL,
+                    _ => Errno::EBADMSG,
+                };
+                Pkcs7Verdict::error(errno, format!("certificate in the message: {kind}"), None)
+            })?;
+            if certificate.signature_algorithm.is_none() {
+                return undetermined(
+                    "whether the kernel knows the signature algorithm of a certificate in the message",
+                );
+            }
+            let self_signed = self.x509_check_for_self_signed(&certificate)?;
+            self.certificates.push(Embedded { certificate, self_signed, signer: None, seen: false, verified: None });
+        }
+        for signer in message.signers.iter().chain(&message.unfinished) {
+            match &signer.digest {
+                Some(Ok(digest)) => self.recognise(CryptoAlgorithm::Digest(*digest))?,
+                Some(Err(oid)) => return Err(Pkcs7Verdict::NoPkg { what: oid.clone() }),
+                None => {}
+            }
+            match &signer.signature_algorithm {
+                Some(SignatureAlgorithm::Other(oid)) => return Err(Pkcs7Verdict::NoPkg { what: oid.clone() }),
+                Some(algorithm) => {
+                    // The identifiers of ECDSA with some digest came and went together with that digest.
+                    if let SignatureAlgorithm::Ecdsa(digest) = algorithm {
+                        self.recognise(CryptoAlgorithm::Digest(*digest))?;
+                    }
+                    signature_family(algorithm).map_or(Ok(()), |family| self.recognise(family))?;
+                }
+                None => {}
+            }
+        }
+        match &message.fault {
+            None => Ok(()),
+            Some(Pkcs7Fault { errno, offset, reason, warning: text }) => {
+                let line = text.and_then(warning);
+                Err(Pkcs7Verdict::error(*errno, format!("{reason} at offset {offset}"), line))
+            }
+        }
+    }
+
+    fn recognise(&self, algorithm: CryptoAlgorithm) -> Step {
+        match self.crypto.support(algorithm) {
+            Support::Unrecognised => Err(Pkcs7Verdict::NoPkg { what: algorithm.to_string() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// `x509_check_for_self_signed()` (crypto/asymmetric_keys/x509_public_key.c): a certificate that claims to have
+    /// signed itself must have.
+    fn x509_check_for_self_signed(&self, certificate: &Certificate) -> Step<bool> {
+        if !certificate.names_itself() {
+            return Ok(false);
+        }
+        match self.verify_certificate(&certificate.public_key, certificate) {
+            KeyCheck::Good => Ok(true),
+            KeyCheck::Bad(errno) => Err(Pkcs7Verdict::error(errno, "certificate in the message", None)),
+            KeyCheck::Unable => undetermined("what the kernel thinks of a certificate in the message"),
+        }
+    }
+
+    /// `pkcs7_verify()` (crypto/asymmetric_keys/pkcs7_verify.c).
+    fn pkcs7_verify(&mut self) -> Step<Vec<Checked<'a>>> {
+        let message = self.message;
+        if message.content_type != Some(ContentType::Data) {
+            let line = warning("PKCS7: Invalid module sig (not pkcs7-data)");
+            return Err(Pkcs7Verdict::KeyRejected { line });
+        }
+        // All signers have attributes or none has. The rule comes before any digest and any key.
+        if let Some(SignerInfo { authattrs: Some(_), signature_algorithm, .. }) = message.signers.first() {
+            let ml_dsa = matches!(signature_algorithm, Some(SignatureAlgorithm::MlDsa(_)));
+            if ml_dsa && self.crypto.support(CryptoAlgorithm::MlDsa) == Support::Available {
+                return undetermined("CONFIG_PKCS7_WAIVE_AUTHATTRS_REJECTION_FOR_MLDSA, and ML-DSA");
+            }
+            let line = warning("PKCS7: Invalid module sig (has authattrs)");
+            return Err(Pkcs7Verdict::KeyRejected { line });
+        }
+        let checked = message.signers.iter().zip(1..).map(|(signer, number)| self.pkcs7_verify_one(signer, number));
+        let checked = checked.collect::<Step<Vec<_>>>()?;
+        match checked.iter().find(|one| one.digest.is_none()) {
+            Some(missing) if checked.iter().all(|one| one.digest.is_none()) => {
+                Err(Pkcs7Verdict::NoPkg { what: missing.algorithm.to_string() })
+            }
+            _ => Ok(checked),
+        }
+    }
+
+    /// `pkcs7_verify_one()` (crypto/asymmetric_keys/pkcs7_verify.c).
+    fn pkcs7_verify_one(&mut self, signer: &'a SignerInfo, number: usize) -> Step<Checked<'a>> {
+        let Some(Ok(algorithm)) = signer.digest else { return undetermined("a digest algorithm") };
+        let mut checked = Checked { signer, algorithm, digest: None, certificate: None };
+        if matches!(signer.signature_algorithm, Some(SignatureAlgorithm::MlDsa(_))) {
+            // ML-DSA digests the data itself.
+            checked.digest = Some(Vec::new());
+        } else {
+            match self.crypto.support(CryptoAlgorithm::Digest(algorithm)) {
+                Support::Available | Support::Unknown => {}
+                Support::NotBuilt | Support::Unrecognised => return Ok(checked),
+            }
+            checked.digest = Some(match digest(algorithm, self.data) {
+                Some(digest) => digest,
+                None => return undetermined(algorithm.name()),
+            });
+        }
+        // pkcs7_find_key()
+        for (index, embedded) in self.certificates.iter().enumerate() {
+            if embedded.certificate.id() != signer.key_id {
+                continue;
+            }
+            if !same_family(&embedded.certificate.public_key, signer.signature_algorithm.as_ref()) {
+                return undetermined(format!("certificate of signer {number} in the message is of another algorithm"));
+            }
+            checked.certificate = Some(index);
+            break;
+        }
+        let Some(embedded) = checked.certificate.and_then(|index| self.certificates.get(index)) else {
+            return Ok(checked);
+        };
+        match self.verify_signer(&embedded.certificate.public_key, &checked) {
+            KeyCheck::Good => {}
+            KeyCheck::Bad(errno) => return Err(Pkcs7Verdict::error(errno, "signature", None)),
+            KeyCheck::Unable => return undetermined(embedded.certificate.public_key.name()),
+        }
+        self.pkcs7_verify_sig_chain(checked.certificate, number)?;
+        Ok(checked)
+    }
+
+    /// `pkcs7_verify_sig_chain()` (crypto/asymmetric_keys/pkcs7_verify.c).
+    fn pkcs7_verify_sig_chain(&mut self, first: Option<usize>, number: usize) -> Step {
+        for embedded in &mut self.certificates {
+            embedded.seen = false;
+        }
+        let mut current = first;
+        while let Some(index) = current {
+            let Some(embedded) = self.certificates.get_mut(index) else { return Ok(()) };
+            embedded.seen = true;
+            if embedded.self_signed {
+                embedded.signer = Some(index);
+                return Ok(());
+            }
+            let Some(embedded) = self.certificates.get(index) else { return Ok(()) };
+            let Certificate { akid, akid_issuer_serial, .. } = &embedded.certificate;
+            let parent = self.certificates.iter().position(|candidate| match (akid_issuer_serial, akid) {
+                (Some(id), _) => candidate.certificate.id() == *id,
+                (None, Some(_)) => candidate.certificate.skid == *akid,
+                (None, None) => false,
+            });
+            let Some((parent, issuer)) = parent.and_then(|parent| Some((parent, self.certificates.get(parent)?)))
+            else {
+                return Ok(());
+            };
+            if akid_issuer_serial.is_some() && akid.is_some() && issuer.certificate.skid != *akid {
+                let text = format!(
+                    "PKCS7: Sig {number}: X.509 chain contains auth-skid nonmatch ({}->{})",
+                    index + 1,
+                    parent + 1
+                );
+                return Err(Pkcs7Verdict::KeyRejected { line: warning(text) });
+            }
+            if issuer.seen {
+                return undetermined("a loop in the chain of the message's certificates");
+            }
+            match self.verify_certificate(&issuer.certificate.public_key, &embedded.certificate) {
+                KeyCheck::Good => {}
+                KeyCheck::Bad(errno) => return Err(Pkcs7Verdict::error(errno, "certificate chain", None)),
+                KeyCheck::Unable => return undetermined("the chain of the message's certificates"),
+            }
+            if let Some(embedded) = self.certificates.get_mut(index) {
+                embedded.signer = Some(parent);
+            }
+            current = Some(parent);
+        }
+        Ok(())
+    }
+
+    /// `pkcs7_validate_trust()` (crypto/asymmetric_keys/pkcs7_trust.c).
+    fn pkcs7_validate_trust(&mut self, checked: &[Checked<'_>]) -> Step<Pkcs7Verdict> {
+        for embedded in &mut self.certificates {
+            embedded.seen = false;
+        }
+        let mut verdict = Pkcs7Verdict::NoKey;
+        for one in checked {
+            match self.pkcs7_validate_trust_one(one)? {
+                Pkcs7Verdict::NoKey => {}
+                unsupported @ Pkcs7Verdict::NoPkg { .. } if verdict == Pkcs7Verdict::NoKey => verdict = unsupported,
+                Pkcs7Verdict::NoPkg { .. } => {}
+                // A later good signer replaces nothing: the first certificate is the one to tell.
+                valid if !matches!(verdict, Pkcs7Verdict::Valid { .. }) => verdict = valid,
+                _ => {}
+            }
+        }
+        Ok(verdict)
+    }
+
+    /// `pkcs7_validate_trust_one()` (crypto/asymmetric_keys/pkcs7_trust.c).
+    fn pkcs7_validate_trust_one(&mut self, checked: &Checked<'_>) -> Step<Pkcs7Verdict> {
+        if checked.digest.is_none() {
+            return Ok(Pkcs7Verdict::NoPkg { what: checked.algorithm.to_string() });
+        }
+        // The message's own certificates from the signer upwards: is one of them trusted?
+        let mut current = checked.certificate;
+        let mut below = None;
+        while let Some((index, embedded)) = current.and_then(|index| Some((index, self.certificates.get_mut(index)?))) {
+            if embedded.seen {
+                return Ok(match embedded.verified {
+                    Some(certificate) => Pkcs7Verdict::Valid { certificate },
+                    None => Pkcs7Verdict::NoKey,
+                });
+            }
+            embedded.seen = true;
+            let Some(embedded) = self.certificates.get(index) else { break };
+            let skid = embedded.certificate.skid.as_deref();
+            if let Ok(key) = self.find_asymmetric_key(Some(&embedded.certificate.id()), skid)? {
+                return self.matched(checked, below, key, Some(index));
+            }
+            if embedded.signer == Some(index) {
+                return Ok(Pkcs7Verdict::NoKey);
+            }
+            below = Some(index);
+            current = embedded.signer;
+        }
+        // Is the issuer of the last of them trusted?
+        if let Some(embedded) = below.and_then(|index| self.certificates.get(index)) {
+            let Certificate { akid, akid_issuer_serial, .. } = &embedded.certificate;
+            if akid.is_some() || akid_issuer_serial.is_some() {
+                match self.find_asymmetric_key(akid_issuer_serial.as_deref(), akid.as_deref())? {
+                    Ok(key) => return self.matched(checked, below, key, below),
+                    Err(Errno::ENOKEY) => {}
+                    Err(errno) => {
+                        return Err(Pkcs7Verdict::error(errno, "issuer of a certificate in the message", None));
+                    }
+                }
+            }
+        }
+        // Is the signer itself trusted? The only question for a module signed by the kernel's build.
+        match self.find_asymmetric_key(Some(&checked.signer.key_id), None)? {
+            Ok(key) => self.matched(checked, None, key, None),
+            Err(Errno::ENOKEY) => Ok(Pkcs7Verdict::NoKey),
+            Err(errno) => Err(Pkcs7Verdict::error(errno, "no identifier of the signer's key", None)),
+        }
+    }
+
+    /// The label `matched` of `pkcs7_validate_trust_one()`: the trusted key must verify what it vouches for, a
+    /// certificate of the message or the module. Whatever is wrong with it, the errno is EKEYREJECTED.
+    fn matched(
+        &mut self,
+        checked: &Checked<'_>,
+        vouched: Option<usize>,
+        key: usize,
+        verified_to: Option<usize>,
+    ) -> Step<Pkcs7Verdict> {
+        let Some(trusted) = self.trusted.get(key) else { return Ok(Pkcs7Verdict::NoKey) };
+        let check = match vouched.and_then(|index| self.certificates.get(index)) {
+            Some(embedded) => self.verify_certificate(&trusted.public_key, &embedded.certificate),
+            None => self.verify_signer(&trusted.public_key, checked),
+        };
+        match check {
+            KeyCheck::Good => {}
+            KeyCheck::Bad(_) => return Err(Pkcs7Verdict::rejected()),
+            KeyCheck::Unable => return undetermined(trusted.public_key.name()),
+        }
+        let mut current = checked.certificate.filter(|_| verified_to.is_some());
+        while let Some(embedded) = current.and_then(|index| self.certificates.get_mut(index)) {
+            embedded.verified = Some(key);
+            current = if current == verified_to { None } else { embedded.signer };
+        }
+        Ok(Pkcs7Verdict::Valid { certificate: key })
+    }
+
+    /// `find_asymmetric_key()` (crypto/asymmetric_keys/asymmetric_type.c) among the keys that this kernel could load.
+    fn find_asymmetric_key(&self, id_0: Option<&[u8]>, id_1: Option<&[u8]>) -> Step<Result<usize, Errno>> {
+        let Some(lookup) = id_0.or(id_1) else { return Ok(Err(Errno::EINVAL)) };
+        if lookup.is_empty() {
+            // asymmetric_key_hex_to_key_id() refuses an empty text.
+            return Ok(Err(Errno::EINVAL));
+        }
+        for (index, certificate) in self.trusted.iter().enumerate().filter(|(_, trusted)| trusted.has_id(lookup)) {
+            let support = match key_family(&certificate.public_key) {
+                Some(family) => self.crypto.support(family),
+                None => return undetermined(format!("whether the kernel has {}", certificate.public_key.name())),
+            };
+            // x509_key_preparse(): a key of no known algorithm, or one that cannot prove to have signed itself, was
+            // never added to the keyring.
+            let loaded = match support {
+                Support::Available | Support::Unknown => true,
+                Support::NotBuilt => !certificate.names_itself(),
+                Support::Unrecognised => false,
+            };
+            if !loaded {
+                continue;
+            }
+            let other_skid = id_0.is_some() && id_1.is_some() && certificate.skid.as_deref() != id_1;
+            return Ok(if other_skid { Err(Errno::EKEYREJECTED) } else { Ok(index) });
+        }
+        Ok(Err(Errno::ENOKEY))
+    }
+
+    fn verify_signer(&self, key: &PublicKey, checked: &Checked<'_>) -> KeyCheck {
+        let SignerInfo { signature_algorithm, signature, .. } = checked.signer;
+        if !matches!(key, PublicKey::Other(_)) && !same_family(key, signature_algorithm.as_ref()) {
+            return KeyCheck::Bad(Errno::EKEYREJECTED);
+        }
+        match &checked.digest {
+            Some(digest) => self.verify_digest(key, checked.algorithm, digest, signature),
+            None => KeyCheck::Unable,
+        }
+    }
+
+    /// Does a key verify a certificate's own signature?
+    fn verify_certificate(&self, key: &PublicKey, certificate: &Certificate) -> KeyCheck {
+        let Some((family, algorithm)) = certificate.signature_algorithm else { return KeyCheck::Unable };
+        let same = match (key, family) {
+            (PublicKey::Rsa(_), CertificateSignature::Rsa) | (PublicKey::Ec(..), CertificateSignature::Ecdsa) => true,
+            (PublicKey::Other(_), _) => return KeyCheck::Unable,
+            _ => false,
+        };
+        if !same {
+            return KeyCheck::Bad(Errno::EKEYREJECTED);
+        }
+        if self.crypto.support(CryptoAlgorithm::Digest(algorithm)) != Support::Available {
+            return KeyCheck::Unable;
+        }
+        match digest(algorithm, &certificate.tbs) {
+            Some(digest) => self.verify_digest(key, algorithm, &digest, &certificate.signature),
+            None => KeyCheck::Unable,
+        }
+    }
+
+    fn verify_digest(&self, key: &PublicKey, algorithm: DigestAlgorithm, digest: &[u8], signature: &[u8]) -> KeyCheck {
+        match key_family(key).map(|family| self.crypto.support(family)) {
+            // crypto_alloc_sig() finds no such algorithm.
+            Some(Support::NotBuilt | Support::Unrecognised) => KeyCheck::Bad(Errno::ENOENT),
+            _ => public_key_verify_signature(key, algorithm, digest, signature),
+        }
+    }
+}
+
+fn same_family(key: &PublicKey, algorithm: Option<&SignatureAlgorithm>) -> bool {
+    matches!(
+        (key, algorithm),
+        (PublicKey::Rsa(_), Some(SignatureAlgorithm::Rsa)) | (PublicKey::Ec(..), Some(SignatureAlgorithm::Ecdsa(_)))
+    )
+}
+
+fn undetermined<T>(what: impl Into<String>) -> Step<T> {
+    Err(Pkcs7Verdict::Undetermined { what: what.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::AppendedSignature;
+
+    macro_rules! file {
+        ($name:literal) => {
+            include_bytes!(concat!("../../testdata/keys/", $name)).as_slice()
+        };
+    }
+
+    const TEXT: &[u8] = file!("text");
+
+    fn certificates(pem: &[u8]) -> Vec<Certificate> {
+        Certificate::parse_all(pem).expect("the test certificates are good")
+    }
+
+    fn rsa() -> Vec<Certificate> {
+        certificates(file!("rsa.pem"))
+    }
+
+    fn p384() -> Vec<Certificate> {
+        certificates(file!("p384.pem"))
+    }
+
+    fn judge(data: &[u8], message: &[u8], trusted: &[Certificate]) -> Pkcs7Verdict {
+        verify_pkcs7_signature(data, &Pkcs7::parse(message), trusted, &Crypto::common())
+    }
+
+    const VALID: Pkcs7Verdict = Pkcs7Verdict::Valid { certificate: 0 };
+    const REJECTED: Pkcs7Verdict = Pkcs7Verdict::KeyRejected { line: None };
+
+    fn flipped(bytes: &[u8], at: usize) -> Vec<u8> {
+        let mut flipped = bytes.to_vec();
+        flipped[at] ^= 1;
+        flipped
+    }
+
+    /// Every kind of key with every digest: good as it is; neither the data nor the signature may change; and
+    /// without the key nobody looks at either.
+    #[test]
+    fn every_kind_of_signature() {
+        for (name, message, pem) in [
+            ("rsa-sha256", file!("rsa-sha256.p7s"), file!("rsa.pem")),
+            ("rsa-sha512-keyid", file!("rsa-sha512-keyid.p7s"), file!("rsa.pem")),
+            ("rsa-sha1", file!("rsa-sha1.p7s"), file!("rsa.pem")),
+            ("rsa-sha3-384", file!("rsa-sha3-384.p7s"), file!("rsa.pem")),
+            ("rsa-with-certificate", file!("rsa-with-certificate.p7s"), file!("rsa.pem")),
+            ("p256-sha256", file!("p256-sha256.p7s"), file!("p256.pem")),
+            ("p384-sha384", file!("p384-sha384.p7s"), file!("p384.pem")),
+            ("p384-sha1", file!("p384-sha1.p7s"), file!("p384.pem")),
+            ("p521-sha256", file!("p521-sha256.p7s"), file!("p521.pem")),
+            ("p521-sha512", file!("p521-sha512.p7s"), file!("p521.pem")),
+        ] {
+            let trusted = certificates(pem);
+            let stranger = if name.starts_with("rsa") { p384() } else { rsa() };
+            assert_eq!(judge(TEXT, message, &trusted), VALID, "{name}");
+            assert_eq!(judge(&flipped(TEXT, 5), message, &trusted), REJECTED, "{name}, data");
+            assert_eq!(
+                judge(TEXT, &flipped(message, message.len() - 1), &trusted).errno(),
+                Some(Some(
+                    // A key inside the message is tried before the trusted one, and shows what is wrong: no padding.
+                    if name.ends_with("certificate") { Errno::EBADMSG } else { Errno::EKEYREJECTED }
+                )),
+                "{name}, signature"
+            );
+            assert_eq!(judge(TEXT, message, &stranger), Pkcs7Verdict::NoKey, "{name}, stranger");
+            assert_eq!(judge(TEXT, message, &[]), Pkcs7Verdict::NoKey, "{name}, nobody");
+            let expected = if name.ends_with("certificate") { REJECTED } else { Pkcs7Verdict::NoKey };
+            assert_eq!(judge(&flipped(TEXT, 5), message, &stranger), expected, "{name}, stranger and data");
+        }
+    }
+
+    /// The certificate that vouches is named by its place.
+    #[test]
+    fn the_trusted_certificate_is_told() {
+        let trusted = [p384(), rsa()].concat();
+        assert_eq!(judge(TEXT, file!("rsa-sha256.p7s"), &trusted), Pkcs7Verdict::Valid { certificate: 1 });
+    }
+
+    /// Attributes are refused before any digest is computed or key looked for.
+    #[test]
+    fn authattrs_are_refused() {
+        let line = warning("PKCS7: Invalid module sig (has authattrs)");
+        for (data, trusted) in [(TEXT, rsa()), (TEXT, vec![]), (b"other", rsa())] {
+            let verdict = judge(data, file!("rsa-authattrs.p7s"), &trusted);
+            assert_eq!(verdict, Pkcs7Verdict::KeyRejected { line: line.clone() });
+        }
+    }
+
+    #[test]
+    fn a_message_with_content_is_refused() {
+        let verdict = judge(TEXT, file!("rsa-with-content.p7s"), &rsa());
+        let Pkcs7Verdict::BadMessage { line, .. } = verdict else { panic!("{verdict:?}") };
+        assert_eq!(line, err("PKCS#7 signature with non-detached data"));
+    }
+
+    /// One trusted signer is enough, but a trusted signer whose signature is bad is one too many.
+    #[test]
+    fn two_signers() {
+        let message = file!("two-signers.p7s");
+        assert_eq!(judge(TEXT, message, &rsa()), VALID);
+        assert_eq!(judge(TEXT, message, &p384()), VALID);
+        assert_eq!(judge(TEXT, message, &[]), Pkcs7Verdict::NoKey);
+        // The last byte belongs to the RSA signature, by the order of the set.
+        let broken = flipped(message, message.len() - 1);
+        let verdicts = [judge(TEXT, &broken, &rsa()), judge(TEXT, &broken, &p384())];
+        assert!(verdicts.contains(&VALID) && verdicts.contains(&REJECTED), "{verdicts:?}");
+        assert_eq!(judge(TEXT, &broken, &[rsa(), p384()].concat()), REJECTED);
+    }
+
+    /// A signer whose digest is not built in is passed over; one the parser does not know is the end.
+    #[test]
+    fn missing_cryptography() {
+        let sha512 = CryptoAlgorithm::Digest(DigestAlgorithm::Sha512);
+        let message = Pkcs7::parse(file!("p521-sha512.p7s"));
+        let trusted = certificates(file!("p521.pem"));
+        let no_sha512 = Pkcs7Verdict::NoPkg { what: "sha512".to_owned() };
+        let verdict = |algorithm, support, trusted: &[Certificate]| {
+            verify_pkcs7_signature(TEXT, &message, trusted, Crypto::common().set(algorithm, support))
+        };
+        assert_eq!(verdict(sha512, Support::NotBuilt, &trusted), no_sha512);
+        assert_eq!(verdict(sha512, Support::Unrecognised, &trusted), no_sha512);
+        assert_eq!(verdict(sha512, Support::Unknown, &trusted).errno(), None);
+        // A key of an unknown curve was never loaded.
+        assert_eq!(verdict(CryptoAlgorithm::EcdsaP521, Support::Unrecognised, &trusted), Pkcs7Verdict::NoKey);
+        assert_eq!(verdict(CryptoAlgorithm::EcdsaP521, Support::Unknown, &trusted).errno(), None);
+        assert_eq!(verdict(CryptoAlgorithm::EcdsaP521, Support::Unknown, &[]), Pkcs7Verdict::NoKey);
+        let no_ecdsa = Pkcs7Verdict::NoPkg { what: "ecdsa".to_owned() };
+        assert_eq!(verdict(CryptoAlgorithm::Ecdsa, Support::Unrecognised, &trusted), no_ecdsa);
+    }
+
+    /// What is not known is not guessed: ML-DSA, by its identifier in place of ecdsa-with-SHA256.
+    #[test]
+    fn unknown_schemes() {
+        let ecdsa = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
+        let mut message = Pkcs7::parse(file!("p256-sha256.p7s"));
+        let trusted = certificates(file!("p256.pem"));
+        assert!(file!("p256-sha256.p7s").windows(ecdsa.len()).any(|window| window == ecdsa));
+        message.signers[0].signature_algorithm = Some(SignatureAlgorithm::MlDsa(65));
+        let verdict = |support| {
+            let mut crypto = Crypto::common();
+            verify_pkcs7_signature(TEXT, &message, &trusted, crypto.set(CryptoAlgorithm::MlDsa, support))
+        };
+        assert_eq!(verdict(Support::Unknown).errno(), None);
+        assert_eq!(verdict(Support::Unrecognised), Pkcs7Verdict::NoPkg { what: "mldsa".to_owned() });
+        message.signers[0].signature_algorithm = Some(SignatureAlgorithm::Other("1.2.3".to_owned()));
+        let other = verify_pkcs7_signature(TEXT, &message, &trusted, &Crypto::common());
+        assert_eq!(other, Pkcs7Verdict::NoPkg { what: "1.2.3".to_owned() });
+    }
+
+    #[test]
+    fn junk_is_a_bad_message() {
+        for junk in [&b""[..], b"junk", &[0x30, 0x00], &[0xff; 700], &[0x00; 12]] {
+            assert_eq!(judge(TEXT, junk, &rsa()).errno(), Some(Some(Errno::EBADMSG)), "{junk:x?}");
+        }
+        assert_eq!(judge(TEXT, &vec![0; 65536], &rsa()).errno(), Some(Some(Errno::EMSGSIZE)));
+    }
+
+    /// Bytes behind the message are ignored, and all that is missing is noticed.
+    #[test]
+    fn truncations() {
+        let (trusted, message) = (p384(), file!("p384-sha384.p7s"));
+        for len in 0..message.len() {
+            assert_eq!(judge(TEXT, &message[..len], &trusted).errno(), Some(Some(Errno::EBADMSG)), "{len}");
+        }
+        assert_eq!(judge(TEXT, &[message, b"more"].concat(), &trusted), VALID);
+    }
+
+    /// No flipped bit makes a good signature of another's, and none stops the program.
+    #[test]
+    fn every_byte_flipped() {
+        let trusted = [rsa(), p384()].concat();
+        for message in [file!("p384-sha384.p7s"), file!("rsa-authattrs.p7s"), file!("rsa-with-certificate.p7s")] {
+            for at in 0..message.len() {
+                for bit in [0x01, 0x80] {
+                    let mut bytes = message.to_vec();
+                    bytes[at] ^= bit;
+                    assert_ne!(judge(b"other", &bytes, &trusted), VALID, "{at}");
+                }
+            }
+        }
+    }
+
+    fn marked(info: [u8; 12]) -> MarkedSignature {
+        let file = [b"module and message", &info[..], AppendedSignature::MARKER].concat();
+        match AppendedSignature::read(&file) {
+            AppendedSignature::Marked(marked) => marked,
+            AppendedSignature::Absent => panic!("no marker"),
+        }
+    }
+
+    /// T091 to T093, and the order of the checks: length, type, the rest.
+    #[test]
+    fn headers() {
+        assert_eq!(mod_check_sig(&marked([0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 7])), Ok(11..18));
+        assert_eq!(mod_check_sig(&marked([1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 18])), Err((Errno::EBADMSG, None)));
+        let not_pkcs7 = err("module: not signed with expected PKCS#7 message");
+        assert_eq!(mod_check_sig(&marked([1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 7])), Err((Errno::ENOPKG, not_pkcs7)));
+        let non_zero = err("module: PKCS#7 signature info has unexpected non-zero params");
+        for at in [0, 1, 3, 4, 5, 6, 7] {
+            let mut info = [0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 7];
+            info[at] = 1;
+            assert_eq!(mod_check_sig(&marked(info)), Err((Errno::EBADMSG, non_zero.clone())), "{at}");
+        }
+    }
+}
