@@ -4,5 +4,6 @@ pub mod history;
 pub mod image;
 pub mod kernel;
 pub mod load;
+pub mod report;
 pub mod terms;
 pub mod verdict;

@@ -133,6 +133,20 @@ behaviours! {
     X86I386Plt32 = "x86.i386_plt32",
     /// The messages of arm64 carry the prefix `Modules: `.
     Arm64MessagePrefix = "arm64.message_prefix",
+    /// arm64 takes 16- and 32-bit data for unsigned when absolute and for signed when relative, not for either.
+    Arm64DataRanges = "arm64.data_ranges",
+    /// arm64 modules always have PLTs: `CONFIG_ARM64_MODULE_PLTS` is gone.
+    Arm64AlwaysPlts = "arm64.always_plts",
+    /// arm applies place-relative `R_ARM_REL32` and `MOVW`/`MOVT`.
+    ArmPlaceRelative = "arm.place_relative",
+    /// riscv applies `R_RISCV_ADD16` and `R_RISCV_SUB16`.
+    RiscvAdd16 = "riscv.add16",
+    /// riscv knows every relocation of its ABI.
+    RiscvAllRelocations = "riscv.all_relocations",
+    /// LoongArch applies the direct relocations of its second ABI.
+    LoongarchDirect = "loongarch.direct_relocations",
+    /// LoongArch applies `R_LARCH_32_PCREL` and `R_LARCH_64_PCREL`.
+    LoongarchPcrel = "loongarch.pcrel_relocations",
 
     /// `CONFIG_PREEMPT_BUILD`, not `CONFIG_PREEMPT`, writes `preempt` into vermagic.
     VermagicPreemptBuild = "vermagic.preempt_build",

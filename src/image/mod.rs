@@ -4,6 +4,7 @@ pub(crate) mod asn1;
 mod compression;
 mod error;
 mod exports;
+mod facts;
 mod modinfo;
 mod module_elf;
 mod modversions;
@@ -14,6 +15,7 @@ mod signature;
 pub use compression::{Compression, DECOMPRESSED_LIMIT, decompress};
 pub use error::{Error, ErrorKind};
 pub use exports::{EntryLayout, ExportEntry, ExportTable, TABLES};
+pub use facts::{Facts, Import, SectionFacts, SignatureFacts, Signer};
 pub use modinfo::Modinfo;
 pub use module_elf::{ModuleElf, escaped};
 pub use modversions::{ExtendedVersion, Version};
@@ -47,6 +49,26 @@ impl Image {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|source| Error::new(path, ErrorKind::Io(source)))?;
         Self::from_bytes(path, bytes)
+    }
+
+    /// Opens a module file to be handed to the kernel as it is: one whose compression is broken is the kernel's to refuse.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn open_raw(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let stored: Arc<[u8]> = std::fs::read(path).map_err(|source| Error::new(path, ErrorKind::Io(source)))?.into();
+        Self::from_bytes(path, Arc::clone(&stored)).or_else(|error| match error.kind {
+            ErrorKind::Compressed { .. } => Ok(Self {
+                path: path.to_owned(),
+                compression: Compression::of(&stored),
+                contents: Arc::from([]),
+                stored,
+                readings: Mutex::default(),
+                prefixes: Mutex::default(),
+            }),
+            _ => Err(error),
+        })
     }
 
     /// A module from bytes in memory; `path` only names it.

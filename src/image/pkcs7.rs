@@ -120,6 +120,20 @@ pub enum SignatureAlgorithm {
     Other(String),
 }
 
+impl std::fmt::Display for SignatureAlgorithm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rsa => f.write_str("RSA"),
+            Self::Ecdsa(_) => f.write_str("ECDSA"),
+            Self::MlDsa(set) => write!(f, "ML-DSA-{set}"),
+            Self::RsaPss => f.write_str("RSASSA-PSS"),
+            Self::Sm2 => f.write_str("SM2"),
+            Self::Ecrdsa => f.write_str("EC-RDSA"),
+            Self::Other(oid) => f.write_str(oid),
+        }
+    }
+}
+
 /// Where and why the kernel stops reading a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Pkcs7Fault {

@@ -17,9 +17,11 @@ pub use tree::{ModuleTree, TreeModule, module_name_of};
 
 use tree::OwnModule;
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock};
 
+use crate::image::Image;
 use crate::terms::{Arch, Class, Crc, Distribution, ElfMachine, Endian, KernelRelease, KernelVersion};
 
 /// The owner of what is built into the kernel, as `Module.symvers` writes it.
@@ -38,6 +40,7 @@ pub struct Kernel {
     pub(crate) arch: Option<Arch>,
     pub(crate) evidence: Vec<Evidence>,
     own_module: OnceLock<Option<OwnModule>>,
+    images: Mutex<HashMap<PathBuf, Arc<Image>>>,
 }
 
 /// Where a fact came from.
@@ -148,6 +151,16 @@ impl Kernel {
                 _ => return None,
             })
         })
+    }
+
+    /// A module file of the tree; each is read once.
+    pub(crate) fn image(&self, path: &Path) -> Result<Arc<Image>, crate::image::Error> {
+        let locked = || self.images.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(image) = locked().get(path) {
+            return Ok(Arc::clone(image));
+        }
+        let image = Arc::new(Image::open(path)?);
+        Ok(Arc::clone(locked().entry(path.to_owned()).or_insert(image)))
     }
 
     pub(crate) fn note(&mut self, fact: &'static str, source: &Path) {

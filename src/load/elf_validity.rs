@@ -1,6 +1,7 @@
 //! Is it an ELF file the loader can walk? Mirrors `elf_validity_cache_copy()` and, before 6.4, `elf_validity_check()` and
 //! `setup_load_info()`, kernel/module/main.c.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::ModuleInitFlags;
@@ -173,7 +174,7 @@ impl Checks<'_> {
                 return self.refuse(run, "the section name table is empty", "empty section name table".into(), false);
             }
             // The byte before the table is read instead.
-            return self.unknown_memory(run, "before the empty section name table");
+            return self.unknown_memory(run, "the empty section name table");
         }
         if self.elf.elf().contents(table).and_then(<[u8]>::last) != Some(&0) {
             let line = "ELF Spec violation: section name table isn't null terminated".to_owned();
@@ -187,7 +188,7 @@ impl Checks<'_> {
         if run.ask(Missing::Memory(place.to_owned()))? {
             return Ok(());
         }
-        Err(Stop::Crash(format!("reads memory {place}")))
+        Err(Stop::Crash(format!("reads memory before {place}")))
     }
 
     fn section_bounds(&self, run: &mut Run<'_>, section: &Section) -> Step {
@@ -468,6 +469,7 @@ impl Checks<'_> {
             using_gplonly_symbols: None,
             inherited_from: None,
             uses: Vec::new(),
+            unresolved: HashSet::new(),
             exports: Arc::default(),
             elf,
         };

@@ -71,8 +71,13 @@ fn module_decompress(run: &mut Run<'_>) -> Step {
     } else {
         Compression::Zstd
     };
-    // A file that gplok could not undo never became an `Image`.
-    if run.insmod.raw && run.image.compression() == Some(supported) {
+    let fits = run.insmod.raw && run.image.compression() == Some(supported);
+    if fits && run.image.contents().is_empty() {
+        // The status in the line is the decompressor's own.
+        run.find(Cause::Decompression { found: format!("broken {supported}"), supported: supported.to_string() }, None);
+        return Err(Stop::Refused(Errno::EINVAL));
+    }
+    if fits {
         run.bytes = std::sync::Arc::clone(run.image.contents());
         return Ok(());
     }

@@ -1,7 +1,7 @@
 //! One boot: its modules, its taints, the lines it prints once.
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::delete_module::delete_module;
@@ -30,15 +30,14 @@ pub struct Machine {
     dependencies_loaded: bool,
     worlds: Vec<World>,
     refused: Vec<(String, Vec<String>)>,
-    images: HashMap<PathBuf, Arc<Image>>,
 }
 
 impl Machine {
     /// Boots a kernel. Nothing is loaded yet and nothing tainted.
     pub fn boot(kernel: Arc<Kernel>, cmdline: Cmdline) -> Self {
-        let (comm, refused, images) = ("insmod".to_owned(), Vec::new(), HashMap::new());
+        let (comm, refused) = ("insmod".to_owned(), Vec::new());
         let worlds = worlds(&kernel);
-        Self { kernel, cmdline, comm, dependencies_loaded: false, worlds, refused, images }
+        Self { kernel, cmdline, comm, dependencies_loaded: false, worlds, refused }
     }
 
     /// Takes the modules of the kernel's own tree that a module needs for loaded, as `modprobe` would see to it.
@@ -147,7 +146,7 @@ impl Machine {
     pub fn modprobe(&mut self, name: &str) -> Result<Vec<Verdict>, ModprobeError> {
         let module = self.kernel.tree().and_then(|tree| tree.module(name)).cloned();
         let module = module.ok_or_else(|| ModprobeError::NotFound(name.to_owned()))?;
-        let image = self.image(&module.path)?;
+        let image = self.kernel.image(&module.path)?;
         let mut verdicts = self.load_dependencies(&image)?;
         if !self.loaded().contains(&module.name) {
             verdicts.push(self.insmod(&image, &Insmod::default()));
@@ -175,7 +174,7 @@ impl Machine {
             return Ok(());
         }
         for path in self.dependencies(image) {
-            let dependency = self.image(&path)?;
+            let dependency = self.kernel.image(&path)?;
             let Some(name) = crate::kernel::module_name_of(&path) else { continue };
             if self.loaded().contains(&name) {
                 continue;
@@ -206,15 +205,6 @@ impl Machine {
             }
         }
         paths
-    }
-
-    fn image(&mut self, path: &Path) -> Result<Arc<Image>, ModprobeError> {
-        if let Some(image) = self.images.get(path) {
-            return Ok(Arc::clone(image));
-        }
-        let image = Arc::new(Image::open(path)?);
-        self.images.insert(path.to_owned(), Arc::clone(&image));
-        Ok(image)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod blacklisted;
+mod check;
 mod check_modinfo;
 mod check_version;
 mod cmdline;
@@ -25,6 +26,7 @@ mod percpu_modalloc;
 mod pipeline;
 mod prepare_coming_module;
 mod public_key;
+pub mod relocate;
 mod relocations;
 mod resolve_symbol;
 mod run;
@@ -36,6 +38,7 @@ mod verify_pkcs7;
 mod vermagic;
 
 pub use arguments::{Insmod, ModuleInitFlags, SystemCall};
+pub use check::{check, check_in_order};
 pub use cmdline::Cmdline;
 pub use crypto::{Crypto, CryptoAlgorithm, Support};
 pub use machine::{Machine, ModprobeError};

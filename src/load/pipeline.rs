@@ -164,9 +164,9 @@ fn layout_and_allocate(run: &mut Run<'_>) -> Step {
     if !info.elf.symbols().iter().any(unreadable) || !run.config("KALLSYMS")? {
         return Ok(());
     }
-    let place = "behind the symbol string table".to_owned();
+    let place = "the symbol string table".to_owned();
     if run.ask(Missing::Memory(place.clone()))? {
         return Ok(());
     }
-    Err(Stop::Crash(format!("reads a symbol's name {place}")))
+    Err(Stop::Crash(format!("reads a symbol's name far from {place}")))
 }

@@ -1,16 +1,159 @@
-//! Relocations: mirrors `apply_relocations()`, kernel/module/main.c, and the architecture's hooks around it.
+//! Relocations and the architecture's hooks around them: mirrors `apply_relocations()`, kernel/module/main.c, and the
+//! calls of `module_frob_arch_sections()` and `module_finalize()`.
 
-use super::run::{Run, Step, Stop};
-use crate::verdict::Missing;
+use std::sync::Arc;
+
+use super::relocate::{self, Facts, Judgement, Module, RelocationSection, Section, Symbol, SymbolValue};
+use super::run::{Info, Run, Step, Stop};
+use crate::elf::{SectionFlags, SectionType, SymbolPlace};
+use crate::history::Behaviour;
+use crate::image::ModuleElf;
+use crate::terms::{Arch, ElfMachine, Errno};
+use crate::verdict::{Cause, Missing};
 
 pub(super) fn module_frob_arch_sections(run: &mut Run<'_>) -> Step {
-    let _ = run.info()?;
+    let info = run.info()?;
+    let (elf, arch, name) = (Arc::clone(&info.elf), info.arch, info.mod_name.clone());
+    let names: Vec<_> = elf.sections().iter().map(|section| (elf.section_text(section), section.kind)).collect();
+    let sections: Vec<_> = names.iter().map(|(name, kind)| (name.as_str(), *kind)).collect();
+    let judgement = with_facts(run, |facts| relocate::module_frob_arch_sections(&name, arch, &sections, facts))?;
+    settle(run, judgement)
+}
+
+/// Sections in order; the first that fails ends it.
+pub(super) fn apply_relocations(run: &mut Run<'_>) -> Step {
+    let info = run.info()?;
+    let (info, elf, arch, percpu) = (info.clone(), Arc::clone(&info.elf), info.arch, info.percpu);
+    let percpu_relocated = percpu.is_none() || run.has(Behaviour::LoadPercpuRelocs)?;
+    let names: Names = Names::new(&elf);
+    let mut module = module(&elf, &info, &names);
+    for section in elf.sections().iter().skip(1) {
+        let Some(target) = target(&elf, section.info, percpu, percpu_relocated) else { continue };
+        if section.flags & SectionFlags::RELA_LIVEPATCH != 0 {
+            continue;
+        }
+        let rela = match section.kind {
+            SectionType::RELA => true,
+            SectionType::REL => false,
+            _ => continue,
+        };
+        if rela != uses_rela(arch) {
+            return wrong_kind(run, &elf, target, rela);
+        }
+        let entries = elf.relocations(section);
+        let section = RelocationSection { index: section.index, target, rela, entries: &entries };
+        let judgement = with_facts(run, |facts| relocate::apply(&mut module, &section, facts))?;
+        settle(run, judgement)?;
+    }
     Ok(())
 }
 
-pub(super) fn apply_relocations(run: &mut Run<'_>) -> Step {
-    let _ = run.info()?;
-    Ok(())
+/// `sh_info`, if relocations are applied to the section it names: one that occupies memory, or (since 6.19) the per-CPU
+/// section, which has lost its `SHF_ALLOC` by now.
+fn target(elf: &ModuleElf, info: u32, percpu: Option<usize>, percpu_relocated: bool) -> Option<usize> {
+    let index = usize::try_from(info).ok()?;
+    let section = elf.sections().get(index)?;
+    if Some(index) == percpu {
+        return percpu_relocated.then_some(index);
+    }
+    (is_alloc(elf, section)).then_some(index)
+}
+
+/// Does it still have `SHF_ALLOC` when relocations are applied? `.modinfo` and the versions have lost it.
+fn is_alloc(elf: &ModuleElf, section: &crate::elf::Section) -> bool {
+    const DROPPED: [&[u8]; 4] = [b".modinfo", b"__versions", b"__version_ext_crcs", b"__version_ext_names"];
+    section.is_alloc() && !elf.section_name(section).is_some_and(|name| DROPPED.contains(&name))
+}
+
+/// `CONFIG_MODULES_USE_ELF_RELA` of the architectures.
+const fn uses_rela(arch: Arch) -> bool {
+    !matches!(
+        (arch.machine, arch.class),
+        (ElfMachine::I386 | ElfMachine::Arm, _) | (ElfMachine::Mips, crate::terms::Class::Elf32)
+    )
+}
+
+fn wrong_kind(run: &mut Run<'_>, elf: &ModuleElf, target: usize, rela: bool) -> Step {
+    // mips takes both kinds.
+    if run.info()?.arch.machine == ElfMachine::Mips {
+        return Ok(());
+    }
+    let section = elf.sections().get(target).map(|section| elf.section_text(section)).unwrap_or_default();
+    let line = format!("module {}: {} relocation unsupported", run.mod_name(), if rela { "RELA" } else { "REL" });
+    run.find(Cause::RelocationKind { section }, Some(line.clone()));
+    run.err(line);
+    Err(Stop::Refused(Errno::ENOEXEC))
+}
+
+/// The names of sections and symbols, kept while relocations are judged.
+struct Names {
+    sections: Vec<String>,
+    symbols: Vec<String>,
+}
+
+impl Names {
+    fn new(elf: &ModuleElf) -> Self {
+        Self {
+            sections: elf.sections().iter().map(|section| elf.section_text(section)).collect(),
+            symbols: elf.symbols().iter().map(|symbol| elf.symbol_text(symbol)).collect(),
+        }
+    }
+}
+
+fn module<'a>(elf: &'a ModuleElf, info: &'a Info, names: &'a Names) -> Module<'a> {
+    let (unresolved, percpu) = (&info.unresolved, info.percpu);
+    let section = |(section, name): (&crate::elf::Section, &'a String)| {
+        let mut laid_out = Section::new(name, section, elf.contents(section));
+        if Some(section.index) == percpu || !is_alloc(elf, section) {
+            laid_out.flags &= !SectionFlags::ALLOC;
+        }
+        laid_out
+    };
+    let symbol = |(index, (symbol, name)): (usize, (&crate::elf::Symbol, &'a String))| {
+        let value = match symbol.shndx {
+            // The first symbol is nobody's, and stays as it is in the file.
+            SymbolPlace::UNDEF if index == 0 => SymbolValue::Absolute(symbol.value),
+            SymbolPlace::UNDEF if unresolved.contains(&index) => SymbolValue::Absolute(0),
+            SymbolPlace::UNDEF => SymbolValue::Exported,
+            SymbolPlace::ABS | SymbolPlace::COMMON | SymbolPlace::LIVEPATCH => SymbolValue::Absolute(symbol.value),
+            shndx if Some(usize::from(shndx)) == percpu => SymbolValue::Percpu { offset: symbol.value },
+            shndx => SymbolValue::InModule { section: usize::from(shndx), offset: symbol.value },
+        };
+        Symbol { name, value, weak: symbol.is_weak(), undefined: symbol.is_undefined() }
+    };
+    let sections = elf.sections().iter().zip(&names.sections).map(section).collect();
+    let symbols = elf.symbols().iter().zip(&names.symbols).enumerate().map(symbol).collect();
+    Module::new(&info.mod_name, info.arch, sections, symbols)
+}
+
+/// Lets the relocation code ask what this run can answer.
+fn with_facts<T>(run: &Run<'_>, judge: impl FnOnce(&mut Facts<'_, Stop>) -> Result<T, Stop>) -> Step<T> {
+    let mut has = |behaviour| run.has(behaviour);
+    let mut config = |option: crate::kernel::ConfigOption| run.config(option.0);
+    judge(&mut Facts { has: &mut has, config: &mut config })
+}
+
+fn settle(run: &mut Run<'_>, judgement: Judgement) -> Step {
+    match judgement {
+        Judgement::Applied => Ok(()),
+        Judgement::Refused { errno, lines, cause } => {
+            run.find(cause, lines.first().map(|line| line.text.clone()));
+            for line in lines {
+                run.printk(line.level, line.text);
+            }
+            Err(Stop::Refused(errno))
+        }
+        Judgement::Crash(why) => Err(Stop::Crash(why)),
+        Judgement::Undetermined(missing) => {
+            if run.ask(missing.clone())? {
+                return Ok(());
+            }
+            match missing {
+                Missing::Memory(what) => Err(Stop::Crash(format!("reads or writes memory around {what}"))),
+                _ => Err(Stop::Refused(Errno::ENOEXEC)),
+            }
+        }
+    }
 }
 
 /// The architecture looks for its own sections by name, and so reads the name of every section, also of those whose name
@@ -20,9 +163,9 @@ pub(super) fn module_finalize(run: &mut Run<'_>) -> Step {
     if elf.sections().iter().skip(1).all(|section| elf.section_name(section).is_some()) {
         return Ok(());
     }
-    let place = "behind the section name table".to_owned();
+    let place = "the section name table".to_owned();
     if run.ask(Missing::Memory(place.clone()))? {
         return Ok(());
     }
-    Err(Stop::Crash(format!("reads a section's name {place}")))
+    Err(Stop::Crash(format!("reads a section's name far from {place}")))
 }

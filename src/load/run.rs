@@ -1,6 +1,6 @@
 //! One attempt at one system call: what a stage may see, say and do.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::loaded::LoadedModule;
@@ -79,6 +79,8 @@ pub(crate) struct Info {
     /// The module whose taint it has inherited.
     pub inherited_from: Option<String>,
     pub uses: Vec<String>,
+    /// Indices of weak symbols that nobody has: their value is 0.
+    pub unresolved: HashSet<usize>,
     pub exports: Arc<Vec<ExportTable>>,
 }
 

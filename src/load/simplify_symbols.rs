@@ -14,19 +14,19 @@ use crate::verdict::{Cause, Missing};
 pub(super) fn simplify_symbols(run: &mut Run<'_>) -> Step {
     let elf = Arc::clone(&run.info()?.elf);
     let mut result = Ok(());
-    for symbol in elf.symbols().iter().skip(1) {
-        if let Err(errno) = simplify_symbol(run, &elf, symbol)? {
+    for (index, symbol) in elf.symbols().iter().enumerate().skip(1) {
+        if let Err(errno) = simplify_symbol(run, &elf, index, symbol)? {
             result = Err(Stop::Refused(errno));
         }
     }
     result
 }
 
-fn simplify_symbol(run: &mut Run<'_>, elf: &ModuleElf, symbol: &Symbol) -> Step<Result<(), Errno>> {
+fn simplify_symbol(run: &mut Run<'_>, elf: &ModuleElf, index: usize, symbol: &Symbol) -> Step<Result<(), Errno>> {
     match symbol.shndx {
         SymbolPlace::COMMON => common(run, elf, symbol),
         SymbolPlace::ABS | SymbolPlace::LIVEPATCH => Ok(Ok(())),
-        SymbolPlace::UNDEF => undefined(run, elf, symbol),
+        SymbolPlace::UNDEF => undefined(run, elf, index, symbol),
         shndx => section_index(run, elf, symbol, shndx),
     }
 }
@@ -42,13 +42,13 @@ fn common(run: &mut Run<'_>, elf: &ModuleElf, symbol: &Symbol) -> Step<Result<()
     Ok(Err(Errno::ENOEXEC))
 }
 
-fn undefined(run: &mut Run<'_>, elf: &ModuleElf, symbol: &Symbol) -> Step<Result<(), Errno>> {
+fn undefined(run: &mut Run<'_>, elf: &ModuleElf, index: usize, symbol: &Symbol) -> Step<Result<(), Errno>> {
     let Some(raw) = elf.symbol_name(symbol) else {
         // The name is read from whatever lies there.
-        let place = "behind the symbol string table".to_owned();
+        let place = "the symbol string table".to_owned();
         return match run.ask(Missing::Memory(place.clone()))? {
             true => Ok(Ok(())),
-            false => Err(Stop::Crash(format!("reads a symbol's name {place}"))),
+            false => Err(Stop::Crash(format!("reads a symbol's name far from {place}"))),
         };
     };
     let (raw, absolute) = dedotified(run.info()?.arch.machine, raw);
@@ -61,6 +61,7 @@ fn undefined(run: &mut Run<'_>, elf: &ModuleElf, symbol: &Symbol) -> Step<Result
     let errno = match resolved {
         Resolved::Symbol => return Ok(Ok(())),
         Resolved::Null if symbol.is_weak() || ignored(run, &name)? => {
+            run.info_mut()?.unresolved.insert(index);
             // Nothing is wrong with a reference that may stay unresolved.
             let is_trouble =
                 |finding: &crate::verdict::Finding| matches!(finding.cause, Cause::GplOnlyWithProprietary { .. });
@@ -105,9 +106,9 @@ fn section_index(run: &mut Run<'_>, elf: &ModuleElf, symbol: &Symbol, shndx: u16
     }
     run.find(Cause::SymbolSection { symbol, shndx, max }, None);
     // An address is read from behind the section headers; it is used if a relocation refers to the symbol.
-    let place = "behind the section headers".to_owned();
+    let place = "the section headers".to_owned();
     if run.ask(Missing::Memory(place.clone()))? {
         return Ok(Ok(()));
     }
-    Err(Stop::Crash(format!("reads a section's address {place}")))
+    Err(Stop::Crash(format!("reads a section's address behind {place}")))
 }

@@ -1,42 +1,59 @@
-//! The command line program.
+//! The command line program: arguments, exit codes, terminals. Everything else is the library's.
+
+mod arguments;
+mod check;
+mod explain;
+mod inspect;
+mod output;
 mod plan;
-use std::path::Path;
-fn main() {
-    let a: Vec<String> = std::env::args().collect();
-    let mut kernel = vec![];
-    let mut cmdline = String::new();
-    let mut planp = String::new();
-    let mut i = 2;
-    while i < a.len() {
-        match a[i].as_str() {
-            "--kernel" | "-k" => {
-                kernel.push(a[i + 1].clone());
-                i += 1
-            }
-            "--format" => i += 1,
-            "--cmdline" => {
-                cmdline = a[i + 1].clone();
-                i += 1
-            }
-            p => planp = p.into(),
+mod simulate;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use arguments::{Arguments, Command};
+
+/// What can go wrong before there is a verdict.
+pub type Error = Box<dyn std::error::Error>;
+
+/// How a command ended, as exit codes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Every module loads.
+    Good = 0,
+    /// Some module is refused, or crashes the kernel.
+    Refused = 1,
+    /// It could not be run.
+    Failed = 2,
+    /// None is refused, but of some it cannot be said.
+    Undetermined = 3,
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(usage) => usage.exit(),
+    };
+    arguments.color.write_global();
+    let result = match &arguments.command {
+        Command::Check(arguments) => check::run(arguments),
+        Command::Simulate(arguments) => simulate::run(arguments),
+        Command::Inspect(arguments) => inspect::run(arguments),
+        Command::Explain(arguments) => explain::run(arguments),
+    };
+    ExitCode::from(match result {
+        Ok(exit) => exit as u8,
+        Err(error) if is_closed_pipe(error.as_ref()) => Exit::Good as u8,
+        Err(error) => {
+            let _ = writeln!(anstream::stderr(), "gplok: {error}");
+            Exit::Failed as u8
         }
-        i += 1
-    }
-    let k = gplok::kernel::Kernel::open(&kernel).unwrap_or_else(|e| {
-        eprintln!("{e}");
-        std::process::exit(2)
-    });
-    let mut m = gplok::load::Machine::boot(std::sync::Arc::new(k), gplok::load::Cmdline::parse(&cmdline));
-    let text = std::fs::read_to_string(&planp).unwrap();
-    let steps = plan::parse(Path::new(&planp), &text, Path::new(&planp).parent().unwrap()).unwrap();
-    let mut out = vec![];
-    for s in steps {
-        let v = match s {
-            plan::Step::Insmod { path, insmod } => m.insmod(&gplok::image::Image::open(&path).unwrap(), &insmod),
-            plan::Step::Rmmod(n) => m.rmmod(&n),
-            plan::Step::Modprobe(n) => m.modprobe(&n).unwrap().pop().unwrap(),
-        };
-        out.push(serde_json::json!({"name": v.name, "outcome": v.outcome.word(), "errno": v.outcome.errno(), "stage": v.outcome.stage(), "log": v.log, "module_taints": v.module_taints, "kernel_tainted": v.kernel_tainted.number(), "missing": v.missing}));
-    }
-    println!("{}", serde_json::json!({"steps": out}));
+    })
+}
+
+/// Whoever reads our output has read enough.
+fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -1,0 +1,141 @@
+//! What may stand on the command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Will this kernel module load on that kernel, and if not, why exactly?
+#[derive(Debug, Parser)]
+#[command(name = "gplok", version, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 all load, 1 some refused or would crash, 2 could not run, 3 undetermined.")]
+pub struct Arguments {
+    /// When to colour.
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub color: Color,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless NO_COLOR is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+impl Color {
+    /// Makes it the choice of every stream.
+    pub fn write_global(self) {
+        let choice = match self {
+            Self::Auto => anstream::ColorChoice::Auto,
+            Self::Always => anstream::ColorChoice::Always,
+            Self::Never => anstream::ColorChoice::Never,
+        };
+        choice.write_global();
+    }
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Would these modules load? Each on a fresh boot, with what it needs loaded first.
+    Check(CheckArguments),
+    /// A whole boot, step by step.
+    Simulate(SimulateArguments),
+    /// What a module file says, without judging it.
+    Inspect(InspectArguments),
+    /// What a finding means.
+    Explain(ExplainArguments),
+}
+
+/// Which kernel, and how it was booted.
+#[derive(Debug, Args)]
+pub struct KernelArguments {
+    /// What describes the kernel; may be repeated. Module.symvers, a config, a file with the release, a directory with
+    /// these (also compressed), a headers or build directory, a module tree, or an installed release. Default: the
+    /// running one.
+    #[arg(short, long = "kernel", value_name = "KERNEL")]
+    pub kernel: Vec<PathBuf>,
+    /// The release string, where no file tells it.
+    #[arg(long, value_name = "RELEASE")]
+    pub release: Option<String>,
+    /// Certificates that the kernel trusts (PEM or DER).
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    pub certs: Vec<PathBuf>,
+    /// The boot command line, for example "module.sig_enforce=1 module_blacklist=foo".
+    #[arg(long, value_name = "SWITCHES", default_value = "")]
+    pub cmdline: String,
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+}
+
+/// How to print the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Human,
+    /// For machines: schema gplok/1.
+    Json,
+    /// Only the lines of the kernel log.
+    Dmesg,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// The modules, compressed or not.
+    #[arg(required = true, value_name = "MODULE")]
+    pub modules: Vec<PathBuf>,
+    #[command(flatten)]
+    pub kernel: KernelArguments,
+    /// Load them on one boot in the order given, instead of finding the order.
+    #[arg(long)]
+    pub in_order: bool,
+    /// As modprobe --force-vermagic.
+    #[arg(long)]
+    pub force_vermagic: bool,
+    /// As modprobe --force-modversion.
+    #[arg(long)]
+    pub force_modversion: bool,
+}
+
+/// Arguments of `simulate`.
+#[derive(Debug, Args)]
+pub struct SimulateArguments {
+    /// The plan: a line for each step, `insmod [--flags N] [--force-vermagic] [--force-modversion] [--init] PATH
+    /// [param=value …]`, `rmmod NAME` or `modprobe NAME`. `-` reads standard input.
+    pub plan: PathBuf,
+    #[command(flatten)]
+    pub kernel: KernelArguments,
+}
+
+/// Arguments of `inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArguments {
+    /// The module, compressed or not.
+    pub module: PathBuf,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = FactsFormat::Human)]
+    pub format: FactsFormat,
+}
+
+/// How to print facts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FactsFormat {
+    /// For people.
+    Human,
+    /// For machines.
+    Json,
+}
+
+/// Arguments of `explain`.
+#[derive(Debug, Args)]
+pub struct ExplainArguments {
+    /// The code of a finding, for example gpl-only-symbol; without one, all codes are listed.
+    pub code: Option<String>,
+}

@@ -1,0 +1,30 @@
+//! `gplok check`: would these modules load?
+
+use gplok::image::Image;
+use gplok::load::{Insmod, ModuleInitFlags, check, check_in_order};
+use gplok::report::{Entry, Op, human, modules_document};
+use rayon::prelude::*;
+
+use crate::arguments::CheckArguments;
+use crate::output::{print, summary};
+use crate::{Error, Exit};
+
+pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
+    let (images, kernel) = rayon::join(
+        || arguments.modules.par_iter().map(Image::open).collect::<Result<Vec<_>, _>>(),
+        || arguments.kernel.open().map_err(|error| error.to_string()),
+    );
+    let (images, kernel) = (images?, kernel?);
+    let force = [
+        (arguments.force_vermagic, ModuleInitFlags::IGNORE_VERMAGIC),
+        (arguments.force_modversion, ModuleInitFlags::IGNORE_MODVERSIONS),
+    ];
+    let flags = force.into_iter().filter(|(given, _)| *given).fold(ModuleInitFlags(0), |all, (_, flag)| all.with(flag));
+    let insmod = Insmod { flags, ..Insmod::default() };
+    let judge = if arguments.in_order { check_in_order } else { check };
+    let verdicts = judge(&kernel, &arguments.kernel.cmdline(), &images, &insmod)?;
+    let paths: Vec<_> = arguments.modules.iter().map(|path| path.display().to_string()).collect();
+    let entry = |(path, verdict)| Entry { op: Op::Insmod, path: Some(path), verdict };
+    let entries: Vec<_> = paths.iter().map(String::as_str).zip(&verdicts).map(entry).collect();
+    print(&entries, &summary(&kernel), arguments.kernel.format, human, modules_document)
+}

@@ -1,0 +1,18 @@
+//! `gplok inspect`: what a module file says, without judging it.
+
+use gplok::image::Image;
+
+use crate::arguments::{FactsFormat, InspectArguments};
+use crate::output::write;
+use crate::{Error, Exit};
+
+pub fn run(arguments: &InspectArguments) -> Result<Exit, Error> {
+    let image = Image::open(&arguments.module)?;
+    let path = arguments.module.display().to_string();
+    let facts = image.facts().ok_or_else(|| format!("{path} is no ELF file: {} bytes", image.contents().len()))?;
+    write(&match arguments.format {
+        FactsFormat::Human => gplok::report::inspect(&path, &facts),
+        FactsFormat::Json => serde_json::to_string_pretty(&facts)? + "\n",
+    })?;
+    Ok(Exit::Good)
+}

@@ -1,0 +1,104 @@
+//! What the commands that judge share: the kernel they are told of, and the way out.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use anstyle::{AnsiColor, Style};
+use gplok::kernel::Kernel;
+use gplok::load::Cmdline;
+use gplok::report::{Document, Entry, KernelSummary, Palette};
+use gplok::terms::KernelRelease;
+use gplok::verdict::Outcome;
+
+use crate::arguments::{Format, KernelArguments};
+use crate::{Error, Exit};
+
+impl KernelArguments {
+    /// Reads the kernel.
+    pub fn open(&self) -> Result<Arc<Kernel>, Error> {
+        let paths = match self.kernel.as_slice() {
+            [] => vec![running_release()?.into()],
+            paths => paths.to_vec(),
+        };
+        let mut kernel = Kernel::open(&paths)?;
+        if let Some(release) = &self.release {
+            kernel = kernel.with_release(KernelRelease::new(release));
+        }
+        for path in &self.certs {
+            let bytes = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            kernel.add_certificates(path, &bytes)?;
+        }
+        Ok(Arc::new(kernel))
+    }
+
+    /// The boot command line.
+    pub fn cmdline(&self) -> Cmdline {
+        Cmdline::parse(&self.cmdline)
+    }
+}
+
+fn running_release() -> Result<String, Error> {
+    let path = "/proc/sys/kernel/osrelease";
+    let release = std::fs::read_to_string(path);
+    let release = release
+        .map_err(|error| format!("no -k KERNEL was given, and the running kernel is unknown: {path}: {error}"))?;
+    Ok(release.trim().to_owned())
+}
+
+/// What reports say of a kernel.
+pub fn summary(kernel: &Kernel) -> KernelSummary {
+    let evidence = kernel.evidence().iter().map(|evidence| format!("{}: {}", evidence.fact, evidence.source.display()));
+    KernelSummary {
+        release: kernel.release().cloned(),
+        arch: kernel.arch(),
+        distribution: kernel.distribution(),
+        evidence: evidence.collect(),
+    }
+}
+
+/// Prints verdicts, and says how the command ends.
+pub fn print<'a>(
+    entries: &[Entry<'a>],
+    kernel: &'a KernelSummary,
+    format: Format,
+    human: fn(&[Entry<'_>], &KernelSummary, &Palette) -> String,
+    document: fn(&[Entry<'a>], &'a KernelSummary) -> Document<'a>,
+) -> Result<Exit, Error> {
+    let text = match format {
+        Format::Human => human(entries, kernel, &palette()),
+        Format::Json => serde_json::to_string_pretty(&document(entries, kernel))? + "\n",
+        Format::Dmesg => gplok::report::dmesg(entries, false),
+    };
+    write(&text)?;
+    let outcomes = || entries.iter().map(|entry| &entry.verdict.outcome);
+    let refused = |outcome: &Outcome| matches!(outcome, Outcome::Refused { .. } | Outcome::Crash { .. });
+    Ok(if outcomes().any(refused) {
+        Exit::Refused
+    } else if outcomes().any(|outcome| *outcome == Outcome::Undetermined) {
+        Exit::Undetermined
+    } else {
+        Exit::Good
+    })
+}
+
+/// Writes to standard output; colours fall silent where it is no terminal.
+pub fn write(text: &str) -> Result<(), std::io::Error> {
+    let mut out = anstream::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
+}
+
+fn palette() -> Palette {
+    // The escape sequences of these styles; leaked once, for a palette holds plain strings.
+    let code = |style: Style| -> &'static str { style.render().to_string().leak() };
+    let bold = |color: AnsiColor| code(Style::new().bold().fg_color(Some(color.into())));
+    Palette {
+        answer_good: bold(AnsiColor::Green),
+        answer_bad: bold(AnsiColor::Red),
+        answer_unknown: bold(AnsiColor::Yellow),
+        heading: code(Style::new().bold()),
+        label: code(Style::new().fg_color(Some(AnsiColor::Cyan.into()))),
+        dim: code(Style::new().dimmed()),
+        reset: "\u{1b}[0m",
+    }
+}

@@ -1,0 +1,86 @@
+//! The sections an architecture makes room in before the module is laid out.
+
+use super::module::{Facts, Judgement};
+use crate::elf::SectionType;
+use crate::kernel::ConfigOption;
+use crate::terms::Errno::ENOEXEC;
+use crate::terms::{Arch, Class, ElfMachine};
+use crate::verdict::Cause;
+
+/// Mirrors `module_frob_arch_sections()` (arch/*/kernel/module.c, module-plts.c, module-sections.c), as far as it refuses.
+///
+/// `sections` are the name and type of every section, whatever its flags; `name` is `mod->name`.
+///
+/// # Errors
+///
+/// Whatever `facts` answers when the outcome depends on something it does not know.
+pub fn module_frob_arch_sections<E>(
+    name: &str,
+    arch: Arch,
+    sections: &[(&str, u32)],
+    facts: &mut Facts<'_, E>,
+) -> Result<Judgement, E> {
+    // Section 0 would count as none found.
+    let has = |wanted: &str| sections.iter().skip(1).any(|(section, _)| *section == wanted);
+    let plts = ["`.plt`", "`.init.plt`"].join(" or ");
+    let missing =
+        |what: &str, line: String| Judgement::error(ENOEXEC, line, Cause::ArchSections { what: what.to_owned() });
+    match arch.machine {
+        ElfMachine::Arm64 | ElfMachine::Arm => {
+            // A section of one of these names does not count as symbol table.
+            let named = |section: &str| matches!(section, ".plt" | ".init.plt" | ".text.ftrace_trampoline");
+            let symtab = sections.iter().any(|(section, kind)| *kind == SectionType::SYMTAB && !named(section));
+            let line = if !has(".plt") || !has(".init.plt") {
+                (plts, format!("{name}: module PLT section(s) missing"))
+            } else if !symtab {
+                ("a symbol table".to_owned(), format!("{name}: module symtab section missing"))
+            } else {
+                return Ok(Judgement::Applied);
+            };
+            let option = if arch.machine == ElfMachine::Arm { "ARM_MODULE_PLTS" } else { "ARM64_MODULE_PLTS" };
+            // Since 6.5 arm64 has no such option: there are always PLTs.
+            let option_exists =
+                arch.machine == ElfMachine::Arm || !(facts.has)(crate::history::Behaviour::Arm64AlwaysPlts)?;
+            if option_exists && !(facts.config)(ConfigOption(option))? {
+                return Ok(Judgement::Applied);
+            }
+            Ok(missing(&line.0, line.1))
+        }
+        ElfMachine::Riscv => {
+            let absent = [(".plt", "PLT"), (".got", "GOT"), (".got.plt", "GOT.PLT")].into_iter().find(|(s, _)| !has(s));
+            match absent {
+                Some((section, word)) if (facts.config)(ConfigOption("MODULE_SECTIONS"))? => {
+                    Ok(missing(section, format!("{name}: module {word} section(s) missing")))
+                }
+                _ => Ok(Judgement::Applied),
+            }
+        }
+        ElfMachine::Loongarch => {
+            // The GOT came with the second ABI's relocations.
+            let order = [(".got", "GOT"), (".plt", "PLT"), (".plt.idx", "PLT.IDX")];
+            let mut absent = order.into_iter().filter(|(section, _)| !has(section));
+            let absent = match absent.next() {
+                Some((".got", _)) if !(facts.has)(crate::history::Behaviour::LoongarchDirect)? => absent.next(),
+                first => first,
+            };
+            Ok(absent.map_or(Judgement::Applied, |(section, word)| {
+                missing(section, format!("{name}: module {word} section(s) missing"))
+            }))
+        }
+        ElfMachine::Ppc64 if !has(".stubs") => {
+            Ok(missing("`.stubs`", format!("module_64: {name}: doesn't contain .stubs.")))
+        }
+        ElfMachine::Ppc64 if !has(".mygot") && !has(".toc") => {
+            // Only a kernel built without a TOC needs `.mygot`.
+            Ok(if (facts.config)(ConfigOption("PPC_KERNEL_PCREL"))? {
+                missing("`.mygot`", format!("module_64: {name}: doesn't contain .mygot."))
+            } else {
+                Judgement::Applied
+            })
+        }
+        ElfMachine::Ppc if arch.class == Class::Elf32 && (!has(".plt") || !has(".init.plt")) => {
+            Ok(missing(&plts, "module_32: Module doesn't contain .plt or .init.plt sections.".to_owned()))
+        }
+        _ => Ok(Judgement::Applied),
+    }
+}

@@ -1,0 +1,80 @@
+//! LoongArch: `SHT_RELA`; the first ABI's stack machine and the second's direct types.
+
+use super::mips::is_error_value;
+use super::module::{Facts, Judgement, Module, RelocationSection};
+use crate::history::Behaviour;
+use crate::terms::Errno::{EINVAL, ENOENT};
+use crate::verdict::LogLevel;
+
+const R_LARCH_SUB64: u32 = 56;
+const R_LARCH_RELAX: u32 = 100;
+const R_LARCH_64_PCREL: u32 = 109;
+
+/// How many bytes a type touches; `None` where it is not applied.
+fn width<E>(kind: u32, facts: &mut Facts<'_, E>) -> Result<Option<u32>, E> {
+    Ok(match kind {
+        // NONE, MARK_LA, MARK_PCREL; PUSH_PCREL, PUSH_ABSOLUTE, PUSH_DUP, PUSH_PLT_PCREL; SUB to IF_ELSE.
+        0 | 20..=24 | 29 | 32..=37 => Some(0),
+        // 32, 64; POP_32_S_10_5 to POP_32_U; ADD32, ADD64; SUB32, SUB64.
+        1 | 38..=46 | 50 | 55 => Some(4),
+        2 | 51 | 56 => Some(8),
+        // B26, PCALA_HI20 to PCALA64_HI12, GOT_PC_HI20, GOT_PC_LO12.
+        66 | 71..=76 if (facts.has)(Behaviour::LoongarchDirect)? => Some(4),
+        99 if (facts.has)(Behaviour::LoongarchPcrel)? => Some(4),
+        R_LARCH_64_PCREL if (facts.has)(Behaviour::LoongarchPcrel)? => Some(8),
+        _ => None,
+    })
+}
+
+/// Mirrors `apply_relocate_add()` (arch/loongarch/kernel/module.c).
+///
+/// The stack machine's values are not followed, nor are ranges: calls have PLTs, and the rest reaches everything.
+pub(super) fn apply_relocate_add<E>(
+    module: &Module<'_>,
+    section: &RelocationSection<'_>,
+    facts: &mut Facts<'_, E>,
+) -> Result<Judgement, E> {
+    for entry in section.entries {
+        let Some(symbol) = module.symbol(entry) else { return Ok(module.beyond_symbols(entry)) };
+        if is_error_value(symbol.value, module.arch.class) {
+            if symbol.weak {
+                continue;
+            }
+            let line = format!("kmod: {}: Unknown symbol {}", module.name, symbol.name);
+            let cause = section.bad(module, format!("the value of {} is an error number", symbol.name));
+            return Ok(Judgement::refused(ENOENT, LogLevel::Warn, &[line], cause));
+        }
+        let kind = entry.kind;
+        match width(kind, facts)? {
+            Some(0) => {}
+            Some(width) => {
+                if let Some(judgement) = module.outside(section.target, entry.offset, width) {
+                    return Ok(judgement);
+                }
+            }
+            None => {
+                let name = module.name;
+                let line = match kind {
+                    // ADD24, and SUB8 to SUB24, lie between types that are applied.
+                    52..=54 => format!("kmod: {name}: Unsupport relocation type {kind}"),
+                    _ if kind <= last(kind, facts)? => {
+                        format!("kmod: {name}: Unsupport relocation type {kind}, please add its support.")
+                    }
+                    _ => format!("kmod: {name}: Unknown relocation type {kind}"),
+                };
+                return Ok(Judgement::error(EINVAL, line, section.unknown(module, kind)));
+            }
+        }
+    }
+    Ok(Judgement::Applied)
+}
+
+/// The last type in the kernel's table of handlers, as far as it matters for this one.
+fn last<E>(kind: u32, facts: &mut Facts<'_, E>) -> Result<u32, E> {
+    Ok(match kind {
+        ..=R_LARCH_SUB64 => R_LARCH_SUB64,
+        57..=R_LARCH_RELAX if (facts.has)(Behaviour::LoongarchDirect)? => R_LARCH_RELAX,
+        101..=R_LARCH_64_PCREL if (facts.has)(Behaviour::LoongarchPcrel)? => R_LARCH_64_PCREL,
+        _ => R_LARCH_SUB64,
+    })
+}

@@ -1,0 +1,79 @@
+//! mips, 32 and 64 bits: `SHT_REL` or `SHT_RELA`.
+
+use super::module::{Judgement, Module, RelocationSection, SymbolValue};
+use super::section::addend;
+use super::span::{Fit, Span};
+use crate::terms::Errno::{EINVAL, ENOENT, ENOEXEC};
+use crate::terms::{Class, Endian};
+use crate::verdict::LogLevel;
+
+const R_MIPS_NONE: u32 = 0;
+const R_MIPS_26: u32 = 4;
+
+/// Mirrors `__apply_relocate()` (arch/mips/kernel/module.c).
+pub(super) fn apply_relocate(module: &Module<'_>, section: &RelocationSection<'_>) -> Judgement {
+    for entry in section.entries {
+        let Some(symbol) = module.symbol(entry) else { return module.beyond_symbols(entry) };
+        if is_error_value(symbol.value, module.arch.class) {
+            if symbol.weak {
+                continue;
+            }
+            let line = format!("{}: Unknown symbol {}", module.name, symbol.name);
+            let cause = section.bad(module, format!("the value of {} is an error number", symbol.name));
+            return Judgement::refused(ENOENT, LogLevel::Warn, &[line], cause);
+        }
+        // 64-bit files pack up to three types into one entry; the loader looks at the first.
+        let kind = match (module.arch.class, module.arch.endian) {
+            (Class::Elf64, Endian::Little | Endian::Big) => entry.kind & 0xff,
+            (Class::Elf32, _) => entry.kind,
+        };
+        let width = match kind {
+            R_MIPS_NONE if section.rela => continue,
+            // A REL entry's addend is read whatever its type.
+            R_MIPS_NONE | 2 | R_MIPS_26 | 5 | 6 | 10 | 60 | 61 => 4,
+            18 if section.rela => 8,
+            28 | 29 if section.rela => 4,
+            // The kernel only warns of these in a REL section.
+            18 | 28 | 29 => {
+                return Judgement::Refused { errno: EINVAL, lines: vec![], cause: section.unknown(module, kind) };
+            }
+            _ => {
+                let line = format!("{}: Unknown relocation type {kind}", module.name);
+                return Judgement::error(EINVAL, line, section.unknown(module, kind));
+            }
+        };
+        if let Some(judgement) = module.outside(section.target, entry.offset, width) {
+            return judgement;
+        }
+        let value = module.value(symbol.value, addend(entry));
+        let bits = match kind {
+            10 => 16,
+            60 => 21,
+            R_MIPS_26 | 61 => 26,
+            _ => continue,
+        };
+        if value.span.only().is_some_and(|number| number % 4 != 0) {
+            let name = if kind == R_MIPS_26 { "R_MIPS_26".to_owned() } else { format!("R_MIPS_PC{bits}") };
+            let line = format!("module {}: dangerous {name} relocation", module.name);
+            return Judgement::error(ENOEXEC, line, section.bad(module, format!("{name} to an address not of a word")));
+        }
+        // A jump stays in its 256 MiB, where the module lies as a whole; modules call the kernel through registers.
+        if kind == R_MIPS_26 && module.is_own(value) {
+            continue;
+        }
+        let distance = module.distance(value, section.target, entry.offset);
+        if kind == R_MIPS_26 || !section.rela || distance.fit(Span::signed(bits + 2)) != Fit::Always {
+            return Judgement::addresses();
+        }
+    }
+    Judgement::Applied
+}
+
+/// `IS_ERR_VALUE()`: one of the topmost 4095 numbers.
+pub(super) const fn is_error_value(value: SymbolValue, class: Class) -> bool {
+    match (value, class) {
+        (SymbolValue::Absolute(number), Class::Elf64) => number > u64::MAX - 4095,
+        (SymbolValue::Absolute(number), Class::Elf32) => number & 0xffff_ffff > 0xffff_ffff - 4095,
+        _ => false,
+    }
+}

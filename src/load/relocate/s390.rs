@@ -1,0 +1,98 @@
+//! s390x: `SHT_RELA`, with a GOT and PLTs that the loader makes itself.
+
+use super::module::{Judgement, Module, RelocationSection};
+use super::section::addend;
+use super::span::{Fit, Span};
+use crate::elf::Relocation;
+use crate::terms::Errno::ENOEXEC;
+
+/// What a type does.
+enum Rule {
+    Nothing,
+    /// S + A, in so many bits.
+    Absolute(Span),
+    /// S + A - P, in so many bits, and even where the type counts halfwords.
+    Relative(Span, u64),
+    /// Through the GOT or a PLT.
+    Indirect,
+    /// Refused without a word.
+    Silent,
+    Unknown,
+}
+
+/// Types of `apply_rela()`: the numbers of the s390x ELF ABI supplement.
+const fn rule(kind: u32) -> (Rule, u32) {
+    match kind {
+        0 => (Rule::Nothing, 0),
+        1 => (Rule::Absolute(Span::unsigned(8)), 1),
+        2 => (Rule::Absolute(Span::unsigned(12)), 2),
+        3 => (Rule::Absolute(Span::unsigned(16)), 2),
+        4 => (Rule::Absolute(Span::unsigned(32)), 4),
+        57 => (Rule::Absolute(Span::signed(20)), 4),
+        22 => (Rule::Absolute(Span::unsigned(64)), 8),
+        5 => (Rule::Relative(Span::signed(32), 1), 4),
+        16 => (Rule::Relative(Span::signed(16), 1), 2),
+        17 => (Rule::Relative(Span::signed(17), 2), 2),
+        19 => (Rule::Relative(Span::signed(33), 2), 4),
+        23 => (Rule::Relative(Span::signed(64), 1), 8),
+        9..=12 => (Rule::Silent, 0),
+        6 | 15 | 18 | 27 | 29 | 30 | 34 => (Rule::Indirect, 2),
+        7 | 8 | 13 | 14 | 20 | 21 | 26 | 31 | 33 | 35 | 58 | 59 => (Rule::Indirect, 4),
+        24 | 25 | 28 | 32 | 36 => (Rule::Indirect, 8),
+        _ => (Rule::Unknown, 0),
+    }
+}
+
+/// Mirrors `apply_relocate_add()` and `apply_rela()` (arch/s390/kernel/module.c).
+pub(super) fn apply_relocate_add(module: &Module<'_>, section: &RelocationSection<'_>) -> Judgement {
+    for entry in section.entries {
+        let Some(symbol) = module.symbol(entry) else { return module.beyond_symbols(entry) };
+        let (rule, width) = rule(entry.kind);
+        match rule {
+            Rule::Nothing => continue,
+            Rule::Unknown => {
+                let line = format!("module {}: unknown relocation: {}", module.name, entry.kind);
+                return Judgement::error(ENOEXEC, line, section.unknown(module, entry.kind));
+            }
+            Rule::Silent => {
+                let cause = section.unknown(module, entry.kind);
+                return Judgement::Refused { errno: ENOEXEC, lines: vec![], cause };
+            }
+            Rule::Absolute(_) | Rule::Relative(..) | Rule::Indirect => {}
+        }
+        let value = module.value(symbol.value, addend(entry));
+        let (span, allowed, unit) = match rule {
+            Rule::Absolute(allowed) => (value.span, allowed, 1),
+            Rule::Relative(allowed, unit) => (module.distance(value, section.target, entry.offset), allowed, unit),
+            _ => (Span::exact(0), Span::exact(0), 1),
+        };
+        let fit = match span.fit(allowed) {
+            Fit::Always if span.only().is_some_and(|number| number % unit != 0) => Fit::Never,
+            fit => fit,
+        };
+        match fit {
+            Fit::Never => {
+                let place = module.address(section.target, entry.offset);
+                let place = if matches!(rule, Rule::Relative(..)) { place } else { 0 };
+                return refused(module, section, entry, value.nominal.wrapping_sub(place));
+            }
+            // The module as a whole lies within the four gigabytes such a reference reaches.
+            Fit::Sometimes if entry.kind == 19 && module.is_own(value) => {}
+            Fit::Sometimes => return Judgement::addresses(),
+            Fit::Always => {}
+        }
+        if let Some(judgement) = module.outside(section.target, entry.offset, width) {
+            return judgement;
+        }
+    }
+    Judgement::Applied
+}
+
+fn refused(module: &Module<'_>, section: &RelocationSection<'_>, entry: &Relocation, value: u64) -> Judgement {
+    let symbol = module.symbol(entry).map_or("", |symbol| symbol.name);
+    let line = format!(
+        "module {}: relocation error for symbol {symbol} (r_type {}, value 0x{value:x})",
+        module.name, entry.kind
+    );
+    Judgement::error(ENOEXEC, line, section.overflow(module, entry))
+}

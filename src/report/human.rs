@@ -1,0 +1,286 @@
+//! Text for people: the answer first, then what the log will show, then what, why and how to fix it.
+
+use std::collections::BTreeSet;
+
+use super::headline::{answer, refuses, title};
+use super::wording::{count, printable};
+use super::{Entry, Group, KernelSummary, Palette, group_sentence, groups, remedy};
+use crate::terms::{Errno, Taints};
+use crate::verdict::{Finding, Missing, Outcome, Use, Verdict};
+
+/// Lines of the kernel log shown for one module, and uses shown for one symbol; the other formats have them all.
+const LOG_LINES: usize = 12;
+const USES: usize = 3;
+
+/// How much is said of one entry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// Everything: it is the only one.
+    All,
+    /// What is missing or taken for true is collected for all entries at the end.
+    Step,
+    /// So it is here, and of a module that loads without a finding only the headline.
+    Brief,
+}
+
+/// The text for modules that were checked, each for itself.
+///
+/// Several modules get a first line that counts the answers. Every line ends in a line break.
+pub fn human(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palette) -> String {
+    if let [entry] = entries {
+        let mut page = Page { text: String::new(), palette, kernel, detail: Detail::All };
+        page.entry(entry, "");
+        return page.text;
+    }
+    let mut page = Page { text: String::new(), palette, kernel, detail: Detail::Brief };
+    page.line(&format!("{} on {}: {}", count(entries.len(), "module", "modules"), kernel.called(), tally(entries)));
+    page.entries(entries, |_, _| String::new());
+    page.common(entries);
+    page.text
+}
+
+/// The text for the steps of one boot, numbered from 1.
+pub fn human_steps(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palette) -> String {
+    let mut page = Page { text: String::new(), palette, kernel, detail: Detail::Step };
+    page.line(&format!("{} on {}: {}", count(entries.len(), "step", "steps"), kernel.called(), tally(entries)));
+    page.entries(entries, |index, entry| format!("{}. {} ", index + 1, entry.op.word()));
+    page.common(entries);
+    if let Some(last) = entries.last() {
+        page.blank();
+        page.line(&format!("kernel tainted at the end: {}", taint_words(last.verdict.kernel_tainted)));
+    }
+    page.text
+}
+
+/// `9 load, 2 refused, 1 undetermined`.
+fn tally(entries: &[Entry<'_>]) -> String {
+    let number = |wanted: fn(&Entry<'_>) -> bool| entries.iter().filter(|entry| wanted(entry)).count();
+    let good = number(|entry| entry.op.loads() && entry.verdict.outcome == Outcome::Loads);
+    let parts = [
+        (good, if good == 1 { "loads" } else { "load" }),
+        (number(|entry| !entry.op.loads() && entry.verdict.outcome == Outcome::Loads), "unloaded"),
+        (number(|entry| matches!(entry.verdict.outcome, Outcome::Refused { .. })), "refused"),
+        (number(|entry| matches!(entry.verdict.outcome, Outcome::Crash { .. })), "would crash the kernel"),
+        (number(|entry| entry.verdict.outcome == Outcome::Undetermined), "undetermined"),
+    ];
+    let said: Vec<String> =
+        parts.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")).collect();
+    if said.is_empty() { "nothing to do".to_owned() } else { said.join(", ") }
+}
+
+fn taint_words(taints: Taints) -> String {
+    if taints.is_empty() { "0".to_owned() } else { format!("{} ({taints})", taints.number()) }
+}
+
+struct Page<'p> {
+    text: String,
+    palette: &'p Palette,
+    kernel: &'p KernelSummary,
+    detail: Detail,
+}
+
+impl Page<'_> {
+    /// A line without style; what it says may come from files.
+    fn line(&mut self, text: &str) {
+        self.text.push_str(&printable(text));
+        self.text.push('\n');
+    }
+
+    fn styled(&mut self, indent: &str, style: &str, text: &str) {
+        self.text.push_str(indent);
+        self.text.push_str(&self.palette.paint(style, &printable(text)));
+        self.text.push('\n');
+    }
+
+    /// A labelled line of a paragraph.
+    fn labelled(&mut self, label: &str, text: &str) {
+        self.text.push_str("    ");
+        self.text.push_str(&self.palette.paint(self.palette.label, &format!("{label}:")));
+        self.text.push(' ');
+        self.line(text);
+    }
+
+    fn blank(&mut self) {
+        if !self.text.is_empty() && !self.text.ends_with("\n\n") {
+            self.text.push('\n');
+        }
+    }
+
+    /// Entries with something to say stand apart; those without follow each other line by line.
+    fn entries(&mut self, entries: &[Entry<'_>], prefix: impl Fn(usize, &Entry<'_>) -> String) {
+        let mut apart = true;
+        for (index, entry) in entries.iter().enumerate() {
+            let quiet = self.is_quiet(entry.verdict);
+            if apart || !quiet {
+                self.blank();
+            }
+            self.entry(entry, &prefix(index, entry));
+            apart = !quiet;
+        }
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>, prefix: &str) {
+        let verdict = entry.verdict;
+        let style = match verdict.outcome {
+            Outcome::Loads => self.palette.answer_good,
+            Outcome::Refused { .. } | Outcome::Crash { .. } => self.palette.answer_bad,
+            Outcome::Undetermined => self.palette.answer_unknown,
+        };
+        self.text.push_str(&printable(&format!("{prefix}{}: ", entry.title())));
+        self.text.push_str(&self.palette.paint(style, &printable(&answer(entry, self.kernel))));
+        self.text.push('\n');
+        if self.is_quiet(verdict) {
+            return;
+        }
+        self.log(entry);
+        if verdict.outcome == Outcome::Undetermined && self.detail == Detail::All {
+            self.missing("undetermined, because these are not known", &verdict.missing);
+        }
+        self.findings(verdict);
+        if self.detail == Detail::All {
+            self.taints(verdict);
+            if verdict.outcome != Outcome::Undetermined {
+                self.missing("not known, and some lines or taints above depend on it", &verdict.missing);
+            }
+            self.items("taken for true", &verdict.inferred);
+        }
+    }
+
+    /// Is the headline all there is to say?
+    fn is_quiet(&self, verdict: &Verdict) -> bool {
+        let silent = match self.detail {
+            Detail::All => verdict.log.is_empty() && verdict.kernel_tainted.is_empty() && verdict.missing.is_empty(),
+            Detail::Step => verdict.log.is_empty(),
+            Detail::Brief => true,
+        };
+        let unexplained = self.detail == Detail::All && !verdict.inferred.is_empty();
+        let answered = matches!(verdict.outcome, Outcome::Loads | Outcome::Undetermined);
+        answered && silent && !unexplained && verdict.findings.is_empty()
+    }
+
+    /// What several entries share, each fact once.
+    fn common(&mut self, entries: &[Entry<'_>]) {
+        let missing: BTreeSet<&Missing> = entries.iter().flat_map(|entry| &entry.verdict.missing).collect();
+        let mut inferred: Vec<&String> = Vec::new();
+        for fact in entries.iter().flat_map(|entry| &entry.verdict.inferred) {
+            if !inferred.contains(&fact) {
+                inferred.push(fact);
+            }
+        }
+        self.missing("not known, and some answers, lines or taints above depend on it", missing);
+        self.items("taken for true", inferred);
+    }
+
+    fn log(&mut self, entry: &Entry<'_>) {
+        let verdict = entry.verdict;
+        let refused = verdict.outcome.errno();
+        if verdict.log.is_empty() && refused.is_none() {
+            return;
+        }
+        self.blank();
+        let shown = if verdict.log.len() > LOG_LINES + 1 { LOG_LINES } else { verdict.log.len() };
+        for line in verdict.log.iter().take(shown) {
+            self.styled("  ", self.palette.dim, &format!("kernel: {}", line.text));
+        }
+        if shown < verdict.log.len() {
+            let more = format!("kernel: ({} more lines; --format dmesg prints them all)", verdict.log.len() - shown);
+            self.styled("  ", self.palette.dim, &more);
+        }
+        if verdict.log.is_empty() {
+            self.styled("  ", self.palette.dim, "kernel: (prints nothing)");
+        }
+        if let Some(errno) = refused.filter(|_| entry.op.loads()) {
+            let said = format!("{}: {}{}", entry.op.word(), errno.insmod_text(), file_hint(errno, verdict));
+            self.styled("  ", self.palette.dim, &said);
+        }
+    }
+
+    fn findings(&mut self, verdict: &Verdict) {
+        let groups = groups(&verdict.findings);
+        let mut fixes: Vec<String> = Vec::new();
+        let mut reached = true;
+        for group in &groups {
+            self.blank();
+            if reached && !group.reached {
+                self.styled("  ", self.palette.heading, "also, once that is fixed:");
+                self.blank();
+            }
+            reached = group.reached;
+            self.group(group, verdict, &mut fixes);
+        }
+    }
+
+    fn group(&mut self, group: &Group<'_>, verdict: &Verdict, fixes: &mut Vec<String>) {
+        let Some(sentence) = group_sentence(&group.findings, &verdict.name, self.kernel) else { return };
+        let note = if group.findings.iter().any(|finding| refuses(finding)) { "" } else { "note: " };
+        self.styled("  ", self.palette.heading, &format!("{note}{} [{}]", title(group), group.code));
+        self.labelled("what", &sentence.what);
+        self.labelled("why", &sentence.why);
+        if fixes.contains(&sentence.fix) {
+            self.labelled("fix", "the same as above");
+        } else {
+            self.labelled("fix", &sentence.fix);
+            fixes.push(sentence.fix);
+        }
+        for finding in &group.findings {
+            self.uses(finding);
+        }
+    }
+
+    fn uses(&mut self, finding: &Finding) {
+        for place in finding.uses.iter().take(USES) {
+            self.labelled("used", &use_words(finding.symbol().unwrap_or_default(), place));
+        }
+        if let Some(more) = finding.uses.len().checked_sub(USES).filter(|more| *more > 0) {
+            self.labelled("used", &format!("in {} more", count(more, "place", "places")));
+        }
+    }
+
+    fn taints(&mut self, verdict: &Verdict) {
+        if verdict.kernel_tainted.is_empty() {
+            return;
+        }
+        self.blank();
+        let kernel = taint_words(verdict.kernel_tainted);
+        if verdict.module_taints.is_empty() {
+            self.line(&format!("  kernel tainted afterwards: {kernel}"));
+        } else {
+            self.line(&format!("  taints: the module {}, the kernel {kernel}", verdict.module_taints));
+        }
+    }
+
+    fn missing<'m>(&mut self, heading: &str, missing: impl IntoIterator<Item = &'m Missing>) {
+        let lines: Vec<String> = missing.into_iter().map(|missing| remedy(missing, self.kernel)).collect();
+        self.items(heading, &lines);
+    }
+
+    fn items<S: AsRef<str>>(&mut self, heading: &str, items: impl IntoIterator<Item = S>) {
+        let mut items = items.into_iter().peekable();
+        if items.peek().is_some() {
+            self.blank();
+            self.styled("  ", self.palette.heading, &format!("{heading}:"));
+        }
+        for item in items {
+            self.line(&format!("    - {}", item.as_ref()));
+        }
+    }
+}
+
+/// Older tools say "No such file or directory" for ENOENT, and send people looking for a file.
+fn file_hint(errno: Errno, verdict: &Verdict) -> &'static str {
+    let symbols = verdict.findings.iter().any(|finding| finding.symbol().is_some());
+    if errno == Errno::ENOENT && symbols { "; ENOENT stands for a symbol here, no file is missing" } else { "" }
+}
+
+/// `symbol <- inline (file:line) <- function (file:line), .text+0x10`.
+fn use_words(symbol: &str, place: &Use) -> String {
+    let mut words = symbol.to_owned();
+    for frame in &place.chain {
+        words.push_str(&format!(" <- {} ({}:{})", frame.function, frame.file, frame.line));
+    }
+    words.push_str(&format!(", {}+{:#x}", place.section, place.offset));
+    if let Some(via) = &place.via {
+        words.push_str(&format!(" through {via}"));
+    }
+    words
+}

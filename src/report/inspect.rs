@@ -1,0 +1,71 @@
+//! The facts of a module file, for people.
+
+use std::fmt::Write as _;
+
+use super::wording::printable;
+use crate::image::{Facts, SignatureFacts};
+use crate::terms::License;
+
+/// What `gplok inspect` prints: a line a fact, lists indented.
+pub fn inspect(path: &str, facts: &Facts) -> String {
+    let mut out = String::new();
+    let name = facts.name.as_deref().unwrap_or("(no name)");
+    let arch = facts.arch.map_or_else(|| "unknown architecture".to_owned(), |arch| arch.to_string());
+    let compression = facts.compression.map(|compression| format!(", {compression}")).unwrap_or_default();
+    let _ = writeln!(out, "{path}: module {name}, {arch}, {} bytes{compression}", facts.size);
+    let _ = writeln!(out, "signature: {}", signature(&facts.signature));
+    let _ = writeln!(out, "licence: {}", license(facts));
+    let _ = writeln!(out, "modinfo:");
+    for (tag, value) in facts.modinfo.entries() {
+        let _ = writeln!(out, "  {tag}={value}");
+    }
+    let _ = writeln!(out, "imports ({}), in the order of resolution:", facts.imports.len());
+    for import in &facts.imports {
+        let weak = if import.weak { "  weak" } else { "" };
+        let _ = writeln!(out, "  {:<10}  {}{weak}", import.crc.as_deref().unwrap_or("-"), import.name);
+    }
+    let _ = writeln!(out, "exports ({}):", facts.exports.len());
+    for export in &facts.exports {
+        let crc = export.crc.map_or_else(|| "-".to_owned(), |crc| crc.to_string());
+        let namespace = export.namespace.as_ref().map(|namespace| format!("  {namespace}")).unwrap_or_default();
+        let _ = writeln!(out, "  {crc:<10}  {:<17}  {}{namespace}", export.kind.macro_name(), export.name);
+    }
+    if !facts.parameters.is_empty() {
+        let _ = writeln!(out, "parameters ({}):", facts.parameters.len());
+        for parameter in &facts.parameters {
+            let _ = writeln!(out, "  {} ({})", parameter.name, parameter.ops.trim_start_matches("param_ops_"));
+        }
+    }
+    let _ = writeln!(out, "sections the loader looks for:");
+    for section in &facts.sections {
+        let flags = [(1, 'W'), (2, 'A'), (4, 'X')].iter().filter(|(bit, _)| section.flags & bit != 0);
+        let flags: String = flags.map(|(_, letter)| letter).collect();
+        let _ = writeln!(out, "  [{:>2}] {:<28} {:>3} {:#x} bytes", section.index, section.name, flags, section.size);
+    }
+    out.lines().map(|line| printable(line) + "\n").collect()
+}
+
+fn signature(signature: &SignatureFacts) -> String {
+    match signature {
+        SignatureFacts::Unsigned => "none".into(),
+        SignatureFacts::Broken => "a marker without a signature before it".into(),
+        SignatureFacts::Signed { size, signers } => {
+            let signers = signers.iter().map(|signer| {
+                let how = [signer.algorithm.as_deref(), signer.digest.as_deref()];
+                let how: Vec<_> = how.into_iter().flatten().collect();
+                format!("{} ({})", signer.id, how.join(" with "))
+            });
+            format!("PKCS#7, {size} bytes, by {}", signers.collect::<Vec<_>>().join("; "))
+        }
+    }
+}
+
+fn license(facts: &Facts) -> String {
+    let Some(first) = facts.modinfo.get("license") else {
+        return "none, which counts as proprietary".into();
+    };
+    let judged = if License::new(first).is_gpl_compatible() { "GPL-compatible" } else { "not GPL-compatible" };
+    let more = facts.modinfo.all("license").count() - 1;
+    let more = if more > 0 { format!("; {more} more licence tags do not count for the loader") } else { String::new() };
+    format!("{first:?}, {judged}{more}")
+}

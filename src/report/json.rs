@@ -1,0 +1,113 @@
+//! The documents for machines; their schema is `testdata/schema/gplok-1.schema.json`.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Entry, KernelSummary, Op, sentence};
+use crate::terms::{Errno, Taints};
+use crate::verdict::{Cause, Code, Finding, KernelLine, Missing, Outcome, Stage, Use};
+
+/// The name of the schema; it changes only when a reader of the old one would be misled.
+const SCHEMA: &str = "gplok/1";
+
+/// One document: a kernel and what it would do. `serde_json` writes it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Document<'a> {
+    schema: &'static str,
+    kernel: &'a KernelSummary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    modules: Option<Vec<Item<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<Vec<Item<'a>>>,
+}
+
+/// The document of `check`: modules, each for itself.
+pub fn modules_document<'a>(entries: &[Entry<'a>], kernel: &'a KernelSummary) -> Document<'a> {
+    Document { schema: SCHEMA, kernel, modules: Some(items(entries, kernel)), steps: None }
+}
+
+/// The document of `simulate`: the steps of one boot, in order.
+pub fn steps_document<'a>(entries: &[Entry<'a>], kernel: &'a KernelSummary) -> Document<'a> {
+    Document { schema: SCHEMA, kernel, modules: None, steps: Some(items(entries, kernel)) }
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Item<'a> {
+    op: Op,
+    path: Option<&'a str>,
+    name: &'a str,
+    outcome: &'static str,
+    errno: Option<Errno>,
+    stage: Option<Stage>,
+    crash: Option<&'a str>,
+    log: &'a [KernelLine],
+    module_taints: Taints,
+    kernel_tainted: u32,
+    missing: &'a [Missing],
+    inferred: &'a [String],
+    findings: Vec<Found<'a>>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Found<'a> {
+    code: Code,
+    symbol: Option<&'a str>,
+    stage: Stage,
+    cause: String,
+    fix: String,
+    reached: bool,
+    kernel_line: Option<&'a str>,
+    uses: &'a [Use],
+    facts: Value,
+}
+
+fn items<'a>(entries: &[Entry<'a>], kernel: &KernelSummary) -> Vec<Item<'a>> {
+    entries.iter().map(|entry| item(entry, kernel)).collect()
+}
+
+fn item<'a>(entry: &Entry<'a>, kernel: &KernelSummary) -> Item<'a> {
+    let verdict = entry.verdict;
+    let crash = match &verdict.outcome {
+        Outcome::Crash { why, .. } => Some(why.as_str()),
+        _ => None,
+    };
+    Item {
+        op: entry.op,
+        path: entry.path,
+        name: &verdict.name,
+        outcome: verdict.outcome.word(),
+        errno: verdict.outcome.errno(),
+        stage: verdict.outcome.stage(),
+        crash,
+        log: &verdict.log,
+        module_taints: verdict.module_taints,
+        kernel_tainted: verdict.kernel_tainted.number(),
+        missing: &verdict.missing,
+        inferred: &verdict.inferred,
+        findings: verdict.findings.iter().map(|finding| found(finding, &verdict.name, kernel)).collect(),
+    }
+}
+
+fn found<'a>(finding: &'a Finding, module: &str, kernel: &KernelSummary) -> Found<'a> {
+    let sentence = sentence(finding, module, kernel);
+    Found {
+        code: finding.code(),
+        symbol: finding.symbol(),
+        stage: finding.stage,
+        cause: sentence.cause(),
+        fix: sentence.fix,
+        reached: finding.reached,
+        kernel_line: finding.kernel_line.as_deref(),
+        uses: &finding.uses,
+        facts: facts(&finding.cause),
+    }
+}
+
+/// The fields of the cause. A cause is a tagged map of plain values, which always has a JSON form.
+fn facts(cause: &Cause) -> Value {
+    let mut facts = serde_json::to_value(cause).unwrap_or_default();
+    if let Some(map) = facts.as_object_mut() {
+        map.remove("code");
+    }
+    facts
+}

@@ -1,0 +1,71 @@
+//! Facts that were not at hand: what they are, and how to supply them.
+
+use crate::history::{Behaviour, TABLE};
+use crate::verdict::Missing;
+
+use super::KernelSummary;
+
+/// What is missing, and the argument that supplies it, in one line.
+pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
+    let release = kernel.release.as_ref().map_or("RELEASE", |release| release.as_str());
+    match missing {
+        Missing::Release => "the kernel's release: give --release RELEASE, as uname -r prints it there".into(),
+        Missing::Config(option) => format!("{option}: add the kernel's configuration, -k /boot/config-{release}"),
+        Missing::Behaviour(behaviour) => dated(*behaviour),
+        Missing::Arch => "the architecture: add the kernel's configuration with -k".into(),
+        Missing::Vermagic => format!(
+            "the kernel's version magic: add its configuration, -k /boot/config-{release}, or its modules, -k /lib/modules/{release}"
+        ),
+        Missing::StructModuleSize => {
+            format!("the size of struct module: add the kernel's own modules, -k /lib/modules/{release}")
+        }
+        Missing::Certificates => "the certificates the kernel trusts: give --certs FILE (PEM or DER)".into(),
+        Missing::Exports => format!(
+            "what the kernel exports: add its headers directory with Module.symvers, -k /lib/modules/{release}/build"
+        ),
+        Missing::Crc(symbol) => format!(
+            "the version of {symbol}: add a Module.symvers that has it, -k /lib/modules/{release}/build, or the exporting module"
+        ),
+        Missing::ExportKind(symbol) => {
+            format!(
+                "how {symbol} is exported: this Module.symvers does not say; add that of the kernel's headers directory"
+            )
+        }
+        Missing::SignatureMatch => {
+            "whether the signature fits the module: only the signer's certificate can tell, give --certs FILE".into()
+        }
+        Missing::Btf => "the kernel's own type information, which the module's .BTF must fit: it is in vmlinux".into(),
+        Missing::Parameter(name) => {
+            format!(
+                "whether the module's own function accepts this value for its parameter {name}: only running it tells"
+            )
+        }
+        Missing::ExporterLicense(module) => {
+            format!("the license of {module}: add its file, or the tree it is in, -k /lib/modules/{release}")
+        }
+        Missing::Crypto(what) => {
+            format!("whether {what} is built into the kernel: add its configuration, -k /boot/config-{release}")
+        }
+        Missing::Addresses => {
+            "the address the kernel places the module at: no file tells it, it differs from boot to boot".into()
+        }
+        Missing::Memory(what) => format!("what lies in memory around {what}: no file tells it"),
+        Missing::TooMany => {
+            "too many facts at once to try every combination: start with --release RELEASE and the configuration".into()
+        }
+    }
+}
+
+/// A behaviour whose date is not known exactly.
+fn dated(behaviour: Behaviour) -> String {
+    let sentence = behaviour.sentence().trim().trim_end_matches('.');
+    let row = TABLE.iter().find(|row| row.behaviour == behaviour);
+    let span = match row.map(|row| (row.after, row.from.or(row.until))) {
+        Some((Some(after), Some(by))) => format!("it came after {after} and by {by}"),
+        Some((None, Some(by))) => format!("the date is {by}, but stable releases carry such changes earlier"),
+        _ => "its date is not known".to_owned(),
+    };
+    format!(
+        "whether this holds for the kernel: \"{sentence}\" ({span}; --release with the exact stable version may tell)"
+    )
+}

@@ -1,0 +1,39 @@
+//! All words: sentences for findings, text for people, JSON, and the kernel log.
+//!
+//! Nothing here judges a module or knows a terminal. Facts come in as a [`Verdict`](crate::verdict::Verdict) and a
+//! [`KernelSummary`]; text goes out as a `String`.
+
+mod cause;
+mod dmesg;
+mod entry;
+mod explain;
+mod fix;
+mod group;
+mod headline;
+mod human;
+mod inspect;
+mod json;
+mod missing;
+mod palette;
+mod sentence;
+mod symbols;
+mod wording;
+
+#[cfg(test)]
+mod samples;
+#[cfg(test)]
+mod schema;
+#[cfg(test)]
+mod tests;
+
+pub use dmesg::dmesg;
+pub use entry::{Entry, KernelSummary, Op};
+pub use explain::{Page, explain};
+pub use group::{Group, groups};
+pub use headline::headline;
+pub use human::{human, human_steps};
+pub use inspect::inspect;
+pub use json::{Document, modules_document, steps_document};
+pub use missing::remedy;
+pub use palette::Palette;
+pub use sentence::{Sentence, group_sentence, sentence};

@@ -1,0 +1,94 @@
+//! Small pieces of English: lists, plurals, quotes, and text that is safe to print.
+
+use std::fmt::Write;
+
+/// How many names a capped list shows; one more than this many are shown in full.
+const LISTED: usize = 8;
+
+/// The symbols, sections or parameters that a sentence is about, each once, in order.
+#[derive(Clone, Debug)]
+pub(super) struct Names<'a> {
+    names: Vec<&'a str>,
+    capped: bool,
+}
+
+impl<'a> Names<'a> {
+    pub(super) fn new(names: impl IntoIterator<Item = &'a str>, capped: bool) -> Self {
+        let mut unique = Vec::new();
+        let mut seen = std::collections::HashSet::new();
+        unique.extend(names.into_iter().filter(|name| seen.insert(*name)));
+        Self { names: unique, capped }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    pub(super) fn one(&self) -> bool {
+        self.names.len() == 1
+    }
+
+    /// The first of two words for one, the second for several.
+    pub(super) fn pick<'w>(&self, one: &'w str, many: &'w str) -> &'w str {
+        if self.one() { one } else { many }
+    }
+
+    pub(super) fn is(&self) -> &'static str {
+        self.pick("is", "are")
+    }
+
+    pub(super) fn first(&self) -> &'a str {
+        self.names.first().copied().unwrap_or_default()
+    }
+}
+
+impl std::fmt::Display for Names<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let limit = if self.capped && self.len() > LISTED + 1 { LISTED } else { self.len() };
+        f.write_str(&list(&self.names, limit))
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`, `a, b and 38 more`.
+pub(super) fn list<S: AsRef<str>>(names: &[S], limit: usize) -> String {
+    let shown: Vec<&str> = names.iter().take(limit).map(AsRef::as_ref).collect();
+    let more = names.len() - shown.len();
+    match (more, shown.split_last()) {
+        (_, None) => "none".to_owned(),
+        (0, Some((only, []))) => (*only).to_owned(),
+        (0, Some((last, rest))) => format!("{} and {last}", rest.join(", ")),
+        (more, Some(_)) => format!("{} and {more} more", shown.join(", ")),
+    }
+}
+
+/// All of them.
+pub(super) fn all<S: AsRef<str>>(names: &[S]) -> String {
+    list(names, names.len())
+}
+
+/// `1 byte`, `2 bytes`.
+pub(super) fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
+}
+
+/// Bytes, in decimal.
+pub(super) fn bytes(number: u64) -> String {
+    format!("{number} {}", if number == 1 { "byte" } else { "bytes" })
+}
+
+/// Text from files without anything that could steer a terminal: control characters and marks that turn the direction
+/// of writing stand as `\xNN` or `\u{NNNN}`. Line breaks go the same way, so a line stays a line.
+pub(super) fn printable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            _ if c.is_ascii_control() => drop(write!(out, "\\x{:02x}", u32::from(c))),
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => {
+                out.extend(c.escape_unicode())
+            }
+            _ if c.is_control() => out.extend(c.escape_unicode()),
+            _ => out.push(c),
+        }
+    }
+    out
+}
