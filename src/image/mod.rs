@@ -1,6 +1,7 @@
 //! One module file as facts. Nothing here says whether a fact is good.
 
 pub(crate) mod asn1;
+mod bytes;
 mod compression;
 mod error;
 mod exports;
@@ -12,6 +13,7 @@ mod parameters;
 mod pkcs7;
 mod signature;
 
+pub use bytes::Bytes;
 pub use compression::{Compression, DECOMPRESSED_LIMIT, decompress};
 pub use error::{Error, ErrorKind};
 pub use exports::{EntryLayout, ExportEntry, ExportTable, TABLES};
@@ -34,10 +36,9 @@ use crate::terms::{Arch, Class, ElfMachine, Endian};
 pub struct Image {
     path: PathBuf,
     compression: Option<Compression>,
-    stored: Arc<[u8]>,
-    contents: Arc<[u8]>,
+    stored: Bytes,
+    contents: Bytes,
     readings: Mutex<Vec<Arc<ModuleElf>>>,
-    prefixes: Mutex<Vec<(Arc<[u8]>, Arc<[u8]>)>>,
 }
 
 impl Image {
@@ -57,15 +58,14 @@ impl Image {
     /// When the file cannot be read.
     pub fn open_raw(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let stored: Arc<[u8]> = std::fs::read(path).map_err(|source| Error::new(path, ErrorKind::Io(source)))?.into();
-        Self::from_bytes(path, Arc::clone(&stored)).or_else(|error| match error.kind {
+        let stored: Bytes = std::fs::read(path).map_err(|source| Error::new(path, ErrorKind::Io(source)))?.into();
+        Self::from_shared(path, stored.clone()).or_else(|error| match error.kind {
             ErrorKind::Compressed { .. } => Ok(Self {
                 path: path.to_owned(),
                 compression: Compression::of(&stored),
-                contents: Arc::from([]),
+                contents: Bytes::default(),
                 stored,
                 readings: Mutex::default(),
-                prefixes: Mutex::default(),
             }),
             _ => Err(error),
         })
@@ -75,14 +75,18 @@ impl Image {
     ///
     /// # Errors
     /// When the bytes are compressed and cannot be decompressed.
-    pub fn from_bytes(path: impl AsRef<Path>, bytes: impl Into<Arc<[u8]>>) -> Result<Self, Error> {
-        let (path, stored) = (path.as_ref().to_owned(), bytes.into());
+    pub fn from_bytes(path: impl AsRef<Path>, bytes: impl Into<Vec<u8>>) -> Result<Self, Error> {
+        Self::from_shared(path.as_ref(), Bytes::from(bytes.into()))
+    }
+
+    fn from_shared(path: &Path, stored: Bytes) -> Result<Self, Error> {
+        let path = path.to_owned();
         let compression = Compression::of(&stored);
         let contents = match compression {
-            None => Arc::clone(&stored),
+            None => stored.clone(),
             Some(compression) => decompress(compression, &stored).map_err(|kind| Error::new(&path, kind))?.into(),
         };
-        Ok(Self { path, compression, stored, contents, readings: Mutex::default(), prefixes: Mutex::default() })
+        Ok(Self { path, compression, stored, contents, readings: Mutex::default() })
     }
 
     /// Where it was read from.
@@ -96,12 +100,12 @@ impl Image {
     }
 
     /// The bytes of the file.
-    pub fn stored(&self) -> &Arc<[u8]> {
+    pub fn stored(&self) -> &Bytes {
         &self.stored
     }
 
     /// The bytes after decompression; those of the file where it is not compressed.
-    pub fn contents(&self) -> &Arc<[u8]> {
+    pub fn contents(&self) -> &Bytes {
         &self.contents
     }
 
@@ -118,25 +122,14 @@ impl Image {
         Some(self.reading(&self.contents, class, endian))
     }
 
-    /// The first `len` of `bytes`, as one more buffer; each is made once.
-    pub(crate) fn prefix(&self, bytes: &Arc<[u8]>, len: usize) -> Arc<[u8]> {
-        let mut prefixes = self.prefixes.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        if let Some((_, prefix)) = prefixes.iter().find(|(of, prefix)| Arc::ptr_eq(of, bytes) && prefix.len() == len) {
-            return Arc::clone(prefix);
-        }
-        let prefix: Arc<[u8]> = bytes.get(..len).unwrap_or(bytes).into();
-        prefixes.push((Arc::clone(bytes), Arc::clone(&prefix)));
-        prefix
-    }
-
     /// `bytes` (of this file) read in a class and byte order; each reading is made once.
-    pub(crate) fn reading(&self, bytes: &Arc<[u8]>, class: Class, endian: Endian) -> Arc<ModuleElf> {
+    pub(crate) fn reading(&self, bytes: &Bytes, class: Class, endian: Endian) -> Arc<ModuleElf> {
         let mut readings = self.readings.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let same = |reading: &&Arc<ModuleElf>| reading.is_reading_of(bytes, class, endian);
         if let Some(reading) = readings.iter().find(same) {
             return Arc::clone(reading);
         }
-        let reading = Arc::new(ModuleElf::new(Arc::clone(bytes), class, endian));
+        let reading = Arc::new(ModuleElf::new(bytes.clone(), class, endian));
         readings.push(Arc::clone(&reading));
         reading
     }

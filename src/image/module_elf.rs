@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use super::{ExtendedVersion, Modinfo, Version};
+use super::{Bytes, ExtendedVersion, Modinfo, Version};
 use crate::elf::{Elf, Header, Relocation, Section, SectionType, Symbol};
 use crate::terms::{Class, Endian};
 
@@ -14,7 +14,7 @@ use crate::terms::{Class, Endian};
 /// in. Bytes that are not printable ASCII stand as `\xNN`, as `/dev/kmsg` shows them.
 #[derive(Debug)]
 pub struct ModuleElf {
-    bytes: Arc<[u8]>,
+    bytes: Bytes,
     class: Class,
     endian: Endian,
     header: Option<Header>,
@@ -26,7 +26,12 @@ pub struct ModuleElf {
 
 /// Bytes as text: printable ASCII as it is, everything else and the backslash as `\xNN`.
 pub fn escaped(bytes: &[u8]) -> String {
-    let mut text = String::with_capacity(bytes.len());
+    if let Ok(text) = std::str::from_utf8(bytes)
+        && bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'\\')
+    {
+        return text.to_owned();
+    }
+    let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
         match byte {
             b' '..=b'~' if *byte != b'\\' => text.push(char::from(*byte)),
@@ -37,7 +42,7 @@ pub fn escaped(bytes: &[u8]) -> String {
 }
 
 impl ModuleElf {
-    pub(super) fn new(bytes: Arc<[u8]>, class: Class, endian: Endian) -> Self {
+    pub(super) fn new(bytes: Bytes, class: Class, endian: Endian) -> Self {
         let elf = Elf::new(&bytes, class, endian);
         let header = elf.header();
         let sections = header.as_ref().and_then(|header| elf.sections(header)).unwrap_or_default();
@@ -45,8 +50,8 @@ impl ModuleElf {
         Self { bytes, class, endian, header, sections, symbols, relocations, modinfo }
     }
 
-    pub(super) fn is_reading_of(&self, bytes: &Arc<[u8]>, class: Class, endian: Endian) -> bool {
-        self.class == class && self.endian == endian && Arc::ptr_eq(&self.bytes, bytes)
+    pub(super) fn is_reading_of(&self, bytes: &Bytes, class: Class, endian: Endian) -> bool {
+        self.class == class && self.endian == endian && self.bytes.is_same(bytes)
     }
 
     /// The ELF reader over its bytes.

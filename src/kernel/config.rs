@@ -1,6 +1,5 @@
 //! A kernel's configuration, as far as the loader depends on it.
 
-use std::collections::HashMap;
 use std::fmt;
 
 /// A configuration option that the loader's behaviour depends on; the name goes without `CONFIG_`.
@@ -18,7 +17,8 @@ impl fmt::Display for ConfigOption {
 /// A file lists every option that is visible in its configuration; one that it does not name is off.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
-    values: HashMap<String, String>,
+    /// Begins with a newline, so that every line does.
+    text: String,
 }
 
 impl Config {
@@ -26,12 +26,8 @@ impl Config {
     ///
     /// `CONFIG_X=value` sets, `# CONFIG_X is not set` unsets; other lines say nothing. `None` when no line sets anything.
     pub fn parse(text: &str) -> Option<Self> {
-        let values: HashMap<String, String> = text
-            .lines()
-            .filter_map(|line| line.strip_prefix("CONFIG_")?.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.trim().trim_matches('"').to_owned()))
-            .collect();
-        (!values.is_empty()).then_some(Self { values })
+        let sets = |line: &str| line.starts_with("CONFIG_") && line.contains('=');
+        text.lines().any(sets).then(|| Self { text: format!("\n{text}") })
     }
 
     /// Is it `y` (or `m`)?
@@ -39,13 +35,31 @@ impl Config {
         self.value(option).is_some_and(|value| value != "n")
     }
 
-    /// The value of an option by its name.
-    pub fn value_named(&self, name: &str) -> Option<&str> {
-        self.values.get(name).map(String::as_str)
-    }
-
     /// The value, without quotes.
     pub fn value(&self, option: ConfigOption) -> Option<&str> {
-        self.values.get(option.0).map(String::as_str)
+        self.value_named(option.0)
+    }
+
+    /// The value of an option by its name: of the last line that sets it, as in a shell.
+    pub fn value_named(&self, name: &str) -> Option<&str> {
+        let line = format!("\nCONFIG_{name}=");
+        let start = memchr::memmem::rfind(self.text.as_bytes(), line.as_bytes())? + line.len();
+        Some(self.text.get(start..)?.lines().next().unwrap_or_default().trim().trim_matches('"'))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_found_by_whole_lines() {
+        let config =
+            Config::parse("# x\nCONFIG_A=y\n# CONFIG_B is not set\nCONFIG_AB=m\nCONFIG_S=\"a b\"\nCONFIG_N=n\n");
+        let config = config.expect("a configuration");
+        let set = |name| config.is_set(ConfigOption(name));
+        assert!(set("A") && set("AB") && !set("B") && !set("N") && !set("CONFIG_A"));
+        assert_eq!(config.value(ConfigOption("S")), Some("a b"));
+        assert_eq!(Config::parse("# nothing is set"), None);
     }
 }

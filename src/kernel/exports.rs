@@ -1,98 +1,153 @@
 //! The export tables of a kernel and of its modules, as `Module.symvers` lists them.
 
-use std::sync::OnceLock;
+use std::ops::Range;
 
 use super::{ErrorKind, VMLINUX, symvers};
 use crate::terms::{Crc, ExportKind, Namespace};
 
 /// One exported symbol.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KernelExport {
+pub struct KernelExport<'a> {
     /// The symbol.
-    pub name: Box<str>,
+    pub name: &'a str,
     /// How it is exported; `None` where the source does not say.
     pub kind: Option<ExportKind>,
     /// Its version; 0 without `CONFIG_MODVERSIONS`.
     pub crc: Option<Crc>,
     /// Its namespace.
     pub namespace: Option<Namespace>,
-    /// Who exports it: an index for [`Exports::owner`].
-    pub owner: u32,
+    /// The path (without `.ko`) of the module that exports it, or [`VMLINUX`].
+    pub owner: &'a str,
+}
+
+/// A row, its strings by their place in the text: tens of thousands of rows are read for one module.
+#[derive(Clone, Debug)]
+struct Row {
+    name: Range<u32>,
+    namespace: Range<u32>,
+    owner: u32,
+    crc: u32,
+    kind: Option<ExportKind>,
+    /// The row read before with a name of the same hash.
+    next: u32,
 }
 
 /// All exported symbols of one kernel build, found by name.
 #[derive(Debug, Default)]
 pub struct Exports {
-    rows: Vec<KernelExport>,
-    owners: Vec<String>,
-    by_name: OnceLock<Vec<u32>>,
+    text: String,
+    rows: Vec<Row>,
+    owners: Vec<Range<u32>>,
+    /// The last row of each hash; rows of one hash are chained.
+    heads: Vec<u32>,
+    has_crcs: bool,
 }
+
+/// No row.
+const NONE: u32 = u32::MAX;
 
 impl Exports {
     /// Reads `Module.symvers`. Empty lines are passed over.
     ///
     /// # Errors
     /// At the first line that is none, with its number.
-    pub fn parse(text: &str) -> Result<Self, ErrorKind> {
-        let mut exports = Self::default();
-        let mut last = (String::new(), 0);
-        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-            let (mut export, module) = symvers::parse_line(line.trim_end_matches(['\r', '\n']), index + 1)?;
-            if last.0 != module {
-                last = (module.to_owned(), exports.intern(module));
-            }
-            export.owner = last.1;
-            exports.rows.push(export);
+    pub fn parse(text: impl Into<String>) -> Result<Self, ErrorKind> {
+        let text = text.into();
+        let lines = text.len() / 40 + 1;
+        let mut exports = Self {
+            rows: Vec::with_capacity(lines),
+            heads: vec![NONE; lines.next_power_of_two() * 2],
+            ..Self::default()
+        };
+        let place = |part: &str| {
+            let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
+            let place = |at: usize| u32::try_from(at).unwrap_or(NONE);
+            if part.is_empty() { 0..0 } else { place(start)..place(start + part.len()) }
+        };
+        if text.len() >= NONE as usize {
+            return Err(ErrorKind::UnknownFile("more than 4 GiB of text"));
         }
+        let mut last = ("", NONE);
+        for (index, line) in text.lines().enumerate() {
+            if line.trim_ascii().is_empty() {
+                continue;
+            }
+            let columns = symvers::parse_line(line, index + 1)?;
+            if last.0 != columns.module {
+                let known = exports.owners.iter().position(|owner| slice(&text, owner) == columns.module);
+                let owner = known.unwrap_or_else(|| {
+                    exports.owners.push(place(columns.module));
+                    exports.owners.len() - 1
+                });
+                last = (columns.module, u32::try_from(owner).unwrap_or(NONE));
+            }
+            exports.has_crcs |= columns.crc != 0;
+            let row = u32::try_from(exports.rows.len()).unwrap_or(NONE);
+            let slot = exports.slot(columns.name);
+            let next = exports.heads.get_mut(slot).map_or(NONE, |head| std::mem::replace(head, row));
+            exports.rows.push(Row {
+                name: place(columns.name),
+                namespace: place(columns.namespace),
+                owner: last.1,
+                crc: columns.crc,
+                kind: columns.kind,
+                next,
+            });
+        }
+        exports.text = text;
         Ok(exports)
     }
 
-    fn intern(&mut self, module: &str) -> u32 {
-        let known = self.owners.iter().position(|owner| owner == module);
-        let index = known.unwrap_or_else(|| {
-            self.owners.push(module.to_owned());
-            self.owners.len() - 1
-        });
-        u32::try_from(index).unwrap_or(u32::MAX)
+    /// FNV-1a, cut to the table.
+    fn slot(&self, name: &str) -> usize {
+        let hash = name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+        usize::try_from(hash ^ (hash >> 32)).unwrap_or_default() & (self.heads.len() - 1)
+    }
+
+    fn export(&self, row: &Row) -> KernelExport<'_> {
+        let owner = usize::try_from(row.owner).ok().and_then(|index| self.owners.get(index));
+        KernelExport {
+            name: slice(&self.text, &row.name),
+            kind: row.kind,
+            crc: Some(Crc(row.crc)),
+            namespace: Namespace::new(slice(&self.text, &row.namespace)),
+            owner: owner.map(|place| slice(&self.text, place)).filter(|owner| !owner.is_empty()).unwrap_or(VMLINUX),
+        }
     }
 
     /// All rows, in the order of the source.
-    pub fn rows(&self) -> &[KernelExport] {
-        &self.rows
-    }
-
-    /// The path (without `.ko`) of the module that exports a row, or [`VMLINUX`].
-    pub fn owner(&self, export: &KernelExport) -> &str {
-        usize::try_from(export.owner).ok().and_then(|index| self.owners.get(index)).map_or("", String::as_str)
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = KernelExport<'_>> {
+        self.rows.iter().map(|row| self.export(row))
     }
 
     /// Has any symbol a version?
-    pub fn has_crcs(&self) -> bool {
-        self.rows.iter().any(|row| row.crc.is_some_and(|crc| crc.0 != 0))
+    pub const fn has_crcs(&self) -> bool {
+        self.has_crcs
     }
 
-    /// Every row of that name.
-    pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a KernelExport> {
-        let order = self.by_name.get_or_init(|| {
-            let mut order: Vec<u32> = (0..u32::try_from(self.rows.len()).unwrap_or(u32::MAX)).collect();
-            order.sort_by_key(|index| self.row(*index).map(|row| &*row.name));
-            order
-        });
-        let start = order.partition_point(|index| self.row(*index).is_some_and(|row| &*row.name < name));
-        order.iter().skip(start).filter_map(|index| self.row(*index)).take_while(move |row| &*row.name == name)
+    /// Every row of that name, the last first: later rows come from later modules.
+    pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = KernelExport<'a>> {
+        let row = |index: u32| usize::try_from(index).ok().and_then(|index| self.rows.get(index));
+        let first = self.heads.get(self.slot(name)).copied().and_then(row);
+        std::iter::successors(first, move |last| row(last.next))
+            .filter(move |row| slice(&self.text, &row.name) == name)
+            .map(|row| self.export(row))
     }
 
     /// The row of that name that `owner` exports.
-    pub fn owned_by<'a>(&'a self, owner: &'a str, name: &'a str) -> Option<&'a KernelExport> {
-        self.named(name).find(move |row| self.owner(row) == owner)
+    pub fn owned_by<'a>(&'a self, owner: &'a str, name: &'a str) -> Option<KernelExport<'a>> {
+        self.named(name).find(|row| row.owner == owner)
     }
 
     /// The row of that name that is built into the kernel.
-    pub fn vmlinux<'a>(&'a self, name: &'a str) -> Option<&'a KernelExport> {
+    pub fn vmlinux<'a>(&'a self, name: &'a str) -> Option<KernelExport<'a>> {
         self.owned_by(VMLINUX, name)
     }
+}
 
-    fn row(&self, index: u32) -> Option<&KernelExport> {
-        self.rows.get(usize::try_from(index).ok()?)
-    }
+fn slice<'a>(text: &'a str, place: &Range<u32>) -> &'a str {
+    let place = usize::try_from(place.start).ok().zip(usize::try_from(place.end).ok());
+    place.and_then(|(start, end)| text.get(start..end)).unwrap_or_default()
 }

@@ -39,6 +39,7 @@ pub struct Kernel {
     pub(crate) version: Option<KernelVersion>,
     pub(crate) arch: Option<Arch>,
     pub(crate) evidence: Vec<Evidence>,
+    pub(crate) inferred: Vec<String>,
     own_module: OnceLock<Option<OwnModule>>,
     images: Mutex<HashMap<PathBuf, Arc<Image>>>,
 }
@@ -118,6 +119,27 @@ impl Kernel {
     /// Where each fact came from.
     pub fn evidence(&self) -> &[Evidence] {
         &self.evidence
+    }
+
+    /// Takes release and architecture from a module that was built with this kernel's headers, where no file tells them:
+    /// one whose version of `module_layout` is the kernel's. That version covers the structures that loader and module
+    /// share, which no two releases have had alike.
+    pub fn infer_release(&mut self, image: &Image) {
+        let Some(elf) = image.as_announced().filter(|_| self.release.is_none()) else { return };
+        let versions = elf.find_sec("__versions").map(|section| elf.versions(section)).unwrap_or_default();
+        let wanted = versions.iter().find(|version| version.name == "module_layout").map(|version| version.crc);
+        let own = self.module_layout().map(|crc| u64::from(crc.0)).filter(|crc| *crc != 0);
+        let release = elf.modinfo().get("vermagic").and_then(|vermagic| vermagic.split(' ').next());
+        let Some(release) = release.map(KernelRelease::new).filter(|release| release.version().is_some()) else {
+            return;
+        };
+        if own.is_some() && own == wanted {
+            let path = image.path().display();
+            self.inferred
+                .push(format!("the kernel is {release}: {path} was built for it, with its version of module_layout"));
+            self.release = Some(release);
+            self.arch = self.arch.or_else(|| image.arch());
+        }
     }
 
     /// Whether symbols have versions: `CONFIG_MODVERSIONS`, or CRCs that are not all zero.

@@ -1,7 +1,17 @@
 //! `Module.symvers`, in every form it has had.
 
-use super::{ErrorKind, KernelExport};
-use crate::terms::{Crc, ExportKind, Namespace};
+use super::{ErrorKind, VMLINUX};
+use crate::terms::ExportKind;
+
+/// The columns of one line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Columns<'a> {
+    pub crc: u32,
+    pub name: &'a str,
+    pub module: &'a str,
+    pub kind: Option<ExportKind>,
+    pub namespace: &'a str,
+}
 
 /// Reads one line.
 ///
@@ -13,7 +23,7 @@ use crate::terms::{Crc, ExportKind, Namespace};
 /// ```
 /// Columns are divided by tabs, and may be empty then; or, in copies people have made, by blanks. The word that begins
 /// with `EXPORT_` tells the form.
-pub(super) fn parse_line(line: &str, number: usize) -> Result<(KernelExport, &str), ErrorKind> {
+pub(super) fn parse_line(line: &str, number: usize) -> Result<Columns<'_>, ErrorKind> {
     let broken = |what| ErrorKind::SymversLine { line: number, what, text: line.chars().take(80).collect() };
     let mut columns = [""; 6];
     let mut count = 0;
@@ -23,13 +33,19 @@ pub(super) fn parse_line(line: &str, number: usize) -> Result<(KernelExport, &st
         }
         count += 1;
     };
-    if line.contains('\t') {
-        line.split('\t').for_each(&mut put);
+    let line = line.trim_end_matches(['\r', '\n']);
+    let mut start = 0;
+    for (index, _) in line.bytes().enumerate().filter(|(_, byte)| *byte == b'\t') {
+        put(line.get(start..index).unwrap_or_default());
+        start = index + 1;
+    }
+    if start > 0 {
+        put(line.get(start..).unwrap_or_default());
     } else {
         line.split_whitespace().for_each(&mut put);
     }
     let [crc, name, third, fourth, fifth, _] = columns;
-    if count < 2 || count > 6 {
+    if !(2..=6).contains(&count) {
         return Err(broken("expected 2 to 5 columns: crc, symbol, module, export, namespace"));
     }
     let digits = crc.strip_prefix("0x").ok_or_else(|| broken("the CRC does not begin with 0x"))?;
@@ -51,26 +67,27 @@ pub(super) fn parse_line(line: &str, number: usize) -> Result<(KernelExport, &st
     if kind.is_none() && !export.is_empty() && export != "(unknown)" {
         return Err(broken("unknown kind of export"));
     }
-    let export =
-        KernelExport { name: name.into(), crc: Some(Crc(crc)), kind, namespace: Namespace::new(namespace), owner: 0 };
-    Ok((export, if module.is_empty() { super::VMLINUX } else { module }))
+    let module = if module.is_empty() { VMLINUX } else { module };
+    Ok(Columns { crc, name, module, kind, namespace })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parsed(line: &str) -> (u32, String, Option<ExportKind>, Option<String>, String) {
-        let (export, module) = parse_line(line, 1).expect("a good line");
-        let namespace = export.namespace.map(|namespace| namespace.as_str().to_owned());
-        (export.crc.expect("always read").0, export.name.into(), export.kind, namespace, module.to_owned())
+    fn parsed(line: &str) -> Columns<'_> {
+        parse_line(line, 1).expect("a good line")
     }
 
     #[test]
     fn every_form_is_read() {
         let (plain, gpl) = (Some(ExportKind::Plain), Some(ExportKind::Gpl));
-        let row = |kind, namespace: Option<&str>, module: &str| {
-            (1, "foo".to_owned(), kind, namespace.map(str::to_owned), module.to_owned())
+        let row = |kind, namespace: Option<&'static str>, module: &'static str| Columns {
+            crc: 1,
+            name: "foo",
+            module,
+            kind,
+            namespace: namespace.unwrap_or_default(),
         };
         assert_eq!(parsed("0x00000001\tfoo"), row(None, None, "vmlinux"));
         assert_eq!(parsed("0x00000001\tfoo\tvmlinux"), row(None, None, "vmlinux"));

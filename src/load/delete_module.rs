@@ -2,14 +2,11 @@
 
 use super::run::{Call, World};
 use crate::terms::Errno;
-use crate::verdict::{Cause, Finding, Stage};
+use crate::verdict::Cause;
 
 /// Removes a module, as `rmmod` does (`O_NONBLOCK`), or says why not.
-pub(super) fn delete_module(call: Call<'_>, world: &mut World, name: &str) -> Result<(), (Errno, Finding)> {
-    let refuse = |errno, cause| {
-        let (stage, kernel_line, reached, uses) = (Stage::DeleteModule, None, true, Vec::new());
-        Err((errno, Finding { stage, cause, kernel_line, reached, uses }))
-    };
+pub(super) fn delete_module(call: Call<'_>, world: &mut World, name: &str) -> Result<(), (Errno, Box<Cause>)> {
+    let refuse = |errno, cause| Err((errno, Box::new(cause)));
     if let Some(switch) = call.cmdline.modules_disabled.clone() {
         return refuse(Errno::EPERM, Cause::NotPermitted { switch });
     }

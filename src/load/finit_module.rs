@@ -78,7 +78,7 @@ fn module_decompress(run: &mut Run<'_>) -> Step {
         return Err(Stop::Refused(Errno::EINVAL));
     }
     if fits {
-        run.bytes = std::sync::Arc::clone(run.image.contents());
+        run.bytes = run.image.contents().clone();
         return Ok(());
     }
     let found = run.image.compression().filter(|_| run.insmod.raw);

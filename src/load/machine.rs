@@ -129,7 +129,11 @@ impl Machine {
             let mut world = world.clone();
             let (outcome, findings) = match delete_module(call, &mut world, name) {
                 Ok(()) => (Outcome::Loads, Vec::new()),
-                Err((errno, finding)) => (Outcome::Refused { errno, stage: Stage::DeleteModule }, vec![finding]),
+                Err((errno, cause)) => {
+                    let (stage, cause, kernel_line, uses) = (Stage::DeleteModule, *cause, None, Vec::new());
+                    let finding = Finding { stage, cause, kernel_line, reached: true, uses };
+                    (Outcome::Refused { errno, stage }, vec![finding])
+                }
             };
             let (kernel_tainted, module_taints) = (world.state.tainted, Taints::NONE);
             let (name, log, missing, inferred) = (name.to_owned(), Vec::new(), Vec::new(), Vec::new());
@@ -193,7 +197,7 @@ impl Machine {
             let name = elf.symbol_text(symbol);
             let exporter = match self.kernel.exports() {
                 Some(exports) if exports.vmlinux(&name).is_some() => continue,
-                Some(exports) => exports.named(&name).next().map(|row| module_name(exports.owner(row))),
+                Some(exports) => exports.named(&name).next().map(|row| module_name(row.owner)),
                 None => None,
             };
             let exporter = exporter.filter(|owner| owner != VMLINUX).or_else(|| tree.exporter(&name));

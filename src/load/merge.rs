@@ -61,11 +61,6 @@ pub(super) fn merge(results: &[(World, Verdict)]) -> Option<Verdict> {
     merged.log.truncate(common);
     merged.module_taints = certain(|verdict| verdict.module_taints);
     merged.kernel_tainted = certain(|verdict| verdict.kernel_tainted);
-    for (_, verdict) in results {
-        let new: Vec<_> =
-            verdict.findings.iter().filter(|finding| !merged.findings.contains(finding)).cloned().collect();
-        merged.findings.extend(new);
-    }
     merged.outcome = Outcome::Undetermined;
     Some(merged)
 }

@@ -91,7 +91,7 @@ fn marked(run: &Run<'_>) -> Step<Option<MarkedSignature>> {
 /// Mirrors what happens to `info->len`: without the marker once it was seen, without the signature once its header was good.
 fn truncate(run: &mut Run<'_>, len: usize) {
     if len < run.bytes.len() {
-        run.bytes = run.image.prefix(&run.bytes, len);
+        run.bytes = run.bytes.prefix(len);
     }
 }
 
@@ -104,7 +104,7 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> Step<Result<()
             return Ok(Err(Failure { errno, cause, what, line }));
         }
     };
-    let whole = std::sync::Arc::clone(&run.bytes);
+    let whole = run.bytes.clone();
     truncate(run, message.start);
     let pkcs7 = Pkcs7::parse(whole.get(message.clone()).unwrap_or_default());
     let data = whole.get(..message.start).unwrap_or_default();

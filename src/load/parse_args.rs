@@ -158,11 +158,11 @@ fn set(run: &mut Run<'_>, parameter: &Parameter, setter: Setter, value: Option<&
 
 /// Mirrors `kstrtobool()`, lib/kstrtox.c: the first letters decide.
 fn is_bool(text: &str) -> bool {
-    match text.as_bytes() {
-        [b'y' | b'Y' | b't' | b'T' | b'1' | b'n' | b'N' | b'f' | b'F' | b'0', ..] => true,
-        [b'o' | b'O', b'n' | b'N' | b'f' | b'F', ..] => true,
-        _ => false,
-    }
+    matches!(
+        text.as_bytes(),
+        [b'y' | b'Y' | b't' | b'T' | b'1' | b'n' | b'N' | b'f' | b'F' | b'0', ..]
+            | [b'o' | b'O', b'n' | b'N' | b'f' | b'F', ..]
+    )
 }
 
 /// Mirrors `kstrtoull()` with base 0: one trailing newline is allowed, blanks are not.

@@ -7,7 +7,7 @@ use super::check_version::{Versioned, check_version};
 use super::loaded::LoadedModule;
 use super::run::{Run, Step};
 use crate::history::Behaviour;
-use crate::kernel::VMLINUX;
+use crate::kernel::{KernelExport, VMLINUX};
 use crate::terms::{Crc, Errno, ExportKind, License, Namespace, Taint};
 use crate::verdict::{Cause, Missing};
 
@@ -93,8 +93,8 @@ pub(super) fn resolve_symbol(run: &mut Run<'_>, name: &str, raw: &[u8]) -> Step<
 /// Mirrors `find_symbol()`: the kernel's own tables first, then the modules, the newest first.
 pub(super) fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) -> Step<Option<Found>> {
     if let Some(exports) = run.call.kernel.exports() {
-        for row in exports.named(name).filter(|row| exports.owner(row) == VMLINUX) {
-            if let Some(found) = visible_row(run, name, row, gplok, Owner::Vmlinux)? {
+        for row in exports.named(name).filter(|row| row.owner == VMLINUX) {
+            if let Some(found) = visible_row(run, name, &row, gplok, Owner::Vmlinux)? {
                 return Ok(Some(found));
             }
         }
@@ -113,12 +113,12 @@ pub(super) fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) ->
         return Ok(found.then_some(Found { kind, crc, namespace, owner: Owner::Vmlinux }));
     };
     if run.call.dependencies_loaded {
-        for row in exports.named(name).filter(|row| exports.owner(row) != VMLINUX) {
-            let owner = module_name(exports.owner(row));
+        for row in exports.named(name).filter(|row| row.owner != VMLINUX) {
+            let owner = module_name(row.owner);
             // A module that this run has loaded or refused itself speaks for itself.
             let judged = run.world.state.modules.iter().any(|module| module.name == owner)
                 || run.call.refused.iter().any(|(refused, _)| *refused == owner);
-            if !judged && let Some(found) = visible_row(run, name, row, gplok, Owner::InTree(owner))? {
+            if !judged && let Some(found) = visible_row(run, name, &row, gplok, Owner::InTree(owner))? {
                 return Ok(Some(found));
             }
         }
@@ -131,13 +131,7 @@ pub(super) fn module_name(path: &str) -> String {
     path.rsplit('/').next().unwrap_or(path).replace('-', "_")
 }
 
-fn visible_row(
-    run: &Run<'_>,
-    name: &str,
-    row: &crate::kernel::KernelExport,
-    gplok: bool,
-    owner: Owner,
-) -> Step<Option<Found>> {
+fn visible_row(run: &Run<'_>, name: &str, row: &KernelExport<'_>, gplok: bool, owner: Owner) -> Step<Option<Found>> {
     let kind = match row.kind {
         Some(kind) => kind,
         None if gplok => ExportKind::Plain,
@@ -166,7 +160,7 @@ fn not_found(run: &mut Run<'_>, name: &str, raw: &[u8], gplok: bool) -> Step {
         return unknown(run, cause, name);
     }
     let exports = run.call.kernel.exports();
-    let owner = exports.and_then(|exports| exports.named(name).next().map(|row| exports.owner(row)));
+    let owner = exports.and_then(|exports| exports.named(name).next().map(|row| row.owner));
     let refused = run.call.refused.iter().find(|(_, symbols)| symbols.contains(&symbol));
     let cause = match (owner, refused) {
         (_, Some((exporter, _))) => Cause::MissingSymbol { symbol, refused_exporter: Some(exporter.clone()) },

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::loaded::LoadedModule;
 use super::{Cmdline, Insmod};
 use crate::history::{Behaviour, Calendar};
-use crate::image::{ExportTable, Image, ModuleElf};
+use crate::image::{Bytes, ExportTable, Image, ModuleElf};
 use crate::kernel::{ConfigOption, Kernel};
 use crate::terms::{Arch, Errno, License, Taint, Taints};
 use crate::verdict::{Cause, Finding, KernelLine, LogLevel, Missing, Stage};
@@ -109,7 +109,7 @@ pub(crate) struct Run<'a> {
     pub inferred: Vec<String>,
     /// Behind the stage that refused: look on, print nothing, ask nothing.
     pub surveying: bool,
-    pub bytes: Arc<[u8]>,
+    pub bytes: Bytes,
     pub sig_ok: bool,
     pub info: Option<Info>,
 }
@@ -125,9 +125,9 @@ impl<'a> Run<'a> {
             stage: Stage::FinitModule,
             log: Vec::new(),
             findings: Vec::new(),
-            inferred: Vec::new(),
+            inferred: call.kernel.inferred.clone(),
             surveying: false,
-            bytes: Arc::clone(bytes),
+            bytes: bytes.clone(),
             sig_ok: false,
             info: None,
         }

@@ -36,10 +36,6 @@ impl<'a> Names<'a> {
     pub(super) fn is(&self) -> &'static str {
         self.pick("is", "are")
     }
-
-    pub(super) fn first(&self) -> &'a str {
-        self.names.first().copied().unwrap_or_default()
-    }
 }
 
 impl std::fmt::Display for Names<'_> {

@@ -1,5 +1,7 @@
 //! `gplok check`: would these modules load?
 
+use std::sync::Arc;
+
 use gplok::image::Image;
 use gplok::load::{Insmod, ModuleInitFlags, check, check_in_order};
 use gplok::report::{Entry, Op, human, modules_document};
@@ -14,7 +16,9 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
         || arguments.modules.par_iter().map(Image::open).collect::<Result<Vec<_>, _>>(),
         || arguments.kernel.open().map_err(|error| error.to_string()),
     );
-    let (images, kernel) = (images?, kernel?);
+    let (images, mut kernel) = (images?, kernel?);
+    images.iter().for_each(|image| kernel.infer_release(image));
+    let kernel = Arc::new(kernel);
     let force = [
         (arguments.force_vermagic, ModuleInitFlags::IGNORE_VERMAGIC),
         (arguments.force_modversion, ModuleInitFlags::IGNORE_MODVERSIONS),

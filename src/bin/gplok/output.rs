@@ -1,7 +1,6 @@
 //! What the commands that judge share: the kernel they are told of, and the way out.
 
 use std::io::Write as _;
-use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
 use gplok::kernel::Kernel;
@@ -15,7 +14,7 @@ use crate::{Error, Exit};
 
 impl KernelArguments {
     /// Reads the kernel.
-    pub fn open(&self) -> Result<Arc<Kernel>, Error> {
+    pub fn open(&self) -> Result<Kernel, Error> {
         let paths = match self.kernel.as_slice() {
             [] => vec![running_release()?.into()],
             paths => paths.to_vec(),
@@ -28,7 +27,7 @@ impl KernelArguments {
             let bytes = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
             kernel.add_certificates(path, &bytes)?;
         }
-        Ok(Arc::new(kernel))
+        Ok(kernel)
     }
 
     /// The boot command line.

@@ -2,6 +2,7 @@
 
 use std::io::Read as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use gplok::image::Image;
 use gplok::load::Machine;
@@ -17,18 +18,21 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, Error> {
     let (path, text) = (&arguments.plan, read(&arguments.plan)?);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let steps = plan::parse(path, &text, folder)?;
-    let kernel = arguments.kernel.open()?;
-    let mut machine = Machine::boot(std::sync::Arc::clone(&kernel), arguments.kernel.cmdline());
+    let steps = steps.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let mut kernel = arguments.kernel.open()?;
+    steps.iter().filter_map(|(_, image)| image.as_ref()).for_each(|image| kernel.infer_release(image));
+    let kernel = Arc::new(kernel);
+    let mut machine = Machine::boot(Arc::clone(&kernel), arguments.kernel.cmdline());
     let mut results: Vec<(Op, Option<String>, Verdict)> = Vec::new();
-    for step in steps {
-        match step {
-            Step::Insmod { path, insmod } => {
-                let image = if insmod.raw { Image::open_raw(&path)? } else { Image::open(&path)? };
-                results.push((Op::Insmod, Some(path.display().to_string()), machine.insmod(&image, &insmod)));
+    for (step, image) in &steps {
+        match (step, image) {
+            (Step::Insmod { path, insmod }, Some(image)) => {
+                results.push((Op::Insmod, Some(path.display().to_string()), machine.insmod(image, insmod)));
             }
-            Step::Rmmod(name) => results.push((Op::Rmmod, None, machine.rmmod(&name))),
-            Step::Modprobe(name) => {
-                let verdicts = machine.modprobe(&name)?;
+            (Step::Insmod { .. }, None) => {}
+            (Step::Rmmod(name), _) => results.push((Op::Rmmod, None, machine.rmmod(name))),
+            (Step::Modprobe(name), _) => {
+                let verdicts = machine.modprobe(name)?;
                 results.extend(verdicts.into_iter().map(|verdict| (Op::Modprobe, None, verdict)));
             }
         }
@@ -36,6 +40,16 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, Error> {
     let entries: Vec<_> =
         results.iter().map(|(op, path, verdict)| Entry { op: *op, path: path.as_deref(), verdict }).collect();
     print(&entries, &summary(&kernel), arguments.kernel.format, human_steps, steps_document)
+}
+
+/// A step with the module it loads. Files are opened before anything is simulated: a missing one is no half boot.
+fn open(step: Step) -> Result<(Step, Option<Image>), Error> {
+    let image = match &step {
+        Step::Insmod { path, insmod } if insmod.raw => Some(Image::open_raw(path)?),
+        Step::Insmod { path, .. } => Some(Image::open(path)?),
+        Step::Rmmod(_) | Step::Modprobe(_) => None,
+    };
+    Ok((step, image))
 }
 
 fn read(path: &Path) -> Result<String, Error> {
