@@ -1,6 +1,9 @@
 //! A kernel's configuration, as far as the loader depends on it.
 
 use std::fmt;
+use std::ops::Range;
+
+use super::name_index::NameIndex;
 
 /// A configuration option that the loader's behaviour depends on; the name goes without `CONFIG_`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -17,17 +20,28 @@ impl fmt::Display for ConfigOption {
 /// A file lists every option that is visible in its configuration; one that it does not name is off.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Config {
-    /// Begins with a newline, so that every line does.
     text: String,
+    /// Where in the text the settings stand: the name and behind it, up to the end of the line, `=` and the value.
+    settings: Vec<Range<usize>>,
+    index: NameIndex,
 }
 
 impl Config {
     /// Reads a `.config`, or the `auto.conf` of a headers directory.
     ///
     /// `CONFIG_X=value` sets, `# CONFIG_X is not set` unsets; other lines say nothing. `None` when no line sets anything.
-    pub fn parse(text: &str) -> Option<Self> {
-        let sets = |line: &str| line.starts_with("CONFIG_") && line.contains('=');
-        text.lines().any(sets).then(|| Self { text: format!("\n{text}") })
+    pub fn parse(text: impl Into<String>) -> Option<Self> {
+        let text = text.into();
+        let (mut settings, mut index) = (Vec::new(), NameIndex::with_capacity(text.len() / 30));
+        let mut start = 0;
+        for line in text.split_inclusive('\n') {
+            if let Some((name, _)) = line.strip_prefix("CONFIG_").and_then(|setting| setting.split_once('=')) {
+                index.push(name);
+                settings.push(start + "CONFIG_".len()..start + line.len());
+            }
+            start += line.len();
+        }
+        (!settings.is_empty()).then_some(Self { text, settings, index })
     }
 
     /// Is it `y` (or `m`)?
@@ -42,9 +56,9 @@ impl Config {
 
     /// The value of an option by its name: of the last line that sets it, as in a shell.
     pub fn value_named(&self, name: &str) -> Option<&str> {
-        let line = format!("\nCONFIG_{name}=");
-        let start = memchr::memmem::rfind(self.text.as_bytes(), line.as_bytes())? + line.len();
-        Some(self.text.get(start..)?.lines().next().unwrap_or_default().trim().trim_matches('"'))
+        let settings = self.index.candidates(name).filter_map(|index| self.text.get(self.settings.get(index)?.clone()));
+        let mut values = settings.filter_map(|setting| setting.strip_prefix(name)?.strip_prefix('='));
+        values.next().map(|value| value.trim().trim_matches('"'))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::name_index::NameIndex;
 use super::{ErrorKind, VMLINUX, symvers};
 use crate::terms::{Crc, ExportKind, Namespace};
 
@@ -28,8 +29,6 @@ struct Row {
     owner: u32,
     crc: u32,
     kind: Option<ExportKind>,
-    /// The row read before with a name of the same hash.
-    next: u32,
 }
 
 /// All exported symbols of one kernel build, found by name.
@@ -38,8 +37,7 @@ pub struct Exports {
     text: String,
     rows: Vec<Row>,
     owners: Vec<Range<u32>>,
-    /// The last row of each hash; rows of one hash are chained.
-    heads: Vec<u32>,
+    index: NameIndex,
     has_crcs: bool,
 }
 
@@ -54,11 +52,8 @@ impl Exports {
     pub fn parse(text: impl Into<String>) -> Result<Self, ErrorKind> {
         let text = text.into();
         let lines = text.len() / 40 + 1;
-        let mut exports = Self {
-            rows: Vec::with_capacity(lines),
-            heads: vec![NONE; lines.next_power_of_two() * 2],
-            ..Self::default()
-        };
+        let (rows, index) = (Vec::with_capacity(lines), NameIndex::with_capacity(lines));
+        let mut exports = Self { rows, index, ..Self::default() };
         let place = |part: &str| {
             let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
             let place = |at: usize| u32::try_from(at).unwrap_or(NONE);
@@ -82,28 +77,17 @@ impl Exports {
                 last = (columns.module, u32::try_from(owner).unwrap_or(NONE));
             }
             exports.has_crcs |= columns.crc != 0;
-            let row = u32::try_from(exports.rows.len()).unwrap_or(NONE);
-            let slot = exports.slot(columns.name);
-            let next = exports.heads.get_mut(slot).map_or(NONE, |head| std::mem::replace(head, row));
+            exports.index.push(columns.name);
             exports.rows.push(Row {
                 name: place(columns.name),
                 namespace: place(columns.namespace),
                 owner: last.1,
                 crc: columns.crc,
                 kind: columns.kind,
-                next,
             });
         }
         exports.text = text;
         Ok(exports)
-    }
-
-    /// FNV-1a, cut to the table.
-    fn slot(&self, name: &str) -> usize {
-        let hash = name
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
-        usize::try_from(hash ^ (hash >> 32)).unwrap_or_default() & (self.heads.len() - 1)
     }
 
     fn export(&self, row: &Row) -> KernelExport<'_> {
@@ -129,11 +113,8 @@ impl Exports {
 
     /// Every row of that name, the last first: later rows come from later modules.
     pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = KernelExport<'a>> {
-        let row = |index: u32| usize::try_from(index).ok().and_then(|index| self.rows.get(index));
-        let first = self.heads.get(self.slot(name)).copied().and_then(row);
-        std::iter::successors(first, move |last| row(last.next))
-            .filter(move |row| slice(&self.text, &row.name) == name)
-            .map(|row| self.export(row))
+        let rows = self.index.candidates(name).filter_map(|index| self.rows.get(index));
+        rows.filter(move |row| slice(&self.text, &row.name) == name).map(|row| self.export(row))
     }
 
     /// The row of that name that `owner` exports.

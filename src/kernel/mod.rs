@@ -4,6 +4,7 @@ mod certificate;
 mod config;
 mod error;
 mod exports;
+mod name_index;
 mod open;
 mod symvers;
 mod tree;

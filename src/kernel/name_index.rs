@@ -1,0 +1,42 @@
+//! Finding one of many names in a text without copying any.
+
+/// No entry.
+const NONE: u32 = u32::MAX;
+
+/// A hash table of entry numbers: entries whose names share a slot are chained, the last first. Whoever asks compares
+/// the names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct NameIndex {
+    heads: Vec<u32>,
+    next: Vec<u32>,
+}
+
+impl NameIndex {
+    /// An empty index for about so many entries.
+    pub fn with_capacity(entries: usize) -> Self {
+        Self { heads: vec![NONE; entries.max(8).next_power_of_two() * 2], next: Vec::with_capacity(entries) }
+    }
+
+    /// Adds the next entry: entries are numbered from 0 in the order they come.
+    pub fn push(&mut self, name: &str) {
+        let entry = u32::try_from(self.next.len()).unwrap_or(NONE);
+        let slot = self.slot(name);
+        let before = self.heads.get_mut(slot).map_or(NONE, |head| std::mem::replace(head, entry));
+        self.next.push(before);
+    }
+
+    /// The entries that may have that name.
+    pub fn candidates(&self, name: &str) -> impl Iterator<Item = usize> {
+        let index = |entry: u32| usize::try_from(entry).ok().filter(|_| entry != NONE);
+        let first = self.heads.get(self.slot(name)).copied().and_then(index);
+        std::iter::successors(first, move |entry| self.next.get(*entry).copied().and_then(index))
+    }
+
+    /// FNV-1a, cut to the table.
+    fn slot(&self, name: &str) -> usize {
+        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+        });
+        usize::try_from((hash ^ (hash >> 32)) & 0xffff_ffff).unwrap_or_default() & self.heads.len().saturating_sub(1)
+    }
+}
