@@ -34,9 +34,9 @@ impl NameIndex {
 
     /// FNV-1a, cut to the table.
     fn slot(&self, name: &str) -> usize {
-        let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
-        });
+        let hash = name
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
         usize::try_from((hash ^ (hash >> 32)) & 0xffff_ffff).unwrap_or_default() & self.heads.len().saturating_sub(1)
     }
 }

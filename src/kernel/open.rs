@@ -10,7 +10,7 @@ use crate::terms::KernelRelease;
 enum Contents {
     Symvers(Exports),
     Config(Config),
-    Certificates,
+    Certificates(Vec<u8>),
     Release(KernelRelease),
 }
 
@@ -111,7 +111,7 @@ impl Kernel {
             None => stored,
             Some(compression) => decompress(compression, &stored).map_err(|kind| fail(ErrorKind::Decompress(kind)))?,
         };
-        match tell(path, &bytes).map_err(fail)? {
+        match tell(path, bytes).map_err(fail)? {
             Contents::Symvers(exports) => {
                 self.note("exports", path);
                 self.exports.get_or_insert(exports);
@@ -120,7 +120,7 @@ impl Kernel {
                 self.note("config", path);
                 self.config.get_or_insert(config);
             }
-            Contents::Certificates => self.add_certificates(path, &bytes)?,
+            Contents::Certificates(bytes) => self.add_certificates(path, &bytes)?,
             Contents::Release(release) => self.set_release(release, path)?,
         }
         Ok(())
@@ -184,34 +184,39 @@ fn boot_config(tree: &Path) -> Option<PathBuf> {
     std::iter::once(root).chain(usr).map(|root| root.join(&name)).find(|config| config.is_file())
 }
 
-fn tell(path: &Path, bytes: &[u8]) -> Result<Contents, ErrorKind> {
+fn tell(path: &Path, bytes: Vec<u8>) -> Result<Contents, ErrorKind> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let named = |stem: &str| name.starts_with(stem);
     if bytes.starts_with(b"\x7fELF") || bytes.starts_with(b"MZ") {
         return Err(ErrorKind::UnknownFile("an executable image"));
     }
     if bytes.first() == Some(&0x30) && bytes.get(1).is_some_and(|byte| *byte >= 0x80) {
-        return Ok(Contents::Certificates);
+        return Ok(Contents::Certificates(bytes));
     }
-    let Ok(text) = std::str::from_utf8(bytes) else {
+    let Ok(text) = String::from_utf8(bytes) else {
         return Err(ErrorKind::UnknownFile("binary data"));
     };
-    if text.contains("-----BEGIN CERTIFICATE-----") || name.ends_with(".pem") {
-        return Ok(Contents::Certificates);
-    }
     if named("Module.symvers") || text.starts_with("0x") || name.ends_with(".symvers") {
-        return Exports::parse(text).map(Contents::Symvers);
+        let exports = Exports::parse(text)?;
+        let empty = exports.rows().len() == 0;
+        return if empty {
+            Err(ErrorKind::UnknownFile("a list of exports without any"))
+        } else {
+            Ok(Contents::Symvers(exports))
+        };
+    }
+    if text.contains("-----BEGIN CERTIFICATE-----") || name.ends_with(".pem") {
+        return Ok(Contents::Certificates(text.into_bytes()));
     }
     if named("utsrelease.h") {
         let release = text.split('"').nth(1).ok_or(ErrorKind::UnknownFile("a header without UTS_RELEASE"))?;
         return Ok(Contents::Release(KernelRelease::new(release)));
     }
-    if let Some(config) = Config::parse(text) {
-        return Ok(Contents::Config(config));
-    }
-    let release = KernelRelease::new(text);
+    let release = KernelRelease::new(&text);
     if text.lines().count() == 1 && release.version().is_some() {
         return Ok(Contents::Release(release));
     }
-    Err(ErrorKind::UnknownFile(if text.trim().is_empty() { "an empty file" } else { "this text" }))
+    let empty = text.trim().is_empty();
+    let unknown = ErrorKind::UnknownFile(if empty { "an empty file" } else { "this text" });
+    Config::parse(text).map(Contents::Config).ok_or(unknown)
 }

@@ -35,9 +35,7 @@ pub(super) fn check_version(run: &mut Run<'_>, symbol: &str, exporter: &str, crc
         return Ok(Versioned::Good);
     }
     let info = run.info()?;
-    let section = |index: usize| info.elf.sections().get(index);
-    if let Some((crcs, names)) = info.vers_ext.and_then(|(crcs, names)| section(crcs).zip(section(names))) {
-        let versions = info.elf.extended_versions(names, crcs);
+    if let Some(versions) = info.vers_ext.clone() {
         return match versions.iter().find(|version| version.name == symbol) {
             Some(version) => compare(run, symbol, exporter, u64::from(version.crc), crc),
             None => {
@@ -46,7 +44,7 @@ pub(super) fn check_version(run: &mut Run<'_>, symbol: &str, exporter: &str, crc
             }
         };
     }
-    let Some(versions) = info.vers.and_then(section).map(|section| info.elf.versions(section)) else {
+    let Some(versions) = info.vers.clone() else {
         let forced = run.try_to_force_load(symbol, |forced| Cause::NoVersions { forced });
         return match forced {
             Ok(()) => Ok(Versioned::Good),

@@ -298,7 +298,8 @@ impl Checks<'_> {
             let line = format!("Invalid ELF symbol string table type: {}", strtab.kind);
             return self.refuse(run, "the symbol string table is no string table", line, false);
         }
-        if run.has(Behaviour::ElfExtendedVersions)? {
+        let ignore = run.insmod.flags.has(ModuleInitFlags::IGNORE_MODVERSIONS);
+        if !ignore && run.has(Behaviour::ElfExtendedVersions)? {
             self.extended_versions(run)?;
         }
         if run.has(Behaviour::ElfStrtabContent)? {
@@ -454,12 +455,21 @@ impl Checks<'_> {
         let ignore = run.insmod.flags.has(ModuleInitFlags::IGNORE_MODVERSIONS);
         let index = |name: &str| elf.find_sec(name).map(|section| section.index);
         let extended = run.has(Behaviour::ElfExtendedVersions)?;
-        let vers_ext = index("__version_ext_crcs").zip(index("__version_ext_names")).filter(|_| extended && !ignore);
+        let named = |name: &str| elf.find_sec(name).filter(|_| !ignore);
+        let pair = named("__version_ext_names").zip(named("__version_ext_crcs")).filter(|_| extended);
+        let vers_ext = pair.map(|(names, crcs)| Arc::new(elf.extended_versions(names, crcs)));
+        let mut vers = named("__versions").map(|section| elf.versions(section));
+        if self.arch.machine == ElfMachine::Ppc64 {
+            // dedotify_versions(), arch/powerpc/kernel/module_64.c.
+            for version in vers.iter_mut().flatten() {
+                version.name = version.name.strip_prefix('.').map_or_else(|| version.name.clone(), str::to_owned);
+            }
+        }
         let info = Info {
             arch: self.arch,
             name: self.modinfo_name().unwrap_or_else(|| mod_name.clone()),
             mod_name,
-            vers: index("__versions").filter(|_| !ignore),
+            vers: vers.map(Arc::new),
             vers_ext,
             this_module,
             percpu: index(".data..percpu"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::loaded::LoadedModule;
 use super::{Cmdline, Insmod};
 use crate::history::{Behaviour, Calendar};
-use crate::image::{Bytes, ExportTable, Image, ModuleElf};
+use crate::image::{Bytes, ExportTable, ExtendedVersion, Image, ModuleElf, Version};
 use crate::kernel::{ConfigOption, Kernel};
 use crate::terms::{Arch, Errno, License, Taint, Taints};
 use crate::verdict::{Cause, Finding, KernelLine, LogLevel, Missing, Stage};
@@ -63,10 +63,10 @@ pub(crate) struct Info {
     pub name: String,
     /// `mod->name`.
     pub mod_name: String,
-    /// Index of the section `__versions`; `None` also when the caller wants it ignored.
-    pub vers: Option<usize>,
-    /// Indices of `__version_ext_crcs` and `__version_ext_names`.
-    pub vers_ext: Option<(usize, usize)>,
+    /// The entries of `__versions`; `None` without that section, and when the caller wants it ignored.
+    pub vers: Option<Arc<Vec<Version>>>,
+    /// The pairs of `__version_ext_crcs` and `__version_ext_names`.
+    pub vers_ext: Option<Arc<Vec<ExtendedVersion>>>,
     /// Index of `.gnu.linkonce.this_module`.
     pub this_module: usize,
     /// Index of the per-CPU section.
