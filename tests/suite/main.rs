@@ -1,1 +1,5 @@
-//! Every test that looks at the crate from outside, in one program.
+//! The whole test suite: one binary.
+
+mod cases;
+mod ko;
+mod oracle;
