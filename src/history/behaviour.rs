@@ -137,6 +137,8 @@ behaviours! {
     Arm64DataRanges = "arm64.data_ranges",
     /// arm64 modules always have PLTs: `CONFIG_ARM64_MODULE_PLTS` is gone.
     Arm64AlwaysPlts = "arm64.always_plts",
+    /// arm64 modules need a section `.init.text.ftrace_trampoline`.
+    Arm64InitFtraceTrampoline = "arm64.init_ftrace_trampoline",
     /// arm applies place-relative `R_ARM_REL32` and `MOVW`/`MOVT`.
     ArmPlaceRelative = "arm.place_relative",
     /// riscv applies `R_RISCV_ADD16` and `R_RISCV_SUB16`.

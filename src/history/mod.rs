@@ -7,9 +7,11 @@ mod behaviour;
 mod calendar;
 mod distribution;
 mod struct_module;
+mod sysfs;
 mod table;
 
 pub use behaviour::Behaviour;
 pub use calendar::{Calendar, eras};
 pub use struct_module::struct_module_size;
+pub use sysfs::is_taken_in_sysfs;
 pub use table::{Row, TABLE};

@@ -102,6 +102,7 @@ pub const TABLE: &[Row] = &[
     since(Arm64AlwaysPlts, v(6, 5, 0)).after(v(6, 1, 192)).commit("ea3752ba96d3"),
     since(LoongarchPcrel, v(6, 7, 0)).after(v(6, 5, 0)),
     since(RiscvAllRelocations, v(6, 7, 0)).after(v(6, 5, 0)),
+    since(Arm64InitFtraceTrampoline, v(6, 12, 0)).after(v(6, 1, 192)),
     since(Arm64MessagePrefix, v(6, 12, 0)).after(v(6, 1, 192)),
     since(ElfNewOrder, v(6, 13, 0)).after(v(6, 12, 0)).backported(&[v(6, 12, 117)]),
     since(ElfStrtabContent, v(6, 13, 0)).after(v(6, 12, 117)),

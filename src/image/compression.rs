@@ -76,3 +76,17 @@ pub fn decompress(compression: Compression, bytes: &[u8]) -> Result<Vec<u8>, Err
         Err(source) => Err(ErrorKind::Compressed { compression, produced: contents.len(), source }),
     }
 }
+
+/// Undoes the first stream only; never more than [`DECOMPRESSED_LIMIT`].
+pub(super) fn first_stream(compression: Compression, bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut contents = Vec::new();
+    let limit = DECOMPRESSED_LIMIT as u64;
+    match compression {
+        Compression::Gzip => flate2::read::GzDecoder::new(bytes).take(limit).read_to_end(&mut contents)?,
+        Compression::Xz => liblzma::read::XzDecoder::new(bytes).take(limit).read_to_end(&mut contents)?,
+        Compression::Zstd => {
+            zstd::stream::read::Decoder::with_buffer(bytes)?.single_frame().take(limit).read_to_end(&mut contents)?
+        }
+    };
+    Ok(contents)
+}

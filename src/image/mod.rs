@@ -6,6 +6,7 @@ mod compression;
 mod error;
 mod exports;
 mod facts;
+mod kernel_decompress;
 mod modinfo;
 mod module_elf;
 mod modversions;
@@ -18,6 +19,7 @@ pub use compression::{Compression, DECOMPRESSED_LIMIT, decompress};
 pub use error::{Error, ErrorKind};
 pub use exports::{EntryLayout, ExportEntry, ExportTable, TABLES};
 pub use facts::{Facts, Import, SectionFacts, SignatureFacts, Signer};
+pub use kernel_decompress::{KernelDecompressFault, kernel_decompress};
 pub use modinfo::Modinfo;
 pub use module_elf::{ModuleElf, escaped};
 pub use modversions::{ExtendedVersion, Version};
@@ -52,22 +54,25 @@ impl Image {
         Self::from_bytes(path, bytes)
     }
 
-    /// Opens a module file to be handed to the kernel as it is: one whose compression is broken is the kernel's to refuse.
+    /// Opens a module file to be handed to the kernel as it is: what is compressed and broken is the kernel's to refuse.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn open_raw(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let stored: Bytes = std::fs::read(path).map_err(|source| Error::new(path, ErrorKind::Io(source)))?.into();
-        Self::from_shared(path, stored.clone()).or_else(|error| match error.kind {
-            ErrorKind::Compressed { .. } => Ok(Self {
-                path: path.to_owned(),
-                compression: Compression::of(&stored),
-                contents: Bytes::default(),
-                stored,
-                readings: Mutex::default(),
-            }),
-            _ => Err(error),
+        let stored = std::fs::read(path).map_err(|source| Error::new(path, ErrorKind::Io(source)))?;
+        Ok(Self::from_bytes_raw(path, stored))
+    }
+
+    /// A module from bytes in memory, to be handed to the kernel as they are.
+    pub fn from_bytes_raw(path: impl AsRef<Path>, bytes: impl Into<Vec<u8>>) -> Self {
+        let (path, stored) = (path.as_ref(), Bytes::from(bytes.into()));
+        Self::from_shared(path, stored.clone()).unwrap_or_else(|_| Self {
+            path: path.to_owned(),
+            compression: Compression::of(&stored),
+            contents: Bytes::default(),
+            stored,
+            readings: Mutex::default(),
         })
     }
 

@@ -46,4 +46,6 @@ pub struct Insmod {
     pub raw: bool,
     /// Module parameters, as one string.
     pub args: String,
+    /// What the module's init function is taken to return; gplok does not run it.
+    pub init_returns: i32,
 }

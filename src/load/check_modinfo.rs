@@ -11,7 +11,7 @@ pub(super) fn check_vermagic(run: &mut Run<'_>) -> Step {
     let by_flag = run.insmod.flags.has(ModuleInitFlags::IGNORE_VERMAGIC);
     let info = run.info()?;
     let (has_versions, name) = (info.vers.is_some(), info.name.clone());
-    let Some(module) = info.elf.modinfo().get("vermagic").filter(|_| !by_flag).map(str::to_owned) else {
+    let Some(module) = info.modinfo.get("vermagic").filter(|_| !by_flag).map(str::to_owned) else {
         return run.try_to_force_load("bad vermagic", |forced| Cause::NoVermagic { forced, by_flag });
     };
     let Some(kernel) = vermagic(run)? else { return unknown_vermagic(run, &module) };
@@ -59,7 +59,7 @@ fn unknown_vermagic(run: &mut Run<'_>, module: &str) -> Step {
 
 /// `CONFIG_LIVEPATCH` off, and the module says it is a live patch. The line has no newline.
 pub(super) fn check_livepatch(run: &mut Run<'_>) -> Step {
-    if !run.info()?.elf.modinfo().has("livepatch") || run.config("LIVEPATCH")? {
+    if !run.info()?.modinfo.has("livepatch") || run.config("LIVEPATCH")? {
         return Ok(());
     }
     let name = run.mod_name();

@@ -1,13 +1,27 @@
-//! Exports that exist already: mirrors `verify_exported_symbols()`, kernel/module/main.c.
+//! Exports that exist already, and the protection of memory: mirrors `verify_exported_symbols()` and `complete_formation()`,
+//! kernel/module/main.c.
 
 use std::sync::Arc;
 
 use super::resolve_symbol::{Owner, find_symbol};
 use super::run::{Run, Step, Stop};
+use crate::elf::SectionFlags;
 use crate::terms::Errno;
 use crate::verdict::Cause;
 
 pub(super) fn complete_formation(run: &mut Run<'_>) -> Step {
+    verify_exported_symbols(run)?;
+    // Once the module's constant data is protected, the loader writes the state of struct module.
+    let info = run.info()?;
+    let this_module = info.elf.sections().get(info.this_module);
+    let constant = this_module.is_some_and(|section| section.flags & SectionFlags::WRITE == 0);
+    if constant && run.config("STRICT_MODULE_RWX")? {
+        return Err(Stop::Crash("struct module lies in a section without SHF_WRITE".into()));
+    }
+    Ok(())
+}
+
+fn verify_exported_symbols(run: &mut Run<'_>) -> Step {
     let tables = Arc::clone(&run.info()?.exports);
     for entry in tables.iter().flat_map(|table| &table.entries) {
         let name = &entry.symbol.name;

@@ -8,7 +8,7 @@ use super::ModuleInitFlags;
 use super::run::{Info, Run, Step, Stop};
 use crate::elf::{Header, Section, SectionType};
 use crate::history::{Behaviour, struct_module_size};
-use crate::image::ModuleElf;
+use crate::image::{Modinfo, ModuleElf};
 use crate::terms::{Arch, ElfMachine, Errno, Taints};
 use crate::verdict::{Cause, LogLevel, Missing};
 
@@ -176,7 +176,9 @@ impl Checks<'_> {
             // The byte before the table is read instead.
             return self.unknown_memory(run, "the empty section name table");
         }
-        if self.elf.elf().contents(table).and_then(<[u8]>::last) != Some(&0) {
+        // Its bytes are read from their place in the file, whatever its type.
+        let last = table.offset.checked_add(table.size - 1).and_then(|last| usize::try_from(last).ok());
+        if last.and_then(|last| self.elf.bytes().get(last)) != Some(&0) {
             let line = "ELF Spec violation: section name table isn't null terminated".to_owned();
             return self.refuse(run, "the section name table does not end with NUL", line, false);
         }
@@ -465,9 +467,12 @@ impl Checks<'_> {
                 version.name = version.name.strip_prefix('.').map_or_else(|| version.name.clone(), str::to_owned);
             }
         }
+        // Up to 6.3 a .modinfo without SHF_ALLOC is not seen.
+        let seen = elf.find_sec(".modinfo").is_some() || run.has(Behaviour::ElfUniqueSections)?;
+        let modinfo = if seen { elf.modinfo().clone() } else { Modinfo::default() };
         let info = Info {
             arch: self.arch,
-            name: self.modinfo_name().unwrap_or_else(|| mod_name.clone()),
+            name: modinfo.get("name").map_or_else(|| mod_name.clone(), str::to_owned),
             mod_name,
             vers: vers.map(Arc::new),
             vers_ext,
@@ -475,7 +480,8 @@ impl Checks<'_> {
             percpu: index(".data..percpu"),
             sig_ok: run.sig_ok,
             taints: Taints::NONE,
-            license: elf.modinfo().get("license").map(crate::terms::License::new),
+            license: modinfo.get("license").map(crate::terms::License::new),
+            modinfo,
             using_gplonly_symbols: None,
             inherited_from: None,
             uses: Vec::new(),

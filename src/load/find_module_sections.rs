@@ -4,8 +4,9 @@
 use std::sync::Arc;
 
 use super::run::{Run, Step, Stop};
+use crate::elf::{Section, SectionFlags};
 use crate::history::Behaviour;
-use crate::image::{EntryLayout, ExportTable, TABLES};
+use crate::image::{EntryLayout, ExportTable, ModuleElf, TABLES};
 use crate::terms::{ElfMachine, Errno, ExportKind};
 use crate::verdict::Cause;
 
@@ -18,7 +19,7 @@ pub(super) fn find_module_sections(run: &mut Run<'_>) -> Step {
         run.warn(line);
         return Err(Stop::Refused(Errno::EINVAL));
     }
-    if there("__obsparm") {
+    if section_addr(run, &elf, "__obsparm")? {
         run.warn(format!("{name}: Ignoring obsolete parameters"));
     }
     let kflagstab = run.has(Behaviour::SymKflagstab)?;
@@ -35,6 +36,20 @@ pub(super) fn find_module_sections(run: &mut Run<'_>) -> Step {
     }
     run.info_mut()?.exports = Arc::new(tables);
     Ok(())
+}
+
+/// Mirrors `section_addr()`: has it an address? Since 6.4 a module has memory of several types, each allocated on its own;
+/// an empty section in a type that holds nothing has none, and counts as not there.
+fn section_addr(run: &Run<'_>, elf: &ModuleElf, name: &str) -> Step<bool> {
+    let Some(section) = elf.find_sec(name) else { return Ok(false) };
+    let dropped = [elf.find_sec(".modinfo"), elf.find_sec("__versions")];
+    let holds = |other: &Section| {
+        let kind = |section: &Section| section.flags & (SectionFlags::WRITE | SectionFlags::EXECINSTR);
+        let kept = other.is_alloc() && !dropped.iter().flatten().any(|section| section.index == other.index);
+        let init = |section: &Section| elf.section_text(section).starts_with(".init");
+        kept && other.size > 0 && kind(other) == kind(section) && init(other) == init(section)
+    };
+    Ok(section.size > 0 || elf.sections().iter().any(holds) || !run.has(Behaviour::LoadTaintLate)?)
 }
 
 /// The tables this kernel reads, in the order it searches them.
@@ -78,7 +93,7 @@ fn export_tables(run: &Run<'_>, kflagstab: bool) -> Step<Vec<ExportTable>> {
 fn obsolete_tables(run: &mut Run<'_>) -> Step {
     let elf = Arc::clone(&run.info()?.elf);
     for section in ["__ksymtab_gpl", "__kcrctab_gpl"] {
-        if elf.find_sec(section).is_none() {
+        if !section_addr(run, &elf, section)? {
             continue;
         }
         let line = format!("{}: ignoring obsolete section {section}", run.mod_name());
@@ -104,15 +119,13 @@ pub(super) fn check_export_symbol_versions(run: &mut Run<'_>) -> Step {
 
 /// A `module:` namespace cannot be imported by name, used or not.
 pub(super) fn setup_modinfo(run: &mut Run<'_>) -> Step {
-    let elf = Arc::clone(&run.info()?.elf);
-    let Some(namespace) = elf.modinfo().all("import_ns").find(|namespace| namespace.starts_with("module:")) else {
-        return Ok(());
-    };
+    let banned = |namespace: &&str| namespace.starts_with("module:");
+    let Some(namespace) = run.info()?.modinfo.all("import_ns").find(banned).map(str::to_owned) else { return Ok(()) };
     if !run.has(Behaviour::SymModuleNamespaces)? {
         return Ok(());
     }
     let line = format!("{}: module tries to import module namespace: {namespace}", run.mod_name());
-    run.find(Cause::ImportsModuleNamespace { namespace: namespace.to_owned() }, Some(line.clone()));
+    run.find(Cause::ImportsModuleNamespace { namespace }, Some(line.clone()));
     run.err(line);
     Err(Stop::Refused(Errno::EPERM))
 }

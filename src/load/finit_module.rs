@@ -5,7 +5,7 @@ use super::run::{Run, Step, Stop};
 use super::{ModuleInitFlags, SystemCall};
 use crate::elf::Elf;
 use crate::history::Behaviour;
-use crate::image::Compression;
+use crate::image::{Compression, KernelDecompressFault, kernel_decompress};
 use crate::terms::{Class, Errno};
 use crate::verdict::Cause;
 
@@ -71,15 +71,28 @@ fn module_decompress(run: &mut Run<'_>) -> Step {
     } else {
         Compression::Zstd
     };
-    let fits = run.insmod.raw && run.image.compression() == Some(supported);
-    if fits && run.image.contents().is_empty() {
-        // The status in the line is the decompressor's own.
-        run.find(Cause::Decompression { found: format!("broken {supported}"), supported: supported.to_string() }, None);
-        return Err(Stop::Refused(Errno::EINVAL));
-    }
-    if fits {
-        run.bytes = run.image.contents().clone();
-        return Ok(());
+    if run.insmod.raw && run.image.compression() == Some(supported) {
+        return match kernel_decompress(supported, run.image.stored()) {
+            Ok(contents) => {
+                run.bytes = contents.into();
+                Ok(())
+            }
+            Err(fault) => {
+                // enum xz_ret, include/linux/xz.h. What the other decompressors print depends on where they stop.
+                let line = (supported == Compression::Xz).then(|| match fault {
+                    KernelDecompressFault::Truncated => "decompression failed with status 0".to_owned(),
+                    KernelDecompressFault::UnsupportedCheck => "decompression failed with status 6".to_owned(),
+                    KernelDecompressFault::Broken => "decompression failed with status 7".to_owned(),
+                });
+                let cause =
+                    Cause::Decompression { found: format!("broken {supported}"), supported: supported.to_string() };
+                run.find(cause, line.clone());
+                if let Some(line) = line {
+                    run.err(line);
+                }
+                Err(Stop::Refused(Errno::EINVAL))
+            }
+        };
     }
     let found = run.image.compression().filter(|_| run.insmod.raw);
     let line = match supported {

@@ -13,7 +13,7 @@ use super::{Cmdline, Insmod};
 use crate::history::{Calendar, eras};
 use crate::image::Image;
 use crate::kernel::{Kernel, VMLINUX};
-use crate::terms::{KernelVersion, Taints};
+use crate::terms::{Errno, KernelVersion, Taints};
 use crate::verdict::{Cause, Finding, Missing, Outcome, Stage, Verdict};
 
 /// How many sets of answers are followed at once.
@@ -47,6 +47,11 @@ impl Machine {
         self
     }
 
+    /// Switches loading and unloading off for good, as writing 1 to `/proc/sys/kernel/modules_disabled` does.
+    pub fn disable_modules(&mut self) {
+        self.cmdline.modules_disabled = Some("kernel.modules_disabled=1".to_owned());
+    }
+
     /// The kernel it runs.
     pub const fn kernel(&self) -> &Arc<Kernel> {
         &self.kernel
@@ -59,8 +64,32 @@ impl Machine {
         first.state.modules.iter().map(|module| module.name.clone()).filter(|name| in_all(name)).collect()
     }
 
+    /// Tells how a real kernel ended the last system call, where it was undetermined, and how it was tainted afterwards:
+    /// only what fits goes on.
+    pub fn observe(&mut self, errno: Option<Errno>, tainted: Taints) {
+        let fits = |world: &World| {
+            let last = world.last.as_ref();
+            last.is_some_and(|outcome| outcome.errno() == errno && (errno.is_some() || *outcome == Outcome::Loads))
+        };
+        if self.worlds.iter().any(fits) {
+            self.worlds.retain(fits);
+        }
+        self.worlds.iter_mut().for_each(|world| world.state.tainted = tainted);
+    }
+
+    /// Forgets how the last call ended; worlds that differed only in that are one.
+    fn next_call(&mut self) {
+        for mut world in std::mem::take(&mut self.worlds) {
+            world.last = None;
+            if !self.worlds.contains(&world) {
+                self.worlds.push(world);
+            }
+        }
+    }
+
     /// Loads a module.
     pub fn insmod(&mut self, image: &Image, insmod: &Insmod) -> Verdict {
+        self.next_call();
         let call = Call {
             kernel: &self.kernel,
             cmdline: &self.cmdline,
@@ -111,13 +140,19 @@ impl Machine {
             // It crashed for certain: what follows happens on a machine started afresh.
             self.worlds = worlds(&self.kernel);
         } else {
-            self.worlds = results.into_iter().map(|(world, _)| world).take(MAX_WORLDS).collect();
+            self.worlds = Vec::new();
+            for (mut world, verdict) in results.into_iter().take(MAX_WORLDS) {
+                world.answers.retain(|question, _| !question.is_of_one_load());
+                world.last = Some(verdict.outcome);
+                self.worlds.push(world);
+            }
         }
         verdict
     }
 
     /// Unloads a module, as `rmmod` does.
     pub fn rmmod(&mut self, name: &str) -> Verdict {
+        self.next_call();
         let call = Call {
             kernel: &self.kernel,
             cmdline: &self.cmdline,
@@ -248,6 +283,7 @@ fn worlds(kernel: &Kernel) -> Vec<World> {
         answers: BTreeMap::new(),
         calendar: Some(Calendar { version, patch_known, distribution }),
         state: State::default(),
+        last: None,
     };
     match kernel.version() {
         Some(version) => vec![world(version, kernel.knows_patch_level())],

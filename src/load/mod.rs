@@ -13,6 +13,7 @@ mod cmdline;
 mod complete_formation;
 mod crypto;
 mod delete_module;
+mod do_init_module;
 mod elf_validity;
 mod find_module_sections;
 mod finit_module;

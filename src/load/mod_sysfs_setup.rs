@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::run::{Run, Step, Stop};
-use crate::history::Behaviour;
+use crate::elf::Section;
+use crate::history::{Behaviour, is_taken_in_sysfs};
 use crate::terms::{Errno, Taint};
-use crate::verdict::Cause;
+use crate::verdict::{Cause, Missing};
 
 pub(super) fn mod_sysfs_setup(run: &mut Run<'_>) -> Step {
     let name = run.mod_name();
@@ -18,7 +19,7 @@ pub(super) fn mod_sysfs_setup(run: &mut Run<'_>) -> Step {
         }
         return Err(Stop::Refused(Errno::EINVAL));
     }
-    if is_builtin(run, &name) {
+    if is_builtin(run, &name)? {
         let line = format!("{name}: module is already loaded");
         run.find(Cause::BuiltinName { name }, Some(line.clone()));
         run.err(line);
@@ -27,17 +28,25 @@ pub(super) fn mod_sysfs_setup(run: &mut Run<'_>) -> Step {
     section_attributes(run)
 }
 
-/// `/sys/module/kernel` is always there, for the kernel's own parameters; the others are those of `modules.builtin`.
-fn is_builtin(run: &Run<'_>, name: &str) -> bool {
-    let builtin = run.call.kernel.builtin().unwrap_or_default();
-    name == "kernel" || builtin.iter().any(|known| known == name)
+/// What is built in has a directory if it has parameters or a version: which, is known of builds where it was listed.
+fn is_builtin(run: &Run<'_>, name: &str) -> Step<bool> {
+    let kernel = run.call.kernel;
+    if let Some(taken) = is_taken_in_sysfs(kernel.release(), kernel.arch(), name) {
+        return Ok(taken);
+    }
+    let builtin = kernel.builtin().unwrap_or_default().iter().any(|known| known == name);
+    Ok(builtin && !run.ask(Missing::NoParameters(name.to_owned()))?)
 }
 
-/// Every section that occupies memory gets a file; two of one name collide.
+/// Every section that still occupies memory gets a file; two of one name collide. The first `.modinfo`, `__versions` and
+/// per-CPU section have lost their `SHF_ALLOC` by now.
 fn section_attributes(run: &mut Run<'_>) -> Step {
     let elf = Arc::clone(&run.info()?.elf);
     let mut seen = HashSet::new();
-    for section in elf.sections().iter().filter(|section| section.is_alloc() && section.size > 0) {
+    let dropped = [elf.find_sec(".modinfo"), elf.find_sec("__versions"), elf.find_sec(".data..percpu")];
+    let dropped: Vec<_> = dropped.into_iter().flatten().map(|section| section.index).collect();
+    let shown = |section: &&Section| section.is_alloc() && section.size > 0 && !dropped.contains(&section.index);
+    for section in elf.sections().iter().filter(shown) {
         let name = elf.section_text(section);
         if seen.insert(name.clone()) {
             continue;

@@ -3,7 +3,7 @@
 use super::ModuleInitFlags;
 use super::crypto::{Crypto, CryptoAlgorithm, Support};
 use super::run::{Run, Step, Stop};
-use super::verify_pkcs7::{Pkcs7Verdict, mod_check_sig, verify_pkcs7_signature};
+use super::verify_pkcs7::{Pkcs7Verdict, mod_check_sig, verify_pkcs7_assuming, verify_pkcs7_signature};
 use crate::history::Behaviour;
 use crate::image::{AppendedSignature, MarkedSignature, Pkcs7, SignerId};
 use crate::kernel::{Certificate, ConfigOption, readable_signer};
@@ -108,10 +108,15 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> Step<Result<()
     truncate(run, message.start);
     let pkcs7 = Pkcs7::parse(whole.get(message.clone()).unwrap_or_default());
     let data = whole.get(..message.start).unwrap_or_default();
-    let verdict = match run.call.kernel.certificates() {
+    let mut verdict = match run.call.kernel.certificates() {
         Some(trusted) => verify_pkcs7_signature(data, &pkcs7, trusted, &crypto(run)?),
         None => without_certificates(run, data, &pkcs7)?,
     };
+    if let Pkcs7Verdict::Undetermined { what } = &verdict {
+        let support = if run.ask(Missing::Crypto(what.clone()))? { Support::Available } else { Support::NotBuilt };
+        let trusted = run.call.kernel.certificates().unwrap_or_default();
+        verdict = verify_pkcs7_assuming(data, &pkcs7, trusted, &crypto(run)?, support);
+    }
     let signer = signer(&pkcs7);
     Ok(match verdict {
         Pkcs7Verdict::Valid { .. } => Ok(()),
@@ -125,10 +130,12 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> Step<Result<()
         }
         Pkcs7Verdict::Other { errno, reason, line } => Err(Failure { errno, cause: malformed, what: reason, line }),
         Pkcs7Verdict::Undetermined { what } => {
-            if !run.ask(Missing::Crypto(what.clone()))? {
-                return Ok(Err(Failure { errno: Errno::ENOPKG, cause: unsupported, what, line: None }));
+            // A scheme that gplok does not compute itself.
+            match (run.ask(Missing::Crypto(what.clone()))?, run.ask(Missing::SignatureMatch)?) {
+                (false, _) => Err(Failure { errno: Errno::ENOPKG, cause: unsupported, what, line: None }),
+                (true, true) => Ok(()),
+                (true, false) => Err(Failure { errno: Errno::EKEYREJECTED, cause: invalid, what: signer, line: None }),
             }
-            Ok(())
         }
     })
 }

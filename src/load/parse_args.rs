@@ -46,7 +46,7 @@ fn next_arg(args: &str) -> (String, Option<String>, &str) {
                 end = index;
                 break;
             }
-            b'=' if equals.is_none() => equals = Some(index),
+            b'=' if equals.is_none() && index > 0 => equals = Some(index),
             b'"' => quoted = !quoted,
             _ => {}
         }
@@ -67,7 +67,12 @@ fn parse_one(run: &mut Run<'_>, all: &[Parameter], name: &str, value: Option<&st
     let (module, folded) = (run.mod_name(), name.replace('-', "_"));
     let Some(parameter) = all.iter().find(|parameter| parameter.name.replace('-', "_") == folded) else {
         if name != "async_probe" && name != "dyndbg" && !name.ends_with(".dyndbg") {
-            let line = format!("{module}: unknown parameter '{name}' ignored");
+            // The look for dyndbg has ended the name at its first dot.
+            let shown = match name.split_once('.') {
+                Some((before, _)) if run.config("DYNAMIC_DEBUG_CORE")? => before,
+                _ => name,
+            };
+            let line = format!("{module}: unknown parameter '{shown}' ignored");
             run.find(Cause::UnknownParameter { parameter: name.to_owned() }, Some(line.clone()));
             run.warn(line);
         }

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::loaded::LoadedModule;
 use super::run::{Run, Step, Stop, World};
 use super::{
-    blacklisted, check_modinfo, check_version, complete_formation, elf_validity, find_module_sections, finit_module,
-    mod_sysfs_setup, module_sig_check, parse_args, percpu_modalloc, prepare_coming_module, relocations, rwx, same_name,
-    simplify_symbols, taints,
+    blacklisted, check_modinfo, check_version, complete_formation, do_init_module, elf_validity, find_module_sections,
+    finit_module, mod_sysfs_setup, module_sig_check, parse_args, percpu_modalloc, prepare_coming_module, relocations,
+    rwx, same_name, simplify_symbols, taints,
 };
 use crate::elf::{SectionType, Symbol};
 use crate::history::Behaviour;
@@ -52,7 +52,7 @@ const TAINTS_LATE: [(Stage, Function); 10] = [
 ];
 
 /// The same in every version.
-const LAST: [(Stage, Function); 9] = [
+const LAST: [(Stage, Function); 10] = [
     (Stage::FindModuleSections, find_module_sections::check_export_symbol_versions),
     (Stage::SetupModinfo, find_module_sections::setup_modinfo),
     (Stage::SimplifySymbols, simplify_symbols::simplify_symbols),
@@ -62,6 +62,7 @@ const LAST: [(Stage, Function); 9] = [
     (Stage::PrepareComing, prepare_coming_module::prepare_coming_module),
     (Stage::ParseArgs, parse_args::parse_args),
     (Stage::ModSysfsSetup, mod_sysfs_setup::mod_sysfs_setup),
+    (Stage::DoInitModule, do_init_module::do_init_module),
 ];
 
 /// Mirrors `load_module()`: what happens in one world. `Err` asks for a fact.

@@ -30,12 +30,19 @@ fn klp_module_coming(run: &mut Run<'_>) -> Step {
 /// another's nobody can tell without the kernel's.
 fn btf_module_notify(run: &mut Run<'_>) -> Step {
     let info = run.info()?;
-    let has_btf = info.elf.sections_named(".BTF").any(|section| section.size > 0);
-    if !has_btf || !run.has(Behaviour::LoadBtf)? {
+    let Some(btf) = info.elf.sections_named(".BTF").find(|section| section.size > 0) else { return Ok(()) };
+    // struct btf_header (include/uapi/linux/btf.h): 24 bytes that begin with the magic.
+    let magic = info.elf.elf().number(info.elf.contents(btf), 0, 2);
+    let broken = btf.size < 24 || magic != Some(0xeb9f);
+    if broken && run.has(Behaviour::LoadBtf)? && run.config("DEBUG_INFO_BTF_MODULES")? {
+        let allowed = run.config("MODULE_ALLOW_BTF_MISMATCH")? || run.ask(Missing::Btf)?;
+        return if allowed { Ok(()) } else { Err(Stop::Refused(Errno::EINVAL)) };
+    }
+    if broken || !run.has(Behaviour::LoadBtf)? {
         return Ok(());
     }
     let release = run.call.kernel.release().map(ToString::to_string);
-    let built_for = info.elf.modinfo().get("vermagic").and_then(|vermagic| vermagic.split(' ').next());
+    let built_for = info.modinfo.get("vermagic").and_then(|vermagic| vermagic.split(' ').next());
     if built_for.is_none() || release.as_deref() == built_for || info.elf.sections_named(".BTF.base").next().is_some() {
         return Ok(());
     }

@@ -17,7 +17,15 @@ pub(super) fn module_frob_arch_sections(run: &mut Run<'_>) -> Step {
     let names: Vec<_> = elf.sections().iter().map(|section| (elf.section_text(section), section.kind)).collect();
     let sections: Vec<_> = names.iter().map(|(name, kind)| (name.as_str(), *kind)).collect();
     let judgement = with_facts(run, |facts| relocate::module_frob_arch_sections(&name, arch, &sections, facts))?;
-    settle(run, judgement)
+    settle(run, judgement)?;
+    // arm64 looks at the section that relocations apply to before anybody has looked at its index.
+    let beyond = |section: &crate::elf::Section| {
+        section.kind == SectionType::RELA && usize::try_from(section.info).is_ok_and(|target| target >= sections.len())
+    };
+    if arch.machine == ElfMachine::Arm64 && elf.sections().iter().any(beyond) {
+        return settle(run, Judgement::Undetermined(Missing::Memory("the section headers".to_owned())));
+    }
+    Ok(())
 }
 
 /// Sections in order; the first that fails ends it.
@@ -30,6 +38,7 @@ pub(super) fn apply_relocations(run: &mut Run<'_>) -> Step {
     for section in elf.sections().iter().skip(1) {
         let Some(target) = target(&elf, section.info, percpu, percpu_relocated) else { continue };
         if section.flags & SectionFlags::RELA_LIVEPATCH != 0 {
+            klp_apply_section_relocs(run, &elf, section)?;
             continue;
         }
         let rela = match section.kind {
@@ -46,6 +55,28 @@ pub(super) fn apply_relocations(run: &mut Run<'_>) -> Step {
         settle(run, judgement)?;
     }
     Ok(())
+}
+
+/// Mirrors `klp_apply_section_relocs()`, kernel/livepatch/core.c: relocations for another object wait until it is loaded;
+/// those for the kernel itself need its symbols.
+fn klp_apply_section_relocs(run: &mut Run<'_>, elf: &ModuleElf, section: &crate::elf::Section) -> Step {
+    if !run.config("LIVEPATCH")? {
+        return Ok(());
+    }
+    let name = elf.section_text(section);
+    let object = name.strip_prefix(".klp.rela.").and_then(|rest| rest.split('.').next()).filter(|o| !o.is_empty());
+    match object {
+        Some("vmlinux") if run.ask(Missing::Exports)? => Ok(()),
+        Some("vmlinux") => Err(Stop::Refused(Errno::EINVAL)),
+        Some(_) => Ok(()),
+        None => {
+            let line = format!("livepatch: section {name} has an incorrectly formatted name");
+            let what = "marked for livepatch, but its name does not begin with .klp.rela.OBJECT".to_owned();
+            run.find(Cause::BadRelocation { section: name, what }, Some(line.clone()));
+            run.err(line);
+            Err(Stop::Refused(Errno::EINVAL))
+        }
+    }
 }
 
 /// `sh_info`, if relocations are applied to the section it names: one that occupies memory, or (since 6.19) the per-CPU
@@ -156,9 +187,29 @@ fn settle(run: &mut Run<'_>, judgement: Judgement) -> Step {
     }
 }
 
+/// Mirrors `module_init_ftrace_plt()`, arch/arm64/kernel/module.c: the sections must be there, or the load fails in silence.
+fn module_init_ftrace_plt(run: &mut Run<'_>) -> Step {
+    let info = run.info()?;
+    let elf = Arc::clone(&info.elf);
+    let missing = |name: &str| elf.sections_named(name).next().is_none();
+    let [core, init] = [".text.ftrace_trampoline", ".init.text.ftrace_trampoline"];
+    if info.arch.machine != ElfMachine::Arm64 || !(missing(core) || missing(init)) || !run.config("DYNAMIC_FTRACE")? {
+        return Ok(());
+    }
+    let plts = run.has(Behaviour::Arm64AlwaysPlts)? || run.config("ARM64_MODULE_PLTS")?;
+    let what = match (missing(core), missing(init)) {
+        (true, _) if plts => core,
+        (_, true) if plts && run.has(Behaviour::Arm64InitFtraceTrampoline)? => init,
+        _ => return Ok(()),
+    };
+    run.find(Cause::ArchSections { what: format!("`{what}`") }, None);
+    Err(Stop::Refused(Errno::ENOEXEC))
+}
+
 /// The architecture looks for its own sections by name, and so reads the name of every section, also of those whose name
 /// nobody has checked (up to 6.12, without `SHF_ALLOC`).
 pub(super) fn module_finalize(run: &mut Run<'_>) -> Step {
+    module_init_ftrace_plt(run)?;
     let elf = &run.info()?.elf;
     if elf.sections().iter().skip(1).all(|section| elf.section_name(section).is_some()) {
         return Ok(());

@@ -235,7 +235,7 @@ fn namespace_is_imported(run: &mut Run<'_>, symbol: &str, exporter: &str, namesp
     if module_list && namespace.allows_module(&name) {
         return Ok(true);
     }
-    let imported: Vec<String> = run.info()?.elf.modinfo().all("import_ns").map(str::to_owned).collect();
+    let imported: Vec<String> = run.info()?.modinfo.all("import_ns").map(str::to_owned).collect();
     if imported.iter().any(|imported| imported == namespace.as_str()) {
         return Ok(true);
     }

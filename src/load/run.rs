@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::loaded::LoadedModule;
 use super::{Cmdline, Insmod};
 use crate::history::{Behaviour, Calendar};
-use crate::image::{Bytes, ExportTable, ExtendedVersion, Image, ModuleElf, Version};
+use crate::image::{Bytes, ExportTable, ExtendedVersion, Image, Modinfo, ModuleElf, Version};
 use crate::kernel::{ConfigOption, Kernel};
 use crate::terms::{Arch, Errno, License, Taint, Taints};
-use crate::verdict::{Cause, Finding, KernelLine, LogLevel, Missing, Stage};
+use crate::verdict::{Cause, Finding, KernelLine, LogLevel, Missing, Outcome, Stage};
 
 /// Why a stage does not go on.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,6 +52,8 @@ pub(crate) struct World {
     pub answers: BTreeMap<Missing, bool>,
     pub calendar: Option<Calendar>,
     pub state: State,
+    /// How its last system call ended, until the next one.
+    pub last: Option<Outcome>,
 }
 
 /// `struct load_info` and `struct module`, as far as they matter.
@@ -74,6 +76,8 @@ pub(crate) struct Info {
     pub sig_ok: bool,
     pub taints: Taints,
     pub license: Option<License>,
+    /// `.modinfo`, as this kernel sees it.
+    pub modinfo: Modinfo,
     /// The first GPL-only symbol resolved: `mod->using_gplonly_symbols`.
     pub using_gplonly_symbols: Option<String>,
     /// The module whose taint it has inherited.

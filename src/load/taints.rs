@@ -54,7 +54,7 @@ pub(super) fn check_module_license(run: &mut Run<'_>) -> Step {
 }
 
 fn modinfo_has(run: &Run<'_>, tag: &str) -> Step<bool> {
-    Ok(run.info()?.elf.modinfo().has(tag))
+    Ok(run.info()?.modinfo.has(tag))
 }
 
 fn out_of_tree(run: &mut Run<'_>) -> Step {

@@ -130,6 +130,17 @@ pub fn verify_pkcs7_signature(data: &[u8], message: &Pkcs7, trusted: &[Certifica
     Pkcs7Verdict::Undetermined { what: format!("whether the kernel has {}", names.join(", ")) }
 }
 
+/// The verdict, were all that is unknown of the kernel's cryptography there, or none of it.
+pub(super) fn verify_pkcs7_assuming(
+    data: &[u8],
+    message: &Pkcs7,
+    trusted: &[Certificate],
+    crypto: &Crypto,
+    support: Support,
+) -> Pkcs7Verdict {
+    verify(data, message, trusted, &crypto.assuming(&needed(message, trusted), support))
+}
+
 /// Every algorithm that the verdict may depend on.
 fn needed(message: &Pkcs7, trusted: &[Certificate]) -> Vec<CryptoAlgorithm> {
     let mut needed = Vec::new();

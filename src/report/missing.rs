@@ -40,6 +40,9 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
                 "whether the module's own function accepts this value for its parameter {name}: only running it tells"
             )
         }
+        Missing::NoParameters(name) => {
+            format!("whether the built-in {name} has parameters, and so a directory /sys/module/{name}: look there")
+        }
         Missing::ExporterLicense(module) => {
             format!("the license of {module}: add its file, or the tree it is in, -k /lib/modules/{release}")
         }

@@ -88,6 +88,11 @@ impl Errno {
         }
     }
 
+    /// The errno of a (positive) number.
+    pub fn from_number(number: i32) -> Option<Self> {
+        Self::ALL.into_iter().find(|errno| errno.number() == number)
+    }
+
     /// The name, for example `ENOENT`.
     pub const fn name(self) -> &'static str {
         match self {

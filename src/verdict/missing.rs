@@ -34,6 +34,8 @@ pub enum Missing {
     Btf,
     /// Whether a module's own function accepts a parameter's value.
     Parameter(String),
+    /// Whether something built into the kernel has no parameters, and so leaves its name in sysfs free.
+    NoParameters(String),
     /// The licence of a module that exports what this one needs.
     ExporterLicense(String),
     /// Whether an algorithm for signatures is built into the kernel.
@@ -47,6 +49,22 @@ pub enum Missing {
 }
 
 impl Missing {
+    /// Is it about the one module being loaded, and not about the kernel?
+    pub(crate) const fn is_of_one_load(&self) -> bool {
+        matches!(
+            self,
+            Self::Arch
+                | Self::Vermagic
+                | Self::StructModuleSize
+                | Self::Certificates
+                | Self::SignatureMatch
+                | Self::Btf
+                | Self::Parameter(_)
+                | Self::Addresses
+                | Self::Memory(_)
+        )
+    }
+
     /// A short stable word for machines, with what it is about behind a colon.
     pub fn word(&self) -> String {
         match self {
@@ -63,6 +81,7 @@ impl Missing {
             Self::ExportKind(symbol) => format!("export-kind:{symbol}"),
             Self::Btf => "btf".into(),
             Self::Parameter(name) => format!("parameter:{name}"),
+            Self::NoParameters(name) => format!("no-parameters:{name}"),
             Self::ExporterLicense(module) => format!("exporter-license:{module}"),
             Self::Crypto(what) => format!("crypto:{what}"),
             Self::Addresses => "addresses".into(),

@@ -188,6 +188,15 @@ impl Ko {
         self.needs(ops)
     }
 
+    /// What the init function returns, 0 without one; `None` if it never does.
+    pub fn init_returns(&self) -> Option<i32> {
+        match self.init {
+            None => Some(0),
+            Some(Body::Returns(value)) => Some(value),
+            Some(Body::Traps | Body::ReadsNull) => None,
+        }
+    }
+
     pub fn init(mut self, body: Body) -> Self {
         self.init = Some(body);
         self

@@ -3,6 +3,7 @@
 //! `testdata/oracle/<version>.txt` holds one transcript a kernel. The modules are not stored: the builder makes the
 //! same bytes again, and a checksum in the transcript notices when it does not. `tests/oracle/record.sh` records anew.
 
+mod agreement;
 mod record;
 mod replay;
 mod step;

@@ -199,7 +199,7 @@ fn is_splat(text: &str) -> bool {
 }
 
 /// Replaces whatever may be an address: long hexadecimal numbers, and all numbers behind `loc` and `val`.
-fn mask(text: &str) -> String {
+pub fn mask(text: &str) -> String {
     let hex = |word: &str| word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let mut masked: Vec<String> = Vec::new();
     for word in text.split(' ') {

@@ -15,10 +15,25 @@ pub struct Difference {
     pub emulated: Outcome,
 }
 
+/// What an emulation makes of a step.
+#[derive(Debug)]
+pub enum Emulated {
+    /// Its answer.
+    Certain(Outcome),
+    /// It says that it cannot tell.
+    Undetermined,
+    /// No loading or unloading of a module, or not the loader's doing.
+    LeftOut,
+}
+
 /// What a replay found.
 #[derive(Debug, Default)]
 pub struct Replayed {
     pub steps: usize,
+    /// Steps that are no loading of a module, which an emulation may leave out.
+    pub left_out: usize,
+    /// Steps whose end the emulation does not tell.
+    pub undetermined: usize,
     pub differences: Vec<Difference>,
 }
 
@@ -81,7 +96,7 @@ pub fn paired(boots: Vec<Boot>, transcript: Transcript) -> Result<Vec<(Boot, Vec
 pub fn replay<M>(
     version: &str,
     mut start: impl FnMut(&Profile, &str) -> M,
-    mut run: impl FnMut(&mut M, &Step) -> Outcome,
+    mut run: impl FnMut(&mut M, &Step, &Outcome) -> Emulated,
 ) -> Replayed {
     let profile = Profile::load(version);
     let pairs = paired(cases::boots(&profile), recorded(version)).unwrap_or_else(|error| panic!("{version}: {error}"));
@@ -93,15 +108,27 @@ pub fn replay<M>(
             if step.op == Op::Drop && !loaded {
                 continue;
             }
-            let emulated = run(&mut machine, step);
-            loaded = matches!(recorded.ended, Ended::Done { .. });
+            let emulated = run(&mut machine, step, &recorded);
+            loaded = !matches!(step.op, Op::DisableModules) && matches!(recorded.ended, Ended::Done { .. });
+            let emulated = match emulated {
+                Emulated::Certain(outcome) => Some(outcome),
+                Emulated::Undetermined => {
+                    replayed.undetermined += 1;
+                    None
+                }
+                Emulated::LeftOut => {
+                    replayed.left_out += 1;
+                    None
+                }
+            };
             replayed.steps += 1;
             if matches!(recorded.ended, Ended::Crashed(_)) {
                 machine = start(&profile, &boot.cmdline);
-                if matches!(emulated.ended, Ended::Crashed(_)) {
+                if emulated.as_ref().is_some_and(|emulated| matches!(emulated.ended, Ended::Crashed(_))) {
                     continue;
                 }
             }
+            let Some(emulated) = emulated else { continue };
             if emulated != recorded {
                 replayed.differences.push(Difference {
                     boot: boot.name.clone(),
@@ -145,15 +172,15 @@ fn a_perfect_emulation_has_no_differences() {
         let replayed = replay(
             version,
             |_, _| (),
-            |(), step| {
+            |(), step, _| {
                 loop {
                     let (recorded, outcome) = script.next().expect("the script is as long as the replay");
                     if recorded.op == Op::Drop && !last_loaded {
                         continue;
                     }
                     assert_eq!(recorded.to_string(), step.to_string());
-                    last_loaded = matches!(outcome.ended, Ended::Done { .. });
-                    return outcome;
+                    last_loaded = recorded.op != Op::DisableModules && matches!(outcome.ended, Ended::Done { .. });
+                    return Emulated::Certain(outcome);
                 }
             },
         );

@@ -61,6 +61,8 @@ pub struct Step {
     pub module: Vec<u8>,
     /// The module's name by its `struct module`.
     pub module_name: String,
+    /// What its init function returns; `None` if it does not.
+    pub init: Option<i32>,
 }
 
 impl Step {
@@ -72,12 +74,21 @@ impl Step {
             args: String::new(),
             module: ko.build(profile),
             module_name: ko.name().to_owned(),
+            init: ko.init_returns(),
         }
     }
 
     pub fn unload(op: Op, module: &str) -> Self {
         let name = module.to_owned();
-        Self { name: name.clone(), op, flags: 0, args: String::new(), module: Vec::new(), module_name: name }
+        Self {
+            name: name.clone(),
+            op,
+            flags: 0,
+            args: String::new(),
+            module: Vec::new(),
+            module_name: name,
+            init: Some(0),
+        }
     }
 }
 

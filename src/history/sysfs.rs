@@ -1,0 +1,50 @@
+//! Names that are taken in `/sys/module` before any module is loaded.
+
+use crate::terms::{Arch, Distribution, ElfMachine, KernelRelease, KernelVersion};
+
+const LISTED: &str = include_str!("sysfs_modules.txt");
+
+/// Core code that every kernel has, and that has parameters in every kernel.
+const ALWAYS: [&str; 3] = ["kernel", "printk", "workqueue"];
+
+/// Is `name` taken? `None` where this build's directories were never listed: only what every kernel has is known then.
+pub fn is_taken_in_sysfs(release: Option<&KernelRelease>, arch: Option<Arch>, name: &str) -> Option<bool> {
+    if ALWAYS.contains(&name) {
+        return Some(true);
+    }
+    let column = column(release?, arch?)?;
+    let mut lines = LISTED.lines().filter(|line| !line.starts_with('#'));
+    Some(lines.any(|line| {
+        let mut words = line.split(' ');
+        words.next() == Some(name) && words.any(|word| word == column)
+    }))
+}
+
+/// The column of a release: point releases of one Debian series are configured alike.
+fn column(release: &KernelRelease, arch: Arch) -> Option<&'static str> {
+    release.distribution().filter(|distribution| *distribution == Distribution::Debian)?;
+    let KernelVersion { major, minor, .. } = release.version()?;
+    Some(match (major, minor, arch.machine) {
+        (5, 10, ElfMachine::X86_64) => "5.10",
+        (6, 1, ElfMachine::X86_64) => "6.1",
+        (6, 12, ElfMachine::X86_64) => "6.12",
+        (6, 12, ElfMachine::Arm64) => "6.12-arm64",
+        (7, 3, ElfMachine::X86_64) => "7.3",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_listed_is_known_and_nothing_else() {
+        let taken =
+            |release: &str, name| is_taken_in_sysfs(Some(&KernelRelease::new(release)), Some(Arch::X86_64), name);
+        assert_eq!(taken("6.1.0-56-amd64", "keyboard"), Some(true));
+        assert_eq!(taken("6.1.0-56-amd64", "openafs"), Some(false));
+        assert_eq!(taken("6.8.0-45-generic", "keyboard"), None);
+        assert_eq!(taken("6.8.0-45-generic", "printk"), Some(true));
+    }
+}
