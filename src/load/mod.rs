@@ -1,7 +1,7 @@
 //! `load_module()`, stage by stage, one file a stage, in the kernel's order. It does no I/O and cannot fail.
 //!
 //! Facts may be missing. A run that needs one stops and is made again, once with each answer: every consistent set of
-//! answers is a [`World`](machine::World) of its own. Where all worlds agree the verdict is certain; where they do not, it
+//! answers is a `World` of its own. Where all worlds agree the verdict is certain; where they do not, it
 //! is undetermined, and says for want of what.
 
 mod arguments;
