@@ -87,6 +87,8 @@ behaviours! {
     /// The platform keyring is asked too.
     SigPlatformKeyring = "sig.platform_keyring",
 
+    /// A line of the log may have 1021 characters, not 989.
+    LogLongRecord = "log.long_record",
     /// ECDSA signatures are understood.
     SigEcdsa = "sig.ecdsa",
     /// SHA-3 digests are understood.

@@ -96,6 +96,7 @@ pub const TABLE: &[Row] = &[
     since(ElfModuleArch, v(6, 4, 0)).after(v(6, 2, 0)),
     since(LoadTaintLate, v(6, 4, 0)).after(v(6, 2, 0)),
     since(X86RangeFirst, v(6, 4, 0)).after(v(6, 2, 0)),
+    since(LogLongRecord, v(6, 12, 0)).after(v(6, 1, 192)),
     since(LoadSectionAttributesFail, v(6, 12, 0)).after(v(6, 1, 192)),
     since(SigSha3, v(6, 7, 0)).after(v(6, 5, 0)),
     since(SigEcdsaP521, v(6, 10, 0)).after(v(6, 8, 0)),

@@ -8,10 +8,11 @@ use crate::elf::{Section, SectionFlags};
 use crate::history::Behaviour;
 use crate::image::{EntryLayout, ExportTable, ModuleElf, TABLES};
 use crate::terms::{ElfMachine, Errno, ExportKind};
-use crate::verdict::Cause;
+use crate::verdict::{Cause, Missing};
 
 pub(super) fn find_module_sections(run: &mut Run<'_>) -> Step {
     let elf = Arc::clone(&run.info()?.elf);
+    names_of_symbol_tables(run)?;
     let (name, there) = (run.mod_name(), |section: &str| elf.find_sec(section).is_some());
     if there(".ctors") && there(".init_array") && run.config("CONSTRUCTORS")? {
         let line = format!("{name}: has both .ctors and .init_array.");
@@ -38,16 +39,31 @@ pub(super) fn find_module_sections(run: &mut Run<'_>) -> Step {
     Ok(())
 }
 
+/// The tables of symbols and their names have been given `SHF_ALLOC`, so the look for sections reads their names too; nobody
+/// has checked those (up to 6.12).
+fn names_of_symbol_tables(run: &Run<'_>) -> Step {
+    let elf = &run.info()?.elf;
+    let tables = [elf.symtab(), elf.strtab()];
+    if tables.iter().flatten().all(|table| elf.section_name(table).is_some()) {
+        return Ok(());
+    }
+    let place = "the section name table".to_owned();
+    if run.ask(Missing::Memory(place.clone()))? {
+        Ok(())
+    } else {
+        Err(Stop::Crash(format!("reads a name far from {place}")))
+    }
+}
+
 /// Mirrors `section_addr()`: has it an address? Since 6.4 a module has memory of several types, each allocated on its own;
 /// an empty section in a type that holds nothing has none, and counts as not there.
 fn section_addr(run: &Run<'_>, elf: &ModuleElf, name: &str) -> Step<bool> {
     let Some(section) = elf.find_sec(name) else { return Ok(false) };
-    let dropped = [elf.find_sec(".modinfo"), elf.find_sec("__versions")];
+    let info = run.info()?;
     let holds = |other: &Section| {
         let kind = |section: &Section| section.flags & (SectionFlags::WRITE | SectionFlags::EXECINSTR);
-        let kept = other.is_alloc() && !dropped.iter().flatten().any(|section| section.index == other.index);
         let init = |section: &Section| elf.section_text(section).starts_with(".init");
-        kept && other.size > 0 && kind(other) == kind(section) && init(other) == init(section)
+        info.keeps_alloc(other) && other.size > 0 && kind(other) == kind(section) && init(other) == init(section)
     };
     Ok(section.size > 0 || elf.sections().iter().any(holds) || !run.has(Behaviour::LoadTaintLate)?)
 }

@@ -17,6 +17,7 @@ mod do_init_module;
 mod elf_validity;
 mod find_module_sections;
 mod finit_module;
+mod layout;
 mod loaded;
 mod machine;
 mod merge;

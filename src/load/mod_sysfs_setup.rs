@@ -43,9 +43,8 @@ fn is_builtin(run: &Run<'_>, name: &str) -> Step<bool> {
 fn section_attributes(run: &mut Run<'_>) -> Step {
     let elf = Arc::clone(&run.info()?.elf);
     let mut seen = HashSet::new();
-    let dropped = [elf.find_sec(".modinfo"), elf.find_sec("__versions"), elf.find_sec(".data..percpu")];
-    let dropped: Vec<_> = dropped.into_iter().flatten().map(|section| section.index).collect();
-    let shown = |section: &&Section| section.is_alloc() && section.size > 0 && !dropped.contains(&section.index);
+    let info = run.info()?.clone();
+    let shown = |section: &&Section| info.keeps_alloc(section) && section.size > 0;
     for section in elf.sections().iter().filter(shown) {
         let name = elf.section_text(section);
         if seen.insert(name.clone()) {

@@ -13,7 +13,7 @@ pub(super) fn percpu_modalloc(run: &mut Run<'_>) -> Step {
     let Some(section) = info.percpu.and_then(|index| info.elf.sections().get(index)).filter(|s| s.size > 0) else {
         return Ok(());
     };
-    let (size, offset, mut align) = (section.size, section.offset, section.align);
+    let (size, mut align) = (section.size, section.align);
     if !run.config("SMP")? {
         return Err(Stop::Refused(Errno::ENOMEM));
     }
@@ -28,18 +28,30 @@ pub(super) fn percpu_modalloc(run: &mut Run<'_>) -> Step {
     let used: u64 = run.world.state.modules.iter().map(|module| module.percpu).sum();
     if size > reserve || used.next_multiple_of(align.max(1)) + size > reserve {
         let line = format!("{name}: Could not allocate {size} bytes percpu data");
-        if size > PCPU_MIN_UNIT_SIZE && !run.surveying {
-            // pcpu_alloc() warns of such a size, with a stack dump that taints W.
-            run.world.state.tainted.add(Taint::Warn);
-        }
+        pcpu_alloc_fails(run, size, align);
         run.find(Cause::PercpuSpace { size, reserve }, Some(line.clone()));
         run.warn(line);
         return Err(Stop::Refused(Errno::ENOMEM));
     }
-    // percpu_modcopy() copies the section's bytes from its place in the file, even where it has none.
-    let buffer = (run.bytes.len() as u64).next_multiple_of(PAGE_SIZE);
-    if offset.saturating_add(size) > buffer {
-        return Err(Stop::Crash("per-CPU data without contents is copied from behind the file".into()));
-    }
     Ok(())
+}
+
+/// Mirrors what `pcpu_alloc()`, mm/percpu.c, says: of a size beyond reason with a warning that taints W, else ten times a
+/// boot with a line and a stack dump.
+fn pcpu_alloc_fails(run: &mut Run<'_>, size: u64, align: u64) {
+    if run.surveying {
+        return;
+    }
+    if size > PCPU_MIN_UNIT_SIZE {
+        run.world.state.tainted.add(Taint::Warn);
+        return;
+    }
+    let said = &mut run.world.state.percpu_warnings;
+    if *said < 10 {
+        *said += 1;
+        let (size, align) = (size.next_multiple_of(4), align.max(4));
+        run.warn(format!(
+            "percpu: allocation failed, size={size} align={align} atomic=0, alloc from reserved chunk failed"
+        ));
+    }
 }

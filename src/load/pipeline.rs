@@ -6,10 +6,9 @@ use super::loaded::LoadedModule;
 use super::run::{Run, Step, Stop, World};
 use super::{
     blacklisted, check_modinfo, check_version, complete_formation, do_init_module, elf_validity, find_module_sections,
-    finit_module, mod_sysfs_setup, module_sig_check, parse_args, percpu_modalloc, prepare_coming_module, relocations,
-    rwx, same_name, simplify_symbols, taints,
+    finit_module, layout, mod_sysfs_setup, module_sig_check, parse_args, percpu_modalloc, prepare_coming_module,
+    relocations, rwx, same_name, simplify_symbols, taints,
 };
-use crate::elf::{SectionType, Symbol};
 use crate::history::Behaviour;
 use crate::terms::Taints;
 use crate::verdict::{Missing, Outcome, Stage, Verdict};
@@ -31,7 +30,7 @@ const TAINTS_EARLY: [(Stage, Function); 10] = [
     (Stage::CheckModinfo, taints::early_taints),
     (Stage::ModuleFrobArchSections, relocations::module_frob_arch_sections),
     (Stage::ModuleEnforceRwxSections, rwx::module_enforce_rwx_sections),
-    (Stage::AddUnformedModule, layout_and_allocate),
+    (Stage::AddUnformedModule, layout::layout_and_allocate),
     (Stage::AddUnformedModule, same_name::module_patient_check_exists),
     (Stage::ModuleAugmentKernelTaints, taints::unsigned),
     (Stage::PercpuModalloc, percpu_modalloc::percpu_modalloc),
@@ -46,17 +45,18 @@ const TAINTS_LATE: [(Stage, Function); 10] = [
     (Stage::ModulePatientCheckExists, same_name::module_patient_check_exists),
     (Stage::ModuleFrobArchSections, relocations::module_frob_arch_sections),
     (Stage::ModuleEnforceRwxSections, rwx::module_enforce_rwx_sections),
-    (Stage::AddUnformedModule, layout_and_allocate),
+    (Stage::AddUnformedModule, layout::layout_and_allocate),
     (Stage::ModuleAugmentKernelTaints, taints::module_augment_kernel_taints),
     (Stage::PercpuModalloc, percpu_modalloc::percpu_modalloc),
 ];
 
 /// The same in every version.
-const LAST: [(Stage, Function); 10] = [
+const LAST: [(Stage, Function); 11] = [
     (Stage::FindModuleSections, find_module_sections::check_export_symbol_versions),
     (Stage::SetupModinfo, find_module_sections::setup_modinfo),
     (Stage::SimplifySymbols, simplify_symbols::simplify_symbols),
     (Stage::ApplyRelocations, relocations::apply_relocations),
+    (Stage::ModuleFinalize, layout::post_relocation),
     (Stage::ModuleFinalize, relocations::module_finalize),
     (Stage::CompleteFormation, complete_formation::complete_formation),
     (Stage::PrepareComing, prepare_coming_module::prepare_coming_module),
@@ -117,7 +117,9 @@ fn step(run: &mut Run<'_>, stage: Stage, function: Function, refused: &mut Optio
 }
 
 fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
-    let name = run.info.as_ref().map_or_else(|| announced_name(&run), |info| info.mod_name.clone());
+    let named =
+        |info: &super::run::Info| if info.mod_name.is_empty() { info.name.clone() } else { info.mod_name.clone() };
+    let name = run.info.as_ref().map_or_else(|| announced_name(&run), named);
     let (outcome, mut world) = match refused {
         Some(Refusal { outcome, world }) => (outcome, world),
         None => (Outcome::Loads, run.world),
@@ -150,24 +152,4 @@ fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
 fn announced_name(run: &Run<'_>) -> String {
     let announced = run.image.as_announced().and_then(|elf| elf.modinfo().get("name").map(str::to_owned));
     announced.or_else(|| crate::kernel::module_name_of(run.image.path())).unwrap_or_default()
-}
-
-/// Mirrors what `layout_and_allocate()` does with a `this_module` that has no contents, up to 6.3: `struct module` is moved
-/// into zeroed memory, and with it goes the address of the module's own memory.
-fn layout_and_allocate(run: &mut Run<'_>) -> Step {
-    let info = run.info()?;
-    let this_module = info.elf.sections().get(info.this_module);
-    if this_module.is_some_and(|section| section.kind == SectionType::NOBITS) {
-        return Err(Stop::Crash("struct module in .gnu.linkonce.this_module has no contents to be moved".into()));
-    }
-    // layout_symtab() measures the names of the symbols that it will keep.
-    let unreadable = |symbol: &Symbol| !symbol.is_undefined() && info.elf.symbol_name(symbol).is_none();
-    if !info.elf.symbols().iter().any(unreadable) || !run.config("KALLSYMS")? {
-        return Ok(());
-    }
-    let place = "the symbol string table".to_owned();
-    if run.ask(Missing::Memory(place.clone()))? {
-        return Ok(());
-    }
-    Err(Stop::Crash(format!("reads a symbol's name far from {place}")))
 }

@@ -35,8 +35,13 @@ pub(super) fn apply_relocations(run: &mut Run<'_>) -> Step {
     let percpu_relocated = percpu.is_none() || run.has(Behaviour::LoadPercpuRelocs)?;
     let names: Names = Names::new(&elf);
     let mut module = module(&elf, &info, &names);
+    // The only messages that show addresses as they are.
+    let shown = run.world.calendar.and_then(|calendar| calendar.has(Behaviour::X86TargetNamesSection)) == Some(true);
+    if shown && arch.machine == ElfMachine::X86_64 {
+        module = module.with_code_apart();
+    }
     for section in elf.sections().iter().skip(1) {
-        let Some(target) = target(&elf, section.info, percpu, percpu_relocated) else { continue };
+        let Some(target) = target(&info, section.info, percpu_relocated) else { continue };
         if section.flags & SectionFlags::RELA_LIVEPATCH != 0 {
             klp_apply_section_relocs(run, &elf, section)?;
             continue;
@@ -81,19 +86,13 @@ fn klp_apply_section_relocs(run: &mut Run<'_>, elf: &ModuleElf, section: &crate:
 
 /// `sh_info`, if relocations are applied to the section it names: one that occupies memory, or (since 6.19) the per-CPU
 /// section, which has lost its `SHF_ALLOC` by now.
-fn target(elf: &ModuleElf, info: u32, percpu: Option<usize>, percpu_relocated: bool) -> Option<usize> {
-    let index = usize::try_from(info).ok()?;
-    let section = elf.sections().get(index)?;
-    if Some(index) == percpu {
+fn target(info: &Info, sh_info: u32, percpu_relocated: bool) -> Option<usize> {
+    let index = usize::try_from(sh_info).ok()?;
+    let section = info.elf.sections().get(index)?;
+    if Some(index) == info.percpu {
         return percpu_relocated.then_some(index);
     }
-    (is_alloc(elf, section)).then_some(index)
-}
-
-/// Does it still have `SHF_ALLOC` when relocations are applied? `.modinfo` and the versions have lost it.
-fn is_alloc(elf: &ModuleElf, section: &crate::elf::Section) -> bool {
-    const DROPPED: [&[u8]; 4] = [b".modinfo", b"__versions", b"__version_ext_crcs", b"__version_ext_names"];
-    section.is_alloc() && !elf.section_name(section).is_some_and(|name| DROPPED.contains(&name))
+    info.keeps_alloc(section).then_some(index)
 }
 
 /// `CONFIG_MODULES_USE_ELF_RELA` of the architectures.
@@ -135,7 +134,7 @@ fn module<'a>(elf: &'a ModuleElf, info: &'a Info, names: &'a Names) -> Module<'a
     let (unresolved, percpu) = (&info.unresolved, info.percpu);
     let section = |(section, name): (&crate::elf::Section, &'a String)| {
         let mut laid_out = Section::new(name, section, elf.contents(section));
-        if Some(section.index) == percpu || !is_alloc(elf, section) {
+        if !info.keeps_alloc(section) {
             laid_out.flags &= !SectionFlags::ALLOC;
         }
         laid_out

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::loaded::LoadedModule;
 use super::{Cmdline, Insmod};
+use crate::elf::Section;
 use crate::history::{Behaviour, Calendar};
 use crate::image::{Bytes, ExportTable, ExtendedVersion, Image, Modinfo, ModuleElf, Version};
 use crate::kernel::{ConfigOption, Kernel};
@@ -42,6 +43,8 @@ pub(crate) struct State {
     /// The newest first, as the kernel links them.
     pub modules: Vec<Arc<LoadedModule>>,
     pub once: Vec<Once>,
+    /// How often a failed per-CPU allocation was complained of.
+    pub percpu_warnings: u8,
     /// A line without newline, held back until the next one.
     pub held: Option<KernelLine>,
 }
@@ -73,6 +76,8 @@ pub(crate) struct Info {
     pub this_module: usize,
     /// Index of the per-CPU section.
     pub percpu: Option<usize>,
+    /// Indices of the sections that lose `SHF_ALLOC` before the module is laid out: those the loader has found itself.
+    pub dropped: Vec<usize>,
     pub sig_ok: bool,
     pub taints: Taints,
     pub license: Option<License>,
@@ -86,6 +91,13 @@ pub(crate) struct Info {
     /// Indices of weak symbols that nobody has: their value is 0.
     pub unresolved: HashSet<usize>,
     pub exports: Arc<Vec<ExportTable>>,
+}
+
+impl Info {
+    /// Does a section still have `SHF_ALLOC` when the module is laid out?
+    pub fn keeps_alloc(&self, section: &Section) -> bool {
+        section.is_alloc() && !self.dropped.contains(&section.index)
+    }
 }
 
 /// What is the same for every attempt at one system call.
@@ -196,8 +208,16 @@ impl<'a> Run<'a> {
         self.log.extend(self.world.state.held.take());
     }
 
-    /// Prints a line; one held back before comes out first.
+    /// Prints a line; one held back before comes out first. A line too long for a record is cut, and so loses its newline.
     pub fn printk(&mut self, level: LogLevel, text: impl Into<String>) {
+        let mut text = text.into();
+        let long = self.world.calendar.and_then(|calendar| calendar.has(Behaviour::LogLongRecord)) != Some(false);
+        // LOG_LINE_MAX less the two bytes of the level and the NUL.
+        let room = if long { 1024 - 3 } else { 992 - 3 };
+        if text.len() > room {
+            text.truncate(room);
+            return self.printk_held(level, text);
+        }
         if !self.surveying {
             self.flush();
             self.log.push(KernelLine::new(level, text));

@@ -178,30 +178,53 @@ impl<'a> Section<'a> {
     }
 }
 
+/// The nominal addresses of the sections.
+fn addresses(arch: Arch, sections: &[Section<'_>], code_apart: bool) -> Vec<u64> {
+    const PAGE: u64 = 0x1000;
+    let nominal = Memory::of(arch).nominal.0;
+    // Large pages of 2 MiB: the block behind the one that data goes to.
+    let code = if code_apart { (nominal & !0x1f_ffff).wrapping_add(0x20_0000) } else { nominal };
+    let mut addresses = vec![0; sections.len()];
+    let (mut of_code, mut of_data) = (code, nominal);
+    for allocation in 0..6 {
+        let is_code = allocation % 3 == 0;
+        let first = if is_code && code_apart { of_code } else { of_data };
+        let mut next = first;
+        for (section, address) in sections.iter().zip(&mut addresses) {
+            if section.is_alloc() && section.allocation() == allocation {
+                let align = section.align.max(1);
+                next = next.wrapping_add(align.wrapping_sub(next % align) % align);
+                *address = next;
+                next = next.wrapping_add(section.size);
+            }
+        }
+        // Allocations are whole pages, with a guard page behind.
+        next = if next == first { first } else { next.wrapping_add(2 * PAGE - 1) & !(PAGE - 1) };
+        if is_code && code_apart {
+            of_code = next
+        } else {
+            of_data = next
+        };
+    }
+    addresses
+}
+
 impl<'a> Module<'a> {
     /// Lays the module out. `name` is `mod->name` as the log would show it; sections and symbols stand at their indices.
     pub fn new(name: &'a str, arch: Arch, sections: Vec<Section<'a>>, symbols: Vec<Symbol<'a>>) -> Self {
-        const PAGE: u64 = 0x1000;
-        let mut addresses = vec![0; sections.len()];
-        let mut next = Memory::of(arch).nominal.0;
-        for allocation in 0..6 {
-            let first = next;
-            for (section, address) in sections.iter().zip(&mut addresses) {
-                if section.is_alloc() && section.allocation() == allocation {
-                    let align = section.align.max(1);
-                    next = next.wrapping_add(align.wrapping_sub(next % align) % align);
-                    *address = next;
-                    next = next.wrapping_add(section.size);
-                }
-            }
-            // Allocations are whole pages, with a guard page behind.
-            next = if next == first { first } else { next.wrapping_add(2 * PAGE - 1) & !(PAGE - 1) };
-        }
+        let addresses = addresses(arch, &sections, false);
         let writes = vec![Writes::default(); sections.len()];
         let extent = extent(&sections);
         let has = |name| sections.iter().any(|section| section.name == name);
         let has_plt = has(".plt") && has(".init.plt");
         Self { name, arch, sections, symbols, addresses, writes, extent, has_plt }
+    }
+
+    /// The same, with the code in a block of its own, as x86-64 has it since its executable memory comes in large pages.
+    #[must_use]
+    pub fn with_code_apart(mut self) -> Self {
+        self.addresses = addresses(self.arch, &self.sections, true);
+        self
     }
 
     /// The symbol of an entry.
