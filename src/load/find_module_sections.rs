@@ -43,8 +43,13 @@ pub(super) fn find_module_sections(run: &mut Run<'_>) -> Step {
 /// has checked those (up to 6.12).
 fn names_of_symbol_tables(run: &Run<'_>) -> Step {
     let elf = &run.info()?.elf;
+    let unreadable = |section: &Section| elf.section_name(section).is_none();
     let tables = [elf.symtab(), elf.strtab()];
-    if tables.iter().flatten().all(|table| elf.section_name(table).is_some()) {
+    // The look for .BTF reads every name up to it.
+    let btf = elf.sections_named(".BTF").next().map_or(usize::MAX, |section| section.index);
+    let mut before = elf.sections().iter().skip(1).take_while(|section| section.index < btf);
+    let with_btf = before.any(unreadable) && run.has(Behaviour::LoadBtf)? && run.config("DEBUG_INFO_BTF_MODULES")?;
+    if !with_btf && !tables.into_iter().flatten().any(unreadable) {
         return Ok(());
     }
     let place = "the section name table".to_owned();

@@ -198,8 +198,9 @@ fn addresses(arch: Arch, sections: &[Section<'_>], code_apart: bool) -> Vec<u64>
                 next = next.wrapping_add(section.size);
             }
         }
-        // Allocations are whole pages, with a guard page behind.
-        next = if next == first { first } else { next.wrapping_add(2 * PAGE - 1) & !(PAGE - 1) };
+        // Allocations are whole pages, with a guard page behind but in a block of large pages.
+        let guard = if is_code && code_apart { 0 } else { PAGE };
+        next = if next == first { first } else { next.wrapping_add(PAGE - 1 + guard) & !(PAGE - 1) };
         if is_code && code_apart {
             of_code = next
         } else {
