@@ -1,6 +1,7 @@
 //! Moving the module to its place: mirrors `layout_and_allocate()`, `layout_symtab()` and `post_relocation()`,
 //! kernel/module/main.c and kallsyms.c, as far as something can go wrong.
 
+use super::elf_validity::kernel_struct_module_size;
 use super::run::{Info, Run, Step, Stop};
 use crate::elf::{Section, SectionType, Symbol};
 use crate::terms::Taints;
@@ -10,6 +11,7 @@ const PAGE_SIZE: u64 = 4096;
 
 pub(super) fn layout_and_allocate(run: &mut Run<'_>) -> Step {
     this_module_without_contents(run)?;
+    short_this_module(run)?;
     layout_symtab(run)
 }
 
@@ -30,6 +32,19 @@ fn this_module_without_contents(run: &mut Run<'_>) -> Step {
     info.mod_name = String::new();
     info.taints = Taints::NONE;
     Ok(())
+}
+
+/// Up to 6.3 nobody compares sizes. The last fields are followed by padding up to a cache line; a section that is shorter
+/// than that shares its memory with whatever comes behind it.
+fn short_this_module(run: &mut Run<'_>) -> Step {
+    const CACHE_LINE: u64 = 64;
+    let info = run.info()?;
+    let size = info.elf.sections().get(info.this_module).map_or(0, |section| section.size);
+    let enough = kernel_struct_module_size(run).is_none_or(|kernel| size + CACHE_LINE >= kernel);
+    if enough || run.ask(Missing::Memory(".gnu.linkonce.this_module".into()))? {
+        return Ok(());
+    }
+    Err(Stop::Crash("struct module reaches beyond .gnu.linkonce.this_module".into()))
 }
 
 /// The names of the symbols that are kept are measured.
