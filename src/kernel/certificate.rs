@@ -489,8 +489,12 @@ pub(crate) fn readable_signer(signer: &SignerId) -> String {
         SignerId::SubjectKeyId(id) => format!("key identifier {}", hex(id)),
         SignerId::IssuerAndSerial { issuer, serial } => {
             // The identifier holds the contents of the Name; around them goes the header of a SEQUENCE.
-            let length = issuer.len().to_be_bytes();
-            let whole = [&[asn1::SEQUENCE, 0x80 | length.len() as u8], &length[..], issuer].concat();
+            let length: &[u8] = match issuer.len().to_be_bytes() {
+                [.., 0, short] if short < 0x80 => &[short],
+                [.., 0, byte] => &[0x81, byte],
+                [.., high, low] => &[0x82, high, low],
+            };
+            let whole = [&[asn1::SEQUENCE], length, issuer].concat();
             let issuer = name(&mut Reader::new(&whole), asn1::SEQUENCE).map(|name| name.readable);
             format!("{}, serial {}", issuer.unwrap_or_else(|_| "an unreadable issuer".to_owned()), hex(serial))
         }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::resolve_symbol::{Owner, find_symbol};
+use super::resolve_symbol::{Owner, find_in_modules, find_symbol};
 use super::run::{Run, Step, Stop};
 use crate::elf::SectionFlags;
 use crate::terms::Errno;
@@ -25,11 +25,12 @@ fn verify_exported_symbols(run: &mut Run<'_>) -> Step {
     let tables = Arc::clone(&run.info()?.exports);
     for entry in tables.iter().flat_map(|table| &table.entries) {
         let name = &entry.symbol.name;
-        if run.call.kernel.exports().is_none() && run.world.state.modules.is_empty() {
-            // Without a table nothing is known to collide; a kernel that has the symbol exports it once.
-            continue;
-        }
-        let Some(found) = find_symbol(run, name, &entry.raw_name, true)? else { continue };
+        // Without a table of exports nothing says that the kernel has the symbol already.
+        let found = match run.call.kernel.exports() {
+            Some(_) => find_symbol(run, name, &entry.raw_name, true)?,
+            None => find_in_modules(run, &entry.raw_name, true),
+        };
+        let Some(found) = found else { continue };
         let owner = match &found.owner {
             Owner::Vmlinux => "kernel",
             // A module that was never loaded here owns nothing.

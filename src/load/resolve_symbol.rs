@@ -99,12 +99,8 @@ pub(super) fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) ->
             }
         }
     }
-    for module in &run.world.state.modules {
-        let visible = |kind: ExportKind| gplok || !kind.is_gpl_only();
-        if let Some((_, symbol)) = module.find(raw, visible) {
-            let (kind, crc, namespace) = (symbol.kind, symbol.crc, symbol.namespace.clone());
-            return Ok(Some(Found { kind, crc, namespace, owner: Owner::Module(Arc::clone(module)) }));
-        }
+    if let Some(found) = find_in_modules(run, raw, gplok) {
+        return Ok(Some(found));
     }
     let Some(exports) = run.call.kernel.exports() else {
         // Without any table of exports, whether the kernel has it is not known.
@@ -124,6 +120,16 @@ pub(super) fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) ->
         }
     }
     Ok(None)
+}
+
+/// The loaded modules, the newest first.
+pub(super) fn find_in_modules(run: &Run<'_>, raw: &[u8], gplok: bool) -> Option<Found> {
+    let visible = |kind: ExportKind| gplok || !kind.is_gpl_only();
+    run.world.state.modules.iter().find_map(|module| {
+        let (_, symbol) = module.find(raw, visible)?;
+        let (kind, crc, namespace) = (symbol.kind, symbol.crc, symbol.namespace.clone());
+        Some(Found { kind, crc, namespace, owner: Owner::Module(Arc::clone(module)) })
+    })
 }
 
 /// The module a path of `Module.symvers` names.
