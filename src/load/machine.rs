@@ -187,10 +187,27 @@ impl Machine {
         let module = module.ok_or_else(|| ModprobeError::NotFound(name.to_owned()))?;
         let image = self.kernel.image(&module.path)?;
         let mut verdicts = self.load_dependencies(&image)?;
-        if !self.loaded().contains(&module.name) {
-            verdicts.push(self.insmod(&image, &Insmod::default()));
-        }
+        verdicts.push(match self.loaded().contains(&module.name) {
+            false => self.insmod(&image, &Insmod::default()),
+            true => self.is_loaded(&module.name),
+        });
         Ok(verdicts)
+    }
+
+    /// What `modprobe` says of a module that is there already: nothing, and success.
+    fn is_loaded(&self, name: &str) -> Verdict {
+        let state = self.worlds.first().map(|world| &world.state);
+        let module = state.and_then(|state| state.modules.iter().find(|module| module.name == name));
+        Verdict {
+            name: name.to_owned(),
+            outcome: Outcome::Loads,
+            log: Vec::new(),
+            module_taints: module.map_or(Taints::NONE, |module| module.taints),
+            kernel_tainted: state.map_or(Taints::NONE, |state| state.tainted),
+            findings: Vec::new(),
+            missing: Vec::new(),
+            inferred: Vec::new(),
+        }
     }
 
     /// Loads, out of the kernel's tree, the modules that export what `image` needs.

@@ -22,11 +22,18 @@ pub(super) fn answer(entry: &Entry<'_>, kernel: &KernelSummary) -> String {
         Outcome::Loads => format!("loads on {on}, taints {}", verdict.module_taints),
         Outcome::Refused { errno, stage } => {
             let groups = groups(&verdict.findings);
-            let reasons: Vec<String> = groups
-                .iter()
-                .filter(|group| group.reached && group.stage == *stage && group.findings.iter().any(|f| refuses(f)))
-                .map(title)
-                .collect();
+            let here = |group: &&Group<'_>| {
+                group.reached && group.stage == *stage && group.findings.iter().any(|finding| refuses(finding))
+            };
+            // Groups of one kind, which differ in who exports the symbols, are one reason.
+            let mut kinds: Vec<(Code, usize)> = Vec::new();
+            for group in groups.iter().filter(here) {
+                match kinds.iter_mut().find(|(code, _)| *code == group.code) {
+                    Some((_, number)) => *number += group.findings.len(),
+                    None => kinds.push((group.code, group.findings.len())),
+                }
+            }
+            let reasons: Vec<String> = kinds.into_iter().map(|(code, number)| kind(code, number)).collect();
             match reasons.as_slice() {
                 [] => format!("refused on {on}: {errno} in {stage}"),
                 reasons => format!("refused on {on}: {errno}, {}", all(reasons)),
@@ -60,9 +67,13 @@ pub(super) const fn refuses(finding: &Finding) -> bool {
 
 /// What a group is, in a few words: `2 GPL-only symbols`.
 pub(super) fn title(group: &Group<'_>) -> String {
-    let number = group.findings.len();
+    kind(group.code, group.findings.len())
+}
+
+/// So many findings of a kind.
+fn kind(code: Code, number: usize) -> String {
     let counted = |one, many| count(number, one, many);
-    match group.code {
+    match code {
         Code::NotPermitted => "module loading is switched off".into(),
         Code::UnknownFlags => "unknown flags".into(),
         Code::Decompression => "cannot decompress".into(),
@@ -95,9 +106,7 @@ pub(super) fn title(group: &Group<'_>) -> String {
         Code::ImportsModuleNamespace => "import of a module: namespace".into(),
         Code::MissingSymbol => counted("missing symbol", "missing symbols"),
         Code::GplOnlySymbol => counted("GPL-only symbol", "GPL-only symbols"),
-        Code::ExporterNotLoaded => {
-            counted("symbol of a module that is not loaded", "symbols of a module that is not loaded")
-        }
+        Code::ExporterNotLoaded => counted("symbol of a module not loaded", "symbols of modules not loaded"),
         Code::ExporterNotLive => counted("symbol of a module that is not live", "symbols of a module that is not live"),
         Code::SymbolVersion => counted("symbol of another version", "symbols of other versions"),
         Code::NoSymbolVersion => counted("symbol without a version", "symbols without a version"),

@@ -220,7 +220,7 @@ fn forty_symbols_of_one_exporter_are_one_paragraph() {
     let verdict = verdict(refused(Errno::ENOENT, Stage::SimplifySymbols), findings);
     let text = human(&[entry(&verdict)], &kernel(), &Palette::default());
     assert_eq!(text.matches("what:").count(), 1);
-    assert!(text.starts_with("foo.ko: refused on 6.1.0-56-amd64: ENOENT, 40 symbols of a module that is not loaded\n"));
+    assert!(text.starts_with("foo.ko: refused on 6.1.0-56-amd64: ENOENT, 40 symbols of modules not loaded\n"));
     let json = serde_json::to_string(&modules_document(&[entry(&verdict)], &kernel())).expect("plain values");
     assert_eq!(json.matches("\"code\":").count(), 40);
 }
