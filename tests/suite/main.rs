@@ -1,5 +1,6 @@
 //! The whole test suite: one binary.
 
+mod architectures;
 mod cases;
 mod ko;
 mod oracle;

@@ -1,0 +1,124 @@
+//! Every architecture, class and byte order the kernel has: read, and judged on a kernel of its own.
+
+use std::sync::Arc;
+
+use gplok::image::{Compression, Image};
+use gplok::kernel::Kernel;
+use gplok::load::{Cmdline, Insmod, Machine};
+use gplok::terms::{Arch, Class, ElfMachine, Endian, Errno, ExportKind};
+use gplok::verdict::{Code, Outcome};
+
+use crate::ko::{Ko, Profile};
+
+/// The configuration that makes a kernel one of this architecture.
+fn options(arch: Arch) -> String {
+    let name = match arch.machine {
+        ElfMachine::X86_64 => "X86_64",
+        ElfMachine::I386 => "X86_32",
+        ElfMachine::Arm64 => "ARM64",
+        ElfMachine::Arm => "ARM",
+        ElfMachine::Riscv => "RISCV",
+        ElfMachine::Ppc64 => "PPC64",
+        ElfMachine::Ppc => "PPC",
+        ElfMachine::S390 => "S390",
+        ElfMachine::Loongarch => "LOONGARCH",
+        ElfMachine::Mips => "MIPS",
+    };
+    let wide = if arch.class == Class::Elf64 { "CONFIG_64BIT=y\n" } else { "" };
+    let order = if arch.endian == Endian::Big { "CONFIG_CPU_BIG_ENDIAN=y\n" } else { "CONFIG_CPU_LITTLE_ENDIAN=y\n" };
+    format!("CONFIG_{name}=y\n{wide}{order}CONFIG_SMP=y\nCONFIG_MODULES=y\nCONFIG_MODULE_UNLOAD=y\nCONFIG_KALLSYMS=y\n")
+}
+
+const ALL: [Arch; 13] = [
+    Arch::X86_64,
+    Arch::I386,
+    Arch::ARM64,
+    Arch { endian: Endian::Big, ..Arch::ARM64 },
+    Arch { machine: ElfMachine::Arm, ..Arch::I386 },
+    Arch { machine: ElfMachine::Riscv, ..Arch::ARM64 },
+    Arch { machine: ElfMachine::Ppc64, ..Arch::ARM64 },
+    Arch { machine: ElfMachine::Ppc64, class: Class::Elf64, endian: Endian::Big },
+    Arch { machine: ElfMachine::S390, class: Class::Elf64, endian: Endian::Big },
+    Arch { machine: ElfMachine::Loongarch, ..Arch::ARM64 },
+    Arch { machine: ElfMachine::Mips, ..Arch::I386 },
+    Arch { machine: ElfMachine::Mips, class: Class::Elf32, endian: Endian::Big },
+    Arch { machine: ElfMachine::Mips, ..Arch::ARM64 },
+];
+
+fn module() -> Ko {
+    Ko::new("foo").license("Proprietary").import_ns("NS").needs("printk").needs_weak("maybe").export("a").export_gpl("b")
+}
+
+#[test]
+fn facts_are_the_same_everywhere() {
+    for arch in ALL {
+        let image = Image::from_bytes("foo.ko", module().build(&Profile::synthetic(arch))).expect("not compressed");
+        let facts = image.facts().unwrap_or_else(|| panic!("{arch}: no facts"));
+        assert_eq!(facts.arch, Some(arch));
+        assert_eq!(facts.name.as_deref(), Some("foo"), "{arch}");
+        assert_eq!(facts.modinfo.get("license"), Some("Proprietary"), "{arch}");
+        let imports: Vec<_> = facts.imports.iter().map(|import| (import.name.as_str(), import.weak)).collect();
+        assert_eq!(imports, [("printk", false), ("maybe", true)], "{arch}");
+        assert!(facts.imports[0].crc.is_some(), "{arch}: a version of printk");
+        let exports: Vec<_> = facts.exports.iter().map(|export| (export.name.as_str(), export.kind)).collect();
+        assert_eq!(exports, [("a", ExportKind::Plain), ("b", ExportKind::Gpl)], "{arch}");
+        assert!(facts.exports.iter().all(|export| export.crc.is_some()), "{arch}: a version of each export");
+    }
+}
+
+#[test]
+fn a_hidden_symbol_is_hidden_everywhere() {
+    for arch in ALL {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+        write("release", "6.12.0\n");
+        write("config", &options(arch));
+        write("Module.symvers", "0x00000000\tprintk\tvmlinux\tEXPORT_SYMBOL_GPL\t\n");
+        let kernel = Kernel::open(&[folder.path()]).expect("a kernel");
+        assert_eq!(kernel.arch(), Some(arch));
+        let mut bytes = module().build(&Profile::synthetic(arch));
+        if (arch.machine, arch.endian) == (ElfMachine::Ppc64, Endian::Little) {
+            // The ABI level, the lowest bits of e_flags: ELFv2.
+            bytes[48] = 2;
+        }
+        let image = Image::from_bytes("foo.ko", bytes).expect("not compressed");
+        let verdict = Machine::boot(Arc::new(kernel), Cmdline::default()).insmod(&image, &Insmod::default());
+        let hidden = verdict.findings.iter().find(|finding| finding.code() == Code::GplOnlySymbol);
+        assert_eq!(hidden.and_then(|finding| finding.symbol()), Some("printk"), "{arch}: {verdict:#?}");
+        assert!(!matches!(verdict.outcome, Outcome::Loads | Outcome::Crash { .. }), "{arch}: {:?}", verdict.outcome);
+    }
+}
+
+#[test]
+fn another_architecture_is_refused() {
+    let folder = format!("{}/testdata/kernels/6.12", env!("CARGO_MANIFEST_DIR"));
+    let kernel = Arc::new(Kernel::open(&[folder]).expect("a kernel"));
+    for arch in ALL.into_iter().filter(|arch| *arch != Arch::X86_64) {
+        let image = Image::from_bytes("foo.ko", module().build(&Profile::synthetic(arch))).expect("not compressed");
+        let verdict = Machine::boot(Arc::clone(&kernel), Cmdline::default()).insmod(&image, &Insmod::default());
+        assert_eq!(verdict.outcome.errno(), Some(Errno::ENOEXEC), "{arch}");
+        // In the other byte order not even e_type is right, and that is looked at first.
+        let expected = if arch.endian == Endian::Big { Code::InvalidElf } else { Code::WrongArchitecture };
+        assert_eq!(verdict.findings.first().map(|finding| finding.code()), Some(expected), "{arch}");
+    }
+}
+
+#[test]
+fn compression_is_told_by_magic_and_changes_nothing() {
+    use std::io::Write as _;
+    let plain = module().build(&Profile::synthetic(Arch::X86_64));
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(&plain).expect("in memory");
+    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 1);
+    xz.write_all(&plain).expect("in memory");
+    let packed = [
+        (Compression::Gzip, gzip.finish().expect("in memory")),
+        (Compression::Xz, xz.finish().expect("in memory")),
+        (Compression::Zstd, zstd::bulk::compress(&plain, 1).expect("in memory")),
+    ];
+    for (compression, bytes) in packed {
+        let image = Image::from_bytes("a.name.that.says.nothing", bytes).expect("whole");
+        assert_eq!(image.compression(), Some(compression));
+        assert_eq!(**image.contents(), *plain, "{compression}");
+    }
+}
