@@ -1,6 +1,6 @@
 //! One boot: its modules, its taints, the lines it prints once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -77,9 +77,25 @@ impl Machine {
         self.worlds.iter_mut().for_each(|world| world.state.tainted = tainted);
     }
 
+    /// What every attempt at a system call has in common.
+    fn call(&self) -> Call<'_> {
+        Call {
+            kernel: &self.kernel,
+            cmdline: &self.cmdline,
+            comm: &self.comm,
+            dependencies_loaded: self.dependencies_loaded,
+            refused: &self.refused,
+        }
+    }
+
     /// Forgets how the last call ended; worlds that differed only in that are one.
     fn next_call(&mut self) {
-        for mut world in std::mem::take(&mut self.worlds) {
+        let mut worlds = std::mem::take(&mut self.worlds);
+        let same_state = |world: &World, first: &World| world.state == first.state && world.answers == first.answers;
+        if worlds.first().is_some_and(|first| worlds.iter().all(|world| same_state(world, first))) {
+            worlds.iter_mut().for_each(|world| world.because.clear());
+        }
+        for mut world in worlds {
             world.last = None;
             if !self.worlds.contains(&world) {
                 self.worlds.push(world);
@@ -90,13 +106,7 @@ impl Machine {
     /// Loads a module.
     pub fn insmod(&mut self, image: &Image, insmod: &Insmod) -> Verdict {
         self.next_call();
-        let call = Call {
-            kernel: &self.kernel,
-            cmdline: &self.cmdline,
-            comm: &self.comm,
-            dependencies_loaded: self.dependencies_loaded,
-            refused: &self.refused,
-        };
+        let call = self.call();
         let mut results = Vec::new();
         let mut too_many = false;
         for world in &self.worlds {
@@ -141,7 +151,12 @@ impl Machine {
             self.worlds = worlds(&self.kernel);
         } else {
             self.worlds = Vec::new();
+            let several = results.len() > 1;
             for (mut world, verdict) in results.into_iter().take(MAX_WORLDS) {
+                let of_this_load = world.answers.keys().filter(|question| question.is_of_one_load());
+                if several {
+                    world.because.extend(of_this_load.cloned());
+                }
                 world.answers.retain(|question, _| !question.is_of_one_load());
                 world.last = Some(verdict.outcome);
                 self.worlds.push(world);
@@ -153,13 +168,7 @@ impl Machine {
     /// Unloads a module, as `rmmod` does.
     pub fn rmmod(&mut self, name: &str) -> Verdict {
         self.next_call();
-        let call = Call {
-            kernel: &self.kernel,
-            cmdline: &self.cmdline,
-            comm: &self.comm,
-            dependencies_loaded: self.dependencies_loaded,
-            refused: &self.refused,
-        };
+        let call = self.call();
         let remove = |world: &World| {
             let mut world = world.clone();
             let (outcome, findings) = match delete_module(call, &mut world, name) {
@@ -300,6 +309,7 @@ fn worlds(kernel: &Kernel) -> Vec<World> {
         answers: BTreeMap::new(),
         calendar: Some(Calendar { version, patch_known, distribution }),
         state: State::default(),
+        because: BTreeSet::new(),
         last: None,
     };
     match kernel.version() {

@@ -81,5 +81,9 @@ fn questions(results: &[(World, Verdict)]) -> Vec<Missing> {
         );
     }
     let calendars = results.iter().any(|(world, _)| world.calendar != results[0].0.calendar);
+    if missing.is_empty() {
+        // They differ by what an earlier load depended on.
+        missing.extend(results.iter().flat_map(|(world, _)| world.because.iter().cloned()));
+    }
     calendars.then_some(Missing::Release).into_iter().chain(missing).collect()
 }

@@ -2,6 +2,7 @@
 //! `btf_module_notify()`, kernel/bpf/btf.c.
 
 use super::run::{Run, Step, Stop};
+use crate::elf::Elf;
 use crate::history::Behaviour;
 use crate::terms::Errno;
 use crate::verdict::{Cause, LogLevel, Missing};
@@ -26,14 +27,35 @@ fn klp_module_coming(run: &mut Run<'_>) -> Step {
     Err(Stop::Refused(Errno::EINVAL))
 }
 
+/// Does the header describe the section? Mirrors `btf_parse_hdr()`, `btf_check_sec_info()` and `btf_parse_str_sec()`; the
+/// types themselves refer to the kernel's.
+///
+/// ```text
+/// u16 magic, u8 version, u8 flags, u32 hdr_len, u32 type_off, u32 type_len, u32 str_off, u32 str_len; types; strings
+/// ```
+fn is_whole_btf(elf: Elf<'_>, bytes: &[u8]) -> bool {
+    let number = |offset, width| elf.number(bytes, offset, width);
+    let header = (number(0, 2), number(2, 1), number(3, 1), number(4, 4));
+    let (Some(types), Some(types_len), Some(strings), Some(strings_len)) =
+        (number(8, 4), number(12, 4), number(16, 4), number(20, 4))
+    else {
+        return false;
+    };
+    let total = bytes.len() as u64;
+    header == (Some(0xeb9f), Some(1), Some(0), Some(24))
+        && types == 0
+        && strings == types_len
+        && 24 + types_len + strings_len == total
+        // Beside the kernel's own a module may need no strings, or nothing at all.
+        && (strings_len == 0 || bytes.last() == Some(&0))
+}
+
 /// Type information is checked against the kernel's own. A module built for this very release has the right one; of
 /// another's nobody can tell without the kernel's.
 fn btf_module_notify(run: &mut Run<'_>) -> Step {
     let info = run.info()?;
     let Some(btf) = info.elf.sections_named(".BTF").find(|section| section.size > 0) else { return Ok(()) };
-    // struct btf_header (include/uapi/linux/btf.h): 24 bytes that begin with the magic.
-    let magic = info.elf.elf().number(info.elf.contents(btf), 0, 2);
-    let broken = btf.size < 24 || magic != Some(0xeb9f);
+    let broken = !is_whole_btf(info.elf.elf(), info.elf.contents(btf));
     if broken && run.has(Behaviour::LoadBtf)? && run.config("DEBUG_INFO_BTF_MODULES")? {
         let allowed = run.config("MODULE_ALLOW_BTF_MISMATCH")? || run.ask(Missing::Btf)?;
         return if allowed { Ok(()) } else { Err(Stop::Refused(Errno::EINVAL)) };

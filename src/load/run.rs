@@ -1,6 +1,6 @@
 //! One attempt at one system call: what a stage may see, say and do.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::loaded::LoadedModule;
@@ -55,6 +55,8 @@ pub(crate) struct World {
     pub answers: BTreeMap<Missing, bool>,
     pub calendar: Option<Calendar>,
     pub state: State,
+    /// What earlier loads depended on, where worlds differ by it still.
+    pub because: BTreeSet<Missing>,
     /// How its last system call ended, until the next one.
     pub last: Option<Outcome>,
 }

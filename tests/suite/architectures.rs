@@ -46,7 +46,13 @@ const ALL: [Arch; 13] = [
 ];
 
 fn module() -> Ko {
-    Ko::new("foo").license("Proprietary").import_ns("NS").needs("printk").needs_weak("maybe").export("a").export_gpl("b")
+    Ko::new("foo")
+        .license("Proprietary")
+        .import_ns("NS")
+        .needs("printk")
+        .needs_weak("maybe")
+        .export("a")
+        .export_gpl("b")
 }
 
 #[test]

@@ -21,6 +21,7 @@ pub fn run(arguments: &ExplainArguments) -> Result<Exit, Error> {
             near => format!("there is no code {name:?}; did you mean {}?", near.join(", ")),
         }
     })?;
-    write(explain(code).text)?;
+    let page = explain(code);
+    write(&format!("{code}: {}\n\n{}\n", page.title, page.text))?;
     Ok(Exit::Good)
 }
