@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Config, Error, ErrorKind, Exports, Kernel, ModuleTree};
 use crate::image::{Compression, decompress};
-use crate::terms::KernelRelease;
+use crate::terms::{KernelRelease, KernelVersion};
 
 /// What a file can be, told by its contents: names vary.
 enum Contents {
@@ -17,7 +17,6 @@ enum Contents {
 /// The files looked for in a directory, and in the places where packages put them.
 const KNOWN: &[&str] = &[
     "release",
-    "include/config/kernel.release",
     "include/generated/utsrelease.h",
     "Module.symvers",
     "build/Module.symvers",
@@ -72,6 +71,7 @@ impl Kernel {
                 }
             }
         }
+        self.add_kernel_release(&folder.join("include/config/kernel.release"))?;
         if ["kernel", "modules.dep", "modules.order", "modules.builtin", "updates", "extra"]
             .iter()
             .any(|name| folder.join(name).exists())
@@ -84,6 +84,25 @@ impl Kernel {
             return Err(Error::new(folder, ErrorKind::NothingFound));
         }
         Ok(())
+    }
+
+    /// What kbuild calls the release. Debian's packages then change it, and `utsrelease.h` has what the kernel calls itself;
+    /// there this one still tells the stable version.
+    fn add_kernel_release(&mut self, path: &Path) -> Result<(), Error> {
+        let Ok(text) = std::fs::read_to_string(path) else { return Ok(()) };
+        let release = KernelRelease::new(text);
+        match &self.release {
+            None if release.version().is_some() => self.set_release(release, path),
+            Some(known) if self.version.is_none() => {
+                let series = |release: &KernelRelease| release.version().map(KernelVersion::series);
+                if series(known) == series(&release) && release != *known {
+                    self.version = release.version();
+                    self.note("version", path);
+                }
+                Ok(())
+            }
+            _ => Ok(()),
+        }
     }
 
     fn add_tree(&mut self, folder: &Path) -> Result<(), Error> {

@@ -2,5 +2,6 @@
 
 mod architectures;
 mod cases;
+mod kernel_files;
 mod ko;
 mod oracle;

@@ -1,0 +1,124 @@
+//! What describes a kernel: files, directories, trees; and what is wrong with them.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use gplok::image::Image;
+use gplok::kernel::Kernel;
+use gplok::load::{Cmdline, Insmod, Machine, check};
+use gplok::terms::KernelVersion;
+use gplok::verdict::Outcome;
+use tempfile::TempDir;
+
+use crate::ko::{Ko, Profile};
+
+const SYMVERS: &str =
+    "0x12345678\tkmalloc\tvmlinux\tEXPORT_SYMBOL\t\n0x9abcdef0\tmodule_layout\tvmlinux\tEXPORT_SYMBOL\t\n";
+
+fn folder(files: &[(&str, &[u8])]) -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (name, bytes) in files {
+        let path = folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("a parent")).expect("made");
+        std::fs::write(path, bytes).expect("written");
+    }
+    folder
+}
+
+fn error(path: &Path) -> String {
+    let text = Kernel::open(&[path]).expect_err("an error").to_string();
+    text.replace(&path.display().to_string(), "PATH")
+}
+
+#[test]
+fn a_headers_directory_names_itself_in_utsrelease() {
+    // Debian's packages change the release behind kbuild's back: kernel.release keeps the stable version.
+    let headers = folder(&[
+        ("Module.symvers", SYMVERS.as_bytes()),
+        (".config", b"CONFIG_X86_64=y\nCONFIG_MODVERSIONS=y\n"),
+        ("include/generated/utsrelease.h", b"#define UTS_RELEASE \"6.1.0-56-amd64\"\n"),
+        ("include/config/kernel.release", b"6.1.192\n"),
+    ]);
+    let kernel = Kernel::open(&[headers.path()]).expect("a kernel");
+    assert_eq!(kernel.release().map(ToString::to_string).as_deref(), Some("6.1.0-56-amd64"));
+    assert_eq!(kernel.version(), Some(KernelVersion::new(6, 1, 192)));
+    assert_eq!(kernel.exports().map(|exports| exports.rows().len()), Some(2));
+    assert_eq!(kernel.modversions(), Some(true));
+}
+
+#[test]
+fn compressed_files_are_found_behind_their_names() {
+    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 1);
+    xz.write_all(SYMVERS.as_bytes()).expect("in memory");
+    let zst = zstd::bulk::compress(b"CONFIG_ARM64=y\nCONFIG_64BIT=y\n", 1).expect("in memory");
+    let files = [("Module.symvers.xz", xz.finish().expect("in memory")), ("config.zst", zst)];
+    let kernel = folder(&files.each_ref().map(|(name, bytes)| (*name, bytes.as_slice())));
+    let kernel = Kernel::open(&[kernel.path()]).expect("a kernel");
+    assert_eq!(kernel.arch(), Some(gplok::terms::Arch::ARM64));
+    assert!(kernel.exports().is_some_and(|exports| exports.vmlinux("kmalloc").is_some()));
+}
+
+#[test]
+fn what_is_wrong_is_named_with_its_place() {
+    let broken = folder(&[("Module.symvers", b"0x12345678\tkmalloc\tvmlinux\tEXPORT_SYMBOL\nkfree\n")]);
+    let text = error(broken.path());
+    assert_eq!(
+        text,
+        "cannot read PATH/Module.symvers: line 2: expected 2 to 5 columns: crc, symbol, module, export, namespace: \"kfree\""
+    );
+    assert!(error(folder(&[]).path()).starts_with("cannot read PATH: nothing here describes a kernel"));
+    assert!(error(folder(&[("Module.symvers", b"\n")]).path()).contains("a list of exports without any"));
+    assert!(error(folder(&[("certs.pem", b"-----BEGIN CERTIFICATE-----\nnonsense\n")]).path()).contains("certs.pem"));
+    assert!(error(Path::new("/nowhere/at/all")).starts_with("cannot read PATH: No such file"));
+    assert!(error(Path::new("6.8.0-nowhere")).contains("no release of that name"));
+    let cut = folder(&[("config.xz", &[0xfd, b'7', b'z', b'X', b'Z', 0, 0, 1])]);
+    assert!(error(cut.path()).contains("config.xz: broken xz data"), "{}", error(cut.path()));
+    let two = folder(&[("a/release", b"6.1.0\n"), ("b/release", b"6.2.0\n")]);
+    let both = Kernel::open(&[two.path().join("a"), two.path().join("b")]).expect_err("two releases").to_string();
+    assert!(both.contains("it describes 6.2.0") && both.ends_with("describes 6.1.0"), "{both}");
+}
+
+#[test]
+fn a_module_tree_says_what_to_load_first() {
+    let profile = Profile::load("6.12");
+    let tree = folder(&[
+        ("6.12.117+deb13-amd64/kernel/lib/giver.ko", &Ko::new("giver").intree().export("give").build(&profile)),
+        (
+            "6.12.117+deb13-amd64/kernel/lib/bad.ko",
+            &Ko::new("bad").intree().export("take").needs("nobody").build(&profile),
+        ),
+        ("6.12.117+deb13-amd64/modules.builtin", b"kernel/lib/built_in.ko\n"),
+    ]);
+    let facts = format!("{}/testdata/kernels/6.12", env!("CARGO_MANIFEST_DIR"));
+    let root = tree.path().join("6.12.117+deb13-amd64");
+    let kernel = Arc::new(Kernel::open(&[facts.into(), root]).expect("a kernel"));
+    let image = |ko: Ko| Image::from_bytes("x.ko", ko.build(&profile)).expect("not compressed");
+
+    let user = [image(Ko::new("user").needs("give")), image(Ko::new("other").needs("take"))];
+    let verdicts = check(&kernel, &Cmdline::default(), &user, &Insmod::default()).expect("readable");
+    assert_eq!(verdicts[0].outcome, Outcome::Loads, "{:#?}", verdicts[0]);
+    let codes: Vec<_> = verdicts[1].findings.iter().map(|finding| finding.code().name()).collect();
+    assert_eq!(codes, ["dependency-refused", "missing-symbol"]);
+
+    let mut machine = Machine::boot(Arc::clone(&kernel), Cmdline::default());
+    let names = |verdicts: Vec<gplok::verdict::Verdict>| verdicts.into_iter().map(|v| v.name).collect::<Vec<_>>();
+    assert_eq!(names(machine.modprobe("giver").expect("in the tree")), ["giver"]);
+    assert_eq!(machine.insmod(&user[0], &Insmod::default()).outcome, Outcome::Loads);
+    assert_eq!(machine.loaded(), ["user", "giver"]);
+    assert!(machine.modprobe("nowhere").is_err());
+}
+
+#[test]
+fn a_release_is_inferred_from_a_module_built_with_its_headers() {
+    let profile = Profile::load("6.12");
+    let symvers = format!("{}/testdata/kernels/6.12/Module.symvers", env!("CARGO_MANIFEST_DIR"));
+    let mut kernel = Kernel::open(&[symvers]).expect("a kernel");
+    assert_eq!(kernel.release(), None);
+    let stranger = Ko::new("foo").crc("module_layout", 1).build(&profile);
+    kernel.infer_release(&Image::from_bytes("stranger.ko", stranger).expect("not compressed"));
+    assert_eq!(kernel.release(), None);
+    let own = Ko::new("foo").build(&profile);
+    kernel.infer_release(&Image::from_bytes("own.ko", own).expect("not compressed"));
+    assert_eq!(kernel.release().map(ToString::to_string), Some(profile.release));
+}
