@@ -181,7 +181,20 @@ impl Machine {
             };
             let (kernel_tainted, module_taints) = (world.state.tainted, Taints::NONE);
             let (name, log, missing, inferred) = (name.to_owned(), Vec::new(), Vec::new(), Vec::new());
-            (world, Verdict { name, outcome, log, module_taints, kernel_tainted, findings, missing, inferred })
+            (
+                world,
+                Verdict {
+                    name,
+                    outcome,
+                    log,
+                    module_taints,
+                    kernel_tainted,
+                    findings,
+                    missing,
+                    never_loads: false,
+                    inferred,
+                },
+            )
         };
         let results = self.worlds.iter().map(remove).collect();
         self.settle(results, false)
@@ -215,6 +228,7 @@ impl Machine {
             kernel_tainted: state.map_or(Taints::NONE, |state| state.tainted),
             findings: Vec::new(),
             missing: Vec::new(),
+            never_loads: false,
             inferred: Vec::new(),
         }
     }
@@ -287,7 +301,7 @@ pub enum ModprobeError {
 fn undetermined(name: String, findings: Vec<Finding>) -> Verdict {
     let (outcome, log, missing, inferred) = (Outcome::Undetermined, Vec::new(), Vec::new(), Vec::new());
     let (module_taints, kernel_tainted) = (Taints::NONE, Taints::NONE);
-    Verdict { name, outcome, log, module_taints, kernel_tainted, findings, missing, inferred }
+    Verdict { name, outcome, log, module_taints, kernel_tainted, findings, missing, never_loads: false, inferred }
 }
 
 /// A verdict for a module that a refused dependency keeps from being tried.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::run::World;
 use crate::terms::Taints;
-use crate::verdict::{Missing, Outcome, Verdict};
+use crate::verdict::{Missing, Outcome, Stage, Verdict};
 
 /// Drops the questions that made no difference: two worlds that differ in one answer only, and agree in state and verdict,
 /// are one.
@@ -35,34 +35,41 @@ fn differ_in_one_answer(one: &(World, Verdict), other: &(World, Verdict)) -> boo
         && verdict == other_verdict
 }
 
-/// The verdict that all worlds allow. The first one, whose answers are the most favourable, speaks for those that agree.
+/// The verdict that all worlds allow. Of those that differ, the one in which the module gets furthest lends its findings.
 pub(super) fn merge(results: &[(World, Verdict)]) -> Option<Verdict> {
+    let verdicts = || results.iter().map(|(_, verdict)| verdict);
     let (_, first) = results.first()?;
-    let mut merged = first.clone();
+    if verdicts().all(|verdict| verdict == first) {
+        return Some(first.clone());
+    }
     let same_outcome = |verdict: &Verdict| match (&verdict.outcome, &first.outcome) {
         (Outcome::Refused { errno, .. }, Outcome::Refused { errno: other, .. }) => errno == other,
         (one, other) => one.word() == other.word(),
     };
-    if results.iter().all(|(_, verdict)| verdict == first) {
-        return Some(merged);
-    }
+    let mut merged =
+        verdicts().reduce(|best, verdict| if furthest(verdict) > furthest(best) { verdict } else { best })?.clone();
     merged.missing = questions(results);
-    if results.iter().all(|(_, verdict)| same_outcome(verdict)) {
+    if verdicts().all(same_outcome) {
         return Some(merged);
     }
     // A crash leaves no log behind that anybody reads: the others speak.
-    let alive: Vec<_> =
-        results.iter().map(|(_, verdict)| verdict).filter(|v| !matches!(v.outcome, Outcome::Crash { .. })).collect();
+    let alive = || verdicts().filter(|verdict| !matches!(verdict.outcome, Outcome::Crash { .. }));
     let certain = |taints: fn(&Verdict) -> Taints| {
-        let all = alive.iter().map(|verdict| taints(verdict).number()).reduce(|one, other| one & other);
+        let all = alive().map(|verdict| taints(verdict).number()).reduce(|one, other| one & other);
         Taints::from_number(all.unwrap_or_default())
     };
-    let common = alive.iter().map(|verdict| common_prefix(&merged, verdict)).min().unwrap_or_default();
+    let common = alive().map(|verdict| common_prefix(&merged, verdict)).min().unwrap_or_default();
     merged.log.truncate(common);
     merged.module_taints = certain(|verdict| verdict.module_taints);
     merged.kernel_tainted = certain(|verdict| verdict.kernel_tainted);
+    merged.never_loads = verdicts().all(|verdict| verdict.outcome != Outcome::Loads);
     merged.outcome = Outcome::Undetermined;
     Some(merged)
+}
+
+/// How far a module gets: the last stage it reaches, or beyond.
+fn furthest(verdict: &Verdict) -> (bool, Option<Stage>) {
+    (verdict.outcome == Outcome::Loads, verdict.outcome.stage())
 }
 
 fn common_prefix(one: &Verdict, other: &Verdict) -> usize {

@@ -144,7 +144,8 @@ fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
     }
     let (kernel_tainted, log) = (world.state.tainted, run.log);
     let (findings, inferred, missing) = (run.findings, run.inferred, Vec::new());
-    let verdict = Verdict { name, outcome, log, module_taints, kernel_tainted, findings, missing, inferred };
+    let verdict =
+        Verdict { name, outcome, log, module_taints, kernel_tainted, findings, missing, never_loads: false, inferred };
     (world, verdict)
 }
 

@@ -42,7 +42,11 @@ pub(super) fn answer(entry: &Entry<'_>, kernel: &KernelSummary) -> String {
         Outcome::Crash { stage, why } => format!("crashes {on} in {stage}: {why}"),
         Outcome::Undetermined => {
             let words: Vec<String> = verdict.missing.iter().map(Missing::word).collect();
-            format!("undetermined on {on}: it depends on {}", list(&words, MISSING_WORDS))
+            let depends = list(&words, MISSING_WORDS);
+            match verdict.never_loads {
+                true => format!("refused on {on} in any case; the errno is undetermined: it depends on {depends}"),
+                false => format!("undetermined on {on}: it depends on {depends}"),
+            }
         }
     }
 }

@@ -44,6 +44,7 @@ struct Item<'a> {
     module_taints: Taints,
     kernel_tainted: u32,
     missing: &'a [Missing],
+    never_loads: bool,
     inferred: &'a [String],
     findings: Vec<Found<'a>>,
 }
@@ -83,6 +84,7 @@ fn item<'a>(entry: &Entry<'a>, kernel: &KernelSummary) -> Item<'a> {
         module_taints: verdict.module_taints,
         kernel_tainted: verdict.kernel_tainted.number(),
         missing: &verdict.missing,
+        never_loads: verdict.never_loads,
         inferred: &verdict.inferred,
         findings: verdict.findings.iter().map(|finding| found(finding, &verdict.name, kernel)).collect(),
     }

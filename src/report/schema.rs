@@ -107,6 +107,7 @@ fn full_verdict(outcome: Outcome) -> Verdict {
         kernel_tainted: Taints::from_number(0x3001),
         findings,
         missing: vec![Missing::Release, Missing::Crc("kfree".into())],
+        never_loads: false,
         inferred: vec!["it is so".into()],
     }
 }

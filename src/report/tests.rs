@@ -55,6 +55,7 @@ fn verdict(outcome: Outcome, findings: Vec<Finding>) -> Verdict {
         kernel_tainted: Taints::NONE,
         findings,
         missing: Vec::new(),
+        never_loads: false,
         inferred: Vec::new(),
     }
 }

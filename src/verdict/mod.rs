@@ -82,6 +82,8 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
     /// Facts that were not at hand and that the answer (or, with a certain outcome, a line or taint of it) depends on.
     pub missing: Vec<Missing>,
+    /// With an undetermined outcome: does it not load in any case, and only the errno depends on what is missing?
+    pub never_loads: bool,
     /// Facts that are not in the kernel's files but follow from others: what was taken for true, and why.
     pub inferred: Vec<String>,
 }

@@ -69,11 +69,13 @@ pub fn print<'a>(
         Format::Dmesg => gplok::report::dmesg(entries, false),
     };
     write(&text)?;
-    let outcomes = || entries.iter().map(|entry| &entry.verdict.outcome);
-    let refused = |outcome: &Outcome| matches!(outcome, Outcome::Refused { .. } | Outcome::Crash { .. });
-    Ok(if outcomes().any(refused) {
+    let refused = |entry: &Entry<'_>| {
+        let verdict = entry.verdict;
+        matches!(verdict.outcome, Outcome::Refused { .. } | Outcome::Crash { .. }) || verdict.never_loads
+    };
+    Ok(if entries.iter().any(refused) {
         Exit::Refused
-    } else if outcomes().any(|outcome| *outcome == Outcome::Undetermined) {
+    } else if entries.iter().any(|entry| entry.verdict.outcome == Outcome::Undetermined) {
         Exit::Undetermined
     } else {
         Exit::Good
