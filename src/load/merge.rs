@@ -49,31 +49,25 @@ pub(super) fn merge(results: &[(World, Verdict)]) -> Option<Verdict> {
     let mut merged =
         verdicts().reduce(|best, verdict| if furthest(verdict) > furthest(best) { verdict } else { best })?.clone();
     merged.missing = questions(results);
-    if verdicts().all(same_outcome) {
-        return Some(merged);
-    }
-    // A crash leaves no log behind that anybody reads: the others speak.
+    // A crash leaves no log behind that anybody reads: the others speak, of lines and taints as far as they agree.
     let alive = || verdicts().filter(|verdict| !matches!(verdict.outcome, Outcome::Crash { .. }));
     let certain = |taints: fn(&Verdict) -> Taints| {
         let all = alive().map(|verdict| taints(verdict).number()).reduce(|one, other| one & other);
         Taints::from_number(all.unwrap_or_default())
     };
-    let common = alive().map(|verdict| common_prefix(&merged, verdict)).min().unwrap_or_default();
-    merged.log.truncate(common);
+    merged.log.retain(|line| alive().all(|verdict| verdict.log.contains(line)));
     merged.module_taints = certain(|verdict| verdict.module_taints);
     merged.kernel_tainted = certain(|verdict| verdict.kernel_tainted);
-    merged.never_loads = verdicts().all(|verdict| verdict.outcome != Outcome::Loads);
-    merged.outcome = Outcome::Undetermined;
+    if !verdicts().all(same_outcome) {
+        merged.never_loads = verdicts().all(|verdict| verdict.outcome != Outcome::Loads);
+        merged.outcome = Outcome::Undetermined;
+    }
     Some(merged)
 }
 
 /// How far a module gets: the last stage it reaches, or beyond.
 fn furthest(verdict: &Verdict) -> (bool, Option<Stage>) {
     (verdict.outcome == Outcome::Loads, verdict.outcome.stage())
-}
-
-fn common_prefix(one: &Verdict, other: &Verdict) -> usize {
-    one.log.iter().zip(&other.log).take_while(|(one, other)| one == other).count()
 }
 
 /// The questions that were answered differently.

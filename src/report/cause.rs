@@ -111,10 +111,15 @@ pub(super) fn because(topic: &Topic<'_>) -> Because {
             format!("struct module takes {} in the module's .gnu.linkonce.this_module", bytes(*module)),
             match size {
                 Some(size) => {
-                    format!("{} in {release}: the module was built with another version or configuration", bytes(*size))
+                    format!(
+                        "it takes {} in {release}: the module was built with another version or configuration",
+                        bytes(*size)
+                    )
                 }
                 None => {
-                    format!("another size in {release}: the module was built with another version or configuration")
+                    format!(
+                        "it has another size in {release}: the module was built with another version or configuration"
+                    )
                 }
             },
         ),

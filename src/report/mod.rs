@@ -25,6 +25,8 @@ mod samples;
 mod schema;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod validator;
 
 pub use dmesg::dmesg;
 pub use entry::{Entry, KernelSummary, Op};

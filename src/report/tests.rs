@@ -114,8 +114,8 @@ fn typical_causes_read_like_this() {
         ),
         (
             Cause::StructModuleSize { module: 896, kernel: Some(1280) },
-            "struct module takes 896 bytes in the module's .gnu.linkonce.this_module, and 1280 bytes in 6.1.0-56-amd64: \
-             the module was built with another version or configuration",
+            "struct module takes 896 bytes in the module's .gnu.linkonce.this_module, and it takes 1280 bytes in \
+             6.1.0-56-amd64: the module was built with another version or configuration",
         ),
         (
             Cause::WrongArchitecture { module: 183, kernel: "x86_64".into() },
@@ -284,7 +284,7 @@ foo.ko: refused on 6.1.0-56-amd64: ENOENT, 2 GPL-only symbols
 
   kernel: foo: Unknown symbol devmap_managed_key (err -2)
   kernel: foo: Unknown symbol rcu_read_unlock_strict (err -2)
-  insmod: Unknown symbol in module, or unknown parameter (see dmesg); ENOENT stands for a symbol here, no file is missing
+  insmod: Unknown symbol in module; ENOENT stands for a symbol here, no file is missing
 
   2 GPL-only symbols [gpl-only-symbol]
     what: devmap_managed_key and rcu_read_unlock_strict are exported by vmlinux with EXPORT_SYMBOL_GPL

@@ -121,11 +121,11 @@ impl Errno {
         }
     }
 
-    /// What `insmod` prints for it: kmod words two of them itself, the C library the others.
+    /// What `insmod` prints for it: kmod words three of them itself, the C library the others.
     pub const fn insmod_text(self) -> &'static str {
         match self {
             Self::EPERM => "Operation not permitted",
-            Self::ENOENT => "Unknown symbol in module, or unknown parameter (see dmesg)",
+            Self::ENOENT => "Unknown symbol in module",
             Self::ENOEXEC => "Invalid module format",
             Self::EBADF => "Bad file descriptor",
             Self::EAGAIN => "Resource temporarily unavailable",
@@ -134,7 +134,7 @@ impl Errno {
             Self::EBUSY => "Device or resource busy",
             Self::EEXIST => "File exists",
             Self::ENODEV => "No such device",
-            Self::EINVAL => "Invalid argument",
+            Self::EINVAL => "Invalid parameters",
             Self::ETXTBSY => "Text file busy",
             Self::EFBIG => "File too large",
             Self::ENOSPC => "No space left on device",

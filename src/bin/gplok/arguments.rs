@@ -63,8 +63,8 @@ pub struct KernelArguments {
     /// The release string, where no file tells it.
     #[arg(long, value_name = "RELEASE")]
     pub release: Option<String>,
-    /// Certificates that the kernel trusts (PEM or DER).
-    #[arg(long, value_name = "FILE", num_args = 1..)]
+    /// Certificates that the kernel trusts (PEM or DER); may be repeated.
+    #[arg(long, value_name = "FILE", action = clap::ArgAction::Append)]
     pub certs: Vec<PathBuf>,
     /// The boot command line, for example "module.sig_enforce=1 module_blacklist=foo".
     #[arg(long, value_name = "SWITCHES", default_value = "")]

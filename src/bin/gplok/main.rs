@@ -45,15 +45,9 @@ fn main() -> ExitCode {
     };
     ExitCode::from(match result {
         Ok(exit) => exit as u8,
-        Err(error) if is_closed_pipe(error.as_ref()) => Exit::Good as u8,
         Err(error) => {
             let _ = writeln!(anstream::stderr(), "gplok: {error}");
             Exit::Failed as u8
         }
     })
-}
-
-/// Whoever reads our output has read enough.
-fn is_closed_pipe(error: &(dyn std::error::Error + 'static)) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
 }

@@ -83,10 +83,14 @@ pub fn print<'a>(
 }
 
 /// Writes to standard output; colours fall silent where it is no terminal.
+///
+/// Whoever closes the pipe has read enough: the command goes on, and ends as it would have.
 pub fn write(text: &str) -> Result<(), std::io::Error> {
     let mut out = anstream::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        result => result,
+    }
 }
 
 fn palette() -> Palette {

@@ -107,7 +107,8 @@ impl Ko {
         let mut strings = Section::new("__ksymtab_strings", SHF_ALLOC | SHF_MERGE | SHF_STRINGS, 1, []);
         strings.entsize = 1;
         for export in &self.exports {
-            for (prefix, text) in [("__kstrtab_", &export.name), ("__kstrtabns_", &export.namespace)] {
+            let namespace = profile.namespaces.then_some(("__kstrtabns_", &export.namespace));
+            for (prefix, text) in [("__kstrtab_", &export.name)].into_iter().chain(namespace) {
                 let name = format!("{prefix}{}", export.name);
                 if elf.symbols.iter().all(|symbol| symbol.name != name) {
                     let place = at("__ksymtab_strings");
@@ -131,18 +132,18 @@ impl Ko {
     }
 
     fn export_table(&self, profile: &Profile, elf: &mut Elf, suffix: &str, exports: &[&Export]) {
-        let prel = profile.arch.has_prel32();
+        let prel = profile.prel32 && profile.arch.has_prel32();
+        let fields = if profile.namespaces { 3 } else { 2 };
         let (pointer, word) = profile.pointer();
         let (kind, width) = if prel { (profile.prel32(), 4) } else { (pointer, word) };
         let table = format!("__ksymtab{suffix}");
-        let mut ksymtab = Section::new(&table, SHF_ALLOC, width as u64, vec![0; exports.len() * 3 * width]);
+        let mut ksymtab = Section::new(&table, SHF_ALLOC, width as u64, vec![0; exports.len() * fields * width]);
         for (i, export) in exports.iter().enumerate() {
-            let entry = (i * 3 * width) as u64;
+            let entry = (i * fields * width) as u64;
             let name = &export.name;
             elf.symbols.push(Symbol::new(&format!("__ksymtab_{name}"), STB_LOCAL, STT_NOTYPE, at(&table), entry));
-            for (field, symbol) in
-                [name.clone(), format!("__kstrtab_{name}"), format!("__kstrtabns_{name}")].iter().enumerate()
-            {
+            let referred = [name.clone(), format!("__kstrtab_{name}"), format!("__kstrtabns_{name}")];
+            for (field, symbol) in referred.iter().take(fields).enumerate() {
                 ksymtab = ksymtab.reloc(entry + (field * width) as u64, symbol, kind, 0);
             }
         }

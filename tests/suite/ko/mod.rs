@@ -12,7 +12,7 @@ mod referee;
 
 pub use elf::{Elf, Place, Section, Symbol};
 pub use patch::{Eh, Image, Re, Sh, St};
-pub use profile::{KERNELS, Profile, fnv};
+pub use profile::{CrcTable, KERNELS, Profile, fnv};
 
 use std::rc::Rc;
 

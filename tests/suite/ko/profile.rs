@@ -34,6 +34,10 @@ pub struct Profile {
     /// The offset in it of the pointer to the exit function.
     pub exit: u64,
     pub crc_table: CrcTable,
+    /// Are the fields of an export table 32-bit distances, where the architecture has them (from 4.19), or pointers?
+    pub prel32: bool,
+    /// Has an entry of an export table a third field for its namespace (from 5.4)?
+    pub namespaces: bool,
     /// Do GPL-only exports stand in the one table, told apart by `__kflagstab` (from 7.1)?
     pub kflagstab: bool,
     /// Rows of `Module.symvers`: symbol and CRC.
@@ -76,6 +80,8 @@ impl Profile {
                 "immediate" => CrcTable::Immediate,
                 _ => CrcTable::None,
             },
+            prel32: true,
+            namespaces: true,
             kflagstab: facts["kflagstab"] == "yes",
             crcs,
         }
@@ -98,9 +104,36 @@ impl Profile {
             init: 0x138,
             exit: 0x200,
             crc_table: CrcTable::Immediate,
+            prel32: true,
+            namespaces: true,
             kflagstab: false,
             crcs: BTreeMap::new(),
         }
+    }
+
+    /// A made-up x86-64 kernel of a release such as `5.9.0`, without `CONFIG_MODVERSIONS`: its modules are laid out as
+    /// those of that version. The size of `struct module` is that of Debian's 6.12.
+    pub fn made_up(release: &str) -> Self {
+        let mut numbers = release.split(['.', '-']).map(|number| number.parse().expect("a release like 5.9.0"));
+        let version: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        Self {
+            version: release.to_owned(),
+            release: release.to_owned(),
+            vermagic: format!("{release} SMP mod_unload "),
+            crc_table: CrcTable::None,
+            prel32: version >= (4, 19),
+            namespaces: version >= (5, 4),
+            kflagstab: version >= (7, 1),
+            exit: 0x4b0,
+            ..Self::synthetic(Arch::X86_64)
+        }
+    }
+
+    /// The same kernel with `CONFIG_MODVERSIONS`.
+    pub fn with_modversions(mut self, crc_table: CrcTable) -> Self {
+        self.crc_table = crc_table;
+        self.vermagic.push_str("modversions ");
+        self
     }
 
     /// Is `CONFIG_MODVERSIONS` on?

@@ -1,0 +1,372 @@
+//! The real program: exit codes, formats, and what it says when it cannot run.
+
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::founding::{self, AFTER, BEFORE, OPENAFS};
+use crate::ko::Ko;
+use crate::made::Made;
+use crate::validator;
+
+/// A folder with a kernel in `k`, in which the program runs.
+struct Desk {
+    folder: TempDir,
+    made: Made,
+}
+
+impl Desk {
+    fn new() -> Self {
+        Self::with(Made::new("6.1.0").export_gpl("kick_gpl"))
+    }
+
+    fn with(made: Made) -> Self {
+        let folder = tempfile::tempdir().expect("there is a temporary folder");
+        let desk = Self { folder, made };
+        std::fs::create_dir(desk.folder.path().join("k")).expect("the folder is ours");
+        desk.made.write(&desk.folder.path().join("k"));
+        desk
+    }
+
+    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> &Self {
+        std::fs::write(self.folder.path().join(name), bytes).expect("the folder is ours");
+        self
+    }
+
+    fn ko(&self, ko: &Ko) -> &Self {
+        self.file(&format!("{}.ko", ko.name()), ko.build(&self.made.profile))
+    }
+
+    /// A module that loads, one that does not, and one that needs the first.
+    fn modules(&self) -> &Self {
+        self.ko(&Ko::new("good").export("good_fn").needs("printk"))
+            .ko(&Ko::new("bad").license("CDDL").needs("kick_gpl"))
+            .ko(&Ko::new("rider").needs("good_fn"))
+    }
+
+    /// Runs the program with arguments separated by blanks.
+    fn run(&self, arguments: &str) -> Ran {
+        Ran::of(self.command(arguments).output().expect("the program was built"))
+    }
+
+    fn command(&self, arguments: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gplok"));
+        command.args(arguments.split_whitespace()).current_dir(self.folder.path());
+        for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
+            command.env_remove(name);
+        }
+        command.stdin(Stdio::null());
+        command
+    }
+}
+
+/// How it ended and what it said.
+#[derive(Debug)]
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+impl Ran {
+    fn of(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("it writes UTF-8");
+        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+
+    /// It could not run: exit code 2, nothing on standard output, one line on the other.
+    #[track_caller]
+    fn failed(&self, with: &str) {
+        assert_eq!(
+            (self.code, self.out.as_str(), self.err.as_str()),
+            (Some(2), "", format!("gplok: {with}\n").as_str())
+        );
+    }
+
+    #[track_caller]
+    fn ended(&self, code: i32) -> &Self {
+        assert_eq!((self.code, self.err.as_str()), (Some(code), ""), "{self:?}");
+        self
+    }
+
+    /// Its JSON, which follows the schema.
+    #[track_caller]
+    fn json(&self) -> Value {
+        let schema = include_str!("../../testdata/schema/gplok-1.schema.json");
+        let schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
+        let value: Value = serde_json::from_str(&self.out).expect("it printed JSON");
+        let mut errors = Vec::new();
+        validator::check(&schema, &schema, &value, "$", &mut errors);
+        assert!(errors.is_empty(), "{errors:#?}");
+        value
+    }
+}
+
+#[test]
+fn exit_codes_tell_the_answer() {
+    let desk = Desk::new();
+    desk.modules();
+    desk.run("check -k k good.ko").ended(0);
+    desk.run("check -k k good.ko bad.ko").ended(1);
+    desk.run("check -k k good.ko rider.ko").ended(0);
+    desk.run("check -k k nowhere.ko").failed("cannot read nowhere.ko: No such file or directory (os error 2)");
+    assert_eq!(desk.run("check").code, Some(2));
+    assert_eq!(desk.run("").code, Some(2));
+    assert_eq!(desk.run("--help").code, Some(0));
+    assert_eq!(desk.run("--version").out, format!("gplok {}\n", env!("CARGO_PKG_VERSION")));
+}
+
+/// Without certificates nobody can tell; but a module that is refused for certain decides.
+#[test]
+fn undetermined_is_an_exit_code_of_its_own() {
+    let desk = Desk::with(
+        Made::new("6.1.0")
+            .export_gpl("kick_gpl")
+            .config("MODULE_SIG")
+            .config("MODULE_SIG_FORCE")
+            .config("CRYPTO_SHA256"),
+    );
+    let signed = |ko: Ko| ko.signed(include_bytes!("../../testdata/keys/rsa-sha256.p7s"));
+    desk.ko(&signed(Ko::new("good"))).ko(&Ko::new("bad"));
+    desk.run("check -k k good.ko").ended(3);
+    desk.run("check -k k good.ko bad.ko").ended(1);
+}
+
+/// The founding case, as a user would ask.
+#[test]
+fn founding_case_from_the_command_line() {
+    let desk = Desk::new();
+    let folder = founding::folder();
+    let check = |kernel: &str| {
+        let mut command = desk.command("check --format dmesg -k");
+        command.arg(folder.join(kernel)).arg(folder.join(OPENAFS));
+        Ran::of(command.output().expect("the program was built"))
+    };
+    let refused = check(BEFORE);
+    assert_eq!(refused.ended(1).out.matches("Unknown symbol").count(), 2);
+    assert!(!check(AFTER).ended(0).out.contains("Unknown symbol"));
+}
+
+#[test]
+fn every_format_of_check_and_simulate() {
+    let desk = Desk::new();
+    desk.modules().file("plan", "insmod good.ko\ninsmod bad.ko\nrmmod good\nrmmod good\n");
+
+    assert!(
+        desk.run("check -k k bad.ko").ended(1).out.starts_with("bad.ko: refused on 6.1.0: ENOENT, 1 GPL-only symbol\n")
+    );
+    assert_eq!(
+        desk.run("check -k k good.ko --format dmesg").ended(0).out,
+        "good: loading out-of-tree module taints kernel.\n"
+    );
+    let json = desk.run("check -k k good.ko bad.ko --format json").ended(1).json();
+    assert_eq!(json["modules"][1]["findings"][0]["code"], "gpl-only-symbol");
+    assert_eq!(json["kernel"]["evidence"][0], "release: k/release");
+
+    let human = desk.run("simulate -k k plan").ended(1).out.clone();
+    assert!(human.starts_with("4 steps on 6.1.0: 1 loads, 1 unloaded, 2 refused\n"), "{human}");
+    let json = desk.run("simulate -k k plan --format json").ended(1).json();
+    let steps: Vec<_> = json["steps"].as_array().into_iter().flatten().map(|step| &step["errno"]).collect();
+    assert_eq!(steps, [&Value::Null, &"ENOENT".into(), &Value::Null, &"ENOENT".into()]);
+    assert!(
+        desk.run("simulate -k k plan --format dmesg").ended(1).out.contains("bad: Unknown symbol kick_gpl (err -2)")
+    );
+
+    // What cannot be told has a form in JSON too.
+    desk.file("only", "6.1.0\n");
+    assert!(!desk.run("check -k only good.ko --format json").json()["modules"][0]["missing"].is_null());
+}
+
+/// On one boot in the order given, nothing is loaded beforehand.
+#[test]
+fn check_finds_the_order_unless_it_is_given() {
+    let desk = Desk::new();
+    desk.modules();
+    desk.run("check -k k rider.ko good.ko").ended(0);
+    desk.run("check -k k --in-order rider.ko good.ko").ended(1);
+    desk.run("check -k k --in-order good.ko rider.ko").ended(0);
+}
+
+#[test]
+fn force_overrules_what_may_be_forced() {
+    let desk = Desk::with(Made::new("6.1.0").config("MODULE_FORCE_LOAD"));
+    desk.ko(&Ko::new("old").tag("vermagic", "6.0.0 SMP mod_unload "));
+    desk.run("check -k k old.ko").ended(1);
+    desk.run("check -k k --force-vermagic old.ko").ended(0);
+}
+
+/// Unloading fails for modules that are not there, are used, or cannot leave.
+#[test]
+fn unloading_fails_as_in_the_kernel() {
+    let desk = Desk::new();
+    desk.modules().ko(&Ko::new("stays").no_exit());
+    desk.file("plan", "rmmod ghost\ninsmod good.ko\ninsmod rider.ko\nrmmod good\ninsmod stays.ko\nrmmod stays\nrmmod rider\nrmmod good\n");
+    let json = desk.run("simulate -k k plan --format json").ended(1).json();
+    let unloads = json["steps"].as_array().into_iter().flatten().filter(|step| step["op"] == "rmmod");
+    let errnos: Vec<_> = unloads.map(|step| step["errno"].as_str().unwrap_or("")).collect();
+    assert_eq!(errnos, ["ENOENT", "EAGAIN", "EBUSY", "", ""]);
+}
+
+#[test]
+fn a_plan_from_standard_input() {
+    let desk = Desk::new();
+    desk.modules();
+    let mut child = desk
+        .command("simulate -k k -")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program was built");
+    child.stdin.take().expect("it is piped").write_all(b"# a boot\ninsmod good.ko\n").expect("it reads");
+    let ran = Ran::of(child.wait_with_output().expect("it ends"));
+    assert!(ran.ended(0).out.starts_with("1 step on 6.1.0: 1 loads\n"), "{ran:?}");
+}
+
+#[test]
+fn a_plan_that_cannot_be_read_names_the_place() {
+    let desk = Desk::new();
+    desk.modules().file("plan", "insmod good.ko\n\nload bad.ko\n").file("gone", "insmod nowhere.ko\n");
+    desk.file("absent", "modprobe nothing\n");
+    desk.run("simulate -k k plan")
+        .failed("cannot read plan: line 3: \"load\" is no step: expected insmod, rmmod or modprobe");
+    desk.run("simulate -k k gone").failed("cannot read ./nowhere.ko: No such file or directory (os error 2)");
+    desk.run("simulate -k k nowhere").failed("cannot read nowhere: No such file or directory (os error 2)");
+    desk.run("simulate -k k absent").failed("module nothing not found in the kernel's module tree");
+}
+
+/// Modules of the tree are loaded by name.
+#[test]
+fn modprobe_loads_from_the_tree() {
+    let desk = Desk::new();
+    desk.file("plan", "modprobe own\n");
+    assert_eq!(desk.run("simulate -k k plan --format json").ended(0).json()["steps"][0]["name"], "own");
+}
+
+#[test]
+fn a_kernel_that_cannot_be_read_names_the_place() {
+    let desk = Desk::new();
+    desk.modules().file("Module.symvers", "0x1\tprintk\tvmlinux\tEXPORT_SYMBOL\t\nnonsense\n");
+    std::fs::create_dir(desk.folder.path().join("empty")).expect("the folder is ours");
+    desk.run("check -k Module.symvers good.ko").failed(
+        "cannot read Module.symvers: line 2: expected 2 to 5 columns: crc, symbol, module, export, namespace: \"nonsense\"",
+    );
+    desk.run("check -k empty good.ko").failed(
+        "cannot read empty: nothing here describes a kernel: expected Module.symvers, config, release, certs.pem, a headers directory or a module tree",
+    );
+    desk.run("check -k nowhere good.ko").failed("cannot read nowhere: No such file or directory (os error 2)");
+    desk.run("check -k 1.2.3-none good.ko")
+        .failed("cannot read 1.2.3-none: no such file or directory, and no release of that name under /lib/modules");
+    desk.run("check -k good.ko good.ko")
+        .failed("cannot read good.ko: an executable image is not a file gplok reads kernels from");
+    desk.run("check --certs good.ko -k k good.ko").failed("cannot read good.ko: certificate 1: neither PEM nor DER");
+}
+
+/// The kernel has a verdict on every file, however broken.
+#[test]
+fn files_that_are_no_modules_get_the_kernels_own_verdict() {
+    let desk = Desk::new();
+    desk.modules();
+    let whole = Ko::new("good").build(&desk.made.profile);
+    desk.file("empty.ko", "").file("text.ko", "no module\n").file("half.ko", &whole[..whole.len() / 2]);
+    for file in ["empty.ko", "text.ko", "half.ko"] {
+        let json = desk.run(&format!("check -k k {file} --format json")).ended(1).json();
+        assert_eq!(json["modules"][0]["errno"], if file == "empty.ko" { "EINVAL" } else { "ENOEXEC" }, "{file}");
+    }
+}
+
+/// A few KiB that unpack to more than gplok is willing to unpack.
+#[test]
+fn bombs_are_defused() {
+    let desk = Desk::new();
+    let started = Instant::now();
+    desk.file("bomb.ko.zst", zstd_bomb()).file("bomb.ko.xz", xz_bomb());
+    for (file, form) in [("bomb.ko.zst", "zstd"), ("bomb.ko.xz", "xz")] {
+        let what = format!("{form} data grows beyond 536870912 bytes");
+        desk.run(&format!("check -k k {file}")).failed(&format!("cannot read {file}: {what}"));
+    }
+    assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
+}
+
+/// One frame of blocks that each say "128 KiB of zeros".
+fn zstd_bomb() -> Vec<u8> {
+    // Magic; no content size, no checksum; a window of 128 KiB.
+    let mut bytes = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 7 << 3];
+    let block = |last: u32| (last | 1 << 1 | (128 << 10) << 3).to_le_bytes();
+    for _ in 0..4 << 10 {
+        bytes.extend_from_slice(&block(0)[..3]);
+        bytes.push(0);
+    }
+    bytes.extend_from_slice(&block(1)[..3]);
+    bytes.push(0);
+    bytes
+}
+
+/// The same small stream again and again: streams that follow each other are one file.
+fn xz_bomb() -> Vec<u8> {
+    let mut encoder = liblzma::write::XzEncoder::new(Vec::new(), 0);
+    encoder.write_all(&vec![0; 8 << 20]).expect("a vector can grow");
+    encoder.finish().expect("a vector can grow").repeat(65)
+}
+
+#[test]
+fn inspect_shows_facts() {
+    let desk = Desk::new();
+    desk.modules().file("text.ko", "no module\n");
+    assert!(desk.run("inspect bad.ko").ended(0).out.starts_with("bad.ko: module bad, x86_64, "));
+    let json: Value = serde_json::from_str(&desk.run("inspect bad.ko --format json").ended(0).out).expect("it is JSON");
+    assert_eq!(json["imports"][0]["name"], "kick_gpl");
+    desk.run("inspect text.ko").failed("text.ko is no ELF file: 10 bytes");
+    desk.run("inspect nowhere.ko").failed("cannot read nowhere.ko: No such file or directory (os error 2)");
+}
+
+#[test]
+fn explain_knows_every_code() {
+    let desk = Desk::new();
+    let list = desk.run("explain").ended(0).out.clone();
+    assert_eq!(list.lines().count(), gplok::verdict::Code::ALL.len());
+    for line in list.lines() {
+        let code = line.split_whitespace().next().expect("a line starts with a code");
+        let page = desk.run(&format!("explain {code}")).ended(0).out.clone();
+        assert!(page.len() > 100 && page.ends_with('\n') && !page.ends_with("\n\n"), "{code}: {page}");
+    }
+    desk.run("explain nonsense").failed("there is no code \"nonsense\"; `gplok explain` lists all");
+    desk.run("explain gpl-symbols").failed("there is no code \"gpl-symbols\"; did you mean no-symbol-table, missing-symbol, gpl-only-symbol, symbol-version, no-symbol-version?");
+}
+
+/// `gplok … | true` is no accident, and changes no answer.
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let desk = Desk::new();
+    desk.modules();
+    for (arguments, code) in
+        [("explain", 0), ("check -k k good.ko", 0), ("check -k k bad.ko", 1), ("inspect good.ko", 0)]
+    {
+        let (reader, writer) = std::io::pipe().expect("there are pipes");
+        drop(reader);
+        let mut command = desk.command(arguments);
+        let child = command.stdout(writer).stderr(Stdio::piped()).spawn().expect("the program was built");
+        Ran::of(child.wait_with_output().expect("it ends")).ended(code);
+    }
+}
+
+#[test]
+fn colour_is_for_terminals_or_on_demand() {
+    let desk = Desk::new();
+    desk.modules();
+    let escapes = |ran: &Ran| ran.out.contains('\u{1b}');
+    assert!(!escapes(desk.run("check -k k good.ko").ended(0)));
+    assert!(escapes(desk.run("--color always check -k k good.ko").ended(0)));
+    assert!(escapes(desk.run("check -k k good.ko --color always").ended(0)));
+    assert!(!escapes(desk.run("check -k k good.ko --color never").ended(0)));
+    assert!(!escapes(desk.run("check -k k good.ko --color always --format json").ended(0)));
+    let with = |name: &str| {
+        let output = desk.command("check -k k good.ko").env(name, "1").output();
+        escapes(&Ran::of(output.expect("the program was built")))
+    };
+    assert!(with("CLICOLOR_FORCE"));
+    assert!(!with("NO_COLOR"));
+}

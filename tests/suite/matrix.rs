@@ -1,0 +1,256 @@
+//! Behaviours on both sides of their dates: one row a kernel, and below it what it prints.
+
+use gplok::image::Image;
+use gplok::load::{Cmdline, Insmod, Machine, ModuleInitFlags};
+use gplok::report::{Entry, Op, headline};
+use gplok::terms::Errno;
+use gplok::verdict::{Missing, Outcome};
+
+use crate::ko::{Ko, Place, Section, Symbol};
+use crate::made::{Made, summary};
+
+/// Loads the modules one after the other on each kernel, and writes down what happens.
+struct Matrix {
+    text: String,
+}
+
+/// One boot.
+struct Boot {
+    made: Made,
+    cmdline: &'static str,
+    modules: Vec<Ko>,
+    insmod: Insmod,
+}
+
+impl Boot {
+    fn new(made: Made, modules: &[Ko]) -> Self {
+        Self { made, cmdline: "", modules: modules.to_vec(), insmod: Insmod::default() }
+    }
+
+    fn cmdline(mut self, cmdline: &'static str) -> Self {
+        self.cmdline = cmdline;
+        self
+    }
+
+    fn insmod(mut self, insmod: Insmod) -> Self {
+        self.insmod = insmod;
+        self
+    }
+}
+
+impl Matrix {
+    fn of(releases: &[&str], boot: impl Fn(Made) -> Boot) -> String {
+        let mut matrix = Self { text: String::new() };
+        for release in releases {
+            matrix.row(&boot(Made::new(release)));
+        }
+        matrix.text
+    }
+
+    fn row(&mut self, boot: &Boot) {
+        let (kernel, _folder) = boot.made.open();
+        let summary = summary(&kernel);
+        let mut machine = Machine::boot(kernel, Cmdline::parse(boot.cmdline));
+        for ko in &boot.modules {
+            let image = Image::from_bytes_raw(format!("{}.ko", ko.name()), ko.build(&boot.made.profile));
+            let verdict = machine.insmod(&image, &boot.insmod);
+            let path = image.path().display().to_string();
+            let entry = Entry { op: Op::Insmod, path: Some(&path), verdict: &verdict };
+            let tainted = verdict.kernel_tainted;
+            let tainted = if tainted.is_empty() { String::new() } else { format!("; kernel {tainted}") };
+            self.text.push_str(&format!("{}{tainted}\n", headline(&entry, &summary)));
+            for line in &verdict.log {
+                self.text.push_str(&format!("    {}\n", line.text));
+            }
+            if !verdict.missing.is_empty() && verdict.outcome != Outcome::Undetermined {
+                let words: Vec<String> = verdict.missing.iter().map(Missing::word).collect();
+                self.text.push_str(&format!("    (lines or taints depend on {})\n", words.join(", ")));
+            }
+        }
+    }
+}
+
+macro_rules! matrix {
+    ($(#[doc = $doc:literal])* $name:ident, [$($release:literal),*], $boot:expr) => {
+        $(#[doc = $doc])*
+        #[test]
+        fn $name() {
+            insta::with_settings!({ omit_expression => true }, {
+                insta::assert_snapshot!(concat!("matrix.", stringify!($name)), Matrix::of(&[$($release),*], $boot));
+            });
+        }
+    };
+}
+
+matrix!(
+    /// A GPL module that uses a proprietary one loses the GPL-only symbols (5.9).
+    inherit_taint,
+    ["5.8.0", "5.9.0", "5.17.0", "5.18.0", "5.19.0"],
+    |made| Boot::new(
+        made.export_gpl("kick_gpl"),
+        &[
+            Ko::new("prop").license("Proprietary").export("prop_fn"),
+            Ko::new("foo").needs("prop_fn"),
+            Ko::new("both").needs("prop_fn").needs("kick_gpl"),
+        ]
+    )
+);
+
+matrix!(
+    /// Exports that were to become GPL-only: a warning, then (5.12) a table nobody reads.
+    gpl_future,
+    ["5.11.0", "5.12.0"],
+    |made| Boot::new(
+        made,
+        &[
+            Ko::new("giver").export_in("_gpl_future", "soon_gpl", ""),
+            Ko::new("foo").license("Proprietary").needs("soon_gpl"),
+        ]
+    )
+);
+
+matrix!(
+    /// A second module of one name is refused, but taints the kernel all the same, until taints are set late (6.4).
+    taint_late,
+    ["6.2.0", "6.3.0", "6.4.0"],
+    |made| Boot::new(made, &[Ko::new("foo").intree(), Ko::new("foo").license("Proprietary")])
+);
+
+matrix!(
+    /// The list of a `module:` namespace counts, where before it was a namespace like any other (6.16).
+    module_namespaces,
+    ["6.14.0", "6.15.0", "6.16.0"],
+    |made| Boot::new(
+        made.row("kvm_only", "vmlinux", "EXPORT_SYMBOL_GPL", "module:kvm"),
+        &[Ko::new("kvm").needs("kvm_only"), Ko::new("foo").needs("kvm_only"), Ko::new("cheat").import_ns("module:kvm")]
+    )
+);
+
+matrix!(
+    /// GPL-only exports of an older build stand in a table that is read no more (7.1).
+    kflagstab,
+    ["7.0.0", "7.1.0"],
+    |made| {
+        let mut old = made;
+        old.profile.kflagstab = false;
+        Boot::new(old, &[Ko::new("giver").export_gpl("gift"), Ko::new("foo").needs("gift")])
+    }
+);
+
+matrix!(
+    /// Sections that are both writable and executable are refused (5.8), and named (5.10).
+    writable_executable,
+    ["5.4.0", "5.7.0", "5.8.0", "5.9.0", "5.10.0"],
+    |made| Boot::new(made, &[Ko::new("foo").section(Section::new(".wx", 7, 16, [0; 16]))])
+);
+
+matrix!(
+    /// An undefined _GLOBAL_OFFSET_TABLE_ is passed over (5.12).
+    ignore_got,
+    ["5.11.0", "5.12.0"],
+    |made| Boot::new(
+        made,
+        &[Ko::new("foo").symbol(Symbol::undefined("_GLOBAL_OFFSET_TABLE_", object::elf::STB_GLOBAL))]
+    )
+);
+
+matrix!(
+    /// A second .modinfo is one too many (6.4).
+    unique_sections,
+    ["6.2.0", "6.3.0", "6.4.0"],
+    |made| Boot::new(made, &[Ko::new("foo").section(Section::new(".modinfo", 2, 1, *b"a=b\0"))])
+);
+
+matrix!(
+    /// The kernel itself undoes compression (5.17).
+    compressed_flag,
+    ["5.16.0", "5.17.0"],
+    |made| Boot::new(
+        made.config("MODULE_DECOMPRESS").config("MODULE_COMPRESS").config("MODULE_COMPRESS_GZIP"),
+        &[Ko::new("foo").pack(gzip)]
+    )
+    .insmod(Insmod { flags: ModuleInitFlags::COMPRESSED_FILE, raw: true, ..Insmod::default() })
+);
+
+matrix!(
+    /// Test modules taint (6.0).
+    test_taint,
+    ["5.19.0", "6.0.0"],
+    |made| Boot::new(made, &[Ko::new("foo").intree().tag("test", "Y")])
+);
+
+matrix!(
+    /// What is wrong with a signature is said (5.4), and said plainly (5.10).
+    signature_reasons,
+    ["4.19.0", "5.3.0", "5.4.0", "5.9.0", "5.10.0"],
+    |made| Boot::new(made.config("MODULE_SIG"), &[Ko::new("foo")]).cmdline("module.sig_enforce=1")
+);
+
+matrix!(
+    /// A blacklisted module is named (5.10).
+    blacklist_message,
+    ["5.9.0", "5.10.0"],
+    |made| Boot::new(made, &[Ko::new("foo")]).cmdline("module_blacklist=foo")
+);
+
+matrix!(
+    /// A symbol in a section that does not exist reads whatever is there, until section indices are checked (7.0).
+    section_index_check,
+    ["6.19.0", "7.0.0"],
+    |made| Boot::new(made, &[Ko::new("foo").symbol(Symbol::new("lost", 1, 1, Place::Index(0x7777), 0))])
+);
+
+matrix!(
+    /// Versions in the extended tables alone are enough (6.14).
+    extended_versions,
+    ["6.13.0", "6.14.0"],
+    |made| Boot::new(made.modversions(), &[Ko::new("foo").needs("printk").no_versions().ext_versions()])
+);
+
+matrix!(
+    /// A table of namespaces: a word without quotes and one with them are two names, on every kernel that has them (5.4).
+    namespaces,
+    ["5.3.0", "5.4.0", "6.12.0", "6.13.0"],
+    |made| Boot::new(
+        made.row("dma_buf_get", "vmlinux", "EXPORT_SYMBOL_GPL", "DMA_BUF"),
+        &[
+            Ko::new("without").needs("dma_buf_get"),
+            Ko::new("quoted").needs("dma_buf_get").import_ns("\"DMA_BUF\""),
+            Ko::new("bare").needs("dma_buf_get").import_ns("DMA_BUF"),
+        ]
+    )
+);
+
+/// An init function that says EEXIST makes the load fail with EBUSY (7.1).
+#[test]
+fn init_returns_eexist() {
+    let mut rows = Vec::new();
+    for release in ["7.0.0", "7.1.0"] {
+        let made = Made::new(release);
+        let (kernel, _folder) = made.open();
+        let insmod = Insmod { init_returns: -17, ..Insmod::default() };
+        let image = made.image(&Ko::new("foo"));
+        rows.push(Machine::boot(kernel, Cmdline::default()).insmod(&image, &insmod).outcome.errno());
+    }
+    assert_eq!(rows, [Some(Errno::EEXIST), Some(Errno::EBUSY)]);
+}
+
+/// A kernel nobody knows the release of answers for all: certain only where all agree.
+#[test]
+fn without_a_release_only_what_all_kernels_say_is_certain() {
+    let made = Made::new("5.9.0");
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    made.write(folder.path());
+    std::fs::remove_file(folder.path().join("release")).expect("it was written");
+    let kernel = std::sync::Arc::new(gplok::kernel::Kernel::open(&[folder.path()]).expect("two files are left"));
+    let mut machine = Machine::boot(kernel, Cmdline::parse("module_blacklist=foo"));
+    let verdict = machine.insmod(&made.image(&Ko::new("foo")), &Insmod::default());
+    assert!(matches!(verdict.outcome, Outcome::Refused { errno: Errno::EPERM, .. }), "{verdict:?}");
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    use std::io::Write as _;
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    encoder.write_all(bytes).expect("a vector can grow");
+    encoder.finish().expect("a vector can grow")
+}
