@@ -20,7 +20,7 @@ pub(super) fn check_vermagic(run: &mut Run<'_>) -> Step {
         return Ok(());
     }
     let line = format!("{name}: version magic '{module}' should be '{kernel}'");
-    run.find(Cause::Vermagic { module, kernel }, Some(line.clone()));
+    run.find(Cause::Vermagic { module, kernel, with_release: !only_flags }, Some(line.clone()));
     run.err(line);
     Err(Stop::Refused(Errno::ENOEXEC))
 }
@@ -53,7 +53,7 @@ fn unknown_vermagic(run: &mut Run<'_>, module: &str) -> Step {
     if run.ask(Missing::Vermagic)? {
         return Ok(());
     }
-    run.find(Cause::Vermagic { module: module.to_owned(), kernel: String::new() }, None);
+    run.find(Cause::Vermagic { module: module.to_owned(), kernel: String::new(), with_release: true }, None);
     Err(Stop::Refused(Errno::ENOEXEC))
 }
 

@@ -66,6 +66,12 @@ pub(super) fn resolve_symbol(run: &mut Run<'_>, name: &str, raw: &[u8]) -> Step<
         return Ok(Resolved::Null);
     };
     let owner = found.owner.name().to_owned();
+    if let Owner::InTree(owner) = &found.owner {
+        let taken = format!("{owner} is loaded first, as modprobe does, and is no proprietary module");
+        if !run.inferred.contains(&taken) {
+            run.inferred.push(taken);
+        }
+    }
     if found.kind.is_gpl_only() {
         run.info_mut()?.using_gplonly_symbols.get_or_insert_with(|| name.to_owned());
     }

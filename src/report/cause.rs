@@ -141,7 +141,7 @@ pub(super) fn because(topic: &Topic<'_>) -> Because {
                 }
             },
         ),
-        Cause::Vermagic { module, kernel } => symbols::vermagic(module, kernel),
+        Cause::Vermagic { module, kernel, with_release } => symbols::vermagic(module, kernel, *with_release),
         Cause::NoVermagic { forced, by_flag } => Because::and(
             match by_flag {
                 true => "the caller asked to ignore the version magic (modprobe --force-vermagic)",

@@ -54,7 +54,7 @@ pub(super) fn fix(topic: &Topic<'_>) -> String {
         Cause::NoVersions { .. } | Cause::NoExportVersions { .. } => {
             format!("{}; the headers must have CONFIG_MODVERSIONS and a Module.symvers", rebuild())
         }
-        Cause::Vermagic { module: theirs, kernel: ours } => vermagic(theirs, ours, &rebuild()),
+        Cause::Vermagic { module: theirs, kernel: ours, .. } => vermagic(theirs, ours, &rebuild()),
         Cause::NoVermagic { forced: true, .. } => format!("nothing checks that the module fits: {}", rebuild()),
         Cause::NoVermagic { by_flag: true, .. } => format!("load it without --force-vermagic; if it is refused then, {}", rebuild()),
         Cause::NoVermagic { .. } => format!("{}; that writes vermagic= into .modinfo", rebuild()),
@@ -125,7 +125,7 @@ pub(super) fn fix(topic: &Topic<'_>) -> String {
         Cause::BadRelocation { .. } => rebuild(),
 
         Cause::DuplicateExport { owner, .. } if owner == "kernel" => {
-            format!("do not load {module}: this kernel has it built in; or rename the {}", names.pick("export", "exports"))
+            format!("do not load {module} if what it does is there already; or rename the {}", names.pick("export", "exports"))
         }
         Cause::DuplicateExport { owner, .. } => {
             format!("load only one of {module} and {owner}, or rename the {}", names.pick("export", "exports"))

@@ -24,7 +24,8 @@ pub fn inspect(path: &str, facts: &Facts) -> String {
         let weak = if import.weak { "  weak" } else { "" };
         let _ = writeln!(out, "  {:<10}  {}{weak}", import.crc.as_deref().unwrap_or("-"), import.name);
     }
-    let _ = writeln!(out, "exports ({}):", facts.exports.len());
+    let colon = if facts.exports.is_empty() { "" } else { ":" };
+    let _ = writeln!(out, "exports ({}){colon}", facts.exports.len());
     for export in &facts.exports {
         let crc = export.crc.map_or_else(|| "-".to_owned(), |crc| crc.to_string());
         let namespace = export.namespace.as_ref().map(|namespace| format!("  {namespace}")).unwrap_or_default();

@@ -28,7 +28,11 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::Blacklisted { name: "foo".into() },
         Cause::ModuleLayout { module: 896, kernel: Crc(0x1234_5678) },
         Cause::NoVersions { forced: true },
-        Cause::Vermagic { module: "6.1.0-1 SMP mod_unload ".into(), kernel: "6.1.0-2 SMP preempt mod_unload ".into() },
+        Cause::Vermagic {
+            module: "6.1.0-1 SMP mod_unload ".into(),
+            kernel: "6.1.0-2 SMP preempt mod_unload ".into(),
+            with_release: true,
+        },
         Cause::NoVermagic { forced: true, by_flag: true },
         Cause::LivepatchDisabled,
         Cause::AlreadyLoaded { name: "foo".into() },

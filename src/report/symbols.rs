@@ -63,11 +63,7 @@ pub(super) fn because(topic: &Topic<'_>) -> Because {
         // Missing symbols without a refused exporter; other causes do not come here.
         _ => Because::but(
             format!("{module} needs {names}"),
-            format!(
-                "neither {release} nor a module loaded before exports {} (ENOENT is about {}: no file is missing)",
-                names.pick("it", "them"),
-                names.pick("the symbol", "the symbols")
-            ),
+            format!("neither {release} nor a module loaded before exports {}", names.pick("it", "them")),
         ),
     }
 }
@@ -156,13 +152,12 @@ fn claims_gpl(license: &License) -> bool {
 
 /// Which words of two version magics differ.
 ///
-/// Words behind the release always count; the release itself only where the module has no symbol versions. So it is
-/// named as the reason only if nothing else differs.
-pub(super) fn vermagic(module: &str, kernel: &str) -> Because {
+/// Words behind the release always count; the release itself only where the module has no symbol versions.
+pub(super) fn vermagic(module: &str, kernel: &str, with_release: bool) -> Because {
     fn tail(text: &str) -> &str {
         text.find(' ').and_then(|blank| text.get(blank..)).unwrap_or_default()
     }
-    let (theirs, ours) = if tail(module) == tail(kernel) { (module, kernel) } else { (tail(module), tail(kernel)) };
+    let (theirs, ours) = if with_release { (module, kernel) } else { (tail(module), tail(kernel)) };
     let (extra, missing) = (words_beyond(theirs, ours), words_beyond(ours, theirs));
     let why = match (extra.as_slice(), missing.as_slice()) {
         ([], []) => "the words are the same, but their order or the blanks between or behind them are not".to_owned(),

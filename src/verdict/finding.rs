@@ -137,7 +137,7 @@ codes! {
     /// No symbol versions at all.
     NoVersions { /** Is it let in by force? */ forced: bool } = "no-versions",
     /// The version magic differs.
-    Vermagic { /** The module's. */ module: String, /** The kernel's. */ kernel: String } = "vermagic",
+    Vermagic { /** The module's. */ module: String, /** The kernel's. */ kernel: String, /** Is the release compared too? With symbol versions it is not. */ with_release: bool } = "vermagic",
     /// No version magic, or told to ignore it.
     NoVermagic { /** Is it let in by force? */ forced: bool, /** By the caller's flag? */ by_flag: bool } = "no-vermagic",
     /// A live patch, and the kernel takes none.
