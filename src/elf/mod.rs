@@ -141,12 +141,6 @@ impl<'data> Elf<'data> {
         }
     }
 
-    /// The NUL-terminated string at `offset` of `bytes`, without the NUL; `None` beyond the end or without a NUL.
-    pub fn string(bytes: &[u8], offset: u64) -> Option<&[u8]> {
-        let rest = bytes.get(usize::try_from(offset).ok()?..)?;
-        rest.iter().position(|byte| *byte == 0).and_then(|end| rest.get(..end))
-    }
-
     /// The unsigned number of `width` bytes (at most 8) at `offset` of `bytes`.
     pub fn number(self, bytes: &[u8], offset: usize, width: usize) -> Option<u64> {
         let field = bytes.get(offset..offset.checked_add(width)?)?;

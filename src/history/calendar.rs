@@ -4,7 +4,7 @@ use super::{Behaviour, TABLE};
 use crate::terms::{Distribution, KernelVersion};
 
 /// What the calendar knows of a kernel: its version and whose build it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Calendar {
     /// The version; its patch number counts only if `patch_known`.
     pub version: KernelVersion,
@@ -15,6 +15,12 @@ pub struct Calendar {
 }
 
 impl Calendar {
+    /// What is known of a kernel by its version, which is the user's word (`given`) or read off the release string.
+    /// Debian's releases up to 6.11 name the ABI in the place of the patch level.
+    pub fn new(version: KernelVersion, given: bool, distribution: Option<Distribution>) -> Self {
+        Self { version, patch_known: given || distribution.is_none() || version.patch != 0, distribution }
+    }
+
     /// Has this kernel the behaviour? `None` where the table does not know.
     ///
     /// Precedence: a distribution's own row, then the date, then backports seen in the series. Between the last release

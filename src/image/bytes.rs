@@ -17,6 +17,11 @@ impl Bytes {
         Self { all: Arc::clone(&self.all), len: self.len.min(len) }
     }
 
+    /// The beginning of the very same bytes in memory, or all of them?
+    pub fn is_prefix_of(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.all, &other.all) && self.len <= other.len
+    }
+
     /// The very same bytes in memory?
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.all, &other.all) && self.len == other.len

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::ModuleElf;
 use super::module_elf::escaped;
-use crate::elf::{Elf, Relocation, Section, SymbolPlace};
+use crate::elf::{Relocation, Section, SymbolPlace};
 use crate::terms::{Crc, ExportKind, ExportedSymbol, Namespace};
 
 /// The export tables, in the order the loader searches them, with the tables of their CRCs.
@@ -18,8 +18,11 @@ pub const TABLES: [(ExportKind, &str, &str); 5] = [
     (ExportKind::UnusedGpl, "__ksymtab_unused_gpl", "__kcrctab_unused_gpl"),
 ];
 
+/// How many entries of a table are read. The kernel itself exports some 15,000 symbols, and no module a tenth of that.
+const MAX_ENTRIES: usize = 1 << 16;
+
 /// The layout of `struct kernel_symbol` (include/linux/export-internal.h).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EntryLayout {
     /// 32-bit relative references (x86 and arm64 since 4.19) instead of pointers.
     pub prel32: bool,
@@ -68,14 +71,14 @@ pub struct ExportTable {
 /// Looks up what a relocation refers to by its place.
 struct Places<'a> {
     elf: &'a ModuleElf,
-    by_offset: HashMap<u64, &'a Relocation>,
+    by_offset: HashMap<u64, Relocation>,
     section: &'a Section,
 }
 
 impl<'a> Places<'a> {
     fn new(elf: &'a ModuleElf, section: &'a Section) -> Self {
         let relocations = elf.relocations_of(section.index);
-        Self { elf, section, by_offset: relocations.iter().map(|r| (r.offset, r)).collect() }
+        Self { elf, section, by_offset: relocations.into_iter().map(|r| (r.offset, r)).collect() }
     }
 
     /// Section and offset that the field at `offset` refers to.
@@ -94,7 +97,7 @@ impl<'a> Places<'a> {
             None => (self.section.index, u64::try_from(offset).ok()?),
         };
         let section = self.elf.sections().get(index)?;
-        Elf::string(self.elf.bytes(), section.offset.checked_add(offset)?)
+        self.elf.string(section.offset.checked_add(offset)?)
     }
 }
 
@@ -128,7 +131,7 @@ impl ModuleElf {
         let crcs = self.find_sec(crcs_name);
         let (places, word) = (Places::new(self, section), self.elf().class().word());
         let (field, size) = (layout.field(word), layout.size(word));
-        let count = self.contents(section).len() / size;
+        let count = (self.contents(section).len() / size).min(MAX_ENTRIES);
         let crc_places = crcs.map(|crcs| Places::new(self, crcs));
         let read = |index: usize| {
             let at = index * size;

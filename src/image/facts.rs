@@ -2,9 +2,9 @@
 
 use serde::Serialize;
 
-use super::{AppendedSignature, Compression, Image, Modinfo, Parameter, Pkcs7};
+use super::distinguished_name::readable_signer;
+use super::{AppendedSignature, Compression, Image, Modinfo, Parameter, Pkcs7, Versions};
 use crate::elf::SectionType;
-use crate::kernel::readable_signer;
 use crate::terms::{Arch, ExportedSymbol};
 
 /// The facts of one module file, read as its own header announces it.
@@ -118,13 +118,11 @@ impl Image {
     pub fn facts(&self) -> Option<Facts> {
         let signature = self.signature_facts();
         let elf = self.as_announced()?;
-        let versions = elf.find_sec("__versions").map(|section| elf.versions(section)).unwrap_or_default();
         let extended = elf.find_sec("__version_ext_names").zip(elf.find_sec("__version_ext_crcs"));
-        let extended = extended.map(|(names, crcs)| elf.extended_versions(names, crcs)).unwrap_or_default();
+        let extended = extended.map(|(names, crcs)| Versions::from(elf.extended_versions(names, crcs)));
         let crc = |name: &str| {
-            let long = versions.iter().find(|version| version.name == name).map(|version| version.crc);
-            let short = || extended.iter().find(|version| version.name == name).map(|version| version.crc.into());
-            long.or_else(short).map(|crc| format!("0x{crc:08x}"))
+            let long = elf.symbol_versions().and_then(|versions| versions.get(name));
+            long.or_else(|| extended.as_ref()?.get(name)).map(|crc| format!("0x{crc:08x}"))
         };
         let undefined = elf.symbols().iter().skip(1).filter(|symbol| symbol.is_undefined());
         let import = |symbol: &crate::elf::Symbol| {
@@ -147,7 +145,7 @@ impl Image {
             size: self.contents().len(),
             arch: self.arch(),
             name: elf.find_sec(".gnu.linkonce.this_module").and_then(|section| elf.this_module_name(section)),
-            modinfo: elf.modinfo().clone(),
+            modinfo: elf.modinfo().as_ref().clone(),
             imports: undefined.map(import).collect(),
             exports: elf.exports(),
             parameters: elf.parameters(),

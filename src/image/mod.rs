@@ -3,6 +3,7 @@
 pub(crate) mod asn1;
 mod bytes;
 mod compression;
+pub(crate) mod distinguished_name;
 mod error;
 mod exports;
 mod facts;
@@ -21,13 +22,14 @@ pub use exports::{EntryLayout, ExportEntry, ExportTable, TABLES};
 pub use facts::{Facts, Import, SectionFacts, SignatureFacts, Signer};
 pub use kernel_decompress::{KernelDecompressFault, kernel_decompress};
 pub use modinfo::Modinfo;
-pub use module_elf::{ModuleElf, escaped};
-pub use modversions::{ExtendedVersion, Version};
+pub use module_elf::{ModuleElf, as_text, escaped};
+pub use modversions::{ExtendedVersion, Version, Versions};
 pub use parameters::Parameter;
 pub use pkcs7::{ContentType, EmbeddedCertificate, Pkcs7, Pkcs7Fault, SignatureAlgorithm, SignerId, SignerInfo};
 pub use signature::{AppendedSignature, MarkedSignature, SignatureInfo};
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::elf::Elf;
@@ -41,6 +43,13 @@ pub struct Image {
     stored: Bytes,
     contents: Bytes,
     readings: Mutex<Vec<Arc<ModuleElf>>>,
+    number: u64,
+}
+
+/// Every image has a number of its own: under it others remember what they have found out of it.
+fn next_number() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Image {
@@ -73,6 +82,7 @@ impl Image {
             contents: Bytes::default(),
             stored,
             readings: Mutex::default(),
+            number: next_number(),
         })
     }
 
@@ -91,7 +101,12 @@ impl Image {
             None => stored.clone(),
             Some(compression) => decompress(compression, &stored).map_err(|kind| Error::new(&path, kind))?.into(),
         };
-        Ok(Self { path, compression, stored, contents, readings: Mutex::default() })
+        Ok(Self { path, compression, stored, contents, readings: Mutex::default(), number: next_number() })
+    }
+
+    /// Its number, which no other image has.
+    pub(crate) const fn number(&self) -> u64 {
+        self.number
     }
 
     /// Where it was read from.

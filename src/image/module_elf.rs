@@ -1,17 +1,20 @@
 //! One reading of a module's bytes: sections, symbols, strings.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
-use super::{Bytes, ExtendedVersion, Modinfo, Version};
+use super::{Bytes, ExtendedVersion, Modinfo, Version, Versions};
 use crate::elf::{Elf, Header, Relocation, Section, SectionType, Symbol};
 use crate::terms::{Class, Endian};
 
 /// A module's bytes, read in a class and byte order.
 ///
 /// Strings are read as the kernel reads them: from their offset to the next NUL of the file, whatever section that lies
-/// in. Bytes that are not printable ASCII stand as `\xNN`, as `/dev/kmsg` shows them.
+/// in; of one longer than [`MAX_STRING`] only so much, for no name that a kernel knows is longer, no line of its log either,
+/// and a file could make every name as long as itself. Bytes that are not printable ASCII stand as `\xNN`, as `/dev/kmsg`
+/// shows them.
 #[derive(Debug)]
 pub struct ModuleElf {
     bytes: Bytes,
@@ -20,16 +23,27 @@ pub struct ModuleElf {
     header: Option<Header>,
     sections: Vec<Section>,
     symbols: OnceLock<Vec<Symbol>>,
-    relocations: OnceLock<HashMap<usize, Vec<Relocation>>>,
-    modinfo: OnceLock<Modinfo>,
+    /// The relocation sections of each section.
+    relocating: OnceLock<HashMap<usize, Vec<usize>>>,
+    modinfo: OnceLock<Arc<Modinfo>>,
+    versions: OnceLock<Option<Arc<Versions>>>,
+    last_nul: OnceLock<Option<usize>>,
 }
+
+/// How much of a string is read: the kernel's own names end at 512 bytes (KSYM_NAME_LEN), its log's lines at 1024.
+const MAX_STRING: usize = 1024;
 
 /// Bytes as text: printable ASCII as it is, everything else and the backslash as `\xNN`.
 pub fn escaped(bytes: &[u8]) -> String {
+    as_text(bytes).into_owned()
+}
+
+/// The same, without a copy where nothing is to be changed.
+pub fn as_text(bytes: &[u8]) -> Cow<'_, str> {
     if let Ok(text) = std::str::from_utf8(bytes)
         && bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'\\')
     {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     }
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
@@ -38,7 +52,7 @@ pub fn escaped(bytes: &[u8]) -> String {
             _ => _ = write!(text, "\\x{byte:02x}"),
         }
     }
-    text
+    Cow::Owned(text)
 }
 
 impl ModuleElf {
@@ -46,8 +60,8 @@ impl ModuleElf {
         let elf = Elf::new(&bytes, class, endian);
         let header = elf.header();
         let sections = header.as_ref().and_then(|header| elf.sections(header)).unwrap_or_default();
-        let (symbols, relocations, modinfo) = Default::default();
-        Self { bytes, class, endian, header, sections, symbols, relocations, modinfo }
+        let (symbols, relocating, modinfo, versions, last_nul) = Default::default();
+        Self { bytes, class, endian, header, sections, symbols, relocating, modinfo, versions, last_nul }
     }
 
     pub(super) fn is_reading_of(&self, bytes: &Bytes, class: Class, endian: Endian) -> bool {
@@ -62,6 +76,20 @@ impl ModuleElf {
     /// The bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
+    }
+
+    /// The string at an offset of the file, without its NUL; `None` beyond the end or without a NUL.
+    pub fn string(&self, offset: u64) -> Option<&[u8]> {
+        let offset = usize::try_from(offset).ok()?;
+        let rest = self.bytes.get(offset..)?;
+        let near = rest.get(..MAX_STRING).unwrap_or(rest);
+        match near.iter().position(|byte| *byte == 0) {
+            Some(end) => near.get(..end),
+            None => {
+                let last = self.last_nul.get_or_init(|| self.bytes.iter().rposition(|byte| *byte == 0));
+                last.is_some_and(|last| last >= offset).then_some(near)
+            }
+        }
     }
 
     /// The file header, if there is room for one.
@@ -81,7 +109,7 @@ impl ModuleElf {
 
     /// The name of a section; `None` when it lies outside the file.
     pub fn section_name(&self, section: &Section) -> Option<&[u8]> {
-        Elf::string(&self.bytes, self.shstrtab()?.offset.checked_add(section.name.into())?)
+        self.string(self.shstrtab()?.offset.checked_add(section.name.into())?)
     }
 
     /// The name of a section as text.
@@ -123,7 +151,7 @@ impl ModuleElf {
 
     /// The name of a symbol; `None` when it lies outside the file.
     pub fn symbol_name(&self, symbol: &Symbol) -> Option<&[u8]> {
-        Elf::string(&self.bytes, self.strtab()?.offset.checked_add(symbol.name.into())?)
+        self.string(self.strtab()?.offset.checked_add(symbol.name.into())?)
     }
 
     /// The name of a symbol as text.
@@ -131,24 +159,34 @@ impl ModuleElf {
         escaped(self.symbol_name(symbol).unwrap_or_default())
     }
 
-    /// The relocations that apply to a section, of all sections that hold any for it, in order.
-    pub fn relocations_of(&self, section: usize) -> &[Relocation] {
-        self.relocations.get_or_init(|| self.read_relocations()).get(&section).map_or(&[], Vec::as_slice)
-    }
-
-    fn read_relocations(&self) -> HashMap<usize, Vec<Relocation>> {
-        let mut all: HashMap<usize, Vec<Relocation>> = HashMap::new();
-        for section in &self.sections {
-            let Some(target) = usize::try_from(section.info).ok().filter(|target| *target < self.sections.len()) else {
-                continue;
-            };
-            if matches!(section.kind, SectionType::REL | SectionType::RELA)
-                && self.sections.get(target).is_some_and(Section::is_alloc)
-            {
-                all.entry(target).or_default().extend(self.relocations(section));
+    /// The relocations that apply to a section which occupies memory, of all sections that hold any for it, in order: not
+    /// more than the file has room for, unless sections lie over each other.
+    pub fn relocations_of(&self, section: usize) -> Vec<Relocation> {
+        const SMALLEST: usize = 8;
+        let room = self.bytes.len() / SMALLEST;
+        let mut all = Vec::new();
+        let sections = self.relocating().get(&section).map_or(&[][..], Vec::as_slice);
+        for section in sections.iter().filter_map(|index| self.sections.get(*index)) {
+            if all.len() >= room {
+                break;
             }
+            all.extend(self.relocations(section));
         }
         all
+    }
+
+    fn relocating(&self) -> &HashMap<usize, Vec<usize>> {
+        self.relocating.get_or_init(|| {
+            let mut all: HashMap<usize, Vec<usize>> = HashMap::new();
+            for section in &self.sections {
+                let target = usize::try_from(section.info).ok();
+                let target = target.filter(|target| self.sections.get(*target).is_some_and(Section::is_alloc));
+                if let Some(target) = target.filter(|_| matches!(section.kind, SectionType::REL | SectionType::RELA)) {
+                    all.entry(target).or_default().push(section.index);
+                }
+            }
+            all
+        })
     }
 
     /// The entries of one relocation section.
@@ -157,8 +195,8 @@ impl ModuleElf {
     }
 
     /// `.modinfo`, of the first section of that name.
-    pub fn modinfo(&self) -> &Modinfo {
-        self.modinfo.get_or_init(|| Modinfo::new(self.read_modinfo()))
+    pub fn modinfo(&self) -> &Arc<Modinfo> {
+        self.modinfo.get_or_init(|| Arc::new(Modinfo::new(self.read_modinfo())))
     }
 
     // "tag=value" NUL, with more NULs between them allowed (include/linux/module.h, MODULE_INFO).
@@ -187,13 +225,19 @@ impl ModuleElf {
         })
     }
 
+    /// The entries of `__versions`; `None` without that section.
+    pub fn symbol_versions(&self) -> Option<&Arc<Versions>> {
+        let read = || self.find_sec("__versions").map(|section| Arc::new(Versions::new(self.versions(section))));
+        self.versions.get_or_init(read).as_ref()
+    }
+
     /// The entries of a `__versions` section. A name without NUL runs on, as the kernel's comparison does.
     pub fn versions(&self, section: &Section) -> Vec<Version> {
         let (word, bytes) = (self.class.word(), self.contents(section));
         let entries = 0..bytes.len() / 64;
         let read = |index: usize| {
             let name = section.offset.checked_add(u64::try_from(index * 64 + word).ok()?)?;
-            let name = escaped(Elf::string(&self.bytes, name)?);
+            let name = escaped(self.string(name)?);
             Some(Version { name, crc: self.elf().number(bytes, index * 64, word)? })
         };
         entries.filter_map(read).collect()

@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use super::ModuleElf;
 use super::module_elf::escaped;
-use crate::elf::Elf;
 use crate::terms::Class;
 
 /// One `struct kernel_param` (include/linux/moduleparam.h).
@@ -33,7 +32,8 @@ impl ModuleElf {
         let word = self.elf().class().word();
         let size = 4 * word + 4_usize.next_multiple_of(word);
         let bytes = self.contents(section);
-        let by_offset: HashMap<u64, _> = self.relocations_of(section.index).iter().map(|r| (r.offset, r)).collect();
+        let by_offset: HashMap<u64, _> =
+            self.relocations_of(section.index).into_iter().map(|r| (r.offset, r)).collect();
         let target = |offset: usize| {
             let relocation = by_offset.get(&u64::try_from(offset).ok()?)?;
             let symbol = self.symbols().get(usize::try_from(relocation.symbol).ok()?)?;
@@ -43,7 +43,7 @@ impl ModuleElf {
             let at = index * size;
             let (name, addend) = target(at)?;
             let names = self.sections().get(usize::from(name.shndx))?;
-            let name = Elf::string(self.bytes(), names.offset.checked_add(name.value.wrapping_add(addend))?)?;
+            let name = self.string(names.offset.checked_add(name.value.wrapping_add(addend))?)?;
             let ops = target(at + 2 * word).map(|(symbol, _)| self.symbol_text(symbol)).unwrap_or_default();
             let flags = bytes.get(at + 3 * word + 3).copied().unwrap_or_default();
             let is_64_bit = self.elf().class() == Class::Elf64;

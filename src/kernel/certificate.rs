@@ -7,8 +7,8 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::image::SignerId;
 use crate::image::asn1::{self, Asn1Fault, Reader, Value, context, context_primitive, x509_decode_time};
+use crate::image::distinguished_name::{Name, hex, name};
 use crate::terms::DigestAlgorithm;
 
 const OID_EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
@@ -268,12 +268,6 @@ struct Fields<'a> {
 }
 
 #[derive(Default)]
-struct Name<'a> {
-    raw: &'a [u8],
-    readable: String,
-}
-
-#[derive(Default)]
 struct Akid<'a> {
     key_id: Option<&'a [u8]>,
     issuer: Option<&'a [u8]>,
@@ -459,61 +453,6 @@ fn time(reader: &mut Reader<'_>) -> Parsed<i64> {
     x509_decode_time(value.tag, value.bytes).ok_or(CertificateErrorKind::Malformed { reason: "time", offset })
 }
 
-fn name<'a>(reader: &mut Reader<'a>, tag: u8) -> Parsed<Name<'a>> {
-    let mut parts = Vec::new();
-    let name = reader.enter(tag)?;
-    loop {
-        let set = reader.enter(asn1::SET)?;
-        loop {
-            let pair = reader.enter(asn1::SEQUENCE)?;
-            let kind = reader.primitive(asn1::OBJECT_IDENTIFIER)?.bytes;
-            let value = reader.any()?;
-            reader.leave(pair)?;
-            parts.push(format!("{}={}", attribute_name(kind), String::from_utf8_lossy(value.bytes)));
-            if !reader.more(&set)? {
-                break;
-            }
-        }
-        reader.leave(set)?;
-        if !reader.more(&name)? {
-            break;
-        }
-    }
-    Ok(Name { raw: reader.leave(name)?.bytes, readable: parts.join(", ") })
-}
-
-/// A signer as people read it: issuer and serial number, or the key identifier.
-pub(crate) fn readable_signer(signer: &SignerId) -> String {
-    match signer {
-        SignerId::Missing => "nobody".to_owned(),
-        SignerId::SubjectKeyId(id) => format!("key identifier {}", hex(id)),
-        SignerId::IssuerAndSerial { issuer, serial } => {
-            // The identifier holds the contents of the Name; around them goes the header of a SEQUENCE.
-            let length: &[u8] = match issuer.len().to_be_bytes() {
-                [.., 0, short] if short < 0x80 => &[short],
-                [.., 0, byte] => &[0x81, byte],
-                [.., high, low] => &[0x82, high, low],
-            };
-            let whole = [&[asn1::SEQUENCE], length, issuer].concat();
-            let issuer = name(&mut Reader::new(&whole), asn1::SEQUENCE).map(|name| name.readable);
-            format!("{}, serial {}", issuer.unwrap_or_else(|_| "an unreadable issuer".to_owned()), hex(serial))
-        }
-    }
-}
-
-fn attribute_name(oid: &[u8]) -> String {
-    match *oid {
-        [0x55, 0x04, 0x03] => "CN".to_owned(),
-        [0x55, 0x04, 0x06] => "C".to_owned(),
-        [0x55, 0x04, 0x07] => "L".to_owned(),
-        [0x55, 0x04, 0x08] => "ST".to_owned(),
-        [0x55, 0x04, 0x0a] => "O".to_owned(),
-        [0x55, 0x04, 0x0b] => "OU".to_owned(),
-        [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x01] => "emailAddress".to_owned(),
-        _ => asn1::dotted(oid),
-    }
-}
-
 /// `x509_note_sig_algo()`.
 fn signature_algorithm(oid: &[u8]) -> Option<(CertificateSignature, DigestAlgorithm)> {
     use CertificateSignature::{Ecdsa, Rsa};
@@ -581,10 +520,6 @@ impl Base64 {
 
 fn error(number: usize, line: Option<usize>, kind: CertificateErrorKind) -> CertificateError {
     CertificateError { number, line, kind }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn as_hex<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {

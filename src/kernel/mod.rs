@@ -9,7 +9,6 @@ mod open;
 mod symvers;
 mod tree;
 
-pub(crate) use certificate::readable_signer;
 pub use certificate::{Certificate, CertificateError, CertificateErrorKind, CertificateSignature, Curve, PublicKey};
 pub use config::{Config, ConfigOption};
 pub use error::{Error, ErrorKind};
@@ -65,10 +64,9 @@ impl Kernel {
         self.version.or_else(|| self.release()?.version())
     }
 
-    /// Does the release string tell the stable patch level? Debian's up to 6.11 name the ABI in its place.
-    pub fn knows_patch_level(&self) -> bool {
-        let zero = self.version().is_some_and(|version| version.patch == 0);
-        self.version.is_some() || self.distribution().is_none() || !zero
+    /// Is the version the user's word, and not read off the release string?
+    pub const fn is_version_given(&self) -> bool {
+        self.version.is_some()
     }
 
     /// Whose build it is; `None` for an upstream kernel or one that does not say.
@@ -127,8 +125,7 @@ impl Kernel {
     /// share, which no two releases have had alike.
     pub fn infer_release(&mut self, image: &Image) {
         let Some(elf) = image.as_announced().filter(|_| self.release.is_none()) else { return };
-        let versions = elf.find_sec("__versions").map(|section| elf.versions(section)).unwrap_or_default();
-        let wanted = versions.iter().find(|version| version.name == "module_layout").map(|version| version.crc);
+        let wanted = elf.symbol_versions().and_then(|versions| versions.get("module_layout"));
         let own = self.module_layout().map(|crc| u64::from(crc.0)).filter(|crc| *crc != 0);
         let release = elf.modinfo().get("vermagic").and_then(|vermagic| vermagic.split(' ').next());
         let Some(release) = release.map(KernelRelease::new).filter(|release| release.version().is_some()) else {

@@ -4,8 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use rayon::prelude::*;
-
 use super::{Error, ErrorKind};
 
 /// How deep a tree is walked; real ones are some ten directories deep.
@@ -79,12 +77,20 @@ impl ModuleTree {
 
     fn read_exporters(&self) -> HashMap<String, String> {
         let modules: Vec<_> = self.modules.values().collect();
-        let exports = |module: &&TreeModule| {
+        let exports = |module: &TreeModule| {
             let elf = crate::image::Image::open(&module.path).ok().and_then(|image| image.as_announced());
             let symbols = elf.map(|elf| elf.exports()).unwrap_or_default();
             symbols.into_iter().map(|export| (export.name, module.name.clone())).collect::<Vec<_>>()
         };
-        modules.par_iter().flat_map_iter(exports).collect()
+        // Not on rayon's threads: one of those that waited for the others here could be handed a job that asks the same
+        // question, and would wait for itself.
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = modules.len().div_ceil(threads).max(1);
+        let read = |part: &[&TreeModule]| part.iter().flat_map(|module| exports(module)).collect::<Vec<_>>();
+        std::thread::scope(|scope| {
+            let readers: Vec<_> = modules.chunks(share).map(|part| scope.spawn(move || read(part))).collect();
+            readers.into_iter().flat_map(|reader| reader.join().unwrap_or_default()).collect()
+        })
     }
 
     /// The module of that name, `-` and `_` being the same.

@@ -1,13 +1,13 @@
 //! Would each of these modules load, given the others and the kernel's own?
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::prelude::*;
 
 use super::machine::ModprobeError;
 use super::{Cmdline, Insmod, Machine};
-use crate::image::Image;
+use crate::image::{Image, as_text};
 use crate::kernel::Kernel;
 use crate::verdict::{Outcome, Verdict};
 
@@ -24,8 +24,14 @@ pub fn check(
     images: &[Image],
     insmod: &Insmod,
 ) -> Result<Vec<Verdict>, ModprobeError> {
-    let givers = Givers::new(images);
-    (0..images.len()).into_par_iter().map(|index| judge(kernel, cmdline, images, insmod, &givers, index)).collect()
+    let boots = Boots {
+        first: machine(kernel, cmdline),
+        images,
+        insmod,
+        needs: Needs::new(kernel, images),
+        known: Mutex::default(),
+    };
+    (0..images.len()).into_par_iter().map(|index| boots.judge(index)).collect()
 }
 
 /// Judges the modules on one boot, in the order given; what the kernel's tree can provide is loaded before each.
@@ -41,48 +47,138 @@ pub fn check_in_order(
     let mut machine = machine(kernel, cmdline);
     let judge = |image| {
         let dependencies = machine.load_dependencies(image)?;
-        Ok(blamed(machine.insmod(image, insmod), &dependencies))
+        Ok(blamed(machine.insmod(image, insmod), dependencies.iter()))
     };
     images.iter().map(judge).collect()
 }
 
-/// Which of the given modules exports a symbol: the first that does.
-struct Givers {
-    exporter: HashMap<String, usize>,
+/// Which of the given modules each one needs itself, in order of need.
+struct Needs(Vec<Vec<usize>>);
+
+impl Needs {
+    fn new(kernel: &Kernel, images: &[Image]) -> Self {
+        let exports = |image: &Image| image.as_announced().map(|elf| elf.exports()).unwrap_or_default();
+        let exports: Vec<_> = images.par_iter().map(exports).collect();
+        // The first that exports a symbol gives it.
+        let mut givers = HashMap::new();
+        for (index, exports) in exports.into_iter().enumerate() {
+            for export in exports {
+                givers.entry(export.name).or_insert(index);
+            }
+        }
+        let built_in = |name: &str| kernel.exports().is_some_and(|exports| exports.vmlinux(name).is_some());
+        let needs = |image: &Image| {
+            let (mut needs, mut seen) = (Vec::new(), HashSet::new());
+            let Some(elf) = image.as_announced() else { return needs };
+            for symbol in elf.symbols().iter().skip(1).filter(|symbol| symbol.is_undefined()) {
+                let name = as_text(elf.symbol_name(symbol).unwrap_or_default());
+                if let Some(giver) = givers.get(name.as_ref())
+                    && !seen.contains(giver)
+                    && !built_in(&name)
+                {
+                    seen.insert(*giver);
+                    needs.push(*giver);
+                }
+            }
+            needs
+        };
+        Self(images.par_iter().map(needs).collect())
+    }
+
+    /// The given modules that one needs, its own first needs first, and at last itself.
+    fn chain(&self, index: usize) -> Vec<usize> {
+        let (mut chain, mut met) = (Vec::new(), HashSet::from([index]));
+        let mut open = vec![(index, 0)];
+        while let Some((module, next)) = open.last_mut() {
+            let need = self.0.get(*module).and_then(|needs| needs.get(*next)).copied();
+            *next += 1;
+            match need {
+                Some(need) if met.insert(need) => open.push((need, 0)),
+                Some(_) => {}
+                None => {
+                    chain.push(*module);
+                    open.pop();
+                }
+            }
+        }
+        chain
+    }
 }
 
-impl Givers {
-    fn new(images: &[Image]) -> Self {
-        let mut exporter = HashMap::new();
-        for (index, image) in images.iter().enumerate() {
-            for export in image.as_announced().map(|elf| elf.exports()).unwrap_or_default() {
-                exporter.entry(export.name).or_insert(index);
-            }
+/// Boots on which the given modules are loaded one after another.
+struct Boots<'a> {
+    first: Machine,
+    images: &'a [Image],
+    insmod: &'a Insmod,
+    needs: Needs,
+    known: Mutex<Known>,
+}
+
+/// What is remembered of chains: most begin like others.
+#[derive(Default)]
+struct Known {
+    /// What has come of a chain that is known by its number and goes on with a module; and the number of the two together.
+    after: HashMap<(usize, usize), (usize, Arc<After>)>,
+    /// Modules loaded in all that is remembered.
+    loaded: usize,
+}
+
+/// What has come of a chain of modules.
+#[derive(Clone)]
+struct After {
+    machine: Machine,
+    /// The verdict on the last one.
+    verdict: Verdict,
+    /// Those that were refused, the last one too.
+    refused: Vec<Arc<Verdict>>,
+}
+
+/// How many loaded modules are remembered, all chains together: a whole tree of a distribution has some ten thousand.
+const MAX_LOADED: usize = 1 << 22;
+
+impl Known {
+    /// Remembers what a chain has come to, as long as there is room: its number, or that of whoever was quicker.
+    fn keep(&mut self, begun: usize, module: usize, length: usize, after: &Arc<After>) -> Option<usize> {
+        if self.loaded.saturating_add(length) > MAX_LOADED {
+            return None;
         }
-        Self { exporter }
+        self.loaded += length;
+        let number = self.after.len() + 1;
+        Some(self.after.entry((begun, module)).or_insert_with(|| (number, Arc::clone(after))).0)
+    }
+}
+
+impl Boots<'_> {
+    /// Loads what the module needs, and then itself.
+    fn judge(&self, index: usize) -> Result<Verdict, ModprobeError> {
+        let known = || self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let (mut begun, mut after) = (Some(0), None::<Arc<After>>);
+        for (length, module) in (1..).zip(self.needs.chain(index)) {
+            let Some(image) = self.images.get(module) else { continue };
+            let met = begun.and_then(|begun| known().after.get(&(begun, module)).cloned());
+            (begun, after) = match met {
+                Some((number, next)) => (Some(number), Some(next)),
+                None => {
+                    let next = Arc::new(self.load(after.as_deref(), image)?);
+                    (begun.and_then(|begun| known().keep(begun, module, length, &next)), Some(next))
+                }
+            };
+        }
+        let Some(after) = after else { return Ok(self.first.clone().rmmod("")) };
+        let own = usize::from(matches!(after.verdict.outcome, Outcome::Refused { .. }));
+        let before = after.refused.get(..after.refused.len().saturating_sub(own)).unwrap_or_default();
+        Ok(blamed(after.verdict.clone(), before.iter().map(AsRef::as_ref)))
     }
 
-    /// The given modules that one needs, its own first needs first.
-    fn needs(&self, kernel: &Kernel, images: &[Image], index: usize) -> Vec<usize> {
-        let (mut order, mut open) = (Vec::new(), vec![index]);
-        self.visit(kernel, images, index, &mut open, &mut order);
-        order
-    }
-
-    fn visit(&self, kernel: &Kernel, images: &[Image], index: usize, open: &mut Vec<usize>, order: &mut Vec<usize>) {
-        let Some(elf) = images.get(index).and_then(Image::as_announced) else { return };
-        for symbol in elf.symbols().iter().skip(1).filter(|symbol| symbol.is_undefined()) {
-            let name = elf.symbol_text(symbol);
-            let Some(giver) = self.exporter.get(&name).copied() else { continue };
-            let built_in = kernel.exports().is_some_and(|exports| exports.vmlinux(&name).is_some());
-            if built_in || order.contains(&giver) || open.contains(&giver) {
-                continue;
-            }
-            open.push(giver);
-            self.visit(kernel, images, giver, open, order);
-            open.pop();
-            order.push(giver);
-        }
+    fn load(&self, before: Option<&After>, image: &Image) -> Result<After, ModprobeError> {
+        let mut machine = before.map_or_else(|| self.first.clone(), |before| before.machine.clone());
+        let mut refused = before.map(|before| before.refused.clone()).unwrap_or_default();
+        let dependencies = machine.load_dependencies(image)?;
+        let verdict = machine.insmod(image, self.insmod);
+        let is_refused = |verdict: &&Verdict| matches!(verdict.outcome, Outcome::Refused { .. });
+        let all = dependencies.iter().chain([&verdict]);
+        refused.extend(all.filter(is_refused).cloned().map(Arc::new));
+        Ok(After { machine, verdict, refused })
     }
 }
 
@@ -91,29 +187,10 @@ fn machine(kernel: &Arc<Kernel>, cmdline: &Cmdline) -> Machine {
     if kernel.tree().is_some() { machine } else { machine.with_dependencies_loaded() }
 }
 
-fn judge(
-    kernel: &Arc<Kernel>,
-    cmdline: &Cmdline,
-    images: &[Image],
-    insmod: &Insmod,
-    givers: &Givers,
-    index: usize,
-) -> Result<Verdict, ModprobeError> {
-    let mut machine = machine(kernel, cmdline);
-    let mut before = Vec::new();
-    for given in givers.needs(kernel, images, index).into_iter().filter_map(|given| images.get(given)) {
-        before.extend(machine.load_dependencies(given)?);
-        before.push(machine.insmod(given, insmod));
-    }
-    let Some(image) = images.get(index) else { return Ok(machine.rmmod("")) };
-    before.extend(machine.load_dependencies(image)?);
-    Ok(blamed(machine.insmod(image, insmod), &before))
-}
-
 /// A module that was refused names those it needed that were refused before it.
-fn blamed(mut verdict: Verdict, before: &[Verdict]) -> Verdict {
+fn blamed<'a>(mut verdict: Verdict, before: impl DoubleEndedIterator<Item = &'a Verdict>) -> Verdict {
     if !matches!(verdict.outcome, Outcome::Loads) {
-        before.iter().rev().for_each(|dependency| verdict.blame(dependency));
+        before.rev().for_each(|dependency| verdict.blame(dependency));
     }
     verdict
 }

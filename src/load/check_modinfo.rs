@@ -39,10 +39,10 @@ fn unknown_vermagic(run: &mut Run<'_>, module: &str) -> Step {
     let release = module.split(' ').next().unwrap_or_default();
     let same_release = kernel.release().is_some_and(|known| known.as_str() == release);
     let info = run.info()?;
-    let wanted = info.vers.as_ref().and_then(|all| all.iter().find(|version| version.name == "module_layout"));
+    let wanted = info.vers.as_ref().and_then(|versions| versions.get("module_layout"));
     let same_layout = match (run.modversions()?, wanted, kernel.module_layout()) {
         (false, ..) => true,
-        (true, Some(wanted), Some(crc)) => wanted.crc == u64::from(crc.0),
+        (true, Some(wanted), Some(crc)) => wanted == u64::from(crc.0),
         _ => false,
     };
     if same_release && same_layout {

@@ -2,7 +2,6 @@
 
 use super::run::{Once, Run, Step, Stop};
 use crate::history::Behaviour;
-use crate::image::Version;
 use crate::terms::{Crc, Errno};
 use crate::verdict::{Cause, Missing};
 
@@ -36,8 +35,8 @@ pub(super) fn check_version(run: &mut Run<'_>, symbol: &str, exporter: &str, crc
     }
     let info = run.info()?;
     if let Some(versions) = info.vers_ext.clone() {
-        return match versions.iter().find(|version| version.name == symbol) {
-            Some(version) => compare(run, symbol, exporter, u64::from(version.crc), crc),
+        return match versions.get(symbol) {
+            Some(version) => compare(run, symbol, exporter, version, crc),
             None => {
                 no_extended_version(run, symbol);
                 Ok(Versioned::Good)
@@ -52,8 +51,8 @@ pub(super) fn check_version(run: &mut Run<'_>, symbol: &str, exporter: &str, crc
             Err(stop) => Err(stop),
         };
     };
-    match versions.iter().find(|Version { name, .. }| name == symbol) {
-        Some(version) => compare(run, symbol, exporter, version.crc, crc),
+    match versions.get(symbol) {
+        Some(version) => compare(run, symbol, exporter, version, crc),
         None => no_version(run, symbol),
     }
 }

@@ -8,7 +8,7 @@ use super::ModuleInitFlags;
 use super::run::{Info, Run, Step, Stop};
 use crate::elf::{Header, Section, SectionType};
 use crate::history::{Behaviour, struct_module_size};
-use crate::image::{Modinfo, ModuleElf};
+use crate::image::{Modinfo, ModuleElf, Version, Versions};
 use crate::terms::{Arch, ElfMachine, Errno, Taints};
 use crate::verdict::{Cause, LogLevel, Missing};
 
@@ -383,8 +383,7 @@ impl Checks<'_> {
     /// The CRC of `module_layout` covers `struct module`; without versions, a module of the very same release was built
     /// with the same header.
     fn size_follows(&self, run: &mut Run<'_>) -> Step<bool> {
-        let versions = self.elf.find_sec("__versions").map(|section| self.elf.versions(section)).unwrap_or_default();
-        let layout = versions.iter().find(|version| version.name == "module_layout").map(|version| version.crc);
+        let layout = self.elf.symbol_versions().and_then(|versions| versions.get("module_layout"));
         let kernel = run.call.kernel.module_layout().map(|crc| u64::from(crc.0)).filter(|crc| *crc != 0);
         if layout.is_some() && layout == kernel {
             run.inferred.push("sizeof(struct module) is the module's: the versions of module_layout are equal".into());
@@ -456,17 +455,20 @@ impl Checks<'_> {
         let extended = run.has(Behaviour::ElfExtendedVersions)?;
         let named = |name: &str| elf.find_sec(name).filter(|_| !ignore);
         let pair = named("__version_ext_names").zip(named("__version_ext_crcs")).filter(|_| extended);
-        let vers_ext = pair.map(|(names, crcs)| Arc::new(elf.extended_versions(names, crcs)));
-        let mut vers = named("__versions").map(|section| elf.versions(section));
+        let vers_ext = pair.map(|(names, crcs)| Arc::new(Versions::from(elf.extended_versions(names, crcs))));
+        let mut vers = elf.symbol_versions().filter(|_| !ignore).cloned();
         if self.arch.machine == ElfMachine::Ppc64 {
             // dedotify_versions(), arch/powerpc/kernel/module_64.c.
-            for version in vers.iter_mut().flatten() {
-                version.name = version.name.strip_prefix('.').map_or_else(|| version.name.clone(), str::to_owned);
-            }
+            let undotted = |version: &Version| Version {
+                name: version.name.strip_prefix('.').unwrap_or(&version.name).to_owned(),
+                ..*version
+            };
+            let undotted = |all: &Versions| Versions::new(all.entries().iter().map(undotted).collect());
+            vers = vers.map(|versions| Arc::new(undotted(&versions)));
         }
         // Up to 6.3 a .modinfo without SHF_ALLOC is not seen.
         let seen = elf.find_sec(".modinfo").is_some() || run.has(Behaviour::ElfUniqueSections)?;
-        let modinfo = if seen { elf.modinfo().clone() } else { Modinfo::default() };
+        let modinfo = if seen { Arc::clone(elf.modinfo()) } else { Arc::<Modinfo>::default() };
         let versions =
             ["__versions", "__version_ext_crcs", "__version_ext_names"].map(|name| named(name).map(|s| s.index));
         let dropped = [index(".modinfo"), index(".data..percpu")].into_iter().chain(versions).flatten().collect();
@@ -474,7 +476,7 @@ impl Checks<'_> {
             arch: self.arch,
             name: modinfo.get("name").map_or_else(|| mod_name.clone(), str::to_owned),
             mod_name,
-            vers: vers.map(Arc::new),
+            vers,
             vers_ext,
             this_module,
             percpu: index(".data..percpu"),

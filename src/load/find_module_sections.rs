@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::memo::Exporting;
 use super::run::{Run, Step, Stop};
 use crate::elf::{Section, SectionFlags};
 use crate::history::Behaviour;
@@ -35,7 +36,7 @@ pub(super) fn find_module_sections(run: &mut Run<'_>) -> Step {
             return Err(Stop::Refused(Errno::ENOEXEC));
         }
     }
-    run.info_mut()?.exports = Arc::new(tables);
+    run.info_mut()?.exports = tables;
     Ok(())
 }
 
@@ -74,11 +75,11 @@ fn section_addr(run: &Run<'_>, elf: &ModuleElf, name: &str) -> Step<bool> {
 }
 
 /// The tables this kernel reads, in the order it searches them.
-fn export_tables(run: &Run<'_>, kflagstab: bool) -> Step<Vec<ExportTable>> {
+fn export_tables(run: &Run<'_>, kflagstab: bool) -> Step<Arc<Vec<ExportTable>>> {
     let info = run.info()?;
     let any = TABLES.iter().any(|(_, section, _)| info.elf.find_sec(section).is_some());
     if !any {
-        return Ok(Vec::new());
+        return Ok(Arc::default());
     }
     let layout = EntryLayout {
         prel32: info.arch.has_prel32() && run.has(Behaviour::TabPrel32)?,
@@ -96,10 +97,16 @@ fn export_tables(run: &Run<'_>, kflagstab: bool) -> Step<Vec<ExportTable>> {
         ExportKind::GplFuture => future,
         ExportKind::Unused | ExportKind::UnusedGpl => unused,
     };
-    let kinds = TABLES.iter().map(|(kind, ..)| *kind).filter(|kind| read(*kind));
-    let mut tables: Vec<_> = kinds.filter_map(|kind| info.elf.export_table(kind, layout)).collect();
-    if kflagstab {
-        let flags = info.elf.find_sec("__kflagstab").map(|section| info.elf.contents(section)).unwrap_or_default();
+    let kinds = TABLES.iter().map(|(kind, ..)| *kind).filter(|kind| read(*kind)).collect();
+    let what = (layout, kinds, kflagstab);
+    Ok(run.call.memo.exports(run, info.arch, what, |wanted| read_tables(&info.elf, wanted)))
+}
+
+fn read_tables(elf: &ModuleElf, wanted: &Exporting) -> Vec<ExportTable> {
+    let kinds = wanted.kinds.iter();
+    let mut tables: Vec<_> = kinds.filter_map(|kind| elf.export_table(*kind, wanted.layout)).collect();
+    if wanted.flags {
+        let flags = elf.find_sec("__kflagstab").map(|section| elf.contents(section)).unwrap_or_default();
         for (entry, flag) in tables.iter_mut().flat_map(|table| &mut table.entries).zip(flags) {
             entry.symbol.kind = if flag & 1 == 0 { ExportKind::Plain } else { ExportKind::Gpl };
         }
@@ -107,7 +114,7 @@ fn export_tables(run: &Run<'_>, kflagstab: bool) -> Step<Vec<ExportTable>> {
     for table in tables.iter_mut().filter(|table| !table.has_crcs) {
         table.entries.iter_mut().for_each(|entry| entry.symbol.crc = None);
     }
-    Ok(tables)
+    tables
 }
 
 /// Tables of GPL-only exports, which the kernel ignores since 7.1.

@@ -1,10 +1,11 @@
 //! One boot: its modules, its taints, the lines it prints once.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::delete_module::delete_module;
+use super::memo::Memo;
 use super::merge::{join_equal, merge};
 use super::pipeline::load_module;
 use super::resolve_symbol::module_name;
@@ -13,7 +14,7 @@ use super::{Cmdline, Insmod};
 use crate::history::{Calendar, eras};
 use crate::image::Image;
 use crate::kernel::{Kernel, VMLINUX};
-use crate::terms::{Errno, KernelVersion, Taints};
+use crate::terms::{Errno, Taints};
 use crate::verdict::{Cause, Finding, Missing, Outcome, Stage, Verdict};
 
 /// How many sets of answers are followed at once.
@@ -22,14 +23,15 @@ const MAX_WORLDS: usize = 256;
 const MAX_DEPENDENCIES: usize = 64;
 
 /// A booted kernel: the state that loading and unloading change, from its first module on.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Machine {
     kernel: Arc<Kernel>,
     cmdline: Cmdline,
     comm: String,
     dependencies_loaded: bool,
     worlds: Vec<World>,
-    refused: Vec<(String, Vec<String>)>,
+    refused: Vec<(String, HashSet<String>)>,
+    memo: Arc<Memo>,
 }
 
 impl Machine {
@@ -37,7 +39,7 @@ impl Machine {
     pub fn boot(kernel: Arc<Kernel>, cmdline: Cmdline) -> Self {
         let (comm, refused) = ("insmod".to_owned(), Vec::new());
         let worlds = worlds(&kernel);
-        Self { kernel, cmdline, comm, dependencies_loaded: false, worlds, refused }
+        Self { kernel, cmdline, comm, dependencies_loaded: false, worlds, refused, memo: Arc::default() }
     }
 
     /// Takes the modules of the kernel's own tree that a module needs for loaded, as `modprobe` would see to it.
@@ -64,6 +66,12 @@ impl Machine {
         first.state.modules.iter().map(|module| module.name.clone()).filter(|name| in_all(name)).collect()
     }
 
+    /// Is a module loaded for certain?
+    fn is_loaded(&self, name: &str) -> bool {
+        let loaded = |world: &World| world.state.modules.iter().any(|module| module.name == name);
+        !self.worlds.is_empty() && self.worlds.iter().all(loaded)
+    }
+
     /// Tells how a real kernel ended the last system call, where it was undetermined, and how it was tainted afterwards:
     /// only what fits goes on.
     pub fn observe(&mut self, errno: Option<Errno>, tainted: Taints) {
@@ -85,6 +93,7 @@ impl Machine {
             comm: &self.comm,
             dependencies_loaded: self.dependencies_loaded,
             refused: &self.refused,
+            memo: &self.memo,
         }
     }
 
@@ -129,7 +138,7 @@ impl Machine {
         let exports = || image.as_announced().map(|elf| elf.exports()).unwrap_or_default();
         let verdict = self.settle(results, too_many);
         if !matches!(verdict.outcome, Outcome::Loads) {
-            let symbols: Vec<_> = exports().into_iter().map(|export| export.name).collect();
+            let symbols: HashSet<_> = exports().into_iter().map(|export| export.name).collect();
             if !symbols.is_empty() {
                 self.refused.push((verdict.name.clone(), symbols));
             }
@@ -209,15 +218,15 @@ impl Machine {
         let module = module.ok_or_else(|| ModprobeError::NotFound(name.to_owned()))?;
         let image = self.kernel.image(&module.path)?;
         let mut verdicts = self.load_dependencies(&image)?;
-        verdicts.push(match self.loaded().contains(&module.name) {
+        verdicts.push(match self.is_loaded(&module.name) {
             false => self.insmod(&image, &Insmod::default()),
-            true => self.is_loaded(&module.name),
+            true => self.already_loaded(&module.name),
         });
         Ok(verdicts)
     }
 
     /// What `modprobe` says of a module that is there already: nothing, and success.
-    fn is_loaded(&self, name: &str) -> Verdict {
+    fn already_loaded(&self, name: &str) -> Verdict {
         let state = self.worlds.first().map(|world| &world.state);
         let module = state.and_then(|state| state.modules.iter().find(|module| module.name == name));
         Verdict {
@@ -253,11 +262,11 @@ impl Machine {
             return Ok(());
         }
         for path in self.dependencies(image) {
-            let dependency = self.kernel.image(&path)?;
             let Some(name) = crate::kernel::module_name_of(&path) else { continue };
-            if self.loaded().contains(&name) {
+            if self.is_loaded(&name) {
                 continue;
             }
+            let dependency = self.kernel.image(&path)?;
             self.load_dependencies_of(&dependency, depth - 1, verdicts)?;
             verdicts.push(self.insmod(&dependency, &Insmod::default()));
         }
@@ -319,15 +328,15 @@ impl Verdict {
 /// The worlds a boot begins with: one, or one for every span of versions when the release is not known.
 fn worlds(kernel: &Kernel) -> Vec<World> {
     let distribution = kernel.distribution();
-    let world = |version: KernelVersion, patch_known| World {
+    let world = |version, given| World {
         answers: BTreeMap::new(),
-        calendar: Some(Calendar { version, patch_known, distribution }),
+        calendar: Some(Calendar::new(version, given, distribution)),
         state: State::default(),
         because: BTreeSet::new(),
         last: None,
     };
     match kernel.version() {
-        Some(version) => vec![world(version, kernel.knows_patch_level())],
+        Some(version) => vec![world(version, kernel.is_version_given())],
         None => eras().into_iter().rev().map(|version| world(version, true)).collect(),
     }
 }

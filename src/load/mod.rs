@@ -20,6 +20,7 @@ mod finit_module;
 mod layout;
 mod loaded;
 mod machine;
+mod memo;
 mod merge;
 mod mod_sysfs_setup;
 mod module_sig_check;

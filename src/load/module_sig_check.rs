@@ -5,8 +5,9 @@ use super::crypto::{Crypto, CryptoAlgorithm, Support};
 use super::run::{Run, Step, Stop};
 use super::verify_pkcs7::{Pkcs7Verdict, mod_check_sig, verify_pkcs7_assuming, verify_pkcs7_signature};
 use crate::history::Behaviour;
+use crate::image::distinguished_name::readable_signer;
 use crate::image::{AppendedSignature, MarkedSignature, Pkcs7, SignerId};
-use crate::kernel::{Certificate, ConfigOption, readable_signer};
+use crate::kernel::{Certificate, ConfigOption};
 use crate::terms::{DigestAlgorithm, Errno};
 use crate::verdict::{Cause, KernelLine, Missing};
 
@@ -108,14 +109,15 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> Step<Result<()
     truncate(run, message.start);
     let pkcs7 = Pkcs7::parse(whole.get(message.clone()).unwrap_or_default());
     let data = whole.get(..message.start).unwrap_or_default();
-    let mut verdict = match run.call.kernel.certificates() {
-        Some(trusted) => verify_pkcs7_signature(data, &pkcs7, trusted, &crypto(run)?),
-        None => without_certificates(run, data, &pkcs7)?,
-    };
+    let (crypto_of_kernel, known) = (crypto(run)?, run.call.kernel.certificates());
+    let trusted = known.unwrap_or_default();
+    let mut verdict = run.call.memo.signature(run, || verify_pkcs7_signature(data, &pkcs7, trusted, &crypto_of_kernel));
+    if known.is_none() && verdict == Pkcs7Verdict::NoKey {
+        verdict = without_certificates(run)?;
+    }
     if let Pkcs7Verdict::Undetermined { what } = &verdict {
         let support = if run.ask(Missing::Crypto(what.clone()))? { Support::Available } else { Support::NotBuilt };
-        let trusted = run.call.kernel.certificates().unwrap_or_default();
-        verdict = verify_pkcs7_assuming(data, &pkcs7, trusted, &crypto(run)?, support);
+        verdict = verify_pkcs7_assuming(data, &pkcs7, trusted, &crypto_of_kernel, support);
     }
     let signer = signer(&pkcs7);
     Ok(match verdict {
@@ -141,11 +143,7 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> Step<Result<()
 }
 
 /// Nobody said what the kernel trusts: either the signer, and then the signature is taken for good, or not.
-fn without_certificates(run: &Run<'_>, data: &[u8], pkcs7: &Pkcs7) -> Step<Pkcs7Verdict> {
-    let verdict = verify_pkcs7_signature(data, pkcs7, &[], &crypto(run)?);
-    if verdict != Pkcs7Verdict::NoKey {
-        return Ok(verdict);
-    }
+fn without_certificates(run: &Run<'_>) -> Step<Pkcs7Verdict> {
     if !run.ask(Missing::Certificates)? {
         return Ok(Pkcs7Verdict::NoKey);
     }

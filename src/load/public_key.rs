@@ -97,7 +97,7 @@ fn rsa_verify(encoded: &[u8], algorithm: DigestAlgorithm, digest: &[u8], signatu
     if signature >= *key.n() {
         return Err(Some(Errno::EINVAL));
     }
-    let decrypted = rsa::hazmat::rsa_encrypt(&key, &signature).map_err(|_| None)?.to_bytes_be();
+    let decrypted = power(&signature, key.e(), key.n()).to_bytes_be();
     // 00 01 FF .. FF 00 DigestInfo, of which the number has lost the first byte.
     let [0x01, padded @ ..] = &decrypted[..] else { return Err(Some(Errno::EBADMSG)) };
     if decrypted.len() + 1 != size {
@@ -110,6 +110,17 @@ fn rsa_verify(encoded: &[u8], algorithm: DigestAlgorithm, digest: &[u8], signatu
     }
     let hash = info.strip_prefix(&digest_info_prefix(algorithm, digest)[..]).ok_or(Some(Errno::EBADMSG))?;
     if hash == digest { Ok(()) } else { Err(Some(Errno::EKEYREJECTED)) }
+}
+
+/// `base` to the power of a public exponent, which is short and mostly zeros: one squaring a bit. The library's own way is
+/// made for exponents as long as the modulus.
+fn power(base: &BigUint, exponent: &BigUint, modulus: &BigUint) -> BigUint {
+    let bits = exponent.to_bytes_be().into_iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 != 0));
+    let one = BigUint::from(1_u32);
+    bits.skip_while(|set| !set).fold(one, |result, set| {
+        let squared = &result * &result % modulus;
+        if set { squared * base % modulus } else { squared }
+    })
 }
 
 /// `rsa_digest_info_*` (crypto/rsassa-pkcs1.c): everything of a DigestInfo but the digest.

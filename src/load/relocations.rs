@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use super::memo::Memo;
 use super::relocate::{self, Facts, Judgement, Module, RelocationSection, Section, Symbol, SymbolValue};
 use super::run::{Info, Run, Step, Stop};
 use crate::elf::{SectionFlags, SectionType, SymbolPlace};
@@ -11,9 +12,16 @@ use crate::image::ModuleElf;
 use crate::terms::{Arch, ElfMachine, Errno};
 use crate::verdict::{Cause, Missing};
 
+/// How many relocations are judged. The largest modules, graphics drivers, have less than half a million; files in which
+/// thousands of sections lie over each other could have any number.
+const MAX_RELOCATIONS: usize = 1 << 24;
+
 pub(super) fn module_frob_arch_sections(run: &mut Run<'_>) -> Step {
     let info = run.info()?;
     let (elf, arch, name) = (Arc::clone(&info.elf), info.arch, info.mod_name.clone());
+    if matches!(arch.machine, ElfMachine::X86_64 | ElfMachine::I386) {
+        return Ok(());
+    }
     let names: Vec<_> = elf.sections().iter().map(|section| (elf.section_text(section), section.kind)).collect();
     let sections: Vec<_> = names.iter().map(|(name, kind)| (name.as_str(), *kind)).collect();
     let judgement = with_facts(run, |facts| relocate::module_frob_arch_sections(&name, arch, &sections, facts))?;
@@ -30,8 +38,19 @@ pub(super) fn module_frob_arch_sections(run: &mut Run<'_>) -> Step {
 
 /// Sections in order; the first that fails ends it.
 pub(super) fn apply_relocations(run: &mut Run<'_>) -> Step {
+    let remembered = Memo::relocating(run);
+    if remembered.as_ref().is_some_and(|key| run.call.memo.were_applied(key)) {
+        return Ok(());
+    }
+    judge_relocations(run)?;
+    run.call.memo.keep_applied(remembered);
+    Ok(())
+}
+
+fn judge_relocations(run: &mut Run<'_>) -> Step {
     let info = run.info()?;
     let (info, elf, arch, percpu) = (info.clone(), Arc::clone(&info.elf), info.arch, info.percpu);
+    let mut room = MAX_RELOCATIONS;
     let percpu_relocated = percpu.is_none() || run.has(Behaviour::LoadPercpuRelocs)?;
     let names: Names = Names::new(&elf);
     let mut module = module(&elf, &info, &names);
@@ -55,6 +74,10 @@ pub(super) fn apply_relocations(run: &mut Run<'_>) -> Step {
             return wrong_kind(run, &elf, target, rela);
         }
         let entries = elf.relocations(section);
+        let Some(rest) = room.checked_sub(entries.len()) else {
+            return settle(run, Judgement::Undetermined(Missing::TooMany));
+        };
+        room = rest;
         let section = RelocationSection { index: section.index, target, rela, entries: &entries };
         let judgement = with_facts(run, |facts| relocate::apply(&mut module, &section, facts))?;
         settle(run, judgement)?;

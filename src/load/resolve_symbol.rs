@@ -59,6 +59,9 @@ impl Owner {
     }
 }
 
+/// How many of its namespaces are told of a module that lacks one.
+const SHOWN_NAMESPACES: usize = 64;
+
 pub(super) fn resolve_symbol(run: &mut Run<'_>, name: &str, raw: &[u8]) -> Step<Resolved> {
     let gplok = !run.info()?.taints.has(Taint::ProprietaryModule);
     let Some(found) = find_symbol(run, name, raw, gplok)? else {
@@ -247,10 +250,11 @@ fn namespace_is_imported(run: &mut Run<'_>, symbol: &str, exporter: &str, namesp
     if module_list && namespace.allows_module(&name) {
         return Ok(true);
     }
-    let imported: Vec<String> = run.info()?.modinfo.all("import_ns").map(str::to_owned).collect();
-    if imported.iter().any(|imported| imported == namespace.as_str()) {
+    let modinfo = Arc::clone(&run.info()?.modinfo);
+    if modinfo.imports_namespace(namespace.as_str()) {
         return Ok(true);
     }
+    let imported = modinfo.all("import_ns").take(SHOWN_NAMESPACES).map(str::to_owned).collect();
     let allowed = run.config("MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS")?;
     let line = format!("{name}: module uses symbol ({symbol}) from namespace {namespace}, but does not import it.");
     let cause = Cause::NamespaceNotImported {

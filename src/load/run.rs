@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::loaded::LoadedModule;
+use super::memo::Memo;
 use super::{Cmdline, Insmod};
 use crate::elf::Section;
 use crate::history::{Behaviour, Calendar};
-use crate::image::{Bytes, ExportTable, ExtendedVersion, Image, Modinfo, ModuleElf, Version};
+use crate::image::{Bytes, ExportTable, Image, Modinfo, ModuleElf, Versions};
 use crate::kernel::{ConfigOption, Kernel};
 use crate::terms::{Arch, Errno, License, Taint, Taints};
 use crate::verdict::{Cause, Finding, KernelLine, LogLevel, Missing, Outcome, Stage};
@@ -71,9 +72,9 @@ pub(crate) struct Info {
     /// `mod->name`.
     pub mod_name: String,
     /// The entries of `__versions`; `None` without that section, and when the caller wants it ignored.
-    pub vers: Option<Arc<Vec<Version>>>,
+    pub vers: Option<Arc<Versions>>,
     /// The pairs of `__version_ext_crcs` and `__version_ext_names`.
-    pub vers_ext: Option<Arc<Vec<ExtendedVersion>>>,
+    pub vers_ext: Option<Arc<Versions>>,
     /// Index of `.gnu.linkonce.this_module`.
     pub this_module: usize,
     /// Index of the per-CPU section.
@@ -84,7 +85,7 @@ pub(crate) struct Info {
     pub taints: Taints,
     pub license: Option<License>,
     /// `.modinfo`, as this kernel sees it.
-    pub modinfo: Modinfo,
+    pub modinfo: Arc<Modinfo>,
     /// The first GPL-only symbol resolved: `mod->using_gplonly_symbols`.
     pub using_gplonly_symbols: Option<String>,
     /// The module whose taint it has inherited.
@@ -112,7 +113,9 @@ pub(crate) struct Call<'a> {
     /// Modules of the kernel's own tree that are not loaded yet count as loaded: `modprobe` would have seen to it.
     pub dependencies_loaded: bool,
     /// Exporters that were refused before, for findings.
-    pub refused: &'a [(String, Vec<String>)],
+    pub refused: &'a [(String, HashSet<String>)],
+    /// What is known of module files from earlier loads.
+    pub memo: &'a Memo,
 }
 
 /// One attempt.

@@ -6,7 +6,7 @@ use super::resolve_symbol::{Resolved, resolve_symbol};
 use super::run::{Run, Step, Stop};
 use crate::elf::{Symbol, SymbolPlace};
 use crate::history::Behaviour;
-use crate::image::{ModuleElf, escaped};
+use crate::image::{ModuleElf, as_text};
 use crate::terms::{ElfMachine, Errno};
 use crate::verdict::{Cause, Missing};
 
@@ -55,7 +55,7 @@ fn undefined(run: &mut Run<'_>, elf: &ModuleElf, index: usize, symbol: &Symbol) 
     if absolute {
         return Ok(Ok(()));
     }
-    let name = escaped(raw);
+    let name = as_text(raw);
     let found = run.findings.len();
     let resolved = resolve_symbol(run, &name, raw)?;
     let errno = match resolved {

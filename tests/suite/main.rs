@@ -4,11 +4,14 @@ mod architectures;
 mod cases;
 mod cli;
 mod founding;
+mod hostile;
+mod house;
 mod kernel_files;
 mod ko;
 mod made;
 mod matrix;
 mod oracle;
+mod referee;
 mod reports;
 #[path = "../../src/report/validator.rs"]
 mod validator;

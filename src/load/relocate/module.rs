@@ -323,11 +323,13 @@ impl<'a> Module<'a> {
     /// What comes of touching `width` bytes at the place of an entry; `None` when they lie inside the section.
     pub(super) fn outside(&self, target: usize, offset: u64, width: u32) -> Option<Judgement> {
         let size = self.sections.get(target).map_or(0, |section| section.size);
-        let name = self.section_name(target);
+        let name = || self.section_name(target);
         match self.reach(size, offset, width) {
             Reach::Inside => None,
-            Reach::Near => Some(Judgement::Undetermined(Missing::Memory(name))),
-            Reach::Far => Some(Judgement::Crash(format!("offset {offset:#x} of {name}, which has {size:#x} bytes"))),
+            Reach::Near => Some(Judgement::Undetermined(Missing::Memory(name()))),
+            Reach::Far => {
+                Some(Judgement::Crash(format!("offset {offset:#x} of {}, which has {size:#x} bytes", name())))
+            }
         }
     }
 

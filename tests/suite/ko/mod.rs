@@ -8,7 +8,6 @@ mod elf;
 mod layout;
 mod patch;
 mod profile;
-mod referee;
 
 pub use elf::{Elf, Place, Section, Symbol};
 pub use patch::{Eh, Image, Re, Sh, St};

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use gplok::terms::{Arch, Class, ElfMachine, Endian};
 use object::read::elf::{FileHeader, SectionHeader, Sym};
 
-use super::{KERNELS, Ko, Place, Profile, Section, Sh, Symbol};
 use crate::cases;
+use crate::ko::{KERNELS, Ko, Place, Profile, Section, Sh, Symbol};
 
 /// Name, type, flags, offset, size, link and info of a section.
 type SectionFacts = (String, u32, u64, u64, u64, u32, u32);

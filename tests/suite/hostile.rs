@@ -1,0 +1,382 @@
+//! Files made to hurt: cut short, with flipped bytes and absurd numbers, or with so much of something that whoever looks at
+//! everything twice for everything never ends. No panic, no hang, no more memory than the file is worth.
+//!
+//! Deterministic: what is sampled is sampled at fixed distances.
+
+use std::path::Path;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use gplok::image::{Image, Pkcs7};
+use gplok::kernel::{Certificate, Exports, Kernel};
+use gplok::load::{Cmdline, Crypto, Insmod, Machine, check, verify_pkcs7_signature};
+use gplok::terms::{Arch, ElfMachine};
+use gplok::verdict::Verdict;
+
+use crate::ko::{Ko, Profile};
+
+const S390: Arch =
+    Arch { machine: ElfMachine::S390, class: gplok::terms::Class::Elf64, endian: gplok::terms::Endian::Big };
+
+/// How many cuts, and how many changes of each kind, are tried of one file.
+const SAMPLES: usize = 120;
+/// Nothing here takes a tenth of it.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn root(path: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// Runs something that must come to an end.
+fn ends<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
+    let (sender, receiver) = mpsc::channel();
+    let runner = std::thread::spawn(move || sender.send(run()));
+    match receiver.recv_timeout(PATIENCE) {
+        Ok(result) => result,
+        Err(mpsc::RecvTimeoutError::Timeout) => panic!("it hangs"),
+        Err(mpsc::RecvTimeoutError::Disconnected) => {
+            std::panic::resume_unwind(runner.join().expect_err("it ended without a result"))
+        }
+    }
+}
+
+fn recorded_kernel(version: &str) -> Arc<Kernel> {
+    Arc::new(Kernel::open(&[root("testdata/kernels").join(version)]).expect("a recorded kernel"))
+}
+
+/// A kernel of which only release and architecture are told.
+fn bare_kernel(option: &str) -> Arc<Kernel> {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("release"), "6.12.0\n").expect("a file");
+    std::fs::write(folder.path().join("config"), format!("CONFIG_{option}=y\nCONFIG_64BIT=y\nCONFIG_KALLSYMS=y\n"))
+        .expect("a file");
+    Arc::new(Kernel::open(&[folder.path()]).expect("a kernel"))
+}
+
+/// Asks of a file all there is to ask.
+fn examine(kernel: &Arc<Kernel>, bytes: Vec<u8>) -> Verdict {
+    let image = Image::from_bytes_raw("hostile.ko", bytes);
+    let _ = image.facts();
+    if let Some(elf) = image.as_announced() {
+        let (_, _, _) = (elf.exports(), elf.parameters(), elf.announced_layout());
+    }
+    let mut machine = Machine::boot(Arc::clone(kernel), Cmdline::default());
+    let raw = machine.insmod(&image, &Insmod { raw: true, ..Insmod::default() });
+    if image.compression().is_some() { machine.insmod(&image, &Insmod::default()) } else { raw }
+}
+
+/// Every place at about so many equal distances; the first 64 bytes one by one, for that is where the file header stands.
+fn places(len: usize) -> impl Iterator<Item = usize> {
+    let step = (len / SAMPLES).max(1);
+    (0..len.min(64)).chain((64..len).step_by(step))
+}
+
+/// The file cut short, and with bytes and words changed.
+fn spoilt(bytes: &[u8]) -> impl Iterator<Item = Vec<u8>> {
+    let cuts = places(bytes.len()).map(|len| bytes[..len].to_vec());
+    let flips = places(bytes.len()).map(|at| {
+        let mut spoilt = bytes.to_vec();
+        spoilt[at] ^= if at % 2 == 0 { 0xff } else { 1 << (at % 8) };
+        spoilt
+    });
+    let word = |at: usize| {
+        const ABSURD: [u32; 5] = [0, u32::MAX, i32::MAX as u32, 0x8000_0000, 0xfff0];
+        let mut spoilt = bytes.to_vec();
+        let at = at & !3;
+        let end = spoilt.len().min(at + 4);
+        spoilt[at..end].copy_from_slice(&ABSURD[at / 4 % ABSURD.len()].to_le_bytes()[..end - at]);
+        spoilt
+    };
+    cuts.chain(flips).chain(places(bytes.len()).map(word))
+}
+
+fn module() -> Ko {
+    Ko::new("foo")
+        .needs("kfree")
+        .needs("printk")
+        .needs_weak("nobody")
+        .export("one")
+        .export_gpl("two")
+        .param("n", "param_ops_int")
+        .import_ns("SPACE")
+}
+
+fn spoil(kernel: &Arc<Kernel>, profile: &Profile) {
+    let bytes = module().build(profile);
+    let kernel = Arc::clone(kernel);
+    ends(move || {
+        examine(&kernel, bytes.clone());
+        // The section headers stand at the end: each of their words once.
+        let table = bytes.len().saturating_sub(64 * 40);
+        for at in (table..bytes.len()).step_by(28) {
+            let mut spoilt = bytes.clone();
+            spoilt[at] ^= 0xff;
+            examine(&kernel, spoilt);
+        }
+        for spoilt in spoilt(&bytes) {
+            examine(&kernel, spoilt);
+        }
+    });
+}
+
+#[test]
+fn spoilt_x86_64() {
+    spoil(&recorded_kernel("5.10"), &Profile::load("5.10"));
+    spoil(&recorded_kernel("7.3"), &Profile::load("7.3"));
+}
+
+#[test]
+fn spoilt_arm64() {
+    spoil(&recorded_kernel("6.12-arm64"), &Profile::load("6.12-arm64"));
+}
+
+#[test]
+fn spoilt_i386() {
+    spoil(&bare_kernel("X86_32"), &Profile::synthetic(Arch::I386));
+}
+
+#[test]
+fn spoilt_big_endian() {
+    spoil(&bare_kernel("S390"), &Profile::synthetic(S390));
+}
+
+#[test]
+fn spoilt_compression() {
+    let kernel = recorded_kernel("6.12");
+    let bytes = module().build(&Profile::load("6.12"));
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    std::io::Write::write_all(&mut gzip, &bytes).expect("gzip");
+    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 6);
+    std::io::Write::write_all(&mut xz, &bytes).expect("xz");
+    let zstd = zstd::stream::encode_all(&bytes[..], 3).expect("zstd");
+    for packed in [gzip.finish().expect("gzip"), xz.finish().expect("xz"), zstd] {
+        let (kernel, whole) = (Arc::clone(&kernel), examine(&kernel, packed.clone()));
+        assert!(!whole.log.is_empty(), "{:?}", whole.outcome);
+        ends(move || spoilt(&packed).for_each(|spoilt| drop(examine(&kernel, spoilt))));
+    }
+}
+
+/// A megabyte of zeros becomes a kilobyte, a gigabyte a megabyte: there is a limit to what is taken out.
+#[test]
+fn a_bomb_is_not_swallowed() {
+    let mut bomb = Vec::new();
+    for _ in 0..3 {
+        bomb.extend(zstd::stream::encode_all(&vec![0; 4 << 20][..], 1).expect("zstd"));
+    }
+    // The frame says of itself that it holds 2^62 bytes.
+    let liar = [&[0x28, 0xb5, 0x2f, 0xfd, 0xe0][..], &(1_u64 << 62).to_le_bytes(), &[1, 0, 0]].concat();
+    let kernel = recorded_kernel("6.12");
+    ends(move || [bomb, liar].map(|bytes| examine(&kernel, bytes)));
+}
+
+#[test]
+fn spoilt_symvers() {
+    const TEXT: &str = "0x12345678\tprintk\tvmlinux\tEXPORT_SYMBOL\t\n0x00000000\tfoo\tdrivers/a\tEXPORT_SYMBOL_GPL\tNS\n\
+                        0x9\tbar\n0x1\tbaz\tNS\tdrivers/b\tEXPORT_SYMBOL\n0x1 x vmlinux EXPORT_UNUSED_SYMBOL\n";
+    ends(|| {
+        for len in (0..TEXT.len()).filter(|len| TEXT.is_char_boundary(*len)) {
+            let _ = Exports::parse(&TEXT[..len]);
+        }
+        for at in 0..TEXT.len() {
+            for byte in [b'\t', b'\n', b' ', b'0', b'x', 0, 0x7f] {
+                let mut spoilt = TEXT.as_bytes().to_vec();
+                spoilt[at] = byte;
+                let exports = Exports::parse(String::from_utf8(spoilt).expect("ASCII"));
+                let _ = exports.map(|exports| exports.named("foo").count() + exports.rows().count());
+            }
+        }
+    });
+}
+
+#[test]
+fn spoilt_signatures_and_certificates() {
+    ends(|| {
+        let crypto = Crypto::common();
+        let text = std::fs::read(root("testdata/keys/text")).expect("what was signed");
+        for (message, certificate) in
+            [("rsa-with-certificate", "rsa"), ("two-signers", "rsa"), ("p384-sha384", "p384"), ("p256-sha256", "p256")]
+        {
+            let message = std::fs::read(root(&format!("testdata/keys/{message}.p7s"))).expect("a message");
+            let pem = std::fs::read(root(&format!("testdata/keys/{certificate}.pem"))).expect("a certificate");
+            let trusted = Certificate::parse_all(&pem).expect("a good certificate");
+            for spoilt in spoilt(&message).step_by(4) {
+                verify_pkcs7_signature(&text, &Pkcs7::parse(&spoilt), &trusted, &crypto);
+            }
+            let whole = Pkcs7::parse(&message);
+            for spoilt in spoilt(&pem).step_by(4) {
+                let trusted = Certificate::parse_all(&spoilt).unwrap_or_default();
+                verify_pkcs7_signature(&text, &whole, &trusted, &crypto);
+            }
+        }
+    });
+}
+
+/// A 64-bit little-endian file of nothing but what a test puts in: section headers as
+/// `(name, type, flags, offset, size, link, info)`.
+struct Crowd {
+    bytes: Vec<u8>,
+    sections: Vec<(u32, u32, u64, u64, u64, u32, u32)>,
+}
+
+impl Crowd {
+    fn new() -> Self {
+        Self { bytes: vec![0; 64], sections: vec![(0, 0, 0, 0, 0, 0, 0)] }
+    }
+
+    /// Puts bytes into the file and says where they stand.
+    fn put(&mut self, bytes: &[u8]) -> u64 {
+        let at = self.bytes.len() as u64;
+        self.bytes.extend(bytes);
+        at
+    }
+
+    fn section(&mut self, name: u32, kind: u32, flags: u64, (offset, size): (u64, u64), link: u32, info: u32) -> u32 {
+        self.sections.push((name, kind, flags, offset, size, link, info));
+        self.sections.len() as u32 - 1
+    }
+
+    /// The file, its names in the section `shstrndx`; headers stand at its end.
+    fn build(mut self, shstrndx: u32) -> Vec<u8> {
+        self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
+        let table = self.bytes.len() as u64;
+        for (name, kind, flags, offset, size, link, info) in &self.sections {
+            self.bytes.extend(name.to_le_bytes());
+            self.bytes.extend(kind.to_le_bytes());
+            for word in [*flags, 0, *offset, *size] {
+                self.bytes.extend(word.to_le_bytes());
+            }
+            self.bytes.extend(link.to_le_bytes());
+            self.bytes.extend(info.to_le_bytes());
+            self.bytes.extend(8_u64.to_le_bytes());
+            self.bytes.extend(0_u64.to_le_bytes());
+        }
+        let (count, index) = (self.sections.len() as u16, shstrndx as u16);
+        let mut header = b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0\x01\0\x3e\0\x01\0\0\0".to_vec();
+        header.extend([0; 16]);
+        header.extend(table.to_le_bytes());
+        header.extend([0, 0, 0, 0, 64, 0, 0, 0, 0, 0, 64, 0]);
+        header.extend(count.to_le_bytes());
+        header.extend(index.to_le_bytes());
+        self.bytes[..64].copy_from_slice(&header);
+        self.bytes
+    }
+}
+
+/// What a kernel looks at before it comes to the crowd: names, modinfo, `this_module`. The names begin with one that is as
+/// long as `long`.
+fn crowd(long: usize) -> (Crowd, u32, u32) {
+    let mut crowd = Crowd::new();
+    let mut names = vec![b'a'; long];
+    let mut place = |name: &str| {
+        names.push(0);
+        let at = names.len() as u32;
+        names.extend(name.as_bytes());
+        at
+    };
+    let places = [".modinfo", ".gnu.linkonce.this_module", ".text", "__versions", "__ksymtab"].map(&mut place);
+    names.push(0);
+    names[0] = 0;
+    let at = crowd.put(&names);
+    let strings = crowd.section(0, 3, 0, (at, names.len() as u64), 0, 0);
+    let modinfo = b"name=crowd\0license=GPL\0vermagic=6.12.0 SMP \0";
+    let at = crowd.put(modinfo);
+    crowd.section(places[0], 1, 2, (at, modinfo.len() as u64), 0, 0);
+    let at = crowd.put(&[0; 0x500]);
+    crowd.section(places[1], 1, 3, (at, 0x500), 0, 0);
+    let at = crowd.put(&[0; 0x1000]);
+    let text = crowd.section(places[2], 1, 6, (at, 0x1000), 0, 0);
+    (crowd, strings, text)
+}
+
+fn undefined(count: usize, name: u32) -> Vec<u8> {
+    let mut symbols = vec![0; 24];
+    for _ in 0..count {
+        symbols.extend(name.to_le_bytes());
+        symbols.extend([0x10, 0, 0, 0]);
+        symbols.extend([0; 16]);
+    }
+    symbols
+}
+
+fn judged(bytes: Vec<u8>) {
+    ends(move || {
+        let kernel = bare_kernel("X86_64");
+        examine(&kernel, bytes.clone());
+        let images = [Image::from_bytes_raw("crowd.ko", bytes.clone()), Image::from_bytes_raw("other.ko", bytes)];
+        check(&kernel, &Cmdline::default(), &images, &Insmod::default()).expect("no tree is read");
+    });
+}
+
+/// Ten thousand symbols that share a name of a megabyte.
+#[test]
+fn long_names_are_not_copied_for_every_symbol() {
+    let (mut crowd, strings, _) = crowd(1 << 20);
+    let symbols = undefined(10_000, 1);
+    let at = crowd.put(&symbols);
+    crowd.section(1, 2, 0, (at, symbols.len() as u64), strings, 1);
+    judged(crowd.build(strings));
+}
+
+/// Eight thousand sections, each with the same long name.
+#[test]
+fn long_names_are_not_read_for_every_section() {
+    let (mut crowd, strings, _) = crowd(1 << 20);
+    for _ in 0..8_000 {
+        crowd.section(1, 1, 2, (64, 8), 0, 0);
+    }
+    judged(crowd.build(strings));
+}
+
+/// Hundreds of relocation sections that each span the whole file, and all change the same two.
+#[test]
+fn sections_over_each_other_are_not_all_read() {
+    let (mut crowd, strings, text) = crowd(64);
+    let at = crowd.put(&vec![0; 1 << 18]);
+    // The section in front of `.text` is `this_module`, whose relocations are looked for by their symbols.
+    for number in 0..400 {
+        crowd.section(1, 4, 0, (at, 1 << 18), 0, text - number % 2);
+    }
+    let symbols = undefined(1, 1);
+    let at = crowd.put(&symbols);
+    crowd.section(1, 2, 0, (at, symbols.len() as u64), strings, 1);
+    judged(crowd.build(strings));
+}
+
+/// Many versions, many symbols that look for one.
+#[test]
+fn versions_are_found_without_reading_all() {
+    let (mut crowd, strings, _) = crowd(64);
+    let name = crowd.put(b"wanted\0") as u32;
+    let mut versions = Vec::new();
+    for number in 0..20_000_u64 {
+        versions.extend(number.to_le_bytes());
+        versions.extend(format!("{number:055}\0").as_bytes());
+    }
+    let at = crowd.put(&versions);
+    let versions_name = 64 + 1 + ".modinfo".len() as u32 + 1 + ".gnu.linkonce.this_module".len() as u32 + 1 + 6;
+    crowd.section(versions_name, 1, 2, (at, versions.len() as u64), 0, 0);
+    let symbols = undefined(20_000, name);
+    let at = crowd.put(&symbols);
+    crowd.section(1, 2, 0, (at, symbols.len() as u64), strings, 1);
+    let bytes = crowd.build(strings);
+    let image = Image::from_bytes_raw("crowd.ko", bytes.clone());
+    let versions = image.as_announced().and_then(|elf| elf.symbol_versions().map(|all| all.entries().len()));
+    assert_eq!(versions, Some(20_000));
+    judged(bytes);
+}
+
+/// Modules of which each needs the one before it: the work grows with their number, not with its square.
+#[test]
+fn a_long_chain_of_modules_is_no_deep_one() {
+    let profile = Profile::load("6.12");
+    let module = |index: usize| {
+        let ko = Ko::new(&format!("link{index}")).export(&format!("symbol{index}"));
+        let ko = if index > 0 { ko.needs(&format!("symbol{}", index - 1)) } else { ko };
+        Image::from_bytes_raw(format!("link{index}.ko"), ko.build(&profile))
+    };
+    let images: Vec<_> = (0..400).map(module).collect();
+    let verdicts = ends(move || {
+        check(&recorded_kernel("6.12"), &Cmdline::default(), &images, &Insmod::default()).expect("no tree is read")
+    });
+    assert!(verdicts.iter().all(|verdict| verdict.outcome == gplok::verdict::Outcome::Loads));
+}
