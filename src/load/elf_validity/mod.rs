@@ -1,20 +1,24 @@
 //! Is it an ELF file the loader can walk? Mirrors `elf_validity_cache_copy()` and, before 6.4, `elf_validity_check()` and
 //! `setup_load_info()`, kernel/module/main.c.
 
-use std::collections::HashSet;
+mod gather;
+mod tables;
+mod this_module;
+
+pub(super) use this_module::kernel_struct_module_size;
+use this_module::{NO_NAME, THIS_MODULE};
+
 use std::sync::Arc;
 
 use super::ModuleInitFlags;
-use super::run::{Info, Run, Step, Stop};
+use super::run::{Run, Step, Stop};
 use crate::elf::{Header, Section, SectionType};
-use crate::history::{Behaviour, struct_module_size};
-use crate::image::{Modinfo, ModuleElf, Version, Versions};
-use crate::terms::{Arch, ElfMachine, Errno, Taints};
+use crate::history::Behaviour;
+use crate::image::ModuleElf;
+use crate::terms::{Arch, ElfMachine, Errno};
 use crate::verdict::{Cause, LogLevel, Missing};
 
 const ET_REL: u16 = 1;
-const NO_NAME: &str = "(missing .modinfo section or name field)";
-const THIS_MODULE: &str = ".gnu.linkonce.this_module";
 
 /// The forms the checks have had.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -307,193 +311,10 @@ impl Checks<'_> {
         self.gather(run, this_module)
     }
 
-    fn modinfo_unique(&self, run: &mut Run<'_>) -> Step {
-        if self.elf.sections_named(".modinfo").nth(1).is_some() {
-            let line = "Only one .modinfo section must exist.".to_owned();
-            return self.refuse(run, "there are several sections .modinfo", line, false);
-        }
-        Ok(())
-    }
-
-    fn modinfo_name(&self) -> Option<String> {
-        self.elf.modinfo().get("name").map(str::to_owned)
-    }
-
-    fn symtab_unique(&self, run: &mut Run<'_>, name: &Option<String>) -> Step {
-        let count = self.elf.sections().iter().skip(1).filter(|section| section.kind == SectionType::SYMTAB).count();
-        if count == 1 {
-            return Ok(());
-        }
-        let line = format!("{}: module has no symbols (stripped?)", name.as_deref().unwrap_or(NO_NAME));
-        self.refuse_saying(run, Cause::NoSymbolTable { count }, LogLevel::Warn, line)
-    }
-
-    fn bad_this_module<T>(&self, run: &mut Run<'_>, name: &Option<String>, what: &str, rest: &str) -> Step<T> {
-        let line = format!("module {}: {rest}", name.as_deref().unwrap_or(NO_NAME));
-        self.refuse_saying(run, Cause::BadThisModule { what: what.into() }, LogLevel::Err, line)
-    }
-
-    fn this_module_6_4(&self, run: &mut Run<'_>, name: &Option<String>) -> Step<usize> {
-        let found: Vec<_> = self.elf.sections_named(THIS_MODULE).filter(|section| section.has_contents()).collect();
-        match found.as_slice() {
-            [section] => self.this_module_rest(run, name, section),
-            found => {
-                let what = format!("there are {} of it", found.len());
-                self.bad_this_module(run, name, &what, &format!("Only one {THIS_MODULE} section must exist."))
-            }
-        }
-    }
-
-    fn this_module_6_13(&self, run: &mut Run<'_>, name: &Option<String>) -> Step<usize> {
-        let found: Vec<_> = self.elf.sections_named(THIS_MODULE).collect();
-        match found.as_slice() {
-            [section] if section.kind == SectionType::NOBITS => {
-                let rest = format!("{THIS_MODULE} section must have a size set");
-                self.bad_this_module(run, name, "it has no contents", &rest)
-            }
-            [section] => self.this_module_rest(run, name, section),
-            found => {
-                let what = format!("there are {} of it", found.len());
-                self.bad_this_module(run, name, &what, &format!("Exactly one {THIS_MODULE} section must exist."))
-            }
-        }
-    }
-
-    fn this_module_rest(&self, run: &mut Run<'_>, name: &Option<String>, section: &Section) -> Step<usize> {
-        if !section.is_alloc() {
-            let rest = format!("{THIS_MODULE} must occupy memory during process execution");
-            return self.bad_this_module(run, name, "it does not occupy memory", &rest);
-        }
-        let kernel = kernel_struct_module_size(run);
-        let right = match kernel {
-            Some(size) => size == section.size,
-            None => self.size_follows(run)? || run.ask(Missing::StructModuleSize)?,
-        };
-        if !right {
-            let line = format!(
-                "module {}: {THIS_MODULE} section size must match the kernel's built struct module size at run time",
-                name.as_deref().unwrap_or(NO_NAME)
-            );
-            let cause = Cause::StructModuleSize { module: section.size, kernel };
-            return self.refuse_saying(run, cause, LogLevel::Err, line);
-        }
-        Ok(section.index)
-    }
-
-    /// The CRC of `module_layout` covers `struct module`; without versions, a module of the very same release was built
-    /// with the same header.
-    fn size_follows(&self, run: &mut Run<'_>) -> Step<bool> {
-        let layout = self.elf.symbol_versions().and_then(|versions| versions.get("module_layout"));
-        let kernel = run.call.kernel.module_layout().map(|crc| u64::from(crc.0)).filter(|crc| *crc != 0);
-        if layout.is_some() && layout == kernel {
-            run.inferred.push("sizeof(struct module) is the module's: the versions of module_layout are equal".into());
-            return Ok(true);
-        }
-        let release = run.call.kernel.release().map(ToString::to_string);
-        let built_for = self.elf.modinfo().get("vermagic").and_then(|vermagic| vermagic.split(' ').next());
-        let same = release.is_some() && release.as_deref() == built_for && !run.modversions()?;
-        if same {
-            run.inferred.push("sizeof(struct module) is the module's: it was built for this very release".into());
-        }
-        Ok(same)
-    }
-
-    fn extended_versions(&self, run: &mut Run<'_>) -> Step {
-        let (crcs, names) = (self.elf.find_sec("__version_ext_crcs"), self.elf.find_sec("__version_ext_names"));
-        let (rule, line) = match (crcs, names) {
-            (None, None) => return Ok(()),
-            (Some(crcs), Some(names)) => {
-                let count = self.elf.contents(names).iter().filter(|byte| **byte == 0).count();
-                if count >= self.elf.contents(crcs).len() / 4 {
-                    return Ok(());
-                }
-                ("there are fewer names than extended versions", "more extended version crcs than names")
-            }
-            _ => (
-                "only one of __version_ext_crcs and __version_ext_names is there",
-                "extended version crc+name presence does not match",
-            ),
-        };
-        self.refuse_held(run, rule, line)
-    }
-
     fn refuse_held(&self, run: &mut Run<'_>, rule: &str, line: &str) -> Step {
         run.find(Cause::InvalidElf { rule: rule.to_owned() }, Some(line.to_owned()));
         run.printk_held(LogLevel::Err, line);
         Err(Stop::Refused(Errno::ENOEXEC))
-    }
-
-    fn strtab_contents(&self, run: &mut Run<'_>, strtab: &Section) -> Step {
-        let bytes = self.elf.contents(strtab);
-        let (rule, line) = match (bytes.first(), bytes.last()) {
-            (None, _) | (_, None) => ("the symbol string table is empty", "empty symbol string table"),
-            (Some(1..), _) => {
-                ("the symbol string table does not begin with NUL", "symbol string table missing leading NUL")
-            }
-            (_, Some(1..)) => {
-                ("the symbol string table does not end with NUL", "symbol string table isn't NUL terminated")
-            }
-            _ => {
-                let outside = |symbol: &crate::elf::Symbol| u64::from(symbol.name) >= strtab.size;
-                if !self.elf.symbols().iter().any(outside) {
-                    return Ok(());
-                }
-                let rule = "a symbol's name lies outside the string table";
-                return self.refuse_held(run, rule, "symbol name out of bounds in string table");
-            }
-        };
-        self.refuse(run, rule, line.to_owned(), false)
-    }
-
-    /// Fills `struct load_info`.
-    fn gather(&self, run: &mut Run<'_>, this_module: usize) -> Step {
-        let elf = Arc::clone(self.elf);
-        let section = elf.sections().get(this_module).cloned().ok_or(Stop::Refused(Errno::ENOEXEC))?;
-        let mod_name = elf.this_module_name(&section).unwrap_or_default();
-        let ignore = run.insmod.flags.has(ModuleInitFlags::IGNORE_MODVERSIONS);
-        let index = |name: &str| elf.find_sec(name).map(|section| section.index);
-        let extended = run.has(Behaviour::ElfExtendedVersions)?;
-        let named = |name: &str| elf.find_sec(name).filter(|_| !ignore);
-        let pair = named("__version_ext_names").zip(named("__version_ext_crcs")).filter(|_| extended);
-        let vers_ext = pair.map(|(names, crcs)| Arc::new(Versions::from(elf.extended_versions(names, crcs))));
-        let mut vers = elf.symbol_versions().filter(|_| !ignore).cloned();
-        if self.arch.machine == ElfMachine::Ppc64 {
-            // dedotify_versions(), arch/powerpc/kernel/module_64.c.
-            let undotted = |version: &Version| Version {
-                name: version.name.strip_prefix('.').unwrap_or(&version.name).to_owned(),
-                ..*version
-            };
-            let undotted = |all: &Versions| Versions::new(all.entries().iter().map(undotted).collect());
-            vers = vers.map(|versions| Arc::new(undotted(&versions)));
-        }
-        // Up to 6.3 a .modinfo without SHF_ALLOC is not seen.
-        let seen = elf.find_sec(".modinfo").is_some() || run.has(Behaviour::ElfUniqueSections)?;
-        let modinfo = if seen { Arc::clone(elf.modinfo()) } else { Arc::<Modinfo>::default() };
-        let versions =
-            ["__versions", "__version_ext_crcs", "__version_ext_names"].map(|name| named(name).map(|s| s.index));
-        let dropped = [index(".modinfo"), index(".data..percpu")].into_iter().chain(versions).flatten().collect();
-        let info = Info {
-            arch: self.arch,
-            name: modinfo.get("name").map_or_else(|| mod_name.clone(), str::to_owned),
-            mod_name,
-            vers,
-            vers_ext,
-            this_module,
-            percpu: index(".data..percpu"),
-            dropped,
-            sig_ok: run.sig_ok,
-            taints: Taints::NONE,
-            license: modinfo.get("license").map(crate::terms::License::new),
-            modinfo,
-            using_gplonly_symbols: None,
-            inherited_from: None,
-            uses: Vec::new(),
-            unresolved: HashSet::new(),
-            exports: Arc::default(),
-            elf,
-        };
-        run.info = Some(info);
-        Ok(())
     }
 }
 
@@ -509,12 +330,4 @@ fn form(run: &Run<'_>) -> Step<Form> {
     } else {
         Form::Silent
     })
-}
-
-/// `sizeof(struct module)`: of the tree's own modules, or measured on this build before.
-pub(super) fn kernel_struct_module_size(run: &Run<'_>) -> Option<u64> {
-    let kernel = run.call.kernel;
-    kernel
-        .struct_module_size()
-        .or_else(|| struct_module_size(kernel.release()?, kernel.arch()?, kernel.module_layout()))
 }
