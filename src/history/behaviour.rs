@@ -122,6 +122,10 @@ behaviours! {
     LoadBtf = "load.btf",
     /// Two sections of one name make the load fail in sysfs.
     LoadSectionAttributesFail = "load.section_attributes_fail",
+    /// A boolean parameter may be `true` or `false`.
+    ParamBoolTrue = "param.bool_true",
+    /// A boolean parameter may be `enable` or `disable`.
+    ParamBoolEnable = "param.bool_enable",
     /// A live patch named `vmlinux` is refused with a whole line.
     LoadKlpVmlinuxNewline = "load.klp_vmlinux_newline",
 

@@ -29,11 +29,17 @@ impl Cmdline {
                 // bool_enable_only: it can be switched on, never off.
                 "module.sig_enforce" => cmdline.sig_enforce |= yes,
                 "module_blacklist" => {
-                    cmdline.blacklist = value.unwrap_or_default().split(',').map(str::to_owned).collect();
+                    cmdline.blacklist = value
+                        .unwrap_or_default()
+                        .split(',')
+                        .filter(|name| !name.is_empty())
+                        .map(str::to_owned)
+                        .collect();
                 }
                 "nomodule" if yes => cmdline.modules_disabled = Some(word.to_owned()),
                 "sysctl.kernel.modules_disabled" if yes => cmdline.modules_disabled = Some(word.to_owned()),
-                "lockdown" => cmdline.lockdown = matches!(value, Some("integrity" | "confidentiality")),
+                // It can be raised, never lowered.
+                "lockdown" => cmdline.lockdown |= matches!(value, Some("integrity" | "confidentiality")),
                 "nospectre_v2" => cmdline.no_spectre_v2 = true,
                 "spectre_v2" | "mitigations" if value == Some("off") => cmdline.no_spectre_v2 = true,
                 "panic_on_taint" => {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::run::{Run, Step, Stop};
+use crate::history::Behaviour;
 use crate::image::Parameter;
 use crate::terms::{Errno, Taint};
 use crate::verdict::{Cause, Missing};
@@ -14,7 +15,7 @@ const KERNEL_PARAM_FL_HWPARAM: u8 = 2;
 pub(super) fn parse_args(run: &mut Run<'_>) -> Step {
     let parameters = Arc::clone(&run.info()?.elf).parameters();
     let args = run.insmod.args.clone();
-    let (mut rest, mut result) = (args.trim_start(), Ok(()));
+    let (mut rest, mut result) = (args.trim_start_matches(is_space), Ok(()));
     while !rest.is_empty() {
         let (name, value, behind) = next_arg(rest);
         rest = behind;
@@ -32,6 +33,11 @@ pub(super) fn parse_args(run: &mut Run<'_>) -> Step {
     result
 }
 
+/// Mirrors `isspace()`, include/linux/ctype.h, of ASCII.
+const fn is_space(letter: char) -> bool {
+    matches!(letter, '\t'..='\r' | ' ')
+}
+
 /// Mirrors `next_arg()`, lib/cmdline.c: up to a blank outside quotes; the first `=` divides name and value.
 fn next_arg(args: &str) -> (String, Option<String>, &str) {
     let (args, mut quoted) = match args.strip_prefix('"') {
@@ -42,7 +48,7 @@ fn next_arg(args: &str) -> (String, Option<String>, &str) {
     let (mut equals, mut end) = (None, args.len());
     for (index, byte) in args.bytes().enumerate() {
         match byte {
-            b' ' | b'\t' | b'\n' if !quoted => {
+            _ if is_space(char::from(byte)) && !quoted => {
                 end = index;
                 break;
             }
@@ -51,7 +57,8 @@ fn next_arg(args: &str) -> (String, Option<String>, &str) {
             _ => {}
         }
     }
-    let (word, rest) = (args.get(..end).unwrap_or_default(), args.get(end..).unwrap_or_default().trim_start());
+    let (word, rest) =
+        (args.get(..end).unwrap_or_default(), args.get(end..).unwrap_or_default().trim_start_matches(is_space));
     let word = if started_quoted { word.strip_suffix('"').unwrap_or(word) } else { word };
     match equals.filter(|at| *at < word.len()) {
         None => (word.to_owned(), None, rest),
@@ -66,7 +73,10 @@ fn next_arg(args: &str) -> (String, Option<String>, &str) {
 fn parse_one(run: &mut Run<'_>, all: &[Parameter], name: &str, value: Option<&str>) -> Step<Result<(), Errno>> {
     let (module, folded) = (run.mod_name(), name.replace('-', "_"));
     let Some(parameter) = all.iter().find(|parameter| parameter.name.replace('-', "_") == folded) else {
-        if name != "async_probe" && name != "dyndbg" && !name.ends_with(".dyndbg") {
+        let behind_dot = name.split_once('.').map_or(name, |(_, behind)| behind);
+        if behind_dot == "dyndbg" {
+            dyndbg(run, value)?;
+        } else if name != "async_probe" {
             // The look for dyndbg has ended the name at its first dot.
             let shown = match name.split_once('.') {
                 Some((before, _)) if run.config("DYNAMIC_DEBUG_CORE")? => before,
@@ -97,7 +107,9 @@ fn parse_one(run: &mut Run<'_>, all: &[Parameter], name: &str, value: Option<&st
         }
     };
     let Some(errno) = errno else { return Ok(Ok(())) };
-    let shown = value.unwrap_or_default();
+    // An array's setter has put a NUL where the first comma was.
+    let whole = value.unwrap_or_default();
+    let shown = if parameter.array.is_some() { whole.split(',').next().unwrap_or(whole) } else { whole };
     let line = match errno {
         Errno::ENOSPC => format!("{module}: `{shown}' too large for parameter `{name}'"),
         _ => format!("{module}: `{shown}' invalid for parameter `{name}'"),
@@ -105,6 +117,17 @@ fn parse_one(run: &mut Run<'_>, all: &[Parameter], name: &str, value: Option<&st
     run.find(Cause::InvalidParameter { parameter: name.to_owned(), value: shown.to_owned() }, Some(line.clone()));
     run.err(line);
     Ok(Err(errno))
+}
+
+/// Mirrors what `ddebug_exec_query()`, lib/dynamic_debug.c, says of flags that are none; the load goes on.
+fn dyndbg(run: &mut Run<'_>, value: Option<&str>) -> Step {
+    let flags = value.unwrap_or("+p").split_whitespace().last().unwrap_or_default();
+    let Some(first) = flags.chars().next().filter(|first| !matches!(first, '+' | '-' | '=')) else { return Ok(()) };
+    if run.config("DYNAMIC_DEBUG_CORE")? {
+        run.err(format!("dyndbg: bad flag-op {first}, at start of {flags}"));
+        run.err("dyndbg: flags parse failed");
+    }
+    Ok(())
 }
 
 /// The setters that the kernel itself provides (kernel/params.c), by the symbol of their operations.
@@ -121,8 +144,12 @@ enum Setter {
 
 impl Setter {
     fn of(parameter: &Parameter) -> Self {
-        let long = if parameter.is_64_bit { 64 } else { 32 };
-        match parameter.ops.as_str() {
+        Self::of_ops(&parameter.ops, parameter.is_64_bit)
+    }
+
+    fn of_ops(ops: &str, is_64_bit: bool) -> Self {
+        let long = if is_64_bit { 64 } else { 32 };
+        match ops {
             "param_ops_byte" => Self::Unsigned(8),
             "param_ops_short" => Self::Signed(16),
             "param_ops_ushort" => Self::Unsigned(16),
@@ -146,10 +173,37 @@ impl Setter {
 
 fn set(run: &mut Run<'_>, parameter: &Parameter, setter: Setter, value: Option<&str>) -> Step<Option<Errno>> {
     let text = value.unwrap_or("1");
+    match (&parameter.array, parameter.maxlen) {
+        (Some((max, ops)), _) => param_array(run, parameter, *max, Setter::of_ops(ops, parameter.is_64_bit), text),
+        (_, Some(maxlen)) if text.len() >= usize::try_from(maxlen).unwrap_or(usize::MAX) => {
+            let room = maxlen.wrapping_sub(1);
+            run.err(format!("{}: string doesn't fit in {room} chars.", parameter.name));
+            Ok(Some(Errno::ENOSPC))
+        }
+        (_, Some(_)) => Ok(None),
+        _ => set_one(run, parameter, setter, text),
+    }
+}
+
+/// Mirrors `param_array()`, kernel/params.c: elements between commas, until one is refused.
+fn param_array(run: &mut Run<'_>, parameter: &Parameter, max: u32, setter: Setter, text: &str) -> Step<Option<Errno>> {
+    for (index, element) in text.split(',').enumerate() {
+        if u32::try_from(index).is_ok_and(|index| index >= max) {
+            run.err(format!("{}: can only take {max} arguments", parameter.name));
+            return Ok(Some(Errno::EINVAL));
+        }
+        if let Some(errno) = set_one(run, parameter, setter, element)? {
+            return Ok(Some(errno));
+        }
+    }
+    Ok(None)
+}
+
+fn set_one(run: &mut Run<'_>, parameter: &Parameter, setter: Setter, text: &str) -> Step<Option<Errno>> {
     Ok(match setter {
         Setter::Signed(bits) => kstrtol(text, bits),
         Setter::Unsigned(bits) => kstrtoul(text, bits),
-        Setter::Bool | Setter::InvertedBool | Setter::BoolInt => (!is_bool(text)).then_some(Errno::EINVAL),
+        Setter::Bool | Setter::InvertedBool | Setter::BoolInt => (!kstrtobool(run, text)?).then_some(Errno::EINVAL),
         Setter::Charp if text.len() > 1024 => {
             run.err(format!("{}: string parameter too long", parameter.name));
             Some(Errno::ENOSPC)
@@ -161,28 +215,32 @@ fn set(run: &mut Run<'_>, parameter: &Parameter, setter: Setter, value: Option<&
     })
 }
 
-/// Mirrors `kstrtobool()`, lib/kstrtox.c: the first letters decide.
-fn is_bool(text: &str) -> bool {
-    matches!(
-        text.as_bytes(),
-        [b'y' | b'Y' | b't' | b'T' | b'1' | b'n' | b'N' | b'f' | b'F' | b'0', ..]
-            | [b'o' | b'O', b'n' | b'N' | b'f' | b'F', ..]
-    )
+/// Mirrors `kstrtobool()`, lib/kstrtox.c: the first letters decide, and more of them from time to time.
+fn kstrtobool(run: &Run<'_>, text: &str) -> Step<bool> {
+    match text.as_bytes() {
+        [b'y' | b'Y' | b'1' | b'n' | b'N' | b'0', ..] | [b'o' | b'O', b'n' | b'N' | b'f' | b'F', ..] => Ok(true),
+        [b't' | b'T' | b'f' | b'F', ..] => run.has(Behaviour::ParamBoolTrue),
+        [b'e' | b'E' | b'd' | b'D', ..] => run.has(Behaviour::ParamBoolEnable),
+        _ => Ok(false),
+    }
 }
 
-/// Mirrors `kstrtoull()` with base 0: one trailing newline is allowed, blanks are not.
+/// Mirrors `_kstrtoull()` with base 0: the digits are read as far as they go, overflow is told first, and then whatever
+/// follows but one newline.
 fn magnitude(text: &str) -> Result<u64, Errno> {
-    let digits = text.strip_suffix('\n').unwrap_or(text);
-    let hex = digits.strip_prefix("0x").or_else(|| digits.strip_prefix("0X"));
+    let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
     let (digits, base) = match hex {
         Some(hex) if hex.bytes().next().is_some_and(|byte| byte.is_ascii_hexdigit()) => (hex, 16),
-        _ if digits.starts_with('0') => (digits, 8),
-        _ => (digits, 10),
+        _ if text.starts_with('0') => (text, 8),
+        _ => (text, 10),
     };
-    if digits.is_empty() || !digits.chars().all(|digit| digit.is_digit(base)) {
+    let end = digits.find(|digit: char| !digit.is_digit(base)).unwrap_or(digits.len());
+    let (digits, rest) = digits.split_at(end);
+    if digits.is_empty() {
         return Err(Errno::EINVAL);
     }
-    u64::from_str_radix(digits, base).map_err(|_| Errno::ERANGE)
+    let number = u64::from_str_radix(digits, base).map_err(|_| Errno::ERANGE)?;
+    if matches!(rest, "" | "\n") { Ok(number) } else { Err(Errno::EINVAL) }
 }
 
 fn kstrtoul(text: &str, bits: u32) -> Option<Errno> {
@@ -227,5 +285,7 @@ mod tests {
         assert_eq!(kstrtoul("077", 8), None);
         assert_eq!(kstrtoul("08", 8), Some(Errno::EINVAL));
         assert_eq!(kstrtoul("-1", 32), Some(Errno::EINVAL));
+        assert_eq!(kstrtoul("99999999999999999999x", 32), Some(Errno::ERANGE));
+        assert_eq!(kstrtoul("1\n", 32), None);
     }
 }

@@ -246,6 +246,15 @@ impl<'a> Verification<'a> {
                     "whether the kernel knows the signature algorithm of a certificate in the message",
                 );
             }
+            // A certificate with a signature of a kind that the kernel has never heard of ends it here.
+            if let Some((family, digest)) = &certificate.signature_algorithm {
+                let family = match family {
+                    CertificateSignature::Rsa => CryptoAlgorithm::Rsa,
+                    CertificateSignature::Ecdsa => CryptoAlgorithm::Ecdsa,
+                };
+                self.recognise(family)?;
+                self.recognise(CryptoAlgorithm::Digest(*digest))?;
+            }
             let self_signed = self.x509_check_for_self_signed(&certificate)?;
             self.certificates.push(Embedded { certificate, self_signed, signer: None, seen: false, verified: None });
         }
