@@ -12,7 +12,7 @@ use crate::terms::{Class, Endian};
 /// A module's bytes, read in a class and byte order.
 ///
 /// Strings are read as the kernel reads them: from their offset to the next NUL of the file, whatever section that lies
-/// in; of one longer than [`MAX_STRING`] only so much, for no name that a kernel knows is longer, no line of its log either,
+/// in; of one longer than 1,024 bytes only so much, for no name that a kernel knows is longer, no line of its log either,
 /// and a file could make every name as long as itself. Bytes that are not printable ASCII stand as `\xNN`, as `/dev/kmsg`
 /// shows them.
 #[derive(Debug)]
