@@ -4,6 +4,7 @@ use cms::content_info::ContentInfo;
 use cms::signed_data::SignedData;
 use der::{Decode, Encode};
 
+use super::parser::OID_SIGNED_DATA;
 use super::*;
 
 macro_rules! file {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::image::AppendedSignature;
+use crate::terms::DigestAlgorithm;
 
 macro_rules! file {
     ($name:literal) => {
