@@ -233,9 +233,10 @@ fn a_plan_that_cannot_be_read_names_the_place() {
     desk.file("absent", "modprobe nothing\n");
     desk.run("simulate -k k plan")
         .failed("cannot read plan: line 3: \"load\" is no step: expected insmod, rmmod or modprobe");
-    desk.run("simulate -k k gone").failed("cannot read ./nowhere.ko: No such file or directory (os error 2)");
+    desk.run("simulate -k k gone")
+        .failed("gone: line 1: cannot read ./nowhere.ko: No such file or directory (os error 2)");
     desk.run("simulate -k k nowhere").failed("cannot read nowhere: No such file or directory (os error 2)");
-    desk.run("simulate -k k absent").failed("module nothing not found in the kernel's module tree");
+    desk.run("simulate -k k absent").failed("absent: line 1: module nothing not found in the kernel's module tree");
 }
 
 /// Modules of the tree are loaded by name.

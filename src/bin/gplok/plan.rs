@@ -24,18 +24,18 @@ pub struct Error {
     what: String,
 }
 
-/// Reads a plan; paths in it are relative to `folder`.
+/// Reads a plan: its steps, each with the number of its line; paths in it are relative to `folder`.
 ///
 /// ```text
 /// insmod [--flags N] [--force-vermagic] [--force-modversion] [--init] PATH [param=value …]
 /// rmmod NAME
 /// modprobe NAME
 /// ```
-pub fn parse(path: &Path, text: &str, folder: &Path) -> Result<Vec<Step>, Error> {
+pub fn parse(path: &Path, text: &str, folder: &Path) -> Result<Vec<(usize, Step)>, Error> {
     let steps = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
     let steps = steps.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
     let fail = |line, what| Error { path: path.to_owned(), line, what };
-    steps.map(|(number, line)| step(line, folder).map_err(|what| fail(number, what))).collect()
+    steps.map(|(number, line)| Ok((number, step(line, folder).map_err(|what| fail(number, what))?))).collect()
 }
 
 fn step(line: &str, folder: &Path) -> Result<Step, String> {
@@ -98,11 +98,13 @@ mod tests {
     fn steps_and_their_options_are_read() {
         let text = "# a boot\ninsmod --flags 3 a.ko n=1 m=\"x y\"\n\nrmmod a\nmodprobe b\ninsmod --init /x/c.ko\n";
         let steps = parse(Path::new("plan"), text, Path::new("/plans")).expect("a good plan");
+        let (lines, steps): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
         let [Step::Insmod { path, insmod }, Step::Rmmod(a), Step::Modprobe(b), Step::Insmod { path: c, insmod: init }] =
             steps.as_slice()
         else {
             panic!("four steps: {steps:?}")
         };
+        assert_eq!(lines, [2, 4, 5, 6]);
         assert_eq!(
             (path.as_path(), insmod.flags.0, insmod.args.as_str()),
             (Path::new("/plans/a.ko"), 3, "n=1 m=\"x y\"")

@@ -18,13 +18,18 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, Error> {
     let (path, text) = (&arguments.plan, read(&arguments.plan)?);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let steps = plan::parse(path, &text, folder)?;
-    let steps = steps.into_iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let at = |line: usize, error: &dyn std::fmt::Display| format!("{}: line {line}: {error}", path.display());
+    let steps = steps.into_iter().map(|(line, step)| match open(&step) {
+        Ok(image) => Ok((line, step, image)),
+        Err(error) => Err(at(line, &error)),
+    });
+    let steps = steps.collect::<Result<Vec<_>, _>>()?;
     let mut kernel = arguments.kernel.open()?;
-    steps.iter().filter_map(|(_, image)| image.as_ref()).for_each(|image| kernel.infer_release(image));
+    steps.iter().filter_map(|(.., image)| image.as_ref()).for_each(|image| kernel.infer_release(image));
     let kernel = Arc::new(kernel);
     let mut machine = Machine::boot(Arc::clone(&kernel), arguments.kernel.cmdline());
     let mut results: Vec<(Op, Option<String>, Verdict)> = Vec::new();
-    for (step, image) in &steps {
+    for (line, step, image) in &steps {
         match (step, image) {
             (Step::Insmod { path, insmod }, Some(image)) => {
                 results.push((Op::Insmod, Some(path.display().to_string()), machine.insmod(image, insmod)));
@@ -32,7 +37,7 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, Error> {
             (Step::Insmod { .. }, None) => {}
             (Step::Rmmod(name), _) => results.push((Op::Rmmod, None, machine.rmmod(name))),
             (Step::Modprobe(name), _) => {
-                let verdicts = machine.modprobe(name)?;
+                let verdicts = machine.modprobe(name).map_err(|error| at(*line, &error))?;
                 results.extend(verdicts.into_iter().map(|verdict| (Op::Modprobe, None, verdict)));
             }
         }
@@ -42,14 +47,13 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, Error> {
     print(&entries, &summary(&kernel), arguments.kernel.format, human_steps, steps_document)
 }
 
-/// A step with the module it loads. Files are opened before anything is simulated: a missing one is no half boot.
-fn open(step: Step) -> Result<(Step, Option<Image>), Error> {
-    let image = match &step {
-        Step::Insmod { path, insmod } if insmod.raw => Some(Image::open_raw(path)?),
-        Step::Insmod { path, .. } => Some(Image::open(path)?),
-        Step::Rmmod(_) | Step::Modprobe(_) => None,
-    };
-    Ok((step, image))
+/// The module that a step loads. Files are opened before anything is simulated: a missing one is no half boot.
+fn open(step: &Step) -> Result<Option<Image>, gplok::image::Error> {
+    match step {
+        Step::Insmod { path, insmod } if insmod.raw => Image::open_raw(path).map(Some),
+        Step::Insmod { path, .. } => Image::open(path).map(Some),
+        Step::Rmmod(_) | Step::Modprobe(_) => Ok(None),
+    }
 }
 
 fn read(path: &Path) -> Result<String, Error> {
