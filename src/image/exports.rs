@@ -111,7 +111,9 @@ impl ModuleElf {
         offsets.sort_unstable();
         offsets.dedup();
         let word = u64::try_from(self.elf().class().word()).ok()?;
-        let field = offsets.iter().zip(offsets.iter().skip(1)).map(|(low, high)| high - low).min().unwrap_or(word);
+        let distances = offsets.iter().zip(offsets.iter().skip(1)).map(|(low, high)| high - low);
+        // Any other distance is of a damaged table.
+        let field = distances.filter(|distance| [4, word].contains(distance)).min().unwrap_or(word);
         let prel32 = field == 4 && (word == 8 || self.header().is_some_and(|header| header.e_machine == 3));
         let strings = |fields: u64| {
             let places = Places::new(self, section);

@@ -13,7 +13,7 @@ use gplok::load::{Cmdline, Crypto, Insmod, Machine, check, verify_pkcs7_signatur
 use gplok::terms::{Arch, ElfMachine};
 use gplok::verdict::Verdict;
 
-use crate::ko::{Ko, Profile};
+use crate::ko::{Ko, Profile, Re};
 
 const S390: Arch =
     Arch { machine: ElfMachine::S390, class: gplok::terms::Class::Elf64, endian: gplok::terms::Endian::Big };
@@ -362,6 +362,22 @@ fn versions_are_found_without_reading_all() {
     let image = Image::from_bytes_raw("crowd.ko", bytes.clone());
     let versions = image.as_announced().and_then(|elf| elf.symbol_versions().map(|all| all.entries().len()));
     assert_eq!(versions, Some(20_000));
+    judged(bytes);
+}
+
+/// The distance of relocations tells the layout of an export table, but not where they are thrown about.
+#[test]
+fn far_relocations_of_an_export_table_are_no_layout() {
+    let profile = Profile::load("6.12");
+    let far = Ko::new("far").export("near").patch(|file| {
+        for (index, offset) in [0, 0x6000_0000_0000_0000, 0xc000_0000_0000_0000].into_iter().enumerate() {
+            file.reloc_set(".rela__ksymtab", index, Re::Offset, offset);
+        }
+    });
+    let bytes = far.build(&profile);
+    let image = Image::from_bytes_raw("far.ko", bytes.clone());
+    let layout = image.as_announced().and_then(|elf| elf.announced_layout()).expect("it has exports");
+    assert!(!layout.prel32);
     judged(bytes);
 }
 
