@@ -5,7 +5,6 @@ use crate::elf::Relocation;
 use crate::history::Behaviour;
 use crate::kernel::ConfigOption;
 use crate::terms::Errno::ENOEXEC;
-use crate::verdict::Missing;
 
 const R_ARM_NONE: u32 = 0;
 const R_ARM_PC24: u32 = 1;
@@ -41,7 +40,7 @@ pub(super) fn apply_relocate<E>(
         let Some(symbol) = module.symbol(entry) else {
             // The check lets one index too many pass.
             if u64::from(entry.symbol) == module.symbols.len() as u64 {
-                return Ok(Judgement::Undetermined(Missing::Memory("symbol table".into())));
+                return Ok(Judgement::symbol_memory());
             }
             let line = format!("{}: bad relocation sym offset", place());
             return Ok(Judgement::error(ENOEXEC, line, section.bad(module, "symbol index out of range")));

@@ -6,7 +6,6 @@ use super::span::{Fit, Span};
 use crate::elf::Relocation;
 use crate::history::Behaviour;
 use crate::terms::Errno::ENOEXEC;
-use crate::verdict::Missing;
 
 const R_ARM_NONE: u32 = 0;
 const R_AARCH64_NONE: u32 = 256;
@@ -113,7 +112,7 @@ pub(super) fn apply_relocate_add<E>(
         let (Some(mut rule), false) = (Rule::of(entry.kind), none) else {
             // Whether the compiler still loads a value that nothing needs is the compiler's affair.
             if symbol.is_none() {
-                return Ok(Judgement::Undetermined(Missing::Memory("symbol table".into())));
+                return Ok(Judgement::symbol_memory());
             }
             if none {
                 continue;

@@ -3,7 +3,6 @@
 use super::module::{Facts, Judgement, Module, RelocationSection};
 use crate::history::Behaviour;
 use crate::terms::Errno::ENOEXEC;
-use crate::verdict::Missing;
 
 const R_386_32: u32 = 1;
 const R_386_PC32: u32 = 2;
@@ -22,7 +21,7 @@ pub(super) fn apply_relocate<E>(
             _ => false,
         };
         if !known && module.symbol(entry).is_none() {
-            return Ok(Judgement::Undetermined(Missing::Memory("symbol table".into())));
+            return Ok(Judgement::symbol_memory());
         }
         if !known {
             let line = format!("module: {}: Unknown relocation: {}", module.name, entry.kind);

@@ -1,10 +1,8 @@
 //! LoongArch: `SHT_RELA`; the first ABI's stack machine and the second's direct types.
 
-use super::mips::is_error_value;
 use super::module::{Facts, Judgement, Module, RelocationSection};
 use crate::history::Behaviour;
-use crate::terms::Errno::{EINVAL, ENOENT};
-use crate::verdict::LogLevel;
+use crate::terms::Errno::EINVAL;
 
 const R_LARCH_SUB64: u32 = 56;
 const R_LARCH_RELAX: u32 = 100;
@@ -36,17 +34,14 @@ pub(super) fn apply_relocate_add<E>(
 ) -> Result<Judgement, E> {
     for entry in section.entries {
         let Some(symbol) = module.symbol(entry) else { return Ok(module.beyond_symbols(entry)) };
-        if is_error_value(symbol.value, module.arch.class) {
+        if module.is_error_value(symbol) {
             if symbol.weak {
                 continue;
             }
-            let line = format!("kmod: {}: Unknown symbol {}", module.name, symbol.name);
-            let cause = section.bad(module, format!("the value of {} is an error number", symbol.name));
-            return Ok(Judgement::refused(ENOENT, LogLevel::Warn, &[line], cause));
+            return Ok(section.error_value(module, symbol, "kmod: "));
         }
         let kind = entry.kind;
         match width(kind, facts)? {
-            Some(0) => {}
             Some(width) => {
                 if let Some(judgement) = module.outside(section.target, entry.offset, width) {
                     return Ok(judgement);

@@ -1,11 +1,10 @@
 //! mips, 32 and 64 bits: `SHT_REL` or `SHT_RELA`.
 
-use super::module::{Judgement, Module, RelocationSection, SymbolValue};
+use super::module::{Judgement, Module, RelocationSection};
 use super::section::addend;
 use super::span::{Fit, Span};
-use crate::terms::Errno::{EINVAL, ENOENT, ENOEXEC};
+use crate::terms::Errno::{EINVAL, ENOEXEC};
 use crate::terms::{Class, Endian};
-use crate::verdict::LogLevel;
 
 const R_MIPS_NONE: u32 = 0;
 const R_MIPS_26: u32 = 4;
@@ -14,13 +13,11 @@ const R_MIPS_26: u32 = 4;
 pub(super) fn apply_relocate(module: &Module<'_>, section: &RelocationSection<'_>) -> Judgement {
     for entry in section.entries {
         let Some(symbol) = module.symbol(entry) else { return module.beyond_symbols(entry) };
-        if is_error_value(symbol.value, module.arch.class) {
+        if module.is_error_value(symbol) {
             if symbol.weak {
                 continue;
             }
-            let line = format!("{}: Unknown symbol {}", module.name, symbol.name);
-            let cause = section.bad(module, format!("the value of {} is an error number", symbol.name));
-            return Judgement::refused(ENOENT, LogLevel::Warn, &[line], cause);
+            return section.error_value(module, symbol, "");
         }
         // 64-bit files pack up to three types into one entry; the loader looks at the first.
         let kind = match (module.arch.class, module.arch.endian) {
@@ -67,13 +64,4 @@ pub(super) fn apply_relocate(module: &Module<'_>, section: &RelocationSection<'_
         }
     }
     Judgement::Applied
-}
-
-/// `IS_ERR_VALUE()`: one of the topmost 4095 numbers.
-pub(super) const fn is_error_value(value: SymbolValue, class: Class) -> bool {
-    match (value, class) {
-        (SymbolValue::Absolute(number), Class::Elf64) => number > u64::MAX - 4095,
-        (SymbolValue::Absolute(number), Class::Elf32) => number & 0xffff_ffff > 0xffff_ffff - 4095,
-        _ => false,
-    }
 }

@@ -240,7 +240,16 @@ impl<'a> Module<'a> {
         if behind > FAR {
             Judgement::Crash(format!("symbol {}, {behind} bytes behind the symbol table", entry.symbol))
         } else {
-            Judgement::Undetermined(Missing::Memory("symbol table".into()))
+            Judgement::symbol_memory()
+        }
+    }
+
+    /// Is the symbol's value an error number? Mirrors `IS_ERR_VALUE()`: one of the topmost 4095.
+    pub(super) const fn is_error_value(&self, symbol: Symbol<'_>) -> bool {
+        match (symbol.value, self.arch.class) {
+            (SymbolValue::Absolute(number), Class::Elf64) => number > u64::MAX - 4095,
+            (SymbolValue::Absolute(number), Class::Elf32) => number & 0xffff_ffff > 0xffff_ffff - 4095,
+            _ => false,
         }
     }
 
@@ -320,8 +329,12 @@ impl<'a> Module<'a> {
         value.home == Home::Exported
     }
 
-    /// What comes of touching `width` bytes at the place of an entry; `None` when they lie inside the section.
+    /// What comes of touching `width` bytes at the place of an entry; `None` when they lie inside the section, and
+    /// when nothing is touched.
     pub(super) fn outside(&self, target: usize, offset: u64, width: u32) -> Option<Judgement> {
+        if width == 0 {
+            return None;
+        }
         let size = self.sections.get(target).map_or(0, |section| section.size);
         let name = || self.section_name(target);
         match self.reach(size, offset, width) {
@@ -388,6 +401,11 @@ impl Judgement {
     /// A refusal with one line of level `err`.
     pub(super) fn error(errno: Errno, line: String, cause: Cause) -> Self {
         Self::refused(errno, LogLevel::Err, &[line], cause)
+    }
+
+    /// It depends on the memory behind the symbol table.
+    pub(super) fn symbol_memory() -> Self {
+        Self::Undetermined(Missing::Memory("symbol table".into()))
     }
 
     /// It depends on where the kernel puts things.

@@ -5,7 +5,6 @@ use super::section::addend;
 use super::span::{Fit, Span};
 use crate::kernel::ConfigOption;
 use crate::terms::{Class, Errno::ENOEXEC};
-use crate::verdict::Missing;
 
 const PCREL: ConfigOption = ConfigOption("PPC_KERNEL_PCREL");
 
@@ -48,7 +47,7 @@ pub(super) fn apply_relocate_add<E>(
             // A 32-bit kernel does nothing with the symbol of a type it does not know; the compiler may drop the load.
             return Ok(match width(class, entry.kind, facts)? {
                 Some(1..) => module.beyond_symbols(entry),
-                _ => Judgement::Undetermined(Missing::Memory("symbol table".into())),
+                _ => Judgement::symbol_memory(),
             });
         };
         let Some(width) = width(class, entry.kind, facts)? else {
@@ -58,9 +57,7 @@ pub(super) fn apply_relocate_add<E>(
             };
             return Ok(Judgement::error(ENOEXEC, line, section.unknown(module, entry.kind)));
         };
-        if width > 0
-            && let Some(judgement) = module.outside(section.target, entry.offset, width)
-        {
+        if let Some(judgement) = module.outside(section.target, entry.offset, width) {
             return Ok(judgement);
         }
         if class == Class::Elf32 {

@@ -2,7 +2,6 @@
 
 use std::collections::HashSet;
 
-use super::mips::is_error_value;
 use super::module::{Facts, Judgement, Module, RelocationSection, Symbol, SymbolValue};
 use super::section::addend;
 use super::span::{Fit, Span};
@@ -10,8 +9,7 @@ use crate::elf::Relocation;
 use crate::history::Behaviour;
 use crate::kernel::ConfigOption;
 use crate::terms::Class;
-use crate::terms::Errno::{EINVAL, ENOENT};
-use crate::verdict::LogLevel;
+use crate::terms::Errno::EINVAL;
 
 const R_RISCV_32: u32 = 1;
 const R_RISCV_CALL: u32 = 18;
@@ -64,13 +62,11 @@ pub(super) fn apply_relocate_add<E>(
     for entry in section.entries {
         let Some(symbol) = module.symbol(entry) else { return Ok(module.beyond_symbols(entry)) };
         let name = module.name;
-        if is_error_value(symbol.value, module.arch.class) {
+        if module.is_error_value(symbol) {
             if symbol.weak {
                 continue;
             }
-            let line = format!("{name}: Unknown symbol {}", symbol.name);
-            let cause = section.bad(module, format!("the value of {} is an error number", symbol.name));
-            return Ok(Judgement::refused(ENOENT, LogLevel::Warn, &[line], cause));
+            return Ok(section.error_value(module, symbol, ""));
         }
         let width = match rule(entry.kind, facts)? {
             Rule::Applied(width) => width,
@@ -94,9 +90,7 @@ pub(super) fn apply_relocate_add<E>(
         if let Some(judgement) = range(module, section, entry, symbol, facts)? {
             return Ok(judgement);
         }
-        if width > 0
-            && let Some(judgement) = module.outside(section.target, entry.offset, width)
-        {
+        if let Some(judgement) = module.outside(section.target, entry.offset, width) {
             return Ok(judgement);
         }
     }

@@ -1,10 +1,10 @@
 //! One relocation section, handed to its architecture.
 
-use super::module::{Facts, Judgement, Module, RelocationSection};
+use super::module::{Facts, Judgement, Module, RelocationSection, Symbol};
 use super::{arm, arm64, i386, loongarch, mips, powerpc, riscv, s390, x86_64};
 use crate::elf::Relocation;
-use crate::terms::ElfMachine;
-use crate::verdict::Cause;
+use crate::terms::{ElfMachine, Errno};
+use crate::verdict::{Cause, LogLevel};
 
 /// Mirrors `apply_relocate_add()` or `apply_relocate()` (arch/*/kernel/module.c), as `apply_relocations()`
 /// (kernel/module/main.c) calls it for one section.
@@ -50,6 +50,13 @@ impl RelocationSection<'_> {
     pub(super) fn target(&self, module: &Module<'_>, entry: &Relocation) -> Cause {
         let section = module.section_name(self.target);
         Cause::RelocationTarget { section, kind: entry.kind, offset: entry.offset }
+    }
+
+    /// The symbol's value is an error number, which riscv, LoongArch and mips take for a symbol that was not found.
+    pub(super) fn error_value(&self, module: &Module<'_>, symbol: Symbol<'_>, prefix: &str) -> Judgement {
+        let line = format!("{prefix}{}: Unknown symbol {}", module.name, symbol.name);
+        let cause = self.bad(module, format!("the value of {} is an error number", symbol.name));
+        Judgement::refused(Errno::ENOENT, LogLevel::Warn, &[line], cause)
     }
 
     /// Something else.

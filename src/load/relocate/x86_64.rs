@@ -7,7 +7,7 @@ use super::writes::Bytes;
 use crate::elf::Relocation;
 use crate::history::Behaviour;
 use crate::terms::Errno::ENOEXEC;
-use crate::verdict::{LogLevel, Missing};
+use crate::verdict::LogLevel;
 
 const R_X86_64_NONE: u32 = 0;
 const R_X86_64_64: u32 = 1;
@@ -35,13 +35,13 @@ pub(super) fn apply_relocate_add<E>(
         let width = match entry.kind {
             R_X86_64_NONE if module.symbol(entry).is_some() => continue,
             // Whether the compiler still loads a value that nothing needs is the compiler's affair.
-            R_X86_64_NONE => return Ok(Judgement::Undetermined(Missing::Memory("symbol table".into()))),
+            R_X86_64_NONE => return Ok(Judgement::symbol_memory()),
             R_X86_64_64 => 8,
             R_X86_64_PC32 | R_X86_64_PLT32 | R_X86_64_32 | R_X86_64_32S => 4,
             R_X86_64_PC64 if (facts.has)(Behaviour::X86Pc64)? => 8,
             kind => {
                 if module.symbol(entry).is_none() {
-                    return Ok(Judgement::Undetermined(Missing::Memory("symbol table".into())));
+                    return Ok(Judgement::symbol_memory());
                 }
                 let line = format!("module: {}: Unknown rela relocation: {kind}", module.name);
                 return Ok(Judgement::error(ENOEXEC, line, section.unknown(module, kind)));
@@ -98,9 +98,7 @@ fn refuse<E>(
         _ => (facts.has)(Behaviour::X86RangeFirst)?,
     };
     match (fit, target) {
-        (Fit::Never, target) if range_first || matches!(target, Target::Is(Bytes::Zero)) => {
-            overflow(module, section, number, entry, value, facts)
-        }
+        (Fit::Never, _) if range_first => overflow(module, section, number, entry, value, facts),
         (Fit::Sometimes, _) if range_first => Ok(Judgement::addresses()),
         (_, Target::Outside(judgement)) => Ok(judgement),
         (_, Target::Is(Bytes::Nonzero)) => nonzero(module, section, number, entry, value, range_first, facts),
