@@ -20,8 +20,7 @@ pub(super) fn check_vermagic(run: &mut Run<'_>) -> Step {
         return Ok(());
     }
     let line = format!("{name}: version magic '{module}' should be '{kernel}'");
-    run.find(Cause::Vermagic { module, kernel, with_release: !only_flags }, Some(line.clone()));
-    run.err(line);
+    run.say(Cause::Vermagic { module, kernel, with_release: !only_flags }, LogLevel::Err, line);
     Err(Stop::Refused(Errno::ENOEXEC))
 }
 

@@ -3,7 +3,7 @@
 use super::run::{Once, Run, Step, Stop};
 use crate::history::Behaviour;
 use crate::terms::{Crc, Errno};
-use crate::verdict::{Cause, Missing};
+use crate::verdict::{Cause, LogLevel, Missing};
 
 /// The answer: goes through, or what is wrong with it.
 pub(super) enum Versioned {
@@ -67,8 +67,7 @@ fn compare(run: &mut Run<'_>, symbol: &str, exporter: &str, module: u64, kernel:
     } else {
         Cause::SymbolVersion { symbol: symbol.into(), exporter: exporter.into(), module, kernel }
     };
-    run.find(cause, Some(line.clone()));
-    run.warn(line);
+    run.say(cause, LogLevel::Warn, line);
     Ok(Versioned::Bad)
 }
 

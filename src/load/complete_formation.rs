@@ -7,7 +7,7 @@ use super::resolve_symbol::{Owner, find_in_modules, find_symbol};
 use super::run::{Run, Step, Stop};
 use crate::elf::SectionFlags;
 use crate::terms::Errno;
-use crate::verdict::Cause;
+use crate::verdict::{Cause, LogLevel};
 
 pub(super) fn complete_formation(run: &mut Run<'_>) -> Step {
     verify_exported_symbols(run)?;
@@ -38,8 +38,7 @@ fn verify_exported_symbols(run: &mut Run<'_>) -> Step {
             Owner::Module(module) => &module.name,
         };
         let line = format!("{}: exports duplicate symbol {name} (owned by {owner})", run.mod_name());
-        run.find(Cause::DuplicateExport { symbol: name.clone(), owner: owner.to_owned() }, Some(line.clone()));
-        run.err(line);
+        run.say(Cause::DuplicateExport { symbol: name.clone(), owner: owner.to_owned() }, LogLevel::Err, line);
         return Err(Stop::Refused(Errno::ENOEXEC));
     }
     Ok(())

@@ -9,7 +9,7 @@ use crate::elf::{Section, SectionFlags};
 use crate::history::Behaviour;
 use crate::image::{EntryLayout, ExportTable, ModuleElf, TABLES};
 use crate::terms::{ElfMachine, Errno, ExportKind};
-use crate::verdict::{Cause, Missing};
+use crate::verdict::{Cause, LogLevel};
 
 pub(super) fn find_module_sections(run: &mut Run<'_>) -> Step {
     let elf = Arc::clone(&run.info()?.elf);
@@ -17,8 +17,7 @@ pub(super) fn find_module_sections(run: &mut Run<'_>) -> Step {
     let (name, there) = (run.mod_name(), |section: &str| elf.find_sec(section).is_some());
     if there(".ctors") && there(".init_array") && run.config("CONSTRUCTORS")? {
         let line = format!("{name}: has both .ctors and .init_array.");
-        run.find(Cause::Constructors, Some(line.clone()));
-        run.warn(line);
+        run.say(Cause::Constructors, LogLevel::Warn, line);
         return Err(Stop::Refused(Errno::EINVAL));
     }
     if section_addr(run, &elf, "__obsparm")? {
@@ -31,8 +30,7 @@ pub(super) fn find_module_sections(run: &mut Run<'_>) -> Step {
         let count = tables.first().map_or(0, |table| table.entries.len());
         if count > 0 && !there("__kflagstab") {
             let line = format!("{name}: no flags for exported symbols");
-            run.find(Cause::NoExportFlags { count }, Some(line.clone()));
-            run.err(line);
+            run.say(Cause::NoExportFlags { count }, LogLevel::Err, line);
             return Err(Stop::Refused(Errno::ENOEXEC));
         }
     }
@@ -53,12 +51,7 @@ fn names_of_symbol_tables(run: &Run<'_>) -> Step {
     if !with_btf && !tables.into_iter().flatten().any(unreadable) {
         return Ok(());
     }
-    let place = "the section name table".to_owned();
-    if run.ask(Missing::Memory(place.clone()))? {
-        Ok(())
-    } else {
-        Err(Stop::Crash(format!("reads a name far from {place}")))
-    }
+    run.read_around("the section name table", "reads a name far from the section name table")
 }
 
 /// Mirrors `section_addr()`: has it an address? Since 6.4 a module has memory of several types, each allocated on its own;
@@ -153,7 +146,6 @@ pub(super) fn setup_modinfo(run: &mut Run<'_>) -> Step {
         return Ok(());
     }
     let line = format!("{}: module tries to import module namespace: {namespace}", run.mod_name());
-    run.find(Cause::ImportsModuleNamespace { namespace }, Some(line.clone()));
-    run.err(line);
+    run.say(Cause::ImportsModuleNamespace { namespace }, LogLevel::Err, line);
     Err(Stop::Refused(Errno::EPERM))
 }

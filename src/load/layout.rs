@@ -5,7 +5,6 @@ use super::elf_validity::kernel_struct_module_size;
 use super::run::{Info, Run, Step, Stop};
 use crate::elf::{Section, SectionType, Symbol};
 use crate::terms::Taints;
-use crate::verdict::Missing;
 
 const PAGE_SIZE: u64 = 4096;
 
@@ -41,10 +40,10 @@ fn short_this_module(run: &mut Run<'_>) -> Step {
     let info = run.info()?;
     let size = info.elf.sections().get(info.this_module).map_or(0, |section| section.size);
     let enough = kernel_struct_module_size(run).is_none_or(|kernel| size + CACHE_LINE >= kernel);
-    if enough || run.ask(Missing::Memory(".gnu.linkonce.this_module".into()))? {
+    if enough {
         return Ok(());
     }
-    Err(Stop::Crash("struct module reaches beyond .gnu.linkonce.this_module".into()))
+    run.read_around(".gnu.linkonce.this_module", "struct module reaches beyond .gnu.linkonce.this_module")
 }
 
 /// The names of the symbols that are kept are measured.
@@ -54,11 +53,7 @@ fn layout_symtab(run: &mut Run<'_>) -> Step {
     if !info.elf.symbols().iter().any(unreadable) || !run.config("KALLSYMS")? {
         return Ok(());
     }
-    let place = "the symbol string table".to_owned();
-    if run.ask(Missing::Memory(place.clone()))? {
-        return Ok(());
-    }
-    Err(Stop::Crash(format!("reads a symbol's name far from {place}")))
+    run.read_around("the symbol string table", "reads a symbol's name far from the symbol string table")
 }
 
 /// Mirrors `is_core_symbol()`, kernel/module/kallsyms.c, with `CONFIG_KALLSYMS_ALL`: in a section that stays.

@@ -7,7 +7,7 @@ use super::run::{Run, Step, Stop};
 use crate::elf::Section;
 use crate::history::{Behaviour, is_taken_in_sysfs};
 use crate::terms::{Errno, Taint};
-use crate::verdict::{Cause, Missing};
+use crate::verdict::{Cause, LogLevel, Missing};
 
 pub(super) fn mod_sysfs_setup(run: &mut Run<'_>) -> Step {
     let name = run.mod_name();
@@ -21,8 +21,7 @@ pub(super) fn mod_sysfs_setup(run: &mut Run<'_>) -> Step {
     }
     if is_builtin(run, &name)? {
         let line = format!("{name}: module is already loaded");
-        run.find(Cause::BuiltinName { name }, Some(line.clone()));
-        run.err(line);
+        run.say(Cause::BuiltinName { name }, LogLevel::Err, line);
         return Err(Stop::Refused(Errno::EINVAL));
     }
     section_attributes(run)
@@ -56,8 +55,7 @@ fn section_attributes(run: &mut Run<'_>) -> Step {
         let module = run.mod_name();
         let line = format!("sysfs: cannot create duplicate filename '/module/{module}/sections/{name}'");
         let what = format!("its sections {name} are two");
-        run.find(Cause::SysfsName { name: module, what }, Some(line.clone()));
-        run.warn(line);
+        run.say(Cause::SysfsName { name: module, what }, LogLevel::Warn, line);
         if run.has(Behaviour::LoadSectionAttributesFail)? {
             return Err(Stop::Refused(Errno::EEXIST));
         }

@@ -9,7 +9,7 @@ use crate::image::distinguished_name::readable_signer;
 use crate::image::{AppendedSignature, MarkedSignature, Pkcs7, SignerId};
 use crate::kernel::{Certificate, ConfigOption};
 use crate::terms::{DigestAlgorithm, Errno};
-use crate::verdict::{Cause, KernelLine, Missing};
+use crate::verdict::{Cause, KernelLine, LogLevel, Missing};
 
 /// What verifying came to, when it is not success: the errno and what to say of it.
 struct Failure {
@@ -190,8 +190,7 @@ fn locked_down(run: &mut Run<'_>) -> Step {
     }
     let comm = run.call.comm;
     let line = format!("Lockdown: {comm}: unsigned module loading is restricted; see man kernel_lockdown.7");
-    run.find(Cause::LockedDown, Some(line.clone()));
-    run.notice(line);
+    run.say(Cause::LockedDown, LogLevel::Notice, line);
     Err(Stop::Refused(Errno::EPERM))
 }
 

@@ -6,7 +6,7 @@ use super::run::{Run, Step, Stop};
 use crate::history::Behaviour;
 use crate::image::Parameter;
 use crate::terms::{Errno, Taint};
-use crate::verdict::{Cause, Missing};
+use crate::verdict::{Cause, LogLevel, Missing};
 
 const KERNEL_PARAM_FL_UNSAFE: u8 = 1;
 const KERNEL_PARAM_FL_HWPARAM: u8 = 2;
@@ -83,8 +83,7 @@ fn parse_one(run: &mut Run<'_>, all: &[Parameter], name: &str, value: Option<&st
                 _ => name,
             };
             let line = format!("{module}: unknown parameter '{shown}' ignored");
-            run.find(Cause::UnknownParameter { parameter: name.to_owned() }, Some(line.clone()));
-            run.warn(line);
+            run.say(Cause::UnknownParameter { parameter: name.to_owned() }, LogLevel::Warn, line);
         }
         return Ok(Ok(()));
     };
@@ -114,8 +113,7 @@ fn parse_one(run: &mut Run<'_>, all: &[Parameter], name: &str, value: Option<&st
         Errno::ENOSPC => format!("{module}: `{shown}' too large for parameter `{name}'"),
         _ => format!("{module}: `{shown}' invalid for parameter `{name}'"),
     };
-    run.find(Cause::InvalidParameter { parameter: name.to_owned(), value: shown.to_owned() }, Some(line.clone()));
-    run.err(line);
+    run.say(Cause::InvalidParameter { parameter: name.to_owned(), value: shown.to_owned() }, LogLevel::Err, line);
     Ok(Err(errno))
 }
 

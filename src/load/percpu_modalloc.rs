@@ -2,7 +2,7 @@
 
 use super::run::{Run, Step, Stop};
 use crate::terms::{Errno, Taint};
-use crate::verdict::Cause;
+use crate::verdict::{Cause, LogLevel};
 
 const PAGE_SIZE: u64 = 4096;
 /// mm/percpu.c.
@@ -29,8 +29,7 @@ pub(super) fn percpu_modalloc(run: &mut Run<'_>) -> Step {
     if size > reserve || used.next_multiple_of(align.max(1)) + size > reserve {
         let line = format!("{name}: Could not allocate {size} bytes percpu data");
         pcpu_alloc_fails(run, size, align);
-        run.find(Cause::PercpuSpace { size, reserve }, Some(line.clone()));
-        run.warn(line);
+        run.say(Cause::PercpuSpace { size, reserve }, LogLevel::Warn, line);
         return Err(Stop::Refused(Errno::ENOMEM));
     }
     Ok(())

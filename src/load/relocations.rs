@@ -10,7 +10,7 @@ use crate::elf::{SectionFlags, SectionType, SymbolPlace};
 use crate::history::Behaviour;
 use crate::image::ModuleElf;
 use crate::terms::{Arch, ElfMachine, Errno};
-use crate::verdict::{Cause, Missing};
+use crate::verdict::{Cause, LogLevel, Missing};
 
 /// How many relocations are judged. The largest modules, graphics drivers, have less than half a million; files in which
 /// thousands of sections lie over each other could have any number.
@@ -100,8 +100,7 @@ fn klp_apply_section_relocs(run: &mut Run<'_>, elf: &ModuleElf, section: &crate:
         None => {
             let line = format!("livepatch: section {name} has an incorrectly formatted name");
             let what = "marked for livepatch, but its name does not begin with .klp.rela.OBJECT".to_owned();
-            run.find(Cause::BadRelocation { section: name, what }, Some(line.clone()));
-            run.err(line);
+            run.say(Cause::BadRelocation { section: name, what }, LogLevel::Err, line);
             Err(Stop::Refused(Errno::EINVAL))
         }
     }
@@ -133,8 +132,7 @@ fn wrong_kind(run: &mut Run<'_>, elf: &ModuleElf, target: usize, rela: bool) -> 
     }
     let section = elf.sections().get(target).map(|section| elf.section_text(section)).unwrap_or_default();
     let line = format!("module {}: {} relocation unsupported", run.mod_name(), if rela { "RELA" } else { "REL" });
-    run.find(Cause::RelocationKind { section }, Some(line.clone()));
-    run.err(line);
+    run.say(Cause::RelocationKind { section }, LogLevel::Err, line);
     Err(Stop::Refused(Errno::ENOEXEC))
 }
 
@@ -236,9 +234,5 @@ pub(super) fn module_finalize(run: &mut Run<'_>) -> Step {
     if elf.sections().iter().skip(1).all(|section| elf.section_name(section).is_some()) {
         return Ok(());
     }
-    let place = "the section name table".to_owned();
-    if run.ask(Missing::Memory(place.clone()))? {
-        return Ok(());
-    }
-    Err(Stop::Crash(format!("reads a section's name far from {place}")))
+    run.read_around("the section name table", "reads a section's name far from the section name table")
 }

@@ -9,7 +9,7 @@ use super::run::{Run, Step};
 use crate::history::Behaviour;
 use crate::kernel::{KernelExport, VMLINUX};
 use crate::terms::{Crc, Errno, ExportKind, License, Namespace, Taint};
-use crate::verdict::{Cause, Missing};
+use crate::verdict::{Cause, LogLevel, Missing};
 
 /// What a symbol resolves to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -196,12 +196,10 @@ fn warn_future_and_unused(run: &mut Run<'_>, name: &str, found: &Found, gplok: b
     let symbol = name.to_owned();
     if found.kind == ExportKind::GplFuture && !gplok {
         let line = format!("Symbol {name} is being used by a non-GPL module, which will not be allowed in the future");
-        run.find(Cause::GplFutureSymbol { symbol }, Some(line.clone()));
-        run.warn(line);
+        run.say(Cause::GplFutureSymbol { symbol }, LogLevel::Warn, line);
     } else if found.kind.is_unused() {
         let line = format!("Symbol {name} is marked as UNUSED, however this module is using it.");
-        run.find(Cause::UnusedSymbol { symbol }, Some(line.clone()));
-        run.warn(line);
+        run.say(Cause::UnusedSymbol { symbol }, LogLevel::Warn, line);
         run.warn("This symbol will go away in the future.");
         run.warn(
             "Please evaluate if this is the right api to use and if it really is, submit a report to the linux kernel \
@@ -226,8 +224,7 @@ fn inherit_taint(run: &mut Run<'_>, symbol: &str, found: &Found) -> Step<bool> {
     if let Some(gpl_only) = run.info()?.using_gplonly_symbols.clone() {
         let line =
             format!("{name}: module using GPL-only symbols uses symbols{named} from proprietary module {exporter}.");
-        run.find(Cause::GplOnlyWithProprietary { symbol, exporter, license, gpl_only }, Some(line.clone()));
-        run.err(line);
+        run.say(Cause::GplOnlyWithProprietary { symbol, exporter, license, gpl_only }, LogLevel::Err, line);
         return Ok(false);
     }
     if !run.info()?.taints.has(Taint::ProprietaryModule) {
@@ -235,8 +232,7 @@ fn inherit_taint(run: &mut Run<'_>, symbol: &str, found: &Found) -> Step<bool> {
         let info = run.info_mut()?;
         info.taints.add(Taint::ProprietaryModule);
         info.inherited_from = Some(exporter.clone());
-        run.find(Cause::InheritedTaint { symbol, exporter, license }, Some(line.clone()));
-        run.warn(line);
+        run.say(Cause::InheritedTaint { symbol, exporter, license }, LogLevel::Warn, line);
     }
     Ok(true)
 }

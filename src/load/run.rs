@@ -163,6 +163,11 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Reads memory around a place, which nobody knows: it goes well, or the kernel crashes.
+    pub fn read_around(&self, place: &str, crash: impl Into<String>) -> Step {
+        if self.ask(Missing::Memory(place.to_owned()))? { Ok(()) } else { Err(Stop::Crash(crash.into())) }
+    }
+
     /// Has this kernel a dated behaviour?
     pub fn has(&self, behaviour: Behaviour) -> Step<bool> {
         match self.world.calendar.and_then(|calendar| calendar.has(behaviour)) {
@@ -264,6 +269,12 @@ impl<'a> Run<'a> {
     pub fn find(&mut self, cause: Cause, line: Option<String>) {
         let (stage, reached, uses) = (self.stage, !self.surveying, Vec::new());
         self.findings.push(Finding { stage, cause, kernel_line: line, reached, uses });
+    }
+
+    /// Records a finding and prints its line.
+    pub fn say(&mut self, cause: Cause, level: LogLevel, line: String) {
+        self.find(cause, Some(line.clone()));
+        self.printk(level, line);
     }
 
     /// Is the kernel tainted so? Mirrors `test_taint()`.

@@ -8,7 +8,7 @@ use crate::elf::{Symbol, SymbolPlace};
 use crate::history::Behaviour;
 use crate::image::{ModuleElf, as_text};
 use crate::terms::{ElfMachine, Errno};
-use crate::verdict::{Cause, Missing};
+use crate::verdict::{Cause, LogLevel};
 
 /// All symbols are processed; the errno of the last one that fails is returned.
 pub(super) fn simplify_symbols(run: &mut Run<'_>) -> Step {
@@ -37,19 +37,15 @@ fn common(run: &mut Run<'_>, elf: &ModuleElf, symbol: &Symbol) -> Step<Result<()
         return Ok(Ok(()));
     }
     let line = format!("{}: please compile with -fno-common", run.mod_name());
-    run.find(Cause::CommonSymbol { symbol }, Some(line.clone()));
-    run.warn(line);
+    run.say(Cause::CommonSymbol { symbol }, LogLevel::Warn, line);
     Ok(Err(Errno::ENOEXEC))
 }
 
 fn undefined(run: &mut Run<'_>, elf: &ModuleElf, index: usize, symbol: &Symbol) -> Step<Result<(), Errno>> {
     let Some(raw) = elf.symbol_name(symbol) else {
         // The name is read from whatever lies there.
-        let place = "the symbol string table".to_owned();
-        return match run.ask(Missing::Memory(place.clone()))? {
-            true => Ok(Ok(())),
-            false => Err(Stop::Crash(format!("reads a symbol's name far from {place}"))),
-        };
+        let crash = "reads a symbol's name far from the symbol string table";
+        return run.read_around("the symbol string table", crash).map(Ok);
     };
     let (raw, absolute) = dedotified(run.info()?.arch.machine, raw);
     if absolute {
@@ -100,15 +96,10 @@ fn section_index(run: &mut Run<'_>, elf: &ModuleElf, symbol: &Symbol, shndx: u16
     let (symbol, max) = (elf.symbol_text(symbol), count.saturating_sub(1));
     if run.has(Behaviour::SymShndxCheck)? {
         let line = format!("{}: Symbol {symbol} has an invalid section index {shndx} (max {max})", run.mod_name());
-        run.find(Cause::SymbolSection { symbol, shndx, max }, Some(line.clone()));
-        run.err(line);
+        run.say(Cause::SymbolSection { symbol, shndx, max }, LogLevel::Err, line);
         return Ok(Err(Errno::ENOEXEC));
     }
     run.find(Cause::SymbolSection { symbol, shndx, max }, None);
     // An address is read from behind the section headers; it is used if a relocation refers to the symbol.
-    let place = "the section headers".to_owned();
-    if run.ask(Missing::Memory(place.clone()))? {
-        return Ok(Ok(()));
-    }
-    Err(Stop::Crash(format!("reads a section's address behind {place}")))
+    run.read_around("the section headers", "reads a section's address behind the section headers").map(Ok)
 }

@@ -86,8 +86,7 @@ impl Checks<'_> {
 
     /// Refuses with a line that every form prints at `level`.
     fn refuse_saying<T>(&self, run: &mut Run<'_>, cause: Cause, level: LogLevel, line: String) -> Step<T> {
-        run.find(cause, Some(line.clone()));
-        run.printk(level, line);
+        run.say(cause, level, line);
         Err(Stop::Refused(Errno::ENOEXEC))
     }
 
