@@ -15,7 +15,7 @@ use crate::history::{Calendar, eras};
 use crate::image::Image;
 use crate::kernel::{Kernel, VMLINUX};
 use crate::terms::{Errno, Taints};
-use crate::verdict::{Cause, Finding, Missing, Outcome, Stage, Verdict};
+use crate::verdict::{Finding, Missing, Outcome, Stage, Verdict};
 
 /// How many sets of answers are followed at once.
 const MAX_WORLDS: usize = 256;
@@ -149,7 +149,7 @@ impl Machine {
     /// Merges what the worlds say, and keeps those that go on.
     fn settle(&mut self, mut results: Vec<(World, Verdict)>, too_many: bool) -> Verdict {
         join_equal(&mut results);
-        let mut verdict = merge(&results).unwrap_or_else(|| undetermined(String::new(), Vec::new()));
+        let mut verdict = merge(&results).unwrap_or_else(|| Verdict::new("", Outcome::Undetermined));
         if too_many {
             verdict.outcome = Outcome::Undetermined;
             verdict.missing.push(Missing::TooMany);
@@ -183,27 +183,12 @@ impl Machine {
             let (outcome, findings) = match delete_module(call, &mut world, name) {
                 Ok(()) => (Outcome::Loads, Vec::new()),
                 Err((errno, cause)) => {
-                    let (stage, cause, kernel_line, uses) = (Stage::DeleteModule, *cause, None, Vec::new());
-                    let finding = Finding { stage, cause, kernel_line, reached: true, uses };
-                    (Outcome::Refused { errno, stage }, vec![finding])
+                    let stage = Stage::DeleteModule;
+                    (Outcome::Refused { errno, stage }, vec![Finding::new(stage, *cause)])
                 }
             };
-            let (kernel_tainted, module_taints) = (world.state.tainted, Taints::NONE);
-            let (name, log, missing, inferred) = (name.to_owned(), Vec::new(), Vec::new(), Vec::new());
-            (
-                world,
-                Verdict {
-                    name,
-                    outcome,
-                    log,
-                    module_taints,
-                    kernel_tainted,
-                    findings,
-                    missing,
-                    never_loads: false,
-                    inferred,
-                },
-            )
+            let kernel_tainted = world.state.tainted;
+            (world, Verdict { kernel_tainted, findings, ..Verdict::new(name, outcome) })
         };
         let results = self.worlds.iter().map(remove).collect();
         self.settle(results, false)
@@ -230,15 +215,9 @@ impl Machine {
         let state = self.worlds.first().map(|world| &world.state);
         let module = state.and_then(|state| state.modules.iter().find(|module| module.name == name));
         Verdict {
-            name: name.to_owned(),
-            outcome: Outcome::Loads,
-            log: Vec::new(),
             module_taints: module.map_or(Taints::NONE, |module| module.taints),
             kernel_tainted: state.map_or(Taints::NONE, |state| state.tainted),
-            findings: Vec::new(),
-            missing: Vec::new(),
-            never_loads: false,
-            inferred: Vec::new(),
+            ..Verdict::new(name, Outcome::Loads)
         }
     }
 
@@ -305,24 +284,6 @@ pub enum ModprobeError {
     /// A module file cannot be read.
     #[error(transparent)]
     Image(#[from] crate::image::Error),
-}
-
-fn undetermined(name: String, findings: Vec<Finding>) -> Verdict {
-    let (outcome, log, missing, inferred) = (Outcome::Undetermined, Vec::new(), Vec::new(), Vec::new());
-    let (module_taints, kernel_tainted) = (Taints::NONE, Taints::NONE);
-    Verdict { name, outcome, log, module_taints, kernel_tainted, findings, missing, never_loads: false, inferred }
-}
-
-/// A verdict for a module that a refused dependency keeps from being tried.
-impl Verdict {
-    /// Adds that a module this one needs was refused.
-    pub fn blame(&mut self, dependency: &Verdict) {
-        if let Outcome::Refused { errno, stage } = &dependency.outcome {
-            let cause = Cause::DependencyRefused { dependency: dependency.name.clone(), errno: *errno };
-            let (stage, kernel_line, reached, uses) = (*stage, None, true, Vec::new());
-            self.findings.insert(0, Finding { stage, cause, kernel_line, reached, uses });
-        }
-    }
 }
 
 /// The worlds a boot begins with: one, or one for every span of versions when the release is not known.

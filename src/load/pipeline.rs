@@ -142,10 +142,8 @@ fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
         };
         world.state.modules.insert(0, Arc::new(module));
     }
-    let (kernel_tainted, log) = (world.state.tainted, run.log);
-    let (findings, inferred, missing) = (run.findings, run.inferred, Vec::new());
-    let verdict =
-        Verdict { name, outcome, log, module_taints, kernel_tainted, findings, missing, never_loads: false, inferred };
+    let (kernel_tainted, log, findings, inferred) = (world.state.tainted, run.log, run.findings, run.inferred);
+    let verdict = Verdict { log, module_taints, kernel_tainted, findings, inferred, ..Verdict::new(name, outcome) };
     (world, verdict)
 }
 

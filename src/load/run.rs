@@ -267,8 +267,8 @@ impl<'a> Run<'a> {
 
     /// Records a finding; `line` is what the kernel prints for it.
     pub fn find(&mut self, cause: Cause, line: Option<String>) {
-        let (stage, reached, uses) = (self.stage, !self.surveying, Vec::new());
-        self.findings.push(Finding { stage, cause, kernel_line: line, reached, uses });
+        let reached = !self.surveying;
+        self.findings.push(Finding { kernel_line: line, reached, ..Finding::new(self.stage, cause) });
     }
 
     /// Records a finding and prints its line.

@@ -1,7 +1,7 @@
 //! One value of every cause, for tests.
 
 use crate::terms::{Crc, Errno, ExportKind, License, Namespace};
-use crate::verdict::{Cause, Finding, Stage};
+use crate::verdict::Cause;
 
 /// A cause of every code.
 pub(super) fn causes() -> Vec<Cause> {
@@ -98,9 +98,4 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::NoExit { name: "foo".into() },
         Cause::DependencyRefused { dependency: "spl".into(), errno: Errno::ENOEXEC },
     ]
-}
-
-/// A finding of that cause at a stage.
-pub(super) fn finding(stage: Stage, cause: Cause) -> Finding {
-    Finding { stage, cause, kernel_line: None, reached: true, uses: Vec::new() }
 }

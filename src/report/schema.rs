@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::samples::{causes, finding};
+use super::samples::causes;
 use super::validator::check;
 use super::*;
 use crate::terms::{Arch, Distribution, Errno, KernelRelease, Taints};
-use crate::verdict::{Code, Frame, KernelLine, LogLevel, Missing, Outcome, Stage, Use, Verdict};
+use crate::verdict::{Code, Finding, Frame, KernelLine, LogLevel, Missing, Outcome, Stage, Use, Verdict};
 
 fn schema() -> Value {
     let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/schema/gplok-1.schema.json"));
@@ -14,7 +14,7 @@ fn schema() -> Value {
 }
 
 fn full_verdict(outcome: Outcome) -> Verdict {
-    let mut findings: Vec<_> = causes().into_iter().map(|cause| finding(Stage::SimplifySymbols, cause)).collect();
+    let mut findings: Vec<_> = causes().into_iter().map(|cause| Finding::new(Stage::SimplifySymbols, cause)).collect();
     let chain = vec![Frame { function: "f".into(), file: "f.h".into(), line: 3 }];
     findings[0].uses.push(Use { section: ".text".into(), offset: 1, via: Some("__jump_table".into()), chain });
     Verdict {

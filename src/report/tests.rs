@@ -1,8 +1,8 @@
 //! Sentences, groups and documents, each against what they should say.
 
-use super::samples::{causes, finding};
+use super::samples::causes;
 use super::*;
-use crate::terms::{Arch, Crc, Errno, ExportKind, KernelRelease, License, Namespace, Taint, Taints};
+use crate::terms::{Arch, Crc, Errno, ExportKind, KernelRelease, License, Namespace, Taint};
 use crate::verdict::{Cause, Code, Finding, Frame, KernelLine, LogLevel, Missing, Outcome, Stage, Use, Verdict};
 
 fn kernel() -> KernelSummary {
@@ -38,26 +38,16 @@ fn not_imported(namespace: &str, quoted: bool, module_list: bool, imported: &[&s
 }
 
 fn needs(symbol: String) -> Finding {
-    finding(Stage::SimplifySymbols, Cause::ExporterNotLoaded { symbol, exporter: "spl".into() })
+    Finding::new(Stage::SimplifySymbols, Cause::ExporterNotLoaded { symbol, exporter: "spl".into() })
 }
 
 fn changed(symbol: &str, exporter: &str) -> Finding {
     let (symbol, exporter) = (symbol.into(), exporter.into());
-    finding(Stage::SimplifySymbols, Cause::SymbolVersion { symbol, exporter, module: 1, kernel: Crc(2) })
+    Finding::new(Stage::SimplifySymbols, Cause::SymbolVersion { symbol, exporter, module: 1, kernel: Crc(2) })
 }
 
 fn verdict(outcome: Outcome, findings: Vec<Finding>) -> Verdict {
-    Verdict {
-        name: "foo".into(),
-        outcome,
-        log: Vec::new(),
-        module_taints: Taints::NONE,
-        kernel_tainted: Taints::NONE,
-        findings,
-        missing: Vec::new(),
-        never_loads: false,
-        inferred: Vec::new(),
-    }
+    Verdict { findings, ..Verdict::new("foo", outcome) }
 }
 
 const fn refused(errno: Errno, stage: Stage) -> Outcome {
@@ -126,7 +116,7 @@ fn typical_causes_read_like_this() {
         ),
     ];
     for (cause, expected) in table {
-        let found = finding(Stage::SimplifySymbols, cause.clone());
+        let found = Finding::new(Stage::SimplifySymbols, cause.clone());
         assert_eq!(sentence(&found, "foo", &kernel()).cause(), *expected);
     }
 }
@@ -157,10 +147,10 @@ fn typical_fixes_are_exact() {
         ),
     ];
     for (cause, expected) in table {
-        let found = finding(Stage::SimplifySymbols, cause.clone());
+        let found = Finding::new(Stage::SimplifySymbols, cause.clone());
         assert_eq!(sentence(&found, "foo", &kernel()).fix, *expected);
     }
-    let near = finding(Stage::SimplifySymbols, gpl_only("bar", Some("GPL v3")));
+    let near = Finding::new(Stage::SimplifySymbols, gpl_only("bar", Some("GPL v3")));
     let fix = sentence(&near, "foo", &kernel()).fix;
     assert!(fix.contains("\"GPL v3\" is none of \"GPL\", \"GPL v2\", \"GPL and additional rights\""), "{fix}");
 }
@@ -170,7 +160,7 @@ fn typical_fixes_are_exact() {
 fn the_words_of_a_version_magic_that_matter_are_named() {
     let why = |module: &str, kernel: &str, with_release: bool| {
         let cause = Cause::Vermagic { module: module.into(), kernel: kernel.into(), with_release };
-        sentence(&finding(Stage::CheckModinfo, cause), "foo", &super::tests::kernel()).why
+        sentence(&Finding::new(Stage::CheckModinfo, cause), "foo", &super::tests::kernel()).why
     };
     assert_eq!(why("6.1 SMP ", "6.2 SMP preempt ", false), "only the kernel says preempt");
     assert_eq!(why("6.1 SMP ", "6.2 SMP preempt ", true), "the module says 6.1 where the kernel says 6.2 and preempt");
@@ -193,7 +183,7 @@ fn every_code_has_a_cause_and_a_fix() {
     }
     for kernel in [kernel(), KernelSummary::default()] {
         for cause in &samples {
-            let found = finding(Stage::SimplifySymbols, cause.clone());
+            let found = Finding::new(Stage::SimplifySymbols, cause.clone());
             let mut other = found.clone();
             if let Cause::MissingSymbol { symbol, .. } | Cause::CommonSymbol { symbol } = &mut other.cause {
                 symbol.push('2');
@@ -235,13 +225,13 @@ fn changed_types_are_one_paragraph_and_licences_are_not_mixed() {
     let mut findings = vec![
         changed("a", "vmlinux"),
         changed("b", "drm"),
-        finding(Stage::SimplifySymbols, gpl_only("c", Some("CDDL"))),
-        finding(Stage::SimplifySymbols, gpl_only("d", Some("CDDL"))),
-        finding(
+        Finding::new(Stage::SimplifySymbols, gpl_only("c", Some("CDDL"))),
+        Finding::new(Stage::SimplifySymbols, gpl_only("d", Some("CDDL"))),
+        Finding::new(
             Stage::SimplifySymbols,
             Cause::MissingSymbol { symbol: "e".into(), refused_exporter: Some("spl".into()) },
         ),
-        finding(Stage::SimplifySymbols, Cause::MissingSymbol { symbol: "f".into(), refused_exporter: None }),
+        Finding::new(Stage::SimplifySymbols, Cause::MissingSymbol { symbol: "f".into(), refused_exporter: None }),
     ];
     let codes = |findings: &[Finding]| -> Vec<(Code, usize)> {
         groups(findings).iter().map(|group| (group.code, group.findings.len())).collect()
@@ -254,7 +244,7 @@ fn changed_types_are_one_paragraph_and_licences_are_not_mixed() {
 
     // What the kernel reaches comes first, whatever its stage.
     findings[0].reached = false;
-    findings.push(finding(Stage::ParseArgs, Cause::UnknownParameter { parameter: "x".into() }));
+    findings.push(Finding::new(Stage::ParseArgs, Cause::UnknownParameter { parameter: "x".into() }));
     let last = codes(&findings).pop();
     assert_eq!(last, Some((Code::SymbolVersion, 1)));
 }
@@ -270,12 +260,12 @@ fn the_page_for_one_refused_module() {
             Frame { function: "afs_ReadNoCache".into(), file: "afs_bypasscache.c".into(), line: 518 },
         ],
     };
-    let mut first = finding(Stage::SimplifySymbols, gpl_only("devmap_managed_key", Some("CDDL")));
+    let mut first = Finding::new(Stage::SimplifySymbols, gpl_only("devmap_managed_key", Some("CDDL")));
     first.uses.push(used);
     let mut behind =
-        finding(Stage::CompleteFormation, Cause::DuplicateExport { symbol: "crc".into(), owner: "kernel".into() });
+        Finding::new(Stage::CompleteFormation, Cause::DuplicateExport { symbol: "crc".into(), owner: "kernel".into() });
     behind.reached = false;
-    let second = finding(Stage::SimplifySymbols, gpl_only("rcu_read_unlock_strict", Some("CDDL")));
+    let second = Finding::new(Stage::SimplifySymbols, gpl_only("rcu_read_unlock_strict", Some("CDDL")));
     let mut verdict = verdict(refused(Errno::ENOENT, Stage::SimplifySymbols), vec![first, second, behind]);
     verdict.log = vec![
         KernelLine::new(LogLevel::Warn, "foo: Unknown symbol devmap_managed_key (err -2)"),
@@ -342,7 +332,7 @@ fn the_first_line_of_every_outcome() {
 /// A hostile name cannot move the cursor or add a line.
 #[test]
 fn names_from_files_cannot_steer_a_terminal() {
-    let hostile = finding(Stage::SimplifySymbols, gpl_only("a\x1b[2J\nfoo.ko: loads", Some("\u{202e}LPG")));
+    let hostile = Finding::new(Stage::SimplifySymbols, gpl_only("a\x1b[2J\nfoo.ko: loads", Some("\u{202e}LPG")));
     let text = human(
         &[entry(&verdict(refused(Errno::ENOENT, Stage::SimplifySymbols), vec![hostile]))],
         &kernel(),

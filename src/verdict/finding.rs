@@ -23,6 +23,11 @@ pub struct Finding {
 }
 
 impl Finding {
+    /// A finding the kernel gets as far as, and prints nothing for.
+    pub const fn new(stage: Stage, cause: Cause) -> Self {
+        Self { stage, cause, kernel_line: None, reached: true, uses: Vec::new() }
+    }
+
     /// The stable code.
     pub const fn code(&self) -> Code {
         self.cause.code()

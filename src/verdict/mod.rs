@@ -87,3 +87,28 @@ pub struct Verdict {
     /// Facts that are not in the kernel's files but follow from others: what was taken for true, and why.
     pub inferred: Vec<String>,
 }
+
+impl Verdict {
+    /// An answer about which nothing else is known yet.
+    pub fn new(name: impl Into<String>, outcome: Outcome) -> Self {
+        Self {
+            name: name.into(),
+            outcome,
+            log: Vec::new(),
+            module_taints: Taints::NONE,
+            kernel_tainted: Taints::NONE,
+            findings: Vec::new(),
+            missing: Vec::new(),
+            never_loads: false,
+            inferred: Vec::new(),
+        }
+    }
+
+    /// Adds that a module this one needs was refused.
+    pub fn blame(&mut self, dependency: &Self) {
+        if let Outcome::Refused { errno, stage } = &dependency.outcome {
+            let cause = Cause::DependencyRefused { dependency: dependency.name.clone(), errno: *errno };
+            self.findings.insert(0, Finding::new(*stage, cause));
+        }
+    }
+}
