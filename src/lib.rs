@@ -59,6 +59,7 @@
 //! ```
 
 pub mod elf;
+pub mod graph;
 pub mod history;
 pub mod image;
 pub mod kernel;
@@ -66,3 +67,4 @@ pub mod load;
 pub mod report;
 pub mod terms;
 pub mod verdict;
+pub mod why;

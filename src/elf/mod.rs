@@ -3,10 +3,14 @@
 //! Class and byte order are erased: every field is widened to one Rust type. Reading is lenient: it records what is
 //! there and says nothing of whether it is good. No offset from the file is followed without a bounds check.
 
+mod compressed;
+mod debug_relocation;
 mod names;
 mod records;
 
-pub use names::{SectionFlags, SectionType, SymbolBinding, SymbolPlace};
+pub use compressed::{CompressedSection, SectionCompression};
+pub use debug_relocation::DebugRelocation;
+pub use names::{SectionFlags, SectionType, SymbolBinding, SymbolKind, SymbolPlace, SymbolVisibility};
 pub use records::{Header, Relocation, Section, Symbol};
 
 use object::elf as raw;

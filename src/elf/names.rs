@@ -27,6 +27,7 @@ impl SectionFlags {
     pub const WRITE: u64 = raw::SHF_WRITE as u64;
     pub const ALLOC: u64 = raw::SHF_ALLOC as u64;
     pub const EXECINSTR: u64 = raw::SHF_EXECINSTR as u64;
+    pub const COMPRESSED: u64 = raw::SHF_COMPRESSED as u64;
     /// The kernel's own: relocations that livepatch applies (include/uapi/linux/elf.h).
     pub const RELA_LIVEPATCH: u64 = 0x0010_0000;
 }
@@ -53,4 +54,25 @@ impl SymbolPlace {
     pub const COMMON: u16 = raw::SHN_COMMON;
     /// The kernel's own: resolved by livepatch (include/uapi/linux/elf.h).
     pub const LIVEPATCH: u16 = 0xff20;
+}
+
+/// Values of a symbol's type.
+#[derive(Clone, Copy, Debug)]
+pub enum SymbolKind {}
+
+#[allow(missing_docs, reason = "the names are those of the ELF specification")]
+impl SymbolKind {
+    pub const NOTYPE: u8 = raw::STT_NOTYPE;
+    pub const OBJECT: u8 = raw::STT_OBJECT;
+    pub const FUNC: u8 = raw::STT_FUNC;
+    pub const SECTION: u8 = raw::STT_SECTION;
+}
+
+/// Values of a symbol's visibility.
+#[derive(Clone, Copy, Debug)]
+pub enum SymbolVisibility {}
+
+#[allow(missing_docs, reason = "the names are those of the ELF specification")]
+impl SymbolVisibility {
+    pub const INTERNAL: u8 = raw::STV_INTERNAL;
 }

@@ -79,6 +79,8 @@ pub struct Symbol {
     pub name: u32,
     /// `st_info`.
     pub info: u8,
+    /// `st_other`.
+    pub other: u8,
     /// `st_shndx`.
     pub shndx: u16,
     /// `st_value`.
@@ -103,10 +105,16 @@ impl Symbol {
         self.info & 0xf
     }
 
+    /// `STV_*`: the low two bits of `st_other`.
+    pub const fn visibility(&self) -> u8 {
+        self.other & 0x3
+    }
+
     pub(super) fn read_all<S: Sym<Endian = Endianness>>(symbols: &[S], order: Endianness) -> Vec<Self> {
         let read = |symbol: &S| Self {
             name: symbol.st_name(order),
             info: symbol.st_info(),
+            other: symbol.st_other(),
             shndx: symbol.st_shndx(order),
             value: symbol.st_value(order).into(),
             size: symbol.st_size(order).into(),

@@ -6,10 +6,13 @@ use std::io::Read;
 use serde::Serialize;
 
 use super::ErrorKind;
+use crate::elf::{CompressedSection, SectionCompression};
 
 /// The largest module gplok decompresses: 512 MiB. The largest real ones, graphics drivers with debug information, stay
 /// below 200 MiB.
 pub const DECOMPRESSED_LIMIT: usize = 512 << 20;
+/// How far back Zstandard may refer: 128 MiB.
+const WINDOW_LOG: u32 = 27;
 
 /// How a file is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
@@ -62,7 +65,7 @@ pub fn decompress(compression: Compression, bytes: &[u8]) -> Result<Vec<u8>, Err
         )),
         Compression::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(bytes).map_err(broken)?;
-            decoder.window_log_max(27).map_err(broken)?;
+            decoder.window_log_max(WINDOW_LOG).map_err(broken)?;
             Box::new(decoder)
         }
     };
@@ -89,4 +92,32 @@ pub(super) fn first_stream(compression: Compression, bytes: &[u8]) -> std::io::R
         }
     };
     Ok(contents)
+}
+
+/// The contents of a section that is stored compressed; never more than [`DECOMPRESSED_LIMIT`].
+///
+/// # Errors
+/// When it is compressed in an unknown way, broken, or of another size than its header says; in words that follow the
+/// section's name.
+pub fn decompress_section(section: &CompressedSection<'_>) -> Result<Vec<u8>, String> {
+    let limit = DECOMPRESSED_LIMIT as u64;
+    if section.size > limit {
+        return Err(format!("it grows beyond {limit} bytes when decompressed"));
+    }
+    let broken = |error: std::io::Error| format!("broken compressed data: {error}");
+    let reader: Box<dyn Read + '_> = match section.compression {
+        SectionCompression::Zlib => Box::new(flate2::read::ZlibDecoder::new(section.data)),
+        SectionCompression::Zstd => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(section.data).map_err(broken)?;
+            decoder.window_log_max(WINDOW_LOG).map_err(broken)?;
+            Box::new(decoder)
+        }
+        SectionCompression::Unknown(number) => return Err(format!("it is compressed in an unknown way ({number})")),
+    };
+    let mut bytes = Vec::new();
+    reader.take(section.size).read_to_end(&mut bytes).map_err(broken)?;
+    match u64::try_from(bytes.len()) {
+        Ok(size) if size == section.size => Ok(bytes),
+        _ => Err(format!("{} bytes when decompressed, not {} as its header says", bytes.len(), section.size)),
+    }
 }

@@ -45,4 +45,17 @@ pub enum ErrorKind {
         /// The bound.
         limit: usize,
     },
+    /// Not an ELF file.
+    #[error("it is no ELF file")]
+    NotElf,
+    /// The debug file of another build.
+    #[error("it is not the debug file of {}: its build ID is {found}, the module's {wanted}", module.display())]
+    AnotherBuild {
+        /// The module.
+        module: PathBuf,
+        /// The build ID of the debug file.
+        found: String,
+        /// That of the module.
+        wanted: String,
+    },
 }

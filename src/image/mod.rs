@@ -3,6 +3,7 @@
 pub(crate) mod asn1;
 mod bytes;
 mod compression;
+mod debug_file;
 pub(crate) mod distinguished_name;
 mod error;
 mod exports;
@@ -16,7 +17,8 @@ mod pkcs7;
 mod signature;
 
 pub use bytes::Bytes;
-pub use compression::{Compression, DECOMPRESSED_LIMIT, decompress};
+pub use compression::{Compression, DECOMPRESSED_LIMIT, decompress, decompress_section};
+pub use debug_file::{DebugFiles, DebugObject};
 pub use error::{Error, ErrorKind};
 pub use exports::{EntryLayout, ExportEntry, ExportTable, TABLES};
 pub use facts::{Facts, Import, SectionFacts, SignatureFacts, Signer};

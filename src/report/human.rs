@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::headline::{answer, refuses, title};
+use super::usage::usage;
 use super::wording::{count, printable};
 use super::{Entry, Group, KernelSummary, Palette, group_sentence, groups, remedy};
 use crate::terms::{Errno, Taints};
-use crate::verdict::{Finding, Missing, Outcome, Use, Verdict};
+use crate::verdict::{Finding, Missing, Outcome, Verdict};
 
-/// Lines of the kernel log shown for one module, and uses shown for one symbol; the other formats have them all.
+/// Lines of the kernel log shown for one module; the other formats have them all.
 const LOG_LINES: usize = 12;
-const USES: usize = 3;
 
 /// How much is said of one entry.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -216,23 +216,21 @@ impl Page<'_> {
         self.styled("  ", self.palette.heading, &format!("{note}{} [{}]", title(group), group.code));
         self.labelled("what", &sentence.what);
         self.labelled("why", &sentence.why);
+        self.uses(&group.findings);
         if fixes.contains(&sentence.fix) {
             self.labelled("fix", "the same as above");
         } else {
             self.labelled("fix", &sentence.fix);
             fixes.push(sentence.fix);
         }
-        for finding in &group.findings {
-            self.uses(finding);
-        }
     }
 
-    fn uses(&mut self, finding: &Finding) {
-        for place in finding.uses.iter().take(USES) {
-            self.labelled("used", &use_words(finding.symbol().unwrap_or_default(), place));
-        }
-        if let Some(more) = finding.uses.len().checked_sub(USES).filter(|more| *more > 0) {
-            self.labelled("used", &format!("in {} more", count(more, "place", "places")));
+    fn uses(&mut self, findings: &[&Finding]) {
+        for paragraph in usage(findings, false) {
+            self.labelled("used", &paragraph.head);
+            for line in &paragraph.lines {
+                self.line(&format!("        {line}"));
+            }
         }
     }
 
@@ -270,17 +268,4 @@ impl Page<'_> {
 fn file_hint(errno: Errno, verdict: &Verdict) -> &'static str {
     let symbols = verdict.findings.iter().any(|finding| finding.symbol().is_some());
     if errno == Errno::ENOENT && symbols { "; ENOENT stands for a symbol here, no file is missing" } else { "" }
-}
-
-/// `symbol <- inline (file:line) <- function (file:line), .text+0x10`.
-fn use_words(symbol: &str, place: &Use) -> String {
-    let mut words = symbol.to_owned();
-    for frame in &place.chain {
-        words.push_str(&format!(" <- {} ({}:{})", frame.function, frame.file, frame.line));
-    }
-    words.push_str(&format!(", {}+{:#x}", place.section, place.offset));
-    if let Some(via) = &place.via {
-        words.push_str(&format!(" through {via}"));
-    }
-    words
 }

@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Entry, KernelSummary, Op, sentence};
 use crate::terms::{Errno, Taints};
-use crate::verdict::{Cause, Code, Finding, KernelLine, Missing, Outcome, Stage, Use};
+use crate::verdict::{Candidate, Cause, Code, DebugInfo, Finding, KernelLine, Missing, Outcome, Stage, Use};
 
 /// The name of the schema; it changes only when a reader of the old one would be misled.
 const SCHEMA: &str = "gplok/1";
@@ -46,6 +46,7 @@ struct Item<'a> {
     missing: &'a [Missing],
     never_loads: bool,
     inferred: &'a [String],
+    debug_info: &'a DebugInfo,
     findings: Vec<Found<'a>>,
 }
 
@@ -59,6 +60,8 @@ struct Found<'a> {
     reached: bool,
     kernel_line: Option<&'a str>,
     uses: &'a [Use],
+    candidates: &'a [Candidate],
+    incidents: &'a [u32],
     facts: Value,
 }
 
@@ -86,6 +89,7 @@ fn item<'a>(entry: &Entry<'a>, kernel: &KernelSummary) -> Item<'a> {
         missing: &verdict.missing,
         never_loads: verdict.never_loads,
         inferred: &verdict.inferred,
+        debug_info: &verdict.debug_info,
         findings: verdict.findings.iter().map(|finding| found(finding, &verdict.name, kernel)).collect(),
     }
 }
@@ -101,6 +105,8 @@ fn found<'a>(finding: &'a Finding, module: &str, kernel: &KernelSummary) -> Foun
         reached: finding.reached,
         kernel_line: finding.kernel_line.as_deref(),
         uses: &finding.uses,
+        candidates: &finding.candidates,
+        incidents: &finding.incidents,
         facts: facts(&finding.cause),
     }
 }

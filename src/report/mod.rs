@@ -17,6 +17,7 @@ mod missing;
 mod palette;
 mod sentence;
 mod symbols;
+mod usage;
 mod wording;
 
 #[cfg(test)]

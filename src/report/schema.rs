@@ -6,17 +6,44 @@ use super::samples::causes;
 use super::validator::check;
 use super::*;
 use crate::terms::{Arch, Distribution, Errno, KernelRelease, Taints};
-use crate::verdict::{Code, Finding, Frame, KernelLine, LogLevel, Missing, Outcome, Stage, Use, Verdict};
+use crate::verdict::{
+    Candidate, CandidateSource, Code, DebugInfo, Declared, Finding, Frame, Inside, KernelLine, LogLevel, Missing,
+    Outcome, Stage, Use, Verdict,
+};
 
 fn schema() -> Value {
     let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/schema/gplok-1.schema.json"));
     serde_json::from_str(text).expect("the schema is JSON")
 }
 
+/// One in code and one in data.
+fn uses() -> [Use; 2] {
+    let frame = |line| Frame { function: "f".into(), file: Some("f.h".into()), line, header: true };
+    let inside = |declared| Inside {
+        name: "f".into(),
+        offset: 1,
+        size: 2,
+        field: Some(".open".into()),
+        kind: Some("struct ops".into()),
+        declared,
+    };
+    let (section, chain) = (".text".to_owned(), vec![frame(Some(3)), frame(None)]);
+    let code = Use { section: section.clone(), offset: 1, via: Some("__jump_table".into()), inside: None, chain };
+    let declared = Declared { file: "f.c".into(), line: Some(4) };
+    [code, Use { section, offset: 1, via: None, inside: Some(inside(Some(declared))), chain: Vec::new() }]
+}
+
 fn full_verdict(outcome: Outcome) -> Verdict {
     let mut findings: Vec<_> = causes().into_iter().map(|cause| Finding::new(Stage::SimplifySymbols, cause)).collect();
-    let chain = vec![Frame { function: "f".into(), file: "f.h".into(), line: 3 }];
-    findings[0].uses.push(Use { section: ".text".into(), offset: 1, via: Some("__jump_table".into()), chain });
+    findings[0].uses.extend(uses());
+    findings[0].incidents.push(1);
+    findings[0].candidates.push(Candidate {
+        name: "put_page".into(),
+        file: Some("include/linux/mm.h".into()),
+        line: Some(3),
+        path: vec!["put_page".into(), "f".into()],
+        source: CandidateSource::InlineMap,
+    });
     Verdict {
         name: "foo".into(),
         outcome,
@@ -27,6 +54,7 @@ fn full_verdict(outcome: Outcome) -> Verdict {
         missing: vec![Missing::Release, Missing::Crc("kfree".into())],
         never_loads: false,
         inferred: vec!["it is so".into()],
+        debug_info: DebugInfo::Read { file: "foo.ko".into() },
     }
 }
 

@@ -251,13 +251,20 @@ fn changed_types_are_one_paragraph_and_licences_are_not_mixed() {
 
 #[test]
 fn the_page_for_one_refused_module() {
+    let frame = |function: &str, file: &str, line, header| Frame {
+        function: function.into(),
+        file: Some(file.into()),
+        line: Some(line),
+        header,
+    };
     let used = Use {
         section: ".text".into(),
         offset: 17473,
-        via: None,
+        via: Some("__jump_table".into()),
+        inside: None,
         chain: vec![
-            Frame { function: "put_page".into(), file: "include/linux/mm.h".into(), line: 1201 },
-            Frame { function: "afs_ReadNoCache".into(), file: "afs_bypasscache.c".into(), line: 518 },
+            frame("put_page", "include/linux/mm.h", 1201, true),
+            frame("afs_ReadNoCache", "afs_bypasscache.c", 518, false),
         ],
     };
     let mut first = Finding::new(Stage::SimplifySymbols, gpl_only("devmap_managed_key", Some("CDDL")));
@@ -283,9 +290,11 @@ foo.ko: refused on 6.1.0-56-amd64: ENOENT, 2 GPL-only symbols
   2 GPL-only symbols [gpl-only-symbol]
     what: devmap_managed_key and rcu_read_unlock_strict are exported by vmlinux with EXPORT_SYMBOL_GPL
     why: license \"CDDL\" is not GPL-compatible, so gplok is false: the kernel hides the symbols and calls them unknown
+    used: put_page() of include/linux/mm.h needs devmap_managed_key; the module calls it in 1 place
+        put_page (include/linux/mm.h:1201) -> devmap_managed_key (by __jump_table)
+        afs_ReadNoCache (afs_bypasscache.c:518)
     fix: do without the symbols (a name that the source never mentions comes from an inline function of a kernel header: look where foo uses them); if it all is under a GPL-compatible licence, MODULE_LICENSE must say one of \"GPL\", \"GPL v2\", \
 \"GPL and additional rights\", \"Dual BSD/GPL\", \"Dual MIT/GPL\" and \"Dual MPL/GPL\", letter by letter
-    used: devmap_managed_key <- put_page (include/linux/mm.h:1201) <- afs_ReadNoCache (afs_bypasscache.c:518), .text+0x4441
 
   also, once that is fixed:
 

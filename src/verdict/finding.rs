@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use super::Stage;
+use super::{Candidate, Stage, Use};
 use crate::terms::{Crc, Errno, ExportKind, License, Namespace};
 
 /// One thing found.
@@ -18,14 +18,27 @@ pub struct Finding {
     pub kernel_line: Option<String>,
     /// Does the kernel get this far, or did an earlier stage refuse?
     pub reached: bool,
-    /// Where the module uses the symbol; filled by `why`.
+    /// Where the module uses the symbol; filled by [`why`](crate::why).
     pub uses: Vec<Use>,
+    /// Inlines of the kernel's headers that may have brought the symbol in, the likeliest first; where the chains in `uses`
+    /// say it, there are none.
+    pub candidates: Vec<Candidate>,
+    /// The numbers of the [known incidents](crate::why::incidents) that fit.
+    pub incidents: Vec<u32>,
 }
 
 impl Finding {
     /// A finding the kernel gets as far as, and prints nothing for.
     pub const fn new(stage: Stage, cause: Cause) -> Self {
-        Self { stage, cause, kernel_line: None, reached: true, uses: Vec::new() }
+        Self {
+            stage,
+            cause,
+            kernel_line: None,
+            reached: true,
+            uses: Vec::new(),
+            candidates: Vec::new(),
+            incidents: Vec::new(),
+        }
     }
 
     /// The stable code.
@@ -37,34 +50,6 @@ impl Finding {
     pub fn symbol(&self) -> Option<&str> {
         self.cause.symbol()
     }
-}
-
-/// One use of a symbol.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Use {
-    /// The section of the code or data object.
-    pub section: String,
-    /// The offset in it.
-    pub offset: u64,
-    /// The table it was found through, if not in place.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub via: Option<String>,
-    /// From the innermost inline to the out-of-line function.
-    pub chain: Chain,
-}
-
-/// A chain of inlined calls, innermost first.
-pub type Chain = Vec<Frame>;
-
-/// One frame of a chain.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Frame {
-    /// The function.
-    pub function: String,
-    /// Its source file.
-    pub file: String,
-    /// The line.
-    pub line: u32,
 }
 
 macro_rules! codes {

@@ -4,11 +4,13 @@ mod finding;
 mod line;
 mod missing;
 mod stage;
+mod usage;
 
-pub use finding::{Cause, Chain, Code, Finding, Frame, Use};
+pub use finding::{Cause, Code, Finding};
 pub use line::{KernelLine, LogLevel};
 pub use missing::Missing;
 pub use stage::Stage;
+pub use usage::{Candidate, CandidateSource, Chain, DebugInfo, Declared, Frame, Inside, Use};
 
 use serde::Serialize;
 
@@ -86,6 +88,8 @@ pub struct Verdict {
     pub never_loads: bool,
     /// Facts that are not in the kernel's files but follow from others: what was taken for true, and why.
     pub inferred: Vec<String>,
+    /// Where the lines of the source come from that findings name.
+    pub debug_info: DebugInfo,
 }
 
 impl Verdict {
@@ -101,6 +105,7 @@ impl Verdict {
             missing: Vec::new(),
             never_loads: false,
             inferred: Vec::new(),
+            debug_info: DebugInfo::Unread,
         }
     }
 

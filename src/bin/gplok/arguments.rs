@@ -74,6 +74,15 @@ pub struct KernelArguments {
     pub format: Format,
 }
 
+/// Where the source's side of a module is found.
+#[derive(Debug, Args)]
+pub struct SourceArguments {
+    /// A detached debug file, or a folder laid out as /usr/lib/debug; may be repeated. A module's own debug information and
+    /// what is installed under its build ID are found without.
+    #[arg(long, value_name = "FILE", action = clap::ArgAction::Append)]
+    pub debug: Vec<PathBuf>,
+}
+
 /// How to print the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Format {
@@ -93,6 +102,8 @@ pub struct CheckArguments {
     pub modules: Vec<PathBuf>,
     #[command(flatten)]
     pub kernel: KernelArguments,
+    #[command(flatten)]
+    pub source: SourceArguments,
     /// Load them on one boot in the order given, instead of finding the order.
     #[arg(long)]
     pub in_order: bool,
@@ -112,6 +123,8 @@ pub struct SimulateArguments {
     pub plan: PathBuf,
     #[command(flatten)]
     pub kernel: KernelArguments,
+    #[command(flatten)]
+    pub source: SourceArguments,
 }
 
 /// Arguments of `inspect`.

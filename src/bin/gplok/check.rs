@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use gplok::image::Image;
+use gplok::image::{DebugFiles, Image};
 use gplok::load::{Insmod, ModuleInitFlags, check, check_in_order};
 use gplok::report::{Entry, Op, human, modules_document};
+use gplok::why::explain;
 use rayon::prelude::*;
 
 use crate::arguments::CheckArguments;
@@ -26,7 +27,10 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
     let flags = force.into_iter().filter(|(given, _)| *given).fold(ModuleInitFlags(0), |all, (_, flag)| all.with(flag));
     let insmod = Insmod { flags, ..Insmod::default() };
     let judge = if arguments.in_order { check_in_order } else { check };
-    let verdicts = judge(&kernel, &arguments.kernel.cmdline(), &images, &insmod)?;
+    let mut verdicts = judge(&kernel, &arguments.kernel.cmdline(), &images, &insmod)?;
+    let debug = DebugFiles::new(arguments.source.debug.clone());
+    let explained = verdicts.par_iter_mut().zip(&images).map(|(verdict, image)| explain(verdict, image, &debug));
+    explained.collect::<Result<(), _>>()?;
     let paths: Vec<_> = arguments.modules.iter().map(|path| path.display().to_string()).collect();
     let entry = |(path, verdict)| Entry { op: Op::Insmod, path: Some(path), verdict };
     let entries: Vec<_> = paths.iter().map(String::as_str).zip(&verdicts).map(entry).collect();

@@ -4,10 +4,11 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use gplok::image::Image;
+use gplok::image::{DebugFiles, Image};
 use gplok::load::Machine;
 use gplok::report::{Entry, Op, human_steps, steps_document};
 use gplok::verdict::Verdict;
+use gplok::why::explain;
 
 use crate::arguments::SimulateArguments;
 use crate::output::{print, summary};
@@ -28,11 +29,14 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, Error> {
     steps.iter().filter_map(|(.., image)| image.as_ref()).for_each(|image| kernel.infer_release(image));
     let kernel = Arc::new(kernel);
     let mut machine = Machine::boot(Arc::clone(&kernel), arguments.kernel.cmdline());
+    let debug = DebugFiles::new(arguments.source.debug.clone());
     let mut results: Vec<(Op, Option<String>, Verdict)> = Vec::new();
     for (line, step, image) in &steps {
         match (step, image) {
             (Step::Insmod { path, insmod }, Some(image)) => {
-                results.push((Op::Insmod, Some(path.display().to_string()), machine.insmod(image, insmod)));
+                let mut verdict = machine.insmod(image, insmod);
+                explain(&mut verdict, image, &debug)?;
+                results.push((Op::Insmod, Some(path.display().to_string()), verdict));
             }
             (Step::Insmod { .. }, None) => {}
             (Step::Rmmod(name), _) => results.push((Op::Rmmod, None, machine.rmmod(name))),

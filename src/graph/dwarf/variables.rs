@@ -1,0 +1,234 @@
+//! Variables and their fields.
+
+use std::collections::HashMap;
+
+use gimli::{AttributeValue, DebuggingInformationEntry, Operation, Unit, UnitOffset};
+
+use super::{DebugSections, Slice};
+
+/// How deep a type may lie in others; real ones stay far below.
+const DEEPEST: usize = 32;
+
+type Dwarf<'a> = gimli::Dwarf<Slice<'a>>;
+type Entry<'a> = DebuggingInformationEntry<Slice<'a>>;
+
+/// Where in the source's data a place lies.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DataPlace {
+    /// The variable.
+    pub variable: String,
+    /// Its type, as `struct file_operations`; `None` for types without a name.
+    pub kind: Option<String>,
+    /// The field, as `.open` or `[2].show`; empty for a variable that is no structure.
+    pub field: String,
+    /// Where it is declared, as the compiler was given it.
+    pub file: Option<String>,
+    /// The line there.
+    pub line: Option<u32>,
+}
+
+/// Where the variables of an object are described: by address, the unit's head and the entry.
+#[derive(Debug)]
+pub(super) struct Variables(HashMap<u64, (gimli::DebugInfoOffset, UnitOffset)>);
+
+impl Variables {
+    pub fn read(sections: &DebugSections<'_>) -> gimli::Result<Self> {
+        let dwarf = sections.dwarf();
+        let mut found = HashMap::new();
+        let mut headers = dwarf.units();
+        while let Some(header) = headers.next()? {
+            let Some(start) = header.debug_info_offset() else { continue };
+            let unit = dwarf.unit(header)?;
+            let mut entries = unit.entries();
+            while let Some(entry) = entries.next_dfs()? {
+                if entry.tag() == gimli::DW_TAG_variable
+                    && let Some(address) = address(&dwarf, &unit, entry)?
+                {
+                    found.entry(address).or_insert((start, entry.offset()));
+                }
+            }
+        }
+        Ok(Self(found))
+    }
+
+    pub fn describe(&self, sections: &DebugSections<'_>, start: u64, offset: u64) -> gimli::Result<Option<DataPlace>> {
+        let Some((unit, entry)) = self.0.get(&start) else { return Ok(None) };
+        let dwarf = sections.dwarf();
+        let header = dwarf.debug_info.header_from_offset(*unit)?;
+        let unit = dwarf.unit(header)?;
+        let reader = Types { dwarf: &dwarf, unit: &unit };
+        reader.describe(&unit.entry(*entry)?, offset).map(Some)
+    }
+}
+
+/// The fixed address of a variable; those of the stack have none.
+fn address(dwarf: &Dwarf<'_>, unit: &Unit<Slice<'_>>, entry: &Entry<'_>) -> gimli::Result<Option<u64>> {
+    let Some(AttributeValue::Exprloc(expression)) = entry.attr_value(gimli::DW_AT_location) else { return Ok(None) };
+    match expression.operations(unit.encoding()).next()? {
+        Some(Operation::Address { address }) => Ok(Some(address)),
+        Some(Operation::AddressIndex { index }) => dwarf.address(unit, index).map(Some),
+        _ => Ok(None),
+    }
+}
+
+struct Types<'d, 'a> {
+    dwarf: &'d Dwarf<'a>,
+    unit: &'d Unit<Slice<'a>>,
+}
+
+impl<'a> Types<'_, 'a> {
+    fn describe(&self, variable: &Entry<'a>, offset: u64) -> gimli::Result<DataPlace> {
+        let declared = self.declaration(variable)?;
+        let declared = declared.as_ref().unwrap_or(variable);
+        let name = self.text(declared.attr_value(gimli::DW_AT_name))?.unwrap_or_default();
+        let kind = self.type_of(variable)?.or(self.type_of(declared)?);
+        let mut field = String::new();
+        let mut said = None;
+        if let Some(kind) = kind {
+            said = self.type_name(&kind)?;
+            self.walk(kind, offset, &mut field, DEEPEST)?;
+        }
+        let file = match declared.attr_value(gimli::DW_AT_decl_file) {
+            Some(AttributeValue::FileIndex(index)) => Some(index),
+            other => other.and_then(|value| value.udata_value()),
+        };
+        let line = declared.attr_value(gimli::DW_AT_decl_line).and_then(|value| value.udata_value());
+        Ok(DataPlace {
+            variable: name,
+            kind: said,
+            field,
+            file: self.file(file)?,
+            line: line.and_then(|line| u32::try_from(line).ok()),
+        })
+    }
+
+    /// The entry that declares what another one defines.
+    fn declaration(&self, entry: &Entry<'a>) -> gimli::Result<Option<Entry<'a>>> {
+        let link =
+            entry.attr_value(gimli::DW_AT_specification).or_else(|| entry.attr_value(gimli::DW_AT_abstract_origin));
+        self.entry_at(link)
+    }
+
+    fn entry_at(&self, link: Option<AttributeValue<Slice<'a>>>) -> gimli::Result<Option<Entry<'a>>> {
+        match link {
+            Some(AttributeValue::UnitRef(offset)) => self.unit.entry(offset).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// The type of an entry, behind all names and qualifiers.
+    fn type_of(&self, entry: &Entry<'a>) -> gimli::Result<Option<Entry<'a>>> {
+        let mut kind = self.entry_at(entry.attr_value(gimli::DW_AT_type))?;
+        for _ in 0..DEEPEST {
+            let Some(known) = &kind else { break };
+            match known.tag() {
+                gimli::DW_TAG_typedef
+                | gimli::DW_TAG_const_type
+                | gimli::DW_TAG_volatile_type
+                | gimli::DW_TAG_atomic_type => {
+                    kind = self.entry_at(known.attr_value(gimli::DW_AT_type))?;
+                }
+                _ => break,
+            }
+        }
+        Ok(kind)
+    }
+
+    fn type_name(&self, kind: &Entry<'a>) -> gimli::Result<Option<String>> {
+        let word = match kind.tag() {
+            gimli::DW_TAG_structure_type => "struct ",
+            gimli::DW_TAG_union_type => "union ",
+            gimli::DW_TAG_array_type => {
+                let element = self.type_of(kind)?.map(|element| self.type_name(&element)).transpose()?.flatten();
+                return Ok(element.map(|element| format!("{element}[]")));
+            }
+            _ => "",
+        };
+        Ok(self.text(kind.attr_value(gimli::DW_AT_name))?.map(|name| format!("{word}{name}")))
+    }
+
+    fn walk(&self, kind: Entry<'a>, offset: u64, field: &mut String, depth: usize) -> gimli::Result<()> {
+        let Some(depth) = depth.checked_sub(1) else { return Ok(()) };
+        match kind.tag() {
+            gimli::DW_TAG_structure_type | gimli::DW_TAG_union_type | gimli::DW_TAG_class_type => {
+                let Some((name, start, inner)) = self.member(&kind, offset)? else { return Ok(()) };
+                if let Some(name) = name {
+                    field.push('.');
+                    field.push_str(&name);
+                }
+                self.walk(inner, offset - start, field, depth)
+            }
+            gimli::DW_TAG_array_type => {
+                let Some(element) = self.type_of(&kind)? else { return Ok(()) };
+                let Some(size) = self.size(&element, depth)?.filter(|size| *size > 0) else { return Ok(()) };
+                field.push_str(&format!("[{}]", offset / size));
+                self.walk(element, offset % size, field, depth)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The member that an offset lies in: its name, where it begins, its type. Of a union, the first that is large enough.
+    fn member(&self, kind: &Entry<'a>, offset: u64) -> gimli::Result<Option<(Option<String>, u64, Entry<'a>)>> {
+        let mut tree = self.unit.entries_tree(Some(kind.offset()))?;
+        let mut children = tree.root()?.children();
+        while let Some(child) = children.next()? {
+            let entry = child.entry();
+            if entry.tag() != gimli::DW_TAG_member {
+                continue;
+            }
+            let start =
+                entry.attr_value(gimli::DW_AT_data_member_location).and_then(|value| value.udata_value()).unwrap_or(0);
+            let Some(inner) = self.type_of(entry)? else { continue };
+            let size = self.size(&inner, DEEPEST)?.unwrap_or(0);
+            if start <= offset && offset - start < size {
+                return Ok(Some((self.text(entry.attr_value(gimli::DW_AT_name))?, start, inner)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn size(&self, kind: &Entry<'a>, depth: usize) -> gimli::Result<Option<u64>> {
+        if let Some(size) = kind.attr_value(gimli::DW_AT_byte_size).and_then(|value| value.udata_value()) {
+            return Ok(Some(size));
+        }
+        let Some(depth) = depth.checked_sub(1) else { return Ok(None) };
+        match kind.tag() {
+            gimli::DW_TAG_pointer_type => Ok(Some(self.unit.encoding().address_size.into())),
+            gimli::DW_TAG_array_type => {
+                let Some(element) = self.type_of(kind)? else { return Ok(None) };
+                let Some(size) = self.size(&element, depth)? else { return Ok(None) };
+                Ok(self.count(kind)?.and_then(|count| count.checked_mul(size)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// The elements of an array, of all its dimensions.
+    fn count(&self, array: &Entry<'a>) -> gimli::Result<Option<u64>> {
+        let mut tree = self.unit.entries_tree(Some(array.offset()))?;
+        let mut children = tree.root()?.children();
+        let mut count: Option<u64> = Some(1);
+        while let Some(child) = children.next()? {
+            let number = |attribute| child.entry().attr_value(attribute).and_then(|value| value.udata_value());
+            let bound = number(gimli::DW_AT_count).or_else(|| number(gimli::DW_AT_upper_bound)?.checked_add(1));
+            count = count.zip(bound).and_then(|(count, bound)| count.checked_mul(bound));
+        }
+        Ok(count)
+    }
+
+    fn text(&self, value: Option<AttributeValue<Slice<'a>>>) -> gimli::Result<Option<String>> {
+        let Some(value) = value else { return Ok(None) };
+        Ok(Some(self.dwarf.attr_string(self.unit, value)?.to_string_lossy().into_owned()))
+    }
+
+    fn file(&self, number: Option<u64>) -> gimli::Result<Option<String>> {
+        let Some(program) = &self.unit.line_program else { return Ok(None) };
+        let header = program.header();
+        let Some(file) = number.and_then(|number| header.file(number)) else { return Ok(None) };
+        let name = self.text(Some(file.path_name()))?.unwrap_or_default();
+        let within = self.text(file.directory(header))?.unwrap_or_default();
+        let folder = self.unit.comp_dir.map(|folder| folder.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(Some(super::paths::join(&super::paths::join(&folder, &within), &name)))
+    }
+}

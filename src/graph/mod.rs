@@ -1,0 +1,16 @@
+//! One object file as a graph: what its code and data refer to, and where in the source they stand.
+//!
+//! Facts only. References come from relocations, also from those in tables that stand for code elsewhere (jump labels,
+//! static calls, alternatives, exceptions); names of places from the symbol table; source lines and chains of inlined
+//! calls from DWARF. What a reference means for a module is said by those who come after.
+
+mod dwarf;
+mod place;
+mod references;
+mod symbols;
+mod tables;
+
+pub use dwarf::{DataPlace, DebugSections, Dwarf, DwarfError, SourceFrame, SourcePaths, SplitUnit};
+pub use place::Place;
+pub use references::{Reference, References, Site};
+pub use symbols::{Inside, Symbols};

@@ -1,0 +1,166 @@
+//! Every use of a symbol in one module.
+
+use std::collections::HashMap;
+
+use crate::graph::{DebugSections, Dwarf, DwarfError, Place, Reference, References, Site, SourcePaths, Symbols};
+use crate::image::{DebugObject, ModuleElf};
+use crate::verdict::{Chain, DebugInfo, Declared, Frame, Inside, Use};
+
+/// One module, ready to be asked where it uses what.
+#[derive(Debug)]
+pub struct Source<'a> {
+    references: References<'a>,
+    symbols: Symbols<'a>,
+    /// References to symbols that the module does not define, by name.
+    undefined: HashMap<&'a [u8], Vec<Reference>>,
+    lines: Option<Lines<'a>>,
+}
+
+/// The debug information: the module's own, or that of a file apart, whose sections may be numbered otherwise.
+#[derive(Debug)]
+struct Lines<'a> {
+    dwarf: Dwarf<'a>,
+    paths: SourcePaths,
+    sections: Vec<Option<usize>>,
+}
+
+impl<'a> Source<'a> {
+    /// Hands a module with its debug information to `ask`, and says what became of the debug information.
+    pub(super) fn with(elf: &ModuleElf, file: Option<&DebugObject>, ask: impl FnOnce(&Source<'_>)) -> DebugInfo {
+        let Some(file) = file else {
+            ask(&Source::new(elf, None));
+            return DebugInfo::Absent;
+        };
+        let name = file.path().display().to_string();
+        let unusable = |error: DwarfError| DebugInfo::Unusable { file: name.clone(), what: error.to_string() };
+        let sections = debug_sections(file).map_err(unusable).and_then(|sections| sections.ok_or(DebugInfo::Absent));
+        let dwarf = sections.as_ref().map_err(Clone::clone).and_then(|sections| {
+            let dwarf = Dwarf::new(sections).map_err(unusable)?;
+            Ok(Lines { dwarf, paths: SourcePaths::read(sections), sections: corresponding(elf, file.elf()) })
+        });
+        match dwarf {
+            Ok(lines) => {
+                ask(&Source::new(elf, Some(lines)));
+                DebugInfo::Read { file: name }
+            }
+            Err(state) => {
+                ask(&Source::new(elf, None));
+                state
+            }
+        }
+    }
+
+    fn new(elf: &'a ModuleElf, lines: Option<Lines<'a>>) -> Self {
+        let references = References::new(elf);
+        let mut undefined: HashMap<&[u8], Vec<Reference>> = HashMap::new();
+        for reference in references.all() {
+            let symbol = elf.symbols().get(reference.symbol).filter(|symbol| symbol.is_undefined());
+            if let Some(name) = symbol.and_then(|symbol| elf.symbol_name(symbol)) {
+                undefined.entry(name).or_default().push(reference);
+            }
+        }
+        Self { references, symbols: Symbols::new(elf), undefined, lines }
+    }
+
+    /// Every use of an undefined symbol, in the order of sections and offsets.
+    pub fn uses(&self, symbol: &str) -> Vec<Use> {
+        let Some(references) = self.undefined.get(symbol.as_bytes()) else { return Vec::new() };
+        let mut sites: Vec<Site> = references.iter().map(|reference| self.references.site(reference.at)).collect();
+        sites.sort_unstable();
+        sites.dedup();
+        sites.into_iter().map(|site| self.describe(site)).collect()
+    }
+
+    fn describe(&self, site: Site) -> Use {
+        let elf = self.references.elf();
+        let section =
+            |index: usize| elf.sections().get(index).map(|section| elf.section_text(section)).unwrap_or_default();
+        let (inside, chain) = if self.references.is_code(site.place) {
+            let inside = self.inside(site.place);
+            let chain = self.chain(site.place, inside.as_ref());
+            (inside, chain)
+        } else {
+            (self.data(site.place), Chain::new())
+        };
+        let (section, via) = (section(site.place.section), site.via.map(section));
+        Use { section, offset: site.place.offset, via, inside, chain }
+    }
+
+    fn inside(&self, place: Place) -> Option<Inside> {
+        let found = self.symbols.inside(place)?;
+        let size = self.symbols.get(found.symbol)?.size;
+        let (name, offset) = (self.symbols.name(found.symbol), found.offset);
+        Some(Inside { name, offset, size, field: None, kind: None, declared: None })
+    }
+
+    /// Debug information that is broken at this place leaves what the symbol table knows.
+    fn chain(&self, place: Place, inside: Option<&Inside>) -> Chain {
+        let known = self.lines.as_ref().map(|lines| lines.chain(place)).filter(|chain| !chain.is_empty());
+        known.unwrap_or_else(|| {
+            let function = inside.map(|inside| inside.name.clone());
+            function.into_iter().map(|function| Frame { function, file: None, line: None, header: false }).collect()
+        })
+    }
+
+    fn data(&self, place: Place) -> Option<Inside> {
+        let mut inside = self.inside(place)?;
+        let found = self.lines.as_ref().and_then(|lines| {
+            let start = Place { section: place.section, offset: place.offset - inside.offset };
+            lines.dwarf.data(lines.place(start)?, inside.offset).ok()?
+        });
+        if let (Some(found), Some(lines)) = (found, &self.lines) {
+            inside.field = Some(found.field).filter(|field| !field.is_empty());
+            inside.kind = found.kind;
+            inside.declared = found.file.map(|file| Declared { file: lines.paths.name(&file).0, line: found.line });
+        }
+        Some(inside)
+    }
+}
+
+impl Lines<'_> {
+    fn place(&self, place: Place) -> Option<Place> {
+        let section = self.sections.get(place.section).copied().flatten()?;
+        Some(Place { section, offset: place.offset })
+    }
+
+    fn chain(&self, place: Place) -> Chain {
+        let frames = self.place(place).and_then(|place| self.dwarf.frames(place).ok()).unwrap_or_default();
+        let frame = |frame: crate::graph::SourceFrame| {
+            let (file, header) = frame.file.map(|file| self.paths.name(&file)).unzip();
+            Some(Frame { function: frame.function?, file, line: frame.line, header: header.unwrap_or(false) })
+        };
+        frames.into_iter().filter_map(frame).collect()
+    }
+}
+
+/// The debug sections, with those of the files that units were split into; a file that is not there any more is passed over.
+fn debug_sections(file: &DebugObject) -> Result<Option<DebugSections<'_>>, DwarfError> {
+    let Some(mut sections) = DebugSections::read(file.elf())? else { return Ok(None) };
+    for unit in sections.split_units() {
+        if let Some(elf) = file.open_split(unit.folder.as_deref(), &unit.path) {
+            sections.add_split(&unit.path, &elf)?;
+        }
+    }
+    Ok(Some(sections))
+}
+
+/// For each section of the module, the one of the debug file that stands for it: of the same name and size, and, where
+/// several are, the first that is not taken.
+fn corresponding(elf: &ModuleElf, debug: &ModuleElf) -> Vec<Option<usize>> {
+    let mut taken = vec![false; debug.sections().len()];
+    let find = |section: &crate::elf::Section| {
+        let name = elf.section_name(section);
+        let same = |other: &&crate::elf::Section| {
+            other.is_alloc()
+                && other.size == section.size
+                && debug.section_name(other) == name
+                && !taken.get(other.index).is_some_and(|taken| *taken)
+        };
+        let found = debug.sections().iter().skip(1).filter(|_| section.is_alloc()).find(same)?.index;
+        if let Some(taken) = taken.get_mut(found) {
+            *taken = true;
+        }
+        Some(found)
+    };
+    elf.sections().iter().map(find).collect()
+}
