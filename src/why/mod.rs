@@ -3,6 +3,7 @@
 //! A verdict says that a symbol is missing, hidden, of another version or in a namespace. The module's author often never
 //! wrote its name. Here every use is found in the object, and debug information, where there is any, tells the chain.
 
+pub mod incidents;
 mod uses;
 
 pub use uses::Source;

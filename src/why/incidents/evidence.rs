@@ -1,0 +1,158 @@
+//! Which incidents fit.
+
+use super::{Incident, incidents};
+use crate::history::has_reached;
+use crate::kernel::Config;
+use crate::terms::{Arch, KernelVersion};
+
+/// What is known around a symbol. Empty and `None`: it is not known.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Evidence<'a> {
+    /// The functions of the chains of inlined calls that lead to the symbol.
+    pub functions: &'a [&'a str],
+    /// The kernel's architecture.
+    pub arch: Option<Arch>,
+    /// The kernel's configuration.
+    pub config: Option<&'a Config>,
+    /// The kernel's version.
+    pub version: Option<KernelVersion>,
+}
+
+/// The incidents that fit: the symbol is theirs, and no evidence speaks against them. Where an incident is one of some
+/// architectures or configurations and these are not known, the chain must show its inline function.
+///
+/// The symbol is GPL-only on the kernel in question: that is the caller's finding. So a kernel newer than the correction
+/// of an incident has it again, or still.
+pub fn known(symbol: &str, evidence: &Evidence<'_>) -> Vec<&'static Incident> {
+    let concerned = incidents().iter().filter(|incident| incident.symbols.iter().any(|own| own == symbol));
+    concerned.filter(|incident| incident.fits(evidence)).collect()
+}
+
+impl Incident {
+    fn fits(&self, evidence: &Evidence<'_>) -> bool {
+        let shown = self.inlines.iter().any(|inline| evidence.functions.contains(&inline.as_str()));
+        (shown || self.may_be_unseen(evidence.functions))
+            && (self.arch.is_empty() || evidence.arch.map_or(shown, |arch| self.arch.contains(&arch.to_string())))
+            && (self.config.is_empty() || evidence.config.map_or(shown, |config| self.is_configured(config)))
+            && evidence.version.is_none_or(|version| self.is_reached_by(version))
+    }
+
+    /// Can it be the cause although none of its inline functions is among those found?
+    fn may_be_unseen(&self, functions: &[&str]) -> bool {
+        let unsaid = functions.is_empty() || self.inlines.is_empty() || self.inferred || self.frameless;
+        unsaid && !self.symbols_inferred
+    }
+
+    fn is_configured(&self, config: &Config) -> bool {
+        let is_set = |option: &str| config.value_named(option).is_some_and(|value| value != "n");
+        let holds = |option: &str| option.strip_prefix('!').map_or_else(|| is_set(option), |off| !is_set(off));
+        self.config.iter().all(|options| options.split('|').any(holds))
+    }
+
+    fn is_reached_by(&self, version: KernelVersion) -> bool {
+        self.since.as_ref().is_none_or(|since| has_reached(version, since, &self.also_in))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::terms::{Class, ElfMachine, Endian};
+
+    const NONE: [u32; 0] = [];
+
+    fn ids(symbol: &str, evidence: Evidence<'_>) -> Vec<u32> {
+        known(symbol, &evidence).iter().map(|incident| incident.id).collect()
+    }
+
+    fn at(major: u16, minor: u16, patch: u16) -> Evidence<'static> {
+        Evidence { version: Some(KernelVersion::new(major, minor, patch)), ..Evidence::default() }
+    }
+
+    fn config(text: &str) -> Config {
+        Config::parse(text).expect("a configuration")
+    }
+
+    #[test]
+    fn the_symbol_alone_is_enough_where_nothing_else_is_asked_for() {
+        assert_eq!(ids("devmap_managed_key", Evidence::default()), [1]);
+        assert_eq!(ids("bio_associate_blkg", Evidence::default()), [3]);
+        assert_eq!(ids("printk", Evidence::default()), NONE);
+        assert_eq!(ids("devmap_managed_ke", Evidence::default()), NONE);
+    }
+
+    #[test]
+    fn a_kernel_from_before_does_not_have_it() {
+        assert_eq!(ids("devmap_managed_key", at(4, 17, 0)), NONE);
+        assert_eq!(ids("devmap_managed_key", at(4, 18, 0)), [1]);
+        assert_eq!(ids("devmap_managed_key", at(5, 4, 0)), [1]);
+        assert_eq!(ids("__rcu_read_lock", Evidence { functions: &["pfn_valid"], ..at(6, 6, 14) }), NONE);
+        assert_eq!(ids("__rcu_read_lock", Evidence { functions: &["pfn_valid"], ..at(6, 6, 15) }), [17]);
+        assert_eq!(ids("rcu_read_unlock_strict", at(5, 4, 0)), [18]);
+        assert_eq!(ids("rcu_read_unlock_strict", at(5, 15, 0)), [18, 19]);
+    }
+
+    #[test]
+    fn a_chain_must_run_through_the_inline_function() {
+        let through = |functions| ids("devmap_managed_key", Evidence { functions, ..Evidence::default() });
+        assert_eq!(through(&["page_is_devmap_managed", "put_page", "afs_read"]), [1]);
+        assert_eq!(through(&["page_is_devmap_managed", "release_pages"]), NONE);
+    }
+
+    #[test]
+    fn a_macro_leaves_no_trace_in_a_chain() {
+        assert_eq!(ids("bio_associate_blkg", Evidence { functions: &["vdev_submit"], ..Evidence::default() }), [3]);
+    }
+
+    #[test]
+    fn an_inferred_way_is_contradicted_by_no_chain() {
+        let evidence = Evidence { functions: &["cpu_feature_enabled"], ..Evidence::default() };
+        assert_eq!(ids("alternatives_patched", evidence), [30]);
+    }
+
+    #[test]
+    fn an_inferred_symbol_needs_the_chain() {
+        let through = |functions| ids("kvfree_call_rcu", Evidence { functions, ..Evidence::default() });
+        assert_eq!(through(&[]), NONE);
+        assert_eq!(through(&["something_else"]), NONE);
+        assert_eq!(through(&["posix_acl_release"]), [31]);
+    }
+
+    #[test]
+    fn an_architecture_must_be_known_or_shown() {
+        let ppc64 = |endian| Arch { machine: ElfMachine::Ppc64, class: Class::Elf64, endian };
+        let on = |arch, functions| ids("mmu_feature_keys", Evidence { arch, functions, ..Evidence::default() });
+        assert_eq!(on(Some(ppc64(Endian::Little)), &[]), [7]);
+        assert_eq!(on(Some(ppc64(Endian::Big)), &[]), NONE);
+        assert_eq!(on(Some(Arch::X86_64), &["get_user"]), NONE);
+        assert_eq!(on(None, &[]), NONE);
+        assert_eq!(on(None, &["mmu_has_feature"]), [7]);
+    }
+
+    #[test]
+    fn a_configuration_must_be_known_or_shown() {
+        let shown = &["radix_tree_preload_end"];
+        let with = |text: &str, functions: &[&str]| {
+            let config = Config::parse(text);
+            ids("radix_tree_preloads", Evidence { config: config.as_ref(), functions, ..Evidence::default() })
+        };
+        assert_eq!(with("CONFIG_PREEMPT=y\n", &[]), [24]);
+        assert_eq!(with("CONFIG_PREEMPT=y\nCONFIG_DEBUG_PREEMPT=y\n", shown), NONE);
+        assert_eq!(with("CONFIG_PREEMPT=n\n", &[]), NONE);
+        assert_eq!(with("", &[]), NONE);
+        assert_eq!(with("", shown), [24]);
+    }
+
+    #[test]
+    fn one_of_several_options_is_enough() {
+        let with = |text| ids("mutex_lock_nested", Evidence { config: Some(&config(text)), ..Evidence::default() });
+        assert_eq!(with("CONFIG_PROVE_RCU=y\n"), [21]);
+        assert_eq!(with("CONFIG_SMP=y\n"), NONE);
+    }
+
+    #[test]
+    fn an_option_that_the_symbol_proves_is_not_asked_for() {
+        let reduced = config("CONFIG_SMP=y\n");
+        assert_eq!(ids("devmap_managed_key", Evidence { config: Some(&reduced), ..at(4, 18, 0) }), [1]);
+    }
+}
