@@ -54,3 +54,19 @@ impl DebugRelocation {
         })
     }
 }
+
+/// Does a relocation of x86 write the distance from the place it applies to? Other architectures have instructions of one
+/// length, and nobody asks.
+pub const fn is_relative(e_machine: u16, kind: u32) -> bool {
+    matches!(
+        (e_machine, kind),
+        (
+            raw::EM_X86_64,
+            raw::R_X86_64_PC32
+                | raw::R_X86_64_PLT32
+                | raw::R_X86_64_GOTPCREL
+                | raw::R_X86_64_GOTPCRELX
+                | raw::R_X86_64_REX_GOTPCRELX
+        ) | (raw::EM_386, raw::R_386_PC32 | raw::R_386_PLT32)
+    )
+}

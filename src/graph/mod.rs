@@ -4,13 +4,19 @@
 //! static calls, alternatives, exceptions); names of places from the symbol table; source lines and chains of inlined
 //! calls from DWARF. What a reference means for a module is said by those who come after.
 
+mod code;
 mod dwarf;
 mod place;
+mod program;
 mod references;
 mod symbols;
 mod tables;
 
-pub use dwarf::{DataPlace, DebugSections, Dwarf, DwarfError, SourceFrame, SourcePaths, SplitUnit};
+pub use dwarf::{
+    DataPlace, DebugSections, DeclaredFunctions, Dwarf, DwarfError, SourceDeclaration, SourceFrame, SourcePaths,
+    SplitUnit,
+};
 pub use place::Place;
+pub use program::{Edge, Node, Program, Target, Undefined};
 pub use references::{Reference, References, Site};
 pub use symbols::{Inside, Symbols};

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::Place;
 use super::tables::{Kind, Table};
-use crate::elf::{Relocation, Section, SectionFlags, SectionType, Symbol, SymbolPlace};
+use crate::elf::{Relocation, Section, SectionFlags, Symbol, SymbolPlace, is_relative};
 use crate::image::ModuleElf;
 use crate::terms::ElfMachine;
 
@@ -17,6 +17,8 @@ pub struct Reference {
     pub symbol: usize,
     /// What is added to it; where the addend stands in the section's bytes, `None`.
     pub addend: Option<i64>,
+    /// Does it count from the place it applies to, as operands of branches do?
+    pub relative: bool,
 }
 
 /// Where a reference belongs in the program.
@@ -89,14 +91,16 @@ impl<'a> References<'a> {
         let counts =
             |section: &&Section| section.is_alloc() && !self.elf.section_name(section).is_some_and(is_description);
         let sections = self.elf.sections().iter().skip(1).filter(counts);
-        sections.flat_map(|section| {
+        let machine = self.elf.header().map_or(0, |header| header.e_machine);
+        sections.flat_map(move |section| {
             let relocations = self.elf.relocations_of(section.index);
             // Type 0 is R_*_NONE everywhere: it marks, and writes nothing.
             let relocations = relocations.into_iter().filter(|relocation| relocation.kind != 0);
             relocations.filter_map(move |relocation| {
                 let at = Place { section: section.index, offset: relocation.offset };
                 let symbol = usize::try_from(relocation.symbol).ok().filter(|symbol| *symbol > 0)?;
-                Some(Reference { at, symbol, addend: relocation.addend })
+                let relative = is_relative(machine, relocation.kind);
+                Some(Reference { at, symbol, addend: relocation.addend, relative })
             })
         })
     }
@@ -139,10 +143,18 @@ impl<'a> References<'a> {
 
     /// Is it a place in code?
     pub fn is_code(&self, place: Place) -> bool {
-        let section = self.elf.sections().get(place.section);
-        section
-            .is_some_and(|section| section.flags & SectionFlags::EXECINSTR != 0 && section.kind != SectionType::NOBITS)
+        self.elf.sections().get(place.section).is_some_and(is_code)
     }
+
+    /// What is added to the symbol of a reference.
+    pub(super) fn addend(&self, reference: &Reference) -> Option<i64> {
+        reference.addend.or_else(|| self.addend_in_place(reference.at.section, reference.at.offset))
+    }
+}
+
+/// Does a section hold code?
+pub(super) const fn is_code(section: &Section) -> bool {
+    section.is_alloc() && section.flags & SectionFlags::EXECINSTR != 0 && section.has_contents()
 }
 
 /// Where a symbol is defined.

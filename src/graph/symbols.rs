@@ -1,6 +1,7 @@
 //! Names of places, from the symbol table.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use super::Place;
 use super::references::place_of;
@@ -53,6 +54,16 @@ impl<'a> Symbols<'a> {
         let covering = near.clone().find(|(start, index)| place.offset - start < size(*index));
         let (start, symbol) = covering.or_else(|| near.clone().find(|(_, index)| size(*index) == 0))?;
         Some(Inside { symbol: *symbol, offset: place.offset - start })
+    }
+
+    /// The functions of a section, from each beginning to the next; bytes before the first are one too.
+    pub(super) fn functions(&self, section: usize) -> Vec<Range<u64>> {
+        let size = self.elf.sections().get(section).map_or(0, |section| section.size);
+        let starts = self.sections.get(&section).map_or(&[][..], Vec::as_slice).iter().map(|(start, _)| *start);
+        let mut starts: Vec<u64> = std::iter::once(0).chain(starts).filter(|start| *start < size).collect();
+        starts.dedup();
+        let ends = starts.iter().skip(1).copied().chain([size]);
+        starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
     }
 
     /// The name of a symbol.

@@ -4,12 +4,15 @@
 //! relocations of the debug sections are applied with those.
 
 mod bases;
+mod entries;
 mod error;
+mod functions;
 mod paths;
 mod sections;
 mod split;
 mod variables;
 
+pub use entries::SourceDeclaration;
 pub use error::DwarfError;
 pub use paths::SourcePaths;
 pub use sections::DebugSections;
@@ -17,6 +20,7 @@ pub use split::SplitUnit;
 pub use variables::DataPlace;
 
 use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use addr2line::{Context, LookupResult, SplitDwarfLoad};
@@ -112,5 +116,28 @@ impl<'a> Dwarf<'a> {
             }
         };
         variables.describe(self.sections, address, offset).map_err(DwarfError::Broken)
+    }
+
+    /// Where the functions out of line are declared, by the place each begins at.
+    ///
+    /// # Errors
+    /// When a unit is broken.
+    pub fn functions(&self) -> Result<DeclaredFunctions<'a>, DwarfError> {
+        let found = functions::read(self.sections).map_err(DwarfError::Broken)?;
+        Ok(DeclaredFunctions { sections: self.sections, found })
+    }
+}
+
+/// The declarations of functions.
+#[derive(Debug)]
+pub struct DeclaredFunctions<'a> {
+    sections: &'a DebugSections<'a>,
+    found: HashMap<u64, SourceDeclaration>,
+}
+
+impl DeclaredFunctions<'_> {
+    /// The declaration of the function that begins at a place.
+    pub fn at(&self, place: Place) -> Option<&SourceDeclaration> {
+        self.found.get(&self.sections.address(place)?)
     }
 }

@@ -2,15 +2,15 @@
 
 use std::collections::HashMap;
 
-use gimli::{AttributeValue, DebuggingInformationEntry, Operation, Unit, UnitOffset};
+use gimli::{AttributeValue, Operation, Unit, UnitOffset};
 
+use super::entries::{Entry, Reader};
 use super::{DebugSections, Slice};
 
 /// How deep a type may lie in others; real ones stay far below.
 const DEEPEST: usize = 32;
 
 type Dwarf<'a> = gimli::Dwarf<Slice<'a>>;
-type Entry<'a> = DebuggingInformationEntry<Slice<'a>>;
 
 /// Where in the source's data a place lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Variables {
         let dwarf = sections.dwarf();
         let header = dwarf.debug_info.header_from_offset(*unit)?;
         let unit = dwarf.unit(header)?;
-        let reader = Types { dwarf: &dwarf, unit: &unit };
+        let reader = Reader { dwarf: &dwarf, unit: &unit };
         reader.describe(&unit.entry(*entry)?, offset).map(Some)
     }
 }
@@ -71,49 +71,20 @@ fn address(dwarf: &Dwarf<'_>, unit: &Unit<Slice<'_>>, entry: &Entry<'_>) -> giml
     }
 }
 
-struct Types<'d, 'a> {
-    dwarf: &'d Dwarf<'a>,
-    unit: &'d Unit<Slice<'a>>,
-}
-
-impl<'a> Types<'_, 'a> {
+impl<'a> Reader<'_, 'a> {
     fn describe(&self, variable: &Entry<'a>, offset: u64) -> gimli::Result<DataPlace> {
-        let declared = self.declaration(variable)?;
-        let declared = declared.as_ref().unwrap_or(variable);
-        let name = self.text(declared.attr_value(gimli::DW_AT_name))?.unwrap_or_default();
-        let kind = self.type_of(variable)?.or(self.type_of(declared)?);
+        let declared = self.declared(variable)?;
+        let kind = match self.type_of(variable)? {
+            Some(kind) => Some(kind),
+            None => self.declaration(variable)?.map(|entry| self.type_of(&entry)).transpose()?.flatten(),
+        };
         let mut field = String::new();
         let mut said = None;
         if let Some(kind) = kind {
             said = self.type_name(&kind)?;
             self.walk(kind, offset, &mut field, DEEPEST)?;
         }
-        let file = match declared.attr_value(gimli::DW_AT_decl_file) {
-            Some(AttributeValue::FileIndex(index)) => Some(index),
-            other => other.and_then(|value| value.udata_value()),
-        };
-        let line = declared.attr_value(gimli::DW_AT_decl_line).and_then(|value| value.udata_value());
-        Ok(DataPlace {
-            variable: name,
-            kind: said,
-            field,
-            file: self.file(file)?,
-            line: line.and_then(|line| u32::try_from(line).ok()),
-        })
-    }
-
-    /// The entry that declares what another one defines.
-    fn declaration(&self, entry: &Entry<'a>) -> gimli::Result<Option<Entry<'a>>> {
-        let link =
-            entry.attr_value(gimli::DW_AT_specification).or_else(|| entry.attr_value(gimli::DW_AT_abstract_origin));
-        self.entry_at(link)
-    }
-
-    fn entry_at(&self, link: Option<AttributeValue<Slice<'a>>>) -> gimli::Result<Option<Entry<'a>>> {
-        match link {
-            Some(AttributeValue::UnitRef(offset)) => self.unit.entry(offset).map(Some),
-            _ => Ok(None),
-        }
+        Ok(DataPlace { variable: declared.name, kind: said, field, file: declared.file, line: declared.line })
     }
 
     /// The type of an entry, behind all names and qualifiers.
@@ -215,20 +186,5 @@ impl<'a> Types<'_, 'a> {
             count = count.zip(bound).and_then(|(count, bound)| count.checked_mul(bound));
         }
         Ok(count)
-    }
-
-    fn text(&self, value: Option<AttributeValue<Slice<'a>>>) -> gimli::Result<Option<String>> {
-        let Some(value) = value else { return Ok(None) };
-        Ok(Some(self.dwarf.attr_string(self.unit, value)?.to_string_lossy().into_owned()))
-    }
-
-    fn file(&self, number: Option<u64>) -> gimli::Result<Option<String>> {
-        let Some(program) = &self.unit.line_program else { return Ok(None) };
-        let header = program.header();
-        let Some(file) = number.and_then(|number| header.file(number)) else { return Ok(None) };
-        let name = self.text(Some(file.path_name()))?.unwrap_or_default();
-        let within = self.text(file.directory(header))?.unwrap_or_default();
-        let folder = self.unit.comp_dir.map(|folder| folder.to_string_lossy().into_owned()).unwrap_or_default();
-        Ok(Some(super::paths::join(&super::paths::join(&folder, &within), &name)))
     }
 }

@@ -1,0 +1,87 @@
+//! What the entries of one unit say of themselves.
+
+use gimli::{AttributeValue, DebuggingInformationEntry, Unit};
+
+use super::Slice;
+use super::paths::join;
+
+pub(super) type Entry<'a> = DebuggingInformationEntry<Slice<'a>>;
+
+/// How many entries may stand for each other, one behind the other, before one is asked in vain.
+const LONGEST: usize = 4;
+
+/// Where something is declared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceDeclaration {
+    /// Its name.
+    pub name: String,
+    /// The file, as the compiler was given it.
+    pub file: Option<String>,
+    /// The line there.
+    pub line: Option<u32>,
+}
+
+/// Reads the entries of one unit.
+pub(super) struct Reader<'d, 'a> {
+    pub dwarf: &'d gimli::Dwarf<Slice<'a>>,
+    pub unit: &'d Unit<Slice<'a>>,
+}
+
+impl<'a> Reader<'_, 'a> {
+    /// The declaration of an entry, of itself or of the one it stands for.
+    pub fn declared(&self, entry: &Entry<'a>) -> gimli::Result<SourceDeclaration> {
+        let mut found = self.own_declaration(entry)?;
+        let mut behind = self.declaration(entry)?;
+        for _ in 0..LONGEST {
+            let Some(entry) = behind else { break };
+            let other = self.own_declaration(&entry)?;
+            if found.name.is_empty() {
+                found.name = other.name;
+            }
+            (found.file, found.line) = (found.file.or(other.file), found.line.or(other.line));
+            behind = self.declaration(&entry)?;
+        }
+        Ok(found)
+    }
+
+    fn own_declaration(&self, entry: &Entry<'a>) -> gimli::Result<SourceDeclaration> {
+        let file = match entry.attr_value(gimli::DW_AT_decl_file) {
+            Some(AttributeValue::FileIndex(index)) => Some(index),
+            other => other.and_then(|value| value.udata_value()),
+        };
+        let line = entry.attr_value(gimli::DW_AT_decl_line).and_then(|value| value.udata_value());
+        Ok(SourceDeclaration {
+            name: self.text(entry.attr_value(gimli::DW_AT_name))?.unwrap_or_default(),
+            file: self.file(file)?,
+            line: line.and_then(|line| u32::try_from(line).ok()),
+        })
+    }
+
+    /// The entry that declares what another one defines, or of which it is one instance.
+    pub fn declaration(&self, entry: &Entry<'a>) -> gimli::Result<Option<Entry<'a>>> {
+        let link = [gimli::DW_AT_specification, gimli::DW_AT_abstract_origin];
+        self.entry_at(link.into_iter().find_map(|link| entry.attr_value(link)))
+    }
+
+    pub fn entry_at(&self, link: Option<AttributeValue<Slice<'a>>>) -> gimli::Result<Option<Entry<'a>>> {
+        match link {
+            Some(AttributeValue::UnitRef(offset)) => self.unit.entry(offset).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    pub fn text(&self, value: Option<AttributeValue<Slice<'a>>>) -> gimli::Result<Option<String>> {
+        let Some(value) = value else { return Ok(None) };
+        Ok(Some(self.dwarf.attr_string(self.unit, value)?.to_string_lossy().into_owned()))
+    }
+
+    fn file(&self, number: Option<u64>) -> gimli::Result<Option<String>> {
+        let Some(program) = &self.unit.line_program else { return Ok(None) };
+        let header = program.header();
+        let Some(file) = number.and_then(|number| header.file(number)) else { return Ok(None) };
+        let name = self.text(Some(file.path_name()))?.unwrap_or_default();
+        let within = self.text(file.directory(header))?.unwrap_or_default();
+        let folder = self.unit.comp_dir.map(|folder| folder.to_string_lossy().into_owned()).unwrap_or_default();
+        Ok(Some(join(&join(&folder, &within), &name)))
+    }
+}

@@ -1,0 +1,41 @@
+//! Where functions are declared.
+
+use std::collections::HashMap;
+
+use super::entries::{Entry, Reader, SourceDeclaration};
+use super::{DebugSections, Slice};
+
+/// Every function out of line, by the address it begins at.
+pub(super) fn read(sections: &DebugSections<'_>) -> gimli::Result<HashMap<u64, SourceDeclaration>> {
+    let dwarf = sections.dwarf();
+    let mut found = HashMap::new();
+    let mut headers = dwarf.units();
+    while let Some(header) = headers.next()? {
+        let unit = dwarf.unit(header)?;
+        let reader = Reader { dwarf: &dwarf, unit: &unit };
+        let mut entries = unit.entries();
+        while let Some(entry) = entries.next_dfs()? {
+            if entry.tag() != gimli::DW_TAG_subprogram {
+                continue;
+            }
+            if let Some(address) = begin(&dwarf, &unit, entry)? {
+                let declared = reader.declared(entry)?;
+                found.entry(address).or_insert(declared);
+            }
+        }
+    }
+    Ok(found)
+}
+
+fn begin<'a>(
+    dwarf: &gimli::Dwarf<Slice<'a>>,
+    unit: &gimli::Unit<Slice<'a>>,
+    entry: &Entry<'a>,
+) -> gimli::Result<Option<u64>> {
+    if let Some(low) = entry.attr_value(gimli::DW_AT_low_pc) {
+        return dwarf.attr_address(unit, low);
+    }
+    // A function with parts apart: the first range is the one it begins with.
+    let mut ranges = dwarf.die_ranges(unit, entry)?;
+    Ok(ranges.next()?.map(|range| range.begin))
+}
