@@ -95,6 +95,11 @@ impl Symbol {
         self.info >> 4 == SymbolBinding::WEAK
     }
 
+    /// Is it the object's own affair?
+    pub const fn is_local(&self) -> bool {
+        self.info >> 4 == SymbolBinding::LOCAL
+    }
+
     /// Does the module leave it to the kernel to define?
     pub const fn is_undefined(&self) -> bool {
         self.shndx == SymbolPlace::UNDEF

@@ -17,6 +17,6 @@ pub use dwarf::{
     SplitUnit,
 };
 pub use place::Place;
-pub use program::{Edge, Node, Program, Target, Undefined};
+pub use program::{Edge, Node, NodeDeclaration, Program, Target, Undefined};
 pub use references::{Reference, References, Site};
 pub use symbols::{Inside, Symbols};

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::code::{self, Code, LocalReference};
 use super::references::place_of;
-use super::{Place, Reference, References, Symbols};
-use crate::elf::{Section, SymbolKind, SymbolVisibility};
+use super::{DeclaredFunctions, Place, Reference, References, SourcePaths, Symbols};
+use crate::elf::{Section, Symbol, SymbolKind, SymbolVisibility};
 use crate::image::{ModuleElf, escaped};
 use crate::terms::ElfMachine;
 
@@ -16,10 +16,25 @@ pub struct Node {
     pub name: String,
     /// Is it a function?
     pub function: bool,
+    /// Is its name the object's own affair (`STB_LOCAL`)?
+    pub local: bool,
+    /// Where it is declared, once [`Program::declare`] has said so.
+    pub declared: Option<NodeDeclaration>,
     /// Where it begins; `None` where it was not read from an object.
     pub place: Option<Place>,
     /// What it refers to, each once, in the order of first reference.
     pub edges: Vec<Edge>,
+}
+
+/// Where a function is declared.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NodeDeclaration {
+    /// The file: of the kernel's headers relative to its tree.
+    pub file: String,
+    /// The line there.
+    pub line: Option<u32>,
+    /// Is it one of the kernel's headers?
+    pub header: bool,
 }
 
 /// A reference of one node to another, or to a symbol that is not defined.
@@ -56,6 +71,8 @@ pub struct Program {
     pub nodes: Vec<Node>,
     /// What it uses and does not define.
     pub undefined: Vec<Undefined>,
+    /// Is it known where functions are declared? One without a declaration is then none of the source's.
+    pub is_declared: bool,
     /// Why references may be missing, if they may.
     pub incomplete: Option<String>,
 }
@@ -86,6 +103,16 @@ impl Program {
         }
         reader.program.connect(edges);
         reader.program
+    }
+
+    /// Says where functions are declared.
+    pub fn declare(&mut self, functions: &DeclaredFunctions<'_>, paths: &SourcePaths) {
+        self.is_declared = true;
+        for node in self.nodes.iter_mut().filter(|node| node.function) {
+            let Some(declared) = node.place.and_then(|place| functions.at(place)) else { continue };
+            let Some((file, header)) = declared.file.as_ref().map(|file| paths.name(file)) else { continue };
+            node.declared = Some(NodeDeclaration { file, line: declared.line, header });
+        }
     }
 
     /// Adds edges, of several between the same two only the first.
@@ -185,6 +212,8 @@ impl Reader<'_> {
                     |symbol| symbols.name(symbol),
                 ),
                 function: code && entry.is_some_and(|symbol| symbol.kind() != SymbolKind::OBJECT),
+                local: entry.is_some_and(Symbol::is_local),
+                declared: None,
                 place: Some(entry.and_then(place_of).unwrap_or(Place { section: place.section, offset: 0 })),
                 edges: Vec::new(),
             });

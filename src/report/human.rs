@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::headline::{answer, refuses, title};
+use super::provenance::provenance;
 use super::usage::usage;
 use super::wording::{count, printable};
 use super::{Entry, Group, KernelSummary, Palette, group_sentence, groups, remedy};
@@ -217,6 +218,9 @@ impl Page<'_> {
         self.labelled("what", &sentence.what);
         self.labelled("why", &sentence.why);
         self.uses(&group.findings);
+        for (label, line) in provenance(&group.findings) {
+            self.labelled(label, &line);
+        }
         if fixes.contains(&sentence.fix) {
             self.labelled("fix", "the same as above");
         } else {

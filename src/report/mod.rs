@@ -11,12 +11,12 @@ mod fix;
 mod group;
 mod headline;
 mod human;
-#[cfg_attr(not(test), expect(dead_code, reason = "a finding shows its note once its chain is looked for"))]
 mod incident;
 mod inspect;
 mod json;
 mod missing;
 mod palette;
+mod provenance;
 mod sentence;
 mod symbols;
 mod usage;

@@ -1,32 +1,72 @@
 //! Why: which line of the module's source, through which inlines of the kernel's headers, needs a symbol.
 //!
 //! A verdict says that a symbol is missing, hidden, of another version or in a namespace. The module's author often never
-//! wrote its name. Here every use is found in the object, and debug information, where there is any, tells the chain.
+//! wrote its name. Here every use is found in the object, and debug information, where there is any, tells the chain. Where
+//! there is none, the inline map of the kernel and the incidents of the past name candidates.
+//!
+//! Nothing here judges: what is found out goes beside a finding, never in its place.
 
+mod candidates;
 pub mod incidents;
+pub mod inlines;
 mod uses;
 
 pub use uses::Source;
 
 use crate::image::{DebugFiles, Error, Image};
-use crate::verdict::Verdict;
+use crate::kernel::Kernel;
+use crate::verdict::{Code, Finding, Verdict};
+use incidents::{Evidence, known};
+use inlines::InlineMap;
 
-/// Fills in, for every finding about a symbol, where the module uses it.
+/// Where the source's side of a module is looked up.
+#[derive(Debug, Default)]
+pub struct Lookup {
+    /// Where debug files are.
+    pub debug: DebugFiles,
+    /// The inline map of the kernel.
+    pub inlines: Option<InlineMap>,
+}
+
+/// Fills in, for every finding about a symbol, where the module uses it, what may have brought it in, and which incidents
+/// are like it.
 ///
 /// # Errors
-/// When a debug file that was asked for cannot be read or belongs to no module at hand. Broken debug information is no
-/// error: [`Verdict::debug_info`] says so then.
-pub fn explain(verdict: &mut Verdict, image: &Image, debug: &DebugFiles) -> Result<(), Error> {
+/// When a debug file that was asked for cannot be read or is of another build. Broken debug information is no error:
+/// [`Verdict::debug_info`] says so then.
+pub fn explain(verdict: &mut Verdict, image: &Image, kernel: &Kernel, lookup: &Lookup) -> Result<(), Error> {
     if verdict.findings.iter().all(|finding| finding.symbol().is_none()) {
         return Ok(());
     }
     let Some(elf) = image.as_announced() else { return Ok(()) };
-    let file = debug.of(image, &elf)?;
+    let file = lookup.debug.of(image, &elf)?;
     verdict.debug_info = Source::with(&elf, file.as_ref(), |source| {
         for finding in &mut verdict.findings {
-            let Some(symbol) = finding.cause.symbol() else { continue };
-            finding.uses = source.uses(symbol);
+            annotate(finding, source, kernel, lookup);
         }
     });
     Ok(())
+}
+
+fn annotate(finding: &mut Finding, source: &Source<'_>, kernel: &Kernel, lookup: &Lookup) {
+    let Some(symbol) = finding.cause.symbol() else { return };
+    let uses = source.uses(symbol);
+    let functions = candidates::functions(&uses);
+    // Only where a licence or an export is the trouble can an incident be like it.
+    if matches!(finding.cause.code(), Code::GplOnlySymbol | Code::MissingSymbol) {
+        // A chain is evidence only where lines are known: else it holds nothing but the function out of line.
+        let lines = uses.iter().any(|place| place.chain.iter().any(|frame| frame.file.is_some()));
+        let evidence = Evidence {
+            functions: if lines { &functions } else { &[] },
+            arch: kernel.arch(),
+            config: kernel.config(),
+            version: kernel.version(),
+        };
+        let incidents = known(symbol, &evidence);
+        if !lines {
+            finding.candidates = candidates::candidates(symbol, source, lookup.inlines.as_ref(), &incidents);
+        }
+        finding.incidents = incidents.iter().map(|incident| incident.id).collect();
+    }
+    finding.uses = uses;
 }

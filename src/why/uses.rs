@@ -1,6 +1,6 @@
 //! Every use of a symbol in one module.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::graph::{DebugSections, Dwarf, DwarfError, Place, Reference, References, Site, SourcePaths, Symbols};
 use crate::image::{DebugObject, ModuleElf};
@@ -69,6 +69,24 @@ impl<'a> Source<'a> {
         sites.sort_unstable();
         sites.dedup();
         sites.into_iter().map(|site| self.describe(site)).collect()
+    }
+
+    /// Does the module refer to a symbol and leave it undefined?
+    pub fn leaves_undefined(&self, symbol: &str) -> bool {
+        self.undefined.contains_key(symbol.as_bytes())
+    }
+
+    /// The undefined symbols that the functions which use `symbol` refer to, itself included.
+    pub fn beside(&self, symbol: &str) -> HashSet<&'a [u8]> {
+        let inside = |reference: &Reference| {
+            self.symbols.inside(self.references.site(reference.at).place).map(|inside| inside.symbol)
+        };
+        let Some(references) = self.undefined.get(symbol.as_bytes()) else { return HashSet::new() };
+        let functions: HashSet<usize> = references.iter().filter_map(inside).collect();
+        let shares = |references: &&Vec<Reference>| {
+            references.iter().filter_map(inside).any(|function| functions.contains(&function))
+        };
+        self.undefined.iter().filter(|(_, references)| shares(references)).map(|(name, _)| *name).collect()
     }
 
     fn describe(&self, site: Site) -> Use {

@@ -48,6 +48,8 @@ pub enum Command {
     Simulate(SimulateArguments),
     /// What a module file says, without judging it.
     Inspect(InspectArguments),
+    /// Which inlines of a kernel's headers need symbols that not every module gets.
+    Inlines(InlinesArguments),
     /// What a finding means.
     Explain(ExplainArguments),
 }
@@ -81,6 +83,10 @@ pub struct SourceArguments {
     /// what is installed under its build ID are found without.
     #[arg(long, value_name = "FILE", action = clap::ArgAction::Append)]
     pub debug: Vec<PathBuf>,
+    /// The inline map of the kernel, written by gplok inlines --format json, or an object of inlines: for modules without
+    /// debug information.
+    #[arg(long, value_name = "MAP")]
+    pub inlines: Option<PathBuf>,
 }
 
 /// How to print the answer.
@@ -125,6 +131,16 @@ pub struct SimulateArguments {
     pub kernel: KernelArguments,
     #[command(flatten)]
     pub source: SourceArguments,
+}
+
+/// Arguments of `inlines`.
+#[derive(Debug, Args)]
+pub struct InlinesArguments {
+    #[command(flatten)]
+    pub kernel: KernelArguments,
+    /// A ready object
+    #[arg(long, value_name = "FILE", action = clap::ArgAction::Append)]
+    pub object: Vec<PathBuf>,
 }
 
 /// Arguments of `inspect`.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use gplok::image::{DebugFiles, Image};
+use gplok::image::Image;
 use gplok::load::{Insmod, ModuleInitFlags, check, check_in_order};
 use gplok::report::{Entry, Op, human, modules_document};
 use gplok::why::explain;
@@ -28,8 +28,9 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
     let insmod = Insmod { flags, ..Insmod::default() };
     let judge = if arguments.in_order { check_in_order } else { check };
     let mut verdicts = judge(&kernel, &arguments.kernel.cmdline(), &images, &insmod)?;
-    let debug = DebugFiles::new(arguments.source.debug.clone());
-    let explained = verdicts.par_iter_mut().zip(&images).map(|(verdict, image)| explain(verdict, image, &debug));
+    let lookup = arguments.source.open(&kernel)?;
+    let explained =
+        verdicts.par_iter_mut().zip(&images).map(|(verdict, image)| explain(verdict, image, &kernel, &lookup));
     explained.collect::<Result<(), _>>()?;
     let paths: Vec<_> = arguments.modules.iter().map(|path| path.display().to_string()).collect();
     let entry = |(path, verdict)| Entry { op: Op::Insmod, path: Some(path), verdict };

@@ -3,6 +3,7 @@
 mod arguments;
 mod check;
 mod explain;
+mod inlines;
 mod inspect;
 mod output;
 mod plan;
@@ -41,6 +42,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(arguments),
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Inspect(arguments) => inspect::run(arguments),
+        Command::Inlines(arguments) => inlines::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
     };
     ExitCode::from(match result {

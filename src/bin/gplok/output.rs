@@ -3,13 +3,16 @@
 use std::io::Write as _;
 
 use anstyle::{AnsiColor, Style};
+use gplok::image::DebugFiles;
 use gplok::kernel::Kernel;
 use gplok::load::Cmdline;
 use gplok::report::{Document, Entry, KernelSummary, Palette};
 use gplok::terms::KernelRelease;
 use gplok::verdict::Outcome;
+use gplok::why::Lookup;
 
-use crate::arguments::{Format, KernelArguments};
+use crate::arguments::{Format, KernelArguments, SourceArguments};
+use crate::inlines::read_map;
 use crate::{Error, Exit};
 
 impl KernelArguments {
@@ -33,6 +36,14 @@ impl KernelArguments {
     /// The boot command line.
     pub fn cmdline(&self) -> Cmdline {
         Cmdline::parse(&self.cmdline)
+    }
+}
+
+impl SourceArguments {
+    /// Where the source's side of modules for a kernel is looked up.
+    pub fn open(&self, kernel: &Kernel) -> Result<Lookup, Error> {
+        let inlines = self.inlines.as_ref().map(|path| read_map(path, kernel)).transpose()?;
+        Ok(Lookup { debug: DebugFiles::new(self.debug.clone()), inlines })
     }
 }
 

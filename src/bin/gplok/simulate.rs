@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use gplok::image::{DebugFiles, Image};
+use gplok::image::Image;
 use gplok::load::Machine;
 use gplok::report::{Entry, Op, human_steps, steps_document};
 use gplok::verdict::Verdict;
@@ -29,13 +29,13 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, Error> {
     steps.iter().filter_map(|(.., image)| image.as_ref()).for_each(|image| kernel.infer_release(image));
     let kernel = Arc::new(kernel);
     let mut machine = Machine::boot(Arc::clone(&kernel), arguments.kernel.cmdline());
-    let debug = DebugFiles::new(arguments.source.debug.clone());
+    let lookup = arguments.source.open(&kernel)?;
     let mut results: Vec<(Op, Option<String>, Verdict)> = Vec::new();
     for (line, step, image) in &steps {
         match (step, image) {
             (Step::Insmod { path, insmod }, Some(image)) => {
                 let mut verdict = machine.insmod(image, insmod);
-                explain(&mut verdict, image, &debug)?;
+                explain(&mut verdict, image, &kernel, &lookup)?;
                 results.push((Op::Insmod, Some(path.display().to_string()), verdict));
             }
             (Step::Insmod { .. }, None) => {}
