@@ -30,14 +30,26 @@ pub struct Site {
     pub via: Option<usize>,
 }
 
+/// Code that runs in place of other code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Replacement {
+    start: u64,
+    /// Where it ends, if it stands among other code; `None`: where the next begins.
+    end: Option<u64>,
+    /// The code it replaces.
+    code: Place,
+    /// The section that tells of it: its own, if that holds nothing else, or the table.
+    via: usize,
+}
+
 /// Reads the references of one object.
 #[derive(Debug)]
 pub struct References<'a> {
     elf: &'a ModuleElf,
     /// By section.
     tables: HashMap<usize, Table>,
-    /// By section out of line: the beginnings of replacements, in order, each with the code it replaces.
-    replacements: HashMap<usize, Vec<(u64, Place)>>,
+    /// By section, in the order of their beginnings.
+    replacements: HashMap<usize, Vec<Replacement>>,
 }
 
 /// Sections that describe code and data to debuggers and unwinders, or that the final link throws away: what they refer
@@ -63,16 +75,18 @@ impl<'a> References<'a> {
         all
     }
 
-    fn find_replacements(&self) -> HashMap<usize, Vec<(u64, Place)>> {
-        let mut found: HashMap<usize, Vec<(u64, Place)>> = HashMap::new();
+    fn find_replacements(&self) -> HashMap<usize, Vec<Replacement>> {
+        let mut found: HashMap<usize, Vec<Replacement>> = HashMap::new();
         for (index, table) in &self.tables {
             let Some(name) = table.kind.replacements else { continue };
-            for (code, replacement) in table.replacements() {
+            for (code, replacement, length) in table.replacements(self.elf, *index) {
                 let (code, replacement) = (self.target(*index, code), self.target(*index, replacement));
                 let (Some(code), Some(replacement)) = (code, replacement) else { continue };
-                let section = self.elf.sections().get(replacement.section);
-                if section.and_then(|section| self.elf.section_name(section)) == Some(name.as_bytes()) {
-                    found.entry(replacement.section).or_default().push((replacement.offset, code));
+                let (start, section) = (replacement.offset, self.elf.sections().get(replacement.section));
+                let apart = section.and_then(|section| self.elf.section_name(section)) == Some(name.as_bytes());
+                let (end, via) = if apart { (None, replacement.section) } else { (start.checked_add(length), *index) };
+                if apart || (end.is_some() && table.kind.has_lengths) {
+                    found.entry(replacement.section).or_default().push(Replacement { start, end, code, via });
                 }
             }
         }
@@ -107,23 +121,22 @@ impl<'a> References<'a> {
 
     /// The code or data that a reference at `at` belongs to.
     pub fn site(&self, at: Place) -> Site {
-        let behind = self.through_table(at).or_else(|| self.through_replacement(at));
-        match behind {
-            Some(place) => Site { place, via: Some(at.section) },
-            None => Site { place: at, via: None },
-        }
+        let table = self.through_table(at).map(|place| Site { place, via: Some(at.section) });
+        table.or_else(|| self.through_replacement(at)).unwrap_or(Site { place: at, via: None })
     }
 
     fn through_table(&self, at: Place) -> Option<Place> {
         let code = self.target(at.section, self.tables.get(&at.section)?.code_of(at.offset)?)?;
         // The code an entry stands for may itself run in place of other code.
-        Some(self.through_replacement(code).unwrap_or(code))
+        Some(self.through_replacement(code).map_or(code, |site| site.place))
     }
 
-    fn through_replacement(&self, at: Place) -> Option<Place> {
+    fn through_replacement(&self, at: Place) -> Option<Site> {
         let replacements = self.replacements.get(&at.section)?;
-        let after = replacements.partition_point(|(start, _)| *start <= at.offset);
-        replacements.get(after.checked_sub(1)?).map(|(_, code)| *code)
+        let after = replacements.partition_point(|replacement| replacement.start <= at.offset);
+        let found = replacements.get(after.checked_sub(1)?)?;
+        let within = found.end.is_none_or(|end| at.offset < end);
+        within.then_some(Site { place: found.code, via: Some(found.via) })
     }
 
     /// The place in this object that a pointer in `section` leads to; `None` where its symbol is not defined in it.

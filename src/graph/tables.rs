@@ -5,6 +5,7 @@
 //! an instruction faults.
 
 use crate::elf::Relocation;
+use crate::image::ModuleElf;
 use crate::terms::ElfMachine;
 
 /// A kind of table.
@@ -17,19 +18,22 @@ pub(super) struct Kind {
     pointers: &'static [usize],
     /// The section with the code that the second pointer of an entry leads to, and that runs in place of the first.
     pub replacements: Option<&'static str>,
+    /// Is the last byte of an entry the length of that code, where it stands elsewhere?
+    pub has_lengths: bool,
 }
 
 /// Sources: include/linux/jump_label.h, include/linux/static_call_types.h, and of the architectures asm/alternative.h and
 /// asm/extable.h. All of them are 32-bit offsets or whole words, as the version and the architecture please.
 const KINDS: [Kind; 4] = [
     // struct jump_entry: code, target, key.
-    Kind { name: "__jump_table", pointers: &[3], replacements: None },
+    Kind { name: "__jump_table", pointers: &[3], replacements: None, has_lengths: false },
     // struct static_call_site: code, key.
-    Kind { name: ".static_call_sites", pointers: &[2], replacements: None },
-    // struct alt_instr: code, replacement. On arm64 the second may be a function that makes the replacement.
-    Kind { name: ".altinstructions", pointers: &[2], replacements: Some(".altinstr_replacement") },
+    Kind { name: ".static_call_sites", pointers: &[2], replacements: None, has_lengths: false },
+    // struct alt_instr: code, replacement. On arm64 the second may be a function that makes the replacement, and
+    // replacements stand in .text, behind the functions.
+    Kind { name: ".altinstructions", pointers: &[2], replacements: Some(".altinstr_replacement"), has_lengths: true },
     // struct exception_table_entry: instruction, where to go on, and (x86 before 5.16) the handler.
-    Kind { name: "__ex_table", pointers: &[3, 2], replacements: Some(".fixup") },
+    Kind { name: "__ex_table", pointers: &[3, 2], replacements: Some(".fixup"), has_lengths: false },
 ];
 
 impl Kind {
@@ -95,8 +99,16 @@ impl Table {
         self.relocations.get(before.checked_sub(1)? / self.stride * self.stride)
     }
 
-    /// The pointers to the code and to its replacement, of every entry that has one.
-    pub fn replacements(&self) -> impl Iterator<Item = (&Relocation, &Relocation)> {
-        self.relocations.chunks_exact(self.stride).filter_map(|entry| Some((entry.first()?, entry.get(1)?)))
+    /// The pointers to the code and to its replacement, of every entry that has one, and the entry's last byte.
+    pub fn replacements(
+        &self,
+        elf: &ModuleElf,
+        section: usize,
+    ) -> impl Iterator<Item = (&Relocation, &Relocation, u64)> {
+        let contents = elf.sections().get(section).map_or(&[][..], |section| elf.contents(section));
+        let size = contents.len() / (self.relocations.len() / self.stride).max(1);
+        let lasts = contents.chunks(size.max(1)).map(|entry| entry.last().copied().map_or(0, u64::from));
+        let entries = self.relocations.chunks_exact(self.stride).zip(lasts);
+        entries.filter_map(|(entry, last)| Some((entry.first()?, entry.get(1)?, last)))
     }
 }

@@ -1,10 +1,15 @@
 //! The sentences that need more than a line: licences, versions and namespaces of symbols, and the version magic.
 
+use std::collections::BTreeSet;
+
 use super::cause::Because;
 use super::sentence::Topic;
-use super::wording::{Names, all, count};
+use super::wording::{Names, all, count, list};
 use crate::terms::{License, Namespace};
-use crate::verdict::Cause;
+use crate::verdict::{Cause, Use};
+
+/// How many inlines an instruction names.
+const INLINES: usize = 4;
 
 /// Causes about symbols.
 pub(super) fn because(topic: &Topic<'_>) -> Because {
@@ -120,26 +125,47 @@ pub(super) fn gpl_strings() -> String {
 
 /// What to do about GPL-only symbols.
 pub(super) fn gpl_only(topic: &Topic<'_>, license: Option<&License>, inherited_from: Option<&str>) -> String {
-    let (module, names) = (topic.module, &topic.names);
-    let them = names.pick("the symbol", "the symbols");
-    let why = format!(
-        "a name that the source never mentions comes from an inline function of a kernel header: look where {module} uses {}",
-        names.pick("it", "them")
-    );
+    let without = without(topic);
     match (inherited_from, license) {
         (Some(from), _) => format!(
-            "do without {them}, or without the symbols of {from}: a module may use a proprietary module or GPL-only symbols, \
-             not both ({why})"
+            "{without}, or without the symbols of {from}: a module may use a proprietary module or GPL-only symbols, not both"
         ),
         (None, Some(license)) if claims_gpl(license) => format!(
             "if the code is under the GPL, say so in one of the kernel's words, for example MODULE_LICENSE(\"GPL\"): \"{license}\" \
-             is none of {}; otherwise do without {them} ({why})",
+             is none of {}; otherwise {without}",
             gpl_strings()
         ),
         _ => format!(
-            "do without {them} ({why}); if it all is under a GPL-compatible licence, MODULE_LICENSE must say one of {}, \
-             letter by letter",
+            "{without}; if it all is under a GPL-compatible licence, MODULE_LICENSE must say one of {}, letter by letter",
             gpl_strings()
+        ),
+    }
+}
+
+/// What the source would have to do without: the inlines that bring the symbols in, where they are known; else the symbols,
+/// whose names the source need not mention.
+fn without(topic: &Topic<'_>) -> String {
+    let outermost =
+        |place: &Use| place.chain.iter().take_while(|frame| frame.header).last().map(|frame| frame.function.clone());
+    let uses = || topic.group.iter().flat_map(|finding| &finding.uses);
+    let known = uses().next().is_some() && uses().all(|place| place.chain.iter().all(|frame| frame.file.is_some()));
+    let inlines: BTreeSet<String> = uses().filter_map(outermost).map(|name| format!("{name}()")).collect();
+    let inlines: Vec<String> = inlines.into_iter().collect();
+    let direct = known && uses().any(|place| outermost(place).is_none());
+    let them = topic.names.pick("the symbol", "the symbols");
+    match (inlines.as_slice(), direct) {
+        ([], true) => format!("do without {them}: the module's own source names {}", topic.names.pick("it", "them")),
+        ([], false) => format!(
+            "do without {them} (a name that the source never mentions comes from an inline function of a kernel header: look \
+             where {} uses {})",
+            topic.module,
+            topic.names.pick("it", "them")
+        ),
+        (inlines, false) => format!("call something else than {} in the lines above", list(inlines, INLINES)),
+        (inlines, true) => format!(
+            "call something else than {} in the lines above, and do without {them} where the module names {}",
+            list(inlines, INLINES),
+            topic.names.pick("it", "them")
         ),
     }
 }

@@ -113,10 +113,11 @@ impl<'a> Source<'a> {
 
     /// Debug information that is broken at this place leaves what the symbol table knows.
     fn chain(&self, place: Place, inside: Option<&Inside>) -> Chain {
-        let known = self.lines.as_ref().map(|lines| lines.chain(place)).filter(|chain| !chain.is_empty());
+        let function = inside.map(|inside| inside.name.as_str());
+        let known = self.lines.as_ref().map(|lines| lines.chain(place, function)).filter(|chain| !chain.is_empty());
         known.unwrap_or_else(|| {
-            let function = inside.map(|inside| inside.name.clone());
-            function.into_iter().map(|function| Frame { function, file: None, line: None, header: false }).collect()
+            let frame = |function: &str| Frame { function: function.to_owned(), file: None, line: None, header: false };
+            function.map(frame).into_iter().collect()
         })
     }
 
@@ -141,11 +142,13 @@ impl Lines<'_> {
         Some(Place { section, offset: place.offset })
     }
 
-    fn chain(&self, place: Place) -> Chain {
+    /// The chain at a place in code. Compilers describe some functions by their lines alone: `function` names those.
+    fn chain(&self, place: Place, function: Option<&str>) -> Chain {
         let frames = self.place(place).and_then(|place| self.dwarf.frames(place).ok()).unwrap_or_default();
         let frame = |frame: crate::graph::SourceFrame| {
             let (file, header) = frame.file.map(|file| self.paths.name(&file)).unzip();
-            Some(Frame { function: frame.function?, file, line: frame.line, header: header.unwrap_or(false) })
+            let function = frame.function.or_else(|| function.map(str::to_owned))?;
+            Some(Frame { function, file, line: frame.line, header: header.unwrap_or(false) })
         };
         frames.into_iter().filter_map(frame).collect()
     }
