@@ -7,8 +7,9 @@ use super::provenance::provenance;
 use super::usage::usage;
 use super::wording::{count, printable};
 use super::{Entry, Group, KernelSummary, Palette, group_sentence, groups, remedy};
-use crate::terms::{Errno, Taints};
-use crate::verdict::{Finding, Missing, Outcome, Verdict};
+use crate::terms::{Errno, KernelRelease, Taints};
+use crate::verdict::{Missing, Outcome, Use, Verdict};
+use crate::why::{Elsewhere, OptionDifference, SymbolExport, SymbolUse};
 
 /// Lines of the kernel log shown for one module; the other formats have them all.
 const LOG_LINES: usize = 12;
@@ -18,6 +19,8 @@ const LOG_LINES: usize = 12;
 enum Detail {
     /// Everything: it is the only one.
     All,
+    /// The question is where symbols come from: no log, no taints, but every use.
+    Uses,
     /// What is missing or taken for true is collected for all entries at the end.
     Step,
     /// So it is here, and of a module that loads without a finding only the headline.
@@ -37,6 +40,25 @@ pub fn human(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palette) -
     page.line(&format!("{} on {}: {}", count(entries.len(), "module", "modules"), kernel.called(), tally(entries)));
     page.entries(entries, |_, _| String::new());
     page.common(entries);
+    page.text
+}
+
+/// The text for one module whose symbols are asked about: every use. `asked` is a symbol that nothing is wrong with,
+/// `elsewhere` what other kernels make of those where something is.
+pub fn human_why(
+    entry: &Entry<'_>,
+    asked: Option<&SymbolUse>,
+    elsewhere: &[Elsewhere],
+    kernel: &KernelSummary,
+    palette: &Palette,
+) -> String {
+    let mut page = Page { text: String::new(), palette, kernel, detail: Detail::Uses };
+    page.headline(entry, "");
+    match asked {
+        Some(asked) => page.asked(asked, &entry.verdict.name),
+        None => page.findings(entry.verdict),
+    }
+    page.elsewhere(elsewhere);
     page.text
 }
 
@@ -120,7 +142,7 @@ impl Page<'_> {
         }
     }
 
-    fn entry(&mut self, entry: &Entry<'_>, prefix: &str) {
+    fn headline(&mut self, entry: &Entry<'_>, prefix: &str) {
         let verdict = entry.verdict;
         let style = match verdict.outcome {
             Outcome::Loads => self.palette.answer_good,
@@ -130,6 +152,11 @@ impl Page<'_> {
         self.text.push_str(&printable(&format!("{prefix}{}: ", entry.title())));
         self.text.push_str(&self.palette.paint(style, &printable(&answer(entry, self.kernel))));
         self.text.push('\n');
+    }
+
+    fn entry(&mut self, entry: &Entry<'_>, prefix: &str) {
+        let verdict = entry.verdict;
+        self.headline(entry, prefix);
         if self.is_quiet(verdict) {
             return;
         }
@@ -150,7 +177,9 @@ impl Page<'_> {
     /// Is the headline all there is to say?
     fn is_quiet(&self, verdict: &Verdict) -> bool {
         let silent = match self.detail {
-            Detail::All => verdict.log.is_empty() && verdict.kernel_tainted.is_empty() && verdict.missing.is_empty(),
+            Detail::All | Detail::Uses => {
+                verdict.log.is_empty() && verdict.kernel_tainted.is_empty() && verdict.missing.is_empty()
+            }
             Detail::Step => verdict.log.is_empty(),
             Detail::Brief => true,
         };
@@ -217,7 +246,8 @@ impl Page<'_> {
         self.styled("  ", self.palette.heading, &format!("{note}{} [{}]", title(group), group.code));
         self.labelled("what", &sentence.what);
         self.labelled("why", &sentence.why);
-        self.uses(&group.findings);
+        let named = group.findings.iter().map(|finding| (finding.symbol().unwrap_or_default(), &finding.uses));
+        self.usage(&named.flat_map(|(symbol, uses)| uses.iter().map(move |place| (symbol, place))).collect::<Vec<_>>());
         for (label, line) in provenance(&group.findings) {
             self.labelled(label, &line);
         }
@@ -229,12 +259,41 @@ impl Page<'_> {
         }
     }
 
-    fn uses(&mut self, findings: &[&Finding]) {
-        for paragraph in usage(findings, false) {
+    fn usage(&mut self, uses: &[(&str, &Use)]) {
+        for paragraph in usage(uses, self.detail == Detail::Uses) {
             self.labelled("used", &paragraph.head);
             for line in &paragraph.lines {
                 self.line(&format!("        {line}"));
             }
+        }
+    }
+
+    /// A symbol that nothing is wrong with.
+    fn asked(&mut self, asked: &SymbolUse, module: &str) {
+        self.blank();
+        let export = asked.export.as_ref().map_or_else(|| "not exported".to_owned(), exported);
+        self.styled("  ", self.palette.heading, &format!("{} ({export})", asked.symbol));
+        let uses: Vec<_> = asked.uses.iter().map(|place| (asked.symbol.as_str(), place)).collect();
+        self.usage(&uses);
+        if uses.is_empty() {
+            self.labelled(
+                "used",
+                &format!("nowhere: it stands in the symbol table of {module}, and no relocation refers to it"),
+            );
+        }
+    }
+
+    fn elsewhere(&mut self, all: &[Elsewhere]) {
+        for (index, other) in all.iter().enumerate() {
+            if index == 0 {
+                self.blank();
+                self.styled("  ", self.palette.heading, "on other kernels:");
+            }
+            let release = other.release.as_ref().map_or("another kernel", KernelRelease::as_str);
+            let export = other.export.as_ref().map_or_else(|| "not exported".to_owned(), exported);
+            let options: Vec<String> = other.options.iter().map(option).collect();
+            let options = if options.is_empty() { String::new() } else { format!("; {}", options.join(", ")) };
+            self.line(&format!("    - {} on {release}: {export}{options}", other.symbol));
         }
     }
 
@@ -272,4 +331,19 @@ impl Page<'_> {
 fn file_hint(errno: Errno, verdict: &Verdict) -> &'static str {
     let symbols = verdict.findings.iter().any(|finding| finding.symbol().is_some());
     if errno == Errno::ENOENT && symbols { "; ENOENT stands for a symbol here, no file is missing" } else { "" }
+}
+
+/// `EXPORT_SYMBOL_GPL by vmlinux, in namespace X`.
+fn exported(export: &SymbolExport) -> String {
+    let kind = export.kind.map_or_else(|| "exported".to_owned(), |kind| kind.to_string());
+    let namespace =
+        export.namespace.as_ref().map(|namespace| format!(", in namespace {namespace}")).unwrap_or_default();
+    format!("{kind} by {}{namespace}", export.exporter)
+}
+
+/// `CONFIG_PREEMPT_RT is y there, not set here`.
+fn option(option: &OptionDifference) -> String {
+    let value =
+        |value: &Option<String>| value.as_ref().map_or_else(|| "not set".to_owned(), |value| format!("is {value}"));
+    format!("CONFIG_{} {} there, {} here", option.name, value(&option.there), value(&option.here))
 }

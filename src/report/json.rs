@@ -6,6 +6,7 @@ use serde_json::Value;
 use super::{Entry, KernelSummary, Op, sentence};
 use crate::terms::{Errno, Taints};
 use crate::verdict::{Candidate, Cause, Code, DebugInfo, Finding, KernelLine, Missing, Outcome, Stage, Use};
+use crate::why::{Elsewhere, SymbolUse};
 
 /// The name of the schema; it changes only when a reader of the old one would be misled.
 const SCHEMA: &str = "gplok/1";
@@ -19,16 +20,45 @@ pub struct Document<'a> {
     modules: Option<Vec<Item<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     steps: Option<Vec<Item<'a>>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    asked: Option<&'a SymbolUse>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    elsewhere: Option<&'a [Elsewhere]>,
 }
 
 /// The document of `check`: modules, each for itself.
 pub fn modules_document<'a>(entries: &[Entry<'a>], kernel: &'a KernelSummary) -> Document<'a> {
-    Document { schema: SCHEMA, kernel, modules: Some(items(entries, kernel)), steps: None }
+    Document {
+        schema: SCHEMA,
+        kernel,
+        modules: Some(items(entries, kernel)),
+        steps: None,
+        asked: None,
+        elsewhere: None,
+    }
 }
 
 /// The document of `simulate`: the steps of one boot, in order.
 pub fn steps_document<'a>(entries: &[Entry<'a>], kernel: &'a KernelSummary) -> Document<'a> {
-    Document { schema: SCHEMA, kernel, modules: None, steps: Some(items(entries, kernel)) }
+    Document {
+        schema: SCHEMA,
+        kernel,
+        modules: None,
+        steps: Some(items(entries, kernel)),
+        asked: None,
+        elsewhere: None,
+    }
+}
+
+/// The document of `why`: that of `check` for one module, the symbol asked about where nothing is wrong with it, and what
+/// other kernels make of the symbols.
+pub fn why_document<'a>(
+    entry: &Entry<'a>,
+    asked: Option<&'a SymbolUse>,
+    elsewhere: &'a [Elsewhere],
+    kernel: &'a KernelSummary,
+) -> Document<'a> {
+    Document { asked, elsewhere: Some(elsewhere), ..modules_document(std::slice::from_ref(entry), kernel) }
 }
 
 #[derive(Clone, Debug, Serialize)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::wording::{count, list};
-use crate::verdict::{Finding, Frame, Use};
+use crate::verdict::{Frame, Use};
 
 /// How much is shown unless everything is asked for: ways in, chains of each, functions that go that way, and lines in one.
 const WAYS: usize = 4;
@@ -52,18 +52,17 @@ enum Spot {
     Unknown,
 }
 
-/// The paragraphs for findings of one cause; `whole` leaves nothing out.
-pub(super) fn usage(findings: &[&Finding], whole: bool) -> Vec<Paragraph> {
-    let uses = findings.iter().flat_map(|finding| finding.uses.iter().map(|place| (finding.symbol(), place)));
+/// The paragraphs for uses of symbols that have one thing in common; `whole` leaves nothing out.
+pub(super) fn usage(uses: &[(&str, &Use)], whole: bool) -> Vec<Paragraph> {
     let mut ways: Vec<(Way<'_>, Traffic<'_>)> = Vec::new();
-    for (symbol, place) in uses {
+    for (symbol, place) in uses.iter().copied() {
         let way = way(place);
         let index = ways.iter().position(|(known, _)| *known == way).unwrap_or_else(|| {
             ways.push((way, Traffic::default()));
             ways.len() - 1
         });
         if let Some((_, traffic)) = ways.get_mut(index) {
-            traffic.add(symbol.unwrap_or_default(), place, way);
+            traffic.add(symbol, place, way);
         }
     }
     // The way most symbols take comes first: it is the one to do something about.

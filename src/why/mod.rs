@@ -7,15 +7,19 @@
 //! Nothing here judges: what is found out goes beside a finding, never in its place.
 
 mod candidates;
+mod elsewhere;
 pub mod incidents;
 pub mod inlines;
 mod uses;
 
+pub use elsewhere::{Elsewhere, OptionDifference, SymbolExport, elsewhere};
 pub use uses::Source;
 
-use crate::image::{DebugFiles, Error, Image};
+use serde::Serialize;
+
+use crate::image::{DebugFiles, Error, Image, ModuleElf};
 use crate::kernel::Kernel;
-use crate::verdict::{Code, Finding, Verdict};
+use crate::verdict::{Code, DebugInfo, Finding, Use, Verdict};
 use incidents::{Evidence, known};
 use inlines::InlineMap;
 
@@ -69,4 +73,38 @@ fn annotate(finding: &mut Finding, source: &Source<'_>, kernel: &Kernel, lookup:
         finding.incidents = incidents.iter().map(|incident| incident.id).collect();
     }
     finding.uses = uses;
+}
+
+/// What a module does with one symbol, whatever a kernel says to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct SymbolUse {
+    /// The symbol.
+    pub symbol: String,
+    /// How the kernel exports it; `None` where it does not, or is not known to.
+    pub export: Option<SymbolExport>,
+    /// Where the module uses it.
+    pub uses: Vec<Use>,
+    /// Where the lines of the source come from.
+    pub debug_info: DebugInfo,
+}
+
+/// Where a module uses a symbol; `None` where it does not leave that undefined.
+///
+/// # Errors
+/// As [`explain`].
+pub fn uses(image: &Image, symbol: &str, kernel: &Kernel, lookup: &Lookup) -> Result<Option<SymbolUse>, Error> {
+    let Some(elf) = image.as_announced() else { return Ok(None) };
+    if !undefined(&elf).any(|name| name == symbol) {
+        return Ok(None);
+    }
+    let file = lookup.debug.of(image, &elf)?;
+    let mut uses = Vec::new();
+    let debug_info = Source::with(&elf, file.as_ref(), |source| uses = source.uses(symbol));
+    let export = kernel.exports().and_then(|exports| SymbolExport::of(symbol, exports));
+    Ok(Some(SymbolUse { symbol: symbol.to_owned(), export, uses, debug_info }))
+}
+
+/// The symbols a module leaves undefined, in the order of its symbol table.
+pub fn undefined(elf: &ModuleElf) -> impl Iterator<Item = String> {
+    elf.symbols().iter().skip(1).filter(|symbol| symbol.is_undefined()).map(|symbol| elf.symbol_text(symbol))
 }

@@ -48,6 +48,8 @@ pub enum Command {
     Simulate(SimulateArguments),
     /// What a module file says, without judging it.
     Inspect(InspectArguments),
+    /// Which lines of a module, through which inlines of the kernel's headers, need a symbol?
+    Why(WhyArguments),
     /// Which inlines of a kernel's headers need symbols that not every module gets.
     Inlines(InlinesArguments),
     /// What a finding means.
@@ -71,9 +73,6 @@ pub struct KernelArguments {
     /// The boot command line, for example "module.sig_enforce=1 module_blacklist=foo".
     #[arg(long, value_name = "SWITCHES", default_value = "")]
     pub cmdline: String,
-    /// How to print the answer.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
 }
 
 /// Where the source's side of a module is found.
@@ -110,6 +109,9 @@ pub struct CheckArguments {
     pub kernel: KernelArguments,
     #[command(flatten)]
     pub source: SourceArguments,
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
     /// Load them on one boot in the order given, instead of finding the order.
     #[arg(long)]
     pub in_order: bool,
@@ -131,6 +133,9 @@ pub struct SimulateArguments {
     pub kernel: KernelArguments,
     #[command(flatten)]
     pub source: SourceArguments,
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
 }
 
 /// Arguments of `inlines`.
@@ -141,6 +146,25 @@ pub struct InlinesArguments {
     /// A ready object
     #[arg(long, value_name = "FILE", action = clap::ArgAction::Append)]
     pub object: Vec<PathBuf>,
+}
+
+/// Arguments of `why`.
+#[derive(Debug, Args)]
+pub struct WhyArguments {
+    /// The module, compressed or not.
+    pub module: PathBuf,
+    /// One symbol; without, every one that the kernel has something against.
+    pub symbol: Option<String>,
+    #[command(flatten)]
+    pub kernel: KernelArguments,
+    #[command(flatten)]
+    pub source: SourceArguments,
+    /// Another kernel, newer or of another flavour, to look the symbols up in; may be repeated.
+    #[arg(long, value_name = "KERNEL", action = clap::ArgAction::Append)]
+    pub compare: Vec<PathBuf>,
+    /// How to print the answer.
+    #[arg(long, value_enum, default_value_t = FactsFormat::Human)]
+    pub format: FactsFormat,
 }
 
 /// Arguments of `inspect`.

@@ -35,5 +35,5 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
     let paths: Vec<_> = arguments.modules.iter().map(|path| path.display().to_string()).collect();
     let entry = |(path, verdict)| Entry { op: Op::Insmod, path: Some(path), verdict };
     let entries: Vec<_> = paths.iter().map(String::as_str).zip(&verdicts).map(entry).collect();
-    print(&entries, &summary(&kernel), arguments.kernel.format, human, modules_document)
+    print(&entries, &summary(&kernel), arguments.format, human, modules_document)
 }

@@ -8,6 +8,7 @@ mod inspect;
 mod output;
 mod plan;
 mod simulate;
+mod why;
 
 use std::io::Write as _;
 use std::process::ExitCode;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(arguments),
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Inspect(arguments) => inspect::run(arguments),
+        Command::Why(arguments) => why::run(arguments),
         Command::Inlines(arguments) => inlines::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
     };

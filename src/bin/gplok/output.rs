@@ -80,17 +80,22 @@ pub fn print<'a>(
         Format::Dmesg => gplok::report::dmesg(entries, false),
     };
     write(&text)?;
+    Ok(exit(entries))
+}
+
+/// How a command that judged these ends.
+pub fn exit(entries: &[Entry<'_>]) -> Exit {
     let refused = |entry: &Entry<'_>| {
         let verdict = entry.verdict;
         matches!(verdict.outcome, Outcome::Refused { .. } | Outcome::Crash { .. }) || verdict.never_loads
     };
-    Ok(if entries.iter().any(refused) {
+    if entries.iter().any(refused) {
         Exit::Refused
     } else if entries.iter().any(|entry| entry.verdict.outcome == Outcome::Undetermined) {
         Exit::Undetermined
     } else {
         Exit::Good
-    })
+    }
 }
 
 /// Writes to standard output; colours fall silent where it is no terminal.
@@ -104,7 +109,7 @@ pub fn write(text: &str) -> Result<(), std::io::Error> {
     }
 }
 
-fn palette() -> Palette {
+pub fn palette() -> Palette {
     // The escape sequences of these styles; leaked once, for a palette holds plain strings.
     let code = |style: Style| -> &'static str { style.render().to_string().leak() };
     let bold = |color: AnsiColor| code(Style::new().bold().fg_color(Some(color.into())));

@@ -48,7 +48,7 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, Error> {
     }
     let entries: Vec<_> =
         results.iter().map(|(op, path, verdict)| Entry { op: *op, path: path.as_deref(), verdict }).collect();
-    print(&entries, &summary(&kernel), arguments.kernel.format, human_steps, steps_document)
+    print(&entries, &summary(&kernel), arguments.format, human_steps, steps_document)
 }
 
 /// The module that a step loads. Files are opened before anything is simulated: a missing one is no half boot.
