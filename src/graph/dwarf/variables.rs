@@ -132,7 +132,7 @@ impl<'a> Reader<'_, 'a> {
             gimli::DW_TAG_array_type => {
                 let Some(element) = self.type_of(&kind)? else { return Ok(()) };
                 let Some(size) = self.size(&element, depth)?.filter(|size| *size > 0) else { return Ok(()) };
-                field.push_str(&format!("[{}]", offset / size));
+                field.extend(indices(offset / size, &self.dimensions(&kind)?).iter().map(|index| format!("[{index}]")));
                 self.walk(element, offset % size, field, depth)
             }
             _ => Ok(()),
@@ -169,22 +169,48 @@ impl<'a> Reader<'_, 'a> {
             gimli::DW_TAG_array_type => {
                 let Some(element) = self.type_of(kind)? else { return Ok(None) };
                 let Some(size) = self.size(&element, depth)? else { return Ok(None) };
-                Ok(self.count(kind)?.and_then(|count| count.checked_mul(size)))
+                let bounds = self.dimensions(kind)?;
+                Ok(bounds.into_iter().try_fold(size, |size, bound| bound?.checked_mul(size)))
             }
             _ => Ok(None),
         }
     }
 
-    /// The elements of an array, of all its dimensions.
-    fn count(&self, array: &Entry<'a>) -> gimli::Result<Option<u64>> {
+    /// How many elements an array has in each dimension; `None` where the source does not say.
+    fn dimensions(&self, array: &Entry<'a>) -> gimli::Result<Vec<Option<u64>>> {
         let mut tree = self.unit.entries_tree(Some(array.offset()))?;
         let mut children = tree.root()?.children();
-        let mut count: Option<u64> = Some(1);
+        let mut bounds = Vec::new();
         while let Some(child) = children.next()? {
             let number = |attribute| child.entry().attr_value(attribute).and_then(|value| value.udata_value());
-            let bound = number(gimli::DW_AT_count).or_else(|| number(gimli::DW_AT_upper_bound)?.checked_add(1));
-            count = count.zip(bound).and_then(|(count, bound)| count.checked_mul(bound));
+            bounds.push(number(gimli::DW_AT_count).or_else(|| number(gimli::DW_AT_upper_bound)?.checked_add(1)));
         }
-        Ok(count)
+        Ok(bounds)
+    }
+}
+
+/// The index in each dimension, the last running fastest.
+fn indices(element: u64, bounds: &[Option<u64>]) -> Vec<u64> {
+    let mut rest = element;
+    let mut indices = Vec::new();
+    for bound in bounds.iter().skip(1).rev() {
+        let Some(bound) = bound.filter(|bound| *bound > 0) else { break };
+        indices.push(rest % bound);
+        rest /= bound;
+    }
+    indices.push(rest);
+    indices.reverse();
+    indices
+}
+
+#[cfg(test)]
+mod tests {
+    use super::indices;
+
+    #[test]
+    fn the_last_dimension_runs_fastest() {
+        assert_eq!(indices(5, &[Some(9)]), [5]);
+        assert_eq!(indices(5, &[Some(2), Some(3)]), [1, 2]);
+        assert_eq!(indices(23, &[None, Some(3), Some(4)]), [1, 2, 3]);
     }
 }
