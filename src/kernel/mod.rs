@@ -6,6 +6,7 @@ mod error;
 mod exports;
 mod name_index;
 mod open;
+pub mod probe;
 mod symvers;
 mod tree;
 

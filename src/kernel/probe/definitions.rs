@@ -1,0 +1,140 @@
+//! Finds the `static inline` functions that the preprocessor left in a text.
+
+use std::ops::Range;
+
+use super::tokens::{Kind, Token, Tokens};
+
+/// A `static inline` function with its body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Definition {
+    pub(super) name: String,
+    pub(super) file: String,
+    /// The line of its name.
+    pub(super) line: u32,
+    /// From its first specifier to the brace, in bytes of the text.
+    pub(super) head: Range<usize>,
+    /// From brace to brace.
+    pub(super) body: Range<usize>,
+}
+
+/// Words before a bracket that do not make it a list of parameters.
+const NOT_NAMES: [&str; 10] = [
+    "__attribute__",
+    "__attribute",
+    "__typeof__",
+    "__typeof",
+    "typeof",
+    "__asm__",
+    "asm",
+    "_Alignas",
+    "_Static_assert",
+    "__extension__",
+];
+
+/// What is known of the declaration being read.
+#[derive(Default)]
+struct Declaration<'t> {
+    start: Option<usize>,
+    is_static: bool,
+    is_inline: bool,
+    is_initialised: bool,
+    name: Option<Token<'t>>,
+    last: Option<Token<'t>>,
+}
+
+impl<'t> Declaration<'t> {
+    /// Takes one token that stands in no bracket.
+    fn take(&mut self, token: Token<'t>) {
+        self.start.get_or_insert(token.range.start);
+        match token.text {
+            "static" => self.is_static = true,
+            "inline" | "__inline" | "__inline__" => self.is_inline = true,
+            "=" => self.is_initialised = true,
+            "(" if self.name.is_none() => {
+                self.name = self.last.take().filter(|last| last.kind == Kind::Word && !NOT_NAMES.contains(&last.text));
+            }
+            _ => {}
+        }
+        self.last = Some(token);
+    }
+
+    fn is_function(&self) -> bool {
+        self.name.is_some() && !self.is_initialised
+    }
+
+    fn definition(&self, body: Range<usize>) -> Option<Definition> {
+        let name = self.name.as_ref().filter(|_| self.is_static && self.is_inline && self.is_function())?;
+        let head = self.start?..body.start;
+        Some(Definition { name: name.text.to_owned(), file: name.file.to_owned(), line: name.line, head, body })
+    }
+}
+
+/// All of them, in the order of the text.
+pub(super) fn find(text: &str) -> Vec<Definition> {
+    let mut found = Vec::new();
+    let mut declaration = Declaration::default();
+    let (mut braces, mut brackets, mut opened) = (0usize, 0usize, 0);
+    for token in Tokens::new(text) {
+        match token.kind {
+            Kind::Mark(b'{') if brackets == 0 => {
+                if braces == 0 {
+                    opened = token.range.start;
+                }
+                braces += 1;
+            }
+            Kind::Mark(b'}') if brackets == 0 && braces > 0 => {
+                braces -= 1;
+                if braces == 0 && declaration.is_function() {
+                    found.extend(declaration.definition(opened..token.range.end));
+                    declaration = Declaration::default();
+                }
+            }
+            _ if braces > 0 => {}
+            Kind::Mark(b'(') => {
+                if brackets == 0 {
+                    declaration.take(token);
+                }
+                brackets += 1;
+            }
+            Kind::Mark(b')') => brackets = brackets.saturating_sub(1),
+            _ if brackets > 0 => {}
+            Kind::Mark(b';') => declaration = Declaration::default(),
+            _ => declaration.take(token),
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str) -> Vec<(String, String, u32)> {
+        find(text).into_iter().map(|found| (found.name, found.file, found.line)).collect()
+    }
+
+    /// The line is that of the name, which need not be the first of the definition.
+    #[test]
+    fn a_definition_is_named_by_its_file_and_line() {
+        let text = "# 1 \"u.h\"\nint x;\n# 10 \"include/linux/a.h\" 1\nstatic inline __attribute__((__unused__)) int\ntwice(int a)\n{\n return a + a;\n}\n";
+        assert_eq!(names(text), [("twice".into(), "include/linux/a.h".into(), 11)]);
+    }
+
+    #[test]
+    fn declarations_types_and_plain_functions_are_left_out() {
+        let text = "static inline int declared(int);\nstruct s { int (*f)(int); };\nint plain(void) { return 0; }\n\
+            static int (*table[])(void) = { 0 };\nstatic inline struct s *made(void) { return 0; }\n\
+            static __inline__ int last(void) { if (1) { return 2; } return ({ 3; }); }\n";
+        let found: Vec<_> = names(text).into_iter().map(|(name, ..)| name).collect();
+        assert_eq!(found, ["made", "last"]);
+    }
+
+    #[test]
+    fn head_and_body_are_ranges_of_the_text() {
+        let text = "int x; static inline void f(char c) { c = '}'; }";
+        let found = find(text);
+        let only = found.first().expect("it is found");
+        assert_eq!(text.get(only.head.clone()), Some("static inline void f(char c) "));
+        assert_eq!(text.get(only.body.clone()), Some("{ c = '}'; }"));
+    }
+}

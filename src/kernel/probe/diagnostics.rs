@@ -1,0 +1,122 @@
+//! What a compiler and an assembler say when they refuse.
+
+/// One error of a compiler, with what it was inlined through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Error {
+    pub(super) file: String,
+    pub(super) line: u32,
+    pub(super) message: String,
+    /// The last line of the probe's own text that is named as an includer.
+    pub(super) included_at: Option<u32>,
+    /// The functions it stands in, innermost first.
+    pub(super) functions: Vec<String>,
+}
+
+/// All errors, in their order. `unit` is the path of the probe's own text.
+pub(super) fn errors(output: &str, unit: &str) -> Vec<Error> {
+    let mut errors = Vec::new();
+    let mut included_at = None;
+    let mut functions = Vec::new();
+    for line in output.lines() {
+        if let Some(from) = included_from(line) {
+            // The compiler leaves out the end of a chain that it printed before: then the last line still holds.
+            included_at = placed(from, unit).or(included_at);
+        } else if let Some(name) = quoted_after(line, "In function ") {
+            functions = vec![name];
+        } else if line.contains("At top level") {
+            functions.clear();
+        } else if let Some(name) = quoted_after(line, "inlined from ") {
+            functions.push(name);
+        } else if let Some((file, line, message)) = error(line) {
+            errors.push(Error { file, line, message, included_at, functions: functions.clone() });
+        }
+    }
+    errors
+}
+
+/// `In file included from a.h:3,` and its continuations.
+fn included_from(line: &str) -> Option<&str> {
+    let line = line.trim_start();
+    line.strip_prefix("In file included from ").or_else(|| line.strip_prefix("from "))
+}
+
+fn placed(place: &str, unit: &str) -> Option<u32> {
+    let rest = place.strip_prefix(unit)?.strip_prefix(':')?;
+    rest.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
+}
+
+/// The name in the quotes behind `words`, typographic ones as well as plain.
+fn quoted_after(line: &str, words: &str) -> Option<String> {
+    let (_, rest) = line.split_once(words)?;
+    let name = rest.trim_start_matches(['\'', '‘', '`']);
+    let end = name.find(|character: char| !character.is_alphanumeric() && character != '_')?;
+    Some(name.get(..end)?.to_owned())
+}
+
+/// `file:line:column: error: message`; a fatal one is an error too, and columns may be left out.
+fn error(line: &str) -> Option<(String, u32, String)> {
+    let (place, message) = line.split_once(" error: ").or_else(|| line.split_once(" fatal error: "))?;
+    let mut parts: Vec<&str> = place.trim_end_matches(" fatal").trim_end_matches(':').split(':').collect();
+    let last = parts.pop()?;
+    let line = match parts.last().and_then(|number| number.parse::<u32>().ok()) {
+        Some(number) if parts.len() > 1 => {
+            parts.pop();
+            number
+        }
+        _ => last.parse().ok()?,
+    };
+    Some((parts.join(":"), line, message.to_owned()))
+}
+
+/// One line that an assembler refuses: its number in the assembler's own text, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Refused {
+    pub(super) line: usize,
+    pub(super) message: String,
+}
+
+/// All of them: `probe.s:6143: Error: bad memory operand`.
+pub(super) fn refused(output: &str) -> Vec<Refused> {
+    let read = |line: &str| {
+        let (place, message) = line.split_once(": Error: ").or_else(|| line.split_once(": error: "))?;
+        // The one assembler gives a column, the other none.
+        let number = place.split(':').skip(1).find_map(|number| number.parse().ok())?;
+        Some(Refused { line: number, message: message.to_owned() })
+    };
+    output.lines().filter_map(read).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_include_it_came_by() {
+        let output = "In file included from /k/b.h:5,\n                 from /t/unit.c:4:\n/k/c.h:1:2: error: #error no\n\
+            In file included from /k/b.h:6:\n/k/d.h:2:2: error: #error none\n";
+        let errors = errors(output, "/t/unit.c");
+        let seen: Vec<_> = errors.iter().map(|error| (error.file.as_str(), error.line, error.included_at)).collect();
+        assert_eq!(seen, [("/k/c.h", 1, Some(4)), ("/k/d.h", 2, Some(4))]);
+    }
+
+    #[test]
+    fn an_error_names_the_functions_it_was_inlined_through() {
+        let output = "In function 'branch',\n    inlined from 'is_on' at k.h:207:9,\n    inlined from 'event' at p.h:1:6:\n\
+            j.h:27:9: error: impossible constraint in 'asm'\nx.h: At top level:\nx.h:3: error: what\n";
+        let errors = errors(output, "/t/unit.c");
+        assert_eq!(errors.first().map(|error| error.functions.join(" ")).as_deref(), Some("branch is_on event"));
+        assert_eq!(errors.get(1).map(|error| (error.line, error.functions.len())), Some((3, 0)));
+    }
+
+    #[test]
+    fn warnings_and_notes_are_no_errors() {
+        assert!(errors("a.h:1:2: warning: x\na.h:1:2: note: y\n", "u").is_empty());
+    }
+
+    #[test]
+    fn an_assembler_names_its_line() {
+        let output = "/t/probe.s: Assembler messages:\n/t/probe.s:6143: Error: bad memory operand `%edi'\n/t/p.s:7:2: error: no\n";
+        let seen: Vec<_> = refused(output).iter().map(|refused| refused.line).collect();
+        assert_eq!(seen, [6143, 7]);
+    }
+}

@@ -1,0 +1,195 @@
+//! Compiles the units so that each of their inline functions stands in an object.
+//!
+//! A unit is compiled several times side by side, each time with other functions marked as used. A function that
+//! stops the compiler is loosened or dropped, and its part compiled again.
+
+use std::collections::HashSet;
+use std::sync::Mutex;
+
+use super::Dropped;
+use super::assembly::{unmarked, without};
+use super::constraints::loosen;
+use super::definitions::Definition;
+use super::diagnostics::{errors, refused};
+use super::error::{ProbeError, tail};
+use super::kbuild::{Compiler, Output};
+use super::scratch::Scratch;
+use super::source::{Edit, edited, unstopped};
+
+/// Of the kernel's own flags all hold. Behind them: a section for each function, so that a relocation stands at each
+/// reference; no folding of equal functions, so that each has its own; and of debugging information only lines and
+/// inlining.
+const FLAGS: [&str; 6] =
+    ["-w", "-g1", "-ffunction-sections", "-fdata-sections", "-fno-ipa-icf", "-fno-diagnostics-show-caret"];
+
+/// How often a part is compiled before the probe gives up.
+const ATTEMPTS: usize = 12;
+
+/// A preprocessed text and which of its functions an object is wanted of.
+pub(super) struct Source {
+    pub(super) name: String,
+    pub(super) text: String,
+    pub(super) definitions: Vec<Definition>,
+    /// Those not seen in a source before.
+    pub(super) wanted: Vec<usize>,
+}
+
+/// What became of one part.
+#[derive(Default)]
+pub(super) struct Emitted {
+    pub(super) objects: Vec<Vec<u8>>,
+    pub(super) dropped: Vec<Dropped>,
+}
+
+/// One part of a source.
+struct Part<'s> {
+    source: &'s Source,
+    name: String,
+    wanted: &'s [usize],
+}
+
+/// Compiles all parts of all sources on `jobs` threads.
+pub(super) fn emit(
+    sources: &[Source],
+    compiler: &Compiler,
+    scratch: &Scratch,
+    jobs: usize,
+    progress: &(dyn Fn(&str) + Sync),
+) -> Result<Emitted, ProbeError> {
+    let jobs = jobs.max(1);
+    let parts: Vec<Part<'_>> = sources.iter().flat_map(|source| parts(source, jobs)).collect();
+    let (all, next) = (parts.len(), Mutex::new(parts.into_iter().enumerate()));
+    let done = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..jobs {
+            scope.spawn(|| {
+                loop {
+                    let taken = next.lock().ok().and_then(|mut next| next.next());
+                    let Some((number, part)) = taken else { break };
+                    progress(&format!("compiling part {} of {all} ({} functions)", number + 1, part.wanted.len()));
+                    let result = part.compile(compiler, scratch);
+                    if let Ok(mut done) = done.lock() {
+                        done.push((number, result));
+                    }
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_default();
+    done.sort_by_key(|(number, _)| *number);
+    let mut emitted = Emitted::default();
+    for (_, result) in done {
+        let part = result?;
+        emitted.objects.extend(part.objects);
+        emitted.dropped.extend(part.dropped);
+    }
+    Ok(emitted)
+}
+
+/// As many parts as there are threads, but none of less than a few hundred functions: each costs the reading of all.
+fn parts(source: &Source, jobs: usize) -> Vec<Part<'_>> {
+    let each = source.wanted.len().div_ceil(jobs).max(400);
+    let part = |(number, wanted)| Part { source, name: format!("{}-{number}", source.name), wanted };
+    source.wanted.chunks(each).enumerate().map(part).collect()
+}
+
+impl Part<'_> {
+    fn compile(&self, compiler: &Compiler, scratch: &Scratch) -> Result<Emitted, ProbeError> {
+        let mut emitted = Emitted::default();
+        let (mut loosened, mut refusing) = (HashSet::new(), HashSet::new());
+        for _ in 0..ATTEMPTS {
+            let text = self.text(&loosened, &refusing);
+            let input = scratch.write(&format!("{}.i", self.name), &text)?;
+            let assembly = scratch.file(&format!("{}.s", self.name));
+            let mut arguments = FLAGS.to_vec();
+            arguments.extend(compiler.unlimited());
+            let (input, output) = (input.to_string_lossy(), assembly.to_string_lossy());
+            arguments.extend(["-S", "-o", &output, &input]);
+            let output = compiler.run(&arguments)?;
+            if output.is_ok {
+                let dropped = self.assemble(compiler, scratch)?;
+                emitted.dropped.extend(dropped);
+                emitted.objects.push(scratch.read(&format!("{}.o", self.name))?);
+                return Ok(emitted);
+            }
+            if !self.learn(&output, &mut loosened, &mut refusing, &mut emitted.dropped) {
+                return Err(ProbeError::Failed {
+                    command: format!("compiling {}", self.name),
+                    tail: tail(&output.stderr),
+                });
+            }
+        }
+        let tail = "it still fails after leaving out all that stopped the compiler before".to_owned();
+        Err(ProbeError::Failed { command: format!("compiling {}", self.name), tail })
+    }
+
+    /// The text with the wanted functions marked as used.
+    fn text(&self, loosened: &HashSet<String>, refusing: &HashSet<String>) -> String {
+        let text = &self.source.text;
+        let mut edits = unstopped(text);
+        for definition in &self.source.definitions {
+            edits.extend(loosen(text, definition, loosened.contains(&definition.name)));
+        }
+        let wanted = self.wanted.iter().filter_map(|index| self.source.definitions.get(*index));
+        for definition in wanted.filter(|definition| !refusing.contains(&definition.name)) {
+            let start = definition.head.start;
+            edits.push(Edit { range: start..start, with: "__attribute__((__used__)) " });
+        }
+        edited(text, &mut edits)
+    }
+
+    /// Takes from the errors what to do otherwise; is there anything?
+    fn learn(
+        &self,
+        output: &Output,
+        loosened: &mut HashSet<String>,
+        refusing: &mut HashSet<String>,
+        dropped: &mut Vec<Dropped>,
+    ) -> bool {
+        let mut is_new = false;
+        for error in errors(&output.stderr, "") {
+            let (Some(inner), Some(outer)) = (error.functions.first(), error.functions.last()) else { continue };
+            if error.message.contains("asm") && loosened.insert(inner.clone()) {
+                is_new = true;
+            } else if refusing.insert(outer.clone()) {
+                is_new = true;
+                dropped.extend(self.dropped(outer, &error.message));
+            }
+        }
+        is_new
+    }
+
+    fn dropped(&self, name: &str, why: &str) -> Option<Dropped> {
+        let found = self.source.definitions.iter().find(|definition| definition.name == name)?;
+        let (file, line) = (found.file.clone(), found.line);
+        Some(Dropped { name: name.to_owned(), file, line, why: why.to_owned() })
+    }
+
+    /// Assembles, without the lines that the assembler refuses.
+    fn assemble(&self, compiler: &Compiler, scratch: &Scratch) -> Result<Vec<Dropped>, ProbeError> {
+        let name = format!("{}.s", self.name);
+        let mut text = unmarked(&String::from_utf8_lossy(&scratch.read(&name)?));
+        let object = scratch.file(&format!("{}.o", self.name));
+        let mut dropped: Vec<Dropped> = Vec::new();
+        for _ in 0..ATTEMPTS {
+            let assembly = scratch.write(&name, &text)?;
+            let output = compiler.run(&["-w", "-c", "-o", &object.to_string_lossy(), &assembly.to_string_lossy()])?;
+            if output.is_ok {
+                return Ok(dropped);
+            }
+            let lines = refused(&output.stderr);
+            if lines.is_empty() {
+                return Err(ProbeError::Failed { command: format!("assembling {name}"), tail: tail(&output.stderr) });
+            }
+            let (left, found) = without(&text, &lines);
+            text = left;
+            for (function, why) in found {
+                if !dropped.iter().any(|known| known.name == function) {
+                    dropped.extend(self.dropped(&function, &why));
+                }
+            }
+        }
+        let tail = "it still fails after leaving out all lines that it refused".to_owned();
+        Err(ProbeError::Failed { command: format!("assembling {name}"), tail })
+    }
+}

@@ -1,0 +1,189 @@
+//! Which headers of the kernel are public, where they lie, and which include which.
+
+use std::collections::{HashMap, HashSet};
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use super::kbuild::Compiler;
+
+/// Folders of `include/` whose headers are there for modules. Those of an architecture and the generic ones behind
+/// them come in through these, as do those shared with programs.
+const FOLDERS: [&str; 23] = [
+    "linux",
+    "net",
+    "crypto",
+    "drm",
+    "media",
+    "sound",
+    "scsi",
+    "rdma",
+    "acpi",
+    "keys",
+    "kunit",
+    "kvm",
+    "memory",
+    "misc",
+    "pcmcia",
+    "ras",
+    "rv",
+    "target",
+    "ufs",
+    "video",
+    "xen",
+    "clocksource",
+    "soc",
+];
+
+/// Headers which replace words of the language or of the kernel for whoever includes them, and break all that follows:
+/// those of the other compilers, and those of the code that unpacks a kernel before it runs.
+const BREAKING: [&str; 2] = ["linux/compiler-", "linux/decompress/"];
+
+/// The public headers by the name they are included by, those of `linux/` first.
+pub(super) fn public(compiler: &Compiler) -> Vec<String> {
+    let mut found = Vec::new();
+    for root in roots(compiler) {
+        for folder in FOLDERS {
+            list(&root.join(folder), folder, &mut found);
+        }
+    }
+    found.retain(|name| !BREAKING.iter().any(|breaking| name.starts_with(breaking)));
+    found.sort_by(|one, other| (!one.starts_with("linux/"), one).cmp(&(!other.starts_with("linux/"), other)));
+    found.dedup();
+    found
+}
+
+/// The directories `include/` of the kernel itself: of its sources, and of its build tree if that is another.
+fn roots(compiler: &Compiler) -> Vec<PathBuf> {
+    let is_own = |name: &&str| name.ends_with("/include") && !name.contains("/arch/");
+    compiler.includes().into_iter().filter(is_own).map(|name| compiler.resolve(name)).collect()
+}
+
+fn list(folder: &Path, name: &str, found: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let Some(own) = entry.file_name().to_str().map(|own| format!("{name}/{own}")) else { continue };
+        // A folder may be a link: distributions share some between packages.
+        if entry.path().is_dir() {
+            list(&entry.path(), &own, found);
+        } else if own.ends_with(".h") {
+            found.push(own);
+        }
+    }
+}
+
+/// The file as the kernel's own tree names it: `include/linux/mm.h`.
+pub(super) fn within_tree(file: &str, compiler: &Compiler) -> String {
+    let named = compiler.includes().into_iter().find_map(|folder| {
+        let below = file.strip_prefix(folder)?.strip_prefix('/')?;
+        // What stands before `include` or `arch` in the folder's name is the way to the tree.
+        let at = folder.find("/arch/").map(|at| at + 1).or_else(|| folder.rfind("include"))?;
+        Some(format!("{}/{below}", folder.get(at..)?))
+    });
+    named.unwrap_or_else(|| file.trim_start_matches("./").to_owned())
+}
+
+/// The headers among `dependencies`, an answer of the compiler in make's syntax, that are not there.
+pub(super) fn missing(dependencies: &str, is_there: impl Fn(&str) -> bool) -> Vec<String> {
+    let words = dependencies.split_whitespace().filter(|word| *word != "\\" && !word.ends_with(':'));
+    let mut missing: Vec<String> = words.filter(|word| !is_there(word)).map(str::to_owned).collect();
+    missing.sort();
+    missing.dedup();
+    missing
+}
+
+/// Where a stand-in for a missing header goes so that the compiler finds it by the same name. Some names climb.
+pub(super) fn stand_in(name: &str) -> String {
+    let mut path = PathBuf::from("missing/1/2/3/4/5/6");
+    for component in Path::new(name).components() {
+        match component {
+            Component::ParentDir => drop(path.pop()),
+            Component::Normal(part) => path.push(part),
+            _ => {}
+        }
+    }
+    path.to_string_lossy().into_owned()
+}
+
+/// The folder in which [`stand_in`] begins.
+pub(super) const STAND_INS: &str = "missing/1/2/3/4/5/6";
+
+/// Who includes whom, by the text alone.
+pub(super) struct Graph {
+    included_by: HashMap<String, Vec<String>>,
+}
+
+impl Graph {
+    /// Of these headers and all that they reach.
+    pub(super) fn read(compiler: &Compiler, headers: &[String]) -> Self {
+        let folders: Vec<PathBuf> = compiler.includes().into_iter().map(|name| compiler.resolve(name)).collect();
+        let mut graph = Self { included_by: HashMap::new() };
+        let mut seen: HashSet<String> = headers.iter().cloned().collect();
+        let mut open: Vec<String> = headers.to_vec();
+        while let Some(name) = open.pop() {
+            let text = folders.iter().find_map(|folder| fs::read(folder.join(&name)).ok()).unwrap_or_default();
+            for included in included(&String::from_utf8_lossy(&text), &name) {
+                graph.included_by.entry(included.clone()).or_default().push(name.clone());
+                if seen.insert(included.clone()) {
+                    open.push(included);
+                }
+            }
+        }
+        graph
+    }
+
+    /// All headers that get this one, by whatever way.
+    pub(super) fn includers(&self, header: &str) -> HashSet<String> {
+        let mut found = HashSet::from([header.to_owned()]);
+        let mut open = vec![header.to_owned()];
+        while let Some(name) = open.pop() {
+            for by in self.included_by.get(&name).into_iter().flatten() {
+                if found.insert(by.clone()) {
+                    open.push(by.clone());
+                }
+            }
+        }
+        found
+    }
+}
+
+/// The names in the include lines of a header; one in quotes is taken for a neighbour unless it names a folder.
+fn included(text: &str, own: &str) -> Vec<String> {
+    let folder = own.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut names = Vec::new();
+    for line in text.lines() {
+        let Some(rest) = line.trim_start().strip_prefix('#').map(str::trim_start) else { continue };
+        let Some(rest) = rest.strip_prefix("include").map(str::trim_start) else { continue };
+        if let Some((name, _)) = rest.strip_prefix('<').and_then(|rest| rest.split_once('>')) {
+            names.push(name.to_owned());
+        } else if let Some((name, _)) = rest.strip_prefix('"').and_then(|rest| rest.split_once('"')) {
+            names.push(if name.contains('/') { name.to_owned() } else { format!("{folder}/{name}") });
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn missing_headers_are_those_of_the_rule_that_are_not_there() {
+        let rule = "probe.o: /t/probe.c ./include/a.h \\\n asm/none.h ../x/none.h asm/none.h\n";
+        let found = missing(rule, |name| name.starts_with('/') || name.starts_with("./"));
+        assert_eq!(found, ["../x/none.h", "asm/none.h"]);
+        assert_eq!(stand_in("../x/none.h"), "missing/1/2/3/4/5/x/none.h");
+    }
+
+    #[test]
+    fn includes_are_read_from_the_text() {
+        let text = "#include <linux/a.h>\n# include \"b.h\"\n  #include \"../c/d.h\"\n#define include\n";
+        assert_eq!(included(text, "net/own.h"), ["linux/a.h", "net/b.h", "../c/d.h"]);
+    }
+
+    #[test]
+    fn includers_are_followed_to_the_end() {
+        let by = |one: &str, other: &str| (one.to_owned(), vec![other.to_owned()]);
+        let graph = Graph { included_by: HashMap::from([by("a", "b"), by("b", "c"), by("c", "a")]) };
+        assert_eq!(graph.includers("b").len(), 3);
+        assert_eq!(graph.includers("x").len(), 1);
+    }
+}

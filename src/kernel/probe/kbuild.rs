@@ -1,0 +1,145 @@
+//! How this kernel compiles a module: asked of kbuild by letting it compile an empty one, and used as it says.
+//!
+//! kbuild leaves the command it ran beside the object, with every flag of configuration, architecture and compiler.
+//! The probe is compiled with that command and a few flags behind it, without the second that each `make` takes.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use super::error::{ProbeError, tail};
+use super::scratch::Scratch;
+
+/// The file of a module that does nothing.
+const MODULE: &str = "empty";
+
+/// Says from which directory the command was run: since 6.13 that is no longer the kernel's.
+const DIRECTORY: &str = "gplok directory: ";
+
+/// The compiler, as kbuild runs it.
+pub(super) struct Compiler {
+    /// Where it is run.
+    directory: PathBuf,
+    /// Shell words up to the files.
+    command: String,
+}
+
+/// What a run of it gave.
+pub(super) struct Output {
+    pub(super) is_ok: bool,
+    pub(super) stdout: String,
+    pub(super) stderr: String,
+}
+
+impl Compiler {
+    /// Asks kbuild. `make` are further arguments, such as `ARCH=arm64`.
+    pub(super) fn ask(kdir: &Path, make: &[String], scratch: &Scratch) -> Result<Self, ProbeError> {
+        if !kdir.join("Makefile").is_file() {
+            return Err(ProbeError::NotATree { path: kdir.to_owned() });
+        }
+        for missing in ["include/generated/autoconf.h", "include/config/auto.conf"] {
+            if !kdir.join(missing).is_file() {
+                return Err(ProbeError::NotConfigured { path: kdir.to_owned(), missing });
+            }
+        }
+        let makefile = format!("obj-m := {MODULE}.o\nOBJECT_FILES_NON_STANDARD := y\n$(info {DIRECTORY}$(CURDIR))\n");
+        scratch.write("kbuild/Makefile", &makefile)?;
+        scratch.write(&format!("kbuild/{MODULE}.c"), "extern int gplok_nothing;\n")?;
+        let folder = scratch.file("kbuild");
+        let mut command = Command::new("make");
+        command.arg("-C").arg(kdir).arg(format!("M={}", folder.display())).args(make).arg(format!("{MODULE}.o"));
+        let output = run(&mut command)?;
+        if !output.is_ok {
+            return Err(missing_program(&output.stderr).unwrap_or_else(|| ProbeError::Failed {
+                command: format!("make -C {} M={} {MODULE}.o", kdir.display(), folder.display()),
+                tail: tail(&(output.stdout + &output.stderr)),
+            }));
+        }
+        let directory = output.stdout.lines().find_map(|line| line.strip_prefix(DIRECTORY));
+        let path = folder.join(format!(".{MODULE}.o.cmd"));
+        let left = std::fs::read_to_string(&path).map_err(ProbeError::io(&path))?;
+        let command = compiling(&left).ok_or(ProbeError::NoCommand { path })?;
+        Ok(Self { directory: directory.map_or_else(|| kdir.to_owned(), PathBuf::from), command })
+    }
+
+    /// Runs it with these arguments behind its own.
+    pub(super) fn run(&self, arguments: &[&str]) -> Result<Output, ProbeError> {
+        let mut command = Command::new("sh");
+        command.arg("-c").arg(format!("exec {} \"$@\"", self.command)).arg("sh").args(arguments);
+        run(command.current_dir(&self.directory))
+    }
+
+    /// A file that it names.
+    pub(super) fn resolve(&self, file: &str) -> PathBuf {
+        self.directory.join(file)
+    }
+
+    /// The directories it finds headers in, as it names them.
+    pub(super) fn includes(&self) -> Vec<&str> {
+        let mut words = self.command.split_whitespace();
+        let mut found = Vec::new();
+        while let Some(word) = words.next() {
+            if let Some(folder) = word.strip_prefix("-I") {
+                found.extend(if folder.is_empty() { words.next() } else { Some(folder) });
+            }
+        }
+        found
+    }
+
+    /// clang gives up after twenty errors unless told otherwise; gcc does not know the flag.
+    pub(super) fn unlimited(&self) -> &'static [&'static str] {
+        let is_clang = self.command.split_whitespace().next().is_some_and(|name| name.contains("clang"));
+        if is_clang { &["-ferror-limit=0"] } else { &[] }
+    }
+}
+
+fn run(command: &mut Command) -> Result<Output, ProbeError> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let output = command.env("LC_ALL", "C").stdin(Stdio::null()).output().map_err(|source| match source.kind() {
+        ErrorKind::NotFound => ProbeError::NotInstalled { program: name.clone(), package: name.clone() },
+        _ => ProbeError::Io { path: name.clone().into(), source },
+    })?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok(Output { is_ok: output.status.success(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
+}
+
+/// A shell's complaint about a program it cannot find: `/bin/sh: 1: gcc-12: not found`.
+fn missing_program(stderr: &str) -> Option<ProbeError> {
+    let name = stderr.lines().find_map(|line| {
+        let line = line.strip_suffix(": command not found").or_else(|| line.strip_suffix(": not found"))?;
+        line.rsplit(": ").next().filter(|name| !name.contains(char::is_whitespace))
+    })?;
+    Some(ProbeError::NotInstalled { program: name.to_owned(), package: name.to_owned() })
+}
+
+/// The compiler's part of `cmd_DIR/empty.o := gcc … -c -o DIR/empty.o DIR/empty.c ; objtool …`, undone from make's
+/// quoting, without the flag that writes down which headers were read.
+fn compiling(left: &str) -> Option<String> {
+    let (_, command) = left.lines().next()?.split_once(":=")?;
+    let (command, _) = command.split_once(" -c -o ")?;
+    let command = command.replace("$(pound)", "#").replace("\\#", "#").replace("$$", "$");
+    let is_kept = |word: &&str| !word.starts_with("-Wp,-MMD,") && !word.starts_with("-Wp,-MD,");
+    Some(command.split(' ').filter(|word| !word.is_empty()).filter(is_kept).collect::<Vec<_>>().join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_read_without_its_files() {
+        let left = "savedcmd_/t/empty.o :=  gcc-12 -Wp,-MMD,/t/.empty.o.d -I./include -DNAME='\"a\\#$$\"'  -c -o /t/empty.o /t/empty.c  ; objtool x\n\nsource := x\n";
+        let command = compiling(left).expect("it is one");
+        assert_eq!(command, "gcc-12 -I./include -DNAME='\"a#$\"'");
+        let compiler =
+            Compiler { directory: "/k".into(), command: "gcc -I./include -I /s/include -include x.h".into() };
+        assert_eq!(compiler.includes(), ["./include", "/s/include"]);
+    }
+
+    #[test]
+    fn a_compiler_that_is_missing_is_named() {
+        let error = missing_program("/bin/sh: 1: gcc-14: not found\nmake[1]: *** Error 127\n").expect("it is one");
+        assert_eq!(error.to_string(), "gcc-14 is not installed, and kbuild needs it (install gcc-14)");
+        assert!(missing_program("make: *** no rule\n").is_none());
+    }
+}

@@ -1,0 +1,154 @@
+//! The words of preprocessed C, with the line of the header that each stands on.
+
+use std::ops::Range;
+
+/// What a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A name or a keyword.
+    Word,
+    /// Text in quotes, of one or of two strokes.
+    Quoted,
+    /// One character of punctuation.
+    Mark(u8),
+    /// A number, or what else means nothing here.
+    Other,
+}
+
+/// A word of the text and where it stands.
+#[derive(Clone, Debug)]
+pub(super) struct Token<'t> {
+    pub(super) kind: Kind,
+    pub(super) text: &'t str,
+    pub(super) range: Range<usize>,
+    pub(super) file: &'t str,
+    pub(super) line: u32,
+}
+
+/// Walks the text from token to token and keeps count of lines by the markers that the preprocessor left.
+pub(super) struct Tokens<'t> {
+    text: &'t str,
+    at: usize,
+    end: usize,
+    file: &'t str,
+    line: u32,
+}
+
+impl<'t> Tokens<'t> {
+    pub(super) fn new(text: &'t str) -> Self {
+        let mut tokens = Self::within(text, 0..text.len());
+        tokens.marker();
+        tokens
+    }
+
+    /// Only of this part, whose lines nobody asks for.
+    pub(super) fn within(text: &'t str, range: Range<usize>) -> Self {
+        Self { text, at: range.start, end: range.end.min(text.len()), file: "", line: 1 }
+    }
+
+    fn byte(&self, at: usize) -> Option<u8> {
+        (at < self.end).then(|| self.text.as_bytes().get(at).copied()).flatten()
+    }
+
+    /// Steps over a line marker, which can only stand at the beginning of a line.
+    fn marker(&mut self) {
+        if self.byte(self.at) != Some(b'#') {
+            return;
+        }
+        let rest = self.text.get(self.at..self.end).unwrap_or_default();
+        let whole = rest.split('\n').next().unwrap_or_default();
+        if let Some(marker) = line_marker(whole) {
+            self.file = marker.file;
+            // The newline that ends the marker is counted like every other.
+            self.line = marker.line.saturating_sub(1);
+        }
+        self.at += whole.len();
+    }
+
+    fn while_byte(&self, from: usize, is: impl Fn(u8) -> bool) -> usize {
+        let mut at = from;
+        while self.byte(at).is_some_and(&is) {
+            at += 1;
+        }
+        at
+    }
+
+    fn quoted(&self, from: usize, quote: u8) -> usize {
+        let mut at = from + 1;
+        while let Some(byte) = self.byte(at) {
+            match byte {
+                b'\\' => at += 2,
+                b'\n' => return at,
+                _ if byte == quote => return at + 1,
+                _ => at += 1,
+            }
+        }
+        self.end
+    }
+}
+
+impl<'t> Iterator for Tokens<'t> {
+    type Item = Token<'t>;
+
+    fn next(&mut self) -> Option<Token<'t>> {
+        loop {
+            let byte = self.byte(self.at)?;
+            if byte == b'\n' {
+                self.line = self.line.saturating_add(1);
+                self.at += 1;
+                self.marker();
+            } else if byte.is_ascii_whitespace() {
+                self.at += 1;
+            } else {
+                break;
+            }
+        }
+        let start = self.at;
+        let byte = self.byte(start)?;
+        let in_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80;
+        let (kind, end) = match byte {
+            b'"' | b'\'' => (Kind::Quoted, self.quoted(start, byte)),
+            b'0'..=b'9' => (Kind::Other, self.while_byte(start, |byte| in_name(byte) || byte == b'.')),
+            _ if in_name(byte) => (Kind::Word, self.while_byte(start, in_name)),
+            _ => (Kind::Mark(byte), start + 1),
+        };
+        self.at = end;
+        let text = self.text.get(start..end).unwrap_or_default();
+        Some(Token { kind, text, range: start..end, file: self.file, line: self.line })
+    }
+}
+
+/// A line that says of which file and line the next line is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct LineMarker<'t> {
+    pub(super) line: u32,
+    pub(super) file: &'t str,
+}
+
+/// Reads `# 12 "include/linux/mm.h" 1 3`.
+pub(super) fn line_marker(line: &str) -> Option<LineMarker<'_>> {
+    let (number, rest) = line.strip_prefix("# ")?.split_once(' ')?;
+    let (file, _) = rest.strip_prefix('"')?.split_once('"')?;
+    Some(LineMarker { line: number.parse().ok()?, file })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_counted_from_the_markers() {
+        let text = "# 7 \"a.h\" 1\nint one;\n\nint two;\n# 40 \"b.h\" 2\nint \"x\\\"y\" 'c';\n";
+        let words: Vec<_> = Tokens::new(text).map(|token| (token.text, token.file, token.line)).collect();
+        assert_eq!(words.first(), Some(&("int", "a.h", 7)));
+        assert_eq!(words.get(4), Some(&("two", "a.h", 9)));
+        assert_eq!(words.get(7), Some(&("\"x\\\"y\"", "b.h", 40)));
+        assert_eq!(words.get(8), Some(&("'c'", "b.h", 40)));
+    }
+
+    #[test]
+    fn a_marker_is_told_from_other_lines() {
+        assert_eq!(line_marker("# 3 \"x y.h\" 1 3"), Some(LineMarker { line: 3, file: "x y.h" }));
+        assert_eq!(line_marker("#pragma pack(1)"), None);
+    }
+}
