@@ -9,7 +9,7 @@ use crate::verdict::{Candidate, Cause, Code, DebugInfo, Finding, KernelLine, Mis
 use crate::why::{Elsewhere, SymbolUse};
 
 /// The name of the schema; it changes only when a reader of the old one would be misled.
-const SCHEMA: &str = "gplok/1";
+pub(super) const SCHEMA: &str = "gplok/1";
 
 /// One document: a kernel and what it would do. `serde_json` writes it.
 #[derive(Clone, Debug, Serialize)]

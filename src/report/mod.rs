@@ -12,6 +12,7 @@ mod group;
 mod headline;
 mod human;
 mod incident;
+mod inlines;
 mod inspect;
 mod json;
 mod missing;
@@ -37,6 +38,10 @@ pub use explain::{Page, explain};
 pub use group::{Group, groups};
 pub use headline::headline;
 pub use human::{human, human_steps, human_why};
+pub use inlines::{
+    InlineChangesDocument, InlinesDocument, human_inline_changes, human_inlines, inline_changes_document,
+    inlines_document,
+};
 pub use inspect::inspect;
 pub use json::{Document, modules_document, steps_document, why_document};
 pub use missing::remedy;

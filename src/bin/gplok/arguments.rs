@@ -141,11 +141,36 @@ pub struct SimulateArguments {
 /// Arguments of `inlines`.
 #[derive(Debug, Args)]
 pub struct InlinesArguments {
-    #[command(flatten)]
-    pub kernel: KernelArguments,
-    /// A ready object
+    /// A kernel's headers or build directory, or a map that was written before with --format json.
+    #[arg(value_name = "KDIR", required_unless_present = "from", conflicts_with = "from")]
+    pub tree: Option<PathBuf>,
+    /// Compare: the earlier kernel, likewise. Exit code 1 when inlines of both became restricted.
+    #[arg(long, value_name = "KDIR", requires = "to")]
+    pub from: Option<PathBuf>,
+    /// Compare: the later kernel.
+    #[arg(long, value_name = "KDIR", requires = "from", conflicts_with = "object")]
+    pub to: Option<PathBuf>,
+    /// More about the kernel, for example another Module.symvers; it counts before what KDIR says.
+    #[arg(short, long = "kernel", value_name = "KERNEL", conflicts_with = "from")]
+    pub kernel: Vec<PathBuf>,
+    /// A ready object (or assembly) in which the inlines stand out of line, instead of compiling one; may be repeated.
     #[arg(long, value_name = "FILE", action = clap::ArgAction::Append)]
     pub object: Vec<PathBuf>,
+    /// An argument for the kernel's make, for example CC=gcc-12 or ARCH=arm64; may be repeated.
+    #[arg(long, value_name = "ARGUMENT", action = clap::ArgAction::Append)]
+    pub make: Vec<String>,
+    /// Leave what is compiled in this directory.
+    #[arg(long, value_name = "DIR")]
+    pub keep: Option<PathBuf>,
+    /// How many compilers run at a time; default: as many as there are processors.
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
+    /// Show every symbol and inline.
+    #[arg(long)]
+    pub all: bool,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = FactsFormat::Human)]
+    pub format: FactsFormat,
 }
 
 /// Arguments of `why`.

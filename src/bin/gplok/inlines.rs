@@ -1,23 +1,80 @@
-//! `gplok inlines`: what the inlines of a kernel's headers need.
+//! `gplok inlines`: what the inlines of a kernel's headers need, and what became of them in another kernel.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use gplok::image::Image;
 use gplok::kernel::Kernel;
-use gplok::why::inlines::InlineMap;
+use gplok::kernel::probe::{ProbeOptions, compile};
+use gplok::report::{KernelSummary, human_inline_changes, human_inlines, inline_changes_document, inlines_document};
+use gplok::terms::KernelRelease;
+use gplok::why::inlines::{InlineChanges, InlineMap};
 
-use crate::arguments::InlinesArguments;
-use crate::output::write;
+use crate::arguments::{FactsFormat, InlinesArguments};
+use crate::output::{palette, progress, summary, write};
 use crate::{Error, Exit};
 
 pub fn run(arguments: &InlinesArguments) -> Result<Exit, Error> {
-    let kernel = arguments.kernel.open()?;
-    let mut map = InlineMap::default();
-    for path in &arguments.object {
-        map.merge(read_map(path, &kernel)?);
+    if let (Some(from), Some(to)) = (&arguments.from, &arguments.to) {
+        let ((from, earlier), (to, later)) = (map(from, arguments)?, map(to, arguments)?);
+        let changes = InlineChanges::between(&from, &to);
+        write(&match arguments.format {
+            FactsFormat::Human => human_inline_changes(&changes, &earlier, &later, &palette(), arguments.all),
+            FactsFormat::Json => {
+                serde_json::to_string_pretty(&inline_changes_document(&changes, &earlier, &later))? + "\n"
+            }
+        })?;
+        return Ok(if changes.became.is_empty() { Exit::Good } else { Exit::Refused });
     }
-    write(&(serde_json::to_string_pretty(&map)? + "\n"))?;
+    let tree = arguments.tree.as_ref().ok_or("nothing to read: give a headers or build directory")?;
+    let (map, kernel) = map(tree, arguments)?;
+    write(&match arguments.format {
+        FactsFormat::Human => human_inlines(&map, &kernel, &palette(), arguments.all),
+        FactsFormat::Json => serde_json::to_string_pretty(&inlines_document(&map, &kernel))? + "\n",
+    })?;
     Ok(Exit::Good)
+}
+
+/// The map of a headers or build directory, or one that was written before.
+fn map(path: &Path, arguments: &InlinesArguments) -> Result<(InlineMap, KernelSummary), Error> {
+    if path.is_file() {
+        return written(path);
+    }
+    let sources: Vec<PathBuf> = arguments.kernel.iter().cloned().chain([path.to_owned()]).collect();
+    let kernel = Kernel::open(&sources)?;
+    let exports =
+        kernel.exports().ok_or_else(|| format!("{} has no Module.symvers: give one with -k", path.display()))?;
+    if !arguments.object.is_empty() {
+        let mut map = InlineMap::default();
+        for object in &arguments.object {
+            map.merge(read_map(object, &kernel)?);
+        }
+        return Ok((map, summary(&kernel)));
+    }
+    let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
+    let options = ProbeOptions { make: arguments.make.clone(), jobs, keep: arguments.keep.clone() };
+    let probe = compile(path, &options, &progress())?;
+    let map = InlineMap::of_probe(&probe, exports)
+        .map_err(|error| format!("cannot read what was compiled of {}: {error}", path.display()))?;
+    Ok((map, summary(&kernel)))
+}
+
+/// A map that was written before, and the kernel it is of.
+fn written(path: &Path) -> Result<(InlineMap, KernelSummary), Error> {
+    #[derive(serde::Deserialize)]
+    struct Written {
+        kernel: Option<WrittenKernel>,
+        #[serde(flatten)]
+        map: InlineMap,
+    }
+    #[derive(serde::Deserialize)]
+    struct WrittenKernel {
+        release: Option<String>,
+    }
+    let image = Image::open(path)?;
+    let written: Written = serde_json::from_slice(image.contents())
+        .map_err(|error| format!("cannot read {} as an inline map: {error}", path.display()))?;
+    let release = written.kernel.and_then(|kernel| kernel.release).map(KernelRelease::new);
+    Ok((written.map, KernelSummary { release, ..KernelSummary::default() }))
 }
 
 /// A map that was written before, or an object of inlines compiled for the kernel.

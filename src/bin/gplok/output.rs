@@ -1,6 +1,6 @@
 //! What the commands that judge share: the kernel they are told of, and the way out.
 
-use std::io::Write as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use anstyle::{AnsiColor, Style};
 use gplok::image::DebugFiles;
@@ -121,5 +121,15 @@ pub fn palette() -> Palette {
         label: code(Style::new().fg_color(Some(AnsiColor::Cyan.into()))),
         dim: code(Style::new().dimmed()),
         reset: "\u{1b}[0m",
+    }
+}
+
+/// Tells on a terminal what a long command is about.
+pub fn progress() -> impl Fn(&str) + Sync {
+    let terminal = std::io::stderr().is_terminal();
+    move |what: &str| {
+        if terminal {
+            let _ = writeln!(anstream::stderr(), "gplok: {what}");
+        }
     }
 }

@@ -1,10 +1,13 @@
 //! The inline map of a kernel: which inlines of its headers need symbols that a module under another licence, or any module,
 //! does not get.
 //!
-//! The inlines come from an object in which they stand out of line, or from its assembly: what the compiler made of them for
-//! one configuration and architecture. Nothing is guessed from the text of headers.
+//! The inlines come from objects in which they stand out of line, or from assembly: what the compiler made of them for one
+//! configuration and architecture. Nothing is guessed from the text of headers.
 
+mod change;
 mod map;
+mod probed;
 mod reach;
 
+pub use change::{InlineChange, InlineChanges};
 pub use map::{Dropped, Inline, InlineMap, SkippedHeader};

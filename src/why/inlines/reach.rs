@@ -78,7 +78,7 @@ impl InlineMap {
         self.sort();
     }
 
-    fn sort(&mut self) {
+    pub(super) fn sort(&mut self) {
         self.inlines.sort_by(|a, b| (&a.file, a.line, &a.name).cmp(&(&b.file, b.line, &b.name)));
         self.inlines.dedup_by(|a, b| a.name == b.name && a.file == b.file);
         self.dropped.sort_by(|a, b| (&a.file, a.line, &a.name).cmp(&(&b.file, b.line, &b.name)));

@@ -1,0 +1,56 @@
+//! From what kbuild made of a kernel's headers to their map.
+
+use std::collections::HashSet;
+
+use super::{Dropped, InlineMap, SkippedHeader};
+use crate::graph::DwarfError;
+use crate::image::Image;
+use crate::kernel::Exports;
+use crate::kernel::probe::Probe;
+
+impl InlineMap {
+    /// Reads the objects of a probe.
+    ///
+    /// # Errors
+    /// When the debug information of an object is broken.
+    pub fn of_probe(probe: &Probe, exports: &Exports) -> Result<Self, DwarfError> {
+        let mut map = Self::default();
+        for object in &probe.objects {
+            let image = Image::from_bytes_raw("probe.o", object.clone());
+            let Some(elf) = image.as_announced() else { continue };
+            map.merge(Self::of_object(&elf, exports)?);
+        }
+        let refused: HashSet<(&str, &str)> =
+            probe.dropped.iter().map(|dropped| (dropped.name.as_str(), dropped.file.as_str())).collect();
+        // Some of those stand in an object in part.
+        map.inlines
+            .retain(|inline| !inline.file.as_deref().is_some_and(|file| refused.contains(&(&inline.name, file))));
+        let known: HashSet<(String, Option<String>)> =
+            map.inlines.iter().map(|inline| (inline.name.clone(), inline.file.clone())).collect();
+        map.dropped.extend(probe.dropped.iter().map(|dropped| Dropped {
+            name: dropped.name.clone(),
+            file: Some(dropped.file.clone()),
+            line: Some(dropped.line),
+            why: dropped.why.clone(),
+        }));
+        let told: HashSet<(String, Option<String>)> =
+            map.dropped.iter().map(|dropped| (dropped.name.clone(), dropped.file.clone())).collect();
+        let silent = probe.functions.iter().filter(|function| {
+            let key = (function.name.clone(), Some(function.file.clone()));
+            !known.contains(&key) && !told.contains(&key)
+        });
+        map.dropped.extend(silent.map(|function| Dropped {
+            name: function.name.clone(),
+            file: Some(function.file.clone()),
+            line: Some(function.line),
+            why: "the compiler left it out".to_owned(),
+        }));
+        map.skipped = probe
+            .skipped
+            .iter()
+            .map(|skipped| SkippedHeader { header: skipped.header.clone(), why: skipped.why.clone() })
+            .collect();
+        map.sort();
+        Ok(map)
+    }
+}
