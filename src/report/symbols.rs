@@ -148,24 +148,25 @@ fn without(topic: &Topic<'_>) -> String {
     let outermost =
         |place: &Use| place.chain.iter().take_while(|frame| frame.header).last().map(|frame| frame.function.clone());
     let uses = || topic.group.iter().flat_map(|finding| &finding.uses);
-    let known = uses().next().is_some() && uses().all(|place| place.chain.iter().all(|frame| frame.file.is_some()));
+    let lines_known =
+        uses().next().is_some() && uses().all(|place| place.chain.iter().all(|frame| frame.file.is_some()));
     let inlines: BTreeSet<String> = uses().filter_map(outermost).map(|name| format!("{name}()")).collect();
     let inlines: Vec<String> = inlines.into_iter().collect();
-    let direct = known && uses().any(|place| outermost(place).is_none());
-    let them = topic.names.pick("the symbol", "the symbols");
-    match (inlines.as_slice(), direct) {
-        ([], true) => format!("do without {them}: the module's own source names {}", topic.names.pick("it", "them")),
-        ([], false) => format!(
+    let through_inlines = |uses: &[Use]| !uses.is_empty() && uses.iter().all(|place| outermost(place).is_some());
+    let (it, them) = (topic.names.pick("it", "them"), topic.names.pick("the symbol", "the symbols"));
+    match inlines.as_slice() {
+        [] if lines_known => format!("do without {them}: the module's own source names {it}"),
+        [] => format!(
             "do without {them} (a name that the source never mentions comes from an inline function of a kernel header: look \
-             where {} uses {})",
-            topic.module,
-            topic.names.pick("it", "them")
+             where {} uses {it})",
+            topic.module
         ),
-        (inlines, false) => format!("call something else than {} in the lines above", list(inlines, INLINES)),
-        (inlines, true) => format!(
-            "call something else than {} in the lines above, and do without {them} where the module names {}",
-            list(inlines, INLINES),
-            topic.names.pick("it", "them")
+        inlines if topic.group.iter().all(|finding| through_inlines(&finding.uses)) => {
+            format!("call something else than {} in the lines above", list(inlines, INLINES))
+        }
+        inlines => format!(
+            "call something else than {} in the lines above, and do without what the module's own source names",
+            list(inlines, INLINES)
         ),
     }
 }

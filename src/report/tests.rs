@@ -293,7 +293,7 @@ foo.ko: refused on 6.1.0-56-amd64: ENOENT, 2 GPL-only symbols
     used: put_page() of include/linux/mm.h needs devmap_managed_key; the module calls it in 1 place
         put_page (include/linux/mm.h:1201) -> devmap_managed_key (by __jump_table)
         afs_ReadNoCache (afs_bypasscache.c:518)
-    fix: do without the symbols (a name that the source never mentions comes from an inline function of a kernel header: look where foo uses them); if it all is under a GPL-compatible licence, MODULE_LICENSE must say one of \"GPL\", \"GPL v2\", \
+    fix: call something else than put_page() in the lines above, and do without what the module's own source names; if it all is under a GPL-compatible licence, MODULE_LICENSE must say one of \"GPL\", \"GPL v2\", \
 \"GPL and additional rights\", \"Dual BSD/GPL\", \"Dual MIT/GPL\" and \"Dual MPL/GPL\", letter by letter
 
   also, once that is fixed:
