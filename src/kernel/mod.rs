@@ -4,6 +4,7 @@ mod certificate;
 mod config;
 mod error;
 mod exports;
+mod headers;
 mod name_index;
 mod open;
 pub mod probe;
@@ -41,6 +42,7 @@ pub struct Kernel {
     pub(crate) arch: Option<Arch>,
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) inferred: Vec<String>,
+    headers: Vec<PathBuf>,
     own_module: OnceLock<Option<OwnModule>>,
     images: Mutex<HashMap<PathBuf, Arc<Image>>>,
 }

@@ -71,6 +71,7 @@ impl Kernel {
                 }
             }
         }
+        self.add_headers(folder);
         self.add_kernel_release(&folder.join("include/config/kernel.release"))?;
         if ["kernel", "modules.dep", "modules.order", "modules.builtin", "updates", "extra"]
             .iter()

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::headline::{answer, refuses, title};
 use super::provenance::provenance;
 use super::usage::usage;
-use super::wording::{count, printable};
+use super::wording::{all as listed, count, printable};
 use super::{Entry, Group, KernelSummary, Palette, group_sentence, groups, remedy};
 use crate::terms::{Errno, KernelRelease, Taints};
 use crate::verdict::{Missing, Outcome, Use, Verdict};
@@ -284,17 +284,21 @@ impl Page<'_> {
     }
 
     fn elsewhere(&mut self, all: &[Elsewhere]) {
-        for (index, other) in all.iter().enumerate() {
-            if index == 0 {
-                self.blank();
-                self.styled("  ", self.palette.heading, "on other kernels:");
-            }
+        // Symbols of which the same is to say share a line.
+        let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
+        for other in all {
             let release = other.release.as_ref().map_or("another kernel", KernelRelease::as_str);
             let export = other.export.as_ref().map_or_else(|| "not exported".to_owned(), exported);
             let options: Vec<String> = other.options.iter().map(option).collect();
             let options = if options.is_empty() { String::new() } else { format!("; {}", options.join(", ")) };
-            self.line(&format!("    - {} on {release}: {export}{options}", other.symbol));
+            let said = format!("on {release}: {export}{options}");
+            match lines.iter_mut().find(|(known, _)| *known == said) {
+                Some((_, symbols)) => symbols.push(&other.symbol),
+                None => lines.push((said, vec![&other.symbol])),
+            }
         }
+        let lines = lines.iter().map(|(said, symbols)| format!("{} {said}", listed(symbols)));
+        self.items("elsewhere", lines);
     }
 
     fn taints(&mut self, verdict: &Verdict) {

@@ -1,7 +1,7 @@
 //! What is known of an incident, in one sentence to stand beside a finding.
 
 use super::wording::all;
-use crate::why::incidents::Incident;
+use crate::why::incidents::{Incident, incidents};
 
 /// `known since 5.0 (ZFS, through bio_set_dev()); ZFS has a macro of its own instead`: a sentence without its full stop, to
 /// follow a colon or to stand in a line of its own.
@@ -15,6 +15,12 @@ pub(super) fn note(incident: &Incident) -> String {
         text += &known.as_ref().map(|known| format!(", {word} {known}")).unwrap_or_default();
     }
     text + &incident.workaround.as_ref().map(|workaround| format!("; {workaround}")).unwrap_or_default()
+}
+
+/// Every incident, a line each with its number and symbols: what `gplok explain incidents` prints.
+pub fn incident_list() -> String {
+    let line = |incident: &Incident| format!("{:>2}. {}: {}\n", incident.id, all(&incident.symbols), note(incident));
+    incidents().iter().map(line).collect()
 }
 
 /// `since 6.7.3 and in 6.6.15`, `from 5.0 to at least 5.4`.

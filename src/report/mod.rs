@@ -38,6 +38,7 @@ pub use explain::{Page, explain};
 pub use group::{Group, groups};
 pub use headline::headline;
 pub use human::{human, human_steps, human_why};
+pub use incident::incident_list;
 pub use inlines::{
     InlineChangesDocument, InlinesDocument, human_inline_changes, human_inlines, inline_changes_document,
     inlines_document,

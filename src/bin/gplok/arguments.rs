@@ -214,6 +214,7 @@ pub enum FactsFormat {
 /// Arguments of `explain`.
 #[derive(Debug, Args)]
 pub struct ExplainArguments {
-    /// The code of a finding, for example gpl-only-symbol; without one, all codes are listed.
+    /// The code of a finding, for example gpl-only-symbol; without one, all codes are listed. "incidents" lists what is
+    /// known of the past.
     pub code: Option<String>,
 }

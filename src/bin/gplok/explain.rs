@@ -1,6 +1,6 @@
 //! `gplok explain`: what a finding means.
 
-use gplok::report::explain;
+use gplok::report::{explain, incident_list};
 use gplok::verdict::Code;
 
 use crate::arguments::ExplainArguments;
@@ -13,6 +13,10 @@ pub fn run(arguments: &ExplainArguments) -> Result<Exit, Error> {
         write(&list.collect::<String>())?;
         return Ok(Exit::Good);
     };
+    if name == "incidents" {
+        write(&incident_list())?;
+        return Ok(Exit::Good);
+    }
     let code = Code::from_name(name).ok_or_else(|| {
         let letters = |code: &&Code| code.name().split('-').any(|part| name.contains(part) && part.len() > 2);
         let near: Vec<_> = Code::ALL.iter().filter(letters).map(|code| code.name()).take(5).collect();
