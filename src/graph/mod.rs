@@ -4,6 +4,7 @@
 //! static calls, alternatives, exceptions); names of places from the symbol table; source lines and chains of inlined
 //! calls from DWARF. What a reference means for a module is said by those who come after.
 
+mod assembly;
 mod code;
 mod dwarf;
 mod place;
@@ -12,6 +13,7 @@ mod references;
 mod symbols;
 mod tables;
 
+pub use assembly::AssemblyError;
 pub use dwarf::{
     DataPlace, DebugSections, DeclaredFunctions, Dwarf, DwarfError, SourceDeclaration, SourceFrame, SourcePaths,
     SplitUnit,

@@ -54,7 +54,7 @@ pub struct References<'a> {
 
 /// Sections that describe code and data to debuggers and unwinders, or that the final link throws away: what they refer
 /// to, the program does not use.
-fn is_description(name: &[u8]) -> bool {
+pub(super) fn is_description(name: &[u8]) -> bool {
     let described =
         [".eh_frame", ".orc_unwind", ".ARM.exidx", ".ARM.extab", ".sframe", ".debug", ".discard", ".stack_sizes"];
     described.iter().any(|prefix| name.starts_with(prefix.as_bytes()))

@@ -15,6 +15,7 @@ mod variables;
 pub use entries::SourceDeclaration;
 pub use error::DwarfError;
 pub use paths::SourcePaths;
+pub(super) use paths::join;
 pub use sections::DebugSections;
 pub use split::SplitUnit;
 pub use variables::DataPlace;

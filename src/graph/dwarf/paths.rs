@@ -46,6 +46,20 @@ impl SourcePaths {
         paths
     }
 
+    /// Finds the kernel's tree by the names of the files that one unit is made of. `folder` is where the compiler ran: the
+    /// tree itself where nothing else tells and headers are named from there.
+    pub fn of_files<'f>(folder: &str, files: impl Iterator<Item = &'f str> + Clone) -> Self {
+        let root = |file: &str| {
+            let file = join(folder, file);
+            LANDMARKS.iter().find_map(|landmark| file.strip_suffix(landmark)).map(ToOwned::to_owned)
+        };
+        let mut kernel: BTreeSet<String> = files.clone().filter_map(root).collect();
+        if kernel.is_empty() && !folder.is_empty() && files.clone().any(is_header) {
+            kernel.insert(clean(folder));
+        }
+        Self { kernel, module: None }
+    }
+
     /// The name of a file: headers of the kernel relative to its tree, the module's own files relative to the folder that
     /// holds them all. And whether it is one of the kernel's headers.
     pub fn name(&self, file: &str) -> (String, bool) {
@@ -110,7 +124,7 @@ fn common(known: Option<String>, folder: &str) -> Option<String> {
     Some(same.collect::<Vec<_>>().join("/"))
 }
 
-pub(super) fn join(folder: &str, path: &str) -> String {
+pub(in crate::graph) fn join(folder: &str, path: &str) -> String {
     clean(&if path.starts_with('/') || folder.is_empty() { path.to_owned() } else { format!("{folder}/{path}") })
 }
 
@@ -169,6 +183,15 @@ mod tests {
             paths().name("/usr/src/linux-headers-6.1-common/drivers/net/dummy.c"),
             ("drivers/net/dummy.c".into(), false)
         );
+    }
+
+    #[test]
+    fn the_kernels_tree_is_found_by_its_landmarks() {
+        let of = |folder: &str, files: &[&str]| SourcePaths::of_files(folder, files.iter().copied());
+        let paths = of("/k/6.1", &["./include/linux/types.h", "/b/unit.c"]);
+        assert_eq!(paths.name("/k/6.1/include/linux/mm.h"), ("include/linux/mm.h".into(), true));
+        assert_eq!(paths.name("/b/unit.c"), ("/b/unit.c".into(), false));
+        assert_eq!(of("/k", &["include/net/ip.h"]).name("/k/include/net/ip.h"), ("include/net/ip.h".into(), true));
     }
 
     #[test]
