@@ -77,14 +77,20 @@ fn written(path: &Path) -> Result<(InlineMap, KernelSummary), Error> {
     Ok((written.map, KernelSummary { release, ..KernelSummary::default() }))
 }
 
-/// A map that was written before, or an object of inlines compiled for the kernel.
+/// A map that was written before, or inlines compiled for the kernel, as an object or as assembly text.
 pub fn read_map(path: &Path, kernel: &Kernel) -> Result<InlineMap, Error> {
     let fail = |what: &dyn std::fmt::Display| format!("cannot read {}: {what}", path.display());
     let image = Image::open(path)?;
     if image.contents().first() == Some(&b'{') {
         return Ok(serde_json::from_slice(image.contents()).map_err(|error| fail(&error))?);
     }
-    let elf = image.as_announced().ok_or_else(|| fail(&"it is neither an inline map nor an object"))?;
     let exports = kernel.exports().ok_or("the kernel's exports are not known: give its Module.symvers with -k")?;
-    Ok(InlineMap::of_object(&elf, exports).map_err(|error| fail(&error))?)
+    if let Some(elf) = image.as_announced() {
+        return Ok(InlineMap::of_object(&elf, exports).map_err(|error| fail(&error))?);
+    }
+    if image.contents().contains(&0) {
+        return Err(fail(&"it is neither an inline map nor an object nor assembly text").into());
+    }
+    let text = String::from_utf8_lossy(image.contents());
+    Ok(InlineMap::of_assembly(&text, exports).map_err(|error| fail(&error))?)
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use rayon::prelude::*;
 
 use super::{Dropped, Inline, InlineMap};
-use crate::graph::{DebugSections, Dwarf, DwarfError, Place, Program, SourcePaths, Target};
+use crate::graph::{AssemblyError, DebugSections, Dwarf, DwarfError, Place, Program, SourcePaths, Target};
 use crate::image::ModuleElf;
 use crate::kernel::Exports;
 use crate::terms::ExportKind;
@@ -34,6 +34,17 @@ impl InlineMap {
             frames.into_iter().rev().skip(1).filter_map(|frame| frame.function).collect()
         };
         Ok(Self::of_program(&program, exports, &inlined))
+    }
+
+    /// Reads assembly text of inlines, compiled for the kernel that has these exports.
+    ///
+    /// Where it has lines, functions of other files than the kernel's headers are left out. What the compiler has inlined
+    /// into others is not named on paths.
+    ///
+    /// # Errors
+    /// When the text is none that is read.
+    pub fn of_assembly(text: &str, exports: &Exports) -> Result<Self, AssemblyError> {
+        Ok(Self::of_program(&Program::of_assembly(text)?, exports, &|_| Vec::new()))
     }
 
     /// Reads the inlines out of a program. `inlined` tells which inlined functions a place belongs to, the outermost first.
