@@ -10,6 +10,9 @@ use super::{AssemblyError, Dialect, data, lines};
 use crate::graph::Node;
 use crate::image::escaped;
 
+/// What takes the symbols of operands.
+type Found<'f, 't> = dyn FnMut(Named<'t>) + 'f;
+
 /// A node while the text is read.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
@@ -339,7 +342,7 @@ impl<'t> Reader<'t> {
         Some(*rest)
     }
 
-    fn refer(&mut self, each: &mut dyn FnMut(&mut dyn FnMut(Named<'t>))) {
+    fn refer(&mut self, each: &mut dyn FnMut(&mut Found<'_, 't>)) {
         if self.is_description() {
             return;
         }
