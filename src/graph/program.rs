@@ -102,6 +102,8 @@ impl Program {
             edges.extend(code.local.iter().filter_map(|local| reader.local(*section, *local)));
         }
         reader.program.connect(edges);
+        // Last, so that those that refer to something keep their order: functions that refer to nothing are functions too.
+        reader.functions();
         reader.program
     }
 
@@ -163,6 +165,15 @@ impl Reader<'_> {
             code::decode(machine, self.elf.contents(section), &self.symbols.functions(section.index), &relocated)
         };
         code.iter().map(|section| (section.index, decode(section))).collect()
+    }
+
+    fn functions(&mut self) {
+        let functions = self.elf.symbols().iter().filter(|symbol| symbol.kind() == SymbolKind::FUNC);
+        for place in functions.filter_map(place_of) {
+            if self.elf.sections().get(place.section).is_some_and(super::references::is_code) {
+                self.node_at(place);
+            }
+        }
     }
 
     fn edge(&mut self, references: &References<'_>, reference: &Reference, end: Option<u64>) -> Option<NewEdge> {

@@ -29,6 +29,7 @@ impl SourcePaths {
         let dwarf = sections.dwarf();
         let mut paths = Self::default();
         let mut sources = Vec::new();
+        let mut folders = BTreeSet::new();
         let mut headers = dwarf.units();
         while let Ok(Some(header)) = headers.next() {
             let Ok(unit) = dwarf.unit(header) else { continue };
@@ -39,7 +40,15 @@ impl SourcePaths {
                 && let Some(program) = &unit.line_program
             {
                 paths.kernel.extend(kernel_roots(&dwarf, &unit, program.header(), &folder));
+                if names_headers(&dwarf, &unit, program.header()) {
+                    folders.insert(clean(&folder));
+                }
             }
+        }
+        // With few debug details, only files that have code are named; the compiler of a kernel's headers runs in its tree.
+        if paths.kernel.is_empty() {
+            folders.remove("");
+            paths.kernel = folders;
         }
         let own = sources.iter().filter(|source| paths.in_kernel(source).is_none());
         paths.module = own.filter_map(|source| source.rsplit_once('/').map(|(folder, _)| folder)).fold(None, common);
@@ -116,6 +125,21 @@ fn kernel_roots<'a>(
         LANDMARKS.iter().find_map(|landmark| path.strip_suffix(landmark)).map(ToOwned::to_owned)
     };
     header.file_names().iter().filter_map(root).collect()
+}
+
+/// Are headers for everybody named from where the compiler ran?
+fn names_headers<'a>(
+    dwarf: &gimli::Dwarf<Slice<'a>>,
+    unit: &gimli::Unit<Slice<'a>>,
+    header: &gimli::LineProgramHeader<Slice<'a>>,
+) -> bool {
+    let text = |value: gimli::AttributeValue<Slice<'a>>| {
+        dwarf.attr_string(unit, value).map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    header.file_names().iter().any(|file| {
+        let within = file.directory(header).map(text).unwrap_or_default();
+        is_header(&join(&within, &text(file.path_name())))
+    })
 }
 
 fn common(known: Option<String>, folder: &str) -> Option<String> {
