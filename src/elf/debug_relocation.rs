@@ -55,6 +55,14 @@ impl DebugRelocation {
     }
 }
 
+/// Does a relocation of x86 write too few bytes for a pointer?
+pub const fn is_short(e_machine: u16, kind: u32) -> bool {
+    matches!(
+        (e_machine, kind),
+        (raw::EM_X86_64, raw::R_X86_64_16 | raw::R_X86_64_8) | (raw::EM_386, raw::R_386_16 | raw::R_386_8)
+    )
+}
+
 /// Does a relocation of x86 write the distance from the place it applies to? Other architectures have instructions of one
 /// length, and nobody asks.
 pub const fn is_relative(e_machine: u16, kind: u32) -> bool {

@@ -9,7 +9,7 @@ mod names;
 mod records;
 
 pub use compressed::{CompressedSection, SectionCompression};
-pub use debug_relocation::{DebugRelocation, is_relative};
+pub use debug_relocation::{DebugRelocation, is_relative, is_short};
 pub use names::{SectionFlags, SectionType, SymbolBinding, SymbolKind, SymbolPlace, SymbolVisibility};
 pub use records::{Header, Relocation, Section, Symbol};
 

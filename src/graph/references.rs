@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::Place;
 use super::tables::{Kind, Table};
-use crate::elf::{Relocation, Section, SectionFlags, Symbol, SymbolPlace, is_relative};
+use crate::elf::{Relocation, Section, SectionFlags, Symbol, SymbolPlace, is_relative, is_short};
 use crate::image::ModuleElf;
 use crate::terms::ElfMachine;
 
@@ -67,7 +67,10 @@ impl<'a> References<'a> {
         let mut tables = HashMap::new();
         for section in elf.sections().iter().skip(1).filter(|section| section.is_alloc()) {
             let Some(kind) = elf.section_name(section).and_then(Kind::of) else { continue };
-            let table = Table::new(kind, elf.relocations_of(section.index), section.size, machine);
+            let mut pointers = elf.relocations_of(section.index);
+            // Headers may name what only others define, also where an entry holds a small number.
+            pointers.retain(|relocation| !is_short(elf.header().map_or(0, |header| header.e_machine), relocation.kind));
+            let table = Table::new(kind, pointers, section.size, machine);
             tables.extend(table.map(|table| (section.index, table)));
         }
         let mut all = Self { elf, tables, replacements: HashMap::new() };
