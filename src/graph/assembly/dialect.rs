@@ -33,6 +33,9 @@ const X86_REGISTERS: [&str; 12] =
 /// Instructions by which functions end that touch no register; the other machines write them otherwise.
 const X86_INSTRUCTIONS: [&str; 5] = ["\tret", "\tjmp", "\tcall", "\tud2", "\thlt"];
 
+/// Operands and instructions that AArch64 alone has.
+const ARM64_WORDS: [&str; 8] = [":lo12:", "\tadrp\t", "\tx0,", "\tw0,", "\tx8,", "\tw8,", "\tx29,", "[sp, #"];
+
 impl Dialect {
     pub fn of(text: &str) -> Result<Self, AssemblyError> {
         let (at, percent) = marks(text);
@@ -51,6 +54,10 @@ impl Dialect {
             } else {
                 Ok(Self::Arm64)
             };
+        }
+        // Clang marks functions alike everywhere.
+        if !any(&X86_REGISTERS) && any(&ARM64_WORDS) {
+            return Ok(Self::Arm64);
         }
         if any(&X86_REGISTERS) || any(&X86_INSTRUCTIONS) { Ok(Self::X86) } else { Err(AssemblyError::Architecture) }
     }
@@ -82,6 +89,7 @@ mod tests {
         assert_eq!(of("\t.type\tf, @function\nf:\n\tmovl\t%eax, %ebx\n"), Ok(Dialect::X86));
         assert_eq!(of("\t.type\tf, @function\nf:\n\tret\n"), Ok(Dialect::X86));
         assert_eq!(of("\t.arch armv8-a\n\t.type\tf, %function\nf:\n\tret\n"), Ok(Dialect::Arm64));
+        assert_eq!(of("\t.type\tf,@function\nf:\n\tmov\tw0, wzr\n\tret\n"), Ok(Dialect::Arm64));
         assert_eq!(of("\t.arch armv7-a\n\t.type\tf, %function\nf:\n\tbx\tlr\n"), Err(AssemblyError::Architecture));
         assert_eq!(of("\t.option nopic\n\t.type\tf, @function\nf:\n\tret\n"), Err(AssemblyError::Architecture));
         assert_eq!(of("\t.type\tf, @function\nf:\n\tbr\t%r14\n"), Err(AssemblyError::Architecture));
