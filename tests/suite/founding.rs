@@ -9,7 +9,7 @@ use gplok::load::{Cmdline, Insmod, check};
 use gplok::terms::Errno;
 use gplok::verdict::{Code, Outcome, Verdict};
 
-use crate::ko::{CrcTable, Ko, Profile};
+use crate::ko::{CrcTable, Does, Frame, Function, JumpTable, Ko, Profile, Source, Unit};
 
 /// The modules, one name each, in the order of [`modules`].
 pub const OPENAFS: &str = "openafs.ko";
@@ -56,11 +56,45 @@ fn profile(release: &str) -> Profile {
     Profile::made_up(release).with_modversions(CrcTable::Symbols)
 }
 
+macro_rules! header {
+    ($path:literal) => {
+        concat!("/usr/src/linux-headers-4.18.0-rc2-common/", $path)
+    };
+}
+const MM: &str = header!("include/linux/mm.h");
+/// Every source file of the time includes it; it lends no code.
+const TYPES: &str = header!("include/linux/types.h");
+
+/// A call of `put_page()`: it asks a static key whether the page is of a device, and has a function for those that are.
+fn put_page(function: Function, line: u64, around: &[Frame]) -> Function {
+    let branch = ("arch_static_branch", header!("arch/x86/include/asm/jump_label.h"), 36);
+    let chain = |frames: &[Frame]| [frames, &[("put_page", MM, 924)], around].concat();
+    function.step(line, &chain(&[branch, ("put_devmap_managed_page", MM, 857)]), Does::Asks(DEVMAP[0])).step(
+        line,
+        &chain(&[("put_devmap_managed_page", MM, 865)]),
+        Does::Calls(DEVMAP[1]),
+    )
+}
+
+/// Where openafs lets go of pages.
+fn openafs_source() -> [Unit; 2] {
+    const BYPASS: &str = "afs_bypasscache.c";
+    let unit = |file| Unit::new("/build/openafs/src/libafs", file).includes(TYPES);
+    let read = put_page(put_page(Function::new("afs_ReadNoCache", 484), 518, &[]), 520, &[]);
+    let prefetch = [407, 441].into_iter().fold(Function::new("afs_PrefetchNoCache", 560), |function, line| {
+        put_page(function, 611, &[("afs_NoCacheFetchProc", BYPASS, line)])
+    });
+    let readpages = put_page(Function::new("afs_linux_readpages", 2480), 2527, &[]);
+    [unit(BYPASS).function(read).function(put_page(prefetch, 616, &[])), unit("osi_vnodeops.c").function(readpages)]
+}
+
 /// openafs, with what the `put_page()` of 4.18-rc drags in. A kernel with symbol versions does not look at the release in
 /// a vermagic, so one file does for both kernels.
 fn openafs() -> Ko {
     let ko = Ko::new("openafs").license("http://www.openafs.org/dl/license10.html");
-    PLAIN.iter().chain(&DEVMAP).fold(ko, |ko, symbol| ko.needs(symbol))
+    let ko = PLAIN.iter().fold(ko, |ko, symbol| ko.needs(symbol));
+    let source = Source::new(&openafs_source()).jumps(JumpTable::Words).dwarf(4);
+    DEVMAP.iter().fold(ko, |ko, symbol| ko.uses(symbol)).source(source)
 }
 
 /// hmm as a module: GPL-only symbols behind plain exports.
@@ -68,7 +102,13 @@ fn hmm() -> Ko {
     let exports =
         ["hmm_devmem_add", "hmm_devmem_add_resource", "hmm_mirror_register", "hmm_mirror_unregister", "hmm_vma_fault"];
     let ko = exports.iter().fold(Ko::new("hmm"), |ko, symbol| ko.export(symbol));
-    ["printk"].iter().chain(&GPL_ONLY).chain(&NOT_EXPORTED).fold(ko, |ko, symbol| ko.needs(symbol))
+    let ko = ["printk"].iter().chain(&GPL_ONLY).fold(ko, |ko, symbol| ko.needs(symbol));
+    let call = |name, line, symbol| Function::new(name, line).step(line + 40, &[], Does::Calls(symbol));
+    let unit = Unit::new("/build/hmm", "hmm.c")
+        .includes(TYPES)
+        .function(call("hmm_vma_get_pfns", 720, NOT_EXPORTED[0]))
+        .function(call("hmm_vma_alloc_locked_page", 960, NOT_EXPORTED[1]));
+    NOT_EXPORTED.iter().fold(ko, |ko, symbol| ko.uses(symbol)).source(Source::new(&[unit]).dwarf(4))
 }
 
 /// Four columns: namespaces came with 5.4.

@@ -16,6 +16,7 @@ pub enum Place {
 
 #[derive(Clone, Debug)]
 pub struct Symbol {
+    /// What relocations call it by; that of a section is not written.
     pub name: String,
     pub bind: u8,
     pub kind: u8,
@@ -145,7 +146,8 @@ impl Elf {
         let mut symbol_indices = vec![SymbolIndex(0); self.symbols.len()];
         for at in &order {
             let symbol = &self.symbols[*at];
-            symbol_names[*at] = (!symbol.name.is_empty()).then(|| w.add_string(symbol.name.as_bytes()));
+            let named = !symbol.name.is_empty() && symbol.kind != elf::STT_SECTION;
+            symbol_names[*at] = named.then(|| w.add_string(symbol.name.as_bytes()));
             symbol_indices[*at] = w.reserve_symbol_index(None);
         }
         let symbol_index =

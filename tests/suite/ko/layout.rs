@@ -57,10 +57,12 @@ impl Ko {
         self.export_tables(profile, &mut elf);
 
         // One pointer for each symbol the module needs.
-        let mut data = Section::new(".data", SHF_ALLOC | SHF_WRITE, 8, vec![0; (word * self.needs.len()).max(word)]);
-        for (i, (symbol, bind)) in self.needs.iter().enumerate() {
-            elf.symbols.push(Symbol::undefined(symbol, *bind));
-            data = data.reloc((i * word) as u64, symbol, pointer, 0);
+        let pointers = self.needs.iter().filter(|need| need.pointer);
+        let mut data =
+            Section::new(".data", SHF_ALLOC | SHF_WRITE, 8, vec![0; (word * pointers.clone().count()).max(word)]);
+        elf.symbols.extend(self.needs.iter().map(|need| Symbol::undefined(&need.symbol, need.bind)));
+        for (i, need) in pointers.enumerate() {
+            data = data.reloc((i * word) as u64, &need.symbol, pointer, 0);
         }
         elf.sections.push(data);
         self.param_table(profile, &mut elf);
@@ -189,7 +191,7 @@ impl Ko {
     /// `__versions` and the extended tables: `module_layout`, then every symbol the module needs.
     fn version_tables(&self, profile: &Profile, elf: &mut Elf) {
         let mut entries: Vec<(&str, u64)> = Vec::new();
-        for symbol in ["module_layout"].into_iter().chain(self.needs.iter().map(|(symbol, _)| symbol.as_str())) {
+        for symbol in ["module_layout"].into_iter().chain(self.needs.iter().map(|need| need.symbol.as_str())) {
             if let (Some(crc), true) = (self.crc_of(profile, symbol), entries.iter().all(|(name, _)| *name != symbol)) {
                 entries.push((symbol, crc));
             }

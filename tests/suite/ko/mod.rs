@@ -4,14 +4,17 @@
 //! that kbuild would never do: [`Ko::tweak`] changes sections and symbols before they are written, [`Ko::patch`]
 //! changes the bytes afterwards.
 
+mod dwarf;
 mod elf;
 mod layout;
 mod patch;
 mod profile;
+mod source;
 
 pub use elf::{Elf, Place, Section, Symbol};
 pub use patch::{Eh, Image, Re, Sh, St};
 pub use profile::{CrcTable, KERNELS, Profile, fnv};
+pub use source::{Does, Frame, Function, JumpTable, STEP, Source, Type, Unit, Variable, refer};
 
 use std::rc::Rc;
 
@@ -49,6 +52,15 @@ pub struct Param {
     pub flags: u8,
 }
 
+/// A symbol of the kernel or of another module.
+#[derive(Clone, Debug)]
+struct Need {
+    symbol: String,
+    bind: u8,
+    /// Does a pointer in `.data` refer to it?
+    pointer: bool,
+}
+
 type Tweak = Rc<dyn Fn(&mut Elf, &Profile)>;
 type Patch = Rc<dyn Fn(&mut Image)>;
 type Pack = Rc<dyn Fn(&[u8]) -> Vec<u8>>;
@@ -60,7 +72,7 @@ pub struct Ko {
     /// modinfo in order; `vermagic` and `name` are filled in when built.
     tags: Vec<(String, String)>,
     no_tags: Vec<String>,
-    needs: Vec<(String, u8)>,
+    needs: Vec<Need>,
     exports: Vec<Export>,
     params: Vec<Param>,
     init: Option<Body>,
@@ -149,12 +161,18 @@ impl Ko {
 
     /// Refers to a symbol of the kernel or of another module. Symbols stand in the symbol table in the order of these calls.
     pub fn needs(mut self, symbol: &str) -> Self {
-        self.needs.push((symbol.to_owned(), STB_GLOBAL));
+        self.needs.push(Need { symbol: symbol.to_owned(), bind: STB_GLOBAL, pointer: true });
         self
     }
 
     pub fn needs_weak(mut self, symbol: &str) -> Self {
-        self.needs.push((symbol.to_owned(), STB_WEAK));
+        self.needs.push(Need { symbol: symbol.to_owned(), bind: STB_WEAK, pointer: true });
+        self
+    }
+
+    /// As [`Ko::needs`], but it is code, or a variable of [`Ko::code`], that refers to it.
+    pub fn uses(mut self, symbol: &str) -> Self {
+        self.needs.push(Need { symbol: symbol.to_owned(), bind: STB_GLOBAL, pointer: false });
         self
     }
 
