@@ -15,3 +15,4 @@ mod referee;
 mod reports;
 #[path = "../../src/report/validator.rs"]
 mod validator;
+mod why;

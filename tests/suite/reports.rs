@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use gplok::image::{DebugFiles, Image};
+use gplok::image::Image;
 use gplok::kernel::Kernel;
 use gplok::load::{Cmdline, Insmod, check};
 use gplok::report::{Entry, Op, Palette, human, inspect, modules_document};
-use gplok::why::explain;
+use gplok::why::{Lookup, explain};
 
 use crate::founding::{self, AFTER, BEFORE, HMM, OPENAFS};
 use crate::ko::{Ko, Profile};
@@ -25,7 +25,7 @@ fn verdict(name: &str, kernel: &Arc<Kernel>, cmdline: &str, images: &[Image]) {
     let mut verdicts =
         check(kernel, &Cmdline::parse(cmdline), images, &Insmod::default()).expect("the tree can be read");
     for (verdict, image) in verdicts.iter_mut().zip(images) {
-        explain(verdict, image, &DebugFiles::default()).expect("no debug file is asked for");
+        explain(verdict, image, kernel, &Lookup::default()).expect("no debug file is asked for");
     }
     let paths: Vec<String> = images.iter().map(|image| image.path().display().to_string()).collect();
     let entries: Vec<Entry<'_>> = paths

@@ -103,6 +103,10 @@ struct Describer<'d> {
     paths: &'d mut LineStringTable,
     /// The entries that inlined calls are copies of, by name.
     inlines: HashMap<&'static str, UnitEntryId>,
+    /// The types that the one being described stands in.
+    around: Vec<UnitEntryId>,
+    /// Where the unit begins, if it is in one piece: lists of ranges count from there.
+    base: Option<Address>,
 }
 
 impl Describer<'_> {
@@ -113,7 +117,16 @@ impl Describer<'_> {
         let lines = LineProgram::new(encoding, LineEncoding::default(), folder, None, file, None);
         let id = dwarf.units.add(gimli::write::Unit::new(encoding, lines));
         let (unit, strings, paths) = (dwarf.units.get_mut(id), &mut dwarf.strings, &mut dwarf.line_strings);
-        let mut describer = Describer { unit, source, encoding, strings, paths, inlines: HashMap::new() };
+        let mut describer = Describer {
+            unit,
+            source,
+            encoding,
+            strings,
+            paths,
+            inlines: HashMap::new(),
+            around: Vec::new(),
+            base: None,
+        };
         describer.file(source.file);
         for header in &source.includes {
             describer.file(header);
@@ -126,14 +139,14 @@ impl Describer<'_> {
             let symbol = elf.sections.iter().position(|known| known.name == section).expect("it is placed");
             Address::Symbol { symbol, addend: addend as i64 }
         };
-        let mut ranges = Vec::new();
-        for (function, start) in source.functions.iter().zip(&placed.functions) {
-            let begin = address(function.section, *start);
-            ranges.push(Range::StartLength { begin, length: function.size() });
-            describer.function(function, begin);
+        let begin = |(function, start): (&Function, &u64)| address(function.section, *start);
+        let begins: Vec<Address> = source.functions.iter().zip(&placed.functions).map(begin).collect();
+        if !begins.is_empty() {
+            let ranges = begins.iter().zip(&source.functions).map(|(begin, function)| (*begin, function.size()));
+            describer.covers(root, ranges.collect());
         }
-        if !ranges.is_empty() {
-            describer.covers(root, ranges);
+        for (function, begin) in source.functions.iter().zip(begins) {
+            describer.function(function, begin);
         }
         for (variable, start) in source.variables.iter().zip(&placed.variables) {
             describer.variable(variable, address(variable.section, *start));
@@ -143,7 +156,7 @@ impl Describer<'_> {
     fn function(&mut self, function: &Function, start: Address) {
         let entry = self.declared(self.unit.root(), gimli::DW_TAG_subprogram, function.name, function.line);
         self.set(entry, gimli::DW_AT_external, AttributeValue::FlagPresent);
-        self.covers(entry, vec![Range::StartLength { begin: start, length: function.size() }]);
+        self.covers(entry, vec![(start, function.size())]);
         let file = self.source.file;
         let begin = |(index, step): (u64, _)| Chain {
             at: plus(start, STEP * (index + 1)),
@@ -184,10 +197,7 @@ impl Describer<'_> {
             let origin = self.inline(name, declared);
             let entry = self.unit.add(parent, gimli::DW_TAG_inlined_subroutine);
             self.set(entry, gimli::DW_AT_abstract_origin, AttributeValue::UnitRef(origin));
-            self.covers(
-                entry,
-                steps.iter().map(|chain| Range::StartLength { begin: chain.at, length: STEP }).collect(),
-            );
+            self.covers(entry, steps.iter().map(|chain| (chain.at, STEP)).collect());
             let file = self.file(file);
             self.set(entry, gimli::DW_AT_call_file, AttributeValue::FileIndex(Some(file)));
             self.set(entry, gimli::DW_AT_call_line, AttributeValue::Udata(line));
@@ -243,9 +253,11 @@ impl Describer<'_> {
             Type::Array(..) => gimli::DW_TAG_array_type,
             Type::Const(_) => gimli::DW_TAG_const_type,
             Type::Typedef(..) => gimli::DW_TAG_typedef,
+            Type::Itself => return *self.around.last().expect("a type around it"),
         };
         let (root, word) = (self.unit.root(), u64::from(self.encoding.address_size));
         let entry = self.unit.add(root, tag);
+        self.around.push(entry);
         match kind {
             Type::Long => {
                 self.text(entry, gimli::DW_AT_name, "long int");
@@ -283,7 +295,9 @@ impl Describer<'_> {
                 }
                 self.set(entry, gimli::DW_AT_type, AttributeValue::UnitRef(of));
             }
+            Type::Itself => {}
         }
+        self.around.pop();
         entry
     }
 
@@ -297,27 +311,32 @@ impl Describer<'_> {
         entry
     }
 
-    /// One range as its two ends, several as a list; those that touch are one.
-    fn covers(&mut self, entry: UnitEntryId, ranges: Vec<Range>) {
+    /// One range, of a beginning and a length, as its two ends; several as a list. Those that touch are one.
+    fn covers(&mut self, entry: UnitEntryId, ranges: Vec<(Address, u64)>) {
         let mut joined: Vec<(Address, u64)> = Vec::new();
-        for range in ranges {
-            let Range::StartLength { begin, length } = range else { continue };
+        for (begin, length) in ranges {
             match joined.last_mut() {
                 Some((start, before)) if plus(*start, *before) == begin => *before += length,
                 _ => joined.push((begin, length)),
             }
         }
         let (low, high) = (gimli::DW_AT_low_pc, gimli::DW_AT_high_pc);
+        let is_unit = entry == self.unit.root();
         if let [(begin, length)] = joined[..] {
             self.set(entry, low, AttributeValue::Address(begin));
             self.set(entry, high, AttributeValue::Udata(length));
+            self.base = self.base.or(is_unit.then_some(begin));
             return;
         }
-        let list = joined.into_iter().map(|(begin, length)| Range::StartEnd { begin, end: plus(begin, length) });
-        let list = self.unit.ranges.add(RangeList(list.collect()));
-        if entry == self.unit.root() {
+        if is_unit {
             self.set(entry, low, AttributeValue::Address(Address::Constant(0)));
         }
+        let range = |(begin, length)| match self.base {
+            Some(base) => Range::OffsetPair { begin: between(base, begin), end: between(base, begin) + length },
+            None => Range::StartEnd { begin, end: plus(begin, length) },
+        };
+        let list = RangeList(joined.into_iter().map(range).collect());
+        let list = self.unit.ranges.add(list);
         self.set(entry, gimli::DW_AT_ranges, AttributeValue::RangeListRef(list));
     }
 
@@ -370,5 +389,13 @@ fn plus(address: Address, bytes: u64) -> Address {
     match address {
         Address::Symbol { symbol, addend } => Address::Symbol { symbol, addend: addend + bytes as i64 },
         Address::Constant(constant) => Address::Constant(constant + bytes),
+    }
+}
+
+/// The distance of two addresses of one section.
+fn between(from: Address, to: Address) -> u64 {
+    match (from, to) {
+        (Address::Symbol { addend: from, .. }, Address::Symbol { addend: to, .. }) => (to - from) as u64,
+        _ => panic!("the builder places everything in sections"),
     }
 }

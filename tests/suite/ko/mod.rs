@@ -14,7 +14,7 @@ mod source;
 pub use elf::{Elf, Place, Section, Symbol};
 pub use patch::{Eh, Image, Re, Sh, St};
 pub use profile::{CrcTable, KERNELS, Profile, fnv};
-pub use source::{Does, Frame, Function, JumpTable, STEP, Source, Type, Unit, Variable, refer};
+pub use source::{Does, Frame, Function, JumpTable, Source, Type, Unit, Variable, refer, section_symbol};
 
 use std::rc::Rc;
 

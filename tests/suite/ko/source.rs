@@ -11,7 +11,7 @@ use super::profile::Profile;
 use super::{Ko, dwarf};
 
 /// Bytes of an instruction, with what pads it.
-pub const STEP: u64 = 8;
+pub(super) const STEP: u64 = 8;
 
 /// A function that was inlined, or a place in one: its name, the file as the compiler was given it, the line at work.
 pub type Frame = (&'static str, &'static str, u64);
@@ -78,6 +78,8 @@ pub enum Type {
     Array(Box<Self>, Vec<u64>),
     Const(Box<Self>),
     Typedef(&'static str, Box<Self>),
+    /// The structure or array it stands in, which no compiler writes.
+    Itself,
 }
 
 /// A variable of the module.
@@ -249,7 +251,7 @@ fn begin(elf: &mut Elf, name: &str, flags: u32, align: u64) -> u64 {
 }
 
 /// Adds the symbol that stands for a section, as assemblers do. It has no name in the file.
-pub(super) fn section_symbol(elf: &mut Elf, section: &str) {
+pub fn section_symbol(elf: &mut Elf, section: &str) {
     if elf.symbols.iter().all(|symbol| symbol.name != section) {
         elf.symbols.push(Symbol::new(section, STB_LOCAL, STT_SECTION, Place::Section(section.to_owned()), 0));
     }

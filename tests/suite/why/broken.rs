@@ -1,0 +1,94 @@
+//! Debug information that is broken: the verdict stays as it was, and so does what the symbol table knows.
+
+use gplok::verdict::{DebugInfo, Verdict};
+
+use super::{BARE, CALL, KEY, TYPES, module, uses, verdict_on, x86_64};
+use crate::ko::{Elf, Ko, Source, Type, Unit, Variable};
+
+const BOTH: [&str; 2] = ["devmap_key", "__put_page"];
+
+fn spoilt(spoil: impl Fn(&mut Elf) + 'static) -> Verdict {
+    let verdict = verdict_on(module(Source::new(&[super::unit()]).dwarf(5)).tweak(spoil).build(&x86_64()), &BOTH);
+    let places: Vec<_> = verdict.findings.iter().flat_map(|finding| &finding.uses).map(|place| place.offset).collect();
+    assert_eq!(places, [0x48, 0x59]);
+    verdict
+}
+
+fn unusable(verdict: &Verdict) {
+    assert!(matches!(verdict.debug_info, DebugInfo::Unusable { .. }), "{:?}", verdict.debug_info);
+    assert_eq!(uses(verdict), BARE);
+}
+
+/// The unit says how long it is.
+#[test]
+fn truncated_units() {
+    unusable(&spoilt(|elf| {
+        let data = &mut elf.section(".debug_info").data;
+        data.truncate(data.len() / 2);
+    }));
+}
+
+/// Without abbreviations, or with some that mean nothing, no entry can be read.
+#[test]
+fn absurd_abbreviations() {
+    let spoilt = [
+        spoilt(|elf| elf.section(".debug_abbrev").data.clear()),
+        spoilt(|elf| elf.section(".debug_abbrev").data.fill(0xff)),
+        // A form that does not exist, of the first attribute.
+        spoilt(|elf| elf.section(".debug_abbrev").data[4] = 0x7f),
+    ];
+    for verdict in spoilt {
+        assert!(!matches!(verdict.debug_info, DebugInfo::Absent | DebugInfo::Unread));
+        assert_eq!(uses(&verdict), BARE);
+    }
+}
+
+/// Lines are gone, but who was inlined where is not.
+#[test]
+fn lines_that_are_broken() {
+    let verdict = spoilt(|elf| elf.section(".debug_line").data.truncate(20));
+    assert!(!matches!(verdict.debug_info, DebugInfo::Absent | DebugInfo::Unread));
+}
+
+/// Whatever names the text may have, there is none.
+#[test]
+fn texts_that_are_gone() {
+    let verdict = spoilt(|elf| elf.section(".debug_str").data.clear());
+    assert!(!matches!(verdict.debug_info, DebugInfo::Absent | DebugInfo::Unread));
+}
+
+/// A relocation of debug information is a plain address; any other is not guessed at.
+#[test]
+fn a_relocation_that_is_none_of_debug_information() {
+    let verdict = spoilt(|elf| elf.section(".debug_info").relocs[0].kind = 4);
+    unusable(&verdict);
+    let DebugInfo::Unusable { what, .. } = verdict.debug_info else { unreachable!("it is unusable") };
+    assert!(what.starts_with("section .debug_info: relocation of type 4 at offset "), "{what}");
+}
+
+/// Relocations of places outside the section change nothing.
+#[test]
+fn relocations_out_of_bounds() {
+    let verdict = spoilt(|elf| {
+        let info = elf.section(".debug_info").clone();
+        *elf.section(".debug_info") = info.reloc(u64::MAX - 2, ".text", 1, 0).reloc(1 << 40, ".text", 10, -1);
+    });
+    assert_eq!(uses(&verdict), [KEY, CALL]);
+}
+
+fn data(variable: Variable) -> Vec<String> {
+    let source = Source::new(&[Unit::new("/build/foo", "main.c").includes(TYPES).variable(variable)]).dwarf(5);
+    uses(&verdict_on(Ko::new("foo").uses("helper").source(source).build(&x86_64()), &["helper"]))
+}
+
+/// Sizes, counts and offsets that no address space holds.
+#[test]
+fn huge_counts() {
+    let bounds = [vec![u64::MAX, u64::MAX], vec![1 << 33, 1 << 33], vec![1; 500]];
+    for bound in bounds {
+        let array = Type::Array(Box::new(Type::Long), bound);
+        data(Variable::new("huge", 5, 16, array.clone()).pointer(8, "helper"));
+        let members = vec![(Some("far"), u64::MAX, Type::Long), (Some("huge"), 0, array)];
+        data(Variable::new("holds", 5, 16, Type::Struct(Some("holds"), u64::MAX, members)).pointer(8, "helper"));
+    }
+}

@@ -1,0 +1,1 @@
+//! Debug information that the compiler left in a file beside the object.
