@@ -92,3 +92,18 @@ fn huge_counts() {
         data(Variable::new("holds", 5, 16, Type::Struct(Some("holds"), u64::MAX, members)).pointer(8, "helper"));
     }
 }
+
+/// Types that never end.
+#[test]
+fn types_in_themselves() {
+    let in_itself = Type::Struct(Some("ring"), 16, vec![(Some("next"), 0, Type::Itself)]);
+    let found = data(Variable::new("ring", 5, 16, in_itself).pointer(8, "helper"));
+    assert!(found[0].starts_with(".rodata+0x8: struct ring ring.next.next"), "{found:?}");
+    let of_itself = Type::Array(Box::new(Type::Itself), vec![2]);
+    data(Variable::new("coil", 5, 16, of_itself).pointer(8, "helper"));
+    let named_itself = Type::Typedef("echo", Box::new(Type::Itself));
+    data(Variable::new("echo", 5, 16, named_itself).pointer(8, "helper"));
+    // Every array holds as many of the one around it.
+    let widening = Type::Array(Box::new(Type::Array(Box::new(Type::Itself), vec![1 << 40])), vec![1 << 40]);
+    data(Variable::new("wide", 5, 16, widening).pointer(8, "helper"));
+}
