@@ -81,7 +81,7 @@ impl<'a> Reader<'_, 'a> {
         let mut field = String::new();
         let mut said = None;
         if let Some(kind) = kind {
-            said = self.type_name(&kind)?;
+            said = self.type_name(&kind, DEEPEST)?;
             self.walk(kind, offset, &mut field, DEEPEST)?;
         }
         Ok(DataPlace { variable: declared.name, kind: said, field, file: declared.file, line: declared.line })
@@ -105,12 +105,13 @@ impl<'a> Reader<'_, 'a> {
         Ok(kind)
     }
 
-    fn type_name(&self, kind: &Entry<'a>) -> gimli::Result<Option<String>> {
+    fn type_name(&self, kind: &Entry<'a>, depth: usize) -> gimli::Result<Option<String>> {
+        let Some(depth) = depth.checked_sub(1) else { return Ok(None) };
         let word = match kind.tag() {
             gimli::DW_TAG_structure_type => "struct ",
             gimli::DW_TAG_union_type => "union ",
             gimli::DW_TAG_array_type => {
-                let element = self.type_of(kind)?.map(|element| self.type_name(&element)).transpose()?.flatten();
+                let element = self.type_of(kind)?.map(|element| self.type_name(&element, depth)).transpose()?.flatten();
                 return Ok(element.map(|element| format!("{element}[]")));
             }
             _ => "",
