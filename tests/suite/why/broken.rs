@@ -107,3 +107,19 @@ fn types_in_themselves() {
     let widening = Type::Array(Box::new(Type::Array(Box::new(Type::Itself), vec![1 << 40])), vec![1 << 40]);
     data(Variable::new("wide", 5, 16, widening).pointer(8, "helper"));
 }
+
+/// Of two source files one is described well.
+#[test]
+fn a_broken_unit_takes_no_other_with_it() {
+    let hook = |name, line| Variable::new(name, line, 8, Type::Function).pointer(0, "helper");
+    let unit = |file, name| Unit::new("/build/foo", file).includes(TYPES).variable(hook(name, 7));
+    let source = Source::new(&[unit("a.c", "first"), unit("b.c", "second")]).dwarf(5);
+    let ko = Ko::new("foo").uses("helper").source(source).tweak(|elf| {
+        // The variable is the last entry; behind it stand the ends of the list and of the unit.
+        let data = &mut elf.section(".debug_info").data;
+        let end = data.len();
+        data[end - 40..].fill(0xff);
+    });
+    let found = uses(&verdict_on(ko.build(&x86_64()), &["helper"]));
+    assert_eq!(found, [".rodata+0x0: first+0x0 a.c:7", ".rodata+0x8: second+0x0"]);
+}
