@@ -106,16 +106,10 @@ impl<'a> Dwarf<'a> {
     /// The field of a variable that a place in data lies in. `start` is where the variable begins.
     ///
     /// # Errors
-    /// When a unit is broken.
+    /// When what describes the variable is broken.
     pub fn data(&self, start: Place, offset: u64) -> Result<Option<DataPlace>, DwarfError> {
         let Some(address) = self.sections.address(start) else { return Ok(None) };
-        let variables = match self.variables.get() {
-            Some(variables) => variables,
-            None => {
-                let found = Variables::read(self.sections).map_err(DwarfError::Broken)?;
-                self.variables.get_or_init(|| found)
-            }
-        };
+        let variables = self.variables.get_or_init(|| Variables::read(self.sections));
         variables.describe(self.sections, address, offset).map_err(DwarfError::Broken)
     }
 

@@ -32,23 +32,23 @@ pub struct DataPlace {
 pub(super) struct Variables(HashMap<u64, (gimli::DebugInfoOffset, UnitOffset)>);
 
 impl Variables {
-    pub fn read(sections: &DebugSections<'_>) -> gimli::Result<Self> {
+    /// Finds them. Where a unit is broken, with what it says before; the others are as good as they were.
+    pub fn read(sections: &DebugSections<'_>) -> Self {
         let dwarf = sections.dwarf();
         let mut found = HashMap::new();
         let mut headers = dwarf.units();
-        while let Some(header) = headers.next()? {
-            let Some(start) = header.debug_info_offset() else { continue };
-            let unit = dwarf.unit(header)?;
+        while let Ok(Some(header)) = headers.next() {
+            let (Some(start), Ok(unit)) = (header.debug_info_offset(), dwarf.unit(header)) else { continue };
             let mut entries = unit.entries();
-            while let Some(entry) = entries.next_dfs()? {
+            while let Ok(Some(entry)) = entries.next_dfs() {
                 if entry.tag() == gimli::DW_TAG_variable
-                    && let Some(address) = address(&dwarf, &unit, entry)?
+                    && let Ok(Some(address)) = address(&dwarf, &unit, entry)
                 {
                     found.entry(address).or_insert((start, entry.offset()));
                 }
             }
         }
-        Ok(Self(found))
+        Self(found)
     }
 
     pub fn describe(&self, sections: &DebugSections<'_>, start: u64, offset: u64) -> gimli::Result<Option<DataPlace>> {
