@@ -147,3 +147,11 @@ fn several_files_without_build_ids() {
     std::fs::write(&other, detached(None)).expect("the folder is ours");
     desk.read([other, own.clone()], &own);
 }
+
+/// Nobody asked for what happens to lie in the folder: broken, it helps nobody, and hinders nobody.
+#[test]
+fn a_broken_file_in_a_folder_is_passed_over() {
+    let desk = Desk::new(&stripped(Some(OWN)));
+    desk.file("debug/.build-id/ab/cdef01.debug", b"\xfd7zXZ\0 and no more");
+    desk.absent([desk.path("debug")]);
+}
