@@ -46,7 +46,8 @@ impl DebugFiles {
         let candidates =
             folders.chain([Path::new(INSTALLED)]).flat_map(|root| places(root, image.path(), wanted.as_deref()));
         for path in candidates.filter(|path| path.is_file()) {
-            let Some(found) = Image::open(&path)?.as_announced() else { continue };
+            // Nobody asked for this very file: one that cannot be read is none.
+            let Some(found) = Image::open(&path).ok().and_then(|image| image.as_announced()) else { continue };
             if build_id(&found) == wanted && has_debug_info(&found) {
                 return Ok(Some(DebugObject::new(path, found)));
             }
