@@ -155,3 +155,11 @@ fn a_broken_file_in_a_folder_is_passed_over() {
     desk.file("debug/.build-id/ab/cdef01.debug", b"\xfd7zXZ\0 and no more");
     desk.absent([desk.path("debug")]);
 }
+
+/// A file that is asked for and is not there is no file of another module.
+#[test]
+fn a_file_that_is_not_there_is_an_error() {
+    let desk = Desk::new(&stripped(Some(OWN)));
+    let error = desk.explain([desk.path("nowhere.debug")]).expect_err("it is not there").to_string();
+    assert!(error.starts_with(&format!("cannot read {}: ", desk.path("nowhere.debug").display())), "{error}");
+}
