@@ -34,7 +34,7 @@ impl DebugFiles {
     /// When a file that was given cannot be read, or, as the only one, is of another build.
     pub fn of(&self, image: &Image, elf: &Arc<ModuleElf>) -> Result<Option<DebugObject>, Error> {
         let wanted = build_id(elf);
-        for path in self.given.iter().filter(|path| path.is_file()) {
+        for path in self.given.iter().filter(|path| !path.is_dir()) {
             if let Some(found) = given(path, image, wanted.as_deref(), self.given.len() == 1)? {
                 return Ok(Some(DebugObject::new(path.clone(), found)));
             }
