@@ -204,3 +204,10 @@ fn pointers_in_a_structure_on_i386() {
     let found = uses_of("helper", &Ko::new("foo").uses("helper").source(source), &Profile::synthetic(Arch::I386));
     assert_eq!(found, [".rodata+0x4: struct ops fops.read main.c:50"]);
 }
+
+/// Rows and columns, as the source counts them.
+#[test]
+fn pointers_in_a_table_of_two_dimensions() {
+    let grid = Variable::new("grid", 80, 48, Type::Array(Box::new(Type::Function), vec![2, 3])).pointer(40, "helper");
+    assert_eq!(data(grid, 5), [".rodata+0x28: grid[1][2] main.c:80"]);
+}
