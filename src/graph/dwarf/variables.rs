@@ -133,7 +133,7 @@ impl<'a> Reader<'_, 'a> {
             gimli::DW_TAG_array_type => {
                 let Some(element) = self.type_of(&kind)? else { return Ok(()) };
                 let Some(size) = self.size(&element, depth)?.filter(|size| *size > 0) else { return Ok(()) };
-                field.extend(indices(offset / size, &self.dimensions(&kind)?).iter().map(|index| format!("[{index}]")));
+                field.push_str(&subscripts(offset / size, &self.bounds(&kind)?));
                 self.walk(element, offset % size, field, depth)
             }
             _ => Ok(()),
@@ -170,15 +170,15 @@ impl<'a> Reader<'_, 'a> {
             gimli::DW_TAG_array_type => {
                 let Some(element) = self.type_of(kind)? else { return Ok(None) };
                 let Some(size) = self.size(&element, depth)? else { return Ok(None) };
-                let bounds = self.dimensions(kind)?;
-                Ok(bounds.into_iter().try_fold(size, |size, bound| bound?.checked_mul(size)))
+                let bounds = self.bounds(kind)?;
+                Ok(bounds.into_iter().try_fold(size, |size, bound| size.checked_mul(bound?)))
             }
             _ => Ok(None),
         }
     }
 
-    /// How many elements an array has in each dimension; `None` where the source does not say.
-    fn dimensions(&self, array: &Entry<'a>) -> gimli::Result<Vec<Option<u64>>> {
+    /// The bounds of an array's dimensions, as far as they are known.
+    fn bounds(&self, array: &Entry<'a>) -> gimli::Result<Vec<Option<u64>>> {
         let mut tree = self.unit.entries_tree(Some(array.offset()))?;
         let mut children = tree.root()?.children();
         let mut bounds = Vec::new();
@@ -190,28 +190,13 @@ impl<'a> Reader<'_, 'a> {
     }
 }
 
-/// The index in each dimension, the last running fastest.
-fn indices(element: u64, bounds: &[Option<u64>]) -> Vec<u64> {
-    let mut rest = element;
-    let mut indices = Vec::new();
-    for bound in bounds.iter().skip(1).rev() {
+/// `[1][2]`: the sixth element, in rows of three. How many rows there are does not matter.
+fn subscripts(mut element: u64, bounds: &[Option<u64>]) -> String {
+    let mut inner = String::new();
+    for bound in bounds.iter().skip(1).rev().take(DEEPEST) {
         let Some(bound) = bound.filter(|bound| *bound > 0) else { break };
-        indices.push(rest % bound);
-        rest /= bound;
+        inner.insert_str(0, &format!("[{}]", element % bound));
+        element /= bound;
     }
-    indices.push(rest);
-    indices.reverse();
-    indices
-}
-
-#[cfg(test)]
-mod tests {
-    use super::indices;
-
-    #[test]
-    fn the_last_dimension_runs_fastest() {
-        assert_eq!(indices(5, &[Some(9)]), [5]);
-        assert_eq!(indices(5, &[Some(2), Some(3)]), [1, 2]);
-        assert_eq!(indices(23, &[None, Some(3), Some(4)]), [1, 2, 3]);
-    }
+    format!("[{element}]{inner}")
 }
