@@ -11,6 +11,7 @@ use crate::founding::{self, AFTER, BEFORE, OPENAFS};
 use crate::ko::Ko;
 use crate::made::Made;
 use crate::validator;
+use crate::why::debug_files::{detached, stripped};
 
 /// A folder with a kernel in `k`, in which the program runs.
 struct Desk {
@@ -148,6 +149,43 @@ fn founding_case_from_the_command_line() {
     let refused = check(BEFORE);
     assert_eq!(refused.ended(1).out.matches("Unknown symbol").count(), 2);
     assert!(!check(AFTER).ended(0).out.contains("Unknown symbol"));
+}
+
+/// The first command of the README names the inline, the header and the module's own lines.
+#[test]
+fn founding_case_is_explained() {
+    let desk = Desk::new();
+    let mut command = desk.command("check -k");
+    command.arg(founding::folder().join(BEFORE)).arg(founding::folder().join(OPENAFS));
+    let said = Ran::of(command.output().expect("the program was built")).ended(1).out.clone();
+    assert!(said.contains("put_page() of include/linux/mm.h needs devmap_managed_key and __put_devmap"), "{said}");
+    assert!(said.contains("afs_ReadNoCache (afs_bypasscache.c:518 and 520)"), "{said}");
+}
+
+/// Debug information of a file apart; one of another build would name wrong lines.
+#[test]
+fn debug_files_are_given_by_name_or_folder() {
+    let desk = Desk::new();
+    let (own, other) = ([1, 2, 3, 4], [5, 6, 7, 8]);
+    desk.file("foo.ko", stripped(Some(own)).build(&desk.made.profile));
+    desk.file("own.debug", detached(Some(own))).file("other.debug", detached(Some(other)));
+    std::fs::create_dir_all(desk.folder.path().join("all/.build-id/01")).expect("the folder is ours");
+    desk.file("all/.build-id/01/020304.debug", detached(Some(own)));
+
+    let state = |arguments: &str| {
+        let json = desk.run(&format!("check -k k foo.ko --format json {arguments}")).ended(1).json();
+        let module = &json["modules"][0];
+        let frames = &module["findings"][0]["uses"][0]["chain"];
+        (module["debug_info"]["state"].clone(), frames.as_array().map_or(0, Vec::len))
+    };
+    assert_eq!(state(""), ("absent".into(), 1));
+    assert_eq!(state("--debug own.debug"), ("read".into(), 3));
+    assert_eq!(state("--debug all"), ("read".into(), 3));
+    assert_eq!(state("--debug other.debug --debug own.debug"), ("read".into(), 3));
+    desk.run("check -k k foo.ko --debug other.debug").failed(
+        "cannot read other.debug: it is not the debug file of foo.ko: its build ID is 05060708, the module's 01020304",
+    );
+    desk.run("check -k k foo.ko --debug nowhere").failed("cannot read nowhere: No such file or directory (os error 2)");
 }
 
 #[test]

@@ -14,6 +14,7 @@ use gplok::terms::{Arch, ElfMachine};
 use gplok::verdict::Verdict;
 
 use crate::ko::{Ko, Profile, Re};
+use crate::why::explained;
 
 const S390: Arch =
     Arch { machine: ElfMachine::S390, class: gplok::terms::Class::Elf64, endian: gplok::terms::Endian::Big };
@@ -28,7 +29,7 @@ fn root(path: &str) -> std::path::PathBuf {
 }
 
 /// Runs something that must come to an end.
-fn ends<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
+pub fn ends<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
     let (sender, receiver) = mpsc::channel();
     let runner = std::thread::spawn(move || sender.send(run()));
     match receiver.recv_timeout(PATIENCE) {
@@ -167,6 +168,27 @@ fn a_bomb_is_not_swallowed() {
     let liar = [&[0x28, 0xb5, 0x2f, 0xfd, 0xe0][..], &(1_u64 << 62).to_le_bytes(), &[1, 0, 0]].concat();
     let kernel = recorded_kernel("6.12");
     ends(move || [bomb, liar].map(|bytes| examine(&kernel, bytes)));
+}
+
+/// Every prefix of a module with debug information, and each of its bytes flipped.
+#[test]
+fn spoilt_debug_information() {
+    let whole = std::fs::read(crate::founding::folder().join(crate::founding::OPENAFS)).expect("the file is kept");
+    let explain = |bytes: Vec<u8>| {
+        let image = Image::from_bytes_raw("openafs.ko", bytes);
+        let debug = gplok::image::DebugFiles::default();
+        let verdict = explained(&image, &["devmap_managed_key", "__put_devmap_managed_page"], debug);
+        verdict.expect("no file is asked for").findings.iter().map(|finding| finding.uses.len()).sum::<usize>()
+    };
+    ends(move || {
+        assert_eq!(explain(whole.clone()), 12);
+        for at in 0..whole.len() {
+            explain(whole[..at].to_vec());
+            let mut spoilt = whole.clone();
+            spoilt[at] ^= if at % 2 == 0 { 0xff } else { 1 << (at % 8) };
+            explain(spoilt);
+        }
+    });
 }
 
 #[test]
@@ -340,6 +362,36 @@ fn sections_over_each_other_are_not_all_read() {
     let at = crowd.put(&symbols);
     crowd.section(1, 2, 0, (at, symbols.len() as u64), strings, 1);
     judged(crowd.build(strings));
+}
+
+/// A module of ten thousand sections with one long name, asked where it uses a symbol: which sections of its debug file are
+/// which is found without comparing each with each.
+#[test]
+fn sections_find_their_like_without_comparing_all() {
+    let (mut crowd, strings, text) = crowd(1 << 20);
+    for _ in 0..10_000 {
+        crowd.section(1, 1, 2, (64, 8), 0, 0);
+    }
+    let name = crowd.put(b"\0.debug_info\0\0wanted\0");
+    let names = crowd.sections[strings as usize].3;
+    // An empty unit.
+    let unit = crowd.put(&[7, 0, 0, 0, 4, 0, 0, 0, 0, 0, 8]);
+    crowd.section((name + 1 - names) as u32, 1, 0, (unit, 11), 0, 0);
+    let symbols = undefined(1, 14);
+    let at = crowd.put(&symbols);
+    // Its strings are the few that were just put there.
+    let few = crowd.section(1, 3, 0, (name, 21), 0, 0);
+    crowd.section(1, 2, 0, (at, symbols.len() as u64), few, 1);
+    // R_X86_64_64 of the symbol, in the first bytes of .text.
+    let at = crowd.put(&[[0; 8], [1, 0, 0, 0, 1, 0, 0, 0], [0; 8]].concat());
+    crowd.section(1, 4, 0, (at, 24), 0, text);
+    let bytes = crowd.build(strings);
+    let verdict = ends(move || {
+        let image = Image::from_bytes_raw("crowd.ko", bytes);
+        explained(&image, &["wanted"], gplok::image::DebugFiles::default()).expect("no file is asked for")
+    });
+    assert!(verdict.findings.iter().all(|finding| finding.uses.len() == 1));
+    assert!(matches!(verdict.debug_info, gplok::verdict::DebugInfo::Read { .. }), "{:?}", verdict.debug_info);
 }
 
 /// Many versions, many symbols that look for one.

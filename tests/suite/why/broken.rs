@@ -76,6 +76,30 @@ fn relocations_out_of_bounds() {
     assert_eq!(uses(&verdict), [KEY, CALL]);
 }
 
+/// Every section of debug information cut short at every byte: there is no panic and no end without an answer, and the
+/// uses stay where they are.
+#[test]
+fn every_prefix_of_every_section() {
+    for version in [4, 5] {
+        let hook = Variable::new("hook", 7, 8, Type::Function).pointer(0, "__put_page");
+        let ko = module(Source::new(&[super::unit().variable(hook)]).dwarf(version));
+        let sections = ["abbrev", "info", "line", "line_str", "ranges", "rnglists", "str"];
+        for name in sections.map(|name| format!(".debug_{name}")) {
+            let lengths = std::rc::Rc::new(std::cell::Cell::new(0));
+            let (seen, wanted) = (std::rc::Rc::clone(&lengths), name.clone());
+            ko.clone()
+                .tweak(move |elf| seen.set(elf.find(&wanted).map_or(0, |section| section.data.len())))
+                .build(&x86_64());
+            for length in 0..lengths.get() {
+                let name = name.clone();
+                let cut = ko.clone().tweak(move |elf| elf.section(&name).data.truncate(length)).build(&x86_64());
+                let verdict = crate::hostile::ends(move || verdict_on(cut, &["__put_page"]));
+                assert_eq!(verdict.findings[0].uses.len(), 2, "DWARF {version}, {length} bytes");
+            }
+        }
+    }
+}
+
 fn data(variable: Variable) -> Vec<String> {
     let source = Source::new(&[Unit::new("/build/foo", "main.c").includes(TYPES).variable(variable)]).dwarf(5);
     uses(&verdict_on(Ko::new("foo").uses("helper").source(source).build(&x86_64()), &["helper"]))

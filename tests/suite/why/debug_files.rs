@@ -19,14 +19,14 @@ fn build_id(ko: Ko, id: [u8; 4]) -> Ko {
 }
 
 /// The module as it is shipped.
-fn stripped(id: Option<[u8; 4]>) -> Ko {
+pub fn stripped(id: Option<[u8; 4]>) -> Ko {
     let ko = module(Source::new(&[super::unit()]));
     id.map_or(ko.clone(), |id| build_id(ko, id))
 }
 
 /// What `objcopy --only-keep-debug` leaves of it: sections that occupy memory have no contents. One more in front makes
 /// that no section has the number it had.
-fn detached(id: Option<[u8; 4]>) -> Vec<u8> {
+pub fn detached(id: Option<[u8; 4]>) -> Vec<u8> {
     let ko = module(Source::new(&[super::unit()]).dwarf(5));
     let ko = id.map_or(ko.clone(), |id| build_id(ko, id));
     let ko = ko.tweak(|elf| {

@@ -1,7 +1,7 @@
 //! Where a module uses a symbol: every way a use may be written down, and every way debug information may be.
 
 mod broken;
-mod debug_files;
+pub mod debug_files;
 mod lines;
 mod split;
 mod tables;
