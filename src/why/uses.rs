@@ -1,6 +1,6 @@
 //! Every use of a symbol in one module.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use crate::graph::{DebugSections, Dwarf, DwarfError, Place, Reference, References, Site, SourcePaths, Symbols};
 use crate::image::{DebugObject, ModuleElf};
@@ -168,20 +168,14 @@ fn debug_sections(file: &DebugObject) -> Result<Option<DebugSections<'_>>, Dwarf
 /// For each section of the module, the one of the debug file that stands for it: of the same name and size, and, where
 /// several are, the first that is not taken.
 fn corresponding(elf: &ModuleElf, debug: &ModuleElf) -> Vec<Option<usize>> {
-    let mut taken = vec![false; debug.sections().len()];
+    // Each section is looked at once: the names may be long, and the sections many.
+    let mut free: HashMap<(Option<&[u8]>, u64), VecDeque<usize>> = HashMap::new();
+    for section in debug.sections().iter().skip(1).filter(|section| section.is_alloc()) {
+        free.entry((debug.section_name(section), section.size)).or_default().push_back(section.index);
+    }
     let find = |section: &crate::elf::Section| {
-        let name = elf.section_name(section);
-        let same = |other: &&crate::elf::Section| {
-            other.is_alloc()
-                && other.size == section.size
-                && debug.section_name(other) == name
-                && !taken.get(other.index).is_some_and(|taken| *taken)
-        };
-        let found = debug.sections().iter().skip(1).filter(|_| section.is_alloc()).find(same)?.index;
-        if let Some(taken) = taken.get_mut(found) {
-            *taken = true;
-        }
-        Some(found)
+        let key = (elf.section_name(section), section.size);
+        section.is_alloc().then(|| free.get_mut(&key)?.pop_front()).flatten()
     };
     elf.sections().iter().map(find).collect()
 }
