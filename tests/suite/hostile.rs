@@ -364,19 +364,12 @@ fn sections_over_each_other_are_not_all_read() {
     judged(crowd.build(strings));
 }
 
-/// A module of ten thousand sections with one long name, asked where it uses a symbol: which sections of its debug file are
-/// which is found without comparing each with each.
-#[test]
-fn sections_find_their_like_without_comparing_all() {
-    let (mut crowd, strings, text) = crowd(1 << 20);
-    for _ in 0..10_000 {
-        crowd.section(1, 1, 2, (64, 8), 0, 0);
-    }
+/// The crowd with an empty unit of debug information, whose section is handed on, and one use of `wanted`.
+fn with_debug_information(mut crowd: Crowd, strings: u32, text: u32, more: impl FnOnce(&mut Crowd, u32)) -> Vec<u8> {
     let name = crowd.put(b"\0.debug_info\0\0wanted\0");
     let names = crowd.sections[strings as usize].3;
-    // An empty unit.
     let unit = crowd.put(&[7, 0, 0, 0, 4, 0, 0, 0, 0, 0, 8]);
-    crowd.section((name + 1 - names) as u32, 1, 0, (unit, 11), 0, 0);
+    let info = crowd.section((name + 1 - names) as u32, 1, 0, (unit, 11), 0, 0);
     let symbols = undefined(1, 14);
     let at = crowd.put(&symbols);
     // Its strings are the few that were just put there.
@@ -385,13 +378,42 @@ fn sections_find_their_like_without_comparing_all() {
     // R_X86_64_64 of the symbol, in the first bytes of .text.
     let at = crowd.put(&[[0; 8], [1, 0, 0, 0, 1, 0, 0, 0], [0; 8]].concat());
     crowd.section(1, 4, 0, (at, 24), 0, text);
-    let bytes = crowd.build(strings);
+    more(&mut crowd, info);
+    crowd.build(strings)
+}
+
+/// The use of `wanted` is found, and an end.
+fn is_explained(bytes: Vec<u8>) {
     let verdict = ends(move || {
         let image = Image::from_bytes_raw("crowd.ko", bytes);
         explained(&image, &["wanted"], gplok::image::DebugFiles::default()).expect("no file is asked for")
     });
     assert!(verdict.findings.iter().all(|finding| finding.uses.len() == 1));
     assert!(matches!(verdict.debug_info, gplok::verdict::DebugInfo::Read { .. }), "{:?}", verdict.debug_info);
+}
+
+/// Ten thousand sections with one long name: which of them are which in the debug file is found without comparing each
+/// with each.
+#[test]
+fn sections_find_their_like_without_comparing_all() {
+    let (mut crowd, strings, text) = crowd(1 << 20);
+    for _ in 0..10_000 {
+        crowd.section(1, 1, 2, (64, 8), 0, 0);
+    }
+    is_explained(with_debug_information(crowd, strings, text, |_, _| {}));
+}
+
+/// Tens of thousands of relocation sections that each span the whole file, all for the one debug section.
+#[test]
+fn relocations_of_debug_information_over_each_other_are_not_all_read() {
+    let (mut crowd, strings, text) = crowd(64);
+    let at = crowd.put(&vec![0; 1 << 20]);
+    let bytes = with_debug_information(crowd, strings, text, |crowd, info| {
+        for _ in 0..40_000 {
+            crowd.section(1, 4, 0, (at, 1 << 20), 0, info);
+        }
+    });
+    is_explained(bytes);
 }
 
 /// Many versions, many symbols that look for one.
