@@ -121,16 +121,21 @@ fn plain<'e>(elf: &'e ModuleElf, section: &Section) -> Result<Cow<'e, [u8]>, Dwa
     }
 }
 
-/// The relocation sections, by the section they apply to.
+/// The relocation sections, by the section they apply to: not more than the file has room for, unless they lie over each
+/// other.
 fn relocation_sections(elf: &ModuleElf) -> HashMap<usize, Vec<&Section>> {
-    let mut all: HashMap<usize, Vec<&Section>> = HashMap::new();
+    let room = u64::try_from(elf.bytes().len()).unwrap_or(u64::MAX);
+    let mut all: HashMap<usize, (u64, Vec<&Section>)> = HashMap::new();
     let relocating = |section: &&Section| matches!(section.kind, SectionType::REL | SectionType::RELA);
     for section in elf.sections().iter().filter(relocating) {
-        if let Ok(target) = usize::try_from(section.info) {
-            all.entry(target).or_default().push(section);
+        let Ok(target) = usize::try_from(section.info) else { continue };
+        let (taken, sections) = all.entry(target).or_default();
+        *taken = taken.saturating_add(section.size);
+        if *taken <= room {
+            sections.push(section);
         }
     }
-    all
+    all.into_iter().map(|(target, (_, sections))| (target, sections)).collect()
 }
 
 fn relocate(
