@@ -35,7 +35,8 @@ impl SourcePaths {
             let Ok(unit) = dwarf.unit(header) else { continue };
             let text = |slice: &Slice<'_>| slice.to_string_lossy().into_owned();
             let folder = unit.comp_dir.as_ref().map(text).unwrap_or_default();
-            sources.extend(unit.name.as_ref().map(|name| join(&folder, &text(name))));
+            let name = unit.name.as_ref().map(text).or_else(|| split_name(sections, &dwarf, &unit));
+            sources.extend(name.map(|name| join(&folder, &name)));
             if sources.len() <= UNITS_ASKED
                 && let Some(program) = &unit.line_program
             {
@@ -104,6 +105,19 @@ fn generated(file: &str) -> Option<&str> {
         file.find("/include/generated/").map(|end| (end, file.get(..end).and_then(|before| before.rfind("/arch/"))));
     let (end, arch) = arch?;
     file.get(arch.unwrap_or(end) + 1..)
+}
+
+/// The name of a unit that keeps it in a file of its own.
+fn split_name<'a>(
+    sections: &DebugSections<'a>,
+    dwarf: &gimli::Dwarf<Slice<'_>>,
+    unit: &gimli::Unit<Slice<'_>>,
+) -> Option<String> {
+    let path = dwarf.attr_string(unit, unit.dwo_name().ok()??).ok()?;
+    let mut split = sections.split_dwarf(&path.to_string_lossy())?;
+    split.make_dwo(dwarf);
+    let header = split.units().next().ok()??;
+    Some(split.unit(header).ok()?.name?.to_string_lossy().into_owned())
 }
 
 fn kernel_roots<'a>(
