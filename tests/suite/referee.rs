@@ -6,7 +6,7 @@ use gplok::terms::{Arch, Class, ElfMachine, Endian};
 use object::read::elf::{FileHeader, SectionHeader, Sym};
 
 use crate::cases;
-use crate::ko::{KERNELS, Ko, Place, Profile, Section, Sh, Symbol};
+use crate::ko::{KERNELS, Ko, Place, Profile, Section, Sh, Source, Symbol};
 
 /// Name, type, flags, offset, size, link and info of a section.
 type SectionFacts = (String, u32, u64, u64, u64, u32, u32);
@@ -117,6 +117,18 @@ fn readers_agree_on_every_architecture() {
     for arch in other {
         let profile = Profile::synthetic(arch);
         agree("everything", &profile, &everything().build(&profile));
+    }
+}
+
+/// Modules with debug information are as well-formed.
+#[test]
+fn readers_agree_on_debug_information() {
+    for arch in [Arch::X86_64, Arch::I386, Arch::ARM64] {
+        for version in [4, 5] {
+            let profile = Profile::synthetic(arch);
+            let ko = crate::why::module(Source::new(&[crate::why::unit()]).dwarf(version));
+            agree("debug information", &profile, &ko.build(&profile));
+        }
     }
 }
 

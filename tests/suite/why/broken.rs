@@ -1,9 +1,12 @@
 //! Debug information that is broken: the verdict stays as it was, and so does what the symbol table knows.
 
+use gplok::load::{Cmdline, Insmod, check};
 use gplok::verdict::{DebugInfo, Verdict};
+use gplok::why::{Lookup, explain};
 
 use super::{BARE, CALL, KEY, TYPES, module, uses, verdict_on, x86_64};
 use crate::ko::{Elf, Ko, Source, Type, Unit, Variable};
+use crate::made::Made;
 
 const BOTH: [&str; 2] = ["devmap_key", "__put_page"];
 
@@ -17,6 +20,30 @@ fn spoilt(spoil: impl Fn(&mut Elf) + 'static) -> Verdict {
 fn unusable(verdict: &Verdict) {
     assert!(matches!(verdict.debug_info, DebugInfo::Unusable { .. }), "{:?}", verdict.debug_info);
     assert_eq!(uses(verdict), BARE);
+}
+
+/// Whatever becomes of its debug information, the kernel treats a module alike.
+#[test]
+fn the_answer_does_not_depend_on_debug_information() {
+    let made = Made::new("6.1.0").export_gpl("devmap_key");
+    let (kernel, _folder) = made.open();
+    let answer = |ko: Ko| {
+        let image = made.image(&ko.license("CDDL"));
+        let verdicts = check(&kernel, &Cmdline::default(), std::slice::from_ref(&image), &Insmod::default());
+        let mut verdict = verdicts.expect("the tree can be read").remove(0);
+        explain(&mut verdict, &image, &kernel, &Lookup::default()).expect("no file is asked for");
+        assert!(verdict.findings.iter().all(|finding| finding.symbol().is_none() || finding.uses.len() == 1));
+        let causes: Vec<_> = verdict.findings.into_iter().map(|finding| finding.cause).collect();
+        (verdict.outcome, verdict.log, verdict.kernel_tainted, causes)
+    };
+    let plain = answer(module(Source::new(&[super::unit()])));
+    assert_eq!(plain.0.errno(), Some(gplok::terms::Errno::ENOENT));
+    let described = || module(Source::new(&[super::unit()]).dwarf(5));
+    assert_eq!(answer(described()), plain);
+    for name in [".debug_info", ".debug_abbrev", ".debug_line", ".debug_str", ".debug_rnglists"] {
+        let spoil = |data: &mut Vec<u8>| data.iter_mut().step_by(3).for_each(|byte| *byte ^= 0xff);
+        assert_eq!(answer(described().tweak(move |elf| spoil(&mut elf.section(name).data))), plain, "{name}");
+    }
 }
 
 /// The unit says how long it is.

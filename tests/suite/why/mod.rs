@@ -95,7 +95,7 @@ fn declared(declared: &Declared) -> String {
 
 /// `foo_read()` lets go of a page in line 12: `put_page()` asks the key, another instruction of line 14 comes between, and
 /// calls `__put_page`.
-fn unit() -> Unit {
+pub fn unit() -> Unit {
     let read = Function::new("foo_read", 10)
         .step(12, &[("arch_static_branch", JUMP_LABEL, 36), ("put_page", MM, 924)], Does::Asks("devmap_key"))
         .step(14, &[], Does::Nothing)
@@ -104,7 +104,7 @@ fn unit() -> Unit {
 }
 
 /// The module of that source file, and of what else it needs.
-fn module(source: Source) -> Ko {
+pub fn module(source: Source) -> Ko {
     Ko::new("foo").uses("devmap_key").uses("__put_page").source(source)
 }
 
