@@ -37,7 +37,9 @@ SPECIFIER = re.compile(r"\b(?:static|inline|__inline__|__inline|extern|_Noreturn
 
 
 def included_as(file):
-    """The name in angle brackets of a header named as in the kernel's tree."""
+    """The name in angle brackets of a header named as in the kernel's tree; generic ones come by the architecture's."""
+    if file.startswith("include/asm-generic/"):
+        return "asm/" + file.removeprefix("include/asm-generic/")
     for pattern in (r"^arch/\w+/include/(?:generated/)?(?:uapi/)?(.*)$", r"^include/(?:generated/)?(?:uapi/)?(.*)$"):
         found = re.match(pattern, file)
         if found:

@@ -173,7 +173,8 @@ impl Part<'_> {
         let mut dropped: Vec<Dropped> = Vec::new();
         for _ in 0..ATTEMPTS {
             let assembly = scratch.write(&name, &text)?;
-            let output = compiler.run(&["-w", "-c", "-o", &object.to_string_lossy(), &assembly.to_string_lossy()])?;
+            let output =
+                compiler.run(&["-w", "-g0", "-c", "-o", &object.to_string_lossy(), &assembly.to_string_lossy()])?;
             if output.is_ok {
                 return Ok(dropped);
             }

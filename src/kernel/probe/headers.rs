@@ -72,8 +72,12 @@ fn list(folder: &Path, name: &str, found: &mut Vec<String>) {
 
 /// The file as the kernel's own tree names it: `include/linux/mm.h`.
 pub(super) fn within_tree(file: &str, compiler: &Compiler) -> String {
-    let named = compiler.includes().into_iter().find_map(|folder| {
-        let below = file.strip_prefix(folder)?.strip_prefix('/')?;
+    below_tree(file, &compiler.includes())
+}
+
+fn below_tree(file: &str, folders: &[&str]) -> String {
+    let named = folders.iter().find_map(|folder| {
+        let below = file.strip_prefix(*folder)?.strip_prefix('/')?;
         // What stands before `include` or `arch` in the folder's name is the way to the tree.
         let at = folder.find("/arch/").map(|at| at + 1).or_else(|| folder.rfind("include"))?;
         Some(format!("{}/{below}", folder.get(at..)?))
@@ -171,6 +175,16 @@ mod tests {
         let found = missing(rule, |name| name.starts_with('/') || name.starts_with("./"));
         assert_eq!(found, ["../x/none.h", "asm/none.h"]);
         assert_eq!(stand_in("../x/none.h"), "missing/1/2/3/4/5/x/none.h");
+    }
+
+    #[test]
+    fn files_are_named_as_in_the_tree() {
+        let folders =
+            ["/src/linux/arch/x86/include", "./arch/x86/include/generated", "/src/linux/include", "./include"];
+        assert_eq!(below_tree("/src/linux/include/linux/mm.h", &folders), "include/linux/mm.h");
+        assert_eq!(below_tree("/src/linux/arch/x86/include/asm/io.h", &folders), "arch/x86/include/asm/io.h");
+        assert_eq!(below_tree("./include/generated/bounds.h", &folders), "include/generated/bounds.h");
+        assert_eq!(below_tree("./other.h", &folders), "other.h");
     }
 
     #[test]

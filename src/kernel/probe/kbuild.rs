@@ -16,6 +16,10 @@ const MODULE: &str = "empty";
 /// Says from which directory the command was run: since 6.13 that is no longer the kernel's.
 const DIRECTORY: &str = "gplok directory: ";
 
+/// What is left out of its words: what would write down which headers were read, put debugging information into another
+/// file or compress it, or put off compiling until all is linked.
+const LEFT_OUT: [&str; 5] = ["-Wp,-MMD,", "-Wp,-MD,", "-gsplit-dwarf", "-gz", "-flto"];
+
 /// The compiler, as kbuild runs it.
 pub(super) struct Compiler {
     /// Where it is run.
@@ -113,12 +117,12 @@ fn missing_program(stderr: &str) -> Option<ProbeError> {
 }
 
 /// The compiler's part of `cmd_DIR/empty.o := gcc … -c -o DIR/empty.o DIR/empty.c ; objtool …`, undone from make's
-/// quoting, without the flag that writes down which headers were read.
+/// quoting.
 fn compiling(left: &str) -> Option<String> {
     let (_, command) = left.lines().next()?.split_once(":=")?;
     let (command, _) = command.split_once(" -c -o ")?;
     let command = command.replace("$(pound)", "#").replace("\\#", "#").replace("$$", "$");
-    let is_kept = |word: &&str| !word.starts_with("-Wp,-MMD,") && !word.starts_with("-Wp,-MD,");
+    let is_kept = |word: &&str| !LEFT_OUT.iter().any(|start| word.starts_with(start));
     Some(command.split(' ').filter(|word| !word.is_empty()).filter(is_kept).collect::<Vec<_>>().join(" "))
 }
 
@@ -128,7 +132,7 @@ mod tests {
 
     #[test]
     fn the_command_is_read_without_its_files() {
-        let left = "savedcmd_/t/empty.o :=  gcc-12 -Wp,-MMD,/t/.empty.o.d -I./include -DNAME='\"a\\#$$\"'  -c -o /t/empty.o /t/empty.c  ; objtool x\n\nsource := x\n";
+        let left = "savedcmd_/t/empty.o :=  gcc-12 -Wp,-MMD,/t/.empty.o.d -I./include -flto -DNAME='\"a\\#$$\"'  -c -o /t/empty.o /t/empty.c  ; objtool x\n\nsource := x\n";
         let command = compiling(left).expect("it is one");
         assert_eq!(command, "gcc-12 -I./include -DNAME='\"a#$\"'");
         let compiler =

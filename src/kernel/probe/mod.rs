@@ -156,7 +156,7 @@ fn units(gathering: &Gathering<'_>, headers: &[String], reasons: &mut Reasons) -
     while units.len() < UNITS && !left.is_empty() {
         let mut unit = gathering.gather(&format!("unit{}", units.len()), &left, reasons)?;
         left = std::mem::take(&mut unit.left);
-        if unit.preprocessed.is_empty() {
+        if unit.preprocessed.is_empty() || unit.headers.is_empty() {
             break;
         }
         units.push(unit);
