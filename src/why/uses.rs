@@ -147,8 +147,10 @@ impl Lines<'_> {
         let frames = self.place(place).and_then(|place| self.dwarf.frames(place).ok()).unwrap_or_default();
         let frame = |frame: crate::graph::SourceFrame| {
             let (file, header) = frame.file.map(|file| self.paths.name(&file)).unzip();
-            let function = frame.function.or_else(|| function.map(str::to_owned))?;
-            Some(Frame { function, file, line: frame.line, header: header.unwrap_or(false) })
+            let header = header.unwrap_or(false);
+            // A line of a header belongs to an inline whose name is not known: not to the function out of line.
+            let function = frame.function.or_else(|| function.filter(|_| !header).map(str::to_owned))?;
+            Some(Frame { function, file, line: frame.line, header })
         };
         frames.into_iter().filter_map(frame).collect()
     }
