@@ -12,6 +12,7 @@ const INSTALLED: &str = "/usr/lib/debug";
 #[derive(Clone, Debug, Default)]
 pub struct DebugFiles {
     given: Vec<PathBuf>,
+    several_modules: bool,
 }
 
 /// The object that holds a module's debug information.
@@ -24,18 +25,27 @@ pub struct DebugObject {
 impl DebugFiles {
     /// Looks at the files given first, and into the folders given as into `/usr/lib/debug`.
     pub fn new(given: impl IntoIterator<Item = PathBuf>) -> Self {
-        Self { given: given.into_iter().collect() }
+        Self { given: given.into_iter().collect(), several_modules: false }
+    }
+
+    /// Is there more than one module to look for? A file given then is the debug file of one of them, and of another build
+    /// than the others.
+    #[must_use]
+    pub fn among(self, modules: usize) -> Self {
+        Self { several_modules: modules > 1, ..self }
     }
 
     /// The file with the debug information of a module: one given, else the module, else one installed under its build ID or
     /// its path. `None` where there is none.
     ///
     /// # Errors
-    /// When a file that was given cannot be read, or, as the only one, is of another build.
+    /// When a file that was given cannot be read, or, as the only one for the only module, is of another build.
     pub fn of(&self, image: &Image, elf: &Arc<ModuleElf>) -> Result<Option<DebugObject>, Error> {
         let wanted = build_id(elf);
-        for path in self.given.iter().filter(|path| !path.is_dir()) {
-            if let Some(found) = given(path, image, wanted.as_deref(), self.given.len() == 1)? {
+        let files: Vec<&PathBuf> = self.given.iter().filter(|path| !path.is_dir()).collect();
+        let only = files.len() == 1 && !self.several_modules;
+        for path in files {
+            if let Some(found) = given(path, image, wanted.as_deref(), only)? {
                 return Ok(Some(DebugObject::new(path.clone(), found)));
             }
         }

@@ -8,7 +8,7 @@ use super::usage::usage;
 use super::wording::{all as listed, count, printable};
 use super::{Entry, Group, KernelSummary, Palette, group_sentence, groups, remedy};
 use crate::terms::{Errno, KernelRelease, Taints};
-use crate::verdict::{Missing, Outcome, Use, Verdict};
+use crate::verdict::{DebugInfo, Missing, Outcome, Use, Verdict};
 use crate::why::{Elsewhere, OptionDifference, SymbolExport, SymbolUse};
 
 /// Lines of the kernel log shown for one module; the other formats have them all.
@@ -237,6 +237,9 @@ impl Page<'_> {
             }
             reached = group.reached;
             self.group(group, verdict, &mut fixes);
+        }
+        if let DebugInfo::Unusable { file, what } = &verdict.debug_info {
+            self.items("no lines of the source are named", [format!("{file}: {what}")]);
         }
     }
 

@@ -5,11 +5,13 @@ use serde_json::Value;
 use super::samples::causes;
 use super::validator::check;
 use super::*;
-use crate::terms::{Arch, Distribution, Errno, KernelRelease, Taints};
+use crate::terms::{Arch, Distribution, Errno, ExportKind, KernelRelease, Taints};
 use crate::verdict::{
     Candidate, CandidateSource, Code, DebugInfo, Declared, Finding, Frame, Inside, KernelLine, LogLevel, Missing,
     Outcome, Stage, Use, Verdict,
 };
+use crate::why::inlines::{Dropped, Inline, InlineChanges, InlineMap, SkippedHeader};
+use crate::why::{Elsewhere, OptionDifference, SymbolExport, SymbolUse};
 
 fn schema() -> Value {
     let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/schema/gplok-1.schema.json"));
@@ -77,13 +79,52 @@ fn documents_follow_the_schema() {
     };
     for kernel in [debian, KernelSummary::default()] {
         for document in [modules_document(&entries, &kernel), steps_document(&entries, &kernel)] {
-            let text = serde_json::to_string_pretty(&document).expect("plain values");
-            let value: Value = serde_json::from_str(&text).expect("what was written can be read");
-            let mut errors = Vec::new();
-            check(&root, &root, &value, "$", &mut errors);
-            assert!(errors.is_empty(), "{errors:#?}");
+            follows(&root, &document);
         }
     }
+}
+
+fn follows(root: &Value, document: &impl serde::Serialize) {
+    let text = serde_json::to_string_pretty(document).expect("plain values");
+    let value: Value = serde_json::from_str(&text).expect("what was written can be read");
+    let mut errors = Vec::new();
+    check(root, root, &value, "$", &mut errors);
+    assert!(errors.is_empty(), "{errors:#?}");
+}
+
+#[test]
+fn answers_to_why_follow_the_schema() {
+    let verdict = full_verdict(Outcome::Loads);
+    let entry = Entry { op: Op::Insmod, path: Some("foo.ko"), verdict: &verdict };
+    let export = SymbolExport { exporter: "vmlinux".into(), kind: Some(ExportKind::Gpl), namespace: None };
+    let (symbol, uses, debug_info) = ("f".to_owned(), uses().into(), DebugInfo::Absent);
+    let asked = SymbolUse { symbol: symbol.clone(), export: Some(export.clone()), uses, debug_info };
+    let option = OptionDifference { name: "PREEMPT_RT".into(), here: None, there: Some("y".into()) };
+    let release = Some(KernelRelease::new("6.1"));
+    let elsewhere = [Elsewhere { symbol, release, export: Some(export), options: vec![option] }];
+    follows(&schema(), &why_document(&entry, Some(&asked), &elsewhere, &KernelSummary::default()));
+    follows(&schema(), &why_document(&entry, None, &[], &KernelSummary::default()));
+}
+
+#[test]
+fn inline_maps_follow_the_schema() {
+    let inline = Inline {
+        name: "put_page".into(),
+        file: Some("include/linux/mm.h".into()),
+        line: Some(1197),
+        gpl_only: vec!["devmap_managed_key".into()],
+        unexported: vec!["f".into()],
+        path: vec!["put_page".into(), "devmap_managed_key".into()],
+        other_paths: vec![vec!["put_page".into(), "f".into()]],
+        ..Inline::default()
+    };
+    let dropped = vec![Dropped { name: "g".into(), file: None, line: None, why: "asm".into() }];
+    let skipped = vec![SkippedHeader { header: "linux/x.h".into(), why: "error".into() }];
+    let map = InlineMap { inlines: vec![inline], dropped, skipped };
+    let kernel = KernelSummary::default();
+    follows(&schema(), &inlines_document(&map, &kernel));
+    let changes = InlineChanges::between(&InlineMap::default(), &map);
+    follows(&schema(), &inline_changes_document(&changes, &kernel, &kernel));
 }
 
 #[test]

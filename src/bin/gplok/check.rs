@@ -28,7 +28,7 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
     let insmod = Insmod { flags, ..Insmod::default() };
     let judge = if arguments.in_order { check_in_order } else { check };
     let mut verdicts = judge(&kernel, &arguments.kernel.cmdline(), &images, &insmod)?;
-    let lookup = arguments.source.open(&kernel)?;
+    let lookup = arguments.source.open(&kernel, images.len())?;
     let explained =
         verdicts.par_iter_mut().zip(&images).map(|(verdict, image)| explain(verdict, image, &kernel, &lookup));
     explained.collect::<Result<(), _>>()?;

@@ -40,10 +40,10 @@ impl KernelArguments {
 }
 
 impl SourceArguments {
-    /// Where the source's side of modules for a kernel is looked up.
-    pub fn open(&self, kernel: &Kernel) -> Result<Lookup, Error> {
+    /// Where the source's side of so many modules for a kernel is looked up.
+    pub fn open(&self, kernel: &Kernel, modules: usize) -> Result<Lookup, Error> {
         let inlines = self.inlines.as_ref().map(|path| read_map(path, kernel)).transpose()?;
-        Ok(Lookup { debug: DebugFiles::new(self.debug.clone()), inlines })
+        Ok(Lookup { debug: DebugFiles::new(self.debug.clone()).among(modules), inlines })
     }
 }
 

@@ -19,7 +19,7 @@ pub fn run(arguments: &WhyArguments) -> Result<Exit, Error> {
     kernel.infer_release(&image[0]);
     let kernel = Arc::new(kernel);
     let others = arguments.compare.iter().map(|path| Kernel::open(&[path])).collect::<Result<Vec<_>, _>>()?;
-    let lookup = arguments.source.open(&kernel)?;
+    let lookup = arguments.source.open(&kernel, 1)?;
     let mut verdict = check(&kernel, &arguments.kernel.cmdline(), &image, &Insmod::default())?.remove(0);
     let [image] = image;
     explain(&mut verdict, &image, &kernel, &lookup)?;
