@@ -10,6 +10,7 @@ mod dwarf;
 mod place;
 mod program;
 mod references;
+mod static_calls;
 mod symbols;
 mod tables;
 

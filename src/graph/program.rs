@@ -1,9 +1,10 @@
 //! An object as functions and data that refer to each other, and to symbols it does not define.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::code::{self, Code, LocalReference};
 use super::references::place_of;
+use super::static_calls::ADDRESSABLE;
 use super::{DeclaredFunctions, Place, Reference, References, SourcePaths, Symbols};
 use crate::elf::{Section, Symbol, SymbolKind, SymbolVisibility};
 use crate::image::{ModuleElf, escaped};
@@ -102,6 +103,7 @@ impl Program {
             edges.extend(code.local.iter().filter_map(|local| reader.local(*section, *local)));
         }
         reader.program.connect(edges);
+        reader.program.add_static_call_keys(&reader.addressable());
         // Last, so that those that refer to something keep their order: functions that refer to nothing are functions too.
         reader.functions();
         reader.program
@@ -174,6 +176,15 @@ impl Reader<'_> {
                 self.node_at(place);
             }
         }
+    }
+
+    /// The undefined symbols that the object only keeps pointers to.
+    fn addressable(&self) -> BTreeSet<String> {
+        let sections = self.elf.sections_named(ADDRESSABLE);
+        let relocations = sections.flat_map(|section| self.elf.relocations_of(section.index));
+        let symbols =
+            relocations.filter_map(|relocation| self.elf.symbols().get(usize::try_from(relocation.symbol).ok()?));
+        symbols.filter(|symbol| symbol.is_undefined()).map(|symbol| self.elf.symbol_text(symbol)).collect()
     }
 
     fn edge(&mut self, references: &References<'_>, reference: &Reference, end: Option<u64>) -> Option<NewEdge> {

@@ -62,6 +62,7 @@ fn program(reader: &Reader<'_>) -> Program {
         program.nodes.push(node);
     }
     program.undefined = linker.undefined;
+    program.add_static_call_keys(&reader.addressable);
     program
 }
 

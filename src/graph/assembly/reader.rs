@@ -1,6 +1,6 @@
 //! Statement by statement: who refers to what.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::conditions::Conditions;
 use super::operands::{Named, number, of_expression, of_instruction, word};
@@ -8,6 +8,7 @@ use super::sections::{Kind, Sections};
 use super::symbols::{Definition, Symbols};
 use super::{AssemblyError, Dialect, data, lines};
 use crate::graph::Node;
+use crate::graph::static_calls::ADDRESSABLE;
 use crate::image::escaped;
 
 /// What takes the symbols of operands.
@@ -38,6 +39,8 @@ pub(super) struct Reader<'t> {
     types: HashMap<&'t str, bool>,
     conditions: Conditions,
     macros: HashSet<&'t str>,
+    /// What the text keeps pointers to in a section that the final link throws away.
+    pub addressable: BTreeSet<String>,
     /// The function being written, through all the sections it writes to.
     body: Option<usize>,
     /// What has begun and holds nothing yet: another label here is another name of it.
@@ -55,6 +58,7 @@ impl<'t> Reader<'t> {
             types: types(text),
             conditions: Conditions::default(),
             macros: HashSet::new(),
+            addressable: BTreeSet::new(),
             body: None,
             fresh: None,
         }
@@ -155,6 +159,9 @@ impl<'t> Reader<'t> {
     }
 
     fn data(&mut self, word: &str, rest: &'t str) {
+        if self.sections.here().is_some_and(|section| section.name == ADDRESSABLE) {
+            self.addressable.insert(escaped(rest.trim_ascii().as_bytes()));
+        }
         if self.is_description() {
             return;
         }
