@@ -162,6 +162,98 @@ fn founding_case_is_explained() {
     assert!(said.contains("afs_ReadNoCache (afs_bypasscache.c:518 and 520)"), "{said}");
 }
 
+/// Every use of one symbol, whether the kernel has something against it or not.
+#[test]
+fn why_answers_for_one_symbol() {
+    let desk = Desk::new();
+    let why = |rest: &str| {
+        let mut command = desk.command("why");
+        command.arg(founding::folder().join(OPENAFS)).arg("-k").arg(founding::folder().join(BEFORE));
+        Ran::of(command.args(rest.split_whitespace()).output().expect("the program was built"))
+    };
+    let refused = why("devmap_managed_key --format json").ended(1).json();
+    let findings = refused["modules"][0]["findings"].as_array().expect("a list");
+    assert_eq!(findings.len(), 1);
+    assert_eq!(findings[0]["uses"].as_array().map(Vec::len), Some(6));
+    let chain = findings[0]["uses"][0]["chain"].as_array().expect("a list");
+    assert!(chain.iter().any(|frame| frame["function"] == "put_page" && frame["file"] == "include/linux/mm.h"));
+    assert_eq!(findings[0]["incidents"], serde_json::json!([1]));
+    // Nothing is wrong with this one.
+    let fine = why("printk --format json").ended(1).json();
+    assert_eq!(fine["asked"]["export"]["kind"], "EXPORT_SYMBOL");
+    assert!(why("printk").ended(1).out.contains("printk (EXPORT_SYMBOL by vmlinux)"));
+    let nowhere = why("put_page");
+    assert_eq!(nowhere.code, Some(2));
+    assert!(nowhere.err.contains("does not leave \"put_page\" undefined; did you mean __put_page?"), "{}", nowhere.err);
+    // On the fixed kernel the same symbols are for everybody.
+    let mut command = desk.command("why --compare");
+    command.arg(founding::folder().join(AFTER)).arg(founding::folder().join(OPENAFS));
+    command.arg("-k").arg(founding::folder().join(BEFORE));
+    let said = Ran::of(command.output().expect("the program was built")).ended(1).out.clone();
+    assert!(said.contains("on 4.18.0: EXPORT_SYMBOL by vmlinux"), "{said}");
+}
+
+/// What an assembler would be given for two inline functions, one of which calls the other.
+const INLINES: &str = "
+    .text
+    .type put_devmap, @function
+put_devmap:
+    movq %rdi, %rax
+    jmp __put_devmap_managed_page
+    .size put_devmap, .-put_devmap
+    .type put_page, @function
+put_page:
+    call put_devmap
+    call printk
+    call nobodys_symbol
+    ret
+    .size put_page, .-put_page
+    .type quiet, @function
+quiet:
+    movq %rdi, %rax
+    call printk
+    ret
+    .size quiet, .-quiet
+";
+
+/// A map out of a ready object needs no compiler; it serves modules without debug information, and two of them compare.
+#[test]
+fn inlines_are_mapped_from_a_ready_object() {
+    let desk = Desk::new();
+    desk.file("inlines.s", INLINES);
+    let map = |kernel: &str, rest: &str| {
+        let mut command = desk.command("inlines --object inlines.s");
+        command.arg(founding::folder().join(kernel)).args(rest.split_whitespace());
+        Ran::of(command.output().expect("the program was built"))
+    };
+    let before = map(BEFORE, "--format json");
+    let json = before.ended(0).json();
+    let inlines = json["inlines"].as_array().expect("a list");
+    let put_page = inlines.iter().find(|inline| inline["name"] == "put_page").expect("it is there");
+    assert_eq!(put_page["gpl_only"], serde_json::json!(["__put_devmap_managed_page"]));
+    assert_eq!(put_page["unexported"], serde_json::json!(["nobodys_symbol"]));
+    assert_eq!(put_page["path"], serde_json::json!(["put_page", "put_devmap", "__put_devmap_managed_page"]));
+    assert_eq!(inlines.iter().filter(|inline| inline["gpl_only"] != serde_json::json!([])).count(), 2);
+    assert!(map(BEFORE, "").ended(0).out.contains("put_page, through put_devmap"));
+
+    desk.file("before.json", &before.out).file("after.json", map(AFTER, "--format json").ended(0).out.clone());
+    let became = desk.run("inlines --from after.json --to before.json --format json").ended(1).json();
+    assert_eq!(became["became"].as_array().map(Vec::len), Some(2));
+    let relieved = desk.run("inlines --from before.json --to after.json").ended(0).out.clone();
+    assert!(relieved.contains("no inline function of both became restricted"), "{relieved}");
+
+    let stripped = Ko::new("quiet_one").license("CDDL").needs("__put_devmap_managed_page").needs("printk");
+    desk.ko(&stripped);
+    let mut command = desk.command("check quiet_one.ko --inlines before.json --format json -k");
+    command.arg(founding::folder().join(BEFORE));
+    let json = Ran::of(command.output().expect("the program was built")).json();
+    let findings = json["modules"][0]["findings"].as_array().expect("a list");
+    let gpl = findings.iter().find(|finding| finding["code"] == "gpl-only-symbol").expect("it needs one");
+    // The one that needs nothing the module lacks comes first.
+    assert_eq!(gpl["candidates"][0]["name"], "put_devmap");
+    assert_eq!(gpl["candidates"][1]["name"], "put_page");
+}
+
 /// Debug information of a file apart; one of another build would name wrong lines.
 #[test]
 fn debug_files_are_given_by_name_or_folder() {
