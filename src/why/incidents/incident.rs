@@ -88,7 +88,7 @@ mod tests {
 
     /// The symbols of every incident, written down a second time.
     const SYMBOLS: [&str; 33] = [
-        "__put_devmap_managed_page devmap_managed_key",
+        "__put_devmap_managed_page devmap_managed_key put_devmap_managed_page",
         "pv_ops",
         "bio_associate_blkg",
         "wait_on_page_writeback",
