@@ -25,7 +25,7 @@ pub(super) fn provenance(findings: &[&Finding]) -> Vec<(&'static str, String)> {
     lines
 }
 
-/// The candidates of all findings: those of the most findings first, then the likeliest of each.
+/// The candidates of all findings: the likeliest of each first, and of these the ones of the most findings.
 fn candidates<'f>(findings: &[&'f Finding]) -> Vec<&'f Candidate> {
     let mut all: BTreeMap<&str, (usize, usize, &Candidate)> = BTreeMap::new();
     for finding in findings {
@@ -36,7 +36,7 @@ fn candidates<'f>(findings: &[&'f Finding]) -> Vec<&'f Candidate> {
         }
     }
     let mut ranked: Vec<_> = all.into_iter().collect();
-    ranked.sort_by_key(|(name, (number, best, _))| (std::cmp::Reverse(*number), *best, *name));
+    ranked.sort_by_key(|(name, (number, best, _))| (*best, std::cmp::Reverse(*number), *name));
     ranked.into_iter().map(|(_, (.., candidate))| candidate).collect()
 }
 

@@ -17,8 +17,8 @@ const OF_THE_COMPILER: [&str; 4] = ["__x86_", "__fentry__", "__stack_chk_", "_mc
 /// The candidates for one symbol, the likeliest first.
 ///
 /// An inline that was used has left all it needs undefined in the module, and beside each other in one function: so those
-/// that need nothing the module does not have come first, of these the ones that explain most of what stands beside the
-/// symbol, of these the ones nearest to it.
+/// that need nothing the module does not have come first, of these the ones nearest to the symbol, of these the ones that
+/// explain most of what stands beside it.
 pub(super) fn candidates(
     symbol: &str,
     source: &Source<'_>,
@@ -41,7 +41,7 @@ fn of_map(symbol: &str, source: &Source<'_>, map: &InlineMap) -> Vec<Candidate> 
     let rank = |inline: &Inline, path: &[String]| {
         let lacks = inline.needs.iter().filter(of_source).any(|name| !source.leaves_undefined(name));
         let explained = inline.needs.iter().filter(|name| beside.contains(name.as_bytes())).count();
-        (lacks, Reverse(explained), path.len())
+        (lacks, path.len(), Reverse(explained))
     };
     let leading = map.inlines.iter().filter_map(|inline| Some((inline, inline.path_to(symbol)?)));
     let mut ranked: Vec<_> = leading.map(|(inline, path)| (rank(inline, path), inline, path)).collect();
