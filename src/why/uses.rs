@@ -113,7 +113,7 @@ impl<'a> Source<'a> {
 
     /// Debug information that is broken at this place leaves what the symbol table knows.
     fn chain(&self, place: Place, inside: Option<&Inside>) -> Chain {
-        let function = inside.map(|inside| inside.name.as_str());
+        let function = inside.map(|inside| source_name(&inside.name));
         let known = self.lines.as_ref().map(|lines| lines.chain(place, function)).filter(|chain| !chain.is_empty());
         known.unwrap_or_else(|| {
             let frame = |function: &str| Frame { function: function.to_owned(), file: None, line: None, header: false };
@@ -156,6 +156,11 @@ impl Lines<'_> {
     }
 }
 
+/// The name in the source of a function that the compiler has changed: `f` of `f.isra.0` and `f.cold`. Names in C hold no dot.
+fn source_name(symbol: &str) -> &str {
+    symbol.split('.').next().filter(|name| !name.is_empty()).unwrap_or(symbol)
+}
+
 /// The debug sections, with those of the files that units were split into; a file that is not there any more is passed over.
 fn debug_sections(file: &DebugObject) -> Result<Option<DebugSections<'_>>, DwarfError> {
     let Some(mut sections) = DebugSections::read(file.elf())? else { return Ok(None) };
@@ -180,4 +185,17 @@ fn corresponding(elf: &ModuleElf, debug: &ModuleElf) -> Vec<Option<usize>> {
         section.is_alloc().then(|| free.get_mut(&key)?.pop_front()).flatten()
     };
     elf.sections().iter().map(find).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::source_name;
+
+    #[test]
+    fn functions_are_named_as_in_the_source() {
+        assert_eq!(source_name("afs_linux_read_cache.constprop.0.isra.0"), "afs_linux_read_cache");
+        assert_eq!(source_name("f.cold"), "f");
+        assert_eq!(source_name("f"), "f");
+        assert_eq!(source_name(".hidden"), ".hidden");
+    }
 }
