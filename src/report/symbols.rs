@@ -148,8 +148,12 @@ fn without(topic: &Topic<'_>) -> String {
     let outermost =
         |place: &Use| place.chain.iter().take_while(|frame| frame.header).last().map(|frame| frame.function.clone());
     let uses = || topic.group.iter().flat_map(|finding| &finding.uses);
-    let lines_known =
-        uses().next().is_some() && uses().all(|place| place.chain.iter().all(|frame| frame.file.is_some()));
+    // Of data, only debug information says that the source has it so.
+    let is_known = |place: &Use| match place.chain.as_slice() {
+        [] => place.inside.as_ref().is_some_and(|inside| inside.declared.is_some()),
+        chain => chain.iter().all(|frame| frame.file.is_some()),
+    };
+    let lines_known = uses().next().is_some() && uses().all(is_known);
     let inlines: BTreeSet<String> = uses().filter_map(outermost).map(|name| format!("{name}()")).collect();
     let inlines: Vec<String> = inlines.into_iter().collect();
     let through_inlines = |uses: &[Use]| !uses.is_empty() && uses.iter().all(|place| outermost(place).is_some());
