@@ -20,6 +20,6 @@ pub use dwarf::{
     SplitUnit,
 };
 pub use place::Place;
-pub use program::{Edge, Node, NodeDeclaration, Program, Target, Undefined};
+pub use program::{Edge, Node, NodeDeclaration, Program, Target, UndecodedCalls, Undefined};
 pub use references::{Reference, References, Site};
 pub use symbols::{Inside, Symbols};

@@ -8,7 +8,6 @@ use super::static_calls::ADDRESSABLE;
 use super::{DeclaredFunctions, Place, Reference, References, SourcePaths, Symbols};
 use crate::elf::{Section, Symbol, SymbolKind, SymbolVisibility};
 use crate::image::{ModuleElf, escaped};
-use crate::terms::ElfMachine;
 
 /// A function, or a piece of data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -74,21 +73,27 @@ pub struct Program {
     pub undefined: Vec<Undefined>,
     /// Is it known where functions are declared? One without a declaration is then none of the source's.
     pub is_declared: bool,
-    /// Why references may be missing, if they may.
-    pub incomplete: Option<String>,
 }
+
+/// The architecture's code is not decoded here, and functions share a section, so that calls may have no relocation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("calls within a section are not decoded for this architecture; compile with -ffunction-sections")]
+pub struct UndecodedCalls;
 
 /// The ends of a new edge: the node it leaves, and the edge itself.
 type NewEdge = (usize, Edge);
 
 impl Program {
     /// Reads an object that is not linked.
-    pub fn read(elf: &ModuleElf) -> Self {
+    ///
+    /// # Errors
+    /// When calls within its sections cannot be decoded: references would be missing.
+    pub fn read(elf: &ModuleElf) -> Result<Self, UndecodedCalls> {
         let references = References::new(elf);
         let symbols = Symbols::new(elf);
         let mut reader =
             Reader { elf, symbols, program: Self::default(), nodes: HashMap::new(), undefined: HashMap::new() };
-        let decoded = reader.decode();
+        let decoded = reader.decode()?;
         let ends: HashMap<Place, u64> = decoded
             .iter()
             .flat_map(|(section, code)| {
@@ -106,7 +111,7 @@ impl Program {
         reader.program.add_static_call_keys(&reader.addressable());
         // Last, so that those that refer to something keep their order: functions that refer to nothing are functions too.
         reader.functions();
-        reader.program
+        Ok(reader.program)
     }
 
     /// Says where functions are declared.
@@ -142,23 +147,14 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn machine(&self) -> Option<ElfMachine> {
-        ElfMachine::from_e_machine(self.elf.header()?.e_machine)
-    }
-
     /// Decodes the code of every section.
-    fn decode(&mut self) -> BTreeMap<usize, Code> {
+    fn decode(&self) -> Result<BTreeMap<usize, Code>, UndecodedCalls> {
         let sections = self.elf.sections().iter().skip(1);
         let code: Vec<&Section> = sections.filter(|section| super::references::is_code(section)).collect();
-        let alone = code.iter().all(|section| self.symbols.functions(section.index).len() <= 1);
-        let machine = self.machine().filter(|machine| code::is_decoded(*machine));
-        let Some(machine) = machine else {
+        let Some(machine) = self.elf.machine().filter(|machine| code::is_decoded(*machine)) else {
             // Where every function has a section of its own, all its references have relocations.
-            self.program.incomplete = (!alone).then(|| {
-                "calls within a section are not decoded for this architecture; compile with -ffunction-sections"
-                    .to_owned()
-            });
-            return BTreeMap::new();
+            let alone = code.iter().all(|section| self.symbols.functions(section.index).len() <= 1);
+            return if alone { Ok(BTreeMap::new()) } else { Err(UndecodedCalls) };
         };
         let decode = |section: &Section| {
             let mut relocated: Vec<u64> =
@@ -166,7 +162,7 @@ impl Reader<'_> {
             relocated.sort_unstable();
             code::decode(machine, self.elf.contents(section), &self.symbols.functions(section.index), &relocated)
         };
-        code.iter().map(|section| (section.index, decode(section))).collect()
+        Ok(code.iter().map(|section| (section.index, decode(section))).collect())
     }
 
     fn functions(&mut self) {

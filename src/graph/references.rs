@@ -6,7 +6,6 @@ use super::Place;
 use super::tables::{Kind, Table};
 use crate::elf::{Relocation, Section, SectionFlags, Symbol, SymbolPlace, is_relative, is_short};
 use crate::image::ModuleElf;
-use crate::terms::ElfMachine;
 
 /// A relocation that refers to a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,14 +62,13 @@ pub(super) fn is_description(name: &[u8]) -> bool {
 impl<'a> References<'a> {
     /// Finds the tables of the object.
     pub fn new(elf: &'a ModuleElf) -> Self {
-        let machine = elf.header().and_then(|header| ElfMachine::from_e_machine(header.e_machine));
         let mut tables = HashMap::new();
         for section in elf.sections().iter().skip(1).filter(|section| section.is_alloc()) {
             let Some(kind) = elf.section_name(section).and_then(Kind::of) else { continue };
             let mut pointers = elf.relocations_of(section.index);
             // Headers may name what only others define, also where an entry holds a small number.
-            pointers.retain(|relocation| !is_short(elf.header().map_or(0, |header| header.e_machine), relocation.kind));
-            let table = Table::new(kind, pointers, section.size, machine);
+            pointers.retain(|relocation| !is_short(elf.e_machine(), relocation.kind));
+            let table = Table::new(kind, pointers, section.size, elf.machine());
             tables.extend(table.map(|table| (section.index, table)));
         }
         let mut all = Self { elf, tables, replacements: HashMap::new() };
@@ -108,7 +106,7 @@ impl<'a> References<'a> {
         let counts =
             |section: &&Section| section.is_alloc() && !self.elf.section_name(section).is_some_and(is_description);
         let sections = self.elf.sections().iter().skip(1).filter(counts);
-        let machine = self.elf.header().map_or(0, |header| header.e_machine);
+        let machine = self.elf.e_machine();
         sections.flat_map(move |section| {
             let relocations = self.elf.relocations_of(section.index);
             // Type 0 is R_*_NONE everywhere: it marks, and writes nothing.

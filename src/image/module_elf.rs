@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::{Bytes, ExtendedVersion, Modinfo, Version, Versions};
 use crate::elf::{Elf, Header, Relocation, Section, SectionType, Symbol};
-use crate::terms::{Class, Endian};
+use crate::terms::{Class, ElfMachine, Endian};
 
 /// A module's bytes, read in a class and byte order.
 ///
@@ -95,6 +95,16 @@ impl ModuleElf {
     /// The file header, if there is room for one.
     pub const fn header(&self) -> Option<&Header> {
         self.header.as_ref()
+    }
+
+    /// `e_machine`; 0 without a header.
+    pub fn e_machine(&self) -> u16 {
+        self.header.as_ref().map_or(0, |header| header.e_machine)
+    }
+
+    /// The architecture, if it is one gplok knows.
+    pub fn machine(&self) -> Option<ElfMachine> {
+        ElfMachine::from_e_machine(self.e_machine())
     }
 
     /// The section headers; none when the table does not lie inside the file.
@@ -191,7 +201,7 @@ impl ModuleElf {
 
     /// The entries of one relocation section.
     pub fn relocations(&self, section: &Section) -> Vec<Relocation> {
-        self.elf().relocations(section, self.header().map_or(0, |header| header.e_machine))
+        self.elf().relocations(section, self.e_machine())
     }
 
     /// `.modinfo`, of the first section of that name.

@@ -145,7 +145,7 @@ fn relocate(
     relocating: &Section,
     bytes: &mut [u8],
 ) -> Result<(), DwarfError> {
-    let machine = elf.header().map_or(0, |header| header.e_machine);
+    let machine = elf.e_machine();
     let little = elf.elf().endian() == Endian::Little;
     let symbols = elf.symbols();
     // Where a symbol is; what the object does not define stays 0, and readers pass over it.

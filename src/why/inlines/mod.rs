@@ -5,9 +5,11 @@
 //! configuration and architecture. Nothing is guessed from the text of headers.
 
 mod change;
+mod error;
 mod map;
 mod probed;
 mod reach;
 
 pub use change::{InlineChange, InlineChanges};
+pub use error::MapError;
 pub use map::{Dropped, Inline, InlineMap, SkippedHeader};

@@ -2,8 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Dropped, InlineMap, SkippedHeader};
-use crate::graph::DwarfError;
+use super::{Dropped, InlineMap, MapError, SkippedHeader};
 use crate::image::Image;
 use crate::kernel::Exports;
 use crate::kernel::probe::Probe;
@@ -12,8 +11,8 @@ impl InlineMap {
     /// Reads the objects of a probe.
     ///
     /// # Errors
-    /// When the debug information of an object is broken.
-    pub fn of_probe(probe: &Probe, exports: &Exports) -> Result<Self, DwarfError> {
+    /// As [`InlineMap::of_object`].
+    pub fn of_probe(probe: &Probe, exports: &Exports) -> Result<Self, MapError> {
         let mut map = Self::default();
         for object in &probe.objects {
             let image = Image::from_bytes_raw("probe.o", object.clone());

@@ -1,11 +1,11 @@
 //! From an object in which inlines stand out of line to what each of them needs.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use rayon::prelude::*;
 
-use super::{Dropped, Inline, InlineMap};
-use crate::graph::{AssemblyError, DebugSections, Dwarf, DwarfError, Place, Program, SourcePaths, Target};
+use super::{Dropped, Inline, InlineMap, MapError};
+use crate::graph::{DebugSections, Dwarf, Place, Program, SourcePaths, Target};
 use crate::image::ModuleElf;
 use crate::kernel::Exports;
 use crate::terms::ExportKind;
@@ -20,9 +20,9 @@ impl InlineMap {
     /// that the compiler has inlined into others.
     ///
     /// # Errors
-    /// When the debug information is broken.
-    pub fn of_object(elf: &ModuleElf, exports: &Exports) -> Result<Self, DwarfError> {
-        let mut program = Program::read(elf);
+    /// When calls in it cannot be decoded, or its debug information is broken.
+    pub fn of_object(elf: &ModuleElf, exports: &Exports) -> Result<Self, MapError> {
+        let mut program = Program::read(elf)?;
         let Some(sections) = DebugSections::read(elf)? else {
             return Ok(Self::of_program(&program, exports, &|_| Vec::new()));
         };
@@ -43,7 +43,7 @@ impl InlineMap {
     ///
     /// # Errors
     /// When the text is none that is read.
-    pub fn of_assembly(text: &str, exports: &Exports) -> Result<Self, AssemblyError> {
+    pub fn of_assembly(text: &str, exports: &Exports) -> Result<Self, MapError> {
         Ok(Self::of_program(&Program::of_assembly(text)?, exports, &|_| Vec::new()))
     }
 
@@ -80,8 +80,7 @@ impl InlineMap {
 
     /// Adds what another object of the same kernel tells; what is known already stays.
     pub fn merge(&mut self, other: Self) {
-        let known: std::collections::HashSet<_> =
-            self.inlines.iter().map(|inline| (inline.name.clone(), inline.file.clone())).collect();
+        let known: HashSet<_> = self.inlines.iter().map(|inline| (inline.name.clone(), inline.file.clone())).collect();
         let is_new = |name: &str, file: &Option<String>| !known.contains(&(name.to_owned(), file.clone()));
         self.inlines.extend(other.inlines.into_iter().filter(|inline| is_new(&inline.name, &inline.file)));
         self.dropped.extend(other.dropped.into_iter().filter(|dropped| is_new(&dropped.name, &dropped.file)));
@@ -159,7 +158,7 @@ struct Step {
 fn reach(program: &Program, start: usize, classes: &[Class]) -> Reached {
     let mut reached = Reached::default();
     let mut before: HashMap<usize, Option<Step>> = HashMap::from([(start, None)]);
-    let mut symbols: HashMap<usize, ()> = HashMap::new();
+    let mut symbols = HashSet::new();
     let mut queue = VecDeque::from([start]);
     while let Some(node) = queue.pop_front() {
         for edge in program.nodes.get(node).map_or(&[][..], |node| &node.edges) {
@@ -171,7 +170,7 @@ fn reach(program: &Program, start: usize, classes: &[Class]) -> Reached {
                         queue.push_back(next);
                     }
                 }
-                Target::Undefined(symbol) if symbols.insert(symbol, ()).is_none() => {
+                Target::Undefined(symbol) if symbols.insert(symbol) => {
                     let class = classes.get(symbol).copied().unwrap_or_default();
                     if class.stops {
                         reached.stops = reached.stops.or(Some(symbol));

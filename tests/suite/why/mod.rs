@@ -114,3 +114,15 @@ const KEY: &str = ".text+0x48 (__jump_table): arch_static_branch arch/x86/includ
 const CALL: &str = ".text+0x59: put_page include/linux/mm.h:926 < foo_read main.c:12";
 /// And what without debug information.
 const BARE: [&str; 2] = [".text+0x48 (__jump_table): foo_read", ".text+0x59: foo_read"];
+
+/// An object whose local calls nobody decodes would make a map with holes: it is refused.
+#[test]
+fn an_object_of_an_undecoded_architecture_makes_no_map() {
+    const E_MACHINE: usize = 18;
+    let mut bytes = std::fs::read(crate::founding::folder().join(crate::founding::OPENAFS)).expect("a fixture");
+    bytes[E_MACHINE..E_MACHINE + 2].copy_from_slice(&243_u16.to_le_bytes());
+    let image = gplok::image::Image::from_bytes("riscv.o", bytes).expect("it is not compressed");
+    let elf = image.as_announced().expect("it is ELF");
+    let error = gplok::graph::Program::read(&elf).expect_err("functions share .text");
+    assert!(error.to_string().contains("-ffunction-sections"));
+}
