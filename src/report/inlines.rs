@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::wording::{count, list, printable};
 use super::{KernelSummary, Palette};
-use crate::why::inlines::{Inline, InlineChange, InlineChanges, InlineMap};
+use crate::why::inlines::{Inline, InlineChanges, InlineMap};
 
 /// How many symbols, and how many inlines of each, a page shows unless it is to show all.
 const SYMBOLS: usize = 25;
@@ -58,13 +58,6 @@ struct Item<'a> {
 impl<'a> From<&'a Inline> for Item<'a> {
     fn from(inline: &'a Inline) -> Self {
         let Inline { name, file, line, path, gpl_only, unexported, namespaced, .. } = inline;
-        Self { name, file: file.as_deref(), line: *line, path, symbols: symbols(gpl_only, unexported, namespaced) }
-    }
-}
-
-impl<'a> From<&'a InlineChange> for Item<'a> {
-    fn from(change: &'a InlineChange) -> Self {
-        let InlineChange { name, file, line, path, gpl_only, unexported, namespaced } = change;
         Self { name, file: file.as_deref(), line: *line, path, symbols: symbols(gpl_only, unexported, namespaced) }
     }
 }

@@ -145,8 +145,7 @@ pub(super) fn gpl_only(topic: &Topic<'_>, license: Option<&License>, inherited_f
 /// What the source would have to do without: the inlines that bring the symbols in, where they are known; else the symbols,
 /// whose names the source need not mention.
 fn without(topic: &Topic<'_>) -> String {
-    let outermost =
-        |place: &Use| place.chain.iter().take_while(|frame| frame.header).last().map(|frame| frame.function.clone());
+    let outermost = |place: &Use| place.divided().0.last().map(|frame| frame.function.clone());
     let uses = || topic.group.iter().flat_map(|finding| &finding.uses);
     // Of data, only debug information says that the source has it so.
     let is_known = |place: &Use| match place.chain.as_slice() {

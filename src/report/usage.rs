@@ -82,8 +82,7 @@ fn in_places(number: usize) -> String {
 }
 
 fn way(place: &Use) -> Way<'_> {
-    let outermost = place.chain.iter().take_while(|frame| frame.header).last();
-    match outermost {
+    match place.divided().0.last() {
         Some(frame) => Way::Inline { function: &frame.function, file: frame.file.as_deref().unwrap_or_default() },
         None if place.chain.is_empty() => Way::Data,
         None => Way::Code { source: place.chain.iter().any(|frame| frame.file.is_some()) },
@@ -95,8 +94,7 @@ impl<'a> Traffic<'a> {
         if !self.symbols.contains(&symbol) {
             self.symbols.push(symbol);
         }
-        let inlines = place.chain.iter().take_while(|frame| frame.header).count();
-        let (headers, own) = place.chain.split_at(inlines);
+        let (headers, own) = place.divided();
         if !headers.is_empty() {
             let steps: Vec<String> = headers.iter().rev().map(step).collect();
             let through = place.via.as_ref().map(|via| format!(" (by {via})")).unwrap_or_default();

@@ -18,6 +18,15 @@ pub struct Use {
     pub chain: Chain,
 }
 
+impl Use {
+    /// Its chain in two parts: the inlines of the kernel's headers that it ends in, the outermost last, and the module's own
+    /// functions.
+    pub fn divided(&self) -> (&[Frame], &[Frame]) {
+        let inlines = self.chain.iter().take_while(|frame| frame.header).count();
+        self.chain.split_at(inlines)
+    }
+}
+
 /// A place in a function or variable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Inside {
@@ -84,8 +93,6 @@ pub enum CandidateSource {
     InlineMap,
     /// An incident of the past.
     Incident,
-    /// The text of the headers at hand: what it names, not what the configuration makes of it.
-    HeaderText,
 }
 
 /// What is known of a module's source.

@@ -13,7 +13,6 @@ pub mod inlines;
 mod uses;
 
 pub use elsewhere::{Elsewhere, OptionDifference, SymbolExport, elsewhere};
-pub use uses::Source;
 
 use serde::Serialize;
 
@@ -22,6 +21,7 @@ use crate::kernel::Kernel;
 use crate::verdict::{Code, DebugInfo, Finding, Use, Verdict};
 use incidents::{Evidence, known};
 use inlines::InlineMap;
+use uses::Source;
 
 /// Where the source's side of a module is looked up.
 #[derive(Debug, Default)]
@@ -55,9 +55,9 @@ pub fn explain(verdict: &mut Verdict, image: &Image, kernel: &Kernel, lookup: &L
 fn annotate(finding: &mut Finding, source: &Source<'_>, kernel: &Kernel, lookup: &Lookup) {
     let Some(symbol) = finding.cause.symbol() else { return };
     let uses = source.uses(symbol);
-    let functions = candidates::functions(&uses);
     // Only where a licence or an export is the trouble can an incident be like it.
     if matches!(finding.cause.code(), Code::GplOnlySymbol | Code::MissingSymbol) {
+        let functions = candidates::functions(&uses);
         // A chain is evidence only where lines are known: else it holds nothing but the function out of line.
         let lines = uses.iter().any(|place| place.chain.iter().any(|frame| frame.file.is_some()));
         let evidence = Evidence {

@@ -59,10 +59,7 @@ impl SourcePaths {
     /// Finds the kernel's tree by the names of the files that one unit is made of. `folder` is where the compiler ran: the
     /// tree itself where nothing else tells and headers are named from there.
     pub fn of_files<'f>(folder: &str, files: impl Iterator<Item = &'f str> + Clone) -> Self {
-        let root = |file: &str| {
-            let file = join(folder, file);
-            LANDMARKS.iter().find_map(|landmark| file.strip_suffix(landmark)).map(ToOwned::to_owned)
-        };
+        let root = |file: &str| tree_of(&join(folder, file));
         let mut kernel: BTreeSet<String> = files.clone().filter_map(root).collect();
         if kernel.is_empty() && !folder.is_empty() && files.clone().any(is_header) {
             kernel.insert(clean(folder));
@@ -89,6 +86,11 @@ impl SourcePaths {
         // What the build generates lies beside, where the configured tree and the source are two.
         found.or_else(|| generated(file)).or_else(|| (!file.starts_with('/') && is_header(file)).then_some(file))
     }
+}
+
+/// The tree that a landmark stands in.
+fn tree_of(path: &str) -> Option<String> {
+    LANDMARKS.iter().find_map(|landmark| path.strip_suffix(landmark)).map(ToOwned::to_owned)
 }
 
 /// Does a path relative to the kernel's tree name a header for everybody?
@@ -135,8 +137,7 @@ fn kernel_roots<'a>(
         let last = name.rsplit('/').next().unwrap_or_default();
         LANDMARKS.iter().find(|landmark| landmark.rsplit('/').next() == Some(last))?;
         let within = file.directory(header).map(text).unwrap_or_default();
-        let path = join(&join(folder, &within), &name);
-        LANDMARKS.iter().find_map(|landmark| path.strip_suffix(landmark)).map(ToOwned::to_owned)
+        tree_of(&join(&join(folder, &within), &name))
     };
     header.file_names().iter().filter_map(root).collect()
 }

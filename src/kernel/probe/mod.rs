@@ -25,6 +25,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 pub use error::ProbeError;
+use serde::{Deserialize, Serialize};
 
 use definitions::{Definition, find};
 use emission::{Source, emit};
@@ -78,7 +79,7 @@ pub struct Dropped {
 }
 
 /// A header that does not compile.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SkippedHeader {
     /// The name it is included by: `linux/mm.h`.
     pub header: String,

@@ -6,36 +6,17 @@ use serde::Serialize;
 
 use super::{Inline, InlineMap};
 
-/// An inline that needs other restricted symbols on one kernel than on another.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct InlineChange {
-    /// Its name.
-    pub name: String,
-    /// The header that defines it, if known.
-    pub file: Option<String>,
-    /// The line there.
-    pub line: Option<u32>,
-    /// The GPL-only symbols that are needed on the one and not on the other.
-    pub gpl_only: Vec<String>,
-    /// Likewise those that nobody exports.
-    pub unexported: Vec<String>,
-    /// Likewise those in a namespace.
-    pub namespaced: Vec<String>,
-    /// From it to the first of them.
-    pub path: Vec<String>,
-}
-
-/// What became of the inlines of one kernel in another.
+/// What became of the inlines of one kernel in another: of each, the symbols that make the difference, and the path to the first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct InlineChanges {
     /// Known to both, and in need of restricted symbols that they did not need before.
-    pub became: Vec<InlineChange>,
+    pub became: Vec<Inline>,
     /// Known to both, and rid of some.
-    pub relieved: Vec<InlineChange>,
+    pub relieved: Vec<Inline>,
     /// Known to the later kernel alone, and in need of some.
-    pub appeared: Vec<InlineChange>,
+    pub appeared: Vec<Inline>,
     /// In need of some, and not known of the earlier kernel, where they do not stand alone.
-    pub unknown: Vec<InlineChange>,
+    pub unknown: Vec<Inline>,
 }
 
 impl InlineChanges {
@@ -50,34 +31,26 @@ impl InlineChanges {
                 None if dropped.contains(inline.name.as_str()) => (&mut changes.unknown, None),
                 None => (&mut changes.appeared, None),
             };
-            list.extend(InlineChange::new(inline, other));
+            list.extend(beyond(inline, other));
         }
-        let relieved = |inline: &Inline| InlineChange::new(inline, Some(after.find(inline)?));
+        let relieved = |inline: &Inline| beyond(inline, Some(after.find(inline)?));
         changes.relieved = from.inlines.iter().filter_map(relieved).collect();
         changes
     }
 }
 
-impl InlineChange {
-    /// What `inline` needs and `other` does not; `None` where that is nothing.
-    fn new(inline: &Inline, other: Option<&Inline>) -> Option<Self> {
-        let needed: HashSet<&str> = other.into_iter().flat_map(Inline::restricted).collect();
-        let new = |list: &[String]| -> Vec<String> {
-            list.iter().filter(|symbol| !needed.contains(symbol.as_str())).cloned().collect()
-        };
-        let (gpl_only, unexported, namespaced) =
-            (new(&inline.gpl_only), new(&inline.unexported), new(&inline.namespaced));
-        let first = [&gpl_only, &unexported, &namespaced].into_iter().flatten().next()?;
-        let path = inline.path_to(first).unwrap_or_default().to_vec();
-        let (name, file, line) = (inline.name.clone(), inline.file.clone(), inline.line);
-        Some(Self { name, file, line, gpl_only, unexported, namespaced, path })
-    }
-
-    /// The symbols it is about, each once.
-    pub fn symbols(&self) -> impl Iterator<Item = &str> {
-        let namespaced = self.namespaced.iter().filter(|symbol| !self.gpl_only.contains(symbol));
-        self.gpl_only.iter().chain(&self.unexported).chain(namespaced).map(String::as_str)
-    }
+/// An inline with those restricted symbols that `other` does not need; `None` where there are none.
+fn beyond(inline: &Inline, other: Option<&Inline>) -> Option<Inline> {
+    let needed: HashSet<&str> = other.into_iter().flat_map(Inline::restricted).collect();
+    let new = |list: &[String]| -> Vec<String> {
+        list.iter().filter(|symbol| !needed.contains(symbol.as_str())).cloned().collect()
+    };
+    let (gpl_only, unexported, namespaced) = (new(&inline.gpl_only), new(&inline.unexported), new(&inline.namespaced));
+    let (name, file, line) = (inline.name.clone(), inline.file.clone(), inline.line);
+    let mut change = Inline { name, file, line, gpl_only, unexported, namespaced, ..Inline::default() };
+    let first = change.restricted().next()?;
+    change.path = inline.path_to(first).unwrap_or_default().to_vec();
+    Some(change)
 }
 
 /// The inlines of a map by name, and by header where several have one name.
@@ -124,7 +97,7 @@ mod tests {
             inline("free", "b.h", &[]),
         ]);
         let changes = InlineChanges::between(&from, &to);
-        let names = |list: &[InlineChange]| list.iter().map(|change| change.name.clone()).collect::<Vec<_>>();
+        let names = |list: &[Inline]| list.iter().map(|change| change.name.clone()).collect::<Vec<_>>();
         assert_eq!(names(&changes.became), ["put_page"]);
         assert_eq!(changes.became.first().map(|change| change.path.len()), Some(2));
         assert_eq!(names(&changes.appeared), ["new"]);

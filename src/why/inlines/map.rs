@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::kernel::probe::SkippedHeader;
+
 /// What the inlines of one kernel's headers need.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InlineMap {
@@ -63,14 +65,5 @@ pub struct Dropped {
     /// The line there.
     pub line: Option<u32>,
     /// Why it does not.
-    pub why: String,
-}
-
-/// A header that does not compile.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct SkippedHeader {
-    /// The header, relative to the kernel's tree.
-    pub header: String,
-    /// What the compiler says first.
     pub why: String,
 }

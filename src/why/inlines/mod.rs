@@ -10,6 +10,7 @@ mod map;
 mod probed;
 mod reach;
 
-pub use change::{InlineChange, InlineChanges};
+pub use crate::kernel::probe::SkippedHeader;
+pub use change::InlineChanges;
 pub use error::MapError;
-pub use map::{Dropped, Inline, InlineMap, SkippedHeader};
+pub use map::{Dropped, Inline, InlineMap};

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Dropped, InlineMap, MapError, SkippedHeader};
+use super::{Dropped, InlineMap, MapError};
 use crate::image::Image;
 use crate::kernel::Exports;
 use crate::kernel::probe::Probe;
@@ -44,11 +44,7 @@ impl InlineMap {
             line: Some(function.line),
             why: "the compiler left it out".to_owned(),
         }));
-        map.skipped = probe
-            .skipped
-            .iter()
-            .map(|skipped| SkippedHeader { header: skipped.header.clone(), why: skipped.why.clone() })
-            .collect();
+        map.skipped = probe.skipped.clone();
         map.sort();
         Ok(map)
     }
