@@ -4,6 +4,7 @@ mod certificate;
 mod config;
 mod error;
 mod exports;
+mod filter;
 mod headers;
 mod name_index;
 mod open;
@@ -15,6 +16,7 @@ pub use certificate::{Certificate, CertificateError, CertificateErrorKind, Certi
 pub use config::{Config, ConfigOption};
 pub use error::{Error, ErrorKind};
 pub use exports::{Exports, KernelExport};
+pub use filter::ExportFilter;
 pub use tree::{ModuleTree, TreeModule, module_name_of};
 
 use tree::OwnModule;

@@ -1,4 +1,4 @@
-//! The small words that every other room uses: versions, checksums, namespaces, licences, taints, errnos.
+//! The small words that every other room uses: versions, checksums, namespaces, patterns, licences, taints, errnos.
 //!
 //! Nothing here reads a file or judges a module.
 
@@ -6,6 +6,7 @@ mod arch;
 mod digest;
 mod errno;
 mod export;
+mod glob;
 mod license;
 mod taint;
 mod version;
@@ -14,6 +15,7 @@ pub use arch::{Arch, Class, Endian, Machine as ElfMachine};
 pub use digest::DigestAlgorithm;
 pub use errno::Errno;
 pub use export::{Crc, ExportKind, ExportedSymbol, Namespace};
+pub use glob::Glob;
 pub use license::License;
 pub use taint::{Taint, Taints};
 pub use version::{Distribution, KernelRelease, KernelVersion};

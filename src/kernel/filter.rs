@@ -1,0 +1,97 @@
+//! Choosing among the exports of a kernel.
+
+use super::{Exports, KernelExport, VMLINUX};
+use crate::terms::{ExportKind, Glob};
+
+/// Which exports are wanted: an empty list wants all, and of what a list names one has to fit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExportFilter {
+    /// By the symbol's name.
+    pub symbols: Vec<Glob>,
+    /// By how it is exported; `None` is "the source does not say".
+    pub kinds: Vec<Option<ExportKind>>,
+    /// By the module that exports it, `-` and `_` being the same: a pattern with a slash is for its path, any other for
+    /// its name. The kernel itself is [`VMLINUX`].
+    pub modules: Vec<Glob>,
+    /// By its namespace. The empty pattern, and only that, is for symbols without.
+    pub namespaces: Vec<Glob>,
+}
+
+impl ExportFilter {
+    /// Is it wanted?
+    pub fn wants(&self, export: &KernelExport<'_>) -> bool {
+        let namespace = export.namespace.as_ref().map_or("", |namespace| namespace.as_str());
+        any(&self.symbols, |symbol| symbol.matches(export.name))
+            && any(&self.kinds, |kind| *kind == export.kind)
+            && any(&self.namespaces, |wanted| {
+                wanted.as_str().is_empty() == namespace.is_empty() && wanted.matches(namespace)
+            })
+            && any(&self.modules, |wanted| is_of(wanted, export.owner))
+    }
+}
+
+impl Exports {
+    /// The exports that are wanted: those of the kernel itself, then those of modules in order of path; each in order of
+    /// name.
+    pub fn select(&self, filter: &ExportFilter) -> Vec<KernelExport<'_>> {
+        let mut rows: Vec<_> = self.rows().filter(|row| filter.wants(row)).collect();
+        rows.sort_by(|a, b| place(a).cmp(&place(b)));
+        rows
+    }
+}
+
+fn place<'a>(row: &KernelExport<'a>) -> (bool, &'a str, &'a str) {
+    (row.owner != VMLINUX, row.owner, row.name)
+}
+
+fn any<T>(wanted: &[T], fits: impl Fn(&T) -> bool) -> bool {
+    wanted.is_empty() || wanted.iter().any(fits)
+}
+
+fn is_of(wanted: &Glob, owner: &str) -> bool {
+    let plain = |text: &str| text.replace('-', "_");
+    let wanted = plain(wanted.as_str());
+    let named = if wanted.contains('/') { owner } else { owner.rsplit('/').next().unwrap_or(owner) };
+    Glob::from(wanted.as_str()).matches(&plain(named))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "0x2\tusb_b\tdrivers/usb/usb-core\tEXPORT_SYMBOL_GPL\tUSB\n\
+                        0x1\tz\tvmlinux\tEXPORT_SYMBOL\t\n\
+                        0x4\tkvm\tvmlinux\tEXPORT_SYMBOL_GPL\tmodule:kvm,kvm-amd\n\
+                        0x3\tusb_a\tdrivers/usb/usb-core\tEXPORT_SYMBOL\t\n\
+                        0x5\told\tarch/x/old\t(unknown)\t\n";
+
+    fn selected(change: impl Fn(&mut ExportFilter)) -> String {
+        let mut filter = ExportFilter::default();
+        change(&mut filter);
+        let exports = Exports::parse(TEXT).expect("a good list");
+        exports.select(&filter).iter().map(|row| row.name).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_order_is_kernel_then_path_then_name() {
+        assert_eq!(selected(|_| ()), "kvm z old usb_a usb_b");
+    }
+
+    #[test]
+    fn filters_narrow_and_lists_widen() {
+        let globs = |patterns: &[&str]| patterns.iter().copied().map(Glob::from).collect::<Vec<_>>();
+        assert_eq!(selected(|filter| filter.symbols = globs(&["usb_*", "z"])), "z usb_a usb_b");
+        assert_eq!(selected(|filter| filter.kinds = vec![None, Some(ExportKind::Plain)]), "z old usb_a");
+        assert_eq!(selected(|filter| filter.modules = globs(&["usb_core"])), "usb_a usb_b");
+        assert_eq!(selected(|filter| filter.modules = globs(&["drivers/*", VMLINUX])), "kvm z usb_a usb_b");
+        assert_eq!(selected(|filter| filter.modules = globs(&["drivers"])), "");
+        assert_eq!(selected(|filter| filter.namespaces = globs(&[""])), "z old usb_a");
+        assert_eq!(selected(|filter| filter.namespaces = globs(&["*"])), "kvm usb_b");
+        assert_eq!(selected(|filter| filter.namespaces = globs(&["module:*kvm*"])), "kvm");
+        let both = |filter: &mut ExportFilter| {
+            filter.symbols = globs(&["usb_*"]);
+            filter.kinds = vec![Some(ExportKind::Gpl)];
+        };
+        assert_eq!(selected(both), "usb_b");
+    }
+}
