@@ -44,6 +44,11 @@ impl Config {
         (!settings.is_empty()).then_some(Self { text, settings, index })
     }
 
+    /// How many lines set something.
+    pub const fn settings(&self) -> usize {
+        self.settings.len()
+    }
+
     /// Is it `y` (or `m`)?
     pub fn is_set(&self, option: ConfigOption) -> bool {
         self.value(option).is_some_and(|value| value != "n")

@@ -4,6 +4,7 @@ mod certificate;
 mod config;
 mod error;
 mod exports;
+mod fact;
 mod filter;
 mod headers;
 mod name_index;
@@ -16,6 +17,7 @@ pub use certificate::{Certificate, CertificateError, CertificateErrorKind, Certi
 pub use config::{Config, ConfigOption};
 pub use error::{Error, ErrorKind};
 pub use exports::{Exports, KernelExport};
+pub use fact::{Evidence, Fact};
 pub use filter::ExportFilter;
 pub use tree::{ModuleTree, TreeModule, module_name_of};
 
@@ -47,15 +49,6 @@ pub struct Kernel {
     headers: Vec<PathBuf>,
     own_module: OnceLock<Option<OwnModule>>,
     images: Mutex<HashMap<PathBuf, Arc<Image>>>,
-}
-
-/// Where a fact came from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Evidence {
-    /// What: `exports`, `config`, `release`, …
-    pub fact: &'static str,
-    /// The file or directory.
-    pub source: PathBuf,
 }
 
 impl Kernel {
@@ -118,11 +111,6 @@ impl Kernel {
     /// Names of modules that are built in, from `modules.builtin`.
     pub fn builtin(&self) -> Option<&[String]> {
         self.builtin.as_deref()
-    }
-
-    /// Where each fact came from.
-    pub fn evidence(&self) -> &[Evidence] {
-        &self.evidence
     }
 
     /// Takes release and architecture from a module that was built with this kernel's headers, where no file tells them:
@@ -188,7 +176,7 @@ impl Kernel {
         Ok(Arc::clone(locked().entry(path.to_owned()).or_insert(image)))
     }
 
-    pub(crate) fn note(&mut self, fact: &'static str, source: &Path) {
+    pub(crate) fn note(&mut self, fact: Fact, source: &Path) {
         self.evidence.push(Evidence { fact, source: source.to_owned() });
     }
 }

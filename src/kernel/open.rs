@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, Error, ErrorKind, Exports, Kernel, ModuleTree};
+use super::{Config, Error, ErrorKind, Exports, Fact, Kernel, ModuleTree};
 use crate::image::{Compression, decompress};
 use crate::terms::{KernelRelease, KernelVersion};
 
@@ -98,7 +98,7 @@ impl Kernel {
                 let series = |release: &KernelRelease| release.version().map(KernelVersion::series);
                 if series(known) == series(&release) && release != *known {
                     self.version = release.version();
-                    self.note("version", path);
+                    self.note(Fact::Version, path);
                 }
                 Ok(())
             }
@@ -115,11 +115,13 @@ impl Kernel {
                 self.add_file(&config)?;
             }
         }
-        if let Ok(builtin) = std::fs::read_to_string(folder.join("modules.builtin")) {
-            let names = builtin.lines().filter_map(|line| super::module_name_of(Path::new(line)));
+        let builtin = folder.join("modules.builtin");
+        if let Ok(text) = std::fs::read_to_string(&builtin) {
+            let names = text.lines().filter_map(|line| super::module_name_of(Path::new(line)));
             self.builtin.get_or_insert(names.collect());
+            self.note(Fact::Builtin, &builtin);
         }
-        self.note("modules", folder);
+        self.note(Fact::Modules, folder);
         self.tree.get_or_insert(tree);
         Ok(())
     }
@@ -133,11 +135,11 @@ impl Kernel {
         };
         match tell(path, bytes).map_err(fail)? {
             Contents::Symvers(exports) => {
-                self.note("exports", path);
+                self.note(Fact::Exports, path);
                 self.exports.get_or_insert(exports);
             }
             Contents::Config(config) => {
-                self.note("config", path);
+                self.note(Fact::Config, path);
                 self.config.get_or_insert(config);
             }
             Contents::Certificates(bytes) => self.add_certificates(path, &bytes)?,
@@ -153,7 +155,7 @@ impl Kernel {
     pub fn add_certificates(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
         let broken = |error: super::CertificateError| Error::new(path, ErrorKind::Certificate(error));
         let certificates = super::Certificate::parse_all(bytes).map_err(broken)?;
-        self.note("certificates", path);
+        self.note(Fact::Certificates, path);
         self.certificates.get_or_insert_default().extend(certificates);
         Ok(())
     }
@@ -161,19 +163,20 @@ impl Kernel {
     /// Says which release it is, before or instead of what the files say.
     pub fn with_release(mut self, release: KernelRelease) -> Self {
         self.release = Some(release);
+        self.evidence.retain(|evidence| evidence.fact != Fact::Release);
         self
     }
 
     fn set_release(&mut self, release: KernelRelease, path: &Path) -> Result<(), Error> {
         match &self.release {
             Some(known) if *known != release => {
-                let named = self.evidence.iter().find(|evidence| evidence.fact == "release");
+                let named = self.evidence.iter().find(|evidence| evidence.fact == Fact::Release);
                 let other = named.map_or_else(PathBuf::new, |evidence| evidence.source.clone());
                 let (found, known) = (release.to_string(), known.to_string());
                 Err(Error::new(path, ErrorKind::TwoReleases { found, known, other }))
             }
             _ => {
-                self.note("release", path);
+                self.note(Fact::Release, path);
                 self.release = Some(release);
                 Ok(())
             }

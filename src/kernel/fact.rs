@@ -1,0 +1,154 @@
+//! What can be known of a kernel, and which file told it.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Serialize, Serializer};
+
+use super::{Kernel, arch_of_config};
+
+/// Something that can be known of a kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fact {
+    /// The release string.
+    Release,
+    /// The version, where it is told apart from the release.
+    Version,
+    /// The architecture.
+    Arch,
+    /// The configuration.
+    Config,
+    /// Whether symbols have versions: `CONFIG_MODVERSIONS`.
+    Modversions,
+    /// Which symbols are exported, and by whom.
+    Exports,
+    /// How they are exported.
+    Kinds,
+    /// Their versions.
+    Crcs,
+    /// Their namespaces.
+    Namespaces,
+    /// The modules that belong to it.
+    Modules,
+    /// The licences of those.
+    Licences,
+    /// The names of modules that are built in.
+    Builtin,
+    /// The version magic that modules have to show.
+    Vermagic,
+    /// `sizeof(struct module)`.
+    StructModuleSize,
+    /// The certificates it trusts.
+    Certificates,
+}
+
+impl Fact {
+    /// Every fact, in the order people are told of them.
+    pub const ALL: [Self; 15] = [
+        Self::Release,
+        Self::Version,
+        Self::Arch,
+        Self::Config,
+        Self::Modversions,
+        Self::Exports,
+        Self::Kinds,
+        Self::Crcs,
+        Self::Namespaces,
+        Self::Modules,
+        Self::Licences,
+        Self::Builtin,
+        Self::Vermagic,
+        Self::StructModuleSize,
+        Self::Certificates,
+    ];
+
+    /// Its stable name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Version => "version",
+            Self::Arch => "arch",
+            Self::Config => "config",
+            Self::Modversions => "modversions",
+            Self::Exports => "exports",
+            Self::Kinds => "kinds",
+            Self::Crcs => "crcs",
+            Self::Namespaces => "namespaces",
+            Self::Modules => "modules",
+            Self::Licences => "licences",
+            Self::Builtin => "builtin",
+            Self::Vermagic => "vermagic",
+            Self::StructModuleSize => "struct-module-size",
+            Self::Certificates => "certificates",
+        }
+    }
+
+    /// The facts that tell this one where no file tells it by itself, the best first.
+    const fn told_by(self) -> &'static [Self] {
+        match self {
+            Self::Version => &[Self::Release],
+            Self::Modversions => &[Self::Config, Self::Exports],
+            Self::Kinds | Self::Crcs | Self::Namespaces => &[Self::Exports],
+            Self::Licences | Self::Vermagic | Self::StructModuleSize => &[Self::Modules],
+            _ => &[],
+        }
+    }
+}
+
+impl fmt::Display for Fact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Fact {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// Where a fact came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// What.
+    pub fact: Fact,
+    /// The file or directory.
+    pub source: PathBuf,
+}
+
+impl Kernel {
+    /// Where each fact came from.
+    pub fn evidence(&self) -> &[Evidence] {
+        &self.evidence
+    }
+
+    /// The files and directories that tell a fact, whatever they call it themselves. None where nobody tells it, or the
+    /// user does.
+    pub fn sources(&self, fact: Fact) -> Vec<&Path> {
+        let named = |wanted: Fact| {
+            let told = self.evidence.iter().filter(move |evidence| evidence.fact == wanted);
+            told.map(|evidence| evidence.source.as_path())
+        };
+        // What the first has told, later ones do not change; but certificates add up.
+        let first = match fact {
+            Fact::Certificates => return named(fact).collect(),
+            Fact::Arch if self.arch.is_some() => None,
+            Fact::Arch if self.config.as_ref().and_then(arch_of_config).is_some() => named(Fact::Config).next(),
+            Fact::Arch => named(Fact::Release).next(),
+            _ => named(fact).next().or_else(|| fact.told_by().iter().find_map(|other| named(*other).next())),
+        };
+        first.into_iter().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique() {
+        let mut names = Fact::ALL.map(Fact::name);
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+}
