@@ -7,6 +7,8 @@ mod cause;
 mod dmesg;
 mod entry;
 mod explain;
+mod exports;
+mod facts;
 mod fix;
 mod group;
 mod headline;
@@ -35,6 +37,11 @@ mod validator;
 pub use dmesg::dmesg;
 pub use entry::{Entry, KernelSummary, Op};
 pub use explain::{Page, explain};
+pub use exports::{
+    CountsDocument, ExportsDocument, counts_document, export_notes, exports_document, human_counts, human_exports,
+    no_exports, symvers,
+};
+pub use facts::{FactsDocument, facts_document, human_facts};
 pub use group::{Group, groups};
 pub use headline::headline;
 pub use human::{human, human_steps, human_why};

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::samples::causes;
 use super::validator::check;
 use super::*;
+use crate::kernel::{ExportFilter, Exports, Fact, Kernel};
 use crate::terms::{Arch, Distribution, Errno, ExportKind, KernelRelease, Taints};
 use crate::verdict::{
     Candidate, CandidateSource, Code, DebugInfo, Declared, Finding, Frame, Inside, KernelLine, LogLevel, Missing,
@@ -125,6 +126,37 @@ fn inline_maps_follow_the_schema() {
     follows(&schema(), &inlines_document(&map, &kernel));
     let changes = InlineChanges::between(&InlineMap::default(), &map);
     follows(&schema(), &inline_changes_document(&changes, &kernel, &kernel));
+}
+
+#[test]
+fn exports_follow_the_schema() {
+    let root = schema();
+    let text = "0x1\tf\tvmlinux\tEXPORT_SYMBOL\t\n0x2\tg\tdrivers/g\tEXPORT_SYMBOL_GPL\tNS\n0x3\th\tvmlinux\n";
+    let exports = Exports::parse(text).expect("a good list");
+    let mut rows = exports.select(&ExportFilter::default());
+    rows[0].crc = None;
+    let summary = KernelSummary::default();
+    for rows in [rows.as_slice(), &[]] {
+        follows(&root, &exports_document(rows, &summary));
+        follows(&root, &counts_document(rows, &summary));
+    }
+    let named = root["$defs"]["export_kind"]["enum"].as_array().expect("a list");
+    for kind in named.iter().filter_map(Value::as_str) {
+        assert!(ExportKind::from_macro_name(kind).is_some(), "{kind}");
+    }
+}
+
+#[test]
+fn facts_follow_the_schema() {
+    let root = schema();
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/kernels/6.1");
+    let described = root["$defs"]["known"]["properties"]["fact"]["description"].as_str().expect("text");
+    for kernel in [Kernel::default(), Kernel::open(&[folder]).expect("a kernel")] {
+        follows(&root, &facts_document(&kernel, &KernelSummary::default()));
+    }
+    for fact in Fact::ALL {
+        assert!(described.contains(fact.name()), "{fact}");
+    }
 }
 
 #[test]

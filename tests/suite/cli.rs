@@ -14,17 +14,17 @@ use crate::validator;
 use crate::why::debug_files::{detached, stripped};
 
 /// A folder with a kernel in `k`, in which the program runs.
-struct Desk {
+pub struct Desk {
     folder: TempDir,
     made: Made,
 }
 
 impl Desk {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self::with(Made::new("6.1.0").export_gpl("kick_gpl"))
     }
 
-    fn with(made: Made) -> Self {
+    pub fn with(made: Made) -> Self {
         let folder = tempfile::tempdir().expect("there is a temporary folder");
         let desk = Self { folder, made };
         std::fs::create_dir(desk.folder.path().join("k")).expect("the folder is ours");
@@ -32,7 +32,7 @@ impl Desk {
         desk
     }
 
-    fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> &Self {
+    pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> &Self {
         std::fs::write(self.folder.path().join(name), bytes).expect("the folder is ours");
         self
     }
@@ -49,11 +49,11 @@ impl Desk {
     }
 
     /// Runs the program with arguments separated by blanks.
-    fn run(&self, arguments: &str) -> Ran {
+    pub fn run(&self, arguments: &str) -> Ran {
         Ran::of(self.command(arguments).output().expect("the program was built"))
     }
 
-    fn command(&self, arguments: &str) -> Command {
+    pub fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gplok"));
         command.args(arguments.split_whitespace()).current_dir(self.folder.path());
         for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
@@ -66,21 +66,21 @@ impl Desk {
 
 /// How it ended and what it said.
 #[derive(Debug)]
-struct Ran {
-    code: Option<i32>,
-    out: String,
-    err: String,
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
 }
 
 impl Ran {
-    fn of(output: Output) -> Self {
+    pub fn of(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("it writes UTF-8");
         Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
     }
 
     /// It could not run: exit code 2, nothing on standard output, one line on the other.
     #[track_caller]
-    fn failed(&self, with: &str) {
+    pub fn failed(&self, with: &str) {
         assert_eq!(
             (self.code, self.out.as_str(), self.err.as_str()),
             (Some(2), "", format!("gplok: {with}\n").as_str())
@@ -88,14 +88,14 @@ impl Ran {
     }
 
     #[track_caller]
-    fn ended(&self, code: i32) -> &Self {
+    pub fn ended(&self, code: i32) -> &Self {
         assert_eq!((self.code, self.err.as_str()), (Some(code), ""), "{self:?}");
         self
     }
 
     /// Its JSON, which follows the schema.
     #[track_caller]
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         let schema = include_str!("../../testdata/schema/gplok-1.schema.json");
         let schema: Value = serde_json::from_str(schema).expect("the schema is JSON");
         let value: Value = serde_json::from_str(&self.out).expect("it printed JSON");

@@ -3,6 +3,7 @@
 mod architectures;
 mod cases;
 mod cli;
+mod exports;
 mod founding;
 mod hostile;
 mod house;

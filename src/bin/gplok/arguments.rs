@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use gplok::terms::{ExportKind, Glob};
 
 /// Will this kernel module load on that kernel, and if not, why exactly?
 #[derive(Debug, Parser)]
@@ -52,6 +53,8 @@ pub enum Command {
     Why(WhyArguments),
     /// Which inlines of a kernel's headers need symbols that not every module gets.
     Inlines(InlinesArguments),
+    /// What a kernel exports, as a Module.symvers.
+    Exports(ExportsArguments),
     /// What a finding means.
     Explain(ExplainArguments),
 }
@@ -209,6 +212,82 @@ pub enum FactsFormat {
     Human,
     /// For machines.
     Json,
+}
+
+/// Arguments of `exports`.
+#[derive(Debug, Args)]
+#[command(mut_arg("cmdline", |argument| argument.hide(true)))]
+#[command(
+    after_help = "Filters of several sorts all have to fit, of those of one sort any. In patterns * stands for any \
+    characters, ? for one.\n\nExit codes: 0 printed, 1 nothing matches, 2 could not run: what is exported is not known."
+)]
+pub struct ExportsArguments {
+    /// Only these symbols: names or patterns. Default: all.
+    #[arg(value_name = "SYMBOL")]
+    pub symbols: Vec<Glob>,
+    #[command(flatten)]
+    pub kernel: KernelArguments,
+    /// Only what is exported so; may be repeated.
+    #[arg(long, value_enum, action = clap::ArgAction::Append)]
+    pub kind: Vec<Kind>,
+    /// Only what this module exports: its name, its path (drivers/usb/*), or vmlinux for the kernel itself; may be
+    /// repeated.
+    #[arg(long, value_name = "MODULE", action = clap::ArgAction::Append)]
+    pub module: Vec<Glob>,
+    /// Only what is in this namespace ("module:*": for named modules only), or with '' in none; may be repeated.
+    #[arg(long, value_name = "NAMESPACE", action = clap::ArgAction::Append)]
+    pub namespace: Vec<Glob>,
+    /// Only numbers: of each kind and module.
+    #[arg(long)]
+    pub count: bool,
+    /// Instead, all that is known of the kernel, and which file told it; or the argument that would.
+    #[arg(long, conflicts_with_all = ["symbols", "kind", "module", "namespace", "count"])]
+    pub evidence: bool,
+    /// How to print it. Default: symvers; for numbers and evidence human.
+    #[arg(long, value_enum)]
+    pub format: Option<ExportsFormat>,
+}
+
+/// How to print exports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExportsFormat {
+    /// As modpost reads it: CRC, symbol, module, kind, namespace, as in kernels since 5.6.
+    Symvers,
+    /// For people.
+    Human,
+    /// For machines: schema gplok/1.
+    Json,
+}
+
+/// How a symbol is exported.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum Kind {
+    /// EXPORT_SYMBOL.
+    Plain,
+    /// EXPORT_SYMBOL_GPL.
+    Gpl,
+    /// EXPORT_SYMBOL_GPL_FUTURE.
+    GplFuture,
+    /// EXPORT_UNUSED_SYMBOL.
+    Unused,
+    /// EXPORT_UNUSED_SYMBOL_GPL.
+    UnusedGpl,
+    /// The files do not say.
+    Unknown,
+}
+
+impl Kind {
+    /// The library's word for it.
+    pub const fn kind(self) -> Option<ExportKind> {
+        match self {
+            Self::Plain => Some(ExportKind::Plain),
+            Self::Gpl => Some(ExportKind::Gpl),
+            Self::GplFuture => Some(ExportKind::GplFuture),
+            Self::Unused => Some(ExportKind::Unused),
+            Self::UnusedGpl => Some(ExportKind::UnusedGpl),
+            Self::Unknown => None,
+        }
+    }
 }
 
 /// Arguments of `explain`.

@@ -3,6 +3,7 @@
 mod arguments;
 mod check;
 mod explain;
+mod exports;
 mod inlines;
 mod inspect;
 mod output;
@@ -25,7 +26,7 @@ pub type Error = Box<dyn std::error::Error>;
 pub enum Exit {
     /// Every module loads.
     Good = 0,
-    /// Some module is refused, or crashes the kernel.
+    /// Some module is refused, or crashes the kernel; nothing is found.
     Refused = 1,
     /// It could not be run.
     Failed = 2,
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
         Command::Inspect(arguments) => inspect::run(arguments),
         Command::Why(arguments) => why::run(arguments),
         Command::Inlines(arguments) => inlines::run(arguments),
+        Command::Exports(arguments) => exports::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
     };
     ExitCode::from(match result {

@@ -1,0 +1,55 @@
+//! `gplok exports`: what a kernel exports, and what is known of it.
+
+use std::io::Write as _;
+
+use gplok::kernel::{ExportFilter, Kernel, KernelExport};
+use gplok::report::{
+    KernelSummary, counts_document, export_notes, exports_document, facts_document, human_counts, human_exports,
+    human_facts, no_exports, symvers,
+};
+
+use crate::arguments::{ExportsArguments, ExportsFormat, Kind};
+use crate::output::{palette, summary, write};
+use crate::{Error, Exit};
+
+pub fn run(arguments: &ExportsArguments) -> Result<Exit, Error> {
+    if arguments.format == Some(ExportsFormat::Symvers) && (arguments.count || arguments.evidence) {
+        return Err("numbers and evidence have no form as Module.symvers: give --format human or json".into());
+    }
+    let kernel = arguments.kernel.open()?;
+    let summary = summary(&kernel);
+    if arguments.evidence {
+        write(&match arguments.format {
+            Some(ExportsFormat::Json) => serde_json::to_string_pretty(&facts_document(&kernel, &summary))? + "\n",
+            _ => human_facts(&kernel, &summary, &palette()),
+        })?;
+        return Ok(Exit::Good);
+    }
+    print(&kernel, &summary, arguments)
+}
+
+fn print(kernel: &Kernel, summary: &KernelSummary, arguments: &ExportsArguments) -> Result<Exit, Error> {
+    let exports = kernel.exports().ok_or_else(|| no_exports(summary))?;
+    let filter = ExportFilter {
+        symbols: arguments.symbols.clone(),
+        kinds: arguments.kind.iter().copied().map(Kind::kind).collect(),
+        modules: arguments.module.clone(),
+        namespaces: arguments.namespace.clone(),
+    };
+    let rows = exports.select(&filter);
+    write(&text(&rows, summary, arguments)?)?;
+    for note in export_notes(&rows, &filter, kernel) {
+        let _ = writeln!(anstream::stderr(), "gplok: note: {note}");
+    }
+    Ok(if rows.is_empty() { Exit::Refused } else { Exit::Good })
+}
+
+fn text(rows: &[KernelExport<'_>], kernel: &KernelSummary, arguments: &ExportsArguments) -> Result<String, Error> {
+    Ok(match (arguments.format, arguments.count) {
+        (Some(ExportsFormat::Json), true) => serde_json::to_string_pretty(&counts_document(rows, kernel))? + "\n",
+        (Some(ExportsFormat::Json), false) => serde_json::to_string_pretty(&exports_document(rows, kernel))? + "\n",
+        (_, true) => human_counts(rows, kernel),
+        (Some(ExportsFormat::Human), false) => human_exports(rows, kernel, &palette()),
+        (None | Some(ExportsFormat::Symvers), false) => symvers(rows),
+    })
+}

@@ -1,0 +1,202 @@
+//! What a kernel exports: as `Module.symvers`, for people, for machines, and counted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{Display, Write as _};
+
+use serde::Serialize;
+
+use super::wording::{all, count, printable};
+use super::{KernelSummary, Palette, remedy};
+use crate::kernel::{ConfigOption, ExportFilter, Kernel, KernelExport, VMLINUX};
+use crate::terms::{Crc, ExportKind, Namespace};
+use crate::verdict::Missing;
+
+/// The kind of an export where the source does not say: modpost's own word for it.
+const UNKNOWN: &str = "(unknown)";
+
+/// The exports as a document of the schema.
+#[derive(Clone, Debug, Serialize)]
+pub struct ExportsDocument<'a> {
+    schema: &'static str,
+    kernel: &'a KernelSummary,
+    exports: Vec<Item<'a>>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Item<'a> {
+    symbol: &'a str,
+    crc: Option<Crc>,
+    module: &'a str,
+    kind: Option<ExportKind>,
+    namespace: Option<&'a Namespace>,
+}
+
+/// Their numbers as a document of the schema.
+#[derive(Clone, Debug, Serialize)]
+pub struct CountsDocument<'a> {
+    schema: &'static str,
+    kernel: &'a KernelSummary,
+    counts: Vec<Count<'a>>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Count<'a> {
+    module: &'a str,
+    kind: Option<ExportKind>,
+    symbols: usize,
+}
+
+/// The document of `exports`.
+pub fn exports_document<'a>(rows: &'a [KernelExport<'_>], kernel: &'a KernelSummary) -> ExportsDocument<'a> {
+    let item = |row: &'a KernelExport<'_>| {
+        let KernelExport { name: symbol, kind, crc, namespace, owner: module } = row;
+        Item { symbol, crc: *crc, module, kind: *kind, namespace: namespace.as_ref() }
+    };
+    ExportsDocument { schema: super::json::SCHEMA, kernel, exports: rows.iter().map(item).collect() }
+}
+
+/// The document of `exports --count`.
+pub fn counts_document<'a>(rows: &'a [KernelExport<'_>], kernel: &'a KernelSummary) -> CountsDocument<'a> {
+    let of_module = |rows: &'a [KernelExport<'a>]| {
+        let module = rows.first().map_or(VMLINUX, |row| row.owner);
+        kinds(rows).into_iter().map(move |(kind, symbols)| Count { module, kind, symbols })
+    };
+    CountsDocument { schema: super::json::SCHEMA, kernel, counts: by_module(rows).flat_map(of_module).collect() }
+}
+
+/// The exports as a `Module.symvers`, in the columns of kernels since 5.6: `crc symbol module export namespace`.
+///
+/// Kernels up to 5.3 pass over the last column. The first releases of 5.4 and 5.5, until stable ones took the change of
+/// order over, want the namespace third, and do not read this.
+pub fn symvers(rows: &[KernelExport<'_>]) -> String {
+    let mut text = String::with_capacity(rows.len() * 90);
+    for row in rows {
+        let crc = row.crc.unwrap_or(Crc(0));
+        let _ = write!(text, "{crc}\t");
+        column(&mut text, row.name);
+        column(&mut text, row.owner);
+        column(&mut text, kind_word(row.kind));
+        column(&mut text, row.namespace.as_ref().map_or("", Namespace::as_str));
+        text.pop();
+        text.push('\n');
+    }
+    text
+}
+
+/// A column and a tab; nothing in it can steer a terminal or end the line.
+fn column(text: &mut String, what: &str) {
+    if what.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        text.push_str(what);
+    } else {
+        text.push_str(&printable(what));
+    }
+    text.push('\t');
+}
+
+/// The exports for people, module by module, and what they come to.
+pub fn human_exports(rows: &[KernelExport<'_>], kernel: &KernelSummary, palette: &Palette) -> String {
+    let mut text = String::with_capacity(rows.len() * 90);
+    for module in by_module(rows) {
+        let owner = module.first().map_or(VMLINUX, |row| row.owner);
+        let heading = palette.paint(palette.heading, &printable(owner));
+        let _ = writeln!(text, "{heading} ({})", module.len());
+        for row in module {
+            let crc = row.crc.map_or_else(|| "-".to_owned(), |crc| crc.to_string());
+            let namespace = row.namespace.as_ref().map(|namespace| format!("  in namespace {namespace}"));
+            let line = format!("{crc:<10}  {:<17}  {}{}", kind_word(row.kind), row.name, namespace.unwrap_or_default());
+            let _ = writeln!(text, "  {}", printable(&line));
+        }
+        text.push('\n');
+    }
+    text.push_str(&total(rows, kernel));
+    text
+}
+
+/// Their numbers for people: all, and those of each module.
+pub fn human_counts(rows: &[KernelExport<'_>], kernel: &KernelSummary) -> String {
+    let mut text = total(rows, kernel);
+    for module in by_module(rows) {
+        let owner = printable(module.first().map_or(VMLINUX, |row| row.owner));
+        let _ = writeln!(text, "  {:>6}  {owner}: {}", module.len(), tally(module));
+    }
+    text
+}
+
+/// Why there is no list, and what would supply it.
+pub fn no_exports(kernel: &KernelSummary) -> String {
+    format!("not known is {}", remedy(&Missing::Exports, kernel))
+}
+
+/// What the list leaves open, in a line each; and whether it is empty.
+pub fn export_notes(rows: &[KernelExport<'_>], filter: &ExportFilter, kernel: &Kernel) -> Vec<String> {
+    let Some(exports) = kernel.exports() else { return Vec::new() };
+    if rows.is_empty() {
+        return vec!["nothing the kernel exports is of that description".to_owned()];
+    }
+    let mut notes = Vec::new();
+    let unknown = rows.iter().filter(|row| row.kind.is_none()).count();
+    if unknown > 0 {
+        notes.push(format!(
+            "how {} exported is not known: in a Module.symvers the kind is {UNKNOWN}, which modpost takes for \
+             EXPORT_SYMBOL up to 5.18 and refuses since; --kind plain --kind gpl leaves such rows out",
+            count(unknown, "symbol is", "symbols are")
+        ));
+    }
+    let checked = kernel.config().map(|config| config.is_set(ConfigOption("MODVERSIONS")));
+    let without = rows.iter().filter(|row| row.crc.is_none() || !exports.has_crcs()).count();
+    if without > 0 && checked != Some(false) {
+        notes.push(format!(
+            "{} no known version: 0x00000000 stands for it in a Module.symvers, and a kernel with CONFIG_MODVERSIONS \
+             refuses modules that are built against that",
+            count(without, "symbol has", "symbols have")
+        ));
+    }
+    if filter.modules.is_empty() && exports.rows().all(|row| row.owner == VMLINUX) {
+        notes.push("only what is built into the kernel is known, and nothing that its modules export".to_owned());
+    }
+    notes
+}
+
+/// The rows of each module; they stand in order of module.
+fn by_module<'r, 'a>(rows: &'r [KernelExport<'a>]) -> impl Iterator<Item = &'r [KernelExport<'a>]> {
+    rows.chunk_by(|a, b| a.owner == b.owner)
+}
+
+fn kinds(rows: &[KernelExport<'_>]) -> BTreeMap<Option<ExportKind>, usize> {
+    let mut kinds = BTreeMap::new();
+    rows.iter().for_each(|row| *kinds.entry(row.kind).or_default() += 1);
+    kinds
+}
+
+fn kind_word(kind: Option<ExportKind>) -> &'static str {
+    kind.map_or(UNKNOWN, ExportKind::macro_name)
+}
+
+/// `11124 EXPORT_SYMBOL and 13559 EXPORT_SYMBOL_GPL`.
+fn tally(rows: &[KernelExport<'_>]) -> String {
+    let part = |(kind, number): (Option<ExportKind>, usize)| format!("{number} {}", kind_word(kind));
+    all(&kinds(rows).into_iter().map(part).collect::<Vec<_>>())
+}
+
+fn total(rows: &[KernelExport<'_>], kernel: &KernelSummary) -> String {
+    let symbols = count(rows.len(), "symbol", "symbols");
+    let behind = if rows.is_empty() { String::new() } else { format!(": {}; {}", tally(rows), exporters(rows)) };
+    format!("{symbols} of {}{behind}\n", printable(kernel.called()))
+}
+
+/// `11900 of the kernel itself and 12783 of 2500 modules`.
+pub(super) fn exporters<'a>(rows: impl IntoIterator<Item = &'a KernelExport<'a>>) -> String {
+    let (mut own, mut others, mut modules) = (0, 0, BTreeSet::new());
+    for row in rows {
+        if row.owner == VMLINUX {
+            own += 1;
+        } else {
+            others += 1;
+            modules.insert(row.owner);
+        }
+    }
+    let modules = count(modules.len(), "module", "modules");
+    let part = |number: usize, of: &dyn Display| (number > 0).then(|| format!("{number} of {of}"));
+    let parts = [part(own, &"the kernel itself"), part(others, &modules)];
+    all(&parts.into_iter().flatten().collect::<Vec<_>>())
+}

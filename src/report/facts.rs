@@ -1,0 +1,174 @@
+//! What is known of a kernel: every fact in short, where it came from, or how to supply it.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::exports::exporters;
+use super::wording::{count, list, printable};
+use super::{KernelSummary, Palette, remedy};
+use crate::history::struct_module_size;
+use crate::kernel::{ConfigOption, Exports, Fact, Kernel, KernelExport};
+use crate::terms::KernelRelease;
+use crate::verdict::Missing;
+
+/// How many names of certificates a line shows.
+const NAMES: usize = 3;
+
+/// What is known of a kernel, as a document of the schema.
+#[derive(Clone, Debug, Serialize)]
+pub struct FactsDocument<'a> {
+    schema: &'static str,
+    kernel: &'a KernelSummary,
+    facts: Vec<Line>,
+}
+
+/// One fact.
+#[derive(Clone, Debug, Serialize)]
+struct Line {
+    fact: Fact,
+    value: Option<String>,
+    source: Option<String>,
+    remedy: Option<String>,
+}
+
+/// The document of `exports --evidence`.
+pub fn facts_document<'a>(kernel: &Kernel, summary: &'a KernelSummary) -> FactsDocument<'a> {
+    FactsDocument { schema: super::json::SCHEMA, kernel: summary, facts: lines(kernel, summary) }
+}
+
+/// The facts for people, a line each.
+pub fn human_facts(kernel: &Kernel, summary: &KernelSummary, palette: &Palette) -> String {
+    let lines = lines(kernel, summary);
+    let known = lines.iter().filter(|line| line.value.is_some()).count();
+    let mut text =
+        format!("{}: {known} of {} are known\n", printable(summary.called()), count(lines.len(), "fact", "facts"));
+    for Line { fact, value, source, remedy } in lines {
+        let is_given = value.is_some() && matches!(fact, Fact::Release | Fact::Version | Fact::Arch);
+        let title = palette.paint(palette.label, &format!("{:<20}", title(fact)));
+        let said = match (value, remedy) {
+            (Some(value), _) => printable(&value),
+            (None, remedy) => {
+                let unknown = palette.paint(palette.answer_unknown, "not known");
+                format!("{unknown}: {}", printable(&remedy.unwrap_or_default()))
+            }
+        };
+        let source = source.or_else(|| is_given.then(|| "as given".to_owned()));
+        let from = source.map(|source| palette.paint(palette.dim, &printable(&format!("  [{source}]"))));
+        let _ = writeln!(text, "  {title}  {said}{}", from.unwrap_or_default());
+    }
+    text
+}
+
+fn lines(kernel: &Kernel, summary: &KernelSummary) -> Vec<Line> {
+    let line = |fact| {
+        let value = value(fact, kernel);
+        let sources: Vec<_> = kernel.sources(fact).iter().map(|source| source.display().to_string()).collect();
+        let source = value.as_ref().filter(|_| !sources.is_empty()).map(|_| sources.join(", "));
+        let remedy = value.is_none().then(|| supply(fact, kernel, summary));
+        Line { fact, value, source, remedy }
+    };
+    Fact::ALL.into_iter().map(line).collect()
+}
+
+const fn title(fact: Fact) -> &'static str {
+    match fact {
+        Fact::Release => "release",
+        Fact::Version => "version",
+        Fact::Arch => "architecture",
+        Fact::Config => "configuration",
+        Fact::Modversions => "symbol versions",
+        Fact::Exports => "exports",
+        Fact::Kinds => "their kinds",
+        Fact::Crcs => "their CRCs",
+        Fact::Namespaces => "their namespaces",
+        Fact::Modules => "own modules",
+        Fact::Licences => "their licences",
+        Fact::Builtin => "built-in modules",
+        Fact::Vermagic => "vermagic",
+        Fact::StructModuleSize => "sizeof struct module",
+        Fact::Certificates => "trusted keys",
+    }
+}
+
+/// What is known, in short; `None` if nothing is.
+fn value(fact: Fact, kernel: &Kernel) -> Option<String> {
+    let exports = kernel.exports();
+    let modules = || Some(count(kernel.tree()?.modules().len(), "module", "modules"));
+    match fact {
+        Fact::Release => kernel.release().map(KernelRelease::to_string),
+        Fact::Version => kernel.version().map(|version| version.to_string()),
+        Fact::Arch => kernel.arch().map(|arch| arch.to_string()),
+        Fact::Config => kernel.config().map(|config| count(config.settings(), "option is set", "options are set")),
+        Fact::Modversions => kernel.modversions().map(|checked| if checked { "checked" } else { "not checked" }.into()),
+        Fact::Exports => {
+            let rows: Vec<_> = exports?.rows().collect();
+            Some(format!("{}: {}", count(rows.len(), "symbol", "symbols"), exporters(&rows)))
+        }
+        Fact::Kinds => of_rows(exports?, |row| row.kind.is_some()),
+        Fact::Crcs => match exports?.has_crcs() {
+            true => of_rows(exports?, |row| row.crc.is_some()),
+            false if kernel.config().is_some_and(|config| !config.is_set(ConfigOption("MODVERSIONS"))) => {
+                Some("symbols have none".into())
+            }
+            false => None,
+        },
+        Fact::Namespaces => {
+            let rows = exports?.rows().filter_map(|row| row.namespace).collect::<Vec<_>>();
+            let names = rows.iter().collect::<BTreeSet<_>>();
+            let symbols = count(rows.len(), "symbol", "symbols");
+            Some(if rows.is_empty() {
+                "no symbol is in one".into()
+            } else {
+                format!("{symbols} in {}", count(names.len(), "namespace", "namespaces"))
+            })
+        }
+        Fact::Modules => modules(),
+        Fact::Licences => Some(format!("in the files of {}", modules()?)),
+        Fact::Builtin => kernel.builtin().map(|names| count(names.len(), "name", "names")),
+        Fact::Vermagic => kernel.tree_vermagic().map(|vermagic| vermagic.trim_end().to_owned()),
+        Fact::StructModuleSize => {
+            let measured = || struct_module_size(kernel.release()?, kernel.arch()?, kernel.module_layout());
+            match kernel.struct_module_size() {
+                Some(size) => Some(format!("{size} bytes")),
+                None => measured().map(|size| format!("{size} bytes, as measured on this build")),
+            }
+        }
+        Fact::Certificates => {
+            let certificates = kernel.certificates()?;
+            let names: Vec<_> = certificates.iter().map(ToString::to_string).collect();
+            Some(format!("{}: {}", count(names.len(), "certificate", "certificates"), list(&names, NAMES)))
+        }
+    }
+}
+
+/// `of 12 of 30 symbols`; `None` if it is known of none.
+fn of_rows(exports: &Exports, known: impl Fn(&KernelExport<'_>) -> bool) -> Option<String> {
+    let (number, all) = (exports.rows().filter(known).count(), exports.rows().len());
+    match number {
+        0 => None,
+        _ if number == all => Some(format!("of all {}", count(all, "symbol", "symbols"))),
+        _ => Some(format!("of {number} of {}", count(all, "symbol", "symbols"))),
+    }
+}
+
+/// The argument that supplies a fact.
+fn supply(fact: Fact, kernel: &Kernel, summary: &KernelSummary) -> String {
+    let missing = match fact {
+        Fact::Release | Fact::Version => Missing::Release,
+        Fact::Arch => Missing::Arch,
+        Fact::Config | Fact::Modversions => Missing::Config(ConfigOption("MODVERSIONS")),
+        Fact::Kinds if kernel.exports().is_some() => Missing::ExportKind(String::new()),
+        Fact::Exports | Fact::Kinds | Fact::Crcs | Fact::Namespaces => Missing::Exports,
+        Fact::Modules | Fact::Licences | Fact::Builtin | Fact::StructModuleSize => Missing::StructModuleSize,
+        Fact::Vermagic if kernel.config().is_some() && kernel.release().is_some() => {
+            return "put together of release and configuration as far as they tell it; the kernel's own modules show it".into();
+        }
+        Fact::Vermagic => Missing::Vermagic,
+        Fact::Certificates => Missing::Certificates,
+    };
+    // What is missing, a colon, and what to give.
+    let remedy = remedy(&missing, summary);
+    remedy.split_once(": ").map_or_else(|| remedy.clone(), |(_, supply)| supply.to_owned())
+}
