@@ -17,7 +17,9 @@ mod pkcs7;
 mod signature;
 
 pub use bytes::Bytes;
-pub use compression::{Compression, DECOMPRESSED_LIMIT, decompress, decompress_section};
+pub use compression::{
+    Compression, DECOMPRESSED_LIMIT, decompress, decompress_payload, decompress_section, decompressor,
+};
 pub use debug_file::{DebugFiles, DebugObject};
 pub use error::{Error, ErrorKind};
 pub use exports::{EntryLayout, ExportEntry, ExportTable, TABLES};

@@ -64,12 +64,12 @@ fn module_decompress(run: &mut Run<'_>) -> Step {
         run.find(Cause::Decompression { found, supported: String::new() }, None);
         return Err(Stop::Refused(Errno::EOPNOTSUPP));
     }
-    let supported = if run.config("MODULE_COMPRESS_GZIP")? {
-        Compression::Gzip
+    let (supported, line) = if run.config("MODULE_COMPRESS_GZIP")? {
+        (Compression::Gzip, "not a gzip compressed module")
     } else if run.config("MODULE_COMPRESS_XZ")? {
-        Compression::Xz
+        (Compression::Xz, "not an xz compressed module")
     } else {
-        Compression::Zstd
+        (Compression::Zstd, "not a zstd compressed module")
     };
     if run.insmod.raw && run.image.compression() == Some(supported) {
         return match kernel_decompress(supported, run.image.stored()) {
@@ -95,11 +95,6 @@ fn module_decompress(run: &mut Run<'_>) -> Step {
         };
     }
     let found = run.image.compression().filter(|_| run.insmod.raw);
-    let line = match supported {
-        Compression::Gzip => "not a gzip compressed module",
-        Compression::Xz => "not an xz compressed module",
-        Compression::Zstd => "not a zstd compressed module",
-    };
     let found = found.map_or_else(|| "nothing".to_owned(), |found| found.to_string());
     run.find(Cause::Decompression { found, supported: supported.to_string() }, Some(line.into()));
     run.err(line);

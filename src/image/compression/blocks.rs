@@ -1,0 +1,45 @@
+//! Streams out of formats that are decoded one block at a time.
+
+use std::io::{BufRead, Cursor, Error, ErrorKind, Read, Result};
+
+/// Serves block after block as one stream. `next` leaves the next block in the buffer, and is false when there is none.
+pub(super) struct Blocks<F> {
+    next: F,
+    block: Cursor<Vec<u8>>,
+}
+
+impl<F: FnMut(&mut Vec<u8>) -> Result<bool>> Blocks<F> {
+    pub(super) const fn new(next: F) -> Self {
+        Self { next, block: Cursor::new(Vec::new()) }
+    }
+}
+
+impl<F: FnMut(&mut Vec<u8>) -> Result<bool>> Read for Blocks<F> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        loop {
+            let read = self.block.read(buffer)?;
+            if read > 0 || buffer.is_empty() {
+                return Ok(read);
+            }
+            self.block.set_position(0);
+            if !(self.next)(self.block.get_mut())? {
+                self.block.get_mut().clear();
+                return Ok(0);
+            }
+        }
+    }
+}
+
+/// Exactly `size` bytes, in memory that grows as they come.
+pub(super) fn read_block(input: &mut impl BufRead, size: usize, into: &mut Vec<u8>) -> Result<()> {
+    into.clear();
+    match input.take(size as u64).read_to_end(into)? == size {
+        true => Ok(()),
+        false => Err(ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+/// Data that is not what its format wants.
+pub(super) fn broken(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    Error::new(ErrorKind::InvalidData, what)
+}

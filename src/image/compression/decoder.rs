@@ -1,0 +1,144 @@
+//! Undoing a compression, within bounds: what is compressed is hostile.
+
+use std::io::{BufRead, Read, Result as IoResult};
+
+use liblzma::stream::{CONCATENATED, Stream};
+
+use super::{Compression, lz4, lzo};
+use crate::elf::{CompressedSection, SectionCompression};
+use crate::image::ErrorKind;
+
+/// The largest file gplok decompresses: 512 MiB. The largest real modules, graphics drivers with debug information, stay
+/// below 200 MiB, and kernels below 100 MiB.
+pub const DECOMPRESSED_LIMIT: usize = 512 << 20;
+/// How far back Zstandard may refer: 128 MiB, which is what its highest level, that of kernel images, makes use of.
+const WINDOW_LOG: u32 = 27;
+/// A dictionary may ask for memory long before there is output: bound it as xz itself does by default for files made with
+/// its highest preset (64 MiB of dictionary), with room to spare.
+const XZ_MEMORY: u64 = 256 << 20;
+/// A size that is announced is believed up to this multiple of what is stored. Kernels are 5 to 10 times as large.
+const BELIEVED_RATIO: usize = 64;
+
+/// Which of the streams that a file may have one after the other.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Streams {
+    First,
+    All,
+}
+
+/// A reader of what is compressed in `input`: of all its streams, where the format has several. Only memory is bounded, not
+/// how much comes out.
+///
+/// # Errors
+/// When the input cannot be read or begins as no such data does.
+pub fn decompressor<'a>(compression: Compression, input: impl BufRead + 'a) -> IoResult<Box<dyn Read + 'a>> {
+    decoder(compression, input, Streams::All)
+}
+
+fn decoder<'a>(compression: Compression, input: impl BufRead + 'a, streams: Streams) -> IoResult<Box<dyn Read + 'a>> {
+    let all = streams == Streams::All;
+    Ok(match compression {
+        Compression::Gzip if all => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
+        Compression::Gzip => Box::new(flate2::bufread::GzDecoder::new(input)),
+        Compression::Xz => {
+            let stream = Stream::new_stream_decoder(XZ_MEMORY, if all { CONCATENATED } else { 0 })?;
+            Box::new(liblzma::bufread::XzDecoder::new_stream(input, stream))
+        }
+        Compression::Lzma => {
+            Box::new(liblzma::bufread::XzDecoder::new_stream(input, Stream::new_lzma_decoder(XZ_MEMORY)?))
+        }
+        Compression::Zstd => {
+            let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?;
+            decoder.window_log_max(WINDOW_LOG)?;
+            Box::new(if all { decoder } else { decoder.single_frame() })
+        }
+        Compression::Bzip2 if all => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
+        Compression::Bzip2 => Box::new(bzip2::bufread::BzDecoder::new(input)),
+        Compression::Lz4 => lz4::decoder(input)?,
+        Compression::Lzo => Box::new(lzo::decoder(input)?),
+    })
+}
+
+/// Undoes a compression, in memory proportional to what comes out and never more than [`DECOMPRESSED_LIMIT`].
+///
+/// # Errors
+/// When the data is broken, cut short, or grows beyond the limit.
+pub fn decompress(compression: Compression, bytes: &[u8]) -> Result<Vec<u8>, ErrorKind> {
+    decompress_streams(compression, bytes, bytes.len().saturating_mul(4), Streams::All)
+}
+
+/// Undoes the first stream of what a kernel image carries, never more than [`DECOMPRESSED_LIMIT`]; what follows it is passed
+/// over. With the size that the image announces, memory is asked for once; a size that is wrong does no harm, and nobody is
+/// told.
+///
+/// # Errors
+/// When the data is broken, cut short, or grows beyond the limit.
+pub fn decompress_payload(
+    compression: Compression,
+    bytes: &[u8],
+    announced: Option<usize>,
+) -> Result<Vec<u8>, ErrorKind> {
+    let believed = announced.filter(|size| *size <= bytes.len().saturating_mul(BELIEVED_RATIO).min(DECOMPRESSED_LIMIT));
+    let at_once = believed.filter(|_| compression == Compression::Zstd).and_then(|size| zstd_at_once(bytes, size));
+    match at_once {
+        Some(contents) => Ok(contents),
+        None => {
+            let capacity = believed.unwrap_or(bytes.len().saturating_mul(4));
+            decompress_streams(compression, bytes, capacity, Streams::First)
+        }
+    }
+}
+
+/// The first frame, without the window of a stream that is copied out of; `None` when that cannot be, for whatever reason.
+fn zstd_at_once(bytes: &[u8], size: usize) -> Option<Vec<u8>> {
+    let frame = bytes.get(..zstd::zstd_safe::find_frame_compressed_size(bytes).ok()?)?;
+    zstd::bulk::decompress(frame, size).ok()
+}
+
+fn decompress_streams(
+    compression: Compression,
+    bytes: &[u8],
+    capacity: usize,
+    streams: Streams,
+) -> Result<Vec<u8>, ErrorKind> {
+    let broken = |produced, source| ErrorKind::Compressed { compression, produced, source };
+    let reader = decoder(compression, bytes, streams).map_err(|source| broken(0, source))?;
+    let mut contents = Vec::with_capacity(capacity.min(DECOMPRESSED_LIMIT));
+    let result = reader.take(DECOMPRESSED_LIMIT as u64 + 1).read_to_end(&mut contents);
+    if contents.len() > DECOMPRESSED_LIMIT {
+        return Err(ErrorKind::TooLarge { compression, limit: DECOMPRESSED_LIMIT });
+    }
+    result.map_err(|source| broken(contents.len(), source))?;
+    Ok(contents)
+}
+
+/// Undoes the first stream only; never more than [`DECOMPRESSED_LIMIT`].
+pub(in crate::image) fn first_stream(compression: Compression, bytes: &[u8]) -> IoResult<Vec<u8>> {
+    let mut contents = Vec::new();
+    decoder(compression, bytes, Streams::First)?.take(DECOMPRESSED_LIMIT as u64).read_to_end(&mut contents)?;
+    Ok(contents)
+}
+
+/// The contents of a section that is stored compressed; never more than [`DECOMPRESSED_LIMIT`].
+///
+/// # Errors
+/// When it is compressed in an unknown way, broken, or of another size than its header says; in words that follow the
+/// section's name.
+pub fn decompress_section(section: &CompressedSection<'_>) -> Result<Vec<u8>, String> {
+    let limit = DECOMPRESSED_LIMIT as u64;
+    if section.size > limit {
+        return Err(format!("it grows beyond {limit} bytes when decompressed"));
+    }
+    let broken = |error: std::io::Error| format!("broken compressed data: {error}");
+    let reader: Box<dyn Read + '_> = match section.compression {
+        SectionCompression::Zlib => Box::new(flate2::bufread::ZlibDecoder::new(section.data)),
+        SectionCompression::Zstd => decompressor(Compression::Zstd, section.data).map_err(broken)?,
+        SectionCompression::Unknown(number) => return Err(format!("it is compressed in an unknown way ({number})")),
+    };
+    let mut bytes = Vec::new();
+    reader.take(section.size).read_to_end(&mut bytes).map_err(broken)?;
+    match u64::try_from(bytes.len()) {
+        Ok(size) if size == section.size => Ok(bytes),
+        _ => Err(format!("{} bytes when decompressed, not {} as its header says", bytes.len(), section.size)),
+    }
+}
