@@ -11,7 +11,7 @@ mod records;
 pub use compressed::{CompressedSection, SectionCompression};
 pub use debug_relocation::{DebugRelocation, is_relative, is_short};
 pub use names::{SectionFlags, SectionType, SymbolBinding, SymbolKind, SymbolPlace, SymbolVisibility};
-pub use records::{Header, Relocation, Section, Symbol};
+pub use records::{Header, Load, Relocation, Section, Symbol};
 
 use object::elf as raw;
 use object::read::ReadRef;
@@ -113,6 +113,20 @@ impl<'data> Elf<'data> {
         })
     }
 
+    /// What is loaded into memory; nothing when the program headers do not lie inside the file.
+    pub fn loads(self, header: &Header) -> Vec<Load> {
+        let (offset, count, order) = (header.e_phoff, usize::from(header.e_phnum), self.order());
+        let loads = match self.class {
+            Class::Elf32 => {
+                self.slice::<raw::ProgramHeader32<Endianness>>(offset, count).map(|all| Load::read_all(all, order))
+            }
+            Class::Elf64 => {
+                self.slice::<raw::ProgramHeader64<Endianness>>(offset, count).map(|all| Load::read_all(all, order))
+            }
+        };
+        loads.unwrap_or_default()
+    }
+
     /// The bytes of a section; `None` when they do not lie inside the file, empty for one without contents.
     pub fn contents(self, section: &Section) -> Option<&'data [u8]> {
         if section.kind == SectionType::NOBITS {
@@ -176,6 +190,8 @@ impl Header {
             magic: ident.magic,
             e_type: header.e_type(order),
             e_machine: header.e_machine(order),
+            e_phoff: header.e_phoff(order).into(),
+            e_phnum: header.e_phnum(order),
             e_shoff: header.e_shoff(order).into(),
             e_flags: header.e_flags(order),
             e_shentsize: header.e_shentsize(order),

@@ -66,6 +66,7 @@ impl SymbolKind {
     pub const OBJECT: u8 = raw::STT_OBJECT;
     pub const FUNC: u8 = raw::STT_FUNC;
     pub const SECTION: u8 = raw::STT_SECTION;
+    pub const FILE: u8 = raw::STT_FILE;
 }
 
 /// Values of a symbol's visibility.

@@ -1,7 +1,7 @@
 //! ELF records, widened: one type for both classes.
 
 use object::Endianness;
-use object::read::elf::{Rel, Rela, SectionHeader, Sym};
+use object::read::elf::{ProgramHeader, Rel, Rela, SectionHeader, Sym};
 
 use super::names::{SectionFlags, SymbolBinding, SymbolPlace};
 
@@ -12,11 +12,20 @@ pub struct Header {
     pub magic: [u8; 4],
     pub e_type: u16,
     pub e_machine: u16,
+    pub e_phoff: u64,
+    pub e_phnum: u16,
     pub e_shoff: u64,
     pub e_flags: u32,
     pub e_shentsize: u16,
     pub e_shnum: u16,
     pub e_shstrndx: u16,
+}
+
+impl Header {
+    /// Is it an object that is still to be linked (`ET_REL`)?
+    pub const fn is_relocatable(&self) -> bool {
+        self.e_type == object::elf::ET_REL
+    }
 }
 
 /// A section header.
@@ -69,6 +78,29 @@ impl Section {
             align: header.sh_addralign(order).into(),
         };
         headers.iter().enumerate().map(read).collect()
+    }
+}
+
+/// A part of the file that is loaded into memory: a program header of type `PT_LOAD`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// `p_vaddr`.
+    pub address: u64,
+    /// `p_offset`.
+    pub offset: u64,
+    /// `p_filesz`.
+    pub file_size: u64,
+}
+
+impl Load {
+    pub(super) fn read_all<P: ProgramHeader<Endian = Endianness>>(headers: &[P], order: Endianness) -> Vec<Self> {
+        let loaded = headers.iter().filter(|header| header.p_type(order) == object::elf::PT_LOAD);
+        let read = |header: &P| Self {
+            address: header.p_vaddr(order).into(),
+            offset: header.p_offset(order).into(),
+            file_size: header.p_filesz(order).into(),
+        };
+        loaded.map(read).collect()
     }
 }
 

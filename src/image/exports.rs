@@ -34,7 +34,7 @@ pub struct EntryLayout {
 
 impl EntryLayout {
     /// Bytes of one field.
-    const fn field(self, word: usize) -> usize {
+    pub const fn field(self, word: usize) -> usize {
         if self.prel32 { 4 } else { word }
     }
 

@@ -49,6 +49,11 @@ impl Config {
         self.settings.len()
     }
 
+    /// The names of what is set, without `CONFIG_`.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.settings.iter().filter_map(|setting| self.text.get(setting.clone())?.split('=').next())
+    }
+
     /// Is it `y` (or `m`)?
     pub fn is_set(&self, option: ConfigOption) -> bool {
         self.value(option).is_some_and(|value| value != "n")

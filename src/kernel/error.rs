@@ -38,12 +38,18 @@ pub enum ErrorKind {
         /// Its beginning.
         text: String,
     },
+    /// A kernel image that is none, or broken.
+    #[error("{0}")]
+    Image(super::ImageError),
+    /// A `System.map` that tells nothing.
+    #[error("{0}")]
+    SystemMap(super::SystemMapFault),
     /// A file of certificates that holds none, or a broken one.
     #[error("{0}")]
     Certificate(super::CertificateError),
     /// Nothing in it describes a kernel.
     #[error(
-        "nothing here describes a kernel: expected Module.symvers, config, release, certs.pem, a headers directory or a module tree"
+        "nothing here describes a kernel: expected an image (vmlinuz, vmlinux), Module.symvers, config, release, certs.pem, a headers directory or a module tree"
     )]
     NothingFound,
     /// A kind of file that gplok does not read.

@@ -13,7 +13,7 @@ pub struct KernelExport<'a> {
     pub name: &'a str,
     /// How it is exported; `None` where the source does not say.
     pub kind: Option<ExportKind>,
-    /// Its version; 0 without `CONFIG_MODVERSIONS`.
+    /// Its version; 0 without `CONFIG_MODVERSIONS`; `None` where the source does not say.
     pub crc: Option<Crc>,
     /// Its namespace.
     pub namespace: Option<Namespace>,
@@ -27,18 +27,20 @@ struct Row {
     name: Range<u32>,
     namespace: Range<u32>,
     owner: u32,
-    crc: u32,
+    crc: Option<u32>,
     kind: Option<ExportKind>,
 }
 
 /// All exported symbols of one kernel build, found by name.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Exports {
     text: String,
     rows: Vec<Row>,
     owners: Vec<Range<u32>>,
     index: NameIndex,
-    has_crcs: bool,
+    modversions: Option<bool>,
+    names_only: bool,
+    pub(super) covers_modules: bool,
 }
 
 /// No row.
@@ -52,8 +54,7 @@ impl Exports {
     pub fn parse(text: impl Into<String>) -> Result<Self, ErrorKind> {
         let text = text.into();
         let lines = text.len() / 40 + 1;
-        let (rows, index) = (Vec::with_capacity(lines), NameIndex::with_capacity(lines));
-        let mut exports = Self { rows, index, ..Self::default() };
+        let mut exports = Self::with_capacity(lines);
         let place = |part: &str| {
             let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
             let place = |at: usize| u32::try_from(at).unwrap_or(NONE);
@@ -62,7 +63,7 @@ impl Exports {
         if text.len() >= NONE as usize {
             return Err(ErrorKind::UnknownFile("more than 4 GiB of text"));
         }
-        let mut last = ("", NONE);
+        let (mut last, mut versions) = (("", NONE), false);
         for (index, line) in text.lines().enumerate() {
             if line.trim_ascii().is_empty() {
                 continue;
@@ -76,18 +77,64 @@ impl Exports {
                 });
                 last = (columns.module, u32::try_from(owner).unwrap_or(NONE));
             }
-            exports.has_crcs |= columns.crc != 0;
+            versions |= columns.crc != 0;
             exports.index.push(columns.name);
             exports.rows.push(Row {
                 name: place(columns.name),
                 namespace: place(columns.namespace),
                 owner: last.1,
-                crc: columns.crc,
+                crc: Some(columns.crc),
                 kind: columns.kind,
             });
         }
         exports.text = text;
+        exports.modversions = Some(versions);
+        exports.covers_modules = true;
         Ok(exports)
+    }
+
+    /// Room for about so many rows.
+    pub(super) fn with_capacity(rows: usize) -> Self {
+        Self { rows: Vec::with_capacity(rows), index: NameIndex::with_capacity(rows), ..Self::default() }
+    }
+
+    /// No rows yet, of a source that tells neither versions nor namespaces; whether there are versions it may.
+    pub(super) fn of_names(modversions: Option<bool>) -> Self {
+        Self { modversions, names_only: true, ..Self::with_capacity(1 << 14) }
+    }
+
+    /// Adds one row.
+    pub(super) fn push(
+        &mut self,
+        crc: Option<u32>,
+        name: &str,
+        owner: &str,
+        kind: Option<ExportKind>,
+        namespace: &str,
+    ) {
+        let mut put = |part: &str| {
+            let start = self.text.len();
+            self.text.push_str(part);
+            let place = |at: usize| u32::try_from(at).unwrap_or(NONE);
+            place(start)..place(self.text.len())
+        };
+        let (name_place, namespace) = (put(name), put(namespace));
+        let same = |place: &Range<u32>| slice(&self.text, place) == owner;
+        let owner = match self.owners.iter().rposition(same) {
+            Some(known) => known,
+            None => {
+                let start = self.text.len();
+                self.text.push_str(owner);
+                let place = |at: usize| u32::try_from(at).unwrap_or(NONE);
+                self.owners.push(place(start)..place(self.text.len()));
+                self.owners.len() - 1
+            }
+        };
+        if let Some(crc) = crc {
+            self.modversions = Some(self.modversions == Some(true) || crc != 0);
+        }
+        self.index.push(name);
+        self.rows.push(Row { name: name_place, namespace, owner: u32::try_from(owner).unwrap_or(NONE), crc, kind });
     }
 
     fn export(&self, row: &Row) -> KernelExport<'_> {
@@ -95,7 +142,7 @@ impl Exports {
         KernelExport {
             name: slice(&self.text, &row.name),
             kind: row.kind,
-            crc: Some(Crc(row.crc)),
+            crc: row.crc.map(Crc),
             namespace: Namespace::new(slice(&self.text, &row.namespace)),
             owner: owner.map(|place| slice(&self.text, place)).filter(|owner| !owner.is_empty()).unwrap_or(VMLINUX),
         }
@@ -106,9 +153,19 @@ impl Exports {
         self.rows.iter().map(|row| self.export(row))
     }
 
-    /// Has any symbol a version?
-    pub const fn has_crcs(&self) -> bool {
-        self.has_crcs
+    /// Have symbols versions? `None` where the source does not say.
+    pub const fn modversions(&self) -> Option<bool> {
+        self.modversions
+    }
+
+    /// Does the source tell names and kinds only, neither versions nor namespaces?
+    pub const fn is_names_only(&self) -> bool {
+        self.names_only
+    }
+
+    /// Does it list the exports of the kernel's modules, too?
+    pub const fn covers_modules(&self) -> bool {
+        self.covers_modules
     }
 
     /// Every row of that name, the last first: later rows come from later modules.

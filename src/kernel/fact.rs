@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Serialize, Serializer};
 
-use super::{Kernel, arch_of_config};
+use super::{Kernel, KernelImage, arch_of_config};
 
 /// Something that can be known of a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -40,11 +40,15 @@ pub enum Fact {
     StructModuleSize,
     /// The certificates it trusts.
     Certificates,
+    /// Its own symbols, exported or not.
+    Symbols,
+    /// The image it boots from.
+    Image,
 }
 
 impl Fact {
     /// Every fact, in the order people are told of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::Release,
         Self::Version,
         Self::Arch,
@@ -60,6 +64,8 @@ impl Fact {
         Self::Vermagic,
         Self::StructModuleSize,
         Self::Certificates,
+        Self::Symbols,
+        Self::Image,
     ];
 
     /// Its stable name.
@@ -80,6 +86,8 @@ impl Fact {
             Self::Vermagic => "vermagic",
             Self::StructModuleSize => "struct-module-size",
             Self::Certificates => "certificates",
+            Self::Symbols => "symbols",
+            Self::Image => "image",
         }
     }
 
@@ -129,15 +137,41 @@ impl Kernel {
             let told = self.evidence.iter().filter(move |evidence| evidence.fact == wanted);
             told.map(|evidence| evidence.source.as_path())
         };
+        let given = self.boot.given().filter(|image| image.tells(fact)).map(KernelImage::path);
+        let told_by = || fact.told_by().iter().find_map(|other| self.sources(*other).first().copied());
+        let found = || self.boot_image().filter(|image| image.tells(fact)).map(KernelImage::path);
         // What the first has told, later ones do not change; but certificates add up.
         let first = match fact {
-            Fact::Certificates => return named(fact).collect(),
+            Fact::Certificates if self.certificates.is_some() => return given.into_iter().chain(named(fact)).collect(),
             Fact::Arch if self.arch.is_some() => None,
+            Fact::Arch if given.is_some() => given,
             Fact::Arch if self.config.as_ref().and_then(arch_of_config).is_some() => named(Fact::Config).next(),
             Fact::Arch => named(Fact::Release).next(),
-            _ => named(fact).next().or_else(|| fact.told_by().iter().find_map(|other| named(*other).next())),
+            Fact::Vermagic | Fact::StructModuleSize => given.or_else(told_by).or_else(found),
+            Fact::Release | Fact::Version | Fact::Modules | Fact::Licences | Fact::Builtin => {
+                named(fact).next().or_else(told_by)
+            }
+            _ => named(fact).next().or_else(found).or_else(told_by),
         };
         first.into_iter().collect()
+    }
+}
+
+impl KernelImage {
+    /// Does it tell a fact?
+    fn tells(&self, fact: Fact) -> bool {
+        match fact {
+            Fact::Release | Fact::Version => self.release().is_some(),
+            Fact::Arch => self.arch().is_some(),
+            Fact::Config => self.config().is_some(),
+            Fact::Modversions | Fact::Exports | Fact::Kinds | Fact::Crcs | Fact::Namespaces => self.exports().is_ok(),
+            Fact::Modules | Fact::Licences | Fact::Builtin => false,
+            Fact::Vermagic => self.vermagic().is_some(),
+            Fact::StructModuleSize => self.struct_module_size().is_some(),
+            Fact::Certificates => self.certificates().is_some(),
+            Fact::Symbols => self.symbols().is_some(),
+            Fact::Image => true,
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! One kernel as facts, from whatever describes it. What no file tells stays missing.
 
+mod all_exports;
+mod boot;
 mod certificate;
 mod config;
 mod error;
@@ -7,11 +9,15 @@ mod exports;
 mod fact;
 mod filter;
 mod headers;
+mod installed;
+mod merge;
 mod name_index;
 mod open;
 pub mod probe;
 mod symvers;
+mod system_map;
 mod tree;
+mod vmlinux;
 
 pub use certificate::{Certificate, CertificateError, CertificateErrorKind, CertificateSignature, Curve, PublicKey};
 pub use config::{Config, ConfigOption};
@@ -19,8 +25,12 @@ pub use error::{Error, ErrorKind};
 pub use exports::{Exports, KernelExport};
 pub use fact::{Evidence, Fact};
 pub use filter::ExportFilter;
+pub use merge::{Conflict, Difference};
+pub use system_map::SystemMapFault;
 pub use tree::{ModuleTree, TreeModule, module_name_of};
+pub use vmlinux::{Container, ImageError, ImageErrorKind, Kallsyms, KernelImage, KernelSymbol};
 
+use boot::Boot;
 use tree::OwnModule;
 
 use std::collections::HashMap;
@@ -46,6 +56,11 @@ pub struct Kernel {
     pub(crate) arch: Option<Arch>,
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) inferred: Vec<String>,
+    cmdline: Option<String>,
+    symbols: Option<Kallsyms>,
+    conflicts: Vec<Conflict>,
+    boot: Boot,
+    trusted: OnceLock<Option<Vec<Certificate>>>,
     headers: Vec<PathBuf>,
     own_module: OnceLock<Option<OwnModule>>,
     images: Mutex<HashMap<PathBuf, Arc<Image>>>,
@@ -72,14 +87,24 @@ impl Kernel {
         self.release()?.distribution()
     }
 
-    /// The configuration.
-    pub const fn config(&self) -> Option<&Config> {
-        self.config.as_ref()
+    /// The configuration: a file's, or what the image carries.
+    pub fn config(&self) -> Option<&Config> {
+        self.config.as_ref().or_else(|| self.boot_image()?.config())
     }
 
-    /// What `Module.symvers` says is exported.
-    pub const fn exports(&self) -> Option<&Exports> {
-        self.exports.as_ref()
+    /// What is exported.
+    pub fn exports(&self) -> Option<&Exports> {
+        self.exports.as_ref().or_else(|| self.boot_image()?.exports().ok())
+    }
+
+    /// The kernel's own symbols, exported or not: out of its image, a `System.map` or `/proc/kallsyms`.
+    pub fn symbols(&self) -> Option<&Kallsyms> {
+        self.symbols.as_ref().or_else(|| self.boot_image()?.symbols())
+    }
+
+    /// The command line that a unified image boots with.
+    pub fn cmdline(&self) -> Option<&str> {
+        self.cmdline.as_deref()
     }
 
     /// The module tree.
@@ -87,9 +112,23 @@ impl Kernel {
         self.tree.as_ref()
     }
 
-    /// The certificates it trusts; `None` when nobody said.
+    /// The certificates it trusts: those compiled in and those given; `None` when nobody said.
     pub fn certificates(&self) -> Option<&[Certificate]> {
-        self.certificates.as_deref()
+        let known = self.trusted.get_or_init(|| {
+            let built_in = match &self.certificates {
+                // Whoever gives certificates says what is trusted; an image that was given as well has some more.
+                Some(_) => self.boot.given().and_then(KernelImage::certificates),
+                None => self.boot_image().and_then(KernelImage::certificates),
+            };
+            let mut all = built_in.or_else(|| self.certificates.as_ref().map(|_| Vec::new()))?;
+            for given in self.certificates.iter().flatten() {
+                if !all.contains(given) {
+                    all.push(given.clone());
+                }
+            }
+            Some(all)
+        });
+        known.as_deref()
     }
 
     /// `sizeof(struct module)` and vermagic as the modules of its own tree show them; both are fixed when kernel and
@@ -98,14 +137,19 @@ impl Kernel {
         self.own_module.get_or_init(|| self.tree.as_ref().and_then(OwnModule::read)).as_ref()
     }
 
-    /// `sizeof(struct module)`, of a module of its own tree.
+    /// `sizeof(struct module)`: by the type information of an image that was given, by a module of its own tree, or by the image
+    /// that belongs to it.
     pub fn struct_module_size(&self) -> Option<u64> {
-        self.own_module().map(|module| module.this_module_size)
+        let of_image = || self.boot_image()?.struct_module_size();
+        let given = self.boot.given().and_then(KernelImage::struct_module_size);
+        given.or_else(|| self.own_module().map(|module| module.this_module_size)).or_else(of_image)
     }
 
-    /// vermagic, of a module of its own tree.
-    pub fn tree_vermagic(&self) -> Option<String> {
-        self.own_module().map(|module| module.vermagic.clone())
+    /// vermagic: of an image that was given, of a module of its own tree, or of the image that belongs to it.
+    pub fn vermagic(&self) -> Option<&str> {
+        let of_image = || self.boot_image()?.vermagic();
+        let given = self.boot.given().and_then(KernelImage::vermagic);
+        given.or_else(|| self.own_module().map(|module| module.vermagic.as_str())).or_else(of_image)
     }
 
     /// Names of modules that are built in, from `modules.builtin`.
@@ -135,20 +179,22 @@ impl Kernel {
 
     /// Whether symbols have versions: `CONFIG_MODVERSIONS`, or CRCs that are not all zero.
     pub fn modversions(&self) -> Option<bool> {
-        match &self.config {
+        match self.config() {
             Some(config) => Some(config.is_set(ConfigOption("MODVERSIONS"))),
-            None => self.exports.as_ref().map(Exports::has_crcs),
+            None => self.exports()?.modversions(),
         }
     }
 
     /// The CRC of `module_layout`, which covers the structures that loader and module share.
     pub fn module_layout(&self) -> Option<Crc> {
-        self.exports.as_ref()?.owned_by(VMLINUX, "module_layout")?.crc
+        self.exports()?.owned_by(VMLINUX, "module_layout")?.crc
     }
 
-    /// The architecture: the user's word, then the configuration, then the flavour at the end of Debian's releases.
+    /// The architecture: the user's word, then a given image's, then the configuration, then the flavour at the end of Debian's
+    /// releases.
     pub fn arch(&self) -> Option<Arch> {
-        self.arch.or_else(|| self.config.as_ref().and_then(arch_of_config)).or_else(|| {
+        let told = self.arch.or_else(|| self.boot.given()?.arch());
+        told.or_else(|| self.config.as_ref().and_then(arch_of_config)).or_else(|| {
             let release = self.release()?;
             self.distribution()?;
             let flavour = release.as_str().rsplit('-').next()?;

@@ -2,12 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, Error, ErrorKind, Exports, Fact, Kernel, ModuleTree};
+use super::installed::{boot_config, boot_image, headers, installed, is_release_like, system_map};
+use super::system_map::{SystemMap, is_system_map};
+use super::vmlinux::{KernelImage, is_image};
+use super::{Config, Error, ErrorKind, Exports, Fact, Kernel, ModuleTree, SystemMapFault};
 use crate::image::{Compression, decompress};
 use crate::terms::{KernelRelease, KernelVersion};
 
 /// What a file can be, told by its contents: names vary.
 enum Contents {
+    SystemMap(SystemMap),
     Symvers(Exports),
     Config(Config),
     Certificates(Vec<u8>),
@@ -41,7 +45,19 @@ impl Kernel {
         for path in paths {
             kernel.add(path.as_ref())?;
         }
+        kernel.need_exports()?;
         Ok(kernel)
+    }
+
+    /// Without any list of exports, the image that was found is read at once, and has to be good.
+    fn need_exports(&mut self) -> Result<(), Error> {
+        if self.exports.is_some() || self.boot.given().is_some() {
+            return Ok(());
+        }
+        match self.boot.found() {
+            Some(path) => self.add_file(&path),
+            None => Ok(()),
+        }
     }
 
     /// Adds what one more path tells.
@@ -57,7 +73,9 @@ impl Kernel {
                 None if is_release_like(path) => Err(Error::new(path, ErrorKind::NoSuchRelease)),
                 None => Err(Error::new(path, ErrorKind::Io(source))),
             },
-        }
+        }?;
+        self.settle();
+        Ok(())
     }
 
     fn add_directory(&mut self, folder: &Path) -> Result<(), Error> {
@@ -71,6 +89,9 @@ impl Kernel {
                 }
             }
         }
+        if let Some(image) = boot_image(folder) {
+            self.find_image(&image);
+        }
         self.add_headers(folder);
         self.add_kernel_release(&folder.join("include/config/kernel.release"))?;
         if ["kernel", "modules.dep", "modules.order", "modules.builtin", "updates", "extra"]
@@ -81,7 +102,7 @@ impl Kernel {
         {
             self.add_tree(folder)?;
         }
-        if self.evidence.len() == before {
+        if self.evidence.len() == before && self.boot.found().is_none() {
             return Err(Error::new(folder, ErrorKind::NothingFound));
         }
         Ok(())
@@ -97,8 +118,7 @@ impl Kernel {
             Some(known) if self.version.is_none() => {
                 let series = |release: &KernelRelease| release.version().map(KernelVersion::series);
                 if series(known) == series(&release) && release != *known {
-                    self.version = release.version();
-                    self.note(Fact::Version, path);
+                    self.set_version(release.version(), path);
                 }
                 Ok(())
             }
@@ -111,8 +131,14 @@ impl Kernel {
         let name = folder.file_name().and_then(|name| name.to_str()).map(KernelRelease::new);
         if let Some(release) = name.filter(|release| release.version().is_some()) {
             self.set_release(release, folder)?;
-            if let Some(config) = boot_config(folder) {
+            if let Some(config) = boot_config(folder).filter(|_| self.config.is_none()) {
                 self.add_file(&config)?;
+            }
+            if let Some(headers) = headers(folder).filter(|_| self.exports.is_none()) {
+                self.add_directory(&headers)?;
+            }
+            if let Some(map) = system_map(folder).filter(|_| self.exports.is_none()) {
+                self.add_found_map(&map)?;
             }
         }
         let builtin = folder.join("modules.builtin");
@@ -126,22 +152,39 @@ impl Kernel {
         Ok(())
     }
 
+    /// A `System.map` that nobody asked for may be a stub.
+    fn add_found_map(&mut self, path: &Path) -> Result<(), Error> {
+        match self.add_file(path) {
+            Err(Error { kind: ErrorKind::SystemMap(SystemMapFault::Stub), .. }) => Ok(()),
+            result => result,
+        }
+    }
+
+    fn add_map(&mut self, map: SystemMap, path: &Path) -> Result<(), Error> {
+        let exports = map.exports().map_err(|fault| Error::new(path, ErrorKind::SystemMap(fault)))?;
+        self.add_exports(exports, path);
+        if self.symbols.is_none() && !map.zeroed {
+            self.symbols = Some(map.symbols);
+        }
+        Ok(())
+    }
+
     fn add_file(&mut self, path: &Path) -> Result<(), Error> {
         let fail = |kind| Error::new(path, kind);
         let stored = std::fs::read(path).map_err(|source| fail(ErrorKind::Io(source)))?;
-        let bytes = match Compression::of(&stored) {
+        let compression = Compression::of_payload(&stored);
+        let bytes = match compression {
             None => stored,
             Some(compression) => decompress(compression, &stored).map_err(|kind| fail(ErrorKind::Decompress(kind)))?,
         };
+        if is_image(&bytes) {
+            let image = KernelImage::read(path, bytes, compression).map_err(|error| fail(ErrorKind::Image(error)))?;
+            return self.add_image(image);
+        }
         match tell(path, bytes).map_err(fail)? {
-            Contents::Symvers(exports) => {
-                self.note(Fact::Exports, path);
-                self.exports.get_or_insert(exports);
-            }
-            Contents::Config(config) => {
-                self.note(Fact::Config, path);
-                self.config.get_or_insert(config);
-            }
+            Contents::SystemMap(map) => self.add_map(map, path)?,
+            Contents::Symvers(exports) => self.add_exports(exports, path),
+            Contents::Config(config) => self.add_config(config, path),
             Contents::Certificates(bytes) => self.add_certificates(path, &bytes)?,
             Contents::Release(release) => self.set_release(release, path)?,
         }
@@ -160,6 +203,12 @@ impl Kernel {
         Ok(())
     }
 
+    /// The stable version, where a file tells it apart from the release.
+    pub(super) fn set_version(&mut self, version: Option<KernelVersion>, path: &Path) {
+        self.version = version;
+        self.note(Fact::Version, path);
+    }
+
     /// Says which release it is, before or instead of what the files say.
     pub fn with_release(mut self, release: KernelRelease) -> Self {
         self.release = Some(release);
@@ -167,7 +216,7 @@ impl Kernel {
         self
     }
 
-    fn set_release(&mut self, release: KernelRelease, path: &Path) -> Result<(), Error> {
+    pub(super) fn set_release(&mut self, release: KernelRelease, path: &Path) -> Result<(), Error> {
         match &self.release {
             Some(known) if *known != release => {
                 let named = self.evidence.iter().find(|evidence| evidence.fact == Fact::Release);
@@ -184,41 +233,18 @@ impl Kernel {
     }
 }
 
-fn is_release_like(path: &Path) -> bool {
-    path.to_str().is_some_and(|text| !text.contains('/') && KernelRelease::new(text).version().is_some())
-}
-
-/// The tree of a release installed on this machine.
-fn installed(path: &Path) -> Option<PathBuf> {
-    if !is_release_like(path) {
-        return None;
-    }
-    let roots = ["/lib/modules", "/usr/lib/modules"];
-    roots.iter().map(|root| Path::new(root).join(path)).find(|tree| tree.is_dir())
-}
-
-/// `/boot/config-RELEASE` beside a tree, also in an unpacked package; `config` inside the tree.
-fn boot_config(tree: &Path) -> Option<PathBuf> {
-    let release = tree.file_name()?.to_str()?;
-    let lib = tree.parent().filter(|parent| parent.ends_with("lib/modules"))?;
-    let root = lib.ancestors().nth(2)?;
-    let usr = root.parent().filter(|_| root.ends_with("usr"));
-    let name = format!("boot/config-{release}");
-    std::iter::once(root).chain(usr).map(|root| root.join(&name)).find(|config| config.is_file())
-}
-
 fn tell(path: &Path, bytes: Vec<u8>) -> Result<Contents, ErrorKind> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let named = |stem: &str| name.starts_with(stem);
-    if bytes.starts_with(b"\x7fELF") || bytes.starts_with(b"MZ") {
-        return Err(ErrorKind::UnknownFile("an executable image"));
-    }
     if bytes.first() == Some(&0x30) && bytes.get(1).is_some_and(|byte| *byte >= 0x80) {
         return Ok(Contents::Certificates(bytes));
     }
     let Ok(text) = String::from_utf8(bytes) else {
         return Err(ErrorKind::UnknownFile("binary data"));
     };
+    if is_system_map(&text) {
+        return SystemMap::parse(&text).map(Contents::SystemMap).map_err(ErrorKind::SystemMap);
+    }
     if named("Module.symvers") || text.starts_with("0x") || name.ends_with(".symvers") {
         let exports = Exports::parse(text)?;
         let empty = exports.rows().len() == 0;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::{Error, ErrorKind};
+use crate::terms::ExportedSymbol;
 
 /// How deep a tree is walked; real ones are some ten directories deep.
 const MAX_DEPTH: usize = 32;
@@ -76,20 +77,29 @@ impl ModuleTree {
     }
 
     fn read_exporters(&self) -> HashMap<String, String> {
+        let named = |(module, exports): (&TreeModule, Vec<ExportedSymbol>)| {
+            let owner = module.name.clone();
+            exports.into_iter().map(move |export| (export.name, owner.clone())).collect::<Vec<_>>()
+        };
+        self.exports().into_iter().flat_map(named).collect()
+    }
+
+    /// What each module exports, in order of name. Reads every module of the tree; one that cannot be read exports nothing.
+    pub(super) fn exports(&self) -> Vec<(&TreeModule, Vec<ExportedSymbol>)> {
         let modules: Vec<_> = self.modules.values().collect();
-        let exports = |module: &TreeModule| {
+        let exports = |module: &&'_ TreeModule| {
             let elf = crate::image::Image::open(&module.path).ok().and_then(|image| image.as_announced());
-            let symbols = elf.map(|elf| elf.exports()).unwrap_or_default();
-            symbols.into_iter().map(|export| (export.name, module.name.clone())).collect::<Vec<_>>()
+            elf.map(|elf| elf.exports()).unwrap_or_default()
         };
         // Not on rayon's threads: one of those that waited for the others here could be handed a job that asks the same
         // question, and would wait for itself.
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let share = modules.len().div_ceil(threads).max(1);
-        let read = |part: &[&TreeModule]| part.iter().flat_map(|module| exports(module)).collect::<Vec<_>>();
         std::thread::scope(|scope| {
+            let read = |part: &[&TreeModule]| part.iter().map(exports).collect::<Vec<_>>();
             let readers: Vec<_> = modules.chunks(share).map(|part| scope.spawn(move || read(part))).collect();
-            readers.into_iter().flat_map(|reader| reader.join().unwrap_or_default()).collect()
+            let exports = readers.into_iter().flat_map(|reader| reader.join().unwrap_or_default());
+            modules.iter().copied().zip(exports).collect()
         })
     }
 
@@ -104,6 +114,8 @@ impl ModuleTree {
 pub(super) struct OwnModule {
     pub this_module_size: u64,
     pub vermagic: String,
+    /// The version of `module_layout` it wants.
+    pub module_layout: Option<u64>,
 }
 
 impl OwnModule {
@@ -114,6 +126,7 @@ impl OwnModule {
         let image = modules.find_map(|module| crate::image::Image::open(&module.path).ok())?;
         let elf = image.as_announced()?;
         let this_module_size = elf.find_sec(".gnu.linkonce.this_module")?.size;
-        Some(Self { this_module_size, vermagic: elf.modinfo().get("vermagic")?.to_owned() })
+        let module_layout = elf.symbol_versions().and_then(|versions| versions.get("module_layout"));
+        Some(Self { this_module_size, vermagic: elf.modinfo().get("vermagic")?.to_owned(), module_layout })
     }
 }

@@ -7,7 +7,7 @@ use super::check_version::{Versioned, check_version};
 use super::loaded::LoadedModule;
 use super::run::{Run, Step};
 use crate::history::Behaviour;
-use crate::kernel::{KernelExport, VMLINUX};
+use crate::kernel::{Exports, KernelExport, VMLINUX};
 use crate::terms::{Crc, Errno, ExportKind, License, Namespace, Taint};
 use crate::verdict::{Cause, LogLevel, Missing};
 
@@ -64,7 +64,11 @@ const SHOWN_NAMESPACES: usize = 64;
 
 pub(super) fn resolve_symbol(run: &mut Run<'_>, name: &str, raw: &[u8]) -> Step<Resolved> {
     let gplok = !run.info()?.taints.has(Taint::ProprietaryModule);
-    let Some(found) = find_symbol(run, name, raw, gplok)? else {
+    let found = match find_symbol(run, name, raw, gplok)? {
+        None => in_unlisted_module(run, name)?,
+        found => found,
+    };
+    let Some(found) = found else {
         not_found(run, name, raw, gplok)?;
         return Ok(Resolved::Null);
     };
@@ -81,6 +85,9 @@ pub(super) fn resolve_symbol(run: &mut Run<'_>, name: &str, raw: &[u8]) -> Step<
     warn_future_and_unused(run, name, &found, gplok)?;
     if !inherit_taint(run, name, &found)? {
         return Ok(Resolved::Null);
+    }
+    if !told_by_names(run, &found)? {
+        return Ok(Resolved::Error(Errno::EINVAL));
     }
     if matches!(check_version(run, name, &owner, found.crc)?, Versioned::Bad) {
         return Ok(Resolved::Error(Errno::EINVAL));
@@ -129,6 +136,27 @@ pub(super) fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) ->
         }
     }
     Ok(None)
+}
+
+/// Where the kernel's own modules count as loaded and nothing lists what they export, one of them may have it.
+fn in_unlisted_module(run: &Run<'_>, name: &str) -> Step<Option<Found>> {
+    let unlisted = run.call.kernel.exports().filter(|exports| !exports.covers_modules());
+    let unlisted = unlisted.is_some_and(|exports| exports.named(name).next().is_none());
+    if !unlisted || !run.call.dependencies_loaded || !run.ask(Missing::ModuleExports)? {
+        return Ok(None);
+    }
+    let owner = Owner::InTree("a module of the kernel's own".to_owned());
+    Ok(Some(Found { kind: ExportKind::Plain, crc: None, namespace: None, owner }))
+}
+
+/// A source of names only does not tell whether versions agree and namespaces are imported: the kernel refuses when not.
+fn told_by_names(run: &Run<'_>, found: &Found) -> Step<bool> {
+    let names_only = run.call.kernel.exports().is_some_and(Exports::is_names_only);
+    if !names_only || !matches!(found.owner, Owner::Vmlinux) {
+        return Ok(true);
+    }
+    let namespaces = run.has(Behaviour::SymNamespaces)? && !run.config("MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS")?;
+    Ok((!run.modversions()? || run.ask(Missing::Crcs)?) && (!namespaces || run.ask(Missing::Namespaces)?))
 }
 
 /// The loaded modules, the newest first.

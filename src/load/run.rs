@@ -179,7 +179,7 @@ impl<'a> Run<'a> {
     /// Is a configuration option set?
     pub fn config(&self, name: &'static str) -> Step<bool> {
         let option = ConfigOption(name);
-        if let Some(config) = &self.call.kernel.config {
+        if let Some(config) = self.call.kernel.config() {
             return Ok(config.is_set(option));
         }
         let known = self.world.calendar.and_then(|calendar| calendar.distribution_config(name));

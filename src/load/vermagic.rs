@@ -9,8 +9,8 @@ use crate::terms::ElfMachine;
 /// `UTS_RELEASE` and one blank, then a token with a trailing blank for each feature, then the architecture's.
 pub(super) fn vermagic(run: &Run<'_>) -> Step<Option<String>> {
     let kernel = run.call.kernel;
-    if let Some(known) = kernel.tree_vermagic() {
-        return Ok(Some(known));
+    if let Some(known) = kernel.vermagic() {
+        return Ok(Some(known.to_owned()));
     }
     let (Some(release), Some(arch)) = (kernel.release(), kernel.arch()) else { return Ok(None) };
     let has_config = kernel.config().is_some();

@@ -123,8 +123,10 @@ pub fn human_counts(rows: &[KernelExport<'_>], kernel: &KernelSummary) -> String
 }
 
 /// Why there is no list, and what would supply it.
-pub fn no_exports(kernel: &KernelSummary) -> String {
-    format!("not known is {}", remedy(&Missing::Exports, kernel))
+pub fn no_exports(kernel: &Kernel, summary: &KernelSummary) -> String {
+    let image = kernel.boot_image().and_then(|image| Some((image.path().display(), image.exports().err()?)));
+    let why = image.map(|(path, why)| format!("{path}: {why}; ")).unwrap_or_default();
+    format!("{why}not known is {}", remedy(&Missing::Exports, summary))
 }
 
 /// What the list leaves open, in a line each; and whether it is empty.
@@ -143,7 +145,7 @@ pub fn export_notes(rows: &[KernelExport<'_>], filter: &ExportFilter, kernel: &K
         ));
     }
     let checked = kernel.config().map(|config| config.is_set(ConfigOption("MODVERSIONS")));
-    let without = rows.iter().filter(|row| row.crc.is_none() || !exports.has_crcs()).count();
+    let without = rows.iter().filter(|row| row.crc.is_none() || exports.modversions() != Some(true)).count();
     if without > 0 && checked != Some(false) {
         notes.push(format!(
             "{} no known version: 0x00000000 stands for it in a Module.symvers, and a kernel with CONFIG_MODVERSIONS \

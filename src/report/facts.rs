@@ -9,7 +9,7 @@ use super::exports::exporters;
 use super::wording::{count, list, printable};
 use super::{KernelSummary, Palette, remedy};
 use crate::history::struct_module_size;
-use crate::kernel::{ConfigOption, Exports, Fact, Kernel, KernelExport};
+use crate::kernel::{ConfigOption, Exports, Fact, Kernel, KernelExport, KernelImage};
 use crate::terms::KernelRelease;
 use crate::verdict::Missing;
 
@@ -89,6 +89,8 @@ const fn title(fact: Fact) -> &'static str {
         Fact::Vermagic => "vermagic",
         Fact::StructModuleSize => "sizeof struct module",
         Fact::Certificates => "trusted keys",
+        Fact::Symbols => "own symbols",
+        Fact::Image => "image",
     }
 }
 
@@ -107,7 +109,7 @@ fn value(fact: Fact, kernel: &Kernel) -> Option<String> {
             Some(format!("{}: {}", count(rows.len(), "symbol", "symbols"), exporters(&rows)))
         }
         Fact::Kinds => of_rows(exports?, |row| row.kind.is_some()),
-        Fact::Crcs => match exports?.has_crcs() {
+        Fact::Crcs => match exports?.modversions() == Some(true) {
             true => of_rows(exports?, |row| row.crc.is_some()),
             false if kernel.config().is_some_and(|config| !config.is_set(ConfigOption("MODVERSIONS"))) => {
                 Some("symbols have none".into())
@@ -115,7 +117,8 @@ fn value(fact: Fact, kernel: &Kernel) -> Option<String> {
             false => None,
         },
         Fact::Namespaces => {
-            let rows = exports?.rows().filter_map(|row| row.namespace).collect::<Vec<_>>();
+            let known = exports.filter(|exports| !exports.is_names_only())?;
+            let rows = known.rows().filter_map(|row| row.namespace).collect::<Vec<_>>();
             let names = rows.iter().collect::<BTreeSet<_>>();
             let symbols = count(rows.len(), "symbol", "symbols");
             Some(if rows.is_empty() {
@@ -127,7 +130,7 @@ fn value(fact: Fact, kernel: &Kernel) -> Option<String> {
         Fact::Modules => modules(),
         Fact::Licences => Some(format!("in the files of {}", modules()?)),
         Fact::Builtin => kernel.builtin().map(|names| count(names.len(), "name", "names")),
-        Fact::Vermagic => kernel.tree_vermagic().map(|vermagic| vermagic.trim_end().to_owned()),
+        Fact::Vermagic => kernel.vermagic().map(|vermagic| vermagic.trim_end().to_owned()),
         Fact::StructModuleSize => {
             let measured = || struct_module_size(kernel.release()?, kernel.arch()?, kernel.module_layout());
             match kernel.struct_module_size() {
@@ -140,6 +143,8 @@ fn value(fact: Fact, kernel: &Kernel) -> Option<String> {
             let names: Vec<_> = certificates.iter().map(ToString::to_string).collect();
             Some(format!("{}: {}", count(names.len(), "certificate", "certificates"), list(&names, NAMES)))
         }
+        Fact::Symbols => kernel.symbols().map(|symbols| count(symbols.len(), "symbol", "symbols")),
+        Fact::Image => kernel.boot_image().map(image),
     }
 }
 
@@ -151,6 +156,13 @@ fn of_rows(exports: &Exports, known: impl Fn(&KernelExport<'_>) -> bool) -> Opti
         _ if number == all => Some(format!("of all {}", count(all, "symbol", "symbols"))),
         _ => Some(format!("of {number} of {}", count(all, "symbol", "symbols"))),
     }
+}
+
+/// What an image came in, the outermost first, and how large it is then.
+fn image(image: &KernelImage) -> String {
+    let containers: Vec<_> = image.containers().iter().map(ToString::to_string).collect();
+    let form = if containers.is_empty() { String::new() } else { format!("{}: ", containers.join(", ")) };
+    format!("{form}{} bytes of kernel", image.size())
 }
 
 /// The argument that supplies a fact.
@@ -167,6 +179,10 @@ fn supply(fact: Fact, kernel: &Kernel, summary: &KernelSummary) -> String {
         }
         Fact::Vermagic => Missing::Vermagic,
         Fact::Certificates => Missing::Certificates,
+        Fact::Symbols | Fact::Image => {
+            let release = summary.release.as_ref().map_or("RELEASE", |release| release.as_str());
+            return format!("add its image, -k /boot/vmlinuz-{release}");
+        }
     };
     // What is missing, a colon, and what to give.
     let remedy = remedy(&missing, summary);

@@ -19,10 +19,19 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
         Missing::StructModuleSize => {
             format!("the size of struct module: add the kernel's own modules, -k /lib/modules/{release}")
         }
-        Missing::Certificates => "the certificates the kernel trusts: give --certs FILE (PEM or DER)".into(),
-        Missing::Exports => format!(
-            "what the kernel exports: add its headers directory with Module.symvers, -k /lib/modules/{release}/build"
+        Missing::Certificates => format!(
+            "the certificates the kernel trusts: add its image, -k /boot/vmlinuz-{release}, or give --certs FILE (PEM or DER)"
         ),
+        Missing::Exports => format!(
+            "what the kernel exports: add its image, -k /boot/vmlinuz-{release}, or its headers directory with Module.symvers, -k /lib/modules/{release}/build"
+        ),
+        Missing::ModuleExports => {
+            format!("what the kernel's own modules export: add them, -k /lib/modules/{release}")
+        }
+        Missing::Namespaces => {
+            format!("which namespaces the kernel's exports are in: add its image, -k /boot/vmlinuz-{release}")
+        }
+        Missing::Crcs => format!("the versions of the kernel's exports: add its image, -k /boot/vmlinuz-{release}"),
         Missing::Crc(symbol) => format!(
             "the version of {symbol}: add a Module.symvers that has it, -k /lib/modules/{release}/build, or the exporting module"
         ),

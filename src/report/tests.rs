@@ -331,7 +331,7 @@ fn the_first_line_of_every_outcome() {
     assert_eq!(line(&unknown), "foo.ko: undetermined on 6.1.0-56-amd64: it depends on certificates and crc:kfree");
     let text = human(&[entry(&unknown)], &kernel(), &Palette::default());
     assert!(text.contains(
-        "undetermined, because these are not known:\n    - the certificates the kernel trusts: give --certs FILE"
+        "undetermined, because these are not known:\n    - the certificates the kernel trusts: add its image, -k "
     ));
     assert!(text.contains(
         "    - the version of kfree: add a Module.symvers that has it, -k /lib/modules/6.1.0-56-amd64/build"

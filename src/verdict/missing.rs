@@ -24,6 +24,12 @@ pub enum Missing {
     Certificates,
     /// What the kernel (the part that is always there) exports.
     Exports,
+    /// What the kernel's own modules export, who might provide what the kernel does not.
+    ModuleExports,
+    /// Which namespaces the kernel's exports are in.
+    Namespaces,
+    /// The CRCs of the kernel's exports.
+    Crcs,
     /// Whether a signature fits the module, which only the signer's certificate can tell.
     SignatureMatch,
     /// The CRC of one exported symbol.
@@ -77,6 +83,9 @@ impl Missing {
             Self::Certificates => "certificates".into(),
             Self::SignatureMatch => "signature-match".into(),
             Self::Exports => "exports".into(),
+            Self::ModuleExports => "module-exports".into(),
+            Self::Namespaces => "namespaces".into(),
+            Self::Crcs => "crcs".into(),
             Self::Crc(symbol) => format!("crc:{symbol}"),
             Self::ExportKind(symbol) => format!("export-kind:{symbol}"),
             Self::Btf => "btf".into(),

@@ -386,13 +386,13 @@ fn a_kernel_that_cannot_be_read_names_the_place() {
         "cannot read Module.symvers: line 2: expected 2 to 5 columns: crc, symbol, module, export, namespace: \"nonsense\"",
     );
     desk.run("check -k empty good.ko").failed(
-        "cannot read empty: nothing here describes a kernel: expected Module.symvers, config, release, certs.pem, a headers directory or a module tree",
+        "cannot read empty: nothing here describes a kernel: expected an image (vmlinuz, vmlinux), Module.symvers, config, release, certs.pem, a headers directory or a module tree",
     );
     desk.run("check -k nowhere good.ko").failed("cannot read nowhere: No such file or directory (os error 2)");
     desk.run("check -k 1.2.3-none good.ko")
         .failed("cannot read 1.2.3-none: no such file or directory, and no release of that name under /lib/modules");
     desk.run("check -k good.ko good.ko")
-        .failed("cannot read good.ko: an executable image is not a file gplok reads kernels from");
+        .failed("cannot read good.ko: at offset 0x0: a module or another object to be linked, not a kernel");
     desk.run("check --certs good.ko -k k good.ko").failed("cannot read good.ko: certificate 1: neither PEM nor DER");
 }
 

@@ -195,7 +195,7 @@ fn evidence_names_the_file_of_each_fact_or_what_would_tell_it() {
     }
     let keys = fact("certificates");
     assert_eq!((&keys["value"], &keys["source"]), (&Value::Null, &Value::Null));
-    assert_eq!(keys["remedy"], "give --certs FILE (PEM or DER)");
+    assert_eq!(keys["remedy"], "add its image, -k /boot/vmlinuz-6.16.0, or give --certs FILE (PEM or DER)");
 }
 
 /// Nothing but a release: the rest is asked for, by arguments.
@@ -204,9 +204,9 @@ fn evidence_needs_no_exports() {
     let desk = Desk::new();
     desk.file("only", "6.1.0\n");
     let human = desk.run("exports -k only --evidence").ended(0).out.clone();
-    assert!(human.starts_with("6.1.0: 2 of 15 facts are known\n"), "{human}");
+    assert!(human.starts_with("6.1.0: 2 of 17 facts are known\n"), "{human}");
     assert!(human.contains("  release               6.1.0  [only]\n"), "{human}");
-    let asked = "not known: add its headers directory with Module.symvers, -k /lib/modules/6.1.0/build\n";
+    let asked = "not known: add its image, -k /boot/vmlinuz-6.1.0, or its headers directory with Module.symvers, -k /lib/modules/6.1.0/build\n";
     assert!(human.contains(&format!("  exports               {asked}")), "{human}");
     // The user's word stands before the file's.
     let human = desk.run("exports -k only --release 6.2.0 --evidence").ended(0).out.clone();
@@ -218,7 +218,7 @@ fn what_cannot_be_printed_says_why() {
     let desk = Desk::new();
     desk.file("only", "6.1.0\n");
     desk.run("exports -k only").failed(
-        "not known is what the kernel exports: add its headers directory with Module.symvers, -k /lib/modules/6.1.0/build",
+        "not known is what the kernel exports: add its image, -k /boot/vmlinuz-6.1.0, or its headers directory with Module.symvers, -k /lib/modules/6.1.0/build",
     );
     let formless = "numbers and evidence have no form as Module.symvers: give --format human or json";
     desk.run("exports -k k --count --format symvers").failed(formless);

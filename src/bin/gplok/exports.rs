@@ -29,7 +29,7 @@ pub fn run(arguments: &ExportsArguments) -> Result<Exit, Error> {
 }
 
 fn print(kernel: &Kernel, summary: &KernelSummary, arguments: &ExportsArguments) -> Result<Exit, Error> {
-    let exports = kernel.exports().ok_or_else(|| no_exports(summary))?;
+    let exports = kernel.all_exports().ok_or_else(|| no_exports(kernel, summary))?;
     let filter = ExportFilter {
         symbols: arguments.symbols.clone(),
         kinds: arguments.kind.iter().copied().map(Kind::kind).collect(),

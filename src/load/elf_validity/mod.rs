@@ -105,7 +105,7 @@ impl Checks<'_> {
             let line = r"Invalid ELF header magic: != \x7fELF".to_owned();
             return self.refuse(run, "it does not begin with the ELF magic", line, false);
         }
-        if header.e_type != ET_REL {
+        if !header.is_relocatable() {
             let line = format!("Invalid ELF header type: {} != {ET_REL}", header.e_type);
             return self.refuse(run, "e_type is not ET_REL: only relocatable files are modules", line, false);
         }

@@ -1,0 +1,44 @@
+//! What a kernel exports together with its modules, where no list of both is at hand: out of the files themselves.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use super::{Exports, Kernel, ModuleTree, TreeModule};
+
+impl Kernel {
+    /// What is exported by the kernel and by the modules of its tree. Where the list of the former does not cover the latter, every
+    /// module of the tree is read.
+    pub fn all_exports(&self) -> Option<Cow<'_, Exports>> {
+        let exports = self.exports()?;
+        match self.tree() {
+            Some(tree) if !exports.covers_modules() => Some(Cow::Owned(exports.with_modules(tree))),
+            _ => Some(Cow::Borrowed(exports)),
+        }
+    }
+}
+
+impl Exports {
+    /// The same, with what the modules of a tree export.
+    fn with_modules(&self, tree: &ModuleTree) -> Self {
+        let mut all = self.clone();
+        for (module, exports) in tree.exports() {
+            let owner = owner(tree.root(), module);
+            for export in exports {
+                let namespace = export.namespace.as_ref().map_or("", |namespace| namespace.as_str());
+                let crc = Some(export.crc.map_or(0, |crc| crc.0));
+                all.push(crc, &export.name, &owner, Some(export.kind), namespace);
+            }
+        }
+        all.covers_modules = true;
+        all
+    }
+}
+
+/// The path that `Module.symvers` names a module by: as in the kernel's source, without `.ko`.
+fn owner(root: &Path, module: &TreeModule) -> String {
+    let inside = module.path.strip_prefix(root).unwrap_or(&module.path);
+    let inside = inside.strip_prefix("kernel").unwrap_or(inside);
+    let folder = inside.parent().unwrap_or(Path::new(""));
+    let file = inside.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    folder.join(file.split(".ko").next().unwrap_or(file)).display().to_string()
+}

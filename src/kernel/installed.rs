@@ -1,0 +1,70 @@
+//! The files of a release that is installed on a machine, or in an unpacked package.
+
+use std::path::{Path, PathBuf};
+
+use crate::terms::KernelRelease;
+
+/// Names that images are installed under, before `-RELEASE`.
+const IMAGES: [&str; 5] = ["vmlinuz", "vmlinux", "Image", "kernel", "vmlinuz.efi"];
+
+/// Is it the name of a release, and no path?
+pub(super) fn is_release_like(path: &Path) -> bool {
+    path.to_str().is_some_and(|text| !text.contains('/') && KernelRelease::new(text).version().is_some())
+}
+
+/// The tree of a release installed on this machine.
+pub(super) fn installed(release: &Path) -> Option<PathBuf> {
+    if !is_release_like(release) {
+        return None;
+    }
+    let roots = ["/lib/modules", "/usr/lib/modules"];
+    roots.iter().map(|root| Path::new(root).join(release)).find(|tree| tree.is_dir())
+}
+
+/// The root of the file system that a module tree stands in: `/`, or where a package was unpacked.
+fn roots(tree: &Path) -> Vec<PathBuf> {
+    let Some(root) =
+        tree.parent().filter(|parent| parent.ends_with("lib/modules")).and_then(|lib| lib.ancestors().nth(2))
+    else {
+        return Vec::new();
+    };
+    let usr = root.parent().filter(|_| root.ends_with("usr"));
+    std::iter::once(root).chain(usr).map(Path::to_owned).collect()
+}
+
+/// `/boot/NAME-RELEASE` beside a tree.
+fn in_boot(tree: &Path, name: &str) -> Option<PathBuf> {
+    let release = tree.file_name()?.to_str()?;
+    let places = roots(tree).into_iter().map(|root| root.join(format!("boot/{name}-{release}")));
+    places.into_iter().find(|file| file.is_file())
+}
+
+/// The configuration beside a tree.
+pub(super) fn boot_config(tree: &Path) -> Option<PathBuf> {
+    in_boot(tree, "config")
+}
+
+/// The `System.map` beside a tree, or in it.
+pub(super) fn system_map(tree: &Path) -> Option<PathBuf> {
+    in_boot(tree, "System.map").or_else(|| Some(tree.join("System.map")).filter(|file| file.is_file()))
+}
+
+/// The image that boots with a tree: in it (Arch, Fedora, Debian since 7.3) or in `/boot`.
+pub(super) fn boot_image(tree: &Path) -> Option<PathBuf> {
+    let inside = IMAGES.iter().map(|name| tree.join(name)).find(|file| file.is_file());
+    inside.or_else(|| IMAGES.iter().find_map(|name| in_boot(tree, name)))
+}
+
+/// Where headers of a release are installed: what `build` in the tree points to, and the places packages put them in.
+pub(super) fn headers(tree: &Path) -> Option<PathBuf> {
+    let release = tree.file_name()?.to_str()?;
+    let sources = roots(tree).into_iter().flat_map(|root| {
+        [
+            format!("usr/src/linux-headers-{release}"),
+            format!("src/linux-headers-{release}"),
+            format!("usr/src/kernels/{release}"),
+        ]
+        .map(|name| root.join(name))
+    });
+    std::iter::once(tree.join("build")).chain(sources).find(|folder| folder.join("Module.symvers").is_file())
+}
