@@ -7,6 +7,8 @@ mod exports;
 mod headers;
 mod name_index;
 mod open;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "kernels are not opened from packages yet"))]
+mod package;
 pub mod probe;
 mod symvers;
 mod tree;
@@ -15,6 +17,7 @@ pub use certificate::{Certificate, CertificateError, CertificateErrorKind, Certi
 pub use config::{Config, ConfigOption};
 pub use error::{Error, ErrorKind};
 pub use exports::{Exports, KernelExport};
+pub use package::PackageError;
 pub use tree::{ModuleTree, TreeModule, module_name_of};
 
 use tree::OwnModule;
