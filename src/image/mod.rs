@@ -15,6 +15,7 @@ mod modversions;
 mod parameters;
 mod pkcs7;
 mod signature;
+pub(crate) mod stream;
 
 pub use bytes::Bytes;
 pub use compression::{

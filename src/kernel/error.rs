@@ -47,6 +47,9 @@ pub enum ErrorKind {
     /// A file of certificates that holds none, or a broken one.
     #[error("{0}")]
     Certificate(super::CertificateError),
+    /// A package that cannot be read through.
+    #[error("{0}")]
+    Package(super::PackageError),
     /// Nothing in it describes a kernel.
     #[error(
         "nothing here describes a kernel: expected an image (vmlinuz, vmlinux), Module.symvers, config, release, certs.pem, a headers directory or a module tree"

@@ -13,6 +13,8 @@ mod installed;
 mod merge;
 mod name_index;
 mod open;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "kernels are not opened from packages yet"))]
+mod package;
 pub mod probe;
 mod symvers;
 mod system_map;
@@ -26,6 +28,7 @@ pub use exports::{Exports, KernelExport};
 pub use fact::{Evidence, Fact};
 pub use filter::ExportFilter;
 pub use merge::{Conflict, Difference};
+pub use package::PackageError;
 pub use system_map::SystemMapFault;
 pub use tree::{ModuleTree, TreeModule, module_name_of};
 pub use vmlinux::{Container, ImageError, ImageErrorKind, Kallsyms, KernelImage, KernelSymbol};

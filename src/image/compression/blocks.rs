@@ -1,6 +1,6 @@
 //! Streams out of formats that are decoded one block at a time.
 
-use std::io::{BufRead, Cursor, Error, ErrorKind, Read, Result};
+use std::io::{Cursor, Read, Result};
 
 /// Serves block after block as one stream. `next` leaves the next block in the buffer, and is false when there is none.
 pub(super) struct Blocks<F> {
@@ -28,18 +28,4 @@ impl<F: FnMut(&mut Vec<u8>) -> Result<bool>> Read for Blocks<F> {
             }
         }
     }
-}
-
-/// Exactly `size` bytes, in memory that grows as they come.
-pub(super) fn read_block(input: &mut impl BufRead, size: usize, into: &mut Vec<u8>) -> Result<()> {
-    into.clear();
-    match input.take(size as u64).read_to_end(into)? == size {
-        true => Ok(()),
-        false => Err(ErrorKind::UnexpectedEof.into()),
-    }
-}
-
-/// Data that is not what its format wants.
-pub(super) fn broken(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
-    Error::new(ErrorKind::InvalidData, what)
 }

@@ -4,7 +4,7 @@ use std::io::{BufRead, Read, Result as IoResult};
 
 use liblzma::stream::{CONCATENATED, Stream};
 
-use super::{Compression, lz4, lzo};
+use super::{Compression, lz4, lzo, xz};
 use crate::elf::{CompressedSection, SectionCompression};
 use crate::image::ErrorKind;
 
@@ -15,7 +15,7 @@ pub const DECOMPRESSED_LIMIT: usize = 512 << 20;
 const WINDOW_LOG: u32 = 27;
 /// A dictionary may ask for memory long before there is output: bound it as xz itself does by default for files made with
 /// its highest preset (64 MiB of dictionary), with room to spare.
-const XZ_MEMORY: u64 = 256 << 20;
+pub(super) const XZ_MEMORY: u64 = 256 << 20;
 /// A size that is announced is believed up to this multiple of what is stored. Kernels are 5 to 10 times as large.
 const BELIEVED_RATIO: usize = 64;
 
@@ -26,13 +26,16 @@ enum Streams {
     All,
 }
 
-/// A reader of what is compressed in `input`: of all its streams, where the format has several. Only memory is bounded, not
-/// how much comes out.
+/// A reader of what is compressed in `input`: of all its streams, where the format has several, on all cores where it can.
+/// Only memory is bounded, not how much comes out.
 ///
 /// # Errors
 /// When the input cannot be read or begins as no such data does.
 pub fn decompressor<'a>(compression: Compression, input: impl BufRead + 'a) -> IoResult<Box<dyn Read + 'a>> {
-    decoder(compression, input, Streams::All)
+    match compression {
+        Compression::Xz => Ok(Box::new(xz::Parallel::new(input)?)),
+        _ => decoder(compression, input, Streams::All),
+    }
 }
 
 fn decoder<'a>(compression: Compression, input: impl BufRead + 'a, streams: Streams) -> IoResult<Box<dyn Read + 'a>> {

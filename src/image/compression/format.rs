@@ -25,6 +25,9 @@ pub enum Compression {
 }
 
 impl Compression {
+    /// How many bytes tell them all.
+    pub const HEAD: u64 = 14;
+
     /// Tells it by the first bytes, among those that modules come in: kmod knows no others.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         match bytes {
@@ -35,7 +38,7 @@ impl Compression {
         }
     }
 
-    /// Tells it by the first bytes, among those that kernel images and packages come in. 14 bytes tell them all.
+    /// Tells it by the first bytes, among those that kernel images and packages come in.
     pub fn of_payload(bytes: &[u8]) -> Option<Self> {
         Self::of(bytes).or_else(|| match bytes {
             [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..] => Some(Self::Bzip2),

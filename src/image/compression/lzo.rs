@@ -1,8 +1,9 @@
 //! LZO in the container of lzop, as lib/decompress_unlzo.c of the kernel reads it.
 
-use std::io::{BufRead, ErrorKind, Read, Result};
+use std::io::{BufRead, Read, Result};
 
-use super::blocks::{Blocks, broken, read_block};
+use super::blocks::Blocks;
+use crate::image::stream::{array, broken, read_into, skip};
 
 /// From this version on a header has a level and the upper half of a time.
 const VERSION_WITH_LEVEL: u16 = 0x0940;
@@ -25,10 +26,10 @@ pub(super) fn decoder<'a>(mut input: impl BufRead + 'a) -> Result<impl Read + 'a
             return Err(broken("a block of an impossible size"));
         }
         if stored_size == size {
-            read_block(&mut input, size, block)?;
+            read_into(&mut input, size as u64, block)?;
             return Ok(true);
         }
-        read_block(&mut input, stored_size, &mut stored)?;
+        read_into(&mut input, stored_size as u64, &mut stored)?;
         block.resize(size, 0);
         match lzokay::decompress::decompress(&stored, block) {
             Ok(written) if written == size => Ok(true),
@@ -42,29 +43,16 @@ pub(super) fn decoder<'a>(mut input: impl BufRead + 'a) -> Result<impl Read + 'a
 /// time; u8 length and the name; u32 checksum.
 fn skip_header(input: &mut impl BufRead) -> Result<()> {
     skip(input, 9)?;
-    let version = u16::from_be_bytes(bytes(input)?);
+    let version = u16::from_be_bytes(array(input)?);
     let has_level = version >= VERSION_WITH_LEVEL;
     skip(input, if has_level { 6 } else { 5 })?;
-    let flags = u32::from_be_bytes(bytes(input)?);
+    let flags = u32::from_be_bytes(array(input)?);
     skip(input, if flags & HAS_FILTER == 0 { 0 } else { 4 })?;
     skip(input, if has_level { 12 } else { 8 })?;
-    let [name] = bytes(input)?;
+    let [name] = array(input)?;
     skip(input, u64::from(name) + 4)
 }
 
 fn size(input: &mut impl BufRead) -> Result<usize> {
-    Ok(usize::try_from(u32::from_be_bytes(bytes(input)?)).unwrap_or(usize::MAX))
-}
-
-fn bytes<const N: usize>(input: &mut impl BufRead) -> Result<[u8; N]> {
-    let mut bytes = [0; N];
-    input.read_exact(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn skip(input: &mut impl BufRead, count: u64) -> Result<()> {
-    match std::io::copy(&mut input.take(count), &mut std::io::sink())? == count {
-        true => Ok(()),
-        false => Err(ErrorKind::UnexpectedEof.into()),
-    }
+    Ok(usize::try_from(u32::from_be_bytes(array(input)?)).unwrap_or(usize::MAX))
 }

@@ -7,6 +7,7 @@ mod lz4;
 mod lzo;
 #[cfg(test)]
 mod tests;
+mod xz;
 
 pub(super) use decoder::first_stream;
 pub use decoder::{DECOMPRESSED_LIMIT, decompress, decompress_payload, decompress_section, decompressor};

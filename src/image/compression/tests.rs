@@ -49,6 +49,12 @@ fn lz4(contents: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+fn streamed(compression: Compression, stored: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut contents = Vec::new();
+    decompressor(compression, stored)?.read_to_end(&mut contents)?;
+    Ok(contents)
+}
+
 /// The sample in every format.
 fn all() -> Vec<(Compression, Vec<u8>)> {
     vec![
@@ -68,6 +74,7 @@ fn every_format_is_told_and_undone() {
     for (compression, stored) in all() {
         assert_eq!(Compression::of_payload(&stored), Some(compression));
         assert_eq!(decompress(compression, &stored).unwrap(), SAMPLE, "{compression}");
+        assert_eq!(streamed(compression, &stored).unwrap(), SAMPLE, "{compression}");
         for announced in [None, Some(0), Some(SAMPLE.len() - 1), Some(SAMPLE.len()), Some(4096), Some(usize::MAX)] {
             assert_eq!(decompress_payload(compression, &stored, announced).unwrap(), SAMPLE, "{compression}");
         }
@@ -85,7 +92,13 @@ fn modules_come_in_three_formats_only() {
 fn what_is_cut_short_is_an_error() {
     for (compression, stored) in all() {
         for end in 0..stored.len() {
-            match decompress(compression, &stored[..end]) {
+            let result = decompress(compression, &stored[..end]);
+            assert_eq!(
+                streamed(compression, &stored[..end]).ok(),
+                result.as_ref().ok().cloned(),
+                "{compression} cut at {end}"
+            );
+            match result {
                 Err(ErrorKind::Compressed { .. }) => {}
                 Err(other) => panic!("{compression} cut at {end}: {other}"),
                 Ok(contents) => {
@@ -141,6 +154,7 @@ fn streams_that_follow_each_other_are_one_file() {
             _ => 1,
         };
         assert_eq!(decompress(compression, &twice).unwrap(), SAMPLE.repeat(2), "{compression}");
+        assert_eq!(streamed(compression, &twice).unwrap(), SAMPLE.repeat(2), "{compression}");
         assert_eq!(decompress_payload(compression, &twice, None).unwrap(), SAMPLE.repeat(times), "{compression}");
     }
 }

@@ -1,0 +1,54 @@
+//! Debian's packages: `debian-binary`, `control.tar` and `data.tar` in an `ar` archive, of which no more is read than its
+//! 60 bytes a member.
+
+use std::io::{BufRead, Read};
+
+use super::PackageError;
+use super::entry::{Metadata, Visit};
+use super::format::undone;
+use super::tar;
+use crate::image::stream::{array, broken, skip};
+
+/// An archive, and the name of its first member.
+pub(super) const MAGIC: &[u8] = b"!<arch>\ndebian-binary";
+/// What stands before the first member.
+const ARCHIVE_MAGIC: u64 = 8;
+
+/// Reads as far as `data.tar`: the end of the input comes too early before that.
+pub(super) fn read(mut input: impl BufRead, visit: Visit<'_>) -> Result<Metadata, PackageError> {
+    let mut metadata = Metadata::default();
+    skip(&mut input, ARCHIVE_MAGIC).map_err(PackageError::part("ar"))?;
+    loop {
+        let (name, size) = member(&mut input).map_err(PackageError::part("ar"))?;
+        let mut contents = input.by_ref().take(size);
+        if name.starts_with("data.tar") {
+            let tar = undone(contents).map_err(PackageError::part(&name))?;
+            tar::read(&name, tar, visit)?;
+            return Ok(metadata);
+        }
+        if name.starts_with("control.tar") {
+            let tar = undone(contents.by_ref()).map_err(PackageError::part(&name))?;
+            tar::read(&name, tar, &mut |entry| {
+                if entry.path == "control" {
+                    metadata = Metadata::from_lines(&tar::text(entry)?, ["Package", "Version", "Architecture"]);
+                }
+                Ok(())
+            })?;
+        }
+        let left = contents.limit();
+        skip(&mut input, left + size % 2).map_err(PackageError::part(&name))?;
+    }
+}
+
+/// 16 bytes of name, 32 of time, owner and mode, 10 of size in decimal, and two that end the header.
+fn member(input: &mut impl Read) -> std::io::Result<(String, u64)> {
+    let name: [u8; 16] = array(input)?;
+    skip(input, 32)?;
+    let size: [u8; 10] = array(input)?;
+    let end: [u8; 2] = array(input)?;
+    let size = std::str::from_utf8(&size).ok().and_then(|size| size.trim_end().parse().ok());
+    match size.filter(|_| end == *b"`\n") {
+        Some(size) => Ok((String::from_utf8_lossy(&name).trim_end_matches([' ', '/']).to_owned(), size)),
+        None => Err(broken("the header of a member is broken")),
+    }
+}

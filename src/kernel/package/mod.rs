@@ -1,0 +1,17 @@
+//! The packages that distributions ship kernels in, read as streams: nothing is installed, and memory holds one buffer.
+
+mod deb;
+mod entry;
+mod error;
+mod format;
+mod rpm;
+mod sparse;
+mod store;
+mod tar;
+#[cfg(test)]
+mod tests;
+
+pub(super) use entry::Metadata;
+pub use error::PackageError;
+pub(super) use format::Format;
+pub(super) use store::PackageStore;

@@ -1,0 +1,9 @@
+//! RPM packages: a lead, the header with the signatures, the header, and a compressed `cpio` archive.
+
+mod cpio;
+mod header;
+mod package;
+#[cfg(test)]
+pub(super) mod tests;
+
+pub(super) use package::{MAGIC, read};

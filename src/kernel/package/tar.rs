@@ -1,0 +1,118 @@
+//! Tars: those within Debian's packages, and those that are packages themselves.
+
+use std::cell::Cell;
+use std::io::{BufRead, Read, Result as IoResult};
+use std::rc::Rc;
+
+use super::PackageError;
+use super::entry::{CONTENTS_LIMIT, Entry, EntryKind, Metadata, Visit, normalised, read_rest};
+use super::format::undone;
+use super::sparse::{Filled, SparseFile};
+use crate::image::stream::{Unending, broken};
+
+/// The size of a header.
+pub(super) const BLOCK: u64 = 512;
+/// The most that may stand before an entry: its header, and others with its long name and attributes, which are kept in
+/// memory.
+const HEADERS_LIMIT: u64 = 1 << 20;
+/// The largest file that a package describes itself in.
+const TEXT_LIMIT: u64 = 1 << 20;
+
+/// Is it the header of a tar's entry?
+pub(super) fn is_header(block: &[u8]) -> bool {
+    let mut header = ::tar::Header::new_old();
+    let bytes = header.as_mut_bytes();
+    if bytes.len() != block.len() {
+        return false;
+    }
+    bytes.copy_from_slice(block);
+    let said = header.cksum();
+    header.set_cksum();
+    said.is_ok_and(|said| header.cksum().is_ok_and(|sum| sum == said))
+}
+
+/// A tar that is a package, Arch's with a `.PKGINFO` at its beginning.
+pub(super) fn read_package(input: impl BufRead, visit: Visit<'_>) -> Result<Metadata, PackageError> {
+    let mut metadata = Metadata::default();
+    let tar = undone(input).map_err(PackageError::part("tar"))?;
+    read("tar", tar, &mut |entry| {
+        if entry.path != ".PKGINFO" {
+            return visit(entry);
+        }
+        metadata = Metadata::from_lines(&text(entry)?, ["pkgname", "pkgver", "arch"]);
+        Ok(())
+    })?;
+    Ok(metadata)
+}
+
+/// The text of a small entry.
+pub(super) fn text(entry: Entry<'_>) -> IoResult<String> {
+    let mut bytes = Vec::new();
+    entry.contents.take(TEXT_LIMIT).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+/// Shows the files of a tar, `name`, and reads the input to its end.
+pub(super) fn read(name: &str, input: impl Read, visit: Visit<'_>) -> Result<(), PackageError> {
+    let allowed = Rc::new(Cell::new(HEADERS_LIMIT));
+    let mut archive = ::tar::Archive::new(Metered { input: Unending(input), allowed: Rc::clone(&allowed) });
+    let mut left = CONTENTS_LIMIT;
+    for entry in archive.entries().map_err(PackageError::part(name))? {
+        let mut entry = entry.map_err(PackageError::part(name))?;
+        let size = entry.size();
+        let sparse = SparseFile::of(&mut entry).map_err(PackageError::part(name))?;
+        let headers = HEADERS_LIMIT - allowed.get();
+        let cost = headers.saturating_add(sparse.as_ref().map_or(size, |sparse| sparse.size.max(size)));
+        left = left.checked_sub(cost).ok_or(PackageError::TooLarge(CONTENTS_LIMIT))?;
+        allowed.set(size);
+        match sparse {
+            Some(sparse) => show_sparse(&sparse, &mut entry, visit)?,
+            None => show(&mut entry, visit)?,
+        }
+        std::io::copy(&mut entry, &mut std::io::sink()).map_err(PackageError::part(name))?;
+        allowed.set(HEADERS_LIMIT);
+    }
+    read_rest(name, archive.into_inner().input.0, left)
+}
+
+fn show<R: Read>(entry: &mut ::tar::Entry<'_, R>, visit: Visit<'_>) -> Result<(), PackageError> {
+    let kind = entry.header().entry_type();
+    if !(kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse() || kind.is_symlink() || kind.is_hard_link()) {
+        return Ok(());
+    }
+    let path = normalised(&entry.path_bytes())?;
+    let target = entry.link_name_bytes().unwrap_or_default();
+    let kind = if kind.is_symlink() {
+        EntryKind::Symlink(String::from_utf8_lossy(&target).into_owned())
+    } else if kind.is_hard_link() {
+        EntryKind::Hardlink(normalised(&target)?)
+    } else {
+        EntryKind::File
+    };
+    let size = entry.size();
+    Entry { path: &path, kind, size, contents: entry }.show(visit)
+}
+
+fn show_sparse(sparse: &SparseFile, contents: impl Read, visit: Visit<'_>) -> Result<(), PackageError> {
+    let path = normalised(sparse.path.as_bytes())?;
+    let mut contents = Filled::new(contents, sparse.size).map_err(PackageError::part(&path))?;
+    Entry { path: &path, kind: EntryKind::File, size: sparse.size, contents: &mut contents }.show(visit)
+}
+
+/// Input of which no more is read than allowed.
+struct Metered<R> {
+    input: R,
+    allowed: Rc<Cell<u64>>,
+}
+
+impl<R: Read> Read for Metered<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> IoResult<usize> {
+        let allowed = self.allowed.get();
+        if allowed == 0 && !buffer.is_empty() {
+            return Err(broken(format!("headers of more than {HEADERS_LIMIT} bytes")));
+        }
+        let read = self.input.by_ref().take(allowed).read(buffer)?;
+        self.allowed.set(allowed.saturating_sub(read as u64));
+        Ok(read)
+    }
+}
