@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use super::{Exports, Kernel, ModuleTree, TreeModule};
+use super::{Exports, Kernel, ModuleTree};
 
 impl Kernel {
     /// What is exported by the kernel and by the modules of its tree. Where the list of the former does not cover the latter, every
@@ -22,7 +22,7 @@ impl Exports {
     fn with_modules(&self, tree: &ModuleTree) -> Self {
         let mut all = self.clone();
         for (module, exports) in tree.exports() {
-            let owner = owner(tree.root(), module);
+            let owner = owner(tree.inside(module));
             for export in exports {
                 let namespace = export.namespace.as_ref().map_or("", |namespace| namespace.as_str());
                 let crc = Some(export.crc.map_or(0, |crc| crc.0));
@@ -35,8 +35,7 @@ impl Exports {
 }
 
 /// The path that `Module.symvers` names a module by: as in the kernel's source, without `.ko`.
-fn owner(root: &Path, module: &TreeModule) -> String {
-    let inside = module.path.strip_prefix(root).unwrap_or(&module.path);
+fn owner(inside: &Path) -> String {
     let inside = inside.strip_prefix("kernel").unwrap_or(inside);
     let folder = inside.parent().unwrap_or(Path::new(""));
     let file = inside.file_name().and_then(|name| name.to_str()).unwrap_or_default();

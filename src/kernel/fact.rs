@@ -44,11 +44,13 @@ pub enum Fact {
     Symbols,
     /// The image it boots from.
     Image,
+    /// The packages it comes in.
+    Packages,
 }
 
 impl Fact {
     /// Every fact, in the order people are told of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::Release,
         Self::Version,
         Self::Arch,
@@ -66,6 +68,7 @@ impl Fact {
         Self::Certificates,
         Self::Symbols,
         Self::Image,
+        Self::Packages,
     ];
 
     /// Its stable name.
@@ -88,6 +91,7 @@ impl Fact {
             Self::Certificates => "certificates",
             Self::Symbols => "symbols",
             Self::Image => "image",
+            Self::Packages => "packages",
         }
     }
 
@@ -142,6 +146,7 @@ impl Kernel {
         let found = || self.boot_image().filter(|image| image.tells(fact)).map(KernelImage::path);
         // What the first has told, later ones do not change; but certificates add up.
         let first = match fact {
+            Fact::Packages => return named(fact).collect(),
             Fact::Certificates if self.certificates.is_some() => return given.into_iter().chain(named(fact)).collect(),
             Fact::Arch if self.arch.is_some() => None,
             Fact::Arch if given.is_some() => given,
@@ -165,7 +170,7 @@ impl KernelImage {
             Fact::Arch => self.arch().is_some(),
             Fact::Config => self.config().is_some(),
             Fact::Modversions | Fact::Exports | Fact::Kinds | Fact::Crcs | Fact::Namespaces => self.exports().is_ok(),
-            Fact::Modules | Fact::Licences | Fact::Builtin => false,
+            Fact::Modules | Fact::Licences | Fact::Builtin | Fact::Packages => false,
             Fact::Vermagic => self.vermagic().is_some(),
             Fact::StructModuleSize => self.struct_module_size().is_some(),
             Fact::Certificates => self.certificates().is_some(),

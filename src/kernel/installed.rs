@@ -7,6 +7,16 @@ use crate::terms::KernelRelease;
 /// Names that images are installed under, before `-RELEASE`.
 const IMAGES: [&str; 5] = ["vmlinuz", "vmlinux", "Image", "kernel", "vmlinuz.efi"];
 
+/// Is it the name of an image in `/boot`?
+pub(super) fn is_boot_image(name: &str) -> bool {
+    IMAGES.iter().any(|image| name.strip_prefix(image).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')))
+}
+
+/// Is it the name of an image within a tree?
+pub(super) fn is_tree_image(name: &str) -> bool {
+    IMAGES.contains(&name)
+}
+
 /// Is it the name of a release, and no path?
 pub(super) fn is_release_like(path: &Path) -> bool {
     path.to_str().is_some_and(|text| !text.contains('/') && KernelRelease::new(text).version().is_some())

@@ -8,12 +8,12 @@ mod error;
 mod exports;
 mod fact;
 mod filter;
+mod from_package;
 mod headers;
 mod installed;
 mod merge;
 mod name_index;
 mod open;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "kernels are not opened from packages yet"))]
 mod package;
 pub mod probe;
 mod symvers;
@@ -60,6 +60,7 @@ pub struct Kernel {
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) inferred: Vec<String>,
     cmdline: Option<String>,
+    packages: Vec<String>,
     symbols: Option<Kallsyms>,
     conflicts: Vec<Conflict>,
     boot: Boot,
@@ -103,6 +104,11 @@ impl Kernel {
     /// The kernel's own symbols, exported or not: out of its image, a `System.map` or `/proc/kallsyms`.
     pub fn symbols(&self) -> Option<&Kallsyms> {
         self.symbols.as_ref().or_else(|| self.boot_image()?.symbols())
+    }
+
+    /// The packages it comes in: name, version, architecture.
+    pub fn packages(&self) -> &[String] {
+        &self.packages
     }
 
     /// The command line that a unified image boots with.
@@ -221,7 +227,10 @@ impl Kernel {
         if let Some(image) = locked().get(path) {
             return Ok(Arc::clone(image));
         }
-        let image = Arc::new(Image::open(path)?);
+        let image = match &self.tree {
+            Some(tree) => Arc::new(tree.image(path)?),
+            None => Arc::new(Image::open(path)?),
+        };
         Ok(Arc::clone(locked().entry(path.to_owned()).or_insert(image)))
     }
 

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::from_package::tree_of;
 use super::installed::{boot_config, boot_image, headers, installed, is_release_like, system_map};
+use super::package::{Format, PackageStore};
 use super::system_map::{SystemMap, is_system_map};
 use super::vmlinux::{KernelImage, is_image};
 use super::{Config, Error, ErrorKind, Exports, Fact, Kernel, ModuleTree, SystemMapFault};
@@ -21,6 +23,7 @@ enum Contents {
 /// The files looked for in a directory, and in the places where packages put them.
 const KNOWN: &[&str] = &[
     "release",
+    "symvers",
     "include/generated/utsrelease.h",
     "Module.symvers",
     "build/Module.symvers",
@@ -93,7 +96,10 @@ impl Kernel {
             self.find_image(&image);
         }
         self.add_headers(folder);
-        self.add_kernel_release(&folder.join("include/config/kernel.release"))?;
+        let release = folder.join("include/config/kernel.release");
+        if let Ok(text) = std::fs::read_to_string(&release) {
+            self.add_kernel_release(&text, &release)?;
+        }
         if ["kernel", "modules.dep", "modules.order", "modules.builtin", "updates", "extra"]
             .iter()
             .any(|name| folder.join(name).exists())
@@ -110,8 +116,7 @@ impl Kernel {
 
     /// What kbuild calls the release. Debian's packages then change it, and `utsrelease.h` has what the kernel calls itself;
     /// there this one still tells the stable version.
-    fn add_kernel_release(&mut self, path: &Path) -> Result<(), Error> {
-        let Ok(text) = std::fs::read_to_string(path) else { return Ok(()) };
+    pub(super) fn add_kernel_release(&mut self, text: &str, path: &Path) -> Result<(), Error> {
         let release = KernelRelease::new(text);
         match &self.release {
             None if release.version().is_some() => self.set_release(release, path),
@@ -138,23 +143,37 @@ impl Kernel {
                 self.add_directory(&headers)?;
             }
             if let Some(map) = system_map(folder).filter(|_| self.exports.is_none()) {
-                self.add_found_map(&map)?;
+                let contents = std::fs::read(&map).map_err(|source| Error::new(&map, ErrorKind::Io(source)))?;
+                self.add_found_map(&map, contents)?;
             }
         }
         let builtin = folder.join("modules.builtin");
         if let Ok(text) = std::fs::read_to_string(&builtin) {
-            let names = text.lines().filter_map(|line| super::module_name_of(Path::new(line)));
-            self.builtin.get_or_insert(names.collect());
-            self.note(Fact::Builtin, &builtin);
+            self.add_builtin(&text, &builtin);
         }
         self.note(Fact::Modules, folder);
         self.tree.get_or_insert(tree);
         Ok(())
     }
 
+    /// Adds the modules of a package to the kernel's own: they may come in several packages.
+    pub(super) fn add_package_modules(&mut self, store: PackageStore, path: &Path) {
+        let folder = store.paths().find(|path| super::module_name_of(Path::new(path)).is_some()).and_then(tree_of);
+        let Some(folder) = folder.map(str::to_owned) else { return };
+        self.note(Fact::Modules, path);
+        self.tree.get_or_insert_default().add_package(store, &folder);
+    }
+
+    /// The names in `modules.builtin`.
+    pub(super) fn add_builtin(&mut self, text: &str, path: &Path) {
+        let names = text.lines().filter_map(|line| super::module_name_of(Path::new(line)));
+        self.builtin.get_or_insert_with(|| names.collect());
+        self.note(Fact::Builtin, path);
+    }
+
     /// A `System.map` that nobody asked for may be a stub.
-    fn add_found_map(&mut self, path: &Path) -> Result<(), Error> {
-        match self.add_file(path) {
+    pub(super) fn add_found_map(&mut self, path: &Path, contents: Vec<u8>) -> Result<(), Error> {
+        match self.add_contents(path, contents) {
             Err(Error { kind: ErrorKind::SystemMap(SystemMapFault::Stub), .. }) => Ok(()),
             result => result,
         }
@@ -170,8 +189,16 @@ impl Kernel {
     }
 
     fn add_file(&mut self, path: &Path) -> Result<(), Error> {
+        if Format::of(path)?.is_some() {
+            return self.add_package(path);
+        }
+        let contents = std::fs::read(path).map_err(|source| Error::new(path, ErrorKind::Io(source)))?;
+        self.add_contents(path, contents)
+    }
+
+    /// Adds what the contents of a file tell.
+    pub(super) fn add_contents(&mut self, path: &Path, stored: Vec<u8>) -> Result<(), Error> {
         let fail = |kind| Error::new(path, kind);
-        let stored = std::fs::read(path).map_err(|source| fail(ErrorKind::Io(source)))?;
         let compression = Compression::of_payload(&stored);
         let bytes = match compression {
             None => stored,

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use super::package::PackageStore;
 use super::{Error, ErrorKind};
+use crate::image::Image;
 use crate::terms::ExportedSymbol;
 
 /// How deep a tree is walked; real ones are some ten directories deep.
@@ -20,9 +22,12 @@ pub struct TreeModule {
 }
 
 /// The modules under a directory, by name. The files themselves are opened only when asked for.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ModuleTree {
-    root: PathBuf,
+    /// The directories, the first of which was named first.
+    roots: Vec<PathBuf>,
+    /// Packages that some of the modules are read out of: their paths begin with the package's.
+    packages: Vec<PackageStore>,
     modules: BTreeMap<String, TreeModule>,
     exporters: OnceLock<HashMap<String, String>>,
 }
@@ -58,12 +63,42 @@ impl ModuleTree {
                 }
             }
         }
-        Ok(Self { root: root.to_owned(), modules, exporters: OnceLock::new() })
+        Ok(Self { roots: vec![root.to_owned()], modules, ..Self::default() })
     }
 
-    /// The directory.
+    /// Adds the modules in a folder of a package.
+    pub(super) fn add_package(&mut self, store: PackageStore, folder: &str) {
+        for inside in store.under(&format!("{folder}/")) {
+            if let Some(name) = module_name_of(Path::new(inside)) {
+                let path = store.package().join(inside);
+                self.modules.entry(name.clone()).or_insert(TreeModule { name, path });
+            }
+        }
+        self.roots.push(store.package().join(folder));
+        self.packages.push(store);
+    }
+
+    /// The directory; of several, the first.
     pub fn root(&self) -> &Path {
-        &self.root
+        self.roots.first().map_or(Path::new(""), PathBuf::as_path)
+    }
+
+    /// The path of a module within the tree.
+    pub(super) fn inside<'a>(&self, module: &'a TreeModule) -> &'a Path {
+        self.roots.iter().find_map(|root| module.path.strip_prefix(root).ok()).unwrap_or(&module.path)
+    }
+
+    /// Opens a module file, out of its package if it is in one.
+    pub(super) fn image(&self, path: &Path) -> Result<Image, crate::image::Error> {
+        let package = self.packages.iter().find_map(|store| Some((store, path.strip_prefix(store.package()).ok()?)));
+        let Some((store, inside)) = package.and_then(|(store, inside)| Some((store, inside.to_str()?))) else {
+            return Image::open(path);
+        };
+        let contents = store.get(inside).map_err(|error| {
+            let source = std::io::Error::other(error.to_string());
+            crate::image::Error { path: path.to_owned(), kind: crate::image::ErrorKind::Io(source) }
+        })?;
+        Image::from_bytes(path, contents)
     }
 
     /// The modules in order of name.
@@ -88,7 +123,7 @@ impl ModuleTree {
     pub(super) fn exports(&self) -> Vec<(&TreeModule, Vec<ExportedSymbol>)> {
         let modules: Vec<_> = self.modules.values().collect();
         let exports = |module: &&'_ TreeModule| {
-            let elf = crate::image::Image::open(&module.path).ok().and_then(|image| image.as_announced());
+            let elf = self.image(&module.path).ok().and_then(|image| image.as_announced());
             elf.map(|elf| elf.exports()).unwrap_or_default()
         };
         // Not on rayon's threads: one of those that waited for the others here could be handed a job that asks the same
@@ -121,9 +156,8 @@ pub(super) struct OwnModule {
 impl OwnModule {
     /// Reads the first module under `kernel/`: those are the kernel's own, others may be anybody's.
     pub(super) fn read(tree: &ModuleTree) -> Option<Self> {
-        let own = tree.root.join("kernel");
-        let mut modules = tree.modules().filter(|module| module.path.starts_with(&own));
-        let image = modules.find_map(|module| crate::image::Image::open(&module.path).ok())?;
+        let mut modules = tree.modules().filter(|module| tree.inside(module).starts_with("kernel"));
+        let image = modules.find_map(|module| tree.image(&module.path).ok())?;
         let elf = image.as_announced()?;
         let this_module_size = elf.find_sec(".gnu.linkonce.this_module")?.size;
         let module_layout = elf.symbol_versions().and_then(|versions| versions.get("module_layout"));

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::wording::{all, count, printable};
 use super::{KernelSummary, Palette, remedy};
-use crate::kernel::{ConfigOption, ExportFilter, Kernel, KernelExport, VMLINUX};
+use crate::kernel::{ConfigOption, ExportFilter, Exports, Kernel, KernelExport, VMLINUX};
 use crate::terms::{Crc, ExportKind, Namespace};
 use crate::verdict::Missing;
 
@@ -130,8 +130,12 @@ pub fn no_exports(kernel: &Kernel, summary: &KernelSummary) -> String {
 }
 
 /// What the list leaves open, in a line each; and whether it is empty.
-pub fn export_notes(rows: &[KernelExport<'_>], filter: &ExportFilter, kernel: &Kernel) -> Vec<String> {
-    let Some(exports) = kernel.exports() else { return Vec::new() };
+pub fn export_notes(
+    rows: &[KernelExport<'_>],
+    exports: &Exports,
+    filter: &ExportFilter,
+    kernel: &Kernel,
+) -> Vec<String> {
     if rows.is_empty() {
         return vec!["nothing the kernel exports is of that description".to_owned()];
     }

@@ -91,6 +91,7 @@ const fn title(fact: Fact) -> &'static str {
         Fact::Certificates => "trusted keys",
         Fact::Symbols => "own symbols",
         Fact::Image => "image",
+        Fact::Packages => "packages",
     }
 }
 
@@ -145,6 +146,7 @@ fn value(fact: Fact, kernel: &Kernel) -> Option<String> {
         }
         Fact::Symbols => kernel.symbols().map(|symbols| count(symbols.len(), "symbol", "symbols")),
         Fact::Image => kernel.boot_image().map(image),
+        Fact::Packages => Some(kernel.packages().join(", ")).filter(|packages| !packages.is_empty()),
     }
 }
 
@@ -179,6 +181,7 @@ fn supply(fact: Fact, kernel: &Kernel, summary: &KernelSummary) -> String {
         }
         Fact::Vermagic => Missing::Vermagic,
         Fact::Certificates => Missing::Certificates,
+        Fact::Packages => return "add the package files, -k linux-image-….deb".into(),
         Fact::Symbols | Fact::Image => {
             let release = summary.release.as_ref().map_or("RELEASE", |release| release.as_str());
             return format!("add its image, -k /boot/vmlinuz-{release}");

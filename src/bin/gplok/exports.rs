@@ -38,7 +38,7 @@ fn print(kernel: &Kernel, summary: &KernelSummary, arguments: &ExportsArguments)
     };
     let rows = exports.select(&filter);
     write(&text(&rows, summary, arguments)?)?;
-    for note in export_notes(&rows, &filter, kernel) {
+    for note in export_notes(&rows, &exports, &filter, kernel) {
         let _ = writeln!(anstream::stderr(), "gplok: note: {note}");
     }
     Ok(if rows.is_empty() { Exit::Refused } else { Exit::Good })

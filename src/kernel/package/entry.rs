@@ -1,5 +1,6 @@
 //! What a package holds.
 
+use std::fmt;
 use std::io::{Read, Result as IoResult};
 
 use super::PackageError;
@@ -17,8 +18,6 @@ pub(super) struct Entry<'a> {
     pub path: &'a str,
     /// What it is.
     pub kind: EntryKind,
-    /// Its size, as the archive has it.
-    pub size: u64,
     /// Its contents; whatever is not read is passed over.
     pub contents: &'a mut dyn Read,
 }
@@ -54,6 +53,13 @@ pub(in crate::kernel) struct Metadata {
     pub version: Option<String>,
     /// The architecture, in the distribution's word.
     pub arch: Option<String>,
+}
+
+impl fmt::Display for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts: Vec<_> = [&self.name, &self.version, &self.arch].into_iter().flatten().map(String::as_str).collect();
+        f.write_str(&parts.join(" "))
+    }
 }
 
 impl Metadata {

@@ -11,7 +11,6 @@ mod tar;
 #[cfg(test)]
 mod tests;
 
-pub(super) use entry::Metadata;
 pub use error::PackageError;
 pub(super) use format::Format;
 pub(super) use store::PackageStore;

@@ -89,14 +89,13 @@ fn show<R: Read>(entry: &mut ::tar::Entry<'_, R>, visit: Visit<'_>) -> Result<()
     } else {
         EntryKind::File
     };
-    let size = entry.size();
-    Entry { path: &path, kind, size, contents: entry }.show(visit)
+    Entry { path: &path, kind, contents: entry }.show(visit)
 }
 
 fn show_sparse(sparse: &SparseFile, contents: impl Read, visit: Visit<'_>) -> Result<(), PackageError> {
     let path = normalised(sparse.path.as_bytes())?;
     let mut contents = Filled::new(contents, sparse.size).map_err(PackageError::part(&path))?;
-    Entry { path: &path, kind: EntryKind::File, size: sparse.size, contents: &mut contents }.show(visit)
+    Entry { path: &path, kind: EntryKind::File, contents: &mut contents }.show(visit)
 }
 
 /// Input of which no more is read than allowed.

@@ -112,7 +112,7 @@ fn show_symlink(member: &Member, contents: &mut dyn Read, visit: Visit<'_>) -> R
     let mut target = Vec::new();
     contents.take(PATH_LIMIT as u64).read_to_end(&mut target).map_err(PackageError::part(&path))?;
     let kind = EntryKind::Symlink(String::from_utf8_lossy(&target).into_owned());
-    Entry { path: &path, kind, size: 0, contents: &mut empty() }.show(visit)
+    Entry { path: &path, kind, contents: &mut empty() }.show(visit)
 }
 
 /// The files with several names: one of these has the contents, often the last, and the others wait for it.
@@ -139,7 +139,7 @@ impl Links {
                 return Ok(());
             }
         }
-        Entry { path: &path, kind: EntryKind::File, size: member.size, contents }.show(visit)?;
+        Entry { path: &path, kind: EntryKind::File, contents }.show(visit)?;
         for other in self.waiting.remove(&member.inode).unwrap_or_default() {
             hardlink(&other, &path, &mut empty()).show(visit)?;
         }
@@ -152,12 +152,12 @@ impl Links {
     /// Those whose contents never came have none.
     fn show_empty(self, visit: Visit<'_>) -> Result<(), PackageError> {
         for path in self.waiting.into_values().flatten() {
-            Entry { path: &path, kind: EntryKind::File, size: 0, contents: &mut empty() }.show(visit)?;
+            Entry { path: &path, kind: EntryKind::File, contents: &mut empty() }.show(visit)?;
         }
         Ok(())
     }
 }
 
 fn hardlink<'a>(path: &'a str, target: &str, nothing: &'a mut Empty) -> Entry<'a> {
-    Entry { path, kind: EntryKind::Hardlink(target.to_owned()), size: 0, contents: nothing }
+    Entry { path, kind: EntryKind::Hardlink(target.to_owned()), contents: nothing }
 }

@@ -1,0 +1,151 @@
+//! What a distribution's package says of a kernel, out of the package file itself.
+
+use std::path::Path;
+
+use super::installed::{is_boot_image, is_tree_image};
+use super::package::PackageStore;
+use super::{Error, ErrorKind, Fact, Kernel, module_name_of};
+use crate::terms::KernelRelease;
+
+/// Where trees stand in packages.
+const LIBS: [&str; 2] = ["lib/modules/", "usr/lib/modules/"];
+
+/// What an entry of a package is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Role {
+    Release,
+    Config,
+    Symvers,
+    Builtin,
+    Module,
+    Image,
+    SystemMap,
+}
+
+/// The role of a path; `None` for what says nothing of a kernel.
+fn role(path: &str) -> Option<Role> {
+    let in_tree = LIBS.iter().find_map(|lib| path.strip_prefix(lib)).and_then(|rest| rest.split_once('/'));
+    let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+    let headers = folder.starts_with("usr/src/") || in_tree.is_some_and(|(_, inside)| inside.starts_with("build/"));
+    let plain = [".gz", ".xz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+    let ends = |end: &str| path.ends_with(&format!("/{end}"));
+    Some(match in_tree {
+        Some((_, inside)) if module_name_of(Path::new(inside)).is_some() => Role::Module,
+        Some((_, inside)) if is_tree_image(inside) => Role::Image,
+        Some((_, "modules.builtin")) => Role::Builtin,
+        Some((_, "config")) => Role::Config,
+        Some((_, "System.map")) => Role::SystemMap,
+        Some((_, inside)) if inside == name && plain == "symvers" => Role::Symvers,
+        _ if folder == "boot" && is_boot_image(name) => Role::Image,
+        _ if folder == "boot" && name.starts_with("config-") => Role::Config,
+        _ if folder == "boot" && name.starts_with("symvers-") => Role::Symvers,
+        _ if folder == "boot" && name.starts_with("System.map-") => Role::SystemMap,
+        _ if headers && plain == "Module.symvers" => Role::Symvers,
+        _ if headers && (name == ".config" || ends("include/config/auto.conf")) => Role::Config,
+        _ if headers && (name == "utsrelease.h" || ends("include/config/kernel.release")) => Role::Release,
+        _ => return None,
+    })
+}
+
+impl Kernel {
+    /// Adds what a package tells.
+    pub(super) fn add_package(&mut self, path: &Path) -> Result<(), Error> {
+        let store = PackageStore::open(path, |entry| role(entry).is_some())?;
+        let before = self.evidence.len();
+        let mut files: Vec<_> = store.paths().filter_map(|path| Some((role(path)?, path.to_owned()))).collect();
+        files.sort();
+        let releases: Vec<_> = files.iter().filter_map(|(_, path)| tree_release(path)).collect();
+        if let Some(other) = releases.iter().find(|release| Some(release) != releases.first().as_ref()) {
+            let (found, known) = (other.to_string(), releases.first().map(ToString::to_string).unwrap_or_default());
+            return Err(Error::new(path, ErrorKind::TwoReleases { found, known, other: path.to_owned() }));
+        }
+        if let Some(release) = releases.into_iter().next() {
+            self.set_release(release, path)?;
+        }
+        for (role, inside) in &files {
+            let place = path.join(inside);
+            let known = match role {
+                Role::Module => continue,
+                Role::Config => self.config.is_some(),
+                Role::SystemMap => self.exports.is_some() || self.boot.given().is_some(),
+                Role::Image => self.boot.given().is_some(),
+                Role::Builtin => self.builtin.is_some(),
+                Role::Symvers | Role::Release => false,
+            };
+            if known {
+                continue;
+            }
+            let contents = store.get(inside)?;
+            match role {
+                Role::Builtin => self.add_builtin(&String::from_utf8_lossy(&contents), &place),
+                Role::Release if inside.ends_with("kernel.release") => {
+                    self.add_kernel_release(&String::from_utf8_lossy(&contents), &place)?;
+                }
+                Role::SystemMap => self.add_found_map(&place, contents)?,
+                _ => self.add_contents(&place, contents)?,
+            }
+        }
+        let metadata = store.metadata();
+        self.packages.push(metadata.to_string());
+        if let Some(version) = metadata.version.as_deref().map(KernelRelease::new)
+            && self.distribution().is_some()
+        {
+            self.add_kernel_release(version.as_str(), path)?;
+        }
+        self.add_package_modules(store, path);
+        if self.evidence.len() == before {
+            return Err(Error::new(path, ErrorKind::NothingFound));
+        }
+        self.note(Fact::Packages, path);
+        Ok(())
+    }
+}
+
+/// The release whose tree a path lies in.
+fn tree_release(path: &str) -> Option<KernelRelease> {
+    let (release, _) = LIBS.iter().find_map(|lib| path.strip_prefix(lib))?.split_once('/')?;
+    Some(KernelRelease::new(release)).filter(|release| release.version().is_some())
+}
+
+/// The folder of the tree that a path lies in.
+pub(super) fn tree_of(path: &str) -> Option<&str> {
+    let lib = LIBS.iter().find(|lib| path.starts_with(**lib))?;
+    let release = path.get(lib.len()..)?.split('/').next()?;
+    path.get(..lib.len() + release.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_files_of_every_distribution_are_known() {
+        let cases = [
+            ("boot/vmlinuz-6.1.0-56-amd64", Some(Role::Image)),
+            ("usr/lib/modules/7.3.4+deb13-amd64/vmlinuz", Some(Role::Image)),
+            ("lib/modules/6.1.0/kernel/fs/ext4/ext4.ko.xz", Some(Role::Module)),
+            ("usr/lib/modules/6.1.0/updates/dkms/zfs.ko", Some(Role::Module)),
+            ("lib/modules/6.11.4-300.fc41.x86_64/symvers.gz", Some(Role::Symvers)),
+            ("boot/symvers-5.14.0-503.el9.x86_64.gz", Some(Role::Symvers)),
+            ("boot/config-6.1.0-56-amd64", Some(Role::Config)),
+            ("lib/modules/6.11.4-300.fc41.x86_64/config", Some(Role::Config)),
+            ("usr/src/linux-headers-6.1.0-56-amd64/Module.symvers", Some(Role::Symvers)),
+            ("usr/src/linux-headers-6.1.0-56-amd64/include/config/auto.conf", Some(Role::Config)),
+            ("usr/lib/modules/6.11.5-arch1-1/build/.config", Some(Role::Config)),
+            ("boot/System.map-6.1.0-56-amd64", Some(Role::SystemMap)),
+            ("lib/modules/6.1.0/modules.builtin", Some(Role::Builtin)),
+            ("lib/modules/6.1.0/modules.dep", None),
+            ("usr/share/doc/linux-image/copyright", None),
+        ];
+        for (path, expected) in cases {
+            assert_eq!(role(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn trees_are_found_by_their_folders() {
+        assert_eq!(tree_of("usr/lib/modules/6.1.0/kernel/a.ko"), Some("usr/lib/modules/6.1.0"));
+        assert_eq!(tree_of("boot/vmlinuz"), None);
+        assert_eq!(tree_release("lib/modules/6.1.0-1-amd64/a.ko"), Some(KernelRelease::new("6.1.0-1-amd64")));
+    }
+}
