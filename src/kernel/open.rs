@@ -48,11 +48,11 @@ impl Kernel {
         for path in paths {
             kernel.add(path.as_ref())?;
         }
-        kernel.need_exports()?;
         Ok(kernel)
     }
 
-    /// Without any list of exports, the image that was found is read at once, and has to be good.
+    /// Without any list of exports so far, an image that was found is read at once, and has to be good. With one, it is read
+    /// when something else is asked that only it tells.
     fn need_exports(&mut self) -> Result<(), Error> {
         if self.exports.is_some() || self.boot.given().is_some() {
             return Ok(());
@@ -77,6 +77,7 @@ impl Kernel {
                 None => Err(Error::new(path, ErrorKind::Io(source))),
             },
         }?;
+        self.need_exports()?;
         self.settle();
         Ok(())
     }

@@ -2,6 +2,8 @@
 
 use serde::{Serialize, Serializer};
 
+use super::conflict::conflict;
+use crate::kernel::Kernel;
 use crate::terms::{Arch, Distribution, KernelRelease};
 use crate::verdict::Verdict;
 
@@ -68,6 +70,21 @@ pub struct KernelSummary {
     pub distribution: Option<Distribution>,
     /// Where the facts come from: the files read, in order.
     pub evidence: Vec<String>,
+    /// Where files of two builds disagree, and which counts.
+    pub conflicts: Vec<String>,
+}
+
+impl From<&Kernel> for KernelSummary {
+    fn from(kernel: &Kernel) -> Self {
+        let evidence = kernel.evidence().iter().map(|found| format!("{}: {}", found.fact, found.source.display()));
+        Self {
+            release: kernel.release().cloned(),
+            arch: kernel.arch(),
+            distribution: kernel.distribution(),
+            evidence: evidence.collect(),
+            conflicts: kernel.conflicts().iter().map(conflict).collect(),
+        }
+    }
 }
 
 impl KernelSummary {

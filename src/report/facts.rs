@@ -72,7 +72,7 @@ fn lines(kernel: &Kernel, summary: &KernelSummary) -> Vec<Line> {
     Fact::ALL.into_iter().map(line).collect()
 }
 
-const fn title(fact: Fact) -> &'static str {
+pub(super) const fn title(fact: Fact) -> &'static str {
     match fact {
         Fact::Release => "release",
         Fact::Version => "version",

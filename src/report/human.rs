@@ -171,6 +171,7 @@ impl Page<'_> {
                 self.missing("not known, and some lines or taints above depend on it", &verdict.missing);
             }
             self.items("taken for true", &verdict.inferred);
+            self.items("of the kernel's files, some disagree", &self.kernel.conflicts);
         }
     }
 
@@ -183,7 +184,8 @@ impl Page<'_> {
             Detail::Step => verdict.log.is_empty(),
             Detail::Brief => true,
         };
-        let unexplained = self.detail == Detail::All && !verdict.inferred.is_empty();
+        let noted = !verdict.inferred.is_empty() || !self.kernel.conflicts.is_empty();
+        let unexplained = self.detail == Detail::All && noted;
         let answered = matches!(verdict.outcome, Outcome::Loads | Outcome::Undetermined);
         answered && silent && !unexplained && verdict.findings.is_empty()
     }
@@ -199,6 +201,7 @@ impl Page<'_> {
         }
         self.missing("not known, and some answers, lines or taints above depend on it", missing);
         self.items("taken for true", inferred);
+        self.items("of the kernel's files, some disagree", &self.kernel.conflicts);
     }
 
     fn log(&mut self, entry: &Entry<'_>) {

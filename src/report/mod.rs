@@ -4,6 +4,7 @@
 //! [`KernelSummary`]; text goes out as a `String`.
 
 mod cause;
+mod conflict;
 mod dmesg;
 mod entry;
 mod explain;

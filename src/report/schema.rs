@@ -77,6 +77,7 @@ fn documents_follow_the_schema() {
         arch: Some(Arch::X86_64),
         distribution: Some(Distribution::Debian),
         evidence: vec!["vmlinuz".into()],
+        conflicts: vec!["Module.symvers is of another build than vmlinuz".into()],
     };
     for kernel in [debian, KernelSummary::default()] {
         for document in [modules_document(&entries, &kernel), steps_document(&entries, &kernel)] {

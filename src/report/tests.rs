@@ -11,6 +11,7 @@ fn kernel() -> KernelSummary {
         arch: Some(Arch::X86_64),
         distribution: None,
         evidence: vec!["/boot/config-6.1.0-56-amd64".into()],
+        conflicts: Vec::new(),
     }
 }
 

@@ -112,10 +112,5 @@ pub fn image(path: &str, bytes: Vec<u8>) -> Image {
 
 /// What a report says of a kernel, but for where its files are.
 pub fn summary(kernel: &Kernel) -> KernelSummary {
-    KernelSummary {
-        release: kernel.release().cloned(),
-        arch: kernel.arch(),
-        distribution: kernel.distribution(),
-        evidence: Vec::new(),
-    }
+    KernelSummary { evidence: Vec::new(), ..KernelSummary::from(kernel) }
 }

@@ -9,7 +9,7 @@ use gplok::report::{
 };
 
 use crate::arguments::{ExportsArguments, ExportsFormat, Kind};
-use crate::output::{palette, summary, write};
+use crate::output::{palette, write};
 use crate::{Error, Exit};
 
 pub fn run(arguments: &ExportsArguments) -> Result<Exit, Error> {
@@ -17,7 +17,7 @@ pub fn run(arguments: &ExportsArguments) -> Result<Exit, Error> {
         return Err("numbers and evidence have no form as Module.symvers: give --format human or json".into());
     }
     let kernel = arguments.kernel.open()?;
-    let summary = summary(&kernel);
+    let summary = KernelSummary::from(&kernel);
     if arguments.evidence {
         write(&match arguments.format {
             Some(ExportsFormat::Json) => serde_json::to_string_pretty(&facts_document(&kernel, &summary))? + "\n",

@@ -10,7 +10,7 @@ use gplok::terms::KernelRelease;
 use gplok::why::inlines::{InlineChanges, InlineMap};
 
 use crate::arguments::{FactsFormat, InlinesArguments};
-use crate::output::{palette, progress, summary, write};
+use crate::output::{palette, progress, write};
 use crate::{Error, Exit};
 
 pub fn run(arguments: &InlinesArguments) -> Result<Exit, Error> {
@@ -48,14 +48,14 @@ fn map(path: &Path, arguments: &InlinesArguments) -> Result<(InlineMap, KernelSu
         for object in &arguments.object {
             map.merge(read_map(object, &kernel)?);
         }
-        return Ok((map, summary(&kernel)));
+        return Ok((map, KernelSummary::from(&kernel)));
     }
     let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
     let options = ProbeOptions { make: arguments.make.clone(), jobs, keep: arguments.keep.clone() };
     let probe = compile(path, &options, &progress())?;
     let map = InlineMap::of_probe(&probe, exports)
         .map_err(|error| format!("cannot read what was compiled of {}: {error}", path.display()))?;
-    Ok((map, summary(&kernel)))
+    Ok((map, KernelSummary::from(&kernel)))
 }
 
 /// A map that was written before, and the kernel it is of.

@@ -33,9 +33,9 @@ impl KernelArguments {
         Ok(kernel)
     }
 
-    /// The boot command line.
-    pub fn cmdline(&self) -> Cmdline {
-        Cmdline::parse(&self.cmdline)
+    /// The boot command line: what a unified image brings along, and then what is given.
+    pub fn cmdline(&self, kernel: &Kernel) -> Cmdline {
+        Cmdline::parse(&format!("{} {}", kernel.cmdline().unwrap_or_default(), self.cmdline))
     }
 }
 
@@ -53,17 +53,6 @@ fn running_release() -> Result<String, Error> {
     let release = release
         .map_err(|error| format!("no -k KERNEL was given, and the running kernel is unknown: {path}: {error}"))?;
     Ok(release.trim().to_owned())
-}
-
-/// What reports say of a kernel.
-pub fn summary(kernel: &Kernel) -> KernelSummary {
-    let evidence = kernel.evidence().iter().map(|evidence| format!("{}: {}", evidence.fact, evidence.source.display()));
-    KernelSummary {
-        release: kernel.release().cloned(),
-        arch: kernel.arch(),
-        distribution: kernel.distribution(),
-        evidence: evidence.collect(),
-    }
 }
 
 /// Prints verdicts, and says how the command ends.

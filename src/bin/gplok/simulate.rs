@@ -6,12 +6,12 @@ use std::sync::Arc;
 
 use gplok::image::Image;
 use gplok::load::Machine;
-use gplok::report::{Entry, Op, human_steps, steps_document};
+use gplok::report::{Entry, KernelSummary, Op, human_steps, steps_document};
 use gplok::verdict::Verdict;
 use gplok::why::explain;
 
 use crate::arguments::SimulateArguments;
-use crate::output::{print, summary};
+use crate::output::print;
 use crate::plan::{self, Step};
 use crate::{Error, Exit};
 
@@ -28,7 +28,7 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, Error> {
     let mut kernel = arguments.kernel.open()?;
     steps.iter().filter_map(|(.., image)| image.as_ref()).for_each(|image| kernel.infer_release(image));
     let kernel = Arc::new(kernel);
-    let mut machine = Machine::boot(Arc::clone(&kernel), arguments.kernel.cmdline());
+    let mut machine = Machine::boot(Arc::clone(&kernel), arguments.kernel.cmdline(&kernel));
     let lookup = arguments.source.open(&kernel, steps.len())?;
     let mut results: Vec<(Op, Option<String>, Verdict)> = Vec::new();
     for (line, step, image) in &steps {
@@ -48,7 +48,7 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, Error> {
     }
     let entries: Vec<_> =
         results.iter().map(|(op, path, verdict)| Entry { op: *op, path: path.as_deref(), verdict }).collect();
-    print(&entries, &summary(&kernel), arguments.format, human_steps, steps_document)
+    print(&entries, &KernelSummary::from(&*kernel), arguments.format, human_steps, steps_document)
 }
 
 /// The module that a step loads. Files are opened before anything is simulated: a missing one is no half boot.

@@ -6,11 +6,11 @@ use std::sync::Arc;
 use gplok::image::Image;
 use gplok::kernel::Kernel;
 use gplok::load::{Insmod, check};
-use gplok::report::{Entry, Op, human_why, why_document};
+use gplok::report::{Entry, KernelSummary, Op, human_why, why_document};
 use gplok::why::{elsewhere, explain, undefined, uses};
 
 use crate::arguments::{FactsFormat, WhyArguments};
-use crate::output::{exit, palette, summary, write};
+use crate::output::{exit, palette, write};
 use crate::{Error, Exit};
 
 pub fn run(arguments: &WhyArguments) -> Result<Exit, Error> {
@@ -20,7 +20,7 @@ pub fn run(arguments: &WhyArguments) -> Result<Exit, Error> {
     let kernel = Arc::new(kernel);
     let others = arguments.compare.iter().map(|path| Kernel::open(&[path])).collect::<Result<Vec<_>, _>>()?;
     let lookup = arguments.source.open(&kernel, 1)?;
-    let mut verdict = check(&kernel, &arguments.kernel.cmdline(), &image, &Insmod::default())?.remove(0);
+    let mut verdict = check(&kernel, &arguments.kernel.cmdline(&kernel), &image, &Insmod::default())?.remove(0);
     let [image] = image;
     explain(&mut verdict, &image, &kernel, &lookup)?;
     let mut asked = None;
@@ -36,7 +36,7 @@ pub fn run(arguments: &WhyArguments) -> Result<Exit, Error> {
     }
     let pairs = verdict.findings.iter().flat_map(|finding| others.iter().map(move |other| (finding, other)));
     let elsewhere: Vec<_> = pairs.filter_map(|(finding, other)| elsewhere(finding, &kernel, other)).collect();
-    let (path, summary) = (arguments.module.display().to_string(), summary(&kernel));
+    let (path, summary) = (arguments.module.display().to_string(), KernelSummary::from(&*kernel));
     let entry = Entry { op: Op::Insmod, path: Some(&path), verdict: &verdict };
     write(&match arguments.format {
         FactsFormat::Human => human_why(&entry, asked.as_ref(), &elsewhere, &summary, &palette()),

@@ -1,0 +1,16 @@
+//! Words for files that disagree.
+
+use super::facts::title;
+use crate::kernel::{Conflict, Difference};
+
+/// What disagrees, by how much, and which counts.
+pub(super) fn conflict(conflict: &Conflict) -> String {
+    let (used, other) = (conflict.used.display(), conflict.passed_over.display());
+    let how = match &conflict.difference {
+        Difference::Entries { different, of, example } => {
+            format!("{different} of {of} differ, for example {example}")
+        }
+        Difference::Value(used, other) => format!("{used:?} there, {other:?} here"),
+    };
+    format!("{other} is of another build than {used}: {}: {how}; what {used} says counts", title(conflict.fact))
+}
