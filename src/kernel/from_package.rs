@@ -17,6 +17,7 @@ enum Role {
     Config,
     Symvers,
     Builtin,
+    BuiltinModinfo,
     Module,
     Image,
     SystemMap,
@@ -33,6 +34,7 @@ fn role(path: &str) -> Option<Role> {
         Some((_, inside)) if module_name_of(Path::new(inside)).is_some() => Role::Module,
         Some((_, inside)) if is_tree_image(inside) => Role::Image,
         Some((_, "modules.builtin")) => Role::Builtin,
+        Some((_, "modules.builtin.modinfo")) => Role::BuiltinModinfo,
         Some((_, "config")) => Role::Config,
         Some((_, "System.map")) => Role::SystemMap,
         Some((_, inside)) if inside == name && plain == "symvers" => Role::Symvers,
@@ -70,7 +72,7 @@ impl Kernel {
                 Role::SystemMap => self.exports.is_some() || self.boot.given().is_some(),
                 Role::Image => self.boot.given().is_some(),
                 Role::Builtin => self.builtin.is_some(),
-                Role::Symvers | Role::Release => false,
+                Role::Symvers | Role::Release | Role::BuiltinModinfo => false,
             };
             if known {
                 continue;
@@ -78,6 +80,7 @@ impl Kernel {
             let contents = store.get(inside)?;
             match role {
                 Role::Builtin => self.add_builtin(&String::from_utf8_lossy(&contents), &place),
+                Role::BuiltinModinfo => self.add_builtin_modinfo(&contents),
                 Role::Release if inside.ends_with("kernel.release") => {
                     self.add_kernel_release(&String::from_utf8_lossy(&contents), &place)?;
                 }

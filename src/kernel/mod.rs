@@ -36,7 +36,7 @@ pub use vmlinux::{Container, ImageError, ImageErrorKind, Kallsyms, KernelImage, 
 use boot::Boot;
 use tree::OwnModule;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -55,6 +55,7 @@ pub struct Kernel {
     pub(crate) tree: Option<ModuleTree>,
     pub(crate) certificates: Option<Vec<Certificate>>,
     pub(crate) builtin: Option<Vec<String>>,
+    with_parameters: HashSet<String>,
     pub(crate) version: Option<KernelVersion>,
     pub(crate) arch: Option<Arch>,
     pub(crate) evidence: Vec<Evidence>,
@@ -164,6 +165,12 @@ impl Kernel {
     /// Names of modules that are built in, from `modules.builtin`.
     pub fn builtin(&self) -> Option<&[String]> {
         self.builtin.as_deref()
+    }
+
+    /// Has this built-in module parameters or a version, and so a directory in sysfs? From `modules.builtin.modinfo`, which lists
+    /// most of those that have, but not all.
+    pub fn is_builtin_with_parameters(&self, name: &str) -> bool {
+        self.with_parameters.contains(name)
     }
 
     /// Takes release and architecture from a module that was built with this kernel's headers, where no file tells them:

@@ -152,6 +152,9 @@ impl Kernel {
         if let Ok(text) = std::fs::read_to_string(&builtin) {
             self.add_builtin(&text, &builtin);
         }
+        if let Ok(modinfo) = std::fs::read(folder.join("modules.builtin.modinfo")) {
+            self.add_builtin_modinfo(&modinfo);
+        }
         self.note(Fact::Modules, folder);
         self.tree.get_or_insert(tree);
         Ok(())
@@ -170,6 +173,14 @@ impl Kernel {
         let names = text.lines().filter_map(|line| super::module_name_of(Path::new(line)));
         self.builtin.get_or_insert_with(|| names.collect());
         self.note(Fact::Builtin, path);
+    }
+
+    /// The strings in `modules.builtin.modinfo`: `MODULE.TAG=VALUE`, each with a NUL behind it.
+    pub(super) fn add_builtin_modinfo(&mut self, bytes: &[u8]) {
+        let tagged = bytes.split(|byte| *byte == 0).filter_map(|text| std::str::from_utf8(text).ok()?.split_once('='));
+        let named = tagged.filter_map(|(tag, _)| tag.split_once('.'));
+        let shown = named.filter(|(_, tag)| matches!(*tag, "parm" | "parmtype" | "version"));
+        self.with_parameters.extend(shown.map(|(name, _)| name.replace('-', "_")));
     }
 
     /// A `System.map` that nobody asked for may be a stub.

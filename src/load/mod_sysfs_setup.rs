@@ -33,6 +33,9 @@ fn is_builtin(run: &Run<'_>, name: &str) -> Step<bool> {
     if let Some(taken) = is_taken_in_sysfs(kernel.release(), kernel.arch(), name) {
         return Ok(taken);
     }
+    if kernel.is_builtin_with_parameters(name) {
+        return Ok(true);
+    }
     let builtin = kernel.builtin().unwrap_or_default().iter().any(|known| known == name);
     Ok(builtin && !run.ask(Missing::NoParameters(name.to_owned()))?)
 }

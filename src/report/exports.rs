@@ -129,6 +129,14 @@ pub fn no_exports(kernel: &Kernel, summary: &KernelSummary) -> String {
     format!("{why}not known is {}", remedy(&Missing::Exports, summary))
 }
 
+/// Why there are no symbols, and what would supply them.
+pub fn no_symbols(kernel: &KernelSummary) -> String {
+    let release = kernel.release.as_ref().map_or("RELEASE", |release| release.as_str());
+    format!(
+        "the kernel's own symbols are not known: add its image, -k /boot/vmlinuz-{release}; it may have none (CONFIG_KALLSYMS)"
+    )
+}
+
 /// What the list leaves open, in a line each; and whether it is empty.
 pub fn export_notes(
     rows: &[KernelExport<'_>],

@@ -23,6 +23,7 @@ mod palette;
 mod provenance;
 mod sentence;
 mod symbols;
+mod system_map;
 mod usage;
 mod wording;
 
@@ -40,7 +41,7 @@ pub use entry::{Entry, KernelSummary, Op};
 pub use explain::{Page, explain};
 pub use exports::{
     CountsDocument, ExportsDocument, counts_document, export_notes, exports_document, human_counts, human_exports,
-    no_exports, symvers,
+    no_exports, no_symbols, symvers,
 };
 pub use facts::{FactsDocument, facts_document, human_facts};
 pub use group::{Group, groups};
@@ -56,3 +57,4 @@ pub use json::{Document, modules_document, steps_document, why_document};
 pub use missing::remedy;
 pub use palette::Palette;
 pub use sentence::{Sentence, group_sentence, sentence};
+pub use system_map::{SymbolsDocument, symbols_document, system_map};

@@ -220,7 +220,7 @@ fn what_cannot_be_printed_says_why() {
     desk.run("exports -k only").failed(
         "not known is what the kernel exports: add its image, -k /boot/vmlinuz-6.1.0, or its headers directory with Module.symvers, -k /lib/modules/6.1.0/build",
     );
-    let formless = "numbers and evidence have no form as Module.symvers: give --format human or json";
+    let formless = "numbers, evidence and a System.map have no form as Module.symvers: give --format human or json";
     desk.run("exports -k k --count --format symvers").failed(formless);
     desk.run("exports -k k --evidence --format symvers").failed(formless);
     desk.run("exports -k nowhere").failed("cannot read nowhere: No such file or directory (os error 2)");
@@ -239,4 +239,29 @@ fn a_closed_pipe_is_no_error() {
             desk.command(arguments).stdout(writer).stderr(Stdio::piped()).spawn().expect("the program was built");
         Ran::of(child.wait_with_output().expect("it ends")).ended(code);
     }
+}
+
+/// Symbols and exports out of a `System.map`: what it does not tell is noted, and a stub is refused by name.
+#[test]
+fn a_system_map_tells_names_and_kinds() {
+    let map = "ffffffff81000000 T _text\nffffffff81000010 t start\n\
+               ffffffff82000000 R __start___ksymtab\nffffffff82000000 r __ksymtab_kfree\n\
+               ffffffff8200000c R __stop___ksymtab\nffffffff8200000c R __start___ksymtab_gpl\n\
+               ffffffff8200000c r __ksymtab_kobject_put\nffffffff82000018 R __stop___ksymtab_gpl\n";
+    let desk = Desk::new();
+    desk.file("System.map", map);
+    desk.file("stub", "ffffffffffffffff B The real System.map is in the linux-image-6.1.0-56-amd64-dbg package\n");
+    let rows = "0x00000000\tkfree\tvmlinux\tEXPORT_SYMBOL\t\n0x00000000\tkobject_put\tvmlinux\tEXPORT_SYMBOL_GPL\t\n";
+    assert_eq!(desk.run("exports -k System.map").out, rows);
+    assert_eq!(desk.run("exports -k System.map --system-map").ended(0).out, map);
+    let json = desk.run("exports -k System.map --system-map --format json").ended(0).out.clone();
+    let document: serde_json::Value = serde_json::from_str(&json).expect("JSON");
+    let start = serde_json::json!({"symbol": "start", "kind": "t", "address": "0xffffffff81000010", "size": 0xff_fff0});
+    assert_eq!(document["symbols"][1], start);
+    desk.run("exports -k stub")
+        .failed("cannot read stub: a stub: the real System.map is in the package with the kernel's debug information");
+    desk.file("only", "6.1.0\n");
+    desk.run("exports -k only --system-map").failed(
+        "the kernel's own symbols are not known: add its image, -k /boot/vmlinuz-6.1.0; it may have none (CONFIG_KALLSYMS)",
+    );
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gplok::image::Image;
-use gplok::kernel::Kernel;
+use gplok::kernel::{Difference, Fact, Kernel};
 use gplok::load::{Cmdline, Insmod, Machine, check};
 use gplok::terms::KernelVersion;
 use gplok::verdict::Outcome;
@@ -121,4 +121,48 @@ fn a_release_is_inferred_from_a_module_built_with_its_headers() {
     let own = Ko::new("foo").build(&profile);
     kernel.infer_release(&Image::from_bytes("own.ko", own).expect("not compressed"));
     assert_eq!(kernel.release().map(ToString::to_string), Some(profile.release));
+}
+
+#[test]
+fn built_in_modules_with_parameters_are_known_by_their_strings() {
+    let tree = folder(&[
+        ("lib/modules/6.1.0/modules.builtin", b"kernel/kernel/printk/printk.ko\nkernel/lib/plain.ko\n"),
+        ("lib/modules/6.1.0/modules.builtin.modinfo", b"printk.parmtype=time:bool\0plain.license=GPL\0"),
+    ]);
+    let kernel = Kernel::open(&[tree.path().join("lib/modules/6.1.0")]).expect("a kernel");
+    assert_eq!(kernel.builtin(), Some(&["printk".to_owned(), "plain".to_owned()][..]));
+    assert!(kernel.is_builtin_with_parameters("printk"));
+    assert!(!kernel.is_builtin_with_parameters("plain"));
+}
+
+/// The tree of an installed release leads to the files beside it.
+#[test]
+fn a_tree_leads_to_configuration_and_headers() {
+    let root = folder(&[
+        ("lib/modules/6.1.0/modules.builtin", b""),
+        ("boot/config-6.1.0", b"CONFIG_X86_64=y\nCONFIG_MODVERSIONS=y\n"),
+        ("usr/src/linux-headers-6.1.0/Module.symvers", SYMVERS.as_bytes()),
+        ("boot/System.map-6.1.0", b"ffffffffffffffff B The real System.map is elsewhere\n"),
+    ]);
+    let kernel = Kernel::open(&[root.path().join("lib/modules/6.1.0")]).expect("a kernel");
+    assert_eq!(kernel.release().map(ToString::to_string).as_deref(), Some("6.1.0"));
+    assert_eq!(kernel.modversions(), Some(true));
+    assert_eq!(kernel.exports().map(|exports| exports.rows().len()), Some(2));
+    assert_eq!(kernel.conflicts(), []);
+}
+
+/// Two lists of exports are never mixed: the first counts, and the other is named.
+#[test]
+fn lists_of_two_builds_are_told_apart() {
+    let other = SYMVERS.replace("0x12345678", "0x00000001");
+    let files = folder(&[("a.symvers", SYMVERS.as_bytes()), ("b.symvers", other.as_bytes())]);
+    let (a, b) = (files.path().join("a.symvers"), files.path().join("b.symvers"));
+    assert_eq!(Kernel::open(&[&a, &a]).expect("a kernel").conflicts(), []);
+    let kernel = Kernel::open(&[&a, &b]).expect("a kernel");
+    let conflicts = kernel.conflicts();
+    let [conflict] = conflicts.as_slice() else { panic!("one conflict: {conflicts:?}") };
+    assert_eq!((conflict.fact, &conflict.used, &conflict.passed_over), (Fact::Exports, &a, &b));
+    assert_eq!(conflict.difference, Difference::Entries { different: 1, of: 2, example: "kmalloc".to_owned() });
+    let crc = kernel.exports().and_then(|exports| exports.vmlinux("kmalloc")?.crc);
+    assert_eq!(crc, Some(gplok::terms::Crc(0x1234_5678)));
 }

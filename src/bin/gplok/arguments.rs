@@ -62,9 +62,9 @@ pub enum Command {
 /// Which kernel, and how it was booted.
 #[derive(Debug, Args)]
 pub struct KernelArguments {
-    /// What describes the kernel; may be repeated. Module.symvers, a config, a file with the release, a directory with
-    /// these (also compressed), a headers or build directory, a module tree, or an installed release. Default: the
-    /// running one.
+    /// What describes the kernel; may be repeated. An image (vmlinuz, vmlinux, zboot, UKI), a package file (.deb, .rpm,
+    /// .pkg.tar.*), Module.symvers, System.map, /proc/kallsyms, a config, a file with the release, a directory with these
+    /// (also compressed), a headers or build directory, a module tree, or an installed release. Default: the running one.
     #[arg(short, long = "kernel", value_name = "KERNEL")]
     pub kernel: Vec<PathBuf>,
     /// The release string, where no file tells it.
@@ -243,6 +243,10 @@ pub struct ExportsArguments {
     /// Instead, all that is known of the kernel, and which file told it; or the argument that would.
     #[arg(long, conflicts_with_all = ["symbols", "kind", "module", "namespace", "count"])]
     pub evidence: bool,
+    /// Instead, all of the kernel's own symbols, exported or not, as a System.map; out of its image, no debug package is
+    /// needed. JSON has their sizes, too.
+    #[arg(long, conflicts_with_all = ["symbols", "kind", "module", "namespace", "count", "evidence"])]
+    pub system_map: bool,
     /// How to print it. Default: symvers; for numbers and evidence human.
     #[arg(long, value_enum)]
     pub format: Option<ExportsFormat>,

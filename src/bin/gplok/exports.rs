@@ -5,7 +5,7 @@ use std::io::Write as _;
 use gplok::kernel::{ExportFilter, Kernel, KernelExport};
 use gplok::report::{
     KernelSummary, counts_document, export_notes, exports_document, facts_document, human_counts, human_exports,
-    human_facts, no_exports, symvers,
+    human_facts, no_exports, no_symbols, symbols_document, symvers, system_map,
 };
 
 use crate::arguments::{ExportsArguments, ExportsFormat, Kind};
@@ -13,8 +13,12 @@ use crate::output::{palette, write};
 use crate::{Error, Exit};
 
 pub fn run(arguments: &ExportsArguments) -> Result<Exit, Error> {
-    if arguments.format == Some(ExportsFormat::Symvers) && (arguments.count || arguments.evidence) {
-        return Err("numbers and evidence have no form as Module.symvers: give --format human or json".into());
+    if arguments.format == Some(ExportsFormat::Symvers)
+        && (arguments.count || arguments.evidence || arguments.system_map)
+    {
+        return Err(
+            "numbers, evidence and a System.map have no form as Module.symvers: give --format human or json".into()
+        );
     }
     let kernel = arguments.kernel.open()?;
     let summary = KernelSummary::from(&kernel);
@@ -22,6 +26,14 @@ pub fn run(arguments: &ExportsArguments) -> Result<Exit, Error> {
         write(&match arguments.format {
             Some(ExportsFormat::Json) => serde_json::to_string_pretty(&facts_document(&kernel, &summary))? + "\n",
             _ => human_facts(&kernel, &summary, &palette()),
+        })?;
+        return Ok(Exit::Good);
+    }
+    if arguments.system_map {
+        let symbols = kernel.symbols().ok_or_else(|| no_symbols(&summary))?;
+        write(&match arguments.format {
+            Some(ExportsFormat::Json) => serde_json::to_string_pretty(&symbols_document(symbols, &summary))? + "\n",
+            _ => system_map(symbols),
         })?;
         return Ok(Exit::Good);
     }
