@@ -285,24 +285,26 @@ fn addresses(memory: &Memory, names: &Names, behind: usize) -> Option<(Vec<u64>,
         Some((base.checked_sub(size.next_multiple_of(align))?, base))
     });
     let places: Vec<_> = after.chain(before).collect();
-    places.into_iter().find_map(|(start, base)| {
-        let offset = |index: usize| u32::try_from(memory.number(start + index * 4, 4)?).ok();
-        let base = memory.number(base, word)?;
-        let forms: [&dyn Fn(usize, u32) -> Option<u64>; 3] = [
-            &|_, offset| Some(base.wrapping_add(offset.into())),
-            &|_, offset| match offset.cast_signed() {
-                absolute @ 0.. => Some(u64::from(absolute.cast_unsigned())),
-                below => Some(base.wrapping_sub(1).wrapping_sub(i64::from(below).cast_unsigned())),
-            },
-            &|index, offset| {
-                Some(memory.address_of(start + index * 4)?.wrapping_add_signed(offset.cast_signed().into()))
-            },
-        ];
-        forms.into_iter().enumerate().find_map(|(form, address)| {
-            let all = in_order(names.count, |index| address(index, offset(index)?))?;
-            Some((all, form == 2))
+    let offset = |start: usize, index: usize| u32::try_from(memory.number(start + index * 4, 4)?).ok();
+    let based = places.iter().find_map(|(start, base)| {
+        let base = memory.number(*base, word)?;
+        let forms: [&dyn Fn(u32) -> u64; 2] =
+            [&|offset| base.wrapping_add(offset.into()), &|offset| match offset.cast_signed() {
+                absolute @ 0.. => u64::from(absolute.cast_unsigned()),
+                below => base.wrapping_sub(1).wrapping_sub(i64::from(below).cast_unsigned()),
+            }];
+        forms.into_iter().find_map(|address| in_order(names.count, |index| Some(address(offset(*start, index)?))))
+    });
+    // Last: zeros behind the table are in order relative to their own places, too.
+    let of_themselves = || {
+        places.iter().find_map(|(start, _)| {
+            in_order(names.count, |index| {
+                let distance = offset(*start, index)?.cast_signed();
+                Some(memory.address_of(start + index * 4)?.wrapping_add_signed(distance.into()))
+            })
         })
-    })
+    };
+    based.map(|all| (all, false)).or_else(|| Some((of_themselves()?, true)))
 }
 
 /// So many addresses, if each lies no lower than the one before, and they do not all lie at one place.
