@@ -47,6 +47,10 @@ const MAX_NAME: usize = 1024;
 const MAX_SYMBOLS: usize = 1 << 22;
 /// Every so many names a marker tells the place.
 const MARKED: usize = 256;
+/// With how many lengths rising numbers are taken for markers.
+const MAX_LENGTHS: usize = 64;
+/// And how many lengths of all rising numbers are tried. Each costs a look at all places where the names could begin.
+const MAX_TRIED: usize = 8192;
 
 impl Kallsyms {
     /// Finds and reads the table; `None` without one.
@@ -203,8 +207,8 @@ impl Names {
             if markers.len() < 2 {
                 continue;
             }
-            tried += 1;
-            if tried > 4096 {
+            tried += markers.len().min(MAX_LENGTHS);
+            if tried > MAX_TRIED {
                 return None;
             }
             if let Some(names) = Self::marked(memory, at, &markers) {
@@ -217,7 +221,7 @@ impl Names {
     /// The names that end where the markers begin.
     fn marked(memory: &Memory, markers_at: usize, markers: &[usize]) -> Option<Self> {
         // The run of rising numbers may go on into what follows: every length down to two is tried, the longest first.
-        let lengths = (2..=markers.len()).rev().take(64);
+        let lengths = (2..=markers.len()).rev().take(MAX_LENGTHS);
         lengths.into_iter().find_map(|length| {
             let last = *markers.get(length - 1)?;
             let latest = markers_at.checked_sub(last)? & !3;
