@@ -8,6 +8,7 @@ mod founding;
 mod hostile;
 mod house;
 mod kernel_files;
+mod kernels;
 mod ko;
 mod made;
 mod matrix;

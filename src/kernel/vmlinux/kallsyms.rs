@@ -47,6 +47,10 @@ const MAX_NAME: usize = 1024;
 const MAX_SYMBOLS: usize = 1 << 22;
 /// Every so many names a marker tells the place.
 const MARKED: usize = 256;
+/// With how many lengths rising numbers are taken for markers.
+const MAX_LENGTHS: usize = 64;
+/// And how many lengths of all rising numbers are tried. Each costs a look at all places where the names could begin.
+const MAX_TRIED: usize = 8192;
 
 impl Kallsyms {
     /// Finds and reads the table; `None` without one.
@@ -203,8 +207,8 @@ impl Names {
             if markers.len() < 2 {
                 continue;
             }
-            tried += 1;
-            if tried > 4096 {
+            tried += markers.len().min(MAX_LENGTHS);
+            if tried > MAX_TRIED {
                 return None;
             }
             if let Some(names) = Self::marked(memory, at, &markers) {
@@ -217,7 +221,7 @@ impl Names {
     /// The names that end where the markers begin.
     fn marked(memory: &Memory, markers_at: usize, markers: &[usize]) -> Option<Self> {
         // The run of rising numbers may go on into what follows: every length down to two is tried, the longest first.
-        let lengths = (2..=markers.len()).rev().take(64);
+        let lengths = (2..=markers.len()).rev().take(MAX_LENGTHS);
         lengths.into_iter().find_map(|length| {
             let last = *markers.get(length - 1)?;
             let latest = markers_at.checked_sub(last)? & !3;
@@ -285,24 +289,26 @@ fn addresses(memory: &Memory, names: &Names, behind: usize) -> Option<(Vec<u64>,
         Some((base.checked_sub(size.next_multiple_of(align))?, base))
     });
     let places: Vec<_> = after.chain(before).collect();
-    places.into_iter().find_map(|(start, base)| {
-        let offset = |index: usize| u32::try_from(memory.number(start + index * 4, 4)?).ok();
-        let base = memory.number(base, word)?;
-        let forms: [&dyn Fn(usize, u32) -> Option<u64>; 3] = [
-            &|_, offset| Some(base.wrapping_add(offset.into())),
-            &|_, offset| match offset.cast_signed() {
-                absolute @ 0.. => Some(u64::from(absolute.cast_unsigned())),
-                below => Some(base.wrapping_sub(1).wrapping_sub(i64::from(below).cast_unsigned())),
-            },
-            &|index, offset| {
-                Some(memory.address_of(start + index * 4)?.wrapping_add_signed(offset.cast_signed().into()))
-            },
-        ];
-        forms.into_iter().enumerate().find_map(|(form, address)| {
-            let all = in_order(names.count, |index| address(index, offset(index)?))?;
-            Some((all, form == 2))
+    let offset = |start: usize, index: usize| u32::try_from(memory.number(start + index * 4, 4)?).ok();
+    let based = places.iter().find_map(|(start, base)| {
+        let base = memory.number(*base, word)?;
+        let forms: [&dyn Fn(u32) -> u64; 2] =
+            [&|offset| base.wrapping_add(offset.into()), &|offset| match offset.cast_signed() {
+                absolute @ 0.. => u64::from(absolute.cast_unsigned()),
+                below => base.wrapping_sub(1).wrapping_sub(i64::from(below).cast_unsigned()),
+            }];
+        forms.into_iter().find_map(|address| in_order(names.count, |index| Some(address(offset(*start, index)?))))
+    });
+    // Last: zeros behind the table are in order relative to their own places, too.
+    let of_themselves = || {
+        places.iter().find_map(|(start, _)| {
+            in_order(names.count, |index| {
+                let distance = offset(*start, index)?.cast_signed();
+                Some(memory.address_of(start + index * 4)?.wrapping_add_signed(distance.into()))
+            })
         })
-    })
+    };
+    based.map(|all| (all, false)).or_else(|| Some((of_themselves()?, true)))
 }
 
 /// So many addresses, if each lies no lower than the one before, and they do not all lie at one place.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use crate::elf::{Elf, Header, Section};
 use crate::image::Bytes;
-use crate::terms::{Class, ElfMachine, Endian};
+use crate::terms::{Arch, Class, ElfMachine, Endian};
 
 /// How much of a string is read: the longest symbol has 512 bytes, the longest namespace less.
 const MAX_STRING: usize = 1024;
@@ -32,6 +32,7 @@ pub(super) struct Memory {
     bytes: Bytes,
     class: Class,
     endian: Endian,
+    machine: Option<ElfMachine>,
     segments: Vec<Segment>,
     sections: Vec<NamedSection>,
 }
@@ -55,13 +56,14 @@ impl Memory {
             Some(NamedSection { name: name.to_owned(), place })
         };
         let sections = all.iter().filter(|section| section.has_contents()).filter_map(named).collect();
-        Some(Self { segments: segments.collect(), sections, class, endian, bytes })
+        let machine = ElfMachine::from_e_machine(header.e_machine);
+        Some(Self { segments: segments.collect(), sections, class, endian, machine, bytes })
     }
 
     /// A bare image.
-    pub fn flat(bytes: Bytes, class: Class, endian: Endian) -> Self {
+    pub fn flat(bytes: Bytes, Arch { machine, class, endian }: Arch) -> Self {
         let segments = vec![Segment { address: 0, offset: 0, size: bytes.len() as u64 }];
-        Self { segments, sections: Vec::new(), class, endian, bytes }
+        Self { segments, sections: Vec::new(), class, endian, machine: Some(machine), bytes }
     }
 
     /// Moves a bare image to where its first byte lies in memory.
@@ -89,9 +91,9 @@ impl Memory {
         Elf::new(&self.bytes, class, endian).header()
     }
 
-    /// The ELF machine its own header names; `None` for a bare image.
-    pub fn machine(&self) -> Option<ElfMachine> {
-        ElfMachine::from_e_machine(self.header()?.e_machine)
+    /// The machine it runs on; `None` for one that is not known.
+    pub const fn machine(&self) -> Option<ElfMachine> {
+        self.machine
     }
 
     /// Is it an object that is still to be linked?

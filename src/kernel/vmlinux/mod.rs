@@ -58,7 +58,7 @@ impl KernelImage {
         let unwrapped = container::unwrap(bytes, outer)?;
         let bytes = unwrapped.bytes;
         let memory = match unwrapped.arch {
-            Some(arch) => Memory::flat(bytes, arch.class, arch.endian),
+            Some(arch) => Memory::flat(bytes, arch),
             None => {
                 Memory::elf(bytes).ok_or_else(|| ImageError::new(0, ImageErrorKind::Truncated("the ELF header")))?
             }

@@ -116,11 +116,14 @@ fn pointers(memory: &Memory) -> Option<Reader<'_>> {
         let mut alike = alike(memory, size);
         alike.sort_by_key(|run| std::cmp::Reverse(run.len()));
         alike.into_iter().take(TRIED).find_map(|run| {
-            // The middle of the longest table: what stands around it may look alike by chance.
+            // The middle of the longest table: what stands around it may look alike by chance. In a small kernel, so may
+            // the symbols themselves, and the run begins within an entry.
             let middle = run.start + run.len() / size / 4 * size;
-            let name = memory.number(middle + word, word)?;
-            let mut bases = bases(memory, name).map(|base| Reader { memory, size, base: Some(base) });
-            bases.find(|reader| reader.run(middle).is_some())
+            (middle..middle + size).step_by(word).find_map(|at| {
+                let name = memory.number(at + word, word)?;
+                let mut bases = bases(memory, name).map(|base| Reader { memory, size, base: Some(base) });
+                bases.find(|reader| reader.run(at).is_some())
+            })
         })
     })
 }

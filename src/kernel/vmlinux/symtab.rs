@@ -6,7 +6,9 @@ use crate::elf::{Elf, Section, SectionFlags, SectionType, Symbol, SymbolKind};
 
 /// The symbols of functions, data and sections' boundaries, in order of address; `None` when there are none.
 pub(super) fn read(memory: &Memory) -> Option<Kallsyms> {
-    memory.machine()?;
+    if !memory.has_sections() {
+        return None;
+    }
     let elf = Elf::new(memory.bytes(), memory.class(), memory.endian());
     let sections = elf.sections(&elf.header()?)?;
     let table = sections.iter().find(|section| section.kind == SectionType::SYMTAB)?;
