@@ -24,7 +24,7 @@ use self::ksymtab::Tables;
 use self::memory::Memory;
 use super::{Certificate, Config, Exports};
 use crate::image::Compression;
-use crate::terms::{Arch, KernelRelease, KernelVersion};
+use crate::terms::{Arch, ElfMachine, KernelRelease, KernelVersion};
 
 /// A kernel image, out of its containers.
 #[derive(Debug)]
@@ -204,7 +204,13 @@ impl KernelImage {
             let mut bases = places.filter_map(|place| address.checked_sub(u64::try_from(place).ok()?));
             bases.find(|base| base % PAGE == 0)
         };
-        let first = || ["_head", "_start", "_text"].iter().find_map(|name| symbols.address_of(name));
+        // On RISC-V the image begins with `_start`, and `_text` follows what runs only once.
+        let names = if self.memory.machine() == Some(ElfMachine::Riscv) {
+            &["_start"][..]
+        } else {
+            &["_head", "_start", "_text"]
+        };
+        let first = || names.iter().find_map(|name| symbols.address_of(name));
         let base = of_banner().or_else(|| if symbols.is_self_relative() { Some(0) } else { first() });
         base.map(|base| self.memory.rebase(base))
     }
