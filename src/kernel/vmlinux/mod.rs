@@ -24,7 +24,7 @@ use self::ksymtab::Tables;
 use self::memory::Memory;
 use super::{Certificate, Config, Exports};
 use crate::image::Compression;
-use crate::terms::{Arch, KernelRelease, KernelVersion};
+use crate::terms::{Arch, ElfMachine, KernelRelease, KernelVersion};
 
 /// A kernel image, out of its containers.
 #[derive(Debug)]
@@ -152,9 +152,11 @@ impl KernelImage {
     /// The certificates compiled into its trusted keyring; `None` when it cannot be told where they are.
     pub fn certificates(&self) -> Option<Vec<Certificate>> {
         let read = || {
-            let symbols = self.symbols();
-            let memory = symbols.map_or_else(|| self.memory.clone(), |symbols| self.located(symbols));
-            keys::certificates(&memory, symbols)
+            let located = self.symbols().and_then(|symbols| Some((self.located(symbols)?, symbols)));
+            match &located {
+                Some((memory, symbols)) => keys::certificates(memory, Some(symbols)),
+                None => keys::certificates(&self.memory, None),
+            }
         };
         self.certificates.get_or_init(read).clone()
     }
@@ -176,11 +178,11 @@ impl KernelImage {
         if let Some(tables) = Tables::of_sections(&self.memory) {
             return tables.exports(&self.memory);
         }
-        if let Some(symbols) = self.symbols() {
-            let memory = self.located(symbols);
-            if let Some(tables) = Tables::of_symbols(&memory, symbols) {
-                return tables.exports(&memory);
-            }
+        if let Some(symbols) = self.symbols()
+            && let Some(memory) = self.located(symbols)
+            && let Some(tables) = Tables::of_symbols(&memory, symbols)
+        {
+            return tables.exports(&memory);
         }
         if self.memory.has_sections() {
             return Err("it has no export table: a kernel without modules".to_owned());
@@ -189,11 +191,12 @@ impl KernelImage {
     }
 
     /// The image where its symbols say that it lies: the banner, found by its words, tells. They may stand in it more than
-    /// once, but an image begins at the beginning of a page.
-    fn located(&self, symbols: &Kallsyms) -> Memory {
+    /// once, but an image begins at the beginning of a page. `None` when nothing tells: where the base is filled in by the
+    /// boot loader and only code has symbols, addresses count from the first of them, which is not where the image begins.
+    fn located(&self, symbols: &Kallsyms) -> Option<Memory> {
         const PAGE: u64 = 4096;
         if !self.memory.is_flat() {
-            return self.memory.clone();
+            return Some(self.memory.clone());
         }
         let of_banner = || {
             let address = symbols.address_of("linux_banner")?;
@@ -201,8 +204,14 @@ impl KernelImage {
             let mut bases = places.filter_map(|place| address.checked_sub(u64::try_from(place).ok()?));
             bases.find(|base| base % PAGE == 0)
         };
-        let first = || ["_head", "_start", "_text"].iter().find_map(|name| symbols.address_of(name));
+        // On RISC-V the image begins with `_start`, and `_text` follows what runs only once.
+        let names = if self.memory.machine() == Some(ElfMachine::Riscv) {
+            &["_start"][..]
+        } else {
+            &["_head", "_start", "_text"]
+        };
+        let first = || names.iter().find_map(|name| symbols.address_of(name));
         let base = of_banner().or_else(|| if symbols.is_self_relative() { Some(0) } else { first() });
-        base.map_or_else(|| self.memory.clone(), |base| self.memory.rebase(base))
+        base.map(|base| self.memory.rebase(base))
     }
 }
