@@ -6,6 +6,7 @@ use std::ops::Range;
 use goblin::pe;
 
 use super::error::{ImageError, ImageErrorKind};
+use super::relative;
 use crate::elf::Elf;
 use crate::image::{Bytes, Compression, decompress_payload};
 use crate::terms::{Arch, Class, ElfMachine, Endian};
@@ -117,7 +118,8 @@ pub(super) fn unwrap(bytes: Vec<u8>, outer: Option<Compression>) -> Result<Unwra
             }
             None => return Err(ImageError::new(0, ImageErrorKind::Unknown)),
             Some(Kind::Bare(arch)) => {
-                return Ok(Unwrapped { bytes: bytes.into(), containers, arch: Some(arch), uname, cmdline });
+                let bytes = relative::apply(bytes, arch).into();
+                return Ok(Unwrapped { bytes, containers, arch: Some(arch), uname, cmdline });
             }
             Some(Kind::Container(Container::Uki)) => {
                 let text = |name| {

@@ -1,8 +1,6 @@
 //! The certificates compiled into a kernel: `system_certificate_list` (certs/system_certificates.S), which fills the keyring
 //! that module signatures are verified with.
 
-use std::ops::Range;
-
 use super::kallsyms::Kallsyms;
 use super::memory::Memory;
 use crate::kernel::Certificate;
@@ -10,25 +8,26 @@ use crate::kernel::Certificate;
 /// More than all certificates of a distribution together have.
 const MAX_SIZE: u64 = 1 << 20;
 
-/// The certificates, and `None` when it cannot be told where they are. One that the kernel could not parse is passed over, as
-/// it does with a message (`load_certificate_list()`, certs/common.c).
-pub(super) fn certificates(memory: &Memory, symbols: Option<&Kallsyms>) -> Option<Vec<Certificate>> {
-    let place = symbols.and_then(|symbols| by_symbols(memory, symbols)).or_else(|| by_shape(memory))?;
-    let bytes = memory.bytes().get(place)?;
-    Some(certificates_in(bytes).into_iter().filter_map(|part| Certificate::parse_all(part).ok()).flatten().collect())
-}
-
-fn by_symbols(memory: &Memory, symbols: &Kallsyms) -> Option<Range<usize>> {
+/// The certificates between their symbols; `None` when those do not enclose whole certificates.
+pub(super) fn by_symbols(memory: &Memory, symbols: &Kallsyms) -> Option<Vec<Certificate>> {
     let start = memory.offset_of(symbols.address_of("system_certificate_list")?)?;
     let size = memory.offset_of(symbols.address_of("system_certificate_list_size")?)?;
     let size = memory.number(size, memory.word()).filter(|size| *size <= MAX_SIZE)?;
-    Some(start..start.checked_add(usize::try_from(size).ok()?)?)
+    let list = memory.bytes().get(start..start.checked_add(usize::try_from(size).ok()?)?)?;
+    let parts = certificates_in(list);
+    let whole = parts.iter().map(|part| part.len()).sum::<usize>() == list.len();
+    whole.then(|| parsed(&parts))
+}
+
+/// One that the kernel could not parse is passed over, as it does with a message (`load_certificate_list()`, certs/common.c).
+fn parsed(parts: &[&[u8]]) -> Vec<Certificate> {
+    parts.iter().filter_map(|part| Certificate::parse_all(part).ok()).flatten().collect()
 }
 
 /// The list without a name for it: certificates one behind the other from a place divisible by eight on, followed, at the next
 /// such place, by how many bytes they are, and by how many the first of them is (`module_cert_size`, since 5.13: a kernel
 /// before that does not tell its list from that of revoked keys).
-fn by_shape(memory: &Memory) -> Option<Range<usize>> {
+pub(super) fn by_shape(memory: &Memory) -> Option<Vec<Certificate>> {
     let bytes = memory.bytes();
     let mut lists = memchr::memmem::find_iter(bytes, &[0x30, 0x82]).filter(|at| at % 8 == 0).filter_map(|start| {
         let rest = bytes.get(start..)?;
@@ -46,7 +45,8 @@ fn by_shape(memory: &Memory) -> Option<Range<usize>> {
         })
     });
     let list = lists.next()?;
-    lists.next().is_none().then_some(list)
+    let only = lists.next().is_none();
+    only.then(|| Some(parsed(&certificates_in(bytes.get(list)?)))).flatten()
 }
 
 /// The encoded certificates at the beginning of some bytes: each a SEQUENCE with a length of two bytes.

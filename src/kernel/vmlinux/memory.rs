@@ -35,6 +35,7 @@ pub(super) struct Memory {
     machine: Option<ElfMachine>,
     segments: Vec<Segment>,
     sections: Vec<NamedSection>,
+    is_flat: bool,
 }
 
 impl Memory {
@@ -57,13 +58,13 @@ impl Memory {
         };
         let sections = all.iter().filter(|section| section.has_contents()).filter_map(named).collect();
         let machine = ElfMachine::from_e_machine(header.e_machine);
-        Some(Self { segments: segments.collect(), sections, class, endian, machine, bytes })
+        Some(Self { segments: segments.collect(), sections, class, endian, machine, bytes, is_flat: false })
     }
 
     /// A bare image.
     pub fn flat(bytes: Bytes, Arch { machine, class, endian }: Arch) -> Self {
         let segments = vec![Segment { address: 0, offset: 0, size: bytes.len() as u64 }];
-        Self { segments, sections: Vec::new(), class, endian, machine: Some(machine), bytes }
+        Self { segments, sections: Vec::new(), class, endian, machine: Some(machine), bytes, is_flat: true }
     }
 
     /// Moves a bare image to where its first byte lies in memory.
@@ -76,9 +77,9 @@ impl Memory {
         moved
     }
 
-    /// Has it neither sections nor addresses of its own?
-    pub fn is_flat(&self) -> bool {
-        self.sections.is_empty() && matches!(self.segments.as_slice(), [Segment { offset: 0, .. }])
+    /// Is it a bare image, which does not tell where it lies?
+    pub const fn is_flat(&self) -> bool {
+        self.is_flat
     }
 
     /// All bytes.

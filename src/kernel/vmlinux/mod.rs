@@ -8,6 +8,7 @@ mod kallsyms;
 mod keys;
 mod ksymtab;
 mod memory;
+mod relative;
 mod search;
 mod symtab;
 
@@ -24,7 +25,7 @@ use self::ksymtab::Tables;
 use self::memory::Memory;
 use super::{Certificate, Config, Exports};
 use crate::image::Compression;
-use crate::terms::{Arch, ElfMachine, KernelRelease, KernelVersion};
+use crate::terms::{Arch, KernelRelease, KernelVersion};
 
 /// A kernel image, out of its containers.
 #[derive(Debug)]
@@ -152,11 +153,8 @@ impl KernelImage {
     /// The certificates compiled into its trusted keyring; `None` when it cannot be told where they are.
     pub fn certificates(&self) -> Option<Vec<Certificate>> {
         let read = || {
-            let located = self.symbols().and_then(|symbols| Some((self.located(symbols)?, symbols)));
-            match &located {
-                Some((memory, symbols)) => keys::certificates(memory, Some(symbols)),
-                None => keys::certificates(&self.memory, None),
-            }
+            let by_name = || self.located().and_then(|(memory, symbols)| keys::by_symbols(&memory, symbols));
+            by_name().or_else(|| keys::by_shape(&self.memory))
         };
         self.certificates.get_or_init(read).clone()
     }
@@ -178,25 +176,24 @@ impl KernelImage {
         if let Some(tables) = Tables::of_sections(&self.memory) {
             return tables.exports(&self.memory);
         }
-        if let Some(symbols) = self.symbols()
-            && let Some(memory) = self.located(symbols)
-            && let Some(tables) = Tables::of_symbols(&memory, symbols)
-        {
-            return tables.exports(&memory);
-        }
         if self.memory.has_sections() {
             return Err("it has no export table: a kernel without modules".to_owned());
+        }
+        if let Some((memory, symbols)) = self.located()
+            && let Some(exports) = Tables::of_symbols(&memory, symbols).and_then(|tables| tables.exports(&memory).ok())
+        {
+            return Ok(exports);
         }
         search::search(&self.memory)?.exports(&self.memory)
     }
 
-    /// The image where its symbols say that it lies: the banner, found by its words, tells. They may stand in it more than
-    /// once, but an image begins at the beginning of a page. `None` when nothing tells: where the base is filled in by the
-    /// boot loader and only code has symbols, addresses count from the first of them, which is not where the image begins.
-    fn located(&self, symbols: &Kallsyms) -> Option<Memory> {
+    /// The kernel where its symbols say that it lies, and they; `None` when that is not certain. Of a bare image the banner,
+    /// found by its words, tells: they may stand in it more than once, but an image begins at the beginning of a page.
+    fn located(&self) -> Option<(Memory, &Kallsyms)> {
         const PAGE: u64 = 4096;
+        let symbols = self.symbols()?;
         if !self.memory.is_flat() {
-            return Some(self.memory.clone());
+            return Some((self.memory.clone(), symbols));
         }
         let of_banner = || {
             let address = symbols.address_of("linux_banner")?;
@@ -204,14 +201,7 @@ impl KernelImage {
             let mut bases = places.filter_map(|place| address.checked_sub(u64::try_from(place).ok()?));
             bases.find(|base| base % PAGE == 0)
         };
-        // On RISC-V the image begins with `_start`, and `_text` follows what runs only once.
-        let names = if self.memory.machine() == Some(ElfMachine::Riscv) {
-            &["_start"][..]
-        } else {
-            &["_head", "_start", "_text"]
-        };
-        let first = || names.iter().find_map(|name| symbols.address_of(name));
-        let base = of_banner().or_else(|| if symbols.is_self_relative() { Some(0) } else { first() });
-        base.map(|base| self.memory.rebase(base))
+        let base = of_banner().or_else(|| symbols.is_self_relative().then_some(0))?;
+        Some((self.memory.rebase(base), symbols))
     }
 }

@@ -1,0 +1,89 @@
+//! Pointers that a relocatable bare image leaves to its own first instructions: on RISC-V the table of relative relocations
+//! (`relocate_kernel()`, arch/riscv/mm/init.c) holds every pointer, and where it belongs there are zeros.
+
+use crate::terms::{Arch, ElfMachine};
+
+/// `R_RISCV_RELATIVE`.
+const RELATIVE: u64 = 3;
+/// An offset, a type, an addend.
+const ENTRY: usize = 24;
+/// Fewer entries in a row may be chance; real kernels have tens of thousands.
+const FEWEST: usize = 64;
+/// The image begins at a multiple of this.
+const ALIGN: u64 = 2 << 20;
+
+/// Puts the pointers in their places, as they are where the kernel was linked to lie. Without such a table nothing changes.
+pub(super) fn apply(mut bytes: Vec<u8>, arch: Arch) -> Vec<u8> {
+    if arch.machine != ElfMachine::Riscv {
+        return bytes;
+    }
+    let pointers = pointers(&bytes).unwrap_or_default();
+    for (place, pointer) in pointers {
+        if let Some(field) = bytes.get_mut(place..).and_then(|rest| rest.first_chunk_mut()) {
+            *field = pointer.to_le_bytes();
+        }
+    }
+    bytes
+}
+
+fn number(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes.get(at..)?.first_chunk().map(|field| u64::from_le_bytes(*field))
+}
+
+/// Places in the file and the pointers that belong there.
+fn pointers(bytes: &[u8]) -> Option<Vec<(usize, u64)>> {
+    let is_entry = |at: usize| number(bytes, at + 8) == Some(RELATIVE);
+    let is_table = |at: &usize| (0..FEWEST).all(|entry| is_entry(at + entry * ENTRY));
+    let start = (0..bytes.len()).step_by(8).find(is_table)?;
+    let places = (start..bytes.len()).step_by(ENTRY).take_while(|at| is_entry(*at));
+    let entries: Vec<_> = places.filter_map(|at| Some((number(bytes, at)?, number(bytes, at + 16)?))).collect();
+    // Only where the image was linked to lie are all places in it, and zeros.
+    let size = u64::try_from(bytes.len()).ok()?;
+    let (lowest, highest) = (entries.iter().map(|(at, _)| *at).min()?, entries.iter().map(|(at, _)| *at).max()?);
+    let first = lowest - lowest % ALIGN;
+    let bases =
+        (0..=size / ALIGN).filter_map(|step| first.checked_sub(step * ALIGN)).filter(|base| highest - base < size);
+    let place = |base: u64, at: u64| usize::try_from(at - base).ok();
+    let mut fitting = bases.filter(|base| {
+        entries.iter().all(|(at, _)| place(*base, *at).and_then(|place| number(bytes, place)) == Some(0))
+    });
+    let base = fitting.next()?;
+    fitting.next().is_none().then(|| entries.iter().filter_map(|(at, to)| Some((place(base, *at)?, *to))).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::terms::{Class, Endian};
+
+    const RISCV: Arch = Arch { machine: ElfMachine::Riscv, class: Class::Elf64, endian: Endian::Little };
+
+    /// A page of other bytes, room for pointers, and the table that fills it.
+    fn image(base: u64) -> Vec<u8> {
+        let mut bytes = vec![0xff; 0x1000];
+        bytes.extend([0; FEWEST * 8]);
+        for entry in 0..FEWEST as u64 {
+            for number in [base + 0x1000 + entry * 8, RELATIVE, base + entry] {
+                bytes.extend(number.to_le_bytes());
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn pointers_are_put_in_their_places() {
+        let base = 0xffff_ffff_8000_0000;
+        let applied = apply(image(base), RISCV);
+        assert_eq!(number(&applied, 0x1000), Some(base));
+        assert_eq!(number(&applied, 0x1000 + 8 * 63), Some(base + 63));
+        assert_eq!(applied.get(..0x1000), image(base).get(..0x1000));
+        assert_eq!(apply(image(base), Arch::ARM64), image(base));
+    }
+
+    #[test]
+    fn a_table_that_does_not_fit_changes_nothing() {
+        let mut overwritten = image(0xffff_ffff_8000_0000);
+        overwritten[0x1008] = 1;
+        assert_eq!(apply(overwritten.clone(), RISCV), overwritten);
+    }
+}
