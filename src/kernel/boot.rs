@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use super::merge::image_conflict;
 use super::{Error, ErrorKind, Fact, Kernel, KernelImage};
 
 /// An image, or where one is.
@@ -34,9 +35,10 @@ fn read(path: &Path) -> Result<KernelImage, Error> {
 
 impl Kernel {
     /// The image it boots from: the one given, or the one that was found with its other files. `None` without one, or when the
-    /// one that was found cannot be read.
+    /// one that was found cannot be read or is another release's.
     pub fn boot_image(&self) -> Option<&KernelImage> {
-        self.boot.given.as_ref().or_else(|| self.found_image()?.ok())
+        let is_own = |image: &&KernelImage| self.release.is_none() || image.release() == self.release;
+        self.boot.given.as_ref().or_else(|| self.found_image()?.ok().filter(is_own))
     }
 
     /// The image that was found beside other files, and what keeps it from being read.
@@ -58,7 +60,10 @@ impl Kernel {
         }
         self.cmdline = self.cmdline.take().or_else(|| image.cmdline().map(str::to_owned));
         self.note(Fact::Image, &path);
-        self.boot.given = self.boot.given.take().or(Some(image));
+        match &self.boot.given {
+            Some(known) => self.conflicts.extend(image_conflict(known, &image)),
+            None => self.boot.given = Some(image),
+        }
         Ok(())
     }
 

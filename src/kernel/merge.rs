@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Config, Exports, Fact, Kernel, KernelExport, VMLINUX};
+use super::{Config, Exports, Fact, Kernel, KernelExport, KernelImage, VMLINUX};
 
 /// Two sources that tell one fact differently: files of two builds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,6 +172,12 @@ fn export_conflict(
     different.extend(additional.map(|row| row.name.to_owned()));
     let of = common + different.len() - before;
     conflict(Fact::Exports, used_path, other_path, &different, of)
+}
+
+/// Compares what two images export; the first counts.
+pub(super) fn image_conflict(used: &KernelImage, other: &KernelImage) -> Option<Conflict> {
+    let exports = used.exports().ok().zip(other.exports().ok());
+    exports.and_then(|(exports, others)| export_conflict((exports, used.path()), (others, other.path())))
 }
 
 /// Compares what is set.

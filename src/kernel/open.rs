@@ -51,15 +51,18 @@ impl Kernel {
         Ok(kernel)
     }
 
-    /// Without any list of exports so far, an image that was found is read at once, and has to be good. With one, it is read
-    /// when something else is asked that only it tells.
+    /// Without any list of exports so far, an image that was found is read at once, and has to be good, unless the user may not
+    /// read it, as it is in some distributions. With one, it is read when something else is asked that only it tells.
     fn need_exports(&mut self) -> Result<(), Error> {
         if self.exports.is_some() || self.boot.given().is_some() {
             return Ok(());
         }
-        match self.boot.found() {
-            Some(path) => self.add_file(&path),
-            None => Ok(()),
+        let Some(path) = self.boot.found() else { return Ok(()) };
+        match self.add_file(&path) {
+            Err(Error { kind: ErrorKind::Io(error), .. }) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+                Ok(())
+            }
+            result => result,
         }
     }
 
