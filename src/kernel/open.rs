@@ -104,6 +104,9 @@ impl Kernel {
         if let Ok(text) = std::fs::read_to_string(&release) {
             self.add_kernel_release(&text, &release)?;
         }
+        if folder.parent().is_some_and(|parent| parent.ends_with("lib/modules")) {
+            self.add_release_folder(folder)?;
+        }
         if ["kernel", "modules.dep", "modules.order", "modules.builtin", "updates", "extra"]
             .iter()
             .any(|name| folder.join(name).exists())
@@ -135,22 +138,33 @@ impl Kernel {
         }
     }
 
-    fn add_tree(&mut self, folder: &Path) -> Result<(), Error> {
-        let tree = ModuleTree::open(folder)?;
+    /// A folder that is named after a release, `/lib/modules/RELEASE`, tells it, and leads to what is installed of it elsewhere.
+    fn add_release_folder(&mut self, folder: &Path) -> Result<(), Error> {
         let name = folder.file_name().and_then(|name| name.to_str()).map(KernelRelease::new);
-        if let Some(release) = name.filter(|release| release.version().is_some()) {
-            self.set_release(release, folder)?;
-            if let Some(config) = boot_config(folder).filter(|_| self.config.is_none()) {
-                self.add_file(&config)?;
+        let Some(release) = name.filter(|release| release.version().is_some()) else { return Ok(()) };
+        self.set_release(release, folder)?;
+        if let Some(headers) = headers(folder) {
+            self.add_headers(&headers);
+            let told = headers.join("include/config/kernel.release");
+            if let Ok(text) = std::fs::read_to_string(&told) {
+                self.add_kernel_release(&text, &told)?;
             }
-            if let Some(headers) = headers(folder).filter(|_| self.exports.is_none()) {
+            if self.exports.is_none() {
                 self.add_directory(&headers)?;
             }
-            if let Some(map) = system_map(folder).filter(|_| self.exports.is_none()) {
-                let contents = std::fs::read(&map).map_err(|source| Error::new(&map, ErrorKind::Io(source)))?;
-                self.add_found_map(&map, contents)?;
-            }
         }
+        if let Some(config) = boot_config(folder).filter(|_| self.config.is_none()) {
+            self.add_file(&config)?;
+        }
+        if let Some(map) = system_map(folder).filter(|_| self.exports.is_none()) {
+            let contents = std::fs::read(&map).map_err(|source| Error::new(&map, ErrorKind::Io(source)))?;
+            self.add_found_map(&map, contents)?;
+        }
+        Ok(())
+    }
+
+    fn add_tree(&mut self, folder: &Path) -> Result<(), Error> {
+        let tree = ModuleTree::open(folder)?;
         let builtin = folder.join("modules.builtin");
         if let Ok(text) = std::fs::read_to_string(&builtin) {
             self.add_builtin(&text, &builtin);

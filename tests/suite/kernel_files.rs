@@ -151,6 +151,21 @@ fn a_tree_leads_to_configuration_and_headers() {
     assert_eq!(kernel.conflicts(), []);
 }
 
+/// Headers alone install a folder that only links to them: its name tells the release.
+#[test]
+fn a_release_folder_without_modules_tells_the_release() {
+    let root = folder(&[
+        ("lib/modules/6.1.0-56-amd64/build/Module.symvers", SYMVERS.as_bytes()),
+        ("lib/modules/6.1.0-56-amd64/build/include/config/kernel.release", b"6.1.192\n"),
+        ("boot/config-6.1.0-56-amd64", b"CONFIG_X86_64=y\n"),
+    ]);
+    let kernel = Kernel::open(&[root.path().join("lib/modules/6.1.0-56-amd64")]).expect("a kernel");
+    assert_eq!(kernel.release().map(ToString::to_string).as_deref(), Some("6.1.0-56-amd64"));
+    assert_eq!(kernel.version(), Some(KernelVersion::new(6, 1, 192)));
+    assert_eq!(kernel.arch(), Some(gplok::terms::Arch::X86_64));
+    assert_eq!(kernel.exports().map(|exports| exports.rows().len()), Some(2));
+}
+
 /// Two lists of exports are never mixed: the first counts, and the other is named.
 #[test]
 fn lists_of_two_builds_are_told_apart() {
