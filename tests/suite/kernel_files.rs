@@ -16,7 +16,8 @@ use crate::ko::{Ko, Profile};
 const SYMVERS: &str =
     "0x12345678\tkmalloc\tvmlinux\tEXPORT_SYMBOL\t\n0x9abcdef0\tmodule_layout\tvmlinux\tEXPORT_SYMBOL\t\n";
 
-fn folder(files: &[(&str, &[u8])]) -> TempDir {
+/// A folder with these files.
+pub fn folder(files: &[(&str, &[u8])]) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, bytes) in files {
         let path = folder.path().join(name);

@@ -196,34 +196,38 @@ fn bz_image(bytes: &[u8]) -> Result<Packed, ImageError> {
     };
     let (offset, length) = number(bytes, 0x248).zip(number(bytes, 0x24c)).ok_or_else(|| truncated(0x248))?;
     let start = ((sectors + 1) * 512).saturating_add(offset);
-    let place = start..start.saturating_add(length);
-    let packed = bytes.get(place.clone()).ok_or_else(|| {
-        let (end, have) = (place.end, bytes.len());
-        ImageError::new(0x248, ImageErrorKind::Outside { what: "payload", end, have })
-    })?;
-    let compression = compression_of(packed, start)?;
-    let size = packed.len().checked_sub(4).and_then(|at| number(packed, at));
+    let (place, compression) = packed(bytes, start, length, 0x248)?;
+    let size = place.end.checked_sub(4).and_then(|at| number(bytes, at));
     Ok((Container::BzImage, place, compression, size))
 }
 
-/// Place and size of the payload stand at 8 and 12, the name of the compression at 24. The payload's last four bytes are the
-/// size of what is packed.
+/// Place and size of the payload stand at 8 and 12, the name of the compression at 24. Behind the payload stands the size of
+/// what is packed; gzip has it at its own end.
 fn zboot(bytes: &[u8]) -> Result<Packed, ImageError> {
     let truncated = || ImageError::new(8, ImageErrorKind::Truncated("the zboot header"));
     let (start, length) = number(bytes, 8).zip(number(bytes, 12)).ok_or_else(truncated)?;
+    let (place, compression) = packed(bytes, start, length, 8)?;
+    let size = if compression == Compression::Gzip { place.end.checked_sub(4) } else { Some(place.end) };
+    Ok((Container::Zboot, place, compression, size.and_then(|at| number(bytes, at))))
+}
+
+/// A payload and its compression; `told_at` is where the header says where it is.
+fn packed(
+    bytes: &[u8],
+    start: usize,
+    length: usize,
+    told_at: usize,
+) -> Result<(Range<usize>, Compression), ImageError> {
     let place = start..start.saturating_add(length);
     let packed = bytes.get(place.clone()).ok_or_else(|| {
         let (end, have) = (place.end, bytes.len());
-        ImageError::new(8, ImageErrorKind::Outside { what: "payload", end, have })
+        ImageError::new(told_at, ImageErrorKind::Outside { what: "payload", end, have })
     })?;
-    let compression = compression_of(packed, start)?;
-    let size = packed.len().checked_sub(4).and_then(|at| number(packed, at));
-    Ok((Container::Zboot, place, compression, size))
-}
-
-fn compression_of(packed: &[u8], at: usize) -> Result<Compression, ImageError> {
     let beginning = || packed.get(..8).unwrap_or(packed).to_vec();
-    Compression::of_payload(packed).ok_or_else(|| ImageError::new(at, ImageErrorKind::UnknownCompression(beginning())))
+    match Compression::of_payload(packed) {
+        Some(compression) => Ok((place, compression)),
+        None => Err(ImageError::new(start, ImageErrorKind::UnknownCompression(beginning()))),
+    }
 }
 
 /// An image that does not say where its payload is: the first place where a compression begins and its first bytes can be

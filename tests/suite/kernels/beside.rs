@@ -9,6 +9,7 @@ use super::forms::{bz_image, payload, uki};
 use super::rows;
 use super::vmlinux::Vmlinux;
 use crate::cli::Desk;
+use crate::kernel_files::folder;
 use crate::ko::{Ko, Profile};
 
 const CONFIG: &str = "CONFIG_64BIT=y\nCONFIG_X86_64=y\nCONFIG_MODULES=y\nCONFIG_MODVERSIONS=y\n";
@@ -21,16 +22,6 @@ fn kernel() -> Vmlinux {
 
 fn boot(kernel: &Vmlinux) -> Vec<u8> {
     bz_image(&payload(gplok::image::Compression::Zstd, &kernel.elf()))
-}
-
-fn folder(files: &[(&str, &[u8])]) -> TempDir {
-    let folder = tempfile::tempdir().expect("a folder");
-    for (name, bytes) in files {
-        let path = folder.path().join(name);
-        std::fs::create_dir_all(path.parent().expect("a parent")).expect("made");
-        std::fs::write(path, bytes).expect("written");
-    }
-    folder
 }
 
 fn open(folder: &TempDir, names: &[&str]) -> Kernel {
