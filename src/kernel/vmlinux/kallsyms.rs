@@ -117,10 +117,9 @@ impl Kallsyms {
         let place = usize::try_from(entry.place.start).ok()?..usize::try_from(entry.place.end).ok()?;
         let text = self.text.get(place)?;
         let kind = text.chars().next()?;
-        // The next symbol that lies elsewhere: several may name one place.
-        let rest = self.symbols.get(index..).unwrap_or_default();
-        let next = rest.iter().map(|entry| entry.address).find(|address| *address > entry.address);
-        let size = next.map_or(0, |next| next - entry.address);
+        // The next symbol that lies elsewhere: several may name one place, and where no address is told, all do.
+        let next = self.symbols.partition_point(|other| other.address <= entry.address);
+        let size = self.symbols.get(next).map_or(0, |next| next.address - entry.address);
         Some(KernelSymbol { address: entry.address, size, kind, name: text.get(kind.len_utf8()..)? })
     }
 
