@@ -4,15 +4,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::merge::image_conflict;
-use super::{Error, ErrorKind, Fact, Kernel, KernelImage};
+use super::{Error, Fact, Kernel, KernelImage};
 
 /// An image, or where one is.
 #[derive(Debug, Default)]
 pub(super) struct Boot {
     given: Option<KernelImage>,
     found: Option<PathBuf>,
-    read: OnceLock<Result<KernelImage, Error>>,
+    read: OnceLock<Option<KernelImage>>,
 }
 
 impl Boot {
@@ -21,16 +20,26 @@ impl Boot {
         self.given.as_ref()
     }
 
-    /// Where one was found.
-    pub fn found(&self) -> Option<PathBuf> {
-        self.found.clone()
+    /// Gives one.
+    pub fn give(&mut self, image: KernelImage) {
+        self.given = Some(image);
     }
-}
 
-/// Reads an image from a file.
-fn read(path: &Path) -> Result<KernelImage, Error> {
-    let bytes = std::fs::read(path).map_err(|source| Error::new(path, ErrorKind::Io(source)))?;
-    KernelImage::from_bytes(path, bytes).map_err(|error| Error::new(path, ErrorKind::Image(error)))
+    /// Where one was found.
+    pub fn found(&self) -> Option<&Path> {
+        self.found.as_deref()
+    }
+
+    /// Remembers where one was found.
+    pub fn find(&mut self, path: PathBuf) {
+        self.found.get_or_insert(path);
+    }
+
+    /// The image that was found; `None` when it cannot be read.
+    fn read(&self) -> Option<&KernelImage> {
+        let path = self.found.as_ref()?;
+        self.read.get_or_init(|| KernelImage::from_bytes(path, std::fs::read(path).ok()?).ok()).as_ref()
+    }
 }
 
 impl Kernel {
@@ -38,16 +47,10 @@ impl Kernel {
     /// one that was found cannot be read or is another release's.
     pub fn boot_image(&self) -> Option<&KernelImage> {
         let is_own = |image: &&KernelImage| self.release.is_none() || image.release() == self.release;
-        self.boot.given.as_ref().or_else(|| self.found_image()?.ok().filter(is_own))
+        self.boot.given().or_else(|| self.boot.read().filter(is_own))
     }
 
-    /// The image that was found beside other files, and what keeps it from being read.
-    pub fn found_image(&self) -> Option<Result<&KernelImage, &Error>> {
-        let path = self.boot.found.as_ref()?;
-        Some(self.boot.read.get_or_init(|| read(path)).as_ref())
-    }
-
-    /// Takes an image for this kernel's: what it tells counts before other files.
+    /// Adds what an image tells that was given.
     pub(super) fn add_image(&mut self, image: KernelImage) -> Result<(), Error> {
         let path = image.path().to_owned();
         for release in image.release().into_iter().chain(image.uname()) {
@@ -60,15 +63,7 @@ impl Kernel {
         }
         self.cmdline = self.cmdline.take().or_else(|| image.cmdline().map(str::to_owned));
         self.note(Fact::Image, &path);
-        match &self.boot.given {
-            Some(known) => self.conflicts.extend(image_conflict(known, &image)),
-            None => self.boot.given = Some(image),
-        }
+        self.set_image(image);
         Ok(())
-    }
-
-    /// Remembers an image that was found.
-    pub(super) fn find_image(&mut self, path: &Path) {
-        self.boot.found.get_or_insert_with(|| path.to_owned());
     }
 }

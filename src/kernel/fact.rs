@@ -134,11 +134,17 @@ impl Kernel {
         &self.evidence
     }
 
+    /// The first file or directory that was read for a fact: the one that counts.
+    pub(super) fn first_source(&self, fact: Fact) -> Option<&Path> {
+        let told = self.evidence.iter().find(|evidence| evidence.fact == fact);
+        told.map(|evidence| evidence.source.as_path())
+    }
+
     /// The files and directories that tell a fact, whatever they call it themselves. None where nobody tells it, or the
     /// user does.
     pub fn sources(&self, fact: Fact) -> Vec<&Path> {
-        let named = |wanted: Fact| {
-            let told = self.evidence.iter().filter(move |evidence| evidence.fact == wanted);
+        let all = || {
+            let told = self.evidence.iter().filter(move |evidence| evidence.fact == fact);
             told.map(|evidence| evidence.source.as_path())
         };
         let given = self.boot.given().filter(|image| image.tells(fact)).map(KernelImage::path);
@@ -146,17 +152,17 @@ impl Kernel {
         let found = || self.boot_image().filter(|image| image.tells(fact)).map(KernelImage::path);
         // What the first has told, later ones do not change; but certificates add up.
         let first = match fact {
-            Fact::Packages => return named(fact).collect(),
-            Fact::Certificates if self.certificates.is_some() => return given.into_iter().chain(named(fact)).collect(),
+            Fact::Packages => return all().collect(),
+            Fact::Certificates if self.certificates.is_some() => return given.into_iter().chain(all()).collect(),
             Fact::Arch if self.arch.is_some() => None,
             Fact::Arch if given.is_some() => given,
-            Fact::Arch if self.config.as_ref().and_then(arch_of_config).is_some() => named(Fact::Config).next(),
-            Fact::Arch => named(Fact::Release).next(),
+            Fact::Arch if self.config.as_ref().and_then(arch_of_config).is_some() => self.first_source(Fact::Config),
+            Fact::Arch => self.first_source(Fact::Release),
             Fact::Vermagic | Fact::StructModuleSize => given.or_else(told_by).or_else(found),
             Fact::Release | Fact::Version | Fact::Modules | Fact::Licences | Fact::Builtin => {
-                named(fact).next().or_else(told_by)
+                self.first_source(fact).or_else(told_by)
             }
-            _ => named(fact).next().or_else(found).or_else(told_by),
+            _ => self.first_source(fact).or_else(found).or_else(told_by),
         };
         first.into_iter().collect()
     }

@@ -102,19 +102,27 @@ impl Kernel {
         self.note(Fact::Packages, path);
         Ok(())
     }
-}
 
-/// The release whose tree a path lies in.
-fn tree_release(path: &str) -> Option<KernelRelease> {
-    let (release, _) = LIBS.iter().find_map(|lib| path.strip_prefix(lib))?.split_once('/')?;
-    Some(KernelRelease::new(release)).filter(|release| release.version().is_some())
+    /// Adds the modules of a package to the kernel's own: they may come in several packages.
+    fn add_package_modules(&mut self, store: PackageStore, path: &Path) {
+        let folder = store.paths().find(|path| module_name_of(Path::new(path)).is_some()).and_then(tree_of);
+        let Some(folder) = folder.map(str::to_owned) else { return };
+        self.note(Fact::Modules, path);
+        self.tree.get_or_insert_default().add_package(store, &folder);
+    }
 }
 
 /// The folder of the tree that a path lies in.
-pub(super) fn tree_of(path: &str) -> Option<&str> {
+fn tree_of(path: &str) -> Option<&str> {
     let lib = LIBS.iter().find(|lib| path.starts_with(**lib))?;
-    let release = path.get(lib.len()..)?.split('/').next()?;
+    let (release, _) = path.get(lib.len()..)?.split_once('/')?;
     path.get(..lib.len() + release.len())
+}
+
+/// The release it is named after.
+fn tree_release(path: &str) -> Option<KernelRelease> {
+    let release = tree_of(path)?.rsplit('/').next().map(KernelRelease::new);
+    release.filter(|release| release.version().is_some())
 }
 
 #[cfg(test)]

@@ -41,64 +41,78 @@ const fn rank(exports: &Exports) -> u8 {
 impl Kernel {
     /// Takes a list of exports for this kernel's, unless a better one is there.
     pub(super) fn add_exports(&mut self, exports: Exports, path: &Path) {
-        let source = self.evidence.iter().find(|evidence| evidence.fact == Fact::Exports);
-        let known = self.exports.take().zip(source.map(|evidence| evidence.source.clone()));
-        self.note(Fact::Exports, path);
-        let Some((known, known_path)) = known else {
-            self.exports = Some(exports);
-            return;
-        };
-        let is_better = rank(&exports) > rank(&known);
-        let (used, other) = if is_better { (&exports, &known) } else { (&known, &exports) };
-        let (used_path, other_path) =
-            if is_better { (path, known_path.as_path()) } else { (known_path.as_path(), path) };
-        let conflict = export_conflict((used, used_path), (other, other_path));
-        self.conflicts.extend(conflict);
-        if is_better {
-            // The first source of a fact is the one that counts.
-            self.evidence.retain(|evidence| evidence.fact != Fact::Exports || evidence.source != known_path);
-            self.note(Fact::Exports, &known_path);
+        let known_path = self.first_source(Fact::Exports).map(Path::to_owned);
+        match self.exports.take().zip(known_path) {
+            None => {
+                self.note(Fact::Exports, path);
+                self.exports = Some(exports);
+            }
+            Some((known, known_path)) if rank(&exports) > rank(&known) => {
+                self.conflicts.extend(export_conflict((&exports, path), (&known, &known_path)));
+                // The first source of a fact is the one that counts.
+                self.evidence.retain(|evidence| evidence.fact != Fact::Exports || evidence.source != known_path);
+                self.note(Fact::Exports, path);
+                self.note(Fact::Exports, &known_path);
+                self.exports = Some(exports);
+            }
+            Some((known, known_path)) => {
+                self.conflicts.extend(export_conflict((&known, &known_path), (&exports, path)));
+                self.note(Fact::Exports, path);
+                self.exports = Some(known);
+            }
         }
-        self.exports = Some(if is_better { exports } else { known });
+        self.settle_exports();
     }
 
     /// Takes a configuration for this kernel's, unless one is there.
     pub(super) fn add_config(&mut self, config: Config, path: &Path) {
-        let source = self.evidence.iter().find(|evidence| evidence.fact == Fact::Config);
-        match self.config.as_ref().zip(source) {
+        match self.config.as_ref().zip(self.first_source(Fact::Config)) {
             None => self.config = Some(config),
-            Some((known, source)) => {
-                let used = (known, source.source.as_path());
-                self.conflicts.extend(config_conflict(used, (&config, path)));
+            Some(known) => {
+                let conflict = config_conflict(known, (&config, path));
+                self.conflicts.extend(conflict);
             }
         }
         self.note(Fact::Config, path);
+        self.settle_config();
     }
 
-    /// Where an image that was given and the lists given beside it disagree, the image counts, and the lists do not.
-    pub(super) fn settle(&mut self) {
-        let Some(image) = self.boot.given() else { return };
-        let source = |fact| self.evidence.iter().find(|evidence| evidence.fact == fact).map(|found| &found.source);
-        let listed = self.exports.as_ref().zip(source(Fact::Exports));
-        let of_image = image.exports().ok();
-        let exports = listed.zip(of_image).and_then(|((listed, path), exports)| {
-            let conflict = export_conflict((exports, image.path()), (listed, path));
-            (conflict.is_some() || listed.is_names_only()).then_some(conflict)
-        });
-        let config = self
-            .config
-            .as_ref()
-            .zip(source(Fact::Config))
-            .zip(image.config())
-            .and_then(|((given, path), embedded)| config_conflict((embedded, image.path()), (given, path)));
-        if let Some(conflict) = exports {
+    /// Takes an image for the one that this kernel boots from, unless one is there: what it tells counts before other files.
+    pub(super) fn set_image(&mut self, image: KernelImage) {
+        if let Some(known) = self.boot.given() {
+            let exports = known.exports().ok().zip(image.exports().ok());
+            let conflict = exports.and_then(|(known_exports, exports)| {
+                export_conflict((known_exports, known.path()), (exports, image.path()))
+            });
+            self.conflicts.extend(conflict);
+            return;
+        }
+        self.boot.give(image);
+        self.settle_exports();
+        self.settle_config();
+    }
+
+    /// Where an image that was given and the list beside it disagree, the image counts, and the list does not.
+    fn settle_exports(&mut self) {
+        let Some((listed, path)) = self.exports.as_ref().zip(self.first_source(Fact::Exports)) else { return };
+        let Some((image, exports)) = self.boot.given().and_then(|image| Some((image, image.exports().ok()?))) else {
+            return;
+        };
+        let conflict = export_conflict((exports, image.path()), (listed, path));
+        if conflict.is_some() || listed.is_names_only() {
+            let path = image.path().to_owned();
             self.exports = None;
             self.conflicts.extend(conflict);
-            let path = self.boot.given().map(|image| image.path().to_owned()).unwrap_or_default();
             self.evidence.retain(|evidence| evidence.fact != Fact::Exports);
             self.note(Fact::Exports, &path);
         }
-        if let Some(conflict) = config {
+    }
+
+    /// So with the configuration that an image carries.
+    fn settle_config(&mut self) {
+        let Some(given) = self.config.as_ref().zip(self.first_source(Fact::Config)) else { return };
+        let Some(embedded) = self.boot.given().and_then(|image| Some((image.config()?, image.path()))) else { return };
+        if let Some(conflict) = config_conflict(embedded, given) {
             let path = conflict.used.clone();
             self.config = None;
             self.conflicts.push(conflict);
@@ -172,12 +186,6 @@ fn export_conflict(
     different.extend(additional.map(|row| row.name.to_owned()));
     let of = common + different.len() - before;
     conflict(Fact::Exports, used_path, other_path, &different, of)
-}
-
-/// Compares what two images export; the first counts.
-pub(super) fn image_conflict(used: &KernelImage, other: &KernelImage) -> Option<Conflict> {
-    let exports = used.exports().ok().zip(other.exports().ok());
-    exports.and_then(|(exports, others)| export_conflict((exports, used.path()), (others, other.path())))
 }
 
 /// Compares what is set.

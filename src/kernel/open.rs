@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::from_package::tree_of;
 use super::installed::{boot_config, boot_image, headers, installed, is_release_like, system_map};
-use super::package::{Format, PackageStore};
+use super::package::Format;
 use super::system_map::{SystemMap, is_system_map};
 use super::vmlinux::{KernelImage, is_image};
 use super::{Config, Error, ErrorKind, Exports, Fact, Kernel, ModuleTree, SystemMapFault};
@@ -57,7 +56,7 @@ impl Kernel {
         if self.exports.is_some() || self.boot.given().is_some() {
             return Ok(());
         }
-        let Some(path) = self.boot.found() else { return Ok(()) };
+        let Some(path) = self.boot.found().map(Path::to_owned) else { return Ok(()) };
         match self.add_file(&path) {
             Err(Error { kind: ErrorKind::Io(error), .. }) if error.kind() == std::io::ErrorKind::PermissionDenied => {
                 Ok(())
@@ -80,9 +79,7 @@ impl Kernel {
                 None => Err(Error::new(path, ErrorKind::Io(source))),
             },
         }?;
-        self.need_exports()?;
-        self.settle();
-        Ok(())
+        self.need_exports()
     }
 
     fn add_directory(&mut self, folder: &Path) -> Result<(), Error> {
@@ -97,13 +94,9 @@ impl Kernel {
             }
         }
         if let Some(image) = boot_image(folder) {
-            self.find_image(&image);
+            self.boot.find(image);
         }
-        self.add_headers(folder);
-        let release = folder.join("include/config/kernel.release");
-        if let Ok(text) = std::fs::read_to_string(&release) {
-            self.add_kernel_release(&text, &release)?;
-        }
+        self.add_headers_folder(folder)?;
         if folder.parent().is_some_and(|parent| parent.ends_with("lib/modules")) {
             self.add_release_folder(folder)?;
         }
@@ -119,6 +112,15 @@ impl Kernel {
             return Err(Error::new(folder, ErrorKind::NothingFound));
         }
         Ok(())
+    }
+
+    fn add_headers_folder(&mut self, folder: &Path) -> Result<(), Error> {
+        self.add_headers(folder);
+        let release = folder.join("include/config/kernel.release");
+        match std::fs::read_to_string(&release) {
+            Ok(text) => self.add_kernel_release(&text, &release),
+            Err(_) => Ok(()),
+        }
     }
 
     /// What kbuild calls the release. Debian's packages then change it, and `utsrelease.h` has what the kernel calls itself;
@@ -144,13 +146,9 @@ impl Kernel {
         let Some(release) = name.filter(|release| release.version().is_some()) else { return Ok(()) };
         self.set_release(release, folder)?;
         if let Some(headers) = headers(folder) {
-            self.add_headers(&headers);
-            let told = headers.join("include/config/kernel.release");
-            if let Ok(text) = std::fs::read_to_string(&told) {
-                self.add_kernel_release(&text, &told)?;
-            }
-            if self.exports.is_none() {
-                self.add_directory(&headers)?;
+            match self.exports {
+                None => self.add_directory(&headers)?,
+                Some(_) => self.add_headers_folder(&headers)?,
             }
         }
         if let Some(config) = boot_config(folder).filter(|_| self.config.is_none()) {
@@ -175,14 +173,6 @@ impl Kernel {
         self.note(Fact::Modules, folder);
         self.tree.get_or_insert(tree);
         Ok(())
-    }
-
-    /// Adds the modules of a package to the kernel's own: they may come in several packages.
-    pub(super) fn add_package_modules(&mut self, store: PackageStore, path: &Path) {
-        let folder = store.paths().find(|path| super::module_name_of(Path::new(path)).is_some()).and_then(tree_of);
-        let Some(folder) = folder.map(str::to_owned) else { return };
-        self.note(Fact::Modules, path);
-        self.tree.get_or_insert_default().add_package(store, &folder);
     }
 
     /// The names in `modules.builtin`.
@@ -275,8 +265,7 @@ impl Kernel {
     pub(super) fn set_release(&mut self, release: KernelRelease, path: &Path) -> Result<(), Error> {
         match &self.release {
             Some(known) if *known != release => {
-                let named = self.evidence.iter().find(|evidence| evidence.fact == Fact::Release);
-                let other = named.map_or_else(PathBuf::new, |evidence| evidence.source.clone());
+                let other = self.first_source(Fact::Release).map_or_else(PathBuf::new, Path::to_owned);
                 let (found, known) = (release.to_string(), known.to_string());
                 Err(Error::new(path, ErrorKind::TwoReleases { found, known, other }))
             }
