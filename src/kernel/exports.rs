@@ -55,9 +55,8 @@ impl Exports {
         let text = text.into();
         let lines = text.len() / 40 + 1;
         let mut exports = Self::with_capacity(lines);
-        let place = |part: &str| {
+        let place_of = |part: &str| {
             let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
-            let place = |at: usize| u32::try_from(at).unwrap_or(NONE);
             if part.is_empty() { 0..0 } else { place(start)..place(start + part.len()) }
         };
         if text.len() >= NONE as usize {
@@ -72,7 +71,7 @@ impl Exports {
             if last.0 != columns.module {
                 let known = exports.owners.iter().position(|owner| slice(&text, owner) == columns.module);
                 let owner = known.unwrap_or_else(|| {
-                    exports.owners.push(place(columns.module));
+                    exports.owners.push(place_of(columns.module));
                     exports.owners.len() - 1
                 });
                 last = (columns.module, u32::try_from(owner).unwrap_or(NONE));
@@ -80,8 +79,8 @@ impl Exports {
             versions |= columns.crc != 0;
             exports.index.push(columns.name);
             exports.rows.push(Row {
-                name: place(columns.name),
-                namespace: place(columns.namespace),
+                name: place_of(columns.name),
+                namespace: place_of(columns.namespace),
                 owner: last.1,
                 crc: Some(columns.crc),
                 kind: columns.kind,
@@ -112,29 +111,25 @@ impl Exports {
         kind: Option<ExportKind>,
         namespace: &str,
     ) {
-        let mut put = |part: &str| {
-            let start = self.text.len();
-            self.text.push_str(part);
-            let place = |at: usize| u32::try_from(at).unwrap_or(NONE);
-            place(start)..place(self.text.len())
-        };
-        let (name_place, namespace) = (put(name), put(namespace));
+        let (name_place, namespace) = (self.put(name), self.put(namespace));
         let same = |place: &Range<u32>| slice(&self.text, place) == owner;
-        let owner = match self.owners.iter().rposition(same) {
-            Some(known) => known,
-            None => {
-                let start = self.text.len();
-                self.text.push_str(owner);
-                let place = |at: usize| u32::try_from(at).unwrap_or(NONE);
-                self.owners.push(place(start)..place(self.text.len()));
-                self.owners.len() - 1
-            }
-        };
+        let owner = self.owners.iter().rposition(same).unwrap_or_else(|| {
+            let place = self.put(owner);
+            self.owners.push(place);
+            self.owners.len() - 1
+        });
         if let Some(crc) = crc {
             self.modversions = Some(self.modversions == Some(true) || crc != 0);
         }
         self.index.push(name);
         self.rows.push(Row { name: name_place, namespace, owner: u32::try_from(owner).unwrap_or(NONE), crc, kind });
+    }
+
+    /// Adds to the text.
+    fn put(&mut self, part: &str) -> Range<u32> {
+        let start = self.text.len();
+        self.text.push_str(part);
+        place(start)..place(self.text.len())
     }
 
     fn export(&self, row: &Row) -> KernelExport<'_> {
@@ -183,6 +178,11 @@ impl Exports {
     pub fn vmlinux<'a>(&'a self, name: &'a str) -> Option<KernelExport<'a>> {
         self.owned_by(VMLINUX, name)
     }
+}
+
+/// A place in the text, which is shorter than 4 GiB.
+fn place(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(NONE)
 }
 
 fn slice<'a>(text: &'a str, place: &Range<u32>) -> &'a str {

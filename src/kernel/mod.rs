@@ -130,7 +130,7 @@ impl Kernel {
                 Some(_) => self.boot.given().and_then(KernelImage::certificates),
                 None => self.boot_image().and_then(KernelImage::certificates),
             };
-            let mut all = built_in.or_else(|| self.certificates.as_ref().map(|_| Vec::new()))?;
+            let mut all = built_in.or_else(|| self.certificates.as_ref().map(|_| &[][..]))?.to_vec();
             for given in self.certificates.iter().flatten() {
                 if !all.contains(given) {
                     all.push(given.clone());

@@ -64,11 +64,12 @@ pub(super) struct Unwrapped {
 /// Can a file that begins so be a kernel? One that is compressed as a whole can be anything.
 pub(in crate::kernel) fn is_image(bytes: &[u8]) -> bool {
     let compressed = |kind: &Kind| matches!(kind, Kind::Container(Container::Compressed(_)));
-    bytes.starts_with(b"\x7fELF") || bytes.starts_with(b"MZ") || kind_of(bytes).is_some_and(|kind| !compressed(&kind))
+    bytes.starts_with(b"MZ") || kind_of(bytes).is_some_and(|kind| !compressed(&kind))
 }
 
 /// What a file is told by its first bytes.
 enum Kind {
+    Elf,
     Container(Container),
     Bare(Arch),
 }
@@ -79,7 +80,9 @@ const fn little(machine: ElfMachine, class: Class) -> Arch {
 
 fn kind_of(bytes: &[u8]) -> Option<Kind> {
     let at = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic));
-    Some(if at(0x202, b"HdrS") {
+    Some(if at(0, b"\x7fELF") {
+        Kind::Elf
+    } else if at(0x202, b"HdrS") {
         Kind::Container(Container::BzImage)
     } else if at(0, b"MZ") && at(4, b"zimg") {
         Kind::Container(Container::Zboot)
@@ -108,11 +111,14 @@ pub(super) fn unwrap(bytes: Vec<u8>, outer: Option<Compression>) -> Result<Unwra
     let (mut uname, mut cmdline, mut inside) = (None, None, None);
     let mut bytes = bytes;
     while containers.len() < MAX_DEPTH {
-        let kind = if bytes.starts_with(b"\x7fELF") { wrapper(&bytes) } else { kind_of(&bytes) };
-        let (container, place, compression, size) = match kind {
-            None if bytes.starts_with(b"\x7fELF") => {
-                return Ok(Unwrapped { bytes: bytes.into(), containers, arch: None, uname, cmdline });
-            }
+        let (container, place, compression, size) = match kind_of(&bytes) {
+            Some(Kind::Elf) => match wrapped(&bytes) {
+                Some((arch, packed)) => {
+                    inside = Some(arch);
+                    packed
+                }
+                None => return Ok(Unwrapped { bytes: bytes.into(), containers, arch: None, uname, cmdline }),
+            },
             None if inside.is_some() => {
                 return Ok(Unwrapped { bytes: bytes.into(), containers, arch: inside, uname, cmdline });
             }
@@ -138,7 +144,7 @@ pub(super) fn unwrap(bytes: Vec<u8>, outer: Option<Compression>) -> Result<Unwra
                 (container, 0..bytes.len(), compression, None)
             }
             Some(Kind::Container(container)) => {
-                inside = bare(&bytes, container);
+                inside = bare(container);
                 payload(&bytes, container).ok_or_else(|| ImageError::new(0, ImageErrorKind::NoPayload))?
             }
         };
@@ -153,27 +159,23 @@ pub(super) fn unwrap(bytes: Vec<u8>, outer: Option<Compression>) -> Result<Unwra
     Err(ImageError::new(0, ImageErrorKind::TooDeep(MAX_DEPTH)))
 }
 
-/// An ELF program that holds a kernel: it has no export tables of its own, but something compressed.
-fn wrapper(bytes: &[u8]) -> Option<Kind> {
-    let arch = elf_arch(bytes)?;
-    let wraps = matches!(arch.machine, ElfMachine::Mips | ElfMachine::Ppc | ElfMachine::Ppc64);
-    let is_kernel = || memchr::memmem::find(bytes, b"__ksymtab").is_some();
-    (wraps && !is_kernel() && payload(bytes, Container::Wrapper).is_some())
-        .then_some(Kind::Container(Container::Wrapper))
-}
-
-fn elf_arch(bytes: &[u8]) -> Option<Arch> {
+/// What an ELF program holds that is no kernel itself, and for which architecture: it has no export tables of its own, but
+/// something compressed.
+fn wrapped(bytes: &[u8]) -> Option<(Arch, Packed)> {
     let (class, endian) = Elf::ident(bytes)?;
     let machine = ElfMachine::from_e_machine(Elf::new(bytes, class, endian).header()?.e_machine)?;
-    Some(Arch { machine, class, endian })
+    let wraps = matches!(machine, ElfMachine::Mips | ElfMachine::Ppc | ElfMachine::Ppc64);
+    if !wraps || memchr::memmem::find(bytes, b"__ksymtab").is_some() {
+        return None;
+    }
+    Some((Arch { machine, class, endian }, payload(bytes, Container::Wrapper)?))
 }
 
 /// The architecture of the bare image in a container.
-fn bare(bytes: &[u8], container: Container) -> Option<Arch> {
+const fn bare(container: Container) -> Option<Arch> {
     match container {
         Container::ZImage => Some(little(ElfMachine::Arm, Class::Elf32)),
         Container::S390 => Some(Arch { machine: ElfMachine::S390, class: Class::Elf64, endian: Endian::Big }),
-        Container::Wrapper => elf_arch(bytes),
         _ => None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use crate::elf::{Elf, Header, Section};
+use crate::elf::{Elf, Section};
 use crate::image::Bytes;
 use crate::terms::{Arch, Class, ElfMachine, Endian};
 
@@ -87,11 +87,6 @@ impl Memory {
         &self.bytes
     }
 
-    fn header(&self) -> Option<Header> {
-        let (class, endian) = Elf::ident(&self.bytes).filter(|_| self.bytes.starts_with(b"\x7fELF"))?;
-        Elf::new(&self.bytes, class, endian).header()
-    }
-
     /// The machine it runs on; `None` for one that is not known.
     pub const fn machine(&self) -> Option<ElfMachine> {
         self.machine
@@ -99,7 +94,13 @@ impl Memory {
 
     /// Is it an object that is still to be linked?
     pub fn is_relocatable(&self) -> bool {
-        self.header().is_some_and(|header| header.is_relocatable())
+        let elf = Elf::new(&self.bytes, self.class, self.endian);
+        !self.is_flat && elf.header().is_some_and(|header| header.is_relocatable())
+    }
+
+    /// The architecture it runs on; `None` for one that is not known.
+    pub fn arch(&self) -> Option<Arch> {
+        self.machine.map(|machine| Arch { machine, class: self.class, endian: self.endian })
     }
 
     /// Its class.

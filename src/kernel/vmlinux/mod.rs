@@ -33,10 +33,9 @@ pub struct KernelImage {
     path: PathBuf,
     containers: Vec<Container>,
     memory: Memory,
-    arch: Option<Arch>,
     uname: Option<String>,
     cmdline: Option<String>,
-    banner: OnceLock<Option<String>>,
+    banner: String,
     symbols: OnceLock<Option<Kallsyms>>,
     exports: OnceLock<Result<Exports, String>>,
     vermagic: OnceLock<Option<String>>,
@@ -67,18 +66,14 @@ impl KernelImage {
         if memory.is_relocatable() {
             return Err(ImageError::new(0, ImageErrorKind::Relocatable));
         }
-        if banner::banner(memory.bytes()).is_none() {
-            return Err(ImageError::new(0, ImageErrorKind::NoBanner));
-        }
-        let of_elf = || Some(Arch { machine: memory.machine()?, class: memory.class(), endian: memory.endian() });
+        let banner = banner::banner(memory.bytes()).map(str::to_owned);
         Ok(Self {
             path: path.to_owned(),
             containers: unwrapped.containers,
-            arch: unwrapped.arch.or_else(of_elf),
             uname: unwrapped.uname,
             cmdline: unwrapped.cmdline,
+            banner: banner.ok_or_else(|| ImageError::new(0, ImageErrorKind::NoBanner))?,
             memory,
-            banner: OnceLock::new(),
             symbols: OnceLock::new(),
             exports: OnceLock::new(),
             vermagic: OnceLock::new(),
@@ -104,18 +99,18 @@ impl KernelImage {
     }
 
     /// The architecture.
-    pub const fn arch(&self) -> Option<Arch> {
-        self.arch
+    pub fn arch(&self) -> Option<Arch> {
+        self.memory.arch()
     }
 
     /// `linux_banner`: what the kernel prints first.
-    pub fn banner(&self) -> Option<&str> {
-        self.banner.get_or_init(|| banner::banner(self.memory.bytes()).map(str::to_owned)).as_deref()
+    pub fn banner(&self) -> &str {
+        &self.banner
     }
 
     /// The release, out of the banner.
     pub fn release(&self) -> Option<KernelRelease> {
-        banner::release_of(self.banner()?)
+        banner::release_of(&self.banner)
     }
 
     /// The release a unified image claims to hold, in `.uname`.
@@ -130,7 +125,7 @@ impl KernelImage {
 
     /// The stable version, where the banner tells it apart from the release.
     pub fn stable_version(&self) -> Option<KernelVersion> {
-        banner::stable_version(self.banner()?)?.version()
+        banner::stable_version(&self.banner)?.version()
     }
 
     /// The version magic that it compares a module's with; `None` also in a kernel that loads no modules.
@@ -151,12 +146,12 @@ impl KernelImage {
     }
 
     /// The certificates compiled into its trusted keyring; `None` when it cannot be told where they are.
-    pub fn certificates(&self) -> Option<Vec<Certificate>> {
+    pub fn certificates(&self) -> Option<&[Certificate]> {
         let read = || {
             let by_name = || self.located().and_then(|(memory, symbols)| keys::by_symbols(&memory, symbols));
             by_name().or_else(|| keys::by_shape(&self.memory))
         };
-        self.certificates.get_or_init(read).clone()
+        self.certificates.get_or_init(read).as_deref()
     }
 
     /// Its symbols: those of its ELF symbol table, or those that it carries for its own messages.

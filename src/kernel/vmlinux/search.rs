@@ -33,8 +33,11 @@ struct Run {
 /// # Errors
 /// When there is no table, or more than can be told apart; in words that follow the file's name.
 pub(super) fn search(memory: &Memory) -> Result<Tables, &'static str> {
-    let (reader, runs) = best(memory).ok_or("it has no export table that can be recognised")?;
-    let longest = runs.iter().max_by_key(|run| run.entries).ok_or("it has no export table that can be recognised")?;
+    let best = best(memory);
+    let longest = best.as_ref().and_then(|(_, runs)| runs.iter().max_by_key(|run| run.entries));
+    let (Some((reader, runs)), Some(longest)) = (&best, longest) else {
+        return Err("it has no export table that can be recognised");
+    };
     // The tables lie one behind the other: those before and behind the longest.
     let mut tables = vec![longest.clone()];
     while let Some(before) = runs.iter().find(|run| Some(run.place.end) == tables.first().map(|run| run.place.start)) {
