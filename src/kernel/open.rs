@@ -37,8 +37,9 @@ impl Kernel {
     /// Reads everything that the given paths tell about one kernel, in their order: what an earlier one has told, a later
     /// one does not change.
     ///
-    /// A path is a file (`Module.symvers`, a configuration, a release, certificates; compressed or not), a directory that
-    /// holds some of these, a headers or build directory, a module tree, or the name of an installed release.
+    /// A path is a file (an image, a package, `Module.symvers`, `System.map`, a configuration, a release, certificates; compressed
+    /// or not), a directory that holds some of these, a headers or build directory, a module tree, or the name of an installed
+    /// release. What an image tells counts before lists; see [`Kernel::conflicts`].
     ///
     /// # Errors
     /// When a path does not exist, cannot be read, says nothing of a kernel, or names another release than the others.

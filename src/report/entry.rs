@@ -93,6 +93,11 @@ impl KernelSummary {
         self.release.as_ref().map_or("this kernel", KernelRelease::as_str)
     }
 
+    /// The release as it stands in paths.
+    pub(super) fn in_paths(&self) -> &str {
+        self.release.as_ref().map_or("RELEASE", KernelRelease::as_str)
+    }
+
     /// The command that builds a module for this kernel.
     pub(super) fn build(&self) -> String {
         let tree = match &self.release {

@@ -5,6 +5,7 @@ use std::fmt::{Display, Write as _};
 
 use serde::Serialize;
 
+use super::missing::add_image;
 use super::wording::{all, count, printable};
 use super::{KernelSummary, Palette, remedy};
 use crate::kernel::{ConfigOption, ExportFilter, Exports, Kernel, KernelExport, VMLINUX};
@@ -131,10 +132,8 @@ pub fn no_exports(kernel: &Kernel, summary: &KernelSummary) -> String {
 
 /// Why there are no symbols, and what would supply them.
 pub fn no_symbols(kernel: &KernelSummary) -> String {
-    let release = kernel.release.as_ref().map_or("RELEASE", |release| release.as_str());
-    format!(
-        "the kernel's own symbols are not known: add its image, -k /boot/vmlinuz-{release}; it may have none (CONFIG_KALLSYMS)"
-    )
+    let image = add_image(kernel);
+    format!("the kernel's own symbols are not known: {image}; it may have none (CONFIG_KALLSYMS)")
 }
 
 /// What the list leaves open, in a line each; and whether it is empty.

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::exports::exporters;
+use super::missing::add_image;
 use super::wording::{count, list, printable};
 use super::{KernelSummary, Palette, remedy};
 use crate::history::struct_module_size;
@@ -182,10 +183,7 @@ fn supply(fact: Fact, kernel: &Kernel, summary: &KernelSummary) -> String {
         Fact::Vermagic => Missing::Vermagic,
         Fact::Certificates => Missing::Certificates,
         Fact::Packages => return "add the package files, -k linux-image-….deb".into(),
-        Fact::Symbols | Fact::Image => {
-            let release = summary.release.as_ref().map_or("RELEASE", |release| release.as_str());
-            return format!("add its image, -k /boot/vmlinuz-{release}");
-        }
+        Fact::Symbols | Fact::Image => return add_image(summary),
     };
     // What is missing, a colon, and what to give.
     let remedy = remedy(&missing, summary);

@@ -7,7 +7,7 @@ use super::KernelSummary;
 
 /// What is missing, and the argument that supplies it, in one line.
 pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
-    let release = kernel.release.as_ref().map_or("RELEASE", |release| release.as_str());
+    let (release, image) = (kernel.in_paths(), add_image(kernel));
     match missing {
         Missing::Release => "the kernel's release: give --release RELEASE, as uname -r prints it there".into(),
         Missing::Config(option) => format!("{option}: add the kernel's configuration, -k /boot/config-{release}"),
@@ -19,19 +19,19 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
         Missing::StructModuleSize => {
             format!("the size of struct module: add the kernel's own modules, -k /lib/modules/{release}")
         }
-        Missing::Certificates => format!(
-            "the certificates the kernel trusts: add its image, -k /boot/vmlinuz-{release}, or give --certs FILE (PEM or DER)"
-        ),
+        Missing::Certificates => {
+            format!("the certificates the kernel trusts: {image}, or give --certs FILE (PEM or DER)")
+        }
         Missing::Exports => format!(
-            "what the kernel exports: add its image, -k /boot/vmlinuz-{release}, or its headers directory with Module.symvers, -k /lib/modules/{release}/build"
+            "what the kernel exports: {image}, or its headers directory with Module.symvers, -k /lib/modules/{release}/build"
         ),
         Missing::ModuleExports => {
             format!("what the kernel's own modules export: add them, -k /lib/modules/{release}")
         }
         Missing::Namespaces => {
-            format!("which namespaces the kernel's exports are in: add its image, -k /boot/vmlinuz-{release}")
+            format!("which namespaces the kernel's exports are in: {image}")
         }
-        Missing::Crcs => format!("the versions of the kernel's exports: add its image, -k /boot/vmlinuz-{release}"),
+        Missing::Crcs => format!("the versions of the kernel's exports: {image}"),
         Missing::Crc(symbol) => format!(
             "the version of {symbol}: add a Module.symvers that has it, -k /lib/modules/{release}/build, or the exporting module"
         ),
@@ -66,6 +66,11 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
             "too many facts at once to try every combination: start with --release RELEASE and the configuration".into()
         }
     }
+}
+
+/// The argument that supplies what only an image tells.
+pub(super) fn add_image(kernel: &KernelSummary) -> String {
+    format!("add its image, -k /boot/vmlinuz-{}", kernel.in_paths())
 }
 
 /// A behaviour whose date is not known exactly.
