@@ -44,13 +44,15 @@ pub enum Fact {
     Symbols,
     /// The image it boots from.
     Image,
+    /// Its public headers.
+    Headers,
     /// The packages it comes in.
     Packages,
 }
 
 impl Fact {
     /// Every fact, in the order people are told of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Release,
         Self::Version,
         Self::Arch,
@@ -68,6 +70,7 @@ impl Fact {
         Self::Certificates,
         Self::Symbols,
         Self::Image,
+        Self::Headers,
         Self::Packages,
     ];
 
@@ -91,6 +94,7 @@ impl Fact {
             Self::Certificates => "certificates",
             Self::Symbols => "symbols",
             Self::Image => "image",
+            Self::Headers => "headers",
             Self::Packages => "packages",
         }
     }
@@ -150,9 +154,9 @@ impl Kernel {
         let given = self.boot.given().filter(|image| image.tells(fact)).map(KernelImage::path);
         let told_by = || fact.told_by().iter().find_map(|other| self.sources(*other).first().copied());
         let found = || self.boot_image().filter(|image| image.tells(fact)).map(KernelImage::path);
-        // What the first has told, later ones do not change; but certificates add up.
+        // What the first has told, later ones do not change; but certificates, headers and packages add up.
         let first = match fact {
-            Fact::Packages => return all().collect(),
+            Fact::Headers | Fact::Packages => return all().collect(),
             Fact::Certificates if self.certificates.is_some() => return given.into_iter().chain(all()).collect(),
             Fact::Arch if self.arch.is_some() => None,
             Fact::Arch if given.is_some() => given,
@@ -176,7 +180,7 @@ impl KernelImage {
             Fact::Arch => self.arch().is_some(),
             Fact::Config => self.config().is_some(),
             Fact::Modversions | Fact::Exports | Fact::Kinds | Fact::Crcs | Fact::Namespaces => self.exports().is_ok(),
-            Fact::Modules | Fact::Licences | Fact::Builtin | Fact::Packages => false,
+            Fact::Modules | Fact::Licences | Fact::Builtin | Fact::Headers | Fact::Packages => false,
             Fact::Vermagic => self.vermagic().is_some(),
             Fact::StructModuleSize => self.struct_module_size().is_some(),
             Fact::Certificates => self.certificates().is_some(),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::headers::package_root;
 use super::installed::{is_boot_image, is_tree_image};
 use super::package::PackageStore;
 use super::{Error, ErrorKind, Fact, Kernel, module_name_of};
@@ -21,6 +22,7 @@ enum Role {
     Module,
     Image,
     SystemMap,
+    Header,
 }
 
 /// The role of a path; `None` for what says nothing of a kernel.
@@ -45,6 +47,7 @@ fn role(path: &str) -> Option<Role> {
         _ if headers && plain == "Module.symvers" => Role::Symvers,
         _ if headers && (name == ".config" || ends("include/config/auto.conf")) => Role::Config,
         _ if headers && (name == "utsrelease.h" || ends("include/config/kernel.release")) => Role::Release,
+        _ if package_root(path).is_some() => Role::Header,
         _ => return None,
     })
 }
@@ -67,7 +70,7 @@ impl Kernel {
         for (role, inside) in &files {
             let place = path.join(inside);
             let known = match role {
-                Role::Module => continue,
+                Role::Module | Role::Header => continue,
                 Role::Config => self.config.is_some(),
                 Role::SystemMap => self.exports.is_some() || self.boot.given().is_some(),
                 Role::Image => self.boot.given().is_some(),
@@ -95,6 +98,7 @@ impl Kernel {
         {
             self.add_kernel_release(version.as_str(), path)?;
         }
+        self.add_package_headers(&store, path);
         self.add_package_modules(store, path);
         if self.evidence.len() == before {
             return Err(Error::new(path, ErrorKind::NothingFound));
@@ -145,6 +149,9 @@ mod tests {
             ("usr/lib/modules/6.11.5-arch1-1/build/.config", Some(Role::Config)),
             ("boot/System.map-6.1.0-56-amd64", Some(Role::SystemMap)),
             ("lib/modules/6.1.0/modules.builtin", Some(Role::Builtin)),
+            ("usr/src/linux-headers-6.1.0-56-common/include/linux/mm.h", Some(Role::Header)),
+            ("usr/src/linux-headers-6.1.0-56-amd64/include/generated/utsrelease.h", Some(Role::Release)),
+            ("usr/src/linux-headers-6.1.0-56-common/tools/include/linux/mm.h", None),
             ("lib/modules/6.1.0/modules.dep", None),
             ("usr/share/doc/linux-image/copyright", None),
         ];

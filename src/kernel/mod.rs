@@ -27,6 +27,7 @@ pub use error::{Error, ErrorKind};
 pub use exports::{Exports, KernelExport};
 pub use fact::{Evidence, Fact};
 pub use filter::ExportFilter;
+pub use headers::{Declaration, Form, Mention, Mentions, Place};
 pub use merge::{Conflict, Difference};
 pub use package::PackageError;
 pub use system_map::SystemMapFault;
@@ -34,6 +35,7 @@ pub use tree::{ModuleTree, TreeModule, module_name_of};
 pub use vmlinux::{Container, ImageError, ImageErrorKind, Kallsyms, KernelImage, KernelSymbol};
 
 use boot::Boot;
+use headers::HeaderRoot;
 use tree::OwnModule;
 
 use std::collections::{HashMap, HashSet};
@@ -66,7 +68,7 @@ pub struct Kernel {
     conflicts: Vec<Conflict>,
     boot: Boot,
     trusted: OnceLock<Option<Vec<Certificate>>>,
-    headers: Vec<PathBuf>,
+    headers: Vec<HeaderRoot>,
     own_module: OnceLock<Option<OwnModule>>,
     images: Mutex<HashMap<PathBuf, Arc<Image>>>,
 }

@@ -92,6 +92,7 @@ pub(super) const fn title(fact: Fact) -> &'static str {
         Fact::Certificates => "trusted keys",
         Fact::Symbols => "own symbols",
         Fact::Image => "image",
+        Fact::Headers => "headers",
         Fact::Packages => "packages",
     }
 }
@@ -147,6 +148,7 @@ fn value(fact: Fact, kernel: &Kernel) -> Option<String> {
         }
         Fact::Symbols => kernel.symbols().map(|symbols| count(symbols.len(), "symbol", "symbols")),
         Fact::Image => kernel.boot_image().map(image),
+        Fact::Headers => kernel.has_headers().then(|| count(kernel.header_files(), "file", "files")),
         Fact::Packages => Some(kernel.packages().join(", ")).filter(|packages| !packages.is_empty()),
     }
 }
@@ -182,6 +184,7 @@ fn supply(fact: Fact, kernel: &Kernel, summary: &KernelSummary) -> String {
         }
         Fact::Vermagic => Missing::Vermagic,
         Fact::Certificates => Missing::Certificates,
+        Fact::Headers => return "add its headers, -k linux-headers-….deb or their directory".into(),
         Fact::Packages => return "add the package files, -k linux-image-….deb".into(),
         Fact::Symbols | Fact::Image => return add_image(summary),
     };

@@ -82,6 +82,11 @@ impl PackageStore {
         &self.0.metadata
     }
 
+    /// How large a file is; `None` if it was not kept.
+    pub(in crate::kernel) fn size(&self, path: &str) -> Option<u64> {
+        self.0.extents.get(path).map(|extent| extent.len)
+    }
+
     /// The contents of a file.
     ///
     /// # Errors

@@ -1,0 +1,156 @@
+//! Which headers there are below the roots.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use super::HeaderRoot;
+use crate::kernel::Kernel;
+use crate::terms::ElfMachine;
+
+/// How deep folders are looked into.
+const DEPTH: usize = 32;
+
+impl Kernel {
+    /// How many public headers there are: those of its architecture, or of all where nobody says which it is.
+    pub fn header_files(&self) -> usize {
+        self.public_headers().len()
+    }
+
+    /// The public headers by their names, each with the first root that has it. Those for programs are none of them.
+    pub(super) fn public_headers(&self) -> BTreeMap<String, &HeaderRoot> {
+        let arch = self.arch().map(|arch| arch_folder(arch.machine));
+        let mut files = BTreeMap::new();
+        for root in self.headers.iter().rev() {
+            let names = match root {
+                HeaderRoot::Folder(folder) => names_in_folder(folder, arch),
+                HeaderRoot::Package(store, folder) => {
+                    let prefix = format!("{folder}/");
+                    let names = store.under(&prefix).filter_map(|path| path.strip_prefix(&prefix));
+                    names.filter(|name| is_header(name)).map(str::to_owned).collect()
+                }
+            };
+            files.extend(names.into_iter().filter(|name| is_public(name, arch)).map(|name| (name, root)));
+        }
+        files
+    }
+}
+
+/// Is it the name of a header that drivers may include, relative to the top of a tree?
+pub(super) fn is_header(name: &str) -> bool {
+    let below = name.strip_prefix("include/").or_else(|| {
+        let (_, rest) = name.strip_prefix("arch/")?.split_once('/')?;
+        rest.strip_prefix("include/")
+    });
+    name.ends_with(".h") && below.is_some_and(|below| !below.starts_with("config/"))
+}
+
+/// Is it for the kernel alone, and for this architecture?
+fn is_public(name: &str, arch: Option<&str>) -> bool {
+    let own = name.strip_prefix("arch/").and_then(|rest| rest.split('/').next());
+    let is_own = own.is_none_or(|own| arch.is_none_or(|arch| arch == own));
+    is_own && !name.split('/').any(|part| part == "uapi")
+}
+
+/// The folder of an architecture in `arch`.
+const fn arch_folder(machine: ElfMachine) -> &'static str {
+    match machine {
+        ElfMachine::X86_64 | ElfMachine::I386 => "x86",
+        ElfMachine::Arm64 => "arm64",
+        ElfMachine::Arm => "arm",
+        ElfMachine::Riscv => "riscv",
+        ElfMachine::Ppc64 | ElfMachine::Ppc => "powerpc",
+        ElfMachine::S390 => "s390",
+        ElfMachine::Loongarch => "loongarch",
+        ElfMachine::Mips => "mips",
+    }
+}
+
+fn names_in_folder(root: &Path, arch: Option<&str>) -> Vec<String> {
+    let arches = match arch {
+        Some(arch) => vec![arch.to_owned()],
+        None => entries(&root.join("arch")).into_iter().map(|(name, _)| name).collect(),
+    };
+    let tops = std::iter::once("include".to_owned()).chain(arches.iter().map(|arch| format!("arch/{arch}/include")));
+    let mut walk = Walk { root, names: Vec::new(), linked: BTreeSet::new() };
+    for top in tops {
+        walk.linked.extend(root.join(&top).canonicalize().ok());
+        walk.folder(&top, DEPTH);
+    }
+    walk.names
+}
+
+/// A walk through the folders below a root. A folder that is linked to is walked through once, so that no loop is endless.
+struct Walk<'r> {
+    root: &'r Path,
+    names: Vec<String>,
+    linked: BTreeSet<PathBuf>,
+}
+
+impl Walk<'_> {
+    fn folder(&mut self, name: &str, depth: usize) {
+        if depth == 0 {
+            return;
+        }
+        for (entry, kind) in entries(&self.root.join(name)) {
+            let inside = format!("{name}/{entry}");
+            if kind.is_dir() {
+                if is_walked(&inside) {
+                    self.folder(&inside, depth - 1);
+                }
+            } else if is_header(&inside) {
+                self.names.push(inside);
+            } else if kind.is_symlink() && is_walked(&inside) {
+                let target = self.root.join(&inside).canonicalize().ok().filter(|target| target.is_dir());
+                if target.is_some_and(|target| self.linked.insert(target)) {
+                    self.folder(&inside, depth - 1);
+                }
+            }
+        }
+    }
+}
+
+/// Can there be public headers in a folder?
+fn is_walked(folder: &str) -> bool {
+    folder != "include/config" && !folder.ends_with("/uapi")
+}
+
+fn entries(folder: &Path) -> Vec<(String, std::fs::FileType)> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    entries.filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.file_type().ok()?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::terms::Arch;
+
+    #[test]
+    fn public_headers_are_those_of_the_kernel_and_its_architecture() {
+        let folder = tempfile::tempdir().expect("there is room");
+        for name in [
+            "include/linux/init.h",
+            "include/linux/deep/er/a.h",
+            "include/uapi/linux/b.h",
+            "include/config/c.h",
+            "include/linux/Kbuild",
+            "arch/x86/include/asm/d.h",
+            "arch/x86/include/uapi/asm/e.h",
+            "arch/x86/kvm/f.h",
+            "arch/arm/include/asm/g.h",
+            "tools/include/h.h",
+        ] {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("it has one")).expect("it can be made");
+            std::fs::write(path, "int f(void);\n").expect("it can be written");
+        }
+        std::os::unix::fs::symlink("..", folder.path().join("include/linux/loop")).expect("it can be made");
+        let mut kernel = Kernel::default();
+        kernel.add_headers(folder.path());
+        kernel.arch = Some(Arch::X86_64);
+        let names: Vec<_> = kernel.public_headers().into_keys().collect();
+        assert_eq!(names, ["arch/x86/include/asm/d.h", "include/linux/deep/er/a.h", "include/linux/init.h"]);
+        kernel.arch = None;
+        assert_eq!(kernel.header_files(), 4);
+        assert!(kernel.has_headers());
+    }
+}

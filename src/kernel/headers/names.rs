@@ -1,0 +1,88 @@
+//! The names asked for, and a quick way to see that a text has none of them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::tokens::is_name_byte;
+
+/// What macros put before the name they are given, when they declare static calls and tracepoints. The longest come first.
+const PREFIXES: [&str; 7] =
+    ["__SCT__tp_func_", "__SCK__tp_func_", "__tracepoint_", "__traceiter_", "__probestub_", "__SCT__", "__SCK__"];
+
+/// The names asked for.
+pub(super) struct Names<'n> {
+    all: &'n BTreeSet<&'n str>,
+    /// The words that macros make some of them from.
+    stems: BTreeMap<&'n str, Vec<&'n str>>,
+    /// By first byte, which lengths there are: most words of a text need no more than this.
+    lengths: [u64; 256],
+}
+
+impl<'n> Names<'n> {
+    pub(super) fn new(all: &'n BTreeSet<&'n str>) -> Self {
+        let mut stems: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for name in all {
+            if let Some(stem) = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)) {
+                stems.entry(stem).or_default().push(*name);
+            }
+        }
+        let mut lengths = [0; 256];
+        for word in all.iter().copied().chain(stems.keys().copied()) {
+            let slot = word.bytes().next().and_then(|first| lengths.get_mut(usize::from(first)));
+            if let Some(slot) = slot {
+                *slot |= bit(word.len());
+            }
+        }
+        Self { all, stems, lengths }
+    }
+
+    /// Can it be one, by its beginning and its length?
+    fn may_be(&self, word: &[u8]) -> bool {
+        let lengths = word.first().and_then(|first| self.lengths.get(usize::from(*first)));
+        lengths.is_some_and(|lengths| lengths & bit(word.len()) != 0)
+    }
+
+    /// Is this one of them?
+    pub(super) fn has(&self, word: &str) -> bool {
+        self.may_be(word.as_bytes()) && self.all.contains(word)
+    }
+
+    /// Is it one of them, or what macros make one of?
+    pub(super) fn has_or_makes(&self, word: &str) -> bool {
+        self.may_be(word.as_bytes()) && (self.all.contains(word) || self.stems.contains_key(word))
+    }
+
+    /// The names that macros make of a word.
+    pub(super) fn made_of(&self, stem: &str) -> &[&'n str] {
+        self.stems.get(stem).map_or(&[], Vec::as_slice)
+    }
+
+    /// Does any stand in a text, be it in a comment?
+    pub(super) fn stand_in(&self, text: &[u8]) -> bool {
+        let words = text.split(|byte| !is_name_byte(*byte));
+        let likely = words.filter(|word| self.may_be(word));
+        likely.filter_map(|word| std::str::from_utf8(word).ok()).any(|word| self.has_or_makes(word))
+    }
+}
+
+/// One for every length; those of 63 bytes and more share theirs.
+fn bit(length: usize) -> u64 {
+    1 << length.min(63)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_found_as_a_whole_word_only() {
+        let long = "x".repeat(70);
+        let all = BTreeSet::from(["vmalloc", "__SCT__might_resched", long.as_str()]);
+        let names = Names::new(&all);
+        assert!(names.stand_in(b"p = vmalloc(3);") && names.stand_in(b"vmalloc"));
+        assert!(!names.stand_in(b"__vmalloc(vmalloc_user, \"vmallocs\")"));
+        assert!(names.stand_in(long.as_bytes()) && !names.stand_in("x".repeat(71).as_bytes()));
+        assert!(names.stand_in(b"DECLARE_STATIC_CALL(might_resched, f)") && !names.has("might_resched"));
+        assert_eq!(names.made_of("might_resched"), ["__SCT__might_resched"]);
+        assert!(!Names::new(&BTreeSet::new()).stand_in(b"int x;"));
+    }
+}

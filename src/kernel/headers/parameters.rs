@@ -1,0 +1,183 @@
+//! The parameters of a prototype: where one ends, which of its words is its name, and what is left without it.
+
+use super::attributes::{group, group_length, split_at_commas};
+use super::tokens::{Kind, Token};
+
+/// Words of types that are never the name of anything.
+const TYPE_WORDS: &[&str] = &[
+    "int", "long", "char", "short", "unsigned", "signed", "float", "double", "void", "bool", "_Bool", "__int128",
+    "struct", "union", "enum",
+];
+
+/// Words that qualify a type and are none by themselves.
+const QUALIFIERS: &[&str] = &[
+    "const",
+    "volatile",
+    "restrict",
+    "__restrict",
+    "__restrict__",
+    "register",
+    "__user",
+    "__iomem",
+    "__rcu",
+    "__percpu",
+    "__force",
+    "__kernel",
+    "__nocast",
+];
+
+/// How deep the parameters of parameters are looked into.
+const DEPTH: usize = 8;
+
+/// Can a word be a name, as far as it alone tells?
+pub(super) fn can_be_name(token: &Token<'_>) -> bool {
+    token.is_word() && !TYPE_WORDS.contains(&token.text) && !QUALIFIERS.contains(&token.text)
+}
+
+/// Does the name of a structure follow?
+pub(super) fn is_tag_word(token: &Token<'_>) -> bool {
+    matches!(token.text, "struct" | "union" | "enum")
+}
+
+/// Does a type in brackets follow?
+pub(super) fn is_typeof(token: &Token<'_>) -> bool {
+    matches!(token.text, "typeof" | "__typeof__" | "__typeof" | "typeof_unqual" | "__typeof_unqual__" | "TYPEOF_UNQUAL")
+}
+
+/// The parameters in the brackets that the tokens begin with: none for `()` and `(void)`.
+pub(super) fn parameters<'a, 't>(tokens: &'a [Token<'t>]) -> Vec<&'a [Token<'t>]> {
+    match group(tokens) {
+        [] => Vec::new(),
+        [only] if only.is("void") => Vec::new(),
+        inner => split_at_commas(inner),
+    }
+}
+
+/// The first word behind the stars that the tokens begin with.
+pub(super) fn behind_stars(tokens: &[Token<'_>]) -> Option<usize> {
+    let at = tokens.iter().position(|token| !token.is("*") && !QUALIFIERS.contains(&token.text))?;
+    tokens.get(at).filter(|token| token.is_word()).map(|_| at)
+}
+
+/// Which token is the name of a parameter; `None` where it has only a type.
+fn name_of(parameter: &[Token<'_>]) -> Option<usize> {
+    let open = parameter.iter().position(|token| token.is("("));
+    if let Some((before, after)) = open.and_then(|open| Some((parameter.get(..open)?, parameter.get(open + 1..)?)))
+        && !before.last().is_some_and(is_typeof)
+    {
+        return if after.first().is_some_and(|token| token.is("*")) {
+            behind_stars(after).map(|at| before.len() + 1 + at)
+        } else {
+            before.len().checked_sub(1).filter(|at| *at > 0 && parameter.get(*at).is_some_and(can_be_name))
+        };
+    }
+    let end = parameter.iter().position(|token| token.is("[")).unwrap_or(parameter.len());
+    let (last, before) = parameter.get(..end)?.split_last()?;
+    let has_type = before.iter().any(|token| !QUALIFIERS.contains(&token.text));
+    let is_tag = before.last().is_some_and(is_tag_word);
+    (can_be_name(last) && has_type && !is_tag).then_some(before.len())
+}
+
+/// The type of a parameter, without its name and those of its own parameters.
+pub(super) fn without_name<'t>(parameter: &[Token<'t>]) -> Vec<Token<'t>> {
+    stripped(parameter, DEPTH)
+}
+
+fn stripped<'t>(parameter: &[Token<'t>], depth: usize) -> Vec<Token<'t>> {
+    let name = name_of(parameter);
+    let nameless = parameter.iter().enumerate().filter(|(at, _)| Some(*at) != name).map(|(_, token)| *token);
+    let nameless: Vec<_> = nameless.collect();
+    let list = own_list(&nameless).filter(|_| depth > 0);
+    let Some((head, tail)) = list.and_then(|at| nameless.split_at_checked(at)) else { return nameless };
+    let mut whole = head.to_vec();
+    whole.extend(bracketed(&parameters(tail), |part| stripped(part, depth - 1)));
+    whole.extend(tail.get(group_length(tail)..).unwrap_or_default());
+    whole
+}
+
+/// Where the parameters begin that a parameter without its name has itself: the last brackets of `int (*)(int a)`.
+fn own_list(parameter: &[Token<'_>]) -> Option<usize> {
+    let open = parameter.iter().position(|token| token.is("("))?;
+    let group = parameter.get(open..)?;
+    if group.get(1).is_some_and(|token| token.is("*")) {
+        let end = open + group_length(group);
+        return parameter.get(end).filter(|token| token.is("(")).map(|_| end);
+    }
+    let before = open.checked_sub(1).and_then(|before| parameter.get(before));
+    before.filter(|before| !is_typeof(before)).map(|_| open)
+}
+
+/// The parts in brackets, with commas between them.
+pub(super) fn bracketed<'t>(parts: &[&[Token<'t>]], shown: impl Fn(&[Token<'t>]) -> Vec<Token<'t>>) -> Vec<Token<'t>> {
+    let mut tokens = vec![mark("(")];
+    for (at, part) in parts.iter().enumerate() {
+        if at > 0 {
+            tokens.push(mark(","));
+        }
+        tokens.extend(shown(part));
+    }
+    tokens.push(mark(")"));
+    tokens
+}
+
+fn mark(text: &'static str) -> Token<'static> {
+    Token { kind: Kind::Other, text, at: 0, line: 0, first: false }
+}
+
+/// One spelling for types that have two: `unsigned int` is `unsigned`, `long int` is `long`.
+pub(super) fn spelled_alike<'t>(tokens: &[Token<'t>]) -> Vec<Token<'t>> {
+    let mut alike: Vec<Token<'t>> = Vec::with_capacity(tokens.len());
+    for token in tokens {
+        let after_size = alike.last().is_some_and(|last| matches!(last.text, "unsigned" | "signed" | "long" | "short"));
+        if !(after_size && token.is("int")) {
+            alike.push(*token);
+        }
+    }
+    alike
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::attributes::joined;
+    use super::super::tokens::tokens;
+    use super::*;
+
+    #[test]
+    fn the_name_is_told_from_the_type() {
+        for (parameter, expected) in [
+            ("int a", "int"),
+            ("unsigned int", "unsigned int"),
+            ("unsigned flags", "unsigned"),
+            ("gfp_t", "gfp_t"),
+            ("const gfp_t", "const gfp_t"),
+            ("gfp_t flags", "gfp_t"),
+            ("struct page", "struct page"),
+            ("struct page *", "struct page *"),
+            ("struct page *page", "struct page *"),
+            ("const char __user *const *argv", "const char __user *const *"),
+            ("void __iomem *", "void __iomem *"),
+            ("char name[16]", "char[16]"),
+            ("...", "..."),
+            ("va_list", "va_list"),
+            ("int (*f)(void *data, int (*g)(int n))", "int (*)(void *, int (*)(int))"),
+            ("int (*)(int a)", "int (*)(int)"),
+            ("int f(int a)", "int(int)"),
+            ("typeof(x) y", "typeof(x)"),
+        ] {
+            assert_eq!(joined(&without_name(&tokens(parameter))), expected, "{parameter}");
+        }
+    }
+
+    #[test]
+    fn no_parameters_are_written_in_two_ways() {
+        assert_eq!(parameters(&tokens("()")).len(), 0);
+        assert_eq!(parameters(&tokens("(void)")).len(), 0);
+        assert_eq!(parameters(&tokens("(void *a, int (*f)(int, int))")).len(), 2);
+    }
+
+    #[test]
+    fn deep_brackets_are_read_to_some_depth() {
+        let deep = "int (*f)(".repeat(1000);
+        assert!(!without_name(&tokens(&deep)).is_empty());
+    }
+}

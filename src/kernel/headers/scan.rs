@@ -1,0 +1,387 @@
+//! Reads one header from its beginning to its end. Both branches of a condition are read, each with the state in which the
+//! condition began; and what the kernel's style has in the first column brings the reader back to file scope, so that a header
+//! that is not understood costs no more than one definition.
+
+use super::attributes::{group, group_length};
+use super::branches::Branches;
+use super::declared::{Head, declared, function_head};
+use super::mention::{Declaration, Form, Place};
+use super::names::Names;
+use super::tokens::{Piece, Pieces, Token};
+use super::uses::uses;
+
+/// The most bodies in braces that one statement has. Without a limit, time would grow with the square of the text.
+const BODIES: usize = 16;
+
+/// What a header says of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Said {
+    Declared(Declaration),
+    Defined(Place),
+    Used(Place),
+}
+
+/// All that a header says of the names asked for.
+pub(super) fn scan(file: &str, text: &str, names: &Names<'_>) -> Vec<(String, Said)> {
+    let mut scanner = Scanner {
+        file,
+        names,
+        found: Vec::new(),
+        branches: Branches::new(),
+        statement: Vec::new(),
+        brackets: 0,
+        statements: 0,
+        is_macro: false,
+        bodies: 0,
+        braces: 0,
+        heads: Vec::new(),
+        function: None,
+        body: Vec::new(),
+    };
+    for piece in Pieces::new(text) {
+        match piece {
+            Piece::Directive(tokens) => scanner.directive(&tokens),
+            Piece::Token(_) if scanner.branches.are_dead() => {}
+            Piece::Token(token) if scanner.braces == 0 => scanner.outside(token),
+            Piece::Token(token) => scanner.inside(token),
+        }
+    }
+    scanner.leave_function();
+    scanner.found
+}
+
+/// Where the reader stands.
+#[derive(Clone, Copy)]
+struct State {
+    braces: usize,
+    brackets: usize,
+    function: Option<usize>,
+    /// How many statements have ended, and how much there is of the next.
+    statements: usize,
+    length: usize,
+}
+
+struct Scanner<'s, 't> {
+    file: &'s str,
+    names: &'s Names<'s>,
+    found: Vec<(String, Said)>,
+    branches: Branches<State>,
+    /// What was read of a statement at file scope, the bodies in braces left out.
+    statement: Vec<Token<'t>>,
+    brackets: usize,
+    statements: usize,
+    /// Does the statement begin as the call of a macro?
+    is_macro: bool,
+    /// How many bodies in braces the statement has had.
+    bodies: usize,
+    braces: usize,
+    heads: Vec<Head<'t>>,
+    /// The function whose body is being read.
+    function: Option<usize>,
+    body: Vec<Token<'t>>,
+}
+
+impl<'t> Scanner<'_, 't> {
+    fn directive(&mut self, tokens: &[Token<'t>]) {
+        let Some((first, rest)) = tokens.split_first() else { return };
+        match first.text {
+            "if" | "ifdef" | "ifndef" => {
+                let state = State {
+                    braces: self.braces,
+                    brackets: self.brackets,
+                    function: self.function,
+                    statements: self.statements,
+                    length: self.statement.len(),
+                };
+                self.branches.begin(tokens, state);
+            }
+            "else" | "elif" => {
+                if let Some(state) = self.branches.change() {
+                    self.go_back(state);
+                }
+            }
+            "endif" => self.branches.end(),
+            "define" if !self.branches.are_dead() => self.define(rest),
+            _ => {}
+        }
+    }
+
+    /// Reads the next branch as the one before it was read.
+    fn go_back(&mut self, state: State) {
+        self.leave_function();
+        let kept = if self.statements == state.statements { state.length } else { 0 };
+        // The head of a function that each branch has its own of, with one body behind them.
+        let begun = self.statement.get(kept..).unwrap_or_default();
+        if self.braces == 0 && self.brackets == 0 && begun.iter().any(|token| is_inline_word(token)) {
+            let head = function_head(begun, self.names);
+            self.enter_function(head);
+            self.function = None;
+        }
+        self.statement.truncate(kept);
+        (self.braces, self.brackets, self.function) = (state.braces, state.brackets, state.function);
+    }
+
+    /// Takes what follows `#define`.
+    fn define(&mut self, tokens: &[Token<'t>]) {
+        let Some((name, rest)) = tokens.split_first() else { return };
+        // `#define NAME NAME` only tells others that an architecture has it; the names of trace systems and their files are
+        // no code.
+        let is_itself = rest.len() == 1 && rest.first().is_some_and(|only| only.is(name.text));
+        if is_itself || name.text.starts_with("TRACE_SYSTEM") || name.is("TRACE_INCLUDE_FILE") {
+            return;
+        }
+        let place = self.place(name.text, name.line, Form::Macro);
+        if self.names.has(name.text) {
+            self.found.push((name.text.to_owned(), Said::Defined(place.clone())));
+        }
+        // Brackets hold parameters only right behind the name.
+        let touches = rest.first().is_some_and(|open| open.is("(") && open.touches(name));
+        let (parameters, body) = if touches { rest.split_at(group_length(rest)) } else { (&[][..], rest) };
+        let hidden: Vec<_> = parameters.iter().filter(|token| token.is_word()).map(|token| token.text).collect();
+        self.use_names(body, &hidden, &place);
+    }
+
+    fn use_names(&mut self, body: &[Token<'t>], hidden: &[&'t str], place: &Place) {
+        let used = uses(body, hidden, self.names);
+        self.found.extend(used.into_iter().map(|name| (name.to_owned(), Said::Used(place.clone()))));
+    }
+
+    fn place(&self, name: &str, line: u32, form: Form) -> Place {
+        Place { file: self.file.to_owned(), line, name: name.to_owned(), form }
+    }
+
+    /// Takes a token at file scope.
+    fn outside(&mut self, token: Token<'t>) {
+        if token.first && token.is_word() && (begins_statement(&token) || self.is_complete()) {
+            self.end_statement();
+        }
+        if self.statement.is_empty() {
+            self.is_macro = is_macro_like(&token);
+        }
+        let in_macro = self.brackets > 0 && self.is_macro;
+        match token.text {
+            "}" if !in_macro => self.end_statement(),
+            ";" if !in_macro && self.brackets > 0 => self.drop_statement(),
+            ";" if !in_macro => self.end_statement(),
+            "{" if !in_macro => self.open(),
+            text => {
+                match text {
+                    "(" => self.brackets += 1,
+                    ")" => self.brackets = self.brackets.saturating_sub(1),
+                    _ => {}
+                }
+                self.statement.push(token);
+            }
+        }
+    }
+
+    /// Takes a token within braces.
+    fn inside(&mut self, token: Token<'t>) {
+        if token.first && begins_statement(&token) {
+            self.leave_function();
+            self.drop_statement();
+            self.braces = 0;
+            return self.outside(token);
+        }
+        match token.text {
+            "{" => self.braces += 1,
+            "}" if token.first => self.braces = 0,
+            "}" => self.braces -= 1,
+            _ => {}
+        }
+        if self.braces == 0 {
+            return self.close();
+        }
+        if self.function.is_some() {
+            self.body.push(token);
+        }
+    }
+
+    /// Takes the brace that opens a body. That of `extern "C"` opens none.
+    fn open(&mut self) {
+        if matches!(*self.statement.as_slice(), [storage, language] if storage.is("extern") && !language.is_word()) {
+            return self.drop_statement();
+        }
+        self.braces = 1;
+        let head = if self.brackets == 0 { function_head(&self.statement, self.names) } else { None };
+        self.enter_function(head);
+    }
+
+    fn enter_function(&mut self, head: Option<Head<'t>>) {
+        self.function = head.map(|head| {
+            if self.names.has(head.name) {
+                let place = self.place(head.name, head.line, Form::Inline);
+                self.found.push((head.name.to_owned(), Said::Defined(place)));
+            }
+            self.heads.push(head);
+            self.heads.len() - 1
+        });
+    }
+
+    /// What follows the body of a function is new; what follows that of a structure still belongs to it.
+    fn close(&mut self) {
+        let was_function = self.function.is_some();
+        self.leave_function();
+        let is_type = self.statement.iter().any(|token| matches!(token.text, "struct" | "union" | "enum" | "="));
+        self.bodies += 1;
+        if was_function || !is_type || self.bodies > BODIES {
+            self.drop_statement();
+        }
+    }
+
+    /// Notes what the body of the function used.
+    fn leave_function(&mut self) {
+        let body = std::mem::take(&mut self.body);
+        let head = self.function.take().and_then(|at| self.heads.get(at).cloned());
+        if let Some(head) = head {
+            let place = self.place(head.name, head.line, Form::Inline);
+            let mut hidden = head.hidden;
+            hidden.push(head.name);
+            self.use_names(&body, &hidden, &place);
+        }
+    }
+
+    fn drop_statement(&mut self) {
+        self.statement.clear();
+        self.statements += 1;
+        self.brackets = 0;
+        self.bodies = 0;
+    }
+
+    fn end_statement(&mut self) {
+        let statement = std::mem::take(&mut self.statement);
+        self.drop_statement();
+        if let Some((called, arguments)) = statement.split_first().filter(|(called, _)| makes_inlines(called)) {
+            let inner = group(arguments);
+            if let Some((first, rest)) = inner.split_first() {
+                let place = self.place(&format!("{}({})", called.text, first.text), first.line, Form::Inline);
+                self.use_names(rest, &[], &place);
+            }
+            return;
+        }
+        let declared = declared(self.file, &statement, self.names);
+        self.found.extend(declared.into_iter().map(|(name, said)| (name, Said::Declared(said))));
+    }
+
+    /// Has a macro been called, without a semicolon behind it?
+    fn is_complete(&self) -> bool {
+        self.brackets == 0 && self.is_macro && self.statement.last().is_some_and(|last| last.is(")"))
+    }
+}
+
+/// Does it make a function one that has its body in a header?
+fn is_inline_word(token: &Token<'_>) -> bool {
+    matches!(token.text, "static" | "inline" | "__inline" | "__inline__" | "__always_inline")
+}
+
+/// In the first column, this is the beginning of something new.
+fn begins_statement(token: &Token<'_>) -> bool {
+    matches!(token.text, "static" | "extern" | "typedef")
+}
+
+/// Is it called like a macro that declares or defines something?
+fn is_macro_like(token: &Token<'_>) -> bool {
+    let of_macros = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
+    token.text.bytes().any(|byte| byte.is_ascii_uppercase()) && token.text.bytes().all(of_macros)
+}
+
+/// Is it a macro that makes inline functions of what it is given (include/linux/cleanup.h)?
+fn makes_inlines(token: &Token<'_>) -> bool {
+    let rest = token.text.strip_prefix("DEFINE_").or_else(|| token.text.strip_prefix("EXTEND_"));
+    rest.is_some_and(|rest| matches!(rest, "FREE" | "CLASS") || rest.contains("GUARD"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// What is said of `f`: `declared LINE TEXT`, `macro LINE`, `inline LINE`, `used by NAME LINE`.
+    fn said(text: &str) -> Vec<String> {
+        let all = BTreeSet::from(["f"]);
+        let show = |(_, said)| match said {
+            Said::Declared(declaration) => format!("declared {} {}", declaration.line, declaration.text),
+            Said::Defined(Place { line, form: Form::Macro, .. }) => format!("macro {line}"),
+            Said::Defined(Place { line, .. }) => format!("inline {line}"),
+            Said::Used(place) => format!("used by {} {}", place.name, place.line),
+        };
+        scan("a.h", text, &Names::new(&all)).into_iter().map(show).collect()
+    }
+
+    #[test]
+    fn declarations_definitions_and_uses_are_told_apart() {
+        let text = "extern int f(int a);\n#define f(a) g(a)\n#define f f\n#define h(x) \\\n\tf(x)\n\
+            static inline int\nk(int b)\n{\n\tif (b) {\n\t\treturn f(b) + f(0);\n\t}\n\treturn 0;\n}\n\
+            static __always_inline int f(int a) { return 0; }\n";
+        assert_eq!(said(text), ["declared 1 int f(int a)", "macro 2", "used by h 4", "used by k 7", "inline 14"]);
+    }
+
+    #[test]
+    fn members_parameters_and_comments_are_no_mention() {
+        let text = "/* f(1) */ struct s { int (*f)(int); int f; };\nint g(int f);\n#define h(f) (f)\n\
+            static inline int k(struct s *s, int f) { return f + s->f(1); }\nEXPORT_SYMBOL(f);\n\
+            #define m \"f\"\ntypedef int f(void);\n#define n (f)\n#define TRACE_SYSTEM f\n";
+        assert_eq!(said(text), ["used by n 8"]);
+    }
+
+    #[test]
+    fn branches_begin_where_their_condition_did() {
+        let text = "#ifdef A\nstatic inline int g(int a)\n{\n#else\nstatic inline long g(int a)\n{\n#endif\n\treturn f(a);\n}\n\
+            int f(void);\n#if 0\nint f(long);\n#else\nint f(int b);\n#endif\n\
+            #ifdef B\nstatic inline int f(int c)\n#else\nstatic inline int f(int d, int e)\n#endif\n{\n}\nextern int f(char);\n";
+        let expected = [
+            "used by g 5",
+            "declared 10 int f(void)",
+            "declared 14 int f(int b)",
+            "inline 17",
+            "inline 19",
+            "declared 23 int f(char)",
+        ];
+        assert_eq!(said(text), expected);
+    }
+
+    #[test]
+    fn what_only_assembly_sees_is_passed_over() {
+        let text = "#ifdef __ASSEMBLY__\n#define f 1\n.macro f\ncall f {\n#else\nint f(void);\n#endif\n";
+        assert_eq!(said(text), ["declared 6 int f(void)"]);
+    }
+
+    /// Each of these texts is broken, and `f` is still found behind it.
+    #[test]
+    fn a_broken_definition_costs_no_more_than_itself() {
+        for broken in [
+            "static inline int g(void)\n{\n\tif (x) {\n}\n",
+            "struct s {\n\tint a;\n",
+            "int g(int a;\n",
+            "PAGEFLAG(A, a) TESTFLAG(B, b)\n\tCLEARFLAG(C, c)\n",
+            "DEFINE_GUARD(mutex, struct mutex *, if (_T) { lock(_T); }, unlock(_T))\n",
+            "TRACE_EVENT(a, TP_fast_assign(a = b; c = d;)\n",
+            "}\n})\n",
+            "#endif\n#else\n",
+            "#ifdef __cplusplus\nextern \"C\" {\n#endif\n",
+            "'\n\"\n",
+            "typedef struct {\n\tint a;\n} s;\nstruct t {\n} __packed;\nenum { A = 1, B };\n",
+            "SOME_MACRO(a)\n{\n}\n",
+        ] {
+            let text = format!("{broken}extern int f(void);\n");
+            let line = broken.lines().count() + 1;
+            assert_eq!(said(&text), [format!("declared {line} int f(void)")], "{broken}");
+        }
+    }
+
+    #[test]
+    fn guards_use_what_they_are_made_of() {
+        let text =
+            "DEFINE_GUARD(mutex, struct mutex *, f(_T), g(_T))\nDEFINE_FREE(h, void *, if (_T) f(_T);)\nint f(int);\n";
+        assert_eq!(said(text), ["used by DEFINE_GUARD(mutex) 1", "used by DEFINE_FREE(h) 2", "declared 3 int f(int)"]);
+    }
+
+    /// Every prefix of a text is a text.
+    #[test]
+    fn texts_that_end_anywhere_are_read() {
+        let text = include_str!("scan.rs");
+        let ends = text.char_indices().map(|(at, _)| at).take(4000);
+        assert_eq!(ends.filter_map(|end| text.get(..end)).map(said).count(), 4000);
+    }
+}
