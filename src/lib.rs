@@ -62,6 +62,7 @@ pub mod elf;
 pub mod graph;
 pub mod history;
 pub mod image;
+pub mod impact;
 pub mod kernel;
 pub mod load;
 pub mod report;

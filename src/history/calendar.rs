@@ -1,6 +1,7 @@
 //! Asking the table about one kernel.
 
-use super::{Behaviour, TABLE};
+use super::{Behaviour, Row, TABLE};
+use crate::kernel::Kernel;
 use crate::terms::{Distribution, KernelVersion};
 
 /// What the calendar knows of a kernel: its version and whose build it is.
@@ -12,13 +13,35 @@ pub struct Calendar {
     pub patch_known: bool,
     /// Whose build.
     pub distribution: Option<Distribution>,
+    /// One behaviour that is asked about as if it were otherwise: what hangs on it shows in what is different then.
+    pub otherwise: Option<Behaviour>,
 }
 
 impl Calendar {
     /// What is known of a kernel by its version, which is the user's word (`given`) or read off the release string.
     /// Debian's releases up to 6.11 name the ABI in the place of the patch level.
     pub fn new(version: KernelVersion, given: bool, distribution: Option<Distribution>) -> Self {
-        Self { version, patch_known: given || distribution.is_none() || version.patch != 0, distribution }
+        Self {
+            version,
+            patch_known: given || distribution.is_none() || version.patch != 0,
+            distribution,
+            otherwise: None,
+        }
+    }
+
+    /// What is known of a kernel's version and build; `None` where its version is not.
+    pub fn of(kernel: &Kernel) -> Option<Self> {
+        Some(Self::new(kernel.version()?, kernel.is_version_given(), kernel.distribution()))
+    }
+
+    /// The behaviours that one of two kernels has and the other has not, with whether the later one has it. What is not known of
+    /// either is left out.
+    pub fn changes(self, later: Self) -> impl Iterator<Item = (&'static Row, bool)> {
+        let change = move |row: &'static Row| {
+            let (before, after) = (self.has(row.behaviour)?, later.has(row.behaviour)?);
+            (before != after).then_some((row, after))
+        };
+        TABLE.iter().filter_map(change)
     }
 
     /// Has this kernel the behaviour? `None` where the table does not know.
@@ -27,6 +50,10 @@ impl Calendar {
     /// known to lack a change and its date, and in a series between `.0` and the first release a backport was seen in,
     /// the answer is unknown.
     pub fn has(self, behaviour: Behaviour) -> Option<bool> {
+        self.has_by_table(behaviour).map(|has| has != (self.otherwise == Some(behaviour)))
+    }
+
+    fn has_by_table(self, behaviour: Behaviour) -> Option<bool> {
         let row = TABLE.iter().find(|row| row.behaviour == behaviour)?;
         if row.distribution.is_some() && row.from.is_none() && row.until.is_none() {
             return Some(self.distribution == row.distribution);
@@ -84,7 +111,12 @@ mod tests {
     use super::*;
 
     fn calendar(major: u16, minor: u16, patch: u16) -> Calendar {
-        Calendar { version: KernelVersion::new(major, minor, patch), patch_known: true, distribution: None }
+        Calendar {
+            version: KernelVersion::new(major, minor, patch),
+            patch_known: true,
+            distribution: None,
+            otherwise: None,
+        }
     }
 
     #[test]

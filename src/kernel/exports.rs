@@ -165,8 +165,26 @@ impl Exports {
 
     /// Every row of that name, the last first: later rows come from later modules.
     pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = KernelExport<'a>> {
-        let rows = self.index.candidates(name).filter_map(|index| self.rows.get(index));
-        rows.filter(move |row| slice(&self.text, &row.name) == name).map(|row| self.export(row))
+        self.positions(name).filter_map(|position| self.at(position))
+    }
+
+    /// Where the rows of that name stand, the last first.
+    pub fn positions<'a>(&'a self, name: &'a str) -> impl Iterator<Item = usize> {
+        let is_of_name =
+            move |index: &usize| self.rows.get(*index).is_some_and(|row| slice(&self.text, &row.name) == name);
+        self.index.candidates(name).filter(is_of_name)
+    }
+
+    /// The row at a place.
+    pub fn at(&self, position: usize) -> Option<KernelExport<'_>> {
+        self.rows.get(position).map(|row| self.export(row))
+    }
+
+    /// The row that a symbol is resolved by: the kernel's own, else that of the last module.
+    pub fn find(&self, name: &str) -> Option<KernelExport<'_>> {
+        let is_of_name = |index: &usize| self.rows.get(*index).is_some_and(|row| slice(&self.text, &row.name) == name);
+        let rows = || self.index.candidates(name).filter(is_of_name).filter_map(|index| self.at(index));
+        rows().find(|row| row.owner == VMLINUX).or_else(|| rows().next())
     }
 
     /// The row of that name that `owner` exports.

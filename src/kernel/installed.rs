@@ -1,5 +1,6 @@
 //! The files of a release that is installed on a machine, or in an unpacked package.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::terms::KernelRelease;
@@ -63,6 +64,58 @@ pub(super) fn system_map(tree: &Path) -> Option<PathBuf> {
 pub(super) fn boot_image(tree: &Path) -> Option<PathBuf> {
     let inside = IMAGES.iter().map(|name| tree.join(name)).find(|file| file.is_file());
     inside.or_else(|| IMAGES.iter().find_map(|name| in_boot(tree, name)))
+}
+
+/// Folders of a tree that modules from outside the kernel are installed in.
+const OUTSIDE: [&str; 3] = ["updates", "extra", "weak-updates"];
+/// Where DKMS keeps what it has built: `PACKAGE/VERSION/RELEASE/ARCH/module/NAME.ko`.
+const DKMS: &str = "/var/lib/dkms";
+/// How deep folders are walked.
+const MAX_DEPTH: usize = 16;
+
+/// The modules from outside the kernel that are installed for a release: in `updates`, `extra` and `weak-updates` of its tree
+/// (what links point to, too), and those that DKMS has built and not installed. Of several with one name the first counts, in
+/// this order.
+pub fn out_of_tree_modules(release: &KernelRelease) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    if let Some(tree) = installed(Path::new(release.as_str())) {
+        OUTSIDE.iter().for_each(|folder| walk(&tree.join(folder), MAX_DEPTH, &mut found));
+    }
+    for package in folders(Path::new(DKMS)) {
+        for version in folders(&package) {
+            walk(&version.join(release.as_str()), MAX_DEPTH, &mut found);
+        }
+    }
+    let mut names = HashSet::new();
+    found.retain(|path| super::module_name_of(path).is_some_and(|name| names.insert(name)));
+    found
+}
+
+/// Adds the module files below a folder, in order of path. Links to files count, links to folders do not.
+fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
+    for path in entries(folder) {
+        if path.is_dir() && !path.is_symlink() {
+            if depth > 0 {
+                walk(&path, depth - 1, found);
+            }
+        } else if path.is_file() && super::module_name_of(&path).is_some() {
+            found.push(path);
+        }
+    }
+}
+
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let mut folders = entries(folder);
+    folders.retain(|path| path.is_dir() && !path.is_symlink());
+    folders
+}
+
+/// What a folder holds, in order; a folder that is not there, or closed to the user, holds nothing.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let read = std::fs::read_dir(folder).into_iter().flatten();
+    let mut paths: Vec<_> = read.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    paths.sort();
+    paths
 }
 
 /// Where headers of a release are installed: what `build` in the tree points to, and the places packages put them in.

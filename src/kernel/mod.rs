@@ -28,6 +28,7 @@ pub use exports::{Exports, KernelExport};
 pub use fact::{Evidence, Fact};
 pub use filter::ExportFilter;
 pub use headers::{Declaration, Form, Mention, Mentions, Place};
+pub use installed::out_of_tree_modules;
 pub use merge::{Conflict, Difference};
 pub use package::PackageError;
 pub use system_map::SystemMapFault;

@@ -48,4 +48,7 @@ pub struct Insmod {
     pub args: String,
     /// What the module's init function is taken to return; gplok does not run it.
     pub init_returns: i32,
+    /// Judge what the same source would come to, built against the headers of the kernel in question: the same symbols needed
+    /// and exported, the same signer, but versions, version magic, structures, tables and code as that kernel wants them.
+    pub as_rebuilt: bool,
 }

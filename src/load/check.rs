@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::machine::ModprobeError;
 use super::{Cmdline, Insmod, Machine};
+use crate::history::Behaviour;
 use crate::image::{Image, as_text};
 use crate::kernel::Kernel;
 use crate::verdict::{Outcome, Verdict};
@@ -24,13 +25,25 @@ pub fn check(
     images: &[Image],
     insmod: &Insmod,
 ) -> Result<Vec<Verdict>, ModprobeError> {
-    let boots = Boots {
-        first: machine(kernel, cmdline),
-        images,
-        insmod,
-        needs: Needs::new(kernel, images),
-        known: Mutex::default(),
-    };
+    check_on(machine(kernel, cmdline), images, insmod)
+}
+
+/// The same on a kernel whose loader has one behaviour otherwise: what that behaviour decides shows in the difference.
+///
+/// # Errors
+/// As [`check`].
+pub fn check_otherwise(
+    kernel: &Arc<Kernel>,
+    cmdline: &Cmdline,
+    images: &[Image],
+    behaviour: Behaviour,
+) -> Result<Vec<Verdict>, ModprobeError> {
+    check_on(machine(kernel, cmdline).otherwise(behaviour), images, &Insmod::default())
+}
+
+fn check_on(first: Machine, images: &[Image], insmod: &Insmod) -> Result<Vec<Verdict>, ModprobeError> {
+    let needs = Needs::new(first.kernel(), images);
+    let boots = Boots { first, images, insmod, needs, known: Mutex::default() };
     (0..images.len()).into_par_iter().map(|index| boots.judge(index)).collect()
 }
 

@@ -7,8 +7,8 @@ use super::memo::Exporting;
 use super::run::{Run, Step, Stop};
 use crate::elf::{Section, SectionFlags};
 use crate::history::Behaviour;
-use crate::image::{EntryLayout, ExportTable, ModuleElf, TABLES};
-use crate::terms::{ElfMachine, Errno, ExportKind};
+use crate::image::{EntryLayout, ExportEntry, ExportTable, ModuleElf, TABLES};
+use crate::terms::{ElfMachine, Errno, ExportKind, ExportedSymbol};
 use crate::verdict::{Cause, LogLevel};
 
 pub(super) fn find_module_sections(run: &mut Run<'_>) -> Step {
@@ -22,6 +22,10 @@ pub(super) fn find_module_sections(run: &mut Run<'_>) -> Step {
     }
     if section_addr(run, &elf, "__obsparm")? {
         run.warn(format!("{name}: Ignoring obsolete parameters"));
+    }
+    if run.insmod.as_rebuilt {
+        run.info_mut()?.exports = Arc::new(vec![rebuilt_table(&elf)]);
+        return Ok(());
     }
     let kflagstab = run.has(Behaviour::SymKflagstab)?;
     let tables = export_tables(run, kflagstab)?;
@@ -110,6 +114,15 @@ fn read_tables(elf: &ModuleElf, wanted: &Exporting) -> Vec<ExportTable> {
     tables
 }
 
+/// The exports that another build has, whatever tables it puts them in.
+fn rebuilt_table(elf: &ModuleElf) -> ExportTable {
+    let entry =
+        |symbol: ExportedSymbol| ExportEntry { raw_name: symbol.name.clone().into_bytes(), symbol, value: None };
+    let mut entries: Vec<_> = elf.exports().into_iter().map(entry).collect();
+    entries.sort_by(|a, b| a.raw_name.cmp(&b.raw_name));
+    ExportTable { kind: ExportKind::Plain, section: "__ksymtab", has_crcs: true, entries }
+}
+
 /// Tables of GPL-only exports, which the kernel ignores since 7.1.
 fn obsolete_tables(run: &mut Run<'_>) -> Step {
     let elf = Arc::clone(&run.info()?.elf);
@@ -119,7 +132,7 @@ fn obsolete_tables(run: &mut Run<'_>) -> Step {
         }
         let line = format!("{}: ignoring obsolete section {section}", run.mod_name());
         if section == "__ksymtab_gpl" {
-            let of_kind = |export: &crate::terms::ExportedSymbol| export.kind == ExportKind::Gpl;
+            let of_kind = |export: &ExportedSymbol| export.kind == ExportKind::Gpl;
             let symbols = elf.exports().into_iter().filter(of_kind).map(|export| export.name).collect();
             run.find(Cause::ObsoleteExportTable { section: section.into(), symbols }, Some(line.clone()));
         }

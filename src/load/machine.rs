@@ -11,7 +11,7 @@ use super::pipeline::load_module;
 use super::resolve_symbol::module_name;
 use super::run::{Call, Run, State, World};
 use super::{Cmdline, Insmod};
-use crate::history::{Calendar, eras};
+use crate::history::{Behaviour, Calendar, eras};
 use crate::image::Image;
 use crate::kernel::{Kernel, VMLINUX};
 use crate::terms::{Errno, Taints};
@@ -46,6 +46,15 @@ impl Machine {
     #[must_use]
     pub fn with_dependencies_loaded(mut self) -> Self {
         self.dependencies_loaded = true;
+        self
+    }
+
+    /// The same kernel as if one behaviour of its loader were otherwise, before anything is loaded.
+    #[must_use]
+    pub(crate) fn otherwise(mut self, behaviour: Behaviour) -> Self {
+        for calendar in self.worlds.iter_mut().filter_map(|world| world.calendar.as_mut()) {
+            calendar.otherwise = Some(behaviour);
+        }
         self
     }
 

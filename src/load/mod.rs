@@ -41,7 +41,7 @@ mod verify_pkcs7;
 mod vermagic;
 
 pub use arguments::{Insmod, ModuleInitFlags, SystemCall};
-pub use check::{check, check_in_order};
+pub use check::{check, check_in_order, check_otherwise};
 pub use cmdline::Cmdline;
 pub use crypto::{Crypto, CryptoAlgorithm, Support};
 pub use machine::{Machine, ModprobeError};

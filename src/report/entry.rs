@@ -93,6 +93,12 @@ impl KernelSummary {
         self.release.as_ref().map_or("this kernel", KernelRelease::as_str)
     }
 
+    /// The release, or the file that the exports are read from: where two kernels are spoken of.
+    pub(super) fn told_apart(&self) -> &str {
+        let file = || self.evidence.first()?.split_once(": ").map(|(_, path)| path);
+        self.release.as_ref().map(KernelRelease::as_str).or_else(file).unwrap_or_else(|| self.called())
+    }
+
     /// The release as it stands in paths.
     pub(super) fn in_paths(&self) -> &str {
         self.release.as_ref().map_or("RELEASE", KernelRelease::as_str)

@@ -23,13 +23,21 @@ pub struct ExportsDocument<'a> {
     exports: Vec<Item<'a>>,
 }
 
+/// One export.
 #[derive(Clone, Debug, Serialize)]
-struct Item<'a> {
+pub(super) struct Item<'a> {
     symbol: &'a str,
     crc: Option<Crc>,
     module: &'a str,
     kind: Option<ExportKind>,
     namespace: Option<&'a Namespace>,
+}
+
+impl<'a> From<&'a KernelExport<'_>> for Item<'a> {
+    fn from(row: &'a KernelExport<'_>) -> Self {
+        let KernelExport { name: symbol, kind, crc, namespace, owner: module } = row;
+        Self { symbol, crc: *crc, module, kind: *kind, namespace: namespace.as_ref() }
+    }
 }
 
 /// Their numbers as a document of the schema.
@@ -49,11 +57,7 @@ struct Count<'a> {
 
 /// The document of `exports`.
 pub fn exports_document<'a>(rows: &'a [KernelExport<'_>], kernel: &'a KernelSummary) -> ExportsDocument<'a> {
-    let item = |row: &'a KernelExport<'_>| {
-        let KernelExport { name: symbol, kind, crc, namespace, owner: module } = row;
-        Item { symbol, crc: *crc, module, kind: *kind, namespace: namespace.as_ref() }
-    };
-    ExportsDocument { schema: super::json::SCHEMA, kernel, exports: rows.iter().map(item).collect() }
+    ExportsDocument { schema: super::json::SCHEMA, kernel, exports: rows.iter().map(Item::from).collect() }
 }
 
 /// The document of `exports --count`.
@@ -181,7 +185,8 @@ fn kinds(rows: &[KernelExport<'_>]) -> BTreeMap<Option<ExportKind>, usize> {
     kinds
 }
 
-fn kind_word(kind: Option<ExportKind>) -> &'static str {
+/// The macro that exports it.
+pub(super) fn kind_word(kind: Option<ExportKind>) -> &'static str {
     kind.map_or(UNKNOWN, ExportKind::macro_name)
 }
 

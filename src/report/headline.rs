@@ -2,7 +2,7 @@
 
 use super::wording::{all, count, list, printable};
 use super::{Entry, Group, KernelSummary, groups};
-use crate::verdict::{Cause, Code, Finding, Missing, Outcome};
+use crate::verdict::{Code, Missing, Outcome};
 
 /// Missing facts named in the line; the text below it has them all.
 const MISSING_WORDS: usize = 4;
@@ -23,7 +23,7 @@ pub(super) fn answer(entry: &Entry<'_>, kernel: &KernelSummary) -> String {
         Outcome::Refused { errno, stage } => {
             let groups = groups(&verdict.findings);
             let here = |group: &&Group<'_>| {
-                group.reached && group.stage == *stage && group.findings.iter().any(|finding| refuses(finding))
+                group.reached && group.stage == *stage && group.findings.iter().any(|finding| finding.refuses())
             };
             // Groups of one kind, which differ in who exports the symbols, are one reason.
             let mut kinds: Vec<(Code, usize)> = Vec::new();
@@ -48,24 +48,6 @@ pub(super) fn answer(entry: &Entry<'_>, kernel: &KernelSummary) -> String {
                 false => format!("undetermined on {on}: it depends on {depends}"),
             }
         }
-    }
-}
-
-/// Would the kernel refuse for this finding, or does it only warn, or taint?
-pub(super) const fn refuses(finding: &Finding) -> bool {
-    match &finding.cause {
-        Cause::UnknownKey { refused, .. } | Cause::UnsupportedSignature { refused, .. } => *refused,
-        Cause::NoVersions { forced } | Cause::NoVermagic { forced, .. } | Cause::NoExportVersions { forced, .. } => {
-            !*forced
-        }
-        Cause::NoSymbolVersion { fatal, .. } => *fatal,
-        Cause::NamespaceNotImported { allowed, .. } => !*allowed,
-        Cause::ObsoleteExportTable { .. }
-        | Cause::InheritedTaint { .. }
-        | Cause::GplFutureSymbol { .. }
-        | Cause::UnusedSymbol { .. }
-        | Cause::UnknownParameter { .. } => false,
-        _ => true,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::headline::{answer, refuses, title};
+use super::headline::{answer, title};
 use super::provenance::provenance;
 use super::usage::usage;
 use super::wording::{all as listed, count, printable};
@@ -248,7 +248,7 @@ impl Page<'_> {
 
     fn group(&mut self, group: &Group<'_>, verdict: &Verdict, fixes: &mut Vec<String>) {
         let Some(sentence) = group_sentence(&group.findings, &verdict.name, self.kernel) else { return };
-        let note = if group.findings.iter().any(|finding| refuses(finding)) { "" } else { "note: " };
+        let note = if group.findings.iter().any(|finding| finding.refuses()) { "" } else { "note: " };
         self.styled("  ", self.palette.heading, &format!("{note}{} [{}]", title(group), group.code));
         self.labelled("what", &sentence.what);
         self.labelled("why", &sentence.why);

@@ -61,8 +61,9 @@ pub fn why_document<'a>(
     Document { asked, elsewhere: Some(elsewhere), ..modules_document(std::slice::from_ref(entry), kernel) }
 }
 
+/// One module that was judged.
 #[derive(Clone, Debug, Serialize)]
-struct Item<'a> {
+pub(super) struct Item<'a> {
     op: Op,
     path: Option<&'a str>,
     name: &'a str,
@@ -80,8 +81,9 @@ struct Item<'a> {
     findings: Vec<Found<'a>>,
 }
 
+/// One finding.
 #[derive(Clone, Debug, Serialize)]
-struct Found<'a> {
+pub(super) struct Found<'a> {
     code: Code,
     symbol: Option<&'a str>,
     stage: Stage,
@@ -99,7 +101,8 @@ fn items<'a>(entries: &[Entry<'a>], kernel: &KernelSummary) -> Vec<Item<'a>> {
     entries.iter().map(|entry| item(entry, kernel)).collect()
 }
 
-fn item<'a>(entry: &Entry<'a>, kernel: &KernelSummary) -> Item<'a> {
+/// A judged module as it stands in documents.
+pub(super) fn item<'a>(entry: &Entry<'a>, kernel: &KernelSummary) -> Item<'a> {
     let verdict = entry.verdict;
     let crash = match &verdict.outcome {
         Outcome::Crash { why, .. } => Some(why.as_str()),
@@ -124,7 +127,8 @@ fn item<'a>(entry: &Entry<'a>, kernel: &KernelSummary) -> Item<'a> {
     }
 }
 
-fn found<'a>(finding: &'a Finding, module: &str, kernel: &KernelSummary) -> Found<'a> {
+/// A finding as it stands in documents.
+pub(super) fn found<'a>(finding: &'a Finding, module: &str, kernel: &KernelSummary) -> Found<'a> {
     let sentence = sentence(finding, module, kernel);
     Found {
         code: finding.code(),

@@ -5,6 +5,7 @@
 
 mod cause;
 mod conflict;
+mod diff;
 mod dmesg;
 mod entry;
 mod explain;
@@ -20,10 +21,12 @@ mod inspect;
 mod json;
 mod missing;
 mod palette;
+mod policy;
 mod provenance;
 mod sentence;
 mod symbols;
 mod system_map;
+mod upgrade;
 mod usage;
 mod wording;
 
@@ -36,9 +39,10 @@ mod tests;
 #[cfg(test)]
 mod validator;
 
+pub use diff::{DiffDocument, diff_document, human_diff, short_diff};
 pub use dmesg::dmesg;
 pub use entry::{Entry, KernelSummary, Op};
-pub use explain::{Page, explain};
+pub use explain::{Page, explain, explain_answer, explain_change};
 pub use exports::{
     CountsDocument, ExportsDocument, counts_document, export_notes, exports_document, human_counts, human_exports,
     no_exports, no_symbols, symvers,
@@ -56,5 +60,7 @@ pub use inspect::inspect;
 pub use json::{Document, modules_document, steps_document, why_document};
 pub use missing::remedy;
 pub use palette::Palette;
+pub use policy::{Failure, PolicyReport};
 pub use sentence::{Sentence, group_sentence, sentence};
 pub use system_map::{SymbolsDocument, symbols_document, system_map};
+pub use upgrade::{UpgradeDocument, human_upgrade, short_upgrade, upgrade_document};

@@ -50,6 +50,24 @@ impl Finding {
     pub fn symbol(&self) -> Option<&str> {
         self.cause.symbol()
     }
+
+    /// Would the kernel refuse for it, or does it only warn, or taint?
+    pub const fn refuses(&self) -> bool {
+        match &self.cause {
+            Cause::UnknownKey { refused, .. } | Cause::UnsupportedSignature { refused, .. } => *refused,
+            Cause::NoVersions { forced }
+            | Cause::NoVermagic { forced, .. }
+            | Cause::NoExportVersions { forced, .. } => !*forced,
+            Cause::NoSymbolVersion { fatal, .. } => *fatal,
+            Cause::NamespaceNotImported { allowed, .. } => !*allowed,
+            Cause::ObsoleteExportTable { .. }
+            | Cause::InheritedTaint { .. }
+            | Cause::GplFutureSymbol { .. }
+            | Cause::UnusedSymbol { .. }
+            | Cause::UnknownParameter { .. } => false,
+            _ => true,
+        }
+    }
 }
 
 macro_rules! codes {

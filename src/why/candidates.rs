@@ -11,8 +11,13 @@ use crate::verdict::{Candidate, CandidateSource};
 /// How many are named.
 const NAMED: usize = 12;
 
-/// Symbols that the compiler's options bring in, whatever the source calls.
+/// How the names of such symbols begin.
 const OF_THE_COMPILER: [&str; 4] = ["__x86_", "__fentry__", "__stack_chk_", "_mcount"];
+
+/// Do the compiler's options bring a symbol in, whatever the source calls?
+pub fn is_of_compiler(symbol: &str) -> bool {
+    OF_THE_COMPILER.iter().any(|prefix| symbol.starts_with(prefix))
+}
 
 /// The candidates for one symbol, the likeliest first.
 ///
@@ -37,7 +42,7 @@ pub(super) fn candidates(
 
 fn of_map(symbol: &str, source: &Source<'_>, map: &InlineMap) -> Vec<Candidate> {
     let beside = source.beside(symbol);
-    let of_source = |name: &&String| !OF_THE_COMPILER.iter().any(|prefix| name.starts_with(prefix));
+    let of_source = |name: &&String| !is_of_compiler(name);
     let rank = |inline: &Inline, path: &[String]| {
         let lacks = inline.needs.iter().filter(of_source).any(|name| !source.leaves_undefined(name));
         let explained = inline.needs.iter().filter(|name| beside.contains(name.as_bytes())).count();

@@ -12,7 +12,10 @@ pub mod incidents;
 pub mod inlines;
 mod uses;
 
+pub use candidates::is_of_compiler;
 pub use elsewhere::{Elsewhere, OptionDifference, SymbolExport, elsewhere};
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 
@@ -102,6 +105,30 @@ pub fn uses(image: &Image, symbol: &str, kernel: &Kernel, lookup: &Lookup) -> Re
     let debug_info = Source::with(&elf, file.as_ref(), |source| uses = source.uses(symbol));
     let export = kernel.exports().and_then(|exports| SymbolExport::of(symbol, exports));
     Ok(Some(SymbolUse { symbol: symbol.to_owned(), export, uses, debug_info }))
+}
+
+/// What is known of a module's source beyond single symbols.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SourceFacts {
+    /// Where the module uses each of the symbols that were asked about, in their order.
+    pub uses: Vec<Vec<Use>>,
+    /// The functions that are inlined into its code; `None` without debug information.
+    pub inlined: Option<BTreeSet<String>>,
+}
+
+/// Where a module uses several symbols, and what is inlined into it.
+///
+/// # Errors
+/// As [`explain`].
+pub fn source_facts(image: &Image, symbols: &[&str], lookup: &Lookup) -> Result<SourceFacts, Error> {
+    let mut facts = SourceFacts { uses: vec![Vec::new(); symbols.len()], inlined: None };
+    let Some(elf) = image.as_announced() else { return Ok(facts) };
+    let file = lookup.debug.of(image, &elf)?;
+    Source::with(&elf, file.as_ref(), |source| {
+        facts.uses = symbols.iter().map(|symbol| source.uses(symbol)).collect();
+        facts.inlined = source.inlined();
+    });
+    Ok(facts)
 }
 
 /// The symbols a module leaves undefined, in the order of its symbol table.

@@ -1,6 +1,6 @@
 //! Every use of a symbol in one module.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
 use crate::graph::{DebugSections, Dwarf, DwarfError, Place, Reference, References, Site, SourcePaths, Symbols};
 use crate::image::{DebugObject, ModuleElf};
@@ -69,6 +69,11 @@ impl<'a> Source<'a> {
         sites.sort_unstable();
         sites.dedup();
         sites.into_iter().map(|site| self.describe(site)).collect()
+    }
+
+    /// The names of the functions that are inlined into the module's code; `None` where debug information does not tell.
+    pub fn inlined(&self) -> Option<BTreeSet<String>> {
+        self.lines.as_ref()?.dwarf.inlined().ok()
     }
 
     /// Does the module refer to a symbol and leave it undefined?

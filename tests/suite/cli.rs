@@ -32,9 +32,24 @@ impl Desk {
         desk
     }
 
+    /// Writes a file, and the folders above it.
     pub fn file(&self, name: &str, bytes: impl AsRef<[u8]>) -> &Self {
-        std::fs::write(self.folder.path().join(name), bytes).expect("the folder is ours");
+        let path = self.folder.path().join(name);
+        std::fs::create_dir_all(path.parent().expect("it has a folder")).expect("the folder is ours");
+        std::fs::write(path, bytes).expect("the folder is ours");
         self
+    }
+
+    /// Writes another kernel into a folder.
+    pub fn kernel(&self, name: &str, made: &Made) -> &Self {
+        let folder = self.folder.path().join(name);
+        std::fs::create_dir_all(&folder).expect("the folder is ours");
+        made.write(&folder);
+        self
+    }
+
+    pub fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.folder.path().join(name)).expect("it was written")
     }
 
     fn ko(&self, ko: &Ko) -> &Self {
@@ -458,7 +473,8 @@ fn inspect_shows_facts() {
 fn explain_knows_every_code() {
     let desk = Desk::new();
     let list = desk.run("explain").ended(0).out.clone();
-    assert_eq!(list.lines().count(), gplok::verdict::Code::ALL.len());
+    let words = gplok::impact::ChangeClass::ALL.len() + gplok::impact::Answer::ALL.len();
+    assert_eq!(list.lines().count(), gplok::verdict::Code::ALL.len() + words);
     for line in list.lines() {
         let code = line.split_whitespace().next().expect("a line starts with a code");
         let page = desk.run(&format!("explain {code}")).ended(0).out.clone();

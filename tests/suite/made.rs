@@ -62,6 +62,13 @@ impl Made {
         self.row(symbol, "vmlinux", "EXPORT_SYMBOL", "")
     }
 
+    /// Exports a symbol in another version than other kernels.
+    pub fn changed(mut self, symbol: &str) -> Self {
+        let crc = self.profile.crc(symbol) ^ 1;
+        self.symvers.push(format!("{crc:#010x}\t{symbol}\tvmlinux\tEXPORT_SYMBOL\t"));
+        self
+    }
+
     pub fn export_gpl(self, symbol: &str) -> Self {
         self.row(symbol, "vmlinux", "EXPORT_SYMBOL_GPL", "")
     }

@@ -1,6 +1,7 @@
 //! `gplok explain`: what a finding means.
 
-use gplok::report::{explain, incident_list};
+use gplok::impact::{Answer, ChangeClass};
+use gplok::report::{Page, explain, explain_answer, explain_change, incident_list};
 use gplok::verdict::Code;
 
 use crate::arguments::ExplainArguments;
@@ -9,12 +10,19 @@ use crate::{Error, Exit};
 
 pub fn run(arguments: &ExplainArguments) -> Result<Exit, Error> {
     let Some(name) = &arguments.code else {
-        let list = Code::ALL.iter().map(|code| format!("{:<26} {}\n", code.name(), explain(*code).title));
+        let codes = Code::ALL.iter().map(|code| (code.name(), explain(*code)));
+        let changes = ChangeClass::ALL.map(|class| (class.name(), explain_change(class)));
+        let answers = Answer::ALL.map(|answer| (answer.name(), explain_answer(answer)));
+        let list = codes.chain(changes).chain(answers).map(|(name, page)| format!("{name:<26} {}\n", page.title));
         write(&list.collect::<String>())?;
         return Ok(Exit::Good);
     };
     if name == "incidents" {
         write(&incident_list())?;
+        return Ok(Exit::Good);
+    }
+    if let Some(page) = of_impact(name) {
+        write(&format!("{}: {}\n\n{}\n", name.replace('-', "_"), page.title, page.text))?;
         return Ok(Exit::Good);
     }
     let code = Code::from_name(name).ok_or_else(|| {
@@ -28,4 +36,10 @@ pub fn run(arguments: &ExplainArguments) -> Result<Exit, Error> {
     let page = explain(code);
     write(&format!("{code}: {}\n\n{}\n", page.title, page.text))?;
     Ok(Exit::Good)
+}
+
+/// The page of a class of changes, or of an answer.
+fn of_impact(name: &str) -> Option<Page> {
+    let change = ChangeClass::from_name(name).map(explain_change);
+    change.or_else(|| Answer::from_name(name).map(explain_answer))
 }

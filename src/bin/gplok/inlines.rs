@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use gplok::image::Image;
-use gplok::kernel::Kernel;
 use gplok::kernel::probe::{ProbeOptions, compile};
+use gplok::kernel::{Exports, Kernel};
 use gplok::report::{KernelSummary, human_inline_changes, human_inlines, inline_changes_document, inlines_document};
 use gplok::terms::KernelRelease;
 use gplok::why::inlines::{InlineChanges, InlineMap};
@@ -50,12 +50,30 @@ fn map(path: &Path, arguments: &InlinesArguments) -> Result<(InlineMap, KernelSu
         }
         return Ok((map, KernelSummary::from(&kernel)));
     }
-    let jobs = arguments.jobs.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
+    let jobs = arguments.jobs.unwrap_or_else(processors);
     let options = ProbeOptions { make: arguments.make.clone(), jobs, keep: arguments.keep.clone() };
-    let probe = compile(path, &options, &progress())?;
-    let map = InlineMap::of_probe(&probe, exports)
-        .map_err(|error| format!("cannot read what was compiled of {}: {error}", path.display()))?;
-    Ok((map, KernelSummary::from(&kernel)))
+    Ok((compiled(path, exports, &options)?, KernelSummary::from(&kernel)))
+}
+
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn compiled(path: &Path, exports: &Exports, options: &ProbeOptions) -> Result<InlineMap, Error> {
+    let probe = compile(path, options, &progress())?;
+    let map = InlineMap::of_probe(&probe, exports);
+    Ok(map.map_err(|error| format!("cannot read what was compiled of {}: {error}", path.display()))?)
+}
+
+/// The map in a file, or one that is compiled of a headers or build directory.
+pub fn map_of(path: &Path) -> Result<InlineMap, Error> {
+    if path.is_file() {
+        return Ok(written(path)?.0);
+    }
+    let kernel = Kernel::open(&[path])?;
+    let exports = kernel.exports().ok_or_else(|| format!("{} has no Module.symvers", path.display()))?;
+    let options = ProbeOptions { make: Vec::new(), jobs: processors(), keep: None };
+    compiled(path, exports, &options)
 }
 
 /// A map that was written before, and the kernel it is of.

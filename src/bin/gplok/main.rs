@@ -2,13 +2,16 @@
 
 mod arguments;
 mod check;
+mod diff;
 mod explain;
 mod exports;
 mod inlines;
 mod inspect;
 mod output;
 mod plan;
+mod policy;
 mod simulate;
+mod upgrade;
 mod why;
 
 use std::io::Write as _;
@@ -47,6 +50,8 @@ fn main() -> ExitCode {
         Command::Why(arguments) => why::run(arguments),
         Command::Inlines(arguments) => inlines::run(arguments),
         Command::Exports(arguments) => exports::run(arguments),
+        Command::Diff(arguments) => diff::run(arguments),
+        Command::Upgrade(arguments) => upgrade::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
     };
     ExitCode::from(match result {

@@ -47,7 +47,7 @@ impl SourceArguments {
     }
 }
 
-fn running_release() -> Result<String, Error> {
+pub fn running_release() -> Result<String, Error> {
     let path = "/proc/sys/kernel/osrelease";
     let release = std::fs::read_to_string(path);
     let release = release

@@ -1,6 +1,6 @@
 //! Where functions are declared.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::entries::{Entry, Reader, SourceDeclaration};
 use super::{DebugSections, Slice};
@@ -21,6 +21,33 @@ pub(super) fn read(sections: &DebugSections<'_>) -> gimli::Result<HashMap<u64, S
             if let Some(address) = begin(&dwarf, &unit, entry)? {
                 let declared = reader.declared(entry)?;
                 found.entry(address).or_insert(declared);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// The names of the functions that are inlined somewhere.
+pub(super) fn inlined(sections: &DebugSections<'_>) -> gimli::Result<BTreeSet<String>> {
+    let dwarf = sections.dwarf();
+    let mut found = BTreeSet::new();
+    let mut headers = dwarf.units();
+    while let Some(header) = headers.next()? {
+        let unit = dwarf.unit(header)?;
+        let reader = Reader { dwarf: &dwarf, unit: &unit };
+        // Many places are of one function: each is looked up once.
+        let mut known = HashSet::new();
+        let mut entries = unit.entries();
+        while let Some(entry) = entries.next_dfs()? {
+            if entry.tag() != gimli::DW_TAG_inlined_subroutine {
+                continue;
+            }
+            let is_new = match entry.attr_value(gimli::DW_AT_abstract_origin) {
+                Some(gimli::AttributeValue::UnitRef(origin)) => known.insert(origin),
+                _ => true,
+            };
+            if is_new {
+                found.insert(reader.declared(entry)?.name);
             }
         }
     }

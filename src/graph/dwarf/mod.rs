@@ -21,7 +21,7 @@ pub use split::SplitUnit;
 pub use variables::DataPlace;
 
 use std::cell::OnceCell;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use addr2line::{Context, LookupResult, SplitDwarfLoad};
@@ -111,6 +111,14 @@ impl<'a> Dwarf<'a> {
         let Some(address) = self.sections.address(start) else { return Ok(None) };
         let variables = self.variables.get_or_init(|| Variables::read(self.sections));
         variables.describe(self.sections, address, offset).map_err(DwarfError::Broken)
+    }
+
+    /// The names of the functions that are inlined somewhere.
+    ///
+    /// # Errors
+    /// When a unit is broken.
+    pub fn inlined(&self) -> Result<BTreeSet<String>, DwarfError> {
+        functions::inlined(self.sections).map_err(DwarfError::Broken)
     }
 
     /// Where the functions out of line are declared, by the place each begins at.

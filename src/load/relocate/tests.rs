@@ -58,7 +58,7 @@ fn entry(offset: u64, kind: u32, symbol: u32, addend: i64) -> Relocation {
 
 fn judge_at(arch: Arch, version: (u16, u16, u16), entries: &[Relocation]) -> Judgement {
     let version = KernelVersion::new(version.0, version.1, version.2);
-    let calendar = Calendar { version, patch_known: true, distribution: None };
+    let calendar = Calendar { version, patch_known: true, distribution: None, otherwise: None };
     let mut has = |behaviour: Behaviour| calendar.has(behaviour).ok_or(Missing::Behaviour(behaviour));
     let mut config = |option: ConfigOption| Err(Missing::Config(option));
     let relocations = RelocationSection { index: 9, target: TEXT, rela: arch.machine != ElfMachine::I386, entries };

@@ -82,7 +82,12 @@ pages! {
 
 /// The page of a code.
 pub fn explain(code: Code) -> Page {
-    let (title, text) = source(code).split_once('\n').unwrap_or_default();
+    page(source(code))
+}
+
+/// The page in a file.
+pub(super) fn page(source: &'static str) -> Page {
+    let (title, text) = source.split_once('\n').unwrap_or_default();
     Page { title: title.trim_start_matches("# "), text: text.trim_matches('\n') }
 }
 

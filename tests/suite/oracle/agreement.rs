@@ -32,7 +32,10 @@ fn run(machine: &mut Machine, step: &Step, recorded: &Outcome) -> Emulated {
     let Some(init_returns) = step.init else { return Emulated::LeftOut };
     let mut load = |call, flags, module: &[u8]| {
         let image = Image::from_bytes_raw(format!("{}.ko", step.name), module);
-        machine.insmod(&image, &Insmod { call, flags, raw: true, args: step.args.clone(), init_returns })
+        machine.insmod(
+            &image,
+            &Insmod { call, flags, raw: true, args: step.args.clone(), init_returns, ..Insmod::default() },
+        )
     };
     let verdict = match step.op {
         Op::Insmod => load(SystemCall::FinitModule, ModuleInitFlags(step.flags), &step.module),

@@ -1,5 +1,9 @@
 //! What may stand on the command line.
 
+mod compare;
+
+pub use compare::{DiffArguments, DiffFormat, PolicyArguments, UpgradeArguments};
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -55,6 +59,10 @@ pub enum Command {
     Inlines(InlinesArguments),
     /// What a kernel exports, as a Module.symvers.
     Exports(ExportsArguments),
+    /// What differs between the exports of two kernels.
+    Diff(DiffArguments),
+    /// Before an upgrade: what another kernel does to modules, as they are and after a rebuild.
+    Upgrade(UpgradeArguments),
     /// What a finding means.
     Explain(ExplainArguments),
 }

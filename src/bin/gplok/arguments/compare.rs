@@ -1,0 +1,225 @@
+//! What may stand behind `diff` and `upgrade`.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use gplok::impact::policy::Concern;
+use gplok::impact::{Answer, ChangeClass};
+use gplok::terms::Glob;
+
+/// Arguments of `diff`.
+#[derive(Debug, Args)]
+#[command(after_help = "Exit codes: 0 compared, 1 the policy fails, 2 could not run.")]
+pub struct DiffArguments {
+    /// Both kernels, the earlier first: each whatever -k of check takes.
+    #[arg(value_name = "KERNEL", num_args = 2, required_unless_present_all = ["from", "to"], conflicts_with_all = ["from", "to"])]
+    pub kernels: Vec<PathBuf>,
+    /// What describes the earlier kernel, instead; may be repeated.
+    #[arg(long, value_name = "KERNEL", action = clap::ArgAction::Append, requires = "to")]
+    pub from: Vec<PathBuf>,
+    /// What describes the later kernel; may be repeated.
+    #[arg(long, value_name = "KERNEL", action = clap::ArgAction::Append, requires = "from")]
+    pub to: Vec<PathBuf>,
+    /// Only these classes of changes; may be repeated, or a comma list.
+    #[arg(long, value_name = "CLASS", value_enum, value_delimiter = ',')]
+    pub class: Vec<Class>,
+    /// Only symbols of this name or pattern; may be repeated.
+    #[arg(long, value_name = "GLOB")]
+    pub symbol: Vec<Glob>,
+    /// Only what this module exports, before or after: its name, its path (drivers/usb/*), or vmlinux; may be repeated.
+    #[arg(long, value_name = "MODULE")]
+    pub module: Vec<Glob>,
+    /// Leave nothing out.
+    #[arg(long)]
+    pub all: bool,
+    #[command(flatten)]
+    pub policy: PolicyArguments<Class>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = DiffFormat::Human)]
+    pub format: DiffFormat,
+}
+
+/// How to print what differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DiffFormat {
+    /// For people.
+    Human,
+    /// For scripts: a line for each change, its columns divided by tabs.
+    Short,
+    /// For machines: schema gplok/1.
+    Json,
+}
+
+/// What a pipeline is to fail on.
+#[derive(Debug, Args)]
+pub struct PolicyArguments<C: ValueEnum + Clone + Send + Sync + 'static> {
+    /// Exit with 1 when there is something of this class; may be repeated, or a comma list.
+    #[arg(long, value_name = "CLASS", value_enum, value_delimiter = ',')]
+    pub fail_on: Vec<C>,
+    /// Rules that let changes pass or not, a line each: PATTERN PASS|FAIL [CLASS,…], as the severities of
+    /// suse-kabi-tools. Rules that nothing meets are named.
+    #[arg(long, value_name = "FILE")]
+    pub rules: Option<PathBuf>,
+    /// What is known, and does not fail again; as --write-baseline wrote it.
+    #[arg(long, value_name = "FILE")]
+    pub baseline: Option<PathBuf>,
+    /// Write what would fail, and what is known already, to a baseline, and do not fail.
+    #[arg(long, value_name = "FILE")]
+    pub write_baseline: Option<PathBuf>,
+}
+
+/// Arguments of `upgrade`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Exit codes: 0 all load as they are, 1 some do not, 2 could not run, 3 of some it cannot be known. With \
+    --fail-on, --rules or --baseline: 0 the policy is met, 1 it is not."
+)]
+pub struct UpgradeArguments {
+    /// The modules, compressed or not. Default: the modules from outside the kernel that are installed for the earlier one.
+    #[arg(value_name = "MODULE")]
+    pub modules: Vec<PathBuf>,
+    /// All modules below this directory.
+    #[arg(long, value_name = "DIR")]
+    pub tree: Option<PathBuf>,
+    /// What describes the earlier kernel; may be repeated. Default: the running one.
+    #[arg(long, value_name = "KERNEL", action = clap::ArgAction::Append)]
+    pub from: Vec<PathBuf>,
+    /// What describes the later kernel (its packages, image, tree, headers, Module.symvers…); may be repeated.
+    #[arg(long, value_name = "KERNEL", action = clap::ArgAction::Append, required = true)]
+    pub to: Vec<PathBuf>,
+    /// The later kernel's release string, where no file tells it.
+    #[arg(long, value_name = "RELEASE")]
+    pub release: Option<String>,
+    /// Certificates that the later kernel trusts (PEM or DER); may be repeated.
+    #[arg(long, value_name = "FILE", action = clap::ArgAction::Append)]
+    pub certs: Vec<PathBuf>,
+    /// The later kernel's boot command line.
+    #[arg(long, value_name = "SWITCHES", default_value = "")]
+    pub cmdline: String,
+    /// Of changed symbols only those that the modules use; that is the default.
+    #[arg(long, conflicts_with = "all_exports")]
+    pub only_used: bool,
+    /// Behind the modules, everything that differs between the exports of the two kernels.
+    #[arg(long)]
+    pub all_exports: bool,
+    /// Leave nothing out.
+    #[arg(long)]
+    pub all: bool,
+    /// A detached debug file, or a folder laid out as /usr/lib/debug; may be repeated.
+    #[arg(long, value_name = "FILE", action = clap::ArgAction::Append)]
+    pub debug: Vec<PathBuf>,
+    /// The inline map of the earlier kernel, or its headers to compile one of (as gplok inlines does); with --to-inlines.
+    #[arg(long, value_name = "MAP", requires = "to_inlines")]
+    pub from_inlines: Option<PathBuf>,
+    /// The inline map of the later kernel, likewise.
+    #[arg(long, value_name = "MAP", requires = "from_inlines")]
+    pub to_inlines: Option<PathBuf>,
+    #[command(flatten)]
+    pub policy: PolicyArguments<Outcome>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value_t = DiffFormat::Human)]
+    pub format: DiffFormat,
+}
+
+/// A class of changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Class {
+    /// Nobody exports it any more.
+    #[value(alias = "removed")]
+    Removed,
+    /// Nobody exported it before.
+    Added,
+    /// It was for every module.
+    #[value(alias = "became_gpl_only")]
+    BecameGplOnly,
+    /// It was GPL-only.
+    #[value(alias = "became_plain")]
+    BecamePlain,
+    /// It is in another namespace, newly in one, or in none.
+    #[value(alias = "namespace_changed")]
+    NamespaceChanged,
+    /// Another module exports it.
+    #[value(alias = "owner_moved")]
+    OwnerMoved,
+    /// Its version differs.
+    #[value(alias = "crc_changed")]
+    CrcChanged,
+}
+
+/// A class of changes of symbols that the modules use, or an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Outcome {
+    /// A symbol that nobody exports any more.
+    Removed,
+    /// A symbol that was for every module.
+    #[value(alias = "became_gpl_only")]
+    BecameGplOnly,
+    /// A symbol that was GPL-only.
+    #[value(alias = "became_plain")]
+    BecamePlain,
+    /// A symbol in another namespace.
+    #[value(alias = "namespace_changed")]
+    NamespaceChanged,
+    /// A symbol that another module exports.
+    #[value(alias = "owner_moved")]
+    OwnerMoved,
+    /// A symbol of another version.
+    #[value(alias = "crc_changed")]
+    CrcChanged,
+    /// A module that loads once it is signed.
+    #[value(alias = "loads_once_signed")]
+    LoadsOnceSigned,
+    /// A module that has to be rebuilt.
+    #[value(alias = "loads_after_rebuild")]
+    LoadsAfterRebuild,
+    /// A module of which it cannot be known.
+    Unknown,
+    /// A module that this kernel refuses whatever is done to it.
+    #[value(alias = "refused_by_kernel")]
+    RefusedByKernel,
+    /// A module whose source has to change.
+    #[value(alias = "needs_source_changes")]
+    NeedsSourceChanges,
+    /// A module that is refused for its licence.
+    #[value(alias = "refused_for_license")]
+    RefusedForLicense,
+}
+
+impl From<Class> for ChangeClass {
+    fn from(class: Class) -> Self {
+        match class {
+            Class::Removed => Self::Removed,
+            Class::Added => Self::Added,
+            Class::BecameGplOnly => Self::BecameGplOnly,
+            Class::BecamePlain => Self::BecamePlain,
+            Class::NamespaceChanged => Self::NamespaceChanged,
+            Class::OwnerMoved => Self::OwnerMoved,
+            Class::CrcChanged => Self::CrcChanged,
+        }
+    }
+}
+
+impl From<Class> for Concern {
+    fn from(class: Class) -> Self {
+        Self::Change(class.into())
+    }
+}
+
+impl From<Outcome> for Concern {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Removed => Self::Change(ChangeClass::Removed),
+            Outcome::BecameGplOnly => Self::Change(ChangeClass::BecameGplOnly),
+            Outcome::BecamePlain => Self::Change(ChangeClass::BecamePlain),
+            Outcome::NamespaceChanged => Self::Change(ChangeClass::NamespaceChanged),
+            Outcome::OwnerMoved => Self::Change(ChangeClass::OwnerMoved),
+            Outcome::CrcChanged => Self::Change(ChangeClass::CrcChanged),
+            Outcome::LoadsOnceSigned => Self::Answer(Answer::LoadsOnceSigned),
+            Outcome::LoadsAfterRebuild => Self::Answer(Answer::LoadsAfterRebuild),
+            Outcome::Unknown => Self::Answer(Answer::Unknown),
+            Outcome::RefusedByKernel => Self::Answer(Answer::RefusedByKernel),
+            Outcome::NeedsSourceChanges => Self::Answer(Answer::NeedsSourceChanges),
+            Outcome::RefusedForLicense => Self::Answer(Answer::RefusedForLicense),
+        }
+    }
+}

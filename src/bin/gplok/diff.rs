@@ -1,0 +1,52 @@
+//! `gplok diff`: what differs between the exports of two kernels.
+
+use std::path::PathBuf;
+
+use gplok::impact::policy::Entry;
+use gplok::impact::{ChangeClass, Classes, ExportDiff};
+use gplok::kernel::{ExportFilter, Kernel};
+use gplok::report::{KernelSummary, diff_document, human_diff, no_exports, short_diff};
+
+use crate::arguments::{DiffArguments, DiffFormat};
+use crate::output::{palette, write};
+use crate::{Error, Exit};
+
+pub fn run(arguments: &DiffArguments) -> Result<Exit, Error> {
+    let (from, to): (&[PathBuf], &[PathBuf]) = match arguments.kernels.split_first() {
+        Some((from, to)) => (std::slice::from_ref(from), to),
+        None => (&arguments.from, &arguments.to),
+    };
+    let (from, to) = open_both(from, to)?;
+    let (earlier, later) = (KernelSummary::from(&from), KernelSummary::from(&to));
+    let before = from.all_exports().ok_or_else(|| no_exports(&from, &earlier))?;
+    let after = to.all_exports().ok_or_else(|| no_exports(&to, &later))?;
+    let mut diff = ExportDiff::between(&before, &after);
+    let filter = ExportFilter {
+        symbols: arguments.symbol.clone(),
+        modules: arguments.module.clone(),
+        ..ExportFilter::default()
+    };
+    let classes = arguments.class.iter().copied().map(ChangeClass::from);
+    let classes = Some(classes.collect::<Classes>()).filter(|classes| !classes.is_empty());
+    diff.retain(&filter, classes);
+    let entries: Vec<_> = diff.changes.iter().flat_map(|change| Entry::of_change(change, "", None)).collect();
+    let policy = arguments.policy.judge(&entries)?;
+    write(&match arguments.format {
+        DiffFormat::Human => {
+            let palette = palette();
+            let page = human_diff(&diff, &earlier, &later, &palette, arguments.all);
+            page + &policy.as_ref().map(|policy| policy.human(&palette)).unwrap_or_default()
+        }
+        DiffFormat::Short => short_diff(&diff),
+        DiffFormat::Json => {
+            serde_json::to_string_pretty(&diff_document(&diff, &earlier, &later, policy.as_ref()))? + "\n"
+        }
+    })?;
+    Ok(if policy.is_some_and(|policy| policy.failed) { Exit::Refused } else { Exit::Good })
+}
+
+/// Reads two kernels side by side.
+pub fn open_both(from: &[PathBuf], to: &[PathBuf]) -> Result<(Kernel, Kernel), Error> {
+    let (from, to) = rayon::join(|| Kernel::open(from), || Kernel::open(to));
+    Ok((from?, to?))
+}

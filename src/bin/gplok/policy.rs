@@ -1,0 +1,54 @@
+//! What a pipeline fails on: `--fail-on`, `--rules`, `--baseline`.
+
+use std::path::Path;
+
+use clap::ValueEnum;
+use gplok::impact::policy::{Baseline, Concern, Entry, Policy, Rules, Standing};
+use gplok::report::PolicyReport;
+
+use crate::Error;
+use crate::arguments::PolicyArguments;
+
+impl<C: ValueEnum + Clone + Send + Sync + Into<Concern> + 'static> PolicyArguments<C> {
+    /// The policy, if one is asked for.
+    pub fn open(&self) -> Result<Option<Policy>, Error> {
+        let asked = [&self.rules, &self.baseline, &self.write_baseline].iter().any(|file| file.is_some());
+        if !asked && self.fail_on.is_empty() {
+            return Ok(None);
+        }
+        let fail_on = match self.fail_on.as_slice() {
+            [] => Policy::harmful(),
+            classes => classes.iter().cloned().map(Into::into).collect(),
+        };
+        let rules = match &self.rules {
+            Some(path) => Rules::parse(path, &read(path)?)?,
+            None => Rules::default(),
+        };
+        let baseline = self.baseline.as_ref().map(|path| baseline(path)).transpose()?.unwrap_or_default();
+        Ok(Some(Policy { fail_on, rules, baseline }))
+    }
+
+    /// Judges entries, and writes the baseline if that is asked for: then nothing fails.
+    pub fn judge(&self, entries: &[Entry<'_>]) -> Result<Option<PolicyReport>, Error> {
+        let Some(policy) = self.open()? else { return Ok(None) };
+        let judged = policy.judge(entries);
+        let mut report = PolicyReport::new(&judged, entries);
+        if let Some(path) = &self.write_baseline {
+            let kept = |standing: &Standing| matches!(standing, Standing::Fails | Standing::Known);
+            let known = entries.iter().zip(&judged.standings).filter(|(_, standing)| kept(standing));
+            let text = Baseline::of(known.map(|(entry, _)| entry)).text();
+            std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+            report.accept();
+        }
+        Ok(Some(report))
+    }
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    Ok(std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?)
+}
+
+fn baseline(path: &Path) -> Result<Baseline, Error> {
+    let broken = |line| format!("cannot read {}, line {line}: this is no line of a baseline", path.display());
+    Ok(Baseline::parse(&read(path)?).map_err(broken)?)
+}

@@ -1,0 +1,120 @@
+//! `gplok upgrade`: what another kernel does to modules.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use gplok::image::{DebugFiles, Image};
+use gplok::impact::policy::{Concern, Entry};
+use gplok::impact::{Answer, Circumstances, ExportDiff, Kernels, ModuleImpact, Upgrade};
+use gplok::kernel::{Kernel, out_of_tree_modules};
+use gplok::load::Cmdline;
+use gplok::report::{KernelSummary, human_upgrade, short_upgrade, upgrade_document};
+use gplok::terms::{KernelRelease, License};
+use gplok::why::Lookup;
+use gplok::why::inlines::InlineChanges;
+use rayon::prelude::*;
+
+use crate::arguments::{DiffFormat, UpgradeArguments};
+use crate::diff::open_both;
+use crate::inlines::map_of;
+use crate::output::{palette, running_release, write};
+use crate::{Error, Exit};
+
+pub fn run(arguments: &UpgradeArguments) -> Result<Exit, Error> {
+    let earlier = match arguments.from.as_slice() {
+        [] => vec![running_release()?.into()],
+        paths => paths.to_vec(),
+    };
+    let (from, mut to) = open_both(&earlier, &arguments.to)?;
+    if let Some(release) = &arguments.release {
+        to = to.with_release(KernelRelease::new(release));
+    }
+    for path in &arguments.certs {
+        let bytes = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        to.add_certificates(path, &bytes)?;
+    }
+    let paths = modules(arguments, &from)?;
+    let images = paths.par_iter().map(Image::open).collect::<Result<Vec<_>, _>>()?;
+    let to = Arc::new(to);
+    let circumstances = circumstances(arguments, &to, images.len())?;
+    let (before, after) = rayon::join(|| from.all_exports(), || to.all_exports());
+    let kernels = Kernels { from: &from, to: &to, before: before.as_deref(), after: after.as_deref() };
+    let upgrade = Upgrade::of(kernels, &images, &circumstances)?;
+    let diff = kernels.before.zip(kernels.after).filter(|_| arguments.all_exports);
+    let diff = diff.map(|(before, after)| ExportDiff::between(before, after));
+    let entries: Vec<_> = upgrade.modules.iter().flat_map(entries).collect();
+    let policy = arguments.policy.judge(&entries)?;
+    let (earlier, later) = (KernelSummary::from(&from), KernelSummary::from(&*to));
+    write(&match arguments.format {
+        DiffFormat::Human => {
+            let palette = palette();
+            let page = human_upgrade(&upgrade, diff.as_ref(), (&earlier, &later), &palette, arguments.all);
+            page + &policy.as_ref().map(|policy| policy.human(&palette)).unwrap_or_default()
+        }
+        DiffFormat::Short => short_upgrade(&upgrade),
+        DiffFormat::Json => {
+            let document = upgrade_document(&upgrade, diff.as_ref(), &earlier, &later, policy.as_ref());
+            serde_json::to_string_pretty(&document)? + "\n"
+        }
+    })?;
+    Ok(match policy {
+        Some(policy) if policy.failed => Exit::Refused,
+        Some(_) => Exit::Good,
+        None => exit(&upgrade),
+    })
+}
+
+fn exit(upgrade: &Upgrade<'_>) -> Exit {
+    let worst = |wanted: fn(Answer) -> bool| upgrade.modules.iter().any(|module| wanted(module.answer));
+    if worst(|answer| !matches!(answer, Answer::LoadsAsItIs | Answer::Unknown)) {
+        Exit::Refused
+    } else if worst(|answer| answer == Answer::Unknown) {
+        Exit::Undetermined
+    } else {
+        Exit::Good
+    }
+}
+
+/// The modules in question: those given, those of the tree given, or those installed beside the earlier kernel's own.
+fn modules(arguments: &UpgradeArguments, from: &Kernel) -> Result<Vec<PathBuf>, Error> {
+    let mut modules = arguments.modules.clone();
+    if let Some(tree) = &arguments.tree {
+        let tree = gplok::kernel::ModuleTree::open(tree)?;
+        modules.extend(tree.modules().map(|module| module.path.clone()));
+    }
+    if modules.is_empty() && arguments.tree.is_none() {
+        let release = from.release().ok_or(
+            "no module was given, and the release of the earlier kernel is not known, so its installed modules cannot be found",
+        )?;
+        modules = out_of_tree_modules(release);
+        if modules.is_empty() {
+            return Err(format!(
+                "no module was given, and none from outside the kernel is installed for {release} (in updates, extra and \
+                 weak-updates of its tree, or built by DKMS): name the modules"
+            )
+            .into());
+        }
+    }
+    if modules.is_empty() {
+        return Err("no module lies below the directory given with --tree".into());
+    }
+    Ok(modules)
+}
+
+fn circumstances(arguments: &UpgradeArguments, to: &Kernel, modules: usize) -> Result<Circumstances, Error> {
+    let inlines = match (&arguments.from_inlines, &arguments.to_inlines) {
+        (Some(from), Some(to)) => Some(InlineChanges::between(&map_of(from)?, &map_of(to)?)),
+        _ => None,
+    };
+    let cmdline = Cmdline::parse(&format!("{} {}", to.cmdline().unwrap_or_default(), arguments.cmdline));
+    let lookup = Lookup { debug: DebugFiles::new(arguments.debug.clone()).among(modules), inlines: None };
+    Ok(Circumstances { cmdline, lookup, inlines })
+}
+
+/// What a policy is asked about: the answer for a module, and the changes of the symbols it uses.
+fn entries<'a>(module: &'a ModuleImpact<'a>) -> Vec<Entry<'a>> {
+    let (name, license) = (module.binary.name.as_str(), module.license().map(License::as_str));
+    let answer = Entry { concern: Concern::Answer(module.answer), module: name, license, change: None };
+    let changes = module.symbols.iter().flat_map(|symbol| Entry::of_change(&symbol.change, name, license));
+    std::iter::once(answer).chain(changes).collect()
+}

@@ -1,0 +1,305 @@
+//! The exports of two kernels, compared by name.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::{ChangeClass, Classes, ExportChange};
+use crate::kernel::{ExportFilter, Exports, KernelExport};
+
+/// What differs between the exports of two kernels.
+#[derive(Clone, Debug, Default)]
+pub struct ExportDiff<'a> {
+    /// Every export that differs, in order of name.
+    pub changes: Vec<ExportChange<'a>>,
+    /// What cannot be compared, since one of the sources does not tell it.
+    pub uncompared: Vec<Uncompared>,
+}
+
+/// A side of the exports that one of the sources does not tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Uncompared {
+    /// The earlier source lists nothing that modules export: what is new is not known.
+    Added,
+    /// The later one: what is gone is not known.
+    Removed,
+    /// Namespaces.
+    Namespaces,
+    /// Versions.
+    Versions,
+}
+
+/// How many exports are in each class; `None` where that cannot be known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[allow(missing_docs, reason = "the fields are the classes of ChangeClass")]
+pub struct Totals {
+    pub removed: Option<usize>,
+    pub added: Option<usize>,
+    pub became_gpl_only: Option<usize>,
+    pub became_plain: Option<usize>,
+    pub namespace_changed: Option<usize>,
+    pub owner_moved: Option<usize>,
+    pub crc_changed: Option<usize>,
+}
+
+impl Totals {
+    /// The number of one class.
+    pub const fn of(&self, class: ChangeClass) -> Option<usize> {
+        match class {
+            ChangeClass::Removed => self.removed,
+            ChangeClass::Added => self.added,
+            ChangeClass::BecameGplOnly => self.became_gpl_only,
+            ChangeClass::BecamePlain => self.became_plain,
+            ChangeClass::NamespaceChanged => self.namespace_changed,
+            ChangeClass::OwnerMoved => self.owner_moved,
+            ChangeClass::CrcChanged => self.crc_changed,
+        }
+    }
+}
+
+impl<'a> ExportDiff<'a> {
+    /// Compares all exports of an earlier kernel with those of a later one.
+    ///
+    /// Where a name is exported more than once, rows of one owner belong together, and then the rest in order of owner.
+    pub fn between(from: &'a Exports, to: &'a Exports) -> Self {
+        let compare = Comparison::of(from, to);
+        let (mut changes, mut repeated) = (Vec::new(), BTreeSet::new());
+        let mut met = vec![false; to.rows().len()];
+        for before in from.rows() {
+            let name = before.name;
+            let mut positions = to.positions(name);
+            let Some(position) = positions.next() else {
+                changes.extend(compare.change(name, Some(before), None));
+                continue;
+            };
+            let again = met.get_mut(position).is_some_and(|met| std::mem::replace(met, true));
+            if again || positions.next().is_some() {
+                repeated.insert(name);
+            } else {
+                changes.extend(compare.change(name, Some(before), to.at(position)));
+            }
+        }
+        for (after, _) in to.rows().zip(met).filter(|(_, met)| !met) {
+            match from.positions(after.name).next() {
+                None => changes.extend(compare.change(after.name, None, Some(after))),
+                Some(_) => drop(repeated.insert(after.name)),
+            }
+        }
+        if !repeated.is_empty() {
+            changes.retain(|change| !repeated.contains(change.symbol.as_ref()));
+            changes.extend(repeated.into_iter().flat_map(|name| compare.pairs(name, from, to)));
+        }
+        sort(&mut changes);
+        Self { changes, uncompared: compare.uncompared() }
+    }
+
+    /// Leaves only what is wanted.
+    pub fn retain(&mut self, filter: &ExportFilter, classes: Option<Classes>) {
+        self.changes.retain(|change| change.is_wanted(filter, classes));
+    }
+
+    /// How many there are of each class.
+    pub fn totals(&self) -> Totals {
+        let number = |class| self.changes.iter().filter(|change| change.classes.has(class)).count();
+        let known = |what, class| (!self.uncompared.contains(&what)).then(|| number(class));
+        Totals {
+            removed: known(Uncompared::Removed, ChangeClass::Removed),
+            added: known(Uncompared::Added, ChangeClass::Added),
+            became_gpl_only: Some(number(ChangeClass::BecameGplOnly)),
+            became_plain: Some(number(ChangeClass::BecamePlain)),
+            namespace_changed: known(Uncompared::Namespaces, ChangeClass::NamespaceChanged),
+            owner_moved: Some(number(ChangeClass::OwnerMoved)),
+            crc_changed: known(Uncompared::Versions, ChangeClass::CrcChanged),
+        }
+    }
+}
+
+/// By name, and of one name by owner. The changes are large: they are moved once.
+fn sort(changes: &mut Vec<ExportChange<'_>>) {
+    fn owner<'c>(side: &'c Option<KernelExport<'_>>) -> Option<&'c str> {
+        side.as_ref().map(|export| export.owner)
+    }
+    let mut order: Vec<usize> = (0..changes.len()).collect();
+    let key = |index: &usize| {
+        changes.get(*index).map(|change| (change.symbol.as_ref(), owner(&change.before), owner(&change.after)))
+    };
+    order.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
+    let mut unsorted: Vec<_> = std::mem::take(changes).into_iter().map(Some).collect();
+    changes.extend(order.into_iter().filter_map(|index| unsorted.get_mut(index)?.take()));
+}
+
+/// What the two sources tell, both of them.
+pub(super) struct Comparison {
+    removals: bool,
+    additions: bool,
+    namespaces: bool,
+    versions: bool,
+}
+
+impl Comparison {
+    pub(super) fn of(from: &Exports, to: &Exports) -> Self {
+        let versioned = |exports: &Exports| exports.modversions() == Some(true) && !exports.is_names_only();
+        Self {
+            removals: to.covers_modules(),
+            additions: from.covers_modules(),
+            namespaces: !from.is_names_only() && !to.is_names_only(),
+            versions: versioned(from) && versioned(to),
+        }
+    }
+
+    /// What cannot be compared.
+    pub(super) fn uncompared(&self) -> Vec<Uncompared> {
+        let all = [
+            (self.additions, Uncompared::Added),
+            (self.removals, Uncompared::Removed),
+            (self.namespaces, Uncompared::Namespaces),
+            (self.versions, Uncompared::Versions),
+        ];
+        all.into_iter().filter(|(known, _)| !known).map(|(_, what)| what).collect()
+    }
+
+    /// The difference between two rows of one name, if there is one that can be known.
+    fn change<'a>(
+        &self,
+        symbol: &'a str,
+        before: Option<KernelExport<'a>>,
+        after: Option<KernelExport<'a>>,
+    ) -> Option<ExportChange<'a>> {
+        let classes = self.classes(before.as_ref(), after.as_ref());
+        (!classes.is_empty()).then_some(ExportChange { symbol: symbol.into(), before, after, classes })
+    }
+
+    /// What has changed from one row to another.
+    pub(super) fn classes(&self, before: Option<&KernelExport<'_>>, after: Option<&KernelExport<'_>>) -> Classes {
+        let none = Classes::default();
+        let (before, after) = match (before, after) {
+            (Some(before), Some(after)) => (before, after),
+            (Some(_), None) => return none.with(ChangeClass::Removed, self.removals),
+            (None, Some(_)) => return none.with(ChangeClass::Added, self.additions),
+            (None, None) => return none,
+        };
+        let gpl_only = before.kind.zip(after.kind).map(|(before, after)| (before.is_gpl_only(), after.is_gpl_only()));
+        let versions = before.crc.zip(after.crc).filter(|_| self.versions);
+        none.with(ChangeClass::BecameGplOnly, gpl_only == Some((false, true)))
+            .with(ChangeClass::BecamePlain, gpl_only == Some((true, false)))
+            .with(ChangeClass::NamespaceChanged, self.namespaces && before.namespace != after.namespace)
+            .with(ChangeClass::OwnerMoved, before.owner != after.owner)
+            .with(ChangeClass::CrcChanged, versions.is_some_and(|(before, after)| before != after))
+    }
+
+    /// The rows of a name that one kernel or both export more than once.
+    fn pairs<'a>(&self, name: &'a str, from: &'a Exports, to: &'a Exports) -> Vec<ExportChange<'a>> {
+        let sorted = |exports: &'a Exports| {
+            let mut rows: Vec<_> = exports.named(name).collect();
+            rows.sort_by_key(|row| row.owner);
+            rows
+        };
+        let (mut earlier, mut later) = (sorted(from), sorted(to));
+        let mut pairs = Vec::new();
+        earlier.retain(|before| match later.iter().position(|after| after.owner == before.owner) {
+            Some(index) => {
+                pairs.push((Some(before.clone()), Some(later.remove(index))));
+                false
+            }
+            None => true,
+        });
+        let (mut earlier, mut later) = (earlier.into_iter(), later.into_iter());
+        loop {
+            match (earlier.next(), later.next()) {
+                (None, None) => break,
+                pair => pairs.push(pair),
+            }
+        }
+        pairs.into_iter().filter_map(|(before, after)| self.change(name, before, after)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exports(text: &str) -> Exports {
+        Exports::parse(text).expect("a good list")
+    }
+
+    const FROM: &str = "0x1\tsame\tvmlinux\tEXPORT_SYMBOL\t\n\
+                        0x2\tgone\tdrivers/a\tEXPORT_SYMBOL\t\n\
+                        0x3\tgpl\tvmlinux\tEXPORT_SYMBOL\t\n\
+                        0x4\tfree\tvmlinux\tEXPORT_SYMBOL_GPL\t\n\
+                        0x5\tspace\tvmlinux\tEXPORT_SYMBOL_GPL\t\n\
+                        0x6\tmoved\tvmlinux\tEXPORT_SYMBOL\t\n";
+    const TO: &str = "0x1\tsame\tvmlinux\tEXPORT_SYMBOL\t\n\
+                      0x3\tgpl\tvmlinux\tEXPORT_SYMBOL_GPL\t\n\
+                      0x4\tfree\tvmlinux\tEXPORT_SYMBOL\t\n\
+                      0x9\tspace\tvmlinux\tEXPORT_SYMBOL_GPL\tNS\n\
+                      0x6\tmoved\tfs/moved\tEXPORT_SYMBOL\t\n\
+                      0x7\tnew\tvmlinux\tEXPORT_SYMBOL\t\n";
+
+    fn described(diff: &ExportDiff<'_>) -> Vec<String> {
+        let classes = |change: &ExportChange<'_>| change.classes.iter().map(ChangeClass::name).collect::<Vec<_>>();
+        diff.changes.iter().map(|change| format!("{} {}", change.symbol, classes(change).join(" "))).collect()
+    }
+
+    #[test]
+    fn every_class_is_told() {
+        let (from, to) = (exports(FROM), exports(TO));
+        let diff = ExportDiff::between(&from, &to);
+        let expected = [
+            "free became_plain",
+            "gone removed",
+            "gpl became_gpl_only",
+            "moved owner_moved",
+            "new added",
+            "space namespace_changed crc_changed",
+        ];
+        assert_eq!(described(&diff), expected);
+        assert!(diff.uncompared.is_empty());
+        let one = Some(1);
+        let all = Totals {
+            removed: one,
+            added: one,
+            became_gpl_only: one,
+            became_plain: one,
+            namespace_changed: one,
+            owner_moved: one,
+            crc_changed: one,
+        };
+        assert_eq!(diff.totals(), all);
+    }
+
+    /// A name that two modules export is compared owner by owner.
+    #[test]
+    fn repeated_names_are_paired_by_owner() {
+        let from = exports("0x1\tf\ta/a\tEXPORT_SYMBOL\n0x2\tf\tb/b\tEXPORT_SYMBOL\n");
+        let to = exports("0x2\tf\tb/b\tEXPORT_SYMBOL\n0x3\tf\ta/a\tEXPORT_SYMBOL\n0x4\tf\tc/c\tEXPORT_SYMBOL\n");
+        assert_eq!(described(&ExportDiff::between(&from, &to)), ["f added", "f crc_changed"]);
+        assert_eq!(described(&ExportDiff::between(&to, &from)), ["f crc_changed", "f removed"]);
+    }
+
+    /// Without versions on one side there is nothing to compare them with.
+    #[test]
+    fn what_one_side_does_not_tell_is_unknown() {
+        let without = FROM.replace("0x1", "0x0").replace("0x2", "0x0").replace("0x3", "0x0");
+        let without = without.replace("0x4", "0x0").replace("0x5", "0x0").replace("0x6", "0x0");
+        let (from, to) = (exports(&without), exports(TO));
+        let diff = ExportDiff::between(&from, &to);
+        assert_eq!(diff.uncompared, [Uncompared::Versions]);
+        assert_eq!(diff.totals().crc_changed, None);
+        assert_eq!(diff.totals().removed, Some(1));
+    }
+
+    #[test]
+    fn filters_look_at_both_sides() {
+        let (from, to) = (exports(FROM), exports(TO));
+        let left = |filter: &ExportFilter, classes| {
+            let mut diff = ExportDiff::between(&from, &to);
+            diff.retain(filter, classes);
+            described(&diff)
+        };
+        let moved = ExportFilter { modules: vec!["moved".into()], ..ExportFilter::default() };
+        assert_eq!(left(&moved, None), ["moved owner_moved"]);
+        let of = |class| Some(Classes::from_iter([class]));
+        assert_eq!(left(&ExportFilter::default(), of(ChangeClass::Added)), ["new added"]);
+    }
+}

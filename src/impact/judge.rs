@@ -1,0 +1,247 @@
+//! From two verdicts and two lists of exports to what becomes of a module.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+
+use super::answer::{Cure, cure};
+use super::diff::Comparison;
+use super::fate::Headers;
+use super::module::Kernels;
+use super::successor::Successors;
+use super::{Answer, ChangeClass, ExportChange, Fate, ModuleImpact, SymbolImpact};
+use crate::image::Image;
+use crate::kernel::Exports;
+use crate::terms::License;
+use crate::verdict::{Cause, Finding, Outcome, Stage, Use, Verdict};
+use crate::why::inlines::{Inline, InlineChanges};
+use crate::why::{SourceFacts, undefined};
+
+impl<'a> ModuleImpact<'a> {
+    /// What the verdicts and the exports tell, without headers.
+    pub(super) fn begun(
+        kernels: Kernels<'a>,
+        comparison: Option<&Comparison>,
+        image: &Image,
+        binary: Verdict,
+        rebuilt: Option<Verdict>,
+    ) -> Self {
+        let elf = image.as_announced();
+        let licenses: Vec<License> =
+            elf.iter().flat_map(|elf| elf.modinfo().all("license").map(License::new).collect::<Vec<_>>()).collect();
+        let mut module = Self {
+            path: image.path().to_owned(),
+            licenses,
+            imports: elf
+                .iter()
+                .flat_map(|elf| elf.modinfo().all("import_ns").map(str::to_owned).collect::<Vec<_>>())
+                .collect(),
+            answer: Answer::Unknown,
+            binary,
+            rebuilt,
+            symbols: Vec::new(),
+            rules: Vec::new(),
+            inlines: Vec::new(),
+            inlines_unknown: false,
+            needs_signature: false,
+        };
+        let names: BTreeSet<String> = elf.iter().flat_map(|elf| undefined(elf)).collect();
+        let blocked = module.blocked();
+        module.symbols = names
+            .into_iter()
+            .filter_map(|name| {
+                let row = |exports: Option<&'a Exports>| exports?.find(&name);
+                let (before, after) = (row(kernels.before), row(kernels.after));
+                let classes =
+                    comparison.map(|known| known.classes(before.as_ref(), after.as_ref())).unwrap_or_default();
+                let change = ExportChange { symbol: Cow::Owned(name), before, after, classes };
+                let blocked = blocked.get(change.symbol.as_ref()).cloned().or_else(|| module.refused_build(&change));
+                let (prototypes, through, successors) = (None, Vec::new(), Vec::new());
+                let worth_it = blocked.is_some() || !change.classes.is_empty();
+                worth_it.then_some(SymbolImpact { change, blocked, fate: Fate::Stays, prototypes, through, successors })
+            })
+            .collect();
+        module
+    }
+
+    /// The findings that keep symbols from the rebuilt module.
+    fn blocked(&self) -> HashMap<String, Finding> {
+        let findings = self.rebuilt.iter().flat_map(|rebuilt| &rebuilt.findings);
+        let blocking = |finding: &&Finding| finding.refuses() && finding.stage == Stage::SimplifySymbols;
+        let named =
+            findings.filter(blocking).filter_map(|finding| Some((finding.symbol()?.to_owned(), finding.clone())));
+        named.collect()
+    }
+
+    /// modpost wants every licence of a module to be GPL-compatible, the loader only the first: what is newly GPL-only stops the
+    /// build of a module with several.
+    fn refused_build(&self, change: &ExportChange<'_>) -> Option<Finding> {
+        let other = self.licenses.iter().find(|license| !license.is_gpl_compatible())?;
+        let after = change.after.as_ref().filter(|_| change.classes.has(ChangeClass::BecameGplOnly))?;
+        let cause = Cause::GplOnlySymbol {
+            symbol: change.symbol.to_string(),
+            exporter: after.owner.to_owned(),
+            kind: after.kind?,
+            namespace: after.namespace.clone(),
+            license: Some(other.clone()),
+            inherited_from: None,
+        };
+        (self.license() != Some(other)).then(|| Finding::new(Stage::SimplifySymbols, cause))
+    }
+
+    /// The symbols whose use in the module matters: those that are kept from it or that have changed.
+    pub(super) fn questioned(&self) -> impl Iterator<Item = &SymbolImpact<'a>> {
+        let changed =
+            |symbol: &&SymbolImpact<'_>| symbol.blocked.is_some() || symbol.change.classes.has(ChangeClass::CrcChanged);
+        self.symbols.iter().filter(changed).filter(|_| self.rebuilt.is_some())
+    }
+
+    /// Fills in what headers and debug information tell. `uses` are those of the symbols questioned, in their order.
+    pub(super) fn consider_headers(&mut self, headers: &Headers<'_>, successors: &Successors<'_>, uses: &[Vec<Use>]) {
+        if self.rebuilt.is_none() {
+            return;
+        }
+        let changed = |symbol: &&mut SymbolImpact<'_>| {
+            symbol.blocked.is_some() || symbol.change.classes.has(ChangeClass::CrcChanged)
+        };
+        for (impact, uses) in self.symbols.iter_mut().filter(changed).zip(uses) {
+            let symbol = impact.change.symbol.as_ref();
+            match &mut impact.blocked {
+                Some(blocked) => {
+                    uses.clone_into(&mut blocked.uses);
+                    impact.fate = headers.fate(symbol, blocked);
+                    impact.through = headers.through(symbol, uses);
+                    if matches!(blocked.cause, Cause::MissingSymbol { .. }) && !matches!(impact.fate, Fate::Replaced(_))
+                    {
+                        impact.successors = successors.suggest(symbol);
+                    }
+                }
+                None => impact.prototypes = headers.prototypes(symbol, uses),
+            }
+        }
+    }
+
+    /// Which inlines that became restricted does the module use? `inlined` are the names of what is inlined into it.
+    pub(super) fn consider_inlines(
+        &mut self,
+        exports: Option<&Exports>,
+        changes: Option<&InlineChanges>,
+        inlined: Option<&BTreeSet<String>>,
+    ) {
+        let Some(changes) = changes.filter(|_| self.rebuilt.is_some()) else { return };
+        let gpl = self.license().is_some_and(License::is_gpl_compatible);
+        let imports = &self.imports;
+        let lacks = |symbol: &String| {
+            let namespace = exports.and_then(|exports| exports.find(symbol)?.namespace);
+            namespace.is_some_and(|namespace| !imports.iter().any(|known| known == namespace.as_str()))
+        };
+        let hurts = |inline: &&Inline| {
+            (!gpl && !inline.gpl_only.is_empty())
+                || !inline.unexported.is_empty()
+                || inline.namespaced.iter().any(lacks)
+        };
+        let restricted = [&changes.became, &changes.appeared, &changes.unknown].into_iter().flatten().filter(hurts);
+        match inlined {
+            Some(names) => self.inlines = restricted.filter(|inline| names.contains(&inline.name)).cloned().collect(),
+            None => self.inlines_unknown = restricted.count() > 0,
+        }
+    }
+
+    /// The answer, out of all that is known.
+    pub(super) fn answer(&mut self) {
+        let cures = self.cures();
+        self.needs_signature = cures.contains(&Cure::Signature);
+        self.answer = match &self.rebuilt {
+            None => Answer::LoadsAsItIs,
+            Some(rebuilt) => {
+                let worst = cures.iter().filter_map(|cure| cure.answer()).max();
+                let undetermined = matches!(rebuilt.outcome, Outcome::Undetermined) && !rebuilt.never_loads;
+                let unreadable = matches!(rebuilt.outcome, Outcome::Crash { .. });
+                match worst {
+                    Some(worst) => worst,
+                    None if undetermined || unreadable => Answer::Unknown,
+                    None if self.only_signature_is_missing() => Answer::LoadsOnceSigned,
+                    None => Answer::LoadsAfterRebuild,
+                }
+            }
+        };
+    }
+
+    fn only_signature_is_missing(&self) -> bool {
+        let mut refusing = self.binary.findings.iter().filter(|finding| finding.refuses()).peekable();
+        refusing.peek().is_some() && refusing.all(|finding| cure(finding) == Cure::Signature)
+    }
+
+    /// What it would take to make good all that keeps the rebuilt module from loading.
+    fn cures(&self) -> Vec<Cure> {
+        let findings = self.rebuilt.iter().flat_map(|rebuilt| &rebuilt.findings);
+        let elsewhere = findings.filter(|finding| {
+            let of_symbol = finding.stage == Stage::SimplifySymbols && finding.symbol().is_some();
+            finding.refuses() && !of_symbol
+        });
+        let blocked = self.symbols.iter().filter_map(|symbol| {
+            let blocked = symbol.blocked.as_ref()?;
+            match symbol.fate {
+                Fate::Stays => Some(cure(blocked)),
+                Fate::Replaced(_) => None,
+                Fate::Open { .. } => Some(Cure::Unknown),
+            }
+        });
+        let called = |symbol: &&SymbolImpact<'_>| {
+            symbol.prototypes.as_ref().is_some_and(|prototypes| prototypes.called && prototypes.other_number)
+        };
+        let prototypes = self.symbols.iter().filter(called).map(|_| Cure::Source);
+        let gpl = self.license().is_some_and(License::is_gpl_compatible);
+        let inlines = self.inlines.iter().map(|inline| match !gpl && !inline.gpl_only.is_empty() {
+            true => Cure::License,
+            false => Cure::Source,
+        });
+        elsewhere.map(cure).chain(blocked).chain(prototypes).chain(inlines).collect()
+    }
+}
+
+impl Cure {
+    /// What a module is answered that needs it; `None` where the answer does not hang on it.
+    const fn answer(self) -> Option<Answer> {
+        match self {
+            Self::Rebuild | Self::Signature | Self::Dependency => None,
+            Self::Source => Some(Answer::NeedsSourceChanges),
+            Self::License => Some(Answer::RefusedForLicense),
+            Self::Kernel => Some(Answer::RefusedByKernel),
+            Self::Unknown => Some(Answer::Unknown),
+        }
+    }
+}
+
+/// A module that needs others of those judged cannot be better off than they are.
+pub(super) fn inherit(modules: &mut [ModuleImpact<'_>]) {
+    let answers: HashMap<String, Answer> =
+        modules.iter().map(|module| (module.binary.name.clone(), module.answer)).collect();
+    for module in modules {
+        let findings = module.rebuilt.iter().flat_map(|rebuilt| &rebuilt.findings);
+        let needed = findings.filter_map(|finding| match &finding.cause {
+            Cause::DependencyRefused { dependency, .. } => Some(dependency),
+            Cause::MissingSymbol { refused_exporter, .. } => refused_exporter.as_ref(),
+            _ => None,
+        });
+        let worst = needed.map(|name| answers.get(name).copied().unwrap_or(Answer::Unknown)).max();
+        module.answer = worst.map_or(module.answer, |worst| worst.max(module.answer));
+    }
+}
+
+/// Asks the headers of both kernels about all that the modules' symbols leave open.
+pub(super) fn read_headers(kernels: Kernels<'_>, modules: &mut [ModuleImpact<'_>], facts: &[SourceFacts]) {
+    let symbols: BTreeSet<String> =
+        modules.iter().flat_map(|module| module.questioned()).map(|symbol| symbol.change.symbol.to_string()).collect();
+    if symbols.is_empty() {
+        return;
+    }
+    let names = symbols.iter().map(String::as_str).collect();
+    let uses: Vec<Use> = facts.iter().flat_map(|facts| &facts.uses).flatten().cloned().collect();
+    let headers = Headers::read(kernels.from, kernels.to, kernels.after, &names, &uses);
+    let lost = modules.iter().flat_map(|module| &module.symbols).any(|symbol| symbol.blocked.is_some());
+    let exports = kernels.before.zip(kernels.after).filter(|_| lost);
+    let successors = exports.map(|(before, after)| Successors::among(before, after)).unwrap_or_default();
+    for (module, facts) in modules.iter_mut().zip(facts) {
+        module.consider_headers(&headers, &successors, &facts.uses);
+    }
+}

@@ -1,0 +1,123 @@
+//! For machines.
+
+use serde::Serialize;
+
+use crate::history::Behaviour;
+use crate::impact::{
+    Answer, ExportDiff, Fate, ModuleImpact, Prototypes, Successor, SymbolImpact, Totals, Uncompared, Upgrade, Wanting,
+};
+use crate::report::diff::Change;
+use crate::report::json::{Found, Item, SCHEMA, found, item};
+use crate::report::{Entry, KernelSummary, Op, PolicyReport};
+use crate::terms::License;
+use crate::why::inlines::Inline;
+
+/// What another kernel does to modules, as a document of the schema.
+#[derive(Clone, Debug, Serialize)]
+pub struct UpgradeDocument<'a> {
+    schema: &'static str,
+    from: &'a KernelSummary,
+    to: &'a KernelSummary,
+    modules: Vec<Module<'a>>,
+    rules: Vec<Rule>,
+    uncompared: &'a [Uncompared],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    diff: Option<Diff<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    policy: Option<&'a PolicyReport>,
+}
+
+/// All exports that differ.
+#[derive(Clone, Debug, Serialize)]
+struct Diff<'a> {
+    totals: Totals,
+    changes: Vec<Change<'a>>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Module<'a> {
+    path: String,
+    name: &'a str,
+    licenses: &'a [License],
+    answer: Answer,
+    binary: Item<'a>,
+    rebuilt: Option<Item<'a>>,
+    needs_signature: bool,
+    symbols: Vec<Symbol<'a>>,
+    rules: Vec<&'static str>,
+    inlines: &'a [Inline],
+    inlines_unknown: bool,
+    wanting: Vec<Wanting>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Symbol<'a> {
+    #[serde(flatten)]
+    change: Change<'a>,
+    blocked: Option<Found<'a>>,
+    fate: &'a Fate,
+    prototypes: Option<&'a Prototypes>,
+    through: &'a [String],
+    successors: &'a [Successor],
+}
+
+/// A behaviour of the loader that one of the kernels has.
+#[derive(Clone, Debug, Serialize)]
+struct Rule {
+    rule: &'static str,
+    sentence: &'static str,
+    after: bool,
+}
+
+/// The document of `upgrade`; with `diff`, also everything that differs between the exports of the two kernels.
+pub fn upgrade_document<'a>(
+    upgrade: &'a Upgrade<'_>,
+    diff: Option<&'a ExportDiff<'_>>,
+    from: &'a KernelSummary,
+    to: &'a KernelSummary,
+    policy: Option<&'a PolicyReport>,
+) -> UpgradeDocument<'a> {
+    let rule = |(behaviour, after): &(Behaviour, bool)| {
+        let (rule, sentence) = (behaviour.name(), behaviour.sentence().trim());
+        Rule { rule, sentence, after: *after }
+    };
+    UpgradeDocument {
+        schema: SCHEMA,
+        from,
+        to,
+        modules: upgrade.modules.iter().map(|impact| module(impact, to)).collect(),
+        rules: upgrade.rules.iter().map(rule).collect(),
+        uncompared: &upgrade.uncompared,
+        diff: diff.map(|diff| Diff { totals: diff.totals(), changes: diff.changes.iter().map(Change::from).collect() }),
+        policy,
+    }
+}
+
+fn module<'a>(impact: &'a ModuleImpact<'_>, to: &KernelSummary) -> Module<'a> {
+    let judged = |verdict| item(&Entry { op: Op::Insmod, path: None, verdict }, to);
+    Module {
+        path: impact.path.display().to_string(),
+        name: &impact.binary.name,
+        licenses: &impact.licenses,
+        answer: impact.answer,
+        binary: judged(&impact.binary),
+        rebuilt: impact.rebuilt.as_ref().map(judged),
+        needs_signature: impact.needs_signature,
+        symbols: impact.symbols.iter().map(|symbol| self::symbol(symbol, &impact.binary.name, to)).collect(),
+        rules: impact.rules.iter().map(|rule| rule.name()).collect(),
+        inlines: &impact.inlines,
+        inlines_unknown: impact.inlines_unknown,
+        wanting: impact.wanting().into_iter().collect(),
+    }
+}
+
+fn symbol<'a>(impact: &'a SymbolImpact<'_>, module: &str, to: &KernelSummary) -> Symbol<'a> {
+    Symbol {
+        change: Change::from(&impact.change),
+        blocked: impact.blocked.as_ref().map(|finding| found(finding, module, to)),
+        fate: &impact.fate,
+        prototypes: impact.prototypes.as_ref(),
+        through: &impact.through,
+        successors: &impact.successors,
+    }
+}

@@ -1,0 +1,322 @@
+//! For people: one page, the worst first.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use super::close::close;
+use super::symbols::{Line, Trouble, code, lines};
+use super::{called, words};
+use crate::history::Behaviour;
+use crate::impact::{Answer, ExportDiff, ModuleImpact, Upgrade, Wanting};
+use crate::report::diff::uncompared;
+use crate::report::headline::answer;
+use crate::report::wording::{all as listed, count, list, printable};
+use crate::report::{Entry, KernelSummary, Op, Palette, human_diff, remedy};
+use crate::verdict::{Missing, Outcome, Verdict};
+
+/// How much is shown unless everything is asked for: groups of modules of one answer, modules of a group, lines of one trouble,
+/// symbols and modules in one.
+const GROUPS: usize = 6;
+const MODULES: usize = 12;
+const LINES: usize = 10;
+const SYMBOLS: usize = 12;
+const USERS: usize = 6;
+/// Lines of the kernel log for a single module.
+const LOG: usize = 4;
+
+/// What another kernel does to modules. `whole` leaves nothing out; with `diff`, everything that differs between the exports of
+/// the two kernels follows.
+pub fn human_upgrade(
+    upgrade: &Upgrade<'_>,
+    diff: Option<&ExportDiff<'_>>,
+    (from, to): (&KernelSummary, &KernelSummary),
+    palette: &Palette,
+    whole: bool,
+) -> String {
+    let mut page = Page { text: String::new(), palette, from, to, whole };
+    page.answers(&upgrade.modules);
+    page.symbols(&upgrade.modules);
+    page.inlines(&upgrade.modules);
+    page.rules(upgrade);
+    page.unknown(upgrade);
+    if let Some(diff) = diff {
+        page.text.push('\n');
+        page.text.push_str(&human_diff(diff, from, to, palette, whole));
+    }
+    page.heading("what to do");
+    for line in close(&upgrade.modules, to) {
+        page.line("  ", &line);
+    }
+    page.text
+}
+
+struct Page<'p> {
+    text: String,
+    palette: &'p Palette,
+    from: &'p KernelSummary,
+    to: &'p KernelSummary,
+    whole: bool,
+}
+
+impl Page<'_> {
+    fn line(&mut self, indent: &str, text: &str) {
+        let _ = writeln!(self.text, "{indent}{}", printable(text));
+    }
+
+    fn heading(&mut self, text: &str) {
+        let heading = self.palette.paint(self.palette.heading, &printable(text));
+        let _ = writeln!(self.text, "\n{heading}:");
+    }
+
+    const fn limit(&self, number: usize, most: usize) -> usize {
+        if self.whole || number <= most + 1 { number } else { most }
+    }
+
+    /// The first line counts the answers; then each answer with its modules.
+    fn answers(&mut self, modules: &[ModuleImpact<'_>]) {
+        let numbers = Answer::ALL.into_iter().rev().filter_map(|answer| {
+            let number = modules.iter().filter(|module| module.answer == answer).count();
+            let (one, several) = words(answer);
+            (number > 0).then(|| format!("{number} {}", if number == 1 { one } else { several }))
+        });
+        let (from, to) = (self.from.told_apart(), self.to.told_apart());
+        let numbers = listed(&numbers.collect::<Vec<_>>());
+        self.line("", &format!("from {from} to {to}: {}: {numbers}", count(modules.len(), "module", "modules")));
+        for answer in Answer::ALL.into_iter().rev() {
+            let of_answer: Vec<_> = modules.iter().filter(|module| module.answer == answer).collect();
+            if !of_answer.is_empty() {
+                self.of_answer(answer, &of_answer, modules.len() == 1);
+            }
+        }
+    }
+
+    fn of_answer(&mut self, answer: Answer, modules: &[&ModuleImpact<'_>], alone: bool) {
+        let style = match answer {
+            Answer::LoadsAsItIs => self.palette.answer_good,
+            Answer::LoadsOnceSigned | Answer::LoadsAfterRebuild | Answer::Unknown => self.palette.answer_unknown,
+            _ => self.palette.answer_bad,
+        };
+        let (one, several) = words(answer);
+        let words = if modules.len() == 1 { one } else { several };
+        let _ = writeln!(self.text, "\n{}:", self.palette.paint(style, words));
+        // Of modules that load there is nothing more to say.
+        if answer == Answer::LoadsAsItIs {
+            let names: Vec<String> = modules.iter().map(|module| called(module)).collect();
+            let limit = self.limit(names.len(), MODULES);
+            return self.line("  ", &list(&names, limit));
+        }
+        // Modules of which the same is to say stand together.
+        let mut groups: Vec<(Vec<String>, Vec<String>)> = Vec::new();
+        for module in modules {
+            let (name, lines) = (self.named(module), self.module(module, alone));
+            match groups.iter_mut().find(|(known, _)| *known == lines) {
+                Some((_, names)) => names.push(name),
+                None => groups.push((lines, vec![name])),
+            }
+        }
+        let limit = self.limit(groups.len(), GROUPS);
+        for (lines, names) in groups.iter().take(limit) {
+            self.line("  ", &list(names, self.limit(names.len(), MODULES)));
+            lines.iter().for_each(|line| self.line("    ", line));
+        }
+        if limit < groups.len() {
+            let names: Vec<&String> = groups.iter().skip(limit).flat_map(|(_, names)| names).collect();
+            self.line("  ", &format!("and {} (--all shows them): {}", names.len(), list(&names, USERS)));
+        }
+    }
+
+    /// The module's name, and its licences where those are the trouble.
+    fn named(&self, module: &ModuleImpact<'_>) -> String {
+        let licenses: Vec<String> = module.licenses.iter().map(|license| format!("\"{license}\"")).collect();
+        match (module.answer, licenses.as_slice()) {
+            (Answer::RefusedForLicense, []) => format!("{} (without a license)", called(module)),
+            (Answer::RefusedForLicense, licenses) => format!("{} (license {})", called(module), listed(licenses)),
+            _ => called(module),
+        }
+    }
+
+    fn module(&self, module: &ModuleImpact<'_>, alone: bool) -> Vec<String> {
+        let mut lines = vec![format!("as it is: {}", self.judged(&module.binary))];
+        let log = module.binary.log.iter().take(LOG).filter(|_| alone);
+        lines.extend(log.map(|line| format!("  kernel: {}", line.text)));
+        if let Some(rebuilt) = module.rebuilt.as_ref().filter(|_| module.answer != Answer::LoadsAfterRebuild) {
+            lines.push(format!("rebuilt:  {}", self.rebuilt(module, rebuilt)));
+        }
+        lines
+    }
+
+    fn judged(&self, verdict: &Verdict) -> String {
+        answer(&Entry { op: Op::Insmod, path: None, verdict }, self.to)
+    }
+
+    /// Of a rebuilt module only the findings speak that a rebuild does not make good.
+    fn rebuilt(&self, module: &ModuleImpact<'_>, rebuilt: &Verdict) -> String {
+        let replaced = |symbol: &str| {
+            let of_name = |impact: &&crate::impact::SymbolImpact<'_>| impact.change.symbol == symbol;
+            module.symbols.iter().find(of_name).is_some_and(|impact| !impact.is_lost())
+        };
+        let mut rest = rebuilt.clone();
+        rest.findings.retain(|finding| !finding.refuses() || !finding.symbol().is_some_and(replaced));
+        let refused = rest.findings.iter().any(crate::verdict::Finding::refuses);
+        if matches!(rest.outcome, Outcome::Refused { .. }) && !refused {
+            return match module.answer {
+                Answer::Unknown => "not known: see below".to_owned(),
+                _ => format!("loads on {}", self.to.called()),
+            };
+        }
+        self.judged(&rest)
+    }
+
+    fn symbols(&mut self, modules: &[ModuleImpact<'_>]) {
+        for (trouble, mut lines) in lines(modules, self.to) {
+            let number: usize = lines.iter().map(|line| line.symbols.len()).sum();
+            let code = code(trouble).map(|code| format!(" [{code}]")).unwrap_or_default();
+            self.heading(&format!("{}{code}", title(trouble, number)));
+            if trouble == Trouble::Version {
+                let names: BTreeSet<_> = lines.iter().flat_map(|line| &line.symbols).collect();
+                let names: Vec<_> = names.into_iter().collect();
+                let limit = self.limit(names.len(), SYMBOLS);
+                self.line("  ", &list(&names, limit));
+                continue;
+            }
+            lines.sort_by_key(|line| std::cmp::Reverse(line.modules.len()));
+            let limit = self.limit(lines.len(), LINES);
+            for line in lines.iter().take(limit) {
+                self.symbol_line(line, modules.len());
+            }
+            if limit < lines.len() {
+                let rest: Vec<_> = lines.iter().skip(limit).flat_map(|line| &line.symbols).collect();
+                self.line("  ", &format!("and {} more (--all shows them): {}", rest.len(), list(&rest, SYMBOLS)));
+            }
+        }
+    }
+
+    fn symbol_line(&mut self, line: &Line, of: usize) {
+        let symbols = list(&line.symbols, self.limit(line.symbols.len(), SYMBOLS));
+        let users = match line.modules.len() {
+            _ if of == 1 => String::new(),
+            number if number == of && of > 2 => " (all modules)".to_owned(),
+            number => format!(" ({})", list(&line.modules, self.limit(number, USERS))),
+        };
+        let symbols = self.palette.paint(self.palette.label, &printable(&symbols));
+        let _ = writeln!(self.text, "  {symbols}{}", printable(&users));
+        for detail in &line.details {
+            self.line("      ", detail);
+        }
+    }
+
+    fn inlines(&mut self, modules: &[ModuleImpact<'_>]) {
+        let mut lines: Vec<(String, Vec<String>)> = Vec::new();
+        for module in modules {
+            for inline in &module.inlines {
+                let place = inline.file.as_ref().map(|file| format!(" ({file})")).unwrap_or_default();
+                let restricted: Vec<&str> = inline.restricted().collect();
+                let line = format!("{}(){place} needs {} now", inline.name, listed(&restricted));
+                match lines.iter_mut().find(|(known, _)| *known == line) {
+                    Some((_, users)) => users.push(called(module)),
+                    None => lines.push((line, vec![called(module)])),
+                }
+            }
+        }
+        if !lines.is_empty() {
+            self.heading("inlines of the kernel's headers that need more than before");
+            for (line, users) in lines {
+                self.line("  ", &format!("{line}: {}", list(&users, USERS)));
+            }
+        }
+    }
+
+    /// The rules of the loader that decide about these modules, and how many changed beside.
+    fn rules(&mut self, upgrade: &Upgrade<'_>) {
+        let users = |rule: Behaviour| -> Vec<String> {
+            upgrade.modules.iter().filter(|module| module.rules.contains(&rule)).map(called).collect()
+        };
+        let (decisive, others): (Vec<_>, Vec<_>) =
+            upgrade.rules.iter().copied().partition(|(rule, _)| !users(*rule).is_empty());
+        if decisive.is_empty() && !self.whole {
+            return;
+        }
+        if !decisive.is_empty() {
+            self.heading("rules of the loader that changed and decide here");
+        }
+        for (rule, has) in decisive {
+            let which = if has { "new" } else { "gone" };
+            let sentence = rule.sentence().trim();
+            self.line("  ", &format!("{rule} ({which}): {sentence} {}", list(&users(rule), USERS)));
+        }
+        if self.whole && !others.is_empty() {
+            self.heading("rules of the loader that changed and do not matter here");
+            for (rule, has) in others {
+                self.line("  ", &format!("{rule} ({}): {}", if has { "new" } else { "gone" }, rule.sentence().trim()));
+            }
+        }
+    }
+
+    /// What is not known, each fact once, and how to supply it.
+    fn unknown(&mut self, upgrade: &Upgrade<'_>) {
+        let unknown = upgrade.modules.iter().filter(|module| module.answer == Answer::Unknown);
+        let missing: BTreeSet<&Missing> = unknown.flat_map(ModuleImpact::missing).collect();
+        let mut lines: Vec<String> = missing.into_iter().map(|missing| remedy(missing, self.to)).collect();
+        let wanting: BTreeSet<_> = upgrade.modules.iter().flat_map(ModuleImpact::wanting).collect();
+        lines.extend(wanting.into_iter().map(|wanting| supply(wanting).to_owned()));
+        lines.extend(upgrade.uncompared.iter().map(|what| uncompared(*what).to_owned()));
+        let unread: Vec<String> = upgrade.modules.iter().filter(|module| module.inlines_unknown).map(called).collect();
+        if !unread.is_empty() {
+            let which =
+                "which of the inlines that need more than before it uses: debug information tells (--debug FILE)";
+            lines.push(format!("of {}: {which}", list(&unread, USERS)));
+        }
+        if !lines.is_empty() {
+            self.heading("not known");
+            for line in lines {
+                self.line("  - ", &line);
+            }
+        }
+        let conflicts: Vec<_> = [self.from, self.to].into_iter().flat_map(|kernel| &kernel.conflicts).collect();
+        if !conflicts.is_empty() {
+            self.heading("of the kernels' files, some disagree");
+            for conflict in conflicts {
+                self.line("  - ", conflict);
+            }
+        }
+    }
+}
+
+/// What would tell what becomes of symbols that are gone.
+const fn supply(wanting: Wanting) -> &'static str {
+    match wanting {
+        Wanting::HeadersAfter => {
+            "whether the later kernel's headers still have the names that are gone, as macros or inlines: add its headers \
+             (directory or packages) to --to"
+        }
+        Wanting::HeadersBefore => {
+            "whether the source names the symbols that are gone, or the headers did for it: add the earlier kernel's headers to \
+             --from"
+        }
+        Wanting::Source => {
+            "whether the source names the symbols that are gone, or macros and inlines did for it: grep -w for them in it, or \
+             give debug information (--debug FILE)"
+        }
+    }
+}
+
+fn title(trouble: Trouble, number: usize) -> String {
+    let symbols = count(number, "symbol", "symbols");
+    let one = number == 1;
+    match trouble {
+        Trouble::Hidden => format!("{symbols} GPL-only, and invisible under this license"),
+        Trouble::Gone => format!("{symbols} gone"),
+        Trouble::ForOthers => format!("{symbols} for other modules only"),
+        Trouble::Namespace => format!("{symbols} in a namespace to import"),
+        Trouble::Prototype => format!("{symbols} with another number of parameters"),
+        Trouble::Open => {
+            format!("{symbols} gone, and it is not known whether the source needs {}", if one { "it" } else { "them" })
+        }
+        Trouble::MayNotCompile => format!("{symbols} with another prototype: the source may need work"),
+        Trouble::Moved => format!("{symbols} in another module: adapt softdep lines and initramfs lists"),
+        Trouble::Replaced => format!("{symbols} gone, and a rebuild does without"),
+        Trouble::Version => {
+            format!("{symbols} of another version: a rebuild takes care of {}", if one { "it" } else { "them" })
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! What the headers of both kernels tell of symbols that are gone.
+
+use super::{Two, releases};
+use crate::ko::Ko;
+
+/// The mark of public headers; the tests' own stand beside it.
+const INIT: &str = "#define __init\n";
+
+/// A module that needs `f`, which only the earlier kernel exports, and headers of both.
+fn gone(before: &str, after: &str) -> Two {
+    let (from, to) = releases();
+    let two = Two::new(from.export("f").export("g"), to.export("g")).ko(&Ko::new("m").needs("f"));
+    for kernel in ["a", "b"] {
+        two.desk.file(&format!("{kernel}/include/linux/init.h"), INIT);
+    }
+    two.header("a", before).header("b", after)
+}
+
+#[track_caller]
+fn answer(two: &Two) -> String {
+    two.answers("m.ko").0.remove(0)
+}
+
+#[test]
+fn what_only_the_source_can_have_named_has_to_change() {
+    let two = gone("int f(int a);\n", "int g(int a);\n");
+    assert_eq!(answer(&two), "needs_source_changes");
+    assert!(two.page("m.ko").contains("1 symbol gone [missing-symbol]:\n  f\n"));
+}
+
+#[test]
+fn what_the_headers_define_now_is_no_loss() {
+    let two = gone("int f(int a);\n", "int g(int a);\nstatic inline int f(int a)\n{\n\treturn g(a);\n}\n");
+    assert_eq!(answer(&two), "loads_after_rebuild");
+    assert!(two.page("m.ko").contains("an inline function in include/linux/api.h:2 now"));
+    let two = gone("int f(int a);\n", "int g(int a);\n#define f(a) g(a)\n");
+    assert_eq!(answer(&two), "loads_after_rebuild");
+    assert!(two.page("m.ko").contains("a macro in include/linux/api.h:2 now"));
+}
+
+/// `__f` is never named but by the macro, which is still there.
+#[test]
+fn what_a_macro_brought_in_goes_with_it() {
+    let (from, to) = releases();
+    let two = Two::new(from.export("__f"), to.export("__g")).ko(&Ko::new("m").needs("__f"));
+    for kernel in ["a", "b"] {
+        two.desk.file(&format!("{kernel}/include/linux/init.h"), INIT);
+    }
+    let before = "int __f(int a);\n#define f(a) __f(a)\n";
+    let two = two.header("a", before).header("b", "int __g(int a);\n#define f(a) __g(a)\n");
+    assert_eq!(answer(&two), "loads_after_rebuild");
+    assert!(two.page("m.ko").contains("f() of the headers brought it in, and is still there"));
+    // Without the macro, whoever used it has to change.
+    let two = two.header("b", "int __g(int a);\n");
+    assert_eq!(answer(&two), "needs_source_changes");
+}
+
+/// The source may name `f` itself, or use `wrap()`, which does.
+#[test]
+fn what_may_be_either_is_not_known() {
+    let before = "int f(int a);\nstatic inline int wrap(int a)\n{\n\treturn f(a);\n}\n";
+    let two = gone(before, "static inline int wrap(int a)\n{\n\treturn a;\n}\n");
+    assert_eq!(answer(&two), "unknown");
+    let page = two.page("m.ko");
+    assert!(page.contains("it may come through wrap() of the kernel's headers"), "{page}");
+    assert!(page.contains("whether the source names the symbols that are gone"), "{page}");
+}
+
+/// A call with two arguments does not compile any more.
+#[test]
+fn another_number_of_parameters_needs_another_source() {
+    let (from, to) = releases();
+    let (from, to) = (from.modversions().export("f"), to.modversions().changed("f"));
+    let two = Two::new(from, to).ko(&Ko::new("m").needs("f"));
+    for kernel in ["a", "b"] {
+        two.desk.file(&format!("{kernel}/include/linux/init.h"), INIT);
+    }
+    let two = two.header("a", "int f(struct x *x, int a);\n").header("b", "int f(struct x *x);\n");
+    assert_eq!(answer(&two), "needs_source_changes");
+    let page = two.page("m.ko");
+    assert!(page.contains("before: int f(struct x *x, int a)\n      now:    int f(struct x *x)\n"), "{page}");
+    let two = two.header("b", "int f(struct x *x, long a);\n");
+    assert_eq!(answer(&two), "loads_after_rebuild");
+    assert!(two.page("m.ko").contains("1 symbol with another prototype: the source may need work"));
+    let two = two.header("b", "int f(struct x *other, int named);\n");
+    assert!(!two.page("m.ko").contains("prototype"), "names of parameters do not count");
+}
+
+/// The headers say nothing of a symbol that macros put together.
+#[test]
+fn what_no_header_names_is_not_known() {
+    assert_eq!(answer(&gone("int h(int a);\n", "int g(int a);\n")), "unknown");
+}
