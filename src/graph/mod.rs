@@ -16,8 +16,8 @@ mod tables;
 
 pub use assembly::AssemblyError;
 pub use dwarf::{
-    DataPlace, DebugSections, DeclaredFunctions, Dwarf, DwarfError, SourceDeclaration, SourceFrame, SourcePaths,
-    SplitUnit,
+    DataPlace, DebugSections, DeclaredFunctions, Dwarf, DwarfError, InlinedFunction, SourceDeclaration, SourceFrame,
+    SourcePaths, SplitUnit,
 };
 pub use place::Place;
 pub use program::{Edge, Node, NodeDeclaration, Program, Target, UndecodedCalls, Undefined};

@@ -28,6 +28,7 @@ pub struct ModuleElf {
     modinfo: OnceLock<Arc<Modinfo>>,
     versions: OnceLock<Option<Arc<Versions>>>,
     last_nul: OnceLock<Option<usize>>,
+    all_named: OnceLock<bool>,
 }
 
 /// How much of a string is read: the kernel's own names end at 512 bytes (KSYM_NAME_LEN), its log's lines at 1024.
@@ -60,8 +61,9 @@ impl ModuleElf {
         let elf = Elf::new(&bytes, class, endian);
         let header = elf.header();
         let sections = header.as_ref().and_then(|header| elf.sections(header)).unwrap_or_default();
-        let (symbols, relocating, modinfo, versions, last_nul) = Default::default();
-        Self { bytes, class, endian, header, sections, symbols, relocating, modinfo, versions, last_nul }
+        let (symbols, relocating, modinfo, versions) = Default::default();
+        let (last_nul, all_named) = Default::default();
+        Self { bytes, class, endian, header, sections, symbols, relocating, modinfo, versions, last_nul, all_named }
     }
 
     pub(super) fn is_reading_of(&self, bytes: &Bytes, class: Class, endian: Endian) -> bool {
@@ -162,6 +164,11 @@ impl ModuleElf {
     /// The name of a symbol; `None` when it lies outside the file.
     pub fn symbol_name(&self, symbol: &Symbol) -> Option<&[u8]> {
         self.string(self.strtab()?.offset.checked_add(symbol.name.into())?)
+    }
+
+    /// Do the names of all symbols lie within the file?
+    pub fn are_symbols_named(&self) -> bool {
+        *self.all_named.get_or_init(|| self.symbols().iter().all(|symbol| self.symbol_name(symbol).is_some()))
     }
 
     /// The name of a symbol as text.

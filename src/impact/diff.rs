@@ -1,7 +1,9 @@
 //! The exports of two kernels, compared by name.
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{ChangeClass, Classes, ExportChange};
@@ -64,34 +66,46 @@ impl<'a> ExportDiff<'a> {
     /// Where a name is exported more than once, rows of one owner belong together, and then the rest in order of owner.
     pub fn between(from: &'a Exports, to: &'a Exports) -> Self {
         let compare = Comparison::of(from, to);
-        let (mut changes, mut repeated) = (Vec::new(), BTreeSet::new());
-        let mut met = vec![false; to.rows().len()];
-        for before in from.rows() {
-            let name = before.name;
-            let mut positions = to.positions(name);
-            let Some(position) = positions.next() else {
-                changes.extend(compare.change(name, Some(before), None));
+        // Every row of the later list that a row of the earlier one has met.
+        let met: Vec<AtomicBool> = to.rows().map(|_| AtomicBool::new(false)).collect();
+        let pair = |index: usize| {
+            let before = from.at(index)?;
+            let mut positions = to.positions(before.name);
+            let position = positions.next();
+            let met = position.and_then(|position| met.get(position));
+            let again = met.is_some_and(|met| met.swap(true, Ordering::Relaxed)) || positions.next().is_some();
+            let after = position.and_then(|position| to.at(position));
+            let classes = compare.classes(Some(&before), after.as_ref());
+            let place = Place { name: before.name, before: Some(index), after: position, classes };
+            (again || !classes.is_empty()).then_some((place, again))
+        };
+        let pairs: Vec<_> = (0..from.rows().len()).into_par_iter().filter_map(pair).collect();
+        let mut repeated: BTreeSet<&str> =
+            pairs.iter().filter(|(_, again)| *again).map(|(place, _)| place.name).collect();
+        let mut places: Vec<_> = pairs.into_iter().map(|(place, _)| place).collect();
+        for (position, _) in met.iter().enumerate().filter(|(_, met)| !met.load(Ordering::Relaxed)) {
+            let Some(after) = to.at(position) else { continue };
+            if from.positions(after.name).next().is_some() {
+                repeated.insert(after.name);
                 continue;
-            };
-            let again = met.get_mut(position).is_some_and(|met| std::mem::replace(met, true));
-            if again || positions.next().is_some() {
-                repeated.insert(name);
-            } else {
-                changes.extend(compare.change(name, Some(before), to.at(position)));
             }
+            let classes = compare.classes(None, Some(&after));
+            let place = Place { name: after.name, before: None, after: Some(position), classes };
+            places.extend(Some(place).filter(|place| !place.classes.is_empty()));
         }
-        for (after, _) in to.rows().zip(met).filter(|(_, met)| !met) {
-            match from.positions(after.name).next() {
-                None => changes.extend(compare.change(after.name, None, Some(after))),
-                Some(_) => drop(repeated.insert(after.name)),
-            }
+        places.retain(|place| repeated.is_empty() || !repeated.contains(place.name));
+        for name in repeated {
+            places.extend(compare.pairs(name, from, to));
         }
-        if !repeated.is_empty() {
-            changes.retain(|change| !repeated.contains(change.symbol.as_ref()));
-            changes.extend(repeated.into_iter().flat_map(|name| compare.pairs(name, from, to)));
-        }
-        sort(&mut changes);
-        Self { changes, uncompared: compare.uncompared() }
+        // The sort is stable: of one name, the order is by owner.
+        places.par_sort_by_key(|place| place.name);
+        let change = |place: &Place<'a>| ExportChange {
+            symbol: place.name.into(),
+            before: place.before.and_then(|index| from.at(index)),
+            after: place.after.and_then(|index| to.at(index)),
+            classes: place.classes,
+        };
+        Self { changes: places.par_iter().map(change).collect(), uncompared: compare.uncompared() }
     }
 
     /// Leaves only what is wanted.
@@ -115,18 +129,12 @@ impl<'a> ExportDiff<'a> {
     }
 }
 
-/// By name, and of one name by owner. The changes are large: they are moved once.
-fn sort(changes: &mut Vec<ExportChange<'_>>) {
-    fn owner<'c>(side: &'c Option<KernelExport<'_>>) -> Option<&'c str> {
-        side.as_ref().map(|export| export.owner)
-    }
-    let mut order: Vec<usize> = (0..changes.len()).collect();
-    let key = |index: &usize| {
-        changes.get(*index).map(|change| (change.symbol.as_ref(), owner(&change.before), owner(&change.after)))
-    };
-    order.sort_unstable_by(|a, b| key(a).cmp(&key(b)));
-    let mut unsorted: Vec<_> = std::mem::take(changes).into_iter().map(Some).collect();
-    changes.extend(order.into_iter().filter_map(|index| unsorted.get_mut(index)?.take()));
+/// A change by the places of its rows: small, to be sorted.
+struct Place<'a> {
+    name: &'a str,
+    before: Option<usize>,
+    after: Option<usize>,
+    classes: Classes,
 }
 
 /// What the two sources tell, both of them.
@@ -159,17 +167,6 @@ impl Comparison {
         all.into_iter().filter(|(known, _)| !known).map(|(_, what)| what).collect()
     }
 
-    /// The difference between two rows of one name, if there is one that can be known.
-    fn change<'a>(
-        &self,
-        symbol: &'a str,
-        before: Option<KernelExport<'a>>,
-        after: Option<KernelExport<'a>>,
-    ) -> Option<ExportChange<'a>> {
-        let classes = self.classes(before.as_ref(), after.as_ref());
-        (!classes.is_empty()).then_some(ExportChange { symbol: symbol.into(), before, after, classes })
-    }
-
     /// What has changed from one row to another.
     pub(super) fn classes(&self, before: Option<&KernelExport<'_>>, after: Option<&KernelExport<'_>>) -> Classes {
         let none = Classes::default();
@@ -189,17 +186,18 @@ impl Comparison {
     }
 
     /// The rows of a name that one kernel or both export more than once.
-    fn pairs<'a>(&self, name: &'a str, from: &'a Exports, to: &'a Exports) -> Vec<ExportChange<'a>> {
+    fn pairs<'a>(&self, name: &'a str, from: &'a Exports, to: &'a Exports) -> Vec<Place<'a>> {
         let sorted = |exports: &'a Exports| {
-            let mut rows: Vec<_> = exports.named(name).collect();
-            rows.sort_by_key(|row| row.owner);
+            let mut rows: Vec<_> =
+                exports.positions(name).filter_map(|index| Some((exports.at(index)?.owner, index))).collect();
+            rows.sort_unstable();
             rows
         };
         let (mut earlier, mut later) = (sorted(from), sorted(to));
         let mut pairs = Vec::new();
-        earlier.retain(|before| match later.iter().position(|after| after.owner == before.owner) {
+        earlier.retain(|(owner, before)| match later.iter().position(|(other, _)| other == owner) {
             Some(index) => {
-                pairs.push((Some(before.clone()), Some(later.remove(index))));
+                pairs.push((Some(*before), Some(later.remove(index).1)));
                 false
             }
             None => true,
@@ -208,10 +206,15 @@ impl Comparison {
         loop {
             match (earlier.next(), later.next()) {
                 (None, None) => break,
-                pair => pairs.push(pair),
+                (before, after) => pairs.push((before.map(|(_, index)| index), after.map(|(_, index)| index))),
             }
         }
-        pairs.into_iter().filter_map(|(before, after)| self.change(name, before, after)).collect()
+        let place = |(before, after): (Option<usize>, Option<usize>)| {
+            let rows = (before.and_then(|index| from.at(index)), after.and_then(|index| to.at(index)));
+            let classes = self.classes(rows.0.as_ref(), rows.1.as_ref());
+            (!classes.is_empty()).then_some(Place { name, before, after, classes })
+        };
+        pairs.into_iter().filter_map(place).collect()
     }
 }
 
@@ -273,7 +276,7 @@ mod tests {
     fn repeated_names_are_paired_by_owner() {
         let from = exports("0x1\tf\ta/a\tEXPORT_SYMBOL\n0x2\tf\tb/b\tEXPORT_SYMBOL\n");
         let to = exports("0x2\tf\tb/b\tEXPORT_SYMBOL\n0x3\tf\ta/a\tEXPORT_SYMBOL\n0x4\tf\tc/c\tEXPORT_SYMBOL\n");
-        assert_eq!(described(&ExportDiff::between(&from, &to)), ["f added", "f crc_changed"]);
+        assert_eq!(described(&ExportDiff::between(&from, &to)), ["f crc_changed", "f added"]);
         assert_eq!(described(&ExportDiff::between(&to, &from)), ["f crc_changed", "f removed"]);
     }
 

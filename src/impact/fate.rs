@@ -6,63 +6,147 @@
 
 use std::collections::BTreeSet;
 
+use super::module::Kernels;
 use super::symbol::{Fate, Prototypes, Replacement, Wanting};
-use crate::kernel::{Exports, Form, Kernel, Mention, Mentions};
-use crate::verdict::{Cause, Finding, Use};
+use crate::kernel::{Declaration, Exports, Form, Mention, Mentions, Place};
+
+use crate::verdict::{Cause, Use};
 use crate::why::is_of_compiler;
+
+/// How many levels of macros and inlines, one in the body of another, are followed.
+const LEVELS: usize = 4;
 
 /// What the headers of two kernels say.
 pub(super) struct Headers<'k> {
-    before: Option<Mentions>,
+    before: Vec<Mentions>,
     after: Option<Mentions>,
     exports: Option<&'k Exports>,
 }
 
+/// Do the later headers still have what used a symbol?
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Users {
+    /// All of it, or all that uses it in turn.
+    There,
+    /// Nothing of it.
+    Gone,
+    /// Some.
+    Some,
+}
+
+impl Users {
+    fn of(there: impl Iterator<Item = Self>) -> Option<Self> {
+        there.reduce(|one, other| if one == other { one } else { Self::Some })
+    }
+}
+
 impl<'k> Headers<'k> {
-    /// Reads what they say of symbols, and of what brings those in. `uses` are what is known of where modules use them.
-    pub(super) fn read(
-        from: &Kernel,
-        to: &Kernel,
-        exports: Option<&'k Exports>,
-        symbols: &BTreeSet<&str>,
-        uses: &[Use],
-    ) -> Self {
-        if symbols.is_empty() {
-            return Self { before: None, after: None, exports };
+    /// Reads what they say of symbols: of those that are kept from modules, also of what brings them in; of others only what
+    /// they are. `uses` are what is known of where modules use the symbols.
+    pub(super) fn read(kernels: Kernels<'k>, blocked: &BTreeSet<&str>, others: &BTreeSet<&str>, uses: &[&Use]) -> Self {
+        let exports = kernels.after;
+        let mut names: BTreeSet<String> = blocked.union(others).map(|name| (*name).to_owned()).collect();
+        if names.is_empty() {
+            return Self { before: Vec::new(), after: None, exports };
         }
-        let before = from.mentions(symbols);
-        let mut names = symbols.clone();
-        let users = symbols.iter().filter_map(|symbol| before.as_ref()?.of(symbol));
-        names.extend(users.flat_map(|mention| &mention.used_by).map(|place| place.name.as_str()));
+        let mut before: Vec<_> = kernels.from.mentions(&texts(&names)).into_iter().collect();
         let frames = uses.iter().flat_map(|place| place.divided().0);
-        names.extend(frames.map(|frame| frame.function.as_str()));
-        let after = to.mentions(&names);
+        names.extend(frames.map(|frame| frame.function.clone()));
+        let mut open: BTreeSet<String> = blocked.iter().map(|name| (*name).to_owned()).collect();
+        for level in 1..=LEVELS {
+            let mention = |name: &String| before.iter().find_map(|mentions| mentions.of(name));
+            let users = open.iter().filter_map(mention).flat_map(|mention| &mention.used_by);
+            open = users.map(|place| place.name.clone()).filter(|name| !names.contains(name)).collect();
+            names.extend(open.iter().cloned());
+            if open.is_empty() || level == LEVELS {
+                break;
+            }
+            before.extend(kernels.from.mentions(&texts(&open)));
+        }
+        let after = kernels.to.mentions(&texts(&names));
         Self { before, after, exports }
     }
 
-    /// The inlines and macros that bring a symbol in: those of the chains, else all that name it.
+    /// What the earlier headers say of a name.
+    fn before(&self, name: &str) -> Option<&Mention> {
+        self.before.iter().find_map(|mentions| mentions.of(name))
+    }
+
+    /// Is an inline gone that the module's own source calls? Where a macro stands in between, that may be there still.
+    pub(super) fn is_gone(&self, inline: &str) -> bool {
+        let before = self.before(inline).filter(|mention| !mention.defined.is_empty());
+        let macros = before.is_some_and(|mention| mention.used_by.iter().any(|place| is_macro(&place)));
+        self.after.is_some() && before.is_some() && !macros && !self.is_there(inline)
+    }
+
+    /// Is what uses a name still there? What is gone itself, and is for the headers' own use, counts as what uses it in turn.
+    fn users(&self, users: &[&Place], levels: usize) -> Option<Users> {
+        Users::of(users.iter().map(|place| {
+            let name = place.name.as_str();
+            if self.is_there(name) {
+                return Users::There;
+            }
+            let of_user = self.before(name).filter(|_| levels > 0);
+            let above = of_user.and_then(|mention| {
+                let users: Vec<_> = mention.used_by.iter().filter(|user| user.name != name).collect();
+                self.users(&users, levels - 1)
+            });
+            match above {
+                None | Some(Users::Gone) => Users::Gone,
+                Some(above) if is_named_internal(name) => above,
+                Some(_) => Users::Some,
+            }
+        }))
+    }
+
+    /// The inlines and macros that bring a symbol in: those of the chains, else all that name it; of those that are gone, what
+    /// uses them in turn and is still there.
     pub(super) fn through(&self, symbol: &str, uses: &[Use]) -> Vec<String> {
-        let called: BTreeSet<&str> = called(uses).into_iter().flatten().collect();
-        let users = self.before.as_ref().and_then(|before| before.of(symbol)).map(|mention| &mention.used_by);
-        let named = || users.into_iter().flatten().filter(|place| place.name != symbol);
-        match (called.is_empty(), has_lines(uses)) {
-            (false, _) => called.into_iter().map(str::to_owned).collect(),
-            // Inlines would stand in the chains.
-            (true, true) => named().filter(is_macro).map(|place| place.name.clone()).collect(),
-            (true, false) => named().map(|place| place.name.clone()).collect(),
+        let mut found: BTreeSet<String> = called(uses).into_iter().flatten().map(str::to_owned).collect();
+        if found.is_empty() {
+            // With debug information, inlines would stand in the chains.
+            self.nearest(symbol, &|place| is_macro(&place) || !has_lines(uses), LEVELS, &mut found);
         }
+        found.into_iter().collect()
+    }
+
+    /// Adds what uses a name and is still there, at whatever level; what is gone only where nothing above it is there. Is there
+    /// anything?
+    fn nearest(
+        &self,
+        name: &str,
+        wanted: &dyn Fn(&Place) -> bool,
+        levels: usize,
+        found: &mut BTreeSet<String>,
+    ) -> bool {
+        let users = self.before(name).map(|mention| mention.used_by.as_slice()).unwrap_or_default();
+        let users = users.iter().filter(|user| user.name != name && wanted(user));
+        users.fold(false, |_, user| {
+            let gone = levels > 0 && !self.is_there(&user.name);
+            if !gone || !self.nearest(&user.name, &|_| true, levels - 1, found) {
+                found.insert(user.name.clone());
+            }
+            true
+        })
     }
 
     /// What becomes of the need for a symbol that the kernel keeps from the module.
-    pub(super) fn fate(&self, symbol: &str, blocked: &Finding) -> Fate {
-        match &blocked.cause {
-            Cause::MissingSymbol { refused_exporter: None, .. } => self.of_missing(symbol, &blocked.uses),
-            Cause::GplOnlySymbol { .. } => self.of_hidden(symbol, &blocked.uses),
+    /// `functions` are those of the module that use each of its symbols.
+    pub(super) fn fate(
+        &self,
+        symbol: &str,
+        cause: &Cause,
+        uses: &[Use],
+        functions: &[(String, BTreeSet<String>)],
+    ) -> Fate {
+        match cause {
+            Cause::MissingSymbol { refused_exporter: None, .. } => self.of_missing(symbol, uses, functions),
+            Cause::GplOnlySymbol { .. } => self.of_hidden(symbol, uses),
             _ => Fate::Stays,
         }
     }
 
-    fn of_missing(&self, symbol: &str, uses: &[Use]) -> Fate {
+    fn of_missing(&self, symbol: &str, uses: &[Use], functions: &[(String, BTreeSet<String>)]) -> Fate {
         if is_of_compiler(symbol) {
             return Fate::Replaced(Replacement::Compiler);
         }
@@ -70,29 +154,53 @@ impl<'k> Headers<'k> {
         if let Some(definition) = defined(after.of(symbol)) {
             return definition;
         }
+        let made_by_macro = MADE_BY_MACROS.iter().any(|prefix| symbol.starts_with(prefix));
+        if made_by_macro && after.of(symbol).is_some_and(|mention| !mention.declared.is_empty()) {
+            return Fate::Replaced(Replacement::Headers);
+        }
         // Only the outermost inline of a chain is named by the module's own source.
-        let inlines: Option<BTreeSet<&str>> = called(uses).into_iter().collect();
-        if let Some(inlines) = inlines.filter(|inlines| !inlines.is_empty()) {
-            let all = inlines.iter().all(|name| self.is_there(name));
-            return if all { Fate::Replaced(Replacement::Headers) } else { Fate::Stays };
+        let called = called(uses);
+        let inlines: BTreeSet<&str> = called.iter().copied().flatten().collect();
+        let are_there = inlines.iter().all(|name| self.is_there(name));
+        if !inlines.is_empty() && (!are_there || !called.contains(&None)) {
+            return if are_there { Fate::Replaced(Replacement::Headers) } else { Fate::Stays };
         }
-        let Some(before) = &self.before else { return Fate::Open { wanting: Wanting::HeadersBefore } };
+        if self.before.is_empty() {
+            return Fate::Open { wanting: Wanting::HeadersBefore };
+        }
         let open = Fate::Open { wanting: Wanting::Source };
-        let Some(mention) = before.of(symbol) else { return open };
-        // A macro around a function of its own name is that function.
+        let Some(mention) = self.before(symbol) else { return open };
+        // A macro around a function of its own name is that function; and inlines would stand in the chains.
         let users = mention.used_by.iter().filter(|place| place.name != symbol);
-        let users = users.filter(|place| is_macro(place) || !has_lines(uses));
-        let users: Vec<bool> = users.map(|place| self.is_there(&place.name)).collect();
+        let users: Vec<_> = users.filter(|place| is_macro(place) || !has_lines(uses)).collect();
+        let users = self.users(&users, LEVELS);
         let is_declared = !mention.declared.is_empty() || !mention.defined.is_empty();
-        match (users.iter().all(|there| *there), users.contains(&true)) {
+        match users {
+            // Where debug information shows inlines for some uses, it has lost them for the others.
+            None | Some(Users::There) if !inlines.is_empty() => Fate::Replaced(Replacement::Headers),
             // Nothing in the headers names it: the source does.
-            _ if users.is_empty() && is_declared => Fate::Stays,
-            _ if users.is_empty() => open,
-            // What begins with _ is for the headers' own use.
-            (true, _) if symbol.starts_with('_') || !is_declared => Fate::Replaced(Replacement::Headers),
-            (false, false) => Fate::Stays,
-            _ => open,
+            None if is_declared && !made_by_macro => Fate::Stays,
+            None => open,
+            Some(Users::There) if is_internal(symbol, mention) || !is_declared => Fate::Replaced(Replacement::Headers),
+            Some(Users::Gone) => Fate::Stays,
+            Some(_) if self.leaves_traces(symbol, mention, functions) => Fate::Replaced(Replacement::Headers),
+            Some(_) => open,
         }
+    }
+
+    /// Without debug information: an inline that is used leaves all that it names beside each other. Is there one that is there
+    /// still, and that names something else which every function has that uses the symbol?
+    fn leaves_traces(&self, symbol: &str, mention: &Mention, functions: &[(String, BTreeSet<String>)]) -> bool {
+        let of = |name: &str| functions.iter().find(|(known, _)| known == name).map(|(_, functions)| functions);
+        let Some(own) = of(symbol).filter(|own| !own.is_empty()) else { return false };
+        let inlines = mention.used_by.iter().filter(|place| place.name != symbol && self.is_there(&place.name));
+        let mut inlines = inlines.filter(|place| place.form == Form::Inline);
+        inlines.any(|inline| {
+            functions.iter().any(|(other, beside)| {
+                let named = self.before(other).is_some_and(|mention| mention.used_by.contains(inline));
+                other != symbol && named && own.is_subset(beside)
+            })
+        })
     }
 
     fn of_hidden(&self, symbol: &str, uses: &[Use]) -> Fate {
@@ -123,12 +231,12 @@ impl<'k> Headers<'k> {
 
     /// The prototypes of a symbol, where the headers of both kernels declare it and no two declarations agree.
     pub(super) fn prototypes(&self, symbol: &str, uses: &[Use]) -> Option<Prototypes> {
-        let (before, after) = (self.before.as_ref()?.of(symbol)?, self.after.as_ref()?.of(symbol)?);
+        let (before, after) = (self.before(symbol)?, self.after.as_ref()?.of(symbol)?);
         // Where the name is a macro or an inline now, what it declares is not what the source calls.
         if !after.defined.is_empty() {
             return None;
         }
-        let same = |one: &crate::kernel::Declaration| after.declared.iter().any(|other| one.same_shape(other));
+        let same = |one: &Declaration| after.declared.iter().any(|other| one.same_shape(other));
         if before.declared.iter().any(same) {
             return None;
         }
@@ -152,6 +260,29 @@ impl<'k> Headers<'k> {
     }
 }
 
+/// How the names begin that macros put together: of static calls and tracepoints. No source writes them.
+const MADE_BY_MACROS: [&str; 5] = ["__SCT__", "__SCK__", "__tracepoint_", "__traceiter_", "__probestub_"];
+
+/// Is something there for the headers' own macros and inlines only? Its name says so, or a lock class that only a macro can
+/// make, or that it is data of the architecture, which portable sources do not name.
+fn is_internal(symbol: &str, mention: &Mention) -> bool {
+    let parameters = mention.declared.iter().flat_map(|declared| &declared.parameters).flatten();
+    let of_arch = |declared: &Declaration| declared.parameters.is_none() && declared.file.starts_with("arch/");
+    let data_of_arch = !mention.declared.is_empty() && mention.declared.iter().all(of_arch);
+    is_named_internal(symbol)
+        || data_of_arch
+        || parameters.into_iter().any(|parameter| parameter.contains("lock_class_key"))
+}
+
+/// By the kernel's conventions: a leading `_`, or `_key` behind what takes a lock class.
+fn is_named_internal(name: &str) -> bool {
+    name.starts_with('_') || name.ends_with("_key")
+}
+
+fn texts(names: &BTreeSet<String>) -> BTreeSet<&str> {
+    names.iter().map(String::as_str).collect()
+}
+
 /// How the headers define a name themselves.
 fn defined(mention: Option<&Mention>) -> Option<Fate> {
     let place = mention?.defined.first()?;
@@ -159,7 +290,7 @@ fn defined(mention: Option<&Mention>) -> Option<Fate> {
     Some(Fate::Replaced(Replacement::Definition { is_macro: is_macro(&place), file, line }))
 }
 
-fn is_macro(place: &&crate::kernel::Place) -> bool {
+fn is_macro(place: &&Place) -> bool {
     place.form == Form::Macro
 }
 

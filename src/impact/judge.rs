@@ -8,13 +8,13 @@ use super::diff::Comparison;
 use super::fate::Headers;
 use super::module::Kernels;
 use super::successor::Successors;
-use super::{Answer, ChangeClass, ExportChange, Fate, ModuleImpact, SymbolImpact};
+use super::{Answer, ChangeClass, ExportChange, Fate, ModuleImpact, SymbolImpact, Uncompared};
 use crate::image::Image;
 use crate::kernel::Exports;
 use crate::terms::License;
 use crate::verdict::{Cause, Finding, Outcome, Stage, Use, Verdict};
 use crate::why::inlines::{Inline, InlineChanges};
-use crate::why::{SourceFacts, undefined};
+use crate::why::{Inlined, SourceFacts, undefined};
 
 impl<'a> ModuleImpact<'a> {
     /// What the verdicts and the exports tell, without headers.
@@ -41,8 +41,10 @@ impl<'a> ModuleImpact<'a> {
             symbols: Vec::new(),
             rules: Vec::new(),
             inlines: Vec::new(),
+            gone_inlines: Vec::new(),
             inlines_unknown: false,
             needs_signature: false,
+            versioned: comparison.is_some_and(|known| !known.uncompared().contains(&Uncompared::Versions)),
         };
         let names: BTreeSet<String> = elf.iter().flat_map(|elf| undefined(elf)).collect();
         let blocked = module.blocked();
@@ -55,9 +57,18 @@ impl<'a> ModuleImpact<'a> {
                     comparison.map(|known| known.classes(before.as_ref(), after.as_ref())).unwrap_or_default();
                 let change = ExportChange { symbol: Cow::Owned(name), before, after, classes };
                 let blocked = blocked.get(change.symbol.as_ref()).cloned().or_else(|| module.refused_build(&change));
-                let (prototypes, through, successors) = (None, Vec::new(), Vec::new());
-                let worth_it = blocked.is_some() || !change.classes.is_empty();
-                worth_it.then_some(SymbolImpact { change, blocked, fate: Fate::Stays, prototypes, through, successors })
+                let (prototypes, uses, through, successors) = (None, Vec::new(), Vec::new(), Vec::new());
+                // What is not worth a word itself may tell how others came in.
+                let worth_it = blocked.is_some() || change.before.is_some() || change.after.is_some();
+                worth_it.then_some(SymbolImpact {
+                    change,
+                    blocked,
+                    fate: Fate::Stays,
+                    prototypes,
+                    uses,
+                    through,
+                    successors,
+                })
             })
             .collect();
         module
@@ -88,34 +99,44 @@ impl<'a> ModuleImpact<'a> {
         (self.license() != Some(other)).then(|| Finding::new(Stage::SimplifySymbols, cause))
     }
 
-    /// The symbols whose use in the module matters: those that are kept from it or that have changed.
-    pub(super) fn questioned(&self) -> impl Iterator<Item = &SymbolImpact<'a>> {
-        let changed =
-            |symbol: &&SymbolImpact<'_>| symbol.blocked.is_some() || symbol.change.classes.has(ChangeClass::CrcChanged);
-        self.symbols.iter().filter(changed).filter(|_| self.rebuilt.is_some())
+    /// The symbols whose use in the module matters, and what headers say of them: all, where something is to be found out.
+    pub(super) fn questioned(&self) -> &[SymbolImpact<'a>] {
+        if self.rebuilt.is_some() { &self.symbols } else { &[] }
     }
 
     /// Fills in what headers and debug information tell. `uses` are those of the symbols questioned, in their order.
-    pub(super) fn consider_headers(&mut self, headers: &Headers<'_>, successors: &Successors<'_>, uses: &[Vec<Use>]) {
+    pub(super) fn consider_headers(&mut self, headers: &Headers<'_>, successors: &Successors<'_>, facts: &SourceFacts) {
         if self.rebuilt.is_none() {
             return;
         }
-        let changed = |symbol: &&mut SymbolImpact<'_>| {
-            symbol.blocked.is_some() || symbol.change.classes.has(ChangeClass::CrcChanged)
-        };
-        for (impact, uses) in self.symbols.iter_mut().filter(changed).zip(uses) {
+        let uses = &facts.uses;
+        let called = facts.inlined.iter().flat_map(|inlined| &inlined.by_source);
+        self.gone_inlines = called.filter(|inline| headers.is_gone(inline)).cloned().collect();
+        let functions: Vec<_> = self
+            .symbols
+            .iter()
+            .zip(uses)
+            .map(|(symbol, uses)| (symbol.change.symbol.to_string(), functions(uses)))
+            .collect();
+        for (impact, uses) in self.symbols.iter_mut().zip(uses) {
             let symbol = impact.change.symbol.as_ref();
-            match &mut impact.blocked {
+            match &impact.blocked {
                 Some(blocked) => {
-                    uses.clone_into(&mut blocked.uses);
-                    impact.fate = headers.fate(symbol, blocked);
+                    impact.fate = headers.fate(symbol, &blocked.cause, uses, &functions);
                     impact.through = headers.through(symbol, uses);
                     if matches!(blocked.cause, Cause::MissingSymbol { .. }) && !matches!(impact.fate, Fate::Replaced(_))
                     {
                         impact.successors = successors.suggest(symbol);
                     }
                 }
-                None => impact.prototypes = headers.prototypes(symbol, uses),
+                // With versions, those that are the same have the same prototype.
+                None if !self.versioned || impact.change.classes.has(ChangeClass::CrcChanged) => {
+                    impact.prototypes = headers.prototypes(symbol, uses);
+                }
+                None => {}
+            }
+            if impact.blocked.is_some() || impact.prototypes.is_some() {
+                uses.clone_into(&mut impact.uses);
             }
         }
     }
@@ -125,7 +146,7 @@ impl<'a> ModuleImpact<'a> {
         &mut self,
         exports: Option<&Exports>,
         changes: Option<&InlineChanges>,
-        inlined: Option<&BTreeSet<String>>,
+        inlined: Option<&Inlined>,
     ) {
         let Some(changes) = changes.filter(|_| self.rebuilt.is_some()) else { return };
         let gpl = self.license().is_some_and(License::is_gpl_compatible);
@@ -141,7 +162,9 @@ impl<'a> ModuleImpact<'a> {
         };
         let restricted = [&changes.became, &changes.appeared, &changes.unknown].into_iter().flatten().filter(hurts);
         match inlined {
-            Some(names) => self.inlines = restricted.filter(|inline| names.contains(&inline.name)).cloned().collect(),
+            Some(names) => {
+                self.inlines = restricted.filter(|inline| names.all.contains(&inline.name)).cloned().collect();
+            }
             None => self.inlines_unknown = restricted.count() > 0,
         }
     }
@@ -195,8 +218,15 @@ impl<'a> ModuleImpact<'a> {
             true => Cure::License,
             false => Cure::Source,
         });
-        elsewhere.map(cure).chain(blocked).chain(prototypes).chain(inlines).collect()
+        let gone = self.gone_inlines.iter().map(|_| Cure::Source);
+        elsewhere.map(cure).chain(blocked).chain(prototypes).chain(inlines).chain(gone).collect()
     }
+}
+
+/// The functions that hold uses of a symbol; none where one stands in data.
+fn functions(uses: &[Use]) -> BTreeSet<String> {
+    let names: Option<BTreeSet<String>> = uses.iter().map(|place| Some(place.chain.last()?.function.clone())).collect();
+    names.unwrap_or_default()
 }
 
 impl Cure {
@@ -230,18 +260,24 @@ pub(super) fn inherit(modules: &mut [ModuleImpact<'_>]) {
 
 /// Asks the headers of both kernels about all that the modules' symbols leave open.
 pub(super) fn read_headers(kernels: Kernels<'_>, modules: &mut [ModuleImpact<'_>], facts: &[SourceFacts]) {
-    let symbols: BTreeSet<String> =
-        modules.iter().flat_map(|module| module.questioned()).map(|symbol| symbol.change.symbol.to_string()).collect();
-    if symbols.is_empty() {
-        return;
-    }
-    let names = symbols.iter().map(String::as_str).collect();
-    let uses: Vec<Use> = facts.iter().flat_map(|facts| &facts.uses).flatten().cloned().collect();
-    let headers = Headers::read(kernels.from, kernels.to, kernels.after, &names, &uses);
-    let lost = modules.iter().flat_map(|module| &module.symbols).any(|symbol| symbol.blocked.is_some());
-    let exports = kernels.before.zip(kernels.after).filter(|_| lost);
+    let questioned = || modules.iter().flat_map(|module| module.questioned());
+    let names = |blocked: bool| -> BTreeSet<String> {
+        let wanted = questioned().filter(|symbol| symbol.blocked.is_some() == blocked);
+        wanted.map(|symbol| symbol.change.symbol.to_string()).collect()
+    };
+    let (blocked, changed) = (names(true), names(false));
+    let rebuilt = modules.iter().zip(facts).filter(|(module, _)| module.rebuilt.is_some());
+    let called: BTreeSet<&str> = rebuilt
+        .filter_map(|(_, facts)| facts.inlined.as_ref())
+        .flat_map(|inlined| inlined.by_source.iter().map(String::as_str))
+        .collect();
+    let others = changed.iter().map(String::as_str).chain(called).collect();
+    let uses: Vec<&Use> = facts.iter().flat_map(|facts| &facts.uses).flatten().collect();
+    let blocked = blocked.iter().map(String::as_str).collect();
+    let headers = Headers::read(kernels, &blocked, &others, &uses);
+    let exports = kernels.before.zip(kernels.after).filter(|_| !blocked.is_empty());
     let successors = exports.map(|(before, after)| Successors::among(before, after)).unwrap_or_default();
     for (module, facts) in modules.iter_mut().zip(facts) {
-        module.consider_headers(&headers, &successors, &facts.uses);
+        module.consider_headers(&headers, &successors, facts);
     }
 }

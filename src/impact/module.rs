@@ -77,16 +77,25 @@ pub struct ModuleImpact<'a> {
     pub rules: Vec<Behaviour>,
     /// Inlines of the headers that the module uses and that need symbols now which it does not get.
     pub inlines: Vec<Inline>,
+    /// Inlines of the earlier kernel's headers that the module's own source calls, and that the later ones do not have.
+    pub gone_inlines: Vec<String>,
     /// Is it unknown, for want of debug information, which of the inlines that became restricted it uses?
     pub inlines_unknown: bool,
     /// Of two builds, has each to be signed with a key that the later kernel trusts?
     pub needs_signature: bool,
+    /// Do versions tell which symbols are the same on both kernels?
+    pub(super) versioned: bool,
 }
 
 impl ModuleImpact<'_> {
     /// The licence that the loader looks at.
     pub fn license(&self) -> Option<&License> {
         self.licenses.first()
+    }
+
+    /// Is it certain that the file as it is does not load?
+    pub fn is_refused_as_it_is(&self) -> bool {
+        matches!(self.binary.outcome, Outcome::Refused { .. } | Outcome::Crash { .. }) || self.binary.never_loads
     }
 
     /// The facts that are not at hand and that the answer depends on.
@@ -130,6 +139,7 @@ impl<'a> Upgrade<'a> {
         let facts = facts.collect::<Result<Vec<_>, _>>()?;
         read_headers(kernels, &mut modules, &facts);
         for (module, facts) in modules.iter_mut().zip(&facts) {
+            module.symbols.retain(SymbolImpact::says_something);
             module.consider_inlines(kernels.after, circumstances.inlines.as_ref(), facts.inlined.as_ref());
             module.answer();
         }
@@ -148,8 +158,8 @@ impl<'a> Upgrade<'a> {
 impl ModuleImpact<'_> {
     /// Where the module uses the symbols that are in question, and what is inlined into it.
     fn facts(&self, image: &Image, circumstances: &Circumstances) -> Result<SourceFacts, Error> {
-        let symbols: Vec<&str> = self.questioned().map(|symbol| symbol.change.symbol.as_ref()).collect();
-        if symbols.is_empty() && circumstances.inlines.is_none() {
+        let symbols: Vec<&str> = self.questioned().iter().map(|symbol| symbol.change.symbol.as_ref()).collect();
+        if self.rebuilt.is_none() {
             return Ok(SourceFacts::default());
         }
         source_facts(image, &symbols, &circumstances.lookup)

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{ExportChange, Successor};
-use crate::verdict::Finding;
+use crate::verdict::{Finding, Use};
 
 /// What another kernel does to one symbol that a module needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +16,8 @@ pub struct SymbolImpact<'a> {
     pub fate: Fate,
     /// Its prototype in the headers of both kernels, where they differ.
     pub prototypes: Option<Prototypes>,
+    /// Where the module uses it; only of what is blocked, or whose prototype differs.
+    pub uses: Vec<Use>,
     /// The inlines and macros of the earlier kernel's headers that bring it in, or may do so.
     pub through: Vec<String>,
     /// Exports that may stand for it now.
@@ -23,6 +25,11 @@ pub struct SymbolImpact<'a> {
 }
 
 impl SymbolImpact<'_> {
+    /// Is there anything to say of it?
+    pub(super) fn says_something(&self) -> bool {
+        self.blocked.is_some() || !self.change.classes.is_empty() || self.prototypes.is_some()
+    }
+
     /// Is it kept from the module, and does the module go on needing it, as far as is known?
     pub fn is_lost(&self) -> bool {
         self.blocked.is_some() && self.fate == Fate::Stays

@@ -1,5 +1,6 @@
 //! The export tables of a kernel and of its modules, as `Module.symvers` lists them.
 
+use std::collections::HashMap;
 use std::ops::Range;
 
 use super::name_index::NameIndex;
@@ -62,19 +63,18 @@ impl Exports {
         if text.len() >= NONE as usize {
             return Err(ErrorKind::UnknownFile("more than 4 GiB of text"));
         }
-        let (mut last, mut versions) = (("", NONE), false);
+        let (mut last, mut versions, mut known) = (("", NONE), false, HashMap::new());
         for (index, line) in text.lines().enumerate() {
             if line.trim_ascii().is_empty() {
                 continue;
             }
             let columns = symvers::parse_line(line, index + 1)?;
             if last.0 != columns.module {
-                let known = exports.owners.iter().position(|owner| slice(&text, owner) == columns.module);
-                let owner = known.unwrap_or_else(|| {
+                let owner = *known.entry(columns.module).or_insert_with(|| {
                     exports.owners.push(place_of(columns.module));
-                    exports.owners.len() - 1
+                    u32::try_from(exports.owners.len() - 1).unwrap_or(NONE)
                 });
-                last = (columns.module, u32::try_from(owner).unwrap_or(NONE));
+                last = (columns.module, owner);
             }
             versions |= columns.crc != 0;
             exports.index.push(columns.name);

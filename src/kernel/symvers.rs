@@ -35,7 +35,7 @@ pub(super) fn parse_line(line: &str, number: usize) -> Result<Columns<'_>, Error
     };
     let line = line.trim_end_matches(['\r', '\n']);
     let mut start = 0;
-    for (index, _) in line.bytes().enumerate().filter(|(_, byte)| *byte == b'\t') {
+    for index in memchr::memchr_iter(b'\t', line.as_bytes()) {
         put(line.get(start..index).unwrap_or_default());
         start = index + 1;
     }

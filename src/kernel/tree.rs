@@ -29,6 +29,7 @@ pub struct ModuleTree {
     /// Packages that some of the modules are read out of: their paths begin with the package's.
     packages: Vec<PackageStore>,
     modules: BTreeMap<String, TreeModule>,
+    exports: OnceLock<Vec<(String, Vec<ExportedSymbol>)>>,
     exporters: OnceLock<HashMap<String, String>>,
 }
 
@@ -112,15 +113,21 @@ impl ModuleTree {
     }
 
     fn read_exporters(&self) -> HashMap<String, String> {
-        let named = |(module, exports): (&TreeModule, Vec<ExportedSymbol>)| {
+        let of_module = |(module, exports): (&TreeModule, &[ExportedSymbol])| {
             let owner = module.name.clone();
-            exports.into_iter().map(move |export| (export.name, owner.clone())).collect::<Vec<_>>()
+            exports.iter().map(|export| (export.name.clone(), owner.clone())).collect::<Vec<_>>()
         };
-        self.exports().into_iter().flat_map(named).collect()
+        self.exports().flat_map(of_module).collect()
     }
 
-    /// What each module exports, in order of name. Reads every module of the tree; one that cannot be read exports nothing.
-    pub(super) fn exports(&self) -> Vec<(&TreeModule, Vec<ExportedSymbol>)> {
+    /// What each module exports, in order of name. The first question reads every module of the tree; one that cannot be read
+    /// exports nothing.
+    pub(super) fn exports(&self) -> impl Iterator<Item = (&TreeModule, &[ExportedSymbol])> {
+        let exports = self.exports.get_or_init(|| self.read_exports());
+        exports.iter().filter_map(|(name, exports)| Some((self.modules.get(name)?, exports.as_slice())))
+    }
+
+    fn read_exports(&self) -> Vec<(String, Vec<ExportedSymbol>)> {
         let modules: Vec<_> = self.modules.values().collect();
         let exports = |module: &&'_ TreeModule| {
             let elf = self.image(&module.path).ok().and_then(|image| image.as_announced());
@@ -134,7 +141,7 @@ impl ModuleTree {
             let read = |part: &[&TreeModule]| part.iter().map(exports).collect::<Vec<_>>();
             let readers: Vec<_> = modules.chunks(share).map(|part| scope.spawn(move || read(part))).collect();
             let exports = readers.into_iter().flat_map(|reader| reader.join().unwrap_or_default());
-            modules.iter().copied().zip(exports).collect()
+            modules.iter().map(|module| module.name.clone()).zip(exports).collect()
         })
     }
 

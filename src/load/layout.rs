@@ -49,6 +49,9 @@ fn short_this_module(run: &mut Run<'_>) -> Step {
 /// The names of the symbols that are kept are measured.
 fn layout_symtab(run: &mut Run<'_>) -> Step {
     let info = run.info()?;
+    if info.elf.are_symbols_named() {
+        return Ok(());
+    }
     let unreadable = |symbol: &Symbol| is_core_symbol(info, symbol) && info.elf.symbol_name(symbol).is_none();
     if !info.elf.symbols().iter().any(unreadable) || !run.config("KALLSYMS")? {
         return Ok(());

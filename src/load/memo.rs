@@ -2,14 +2,15 @@
 //!
 //! Only what follows from the file, the kernel's files and the calendar is remembered: never an answer to a question.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::run::Run;
 use super::verify_pkcs7::Pkcs7Verdict;
-use crate::history::Calendar;
+use crate::history::{Behaviour, Calendar};
 use crate::image::{EntryLayout, ExportTable};
+use crate::kernel::ConfigOption;
 use crate::terms::{Arch, ExportKind};
 
 /// The bytes of an image, as far as the loader has them: with or without signature.
@@ -19,14 +20,25 @@ struct Reading {
     len: usize,
 }
 
-/// What a module's relocations depend on.
+/// What a module's relocations depend on, beside facts about the kernel that they ask for.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct Relocating {
     reading: Reading,
     arch: Arch,
-    calendar: Option<Calendar>,
     unresolved: Vec<usize>,
+    dropped: Vec<usize>,
+    percpu: Option<usize>,
 }
+
+/// A fact about the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Question {
+    Behaviour(Behaviour),
+    Config(ConfigOption),
+}
+
+/// What was asked, and what the answers were.
+pub(super) type Asked = Vec<(Question, bool)>;
 
 /// What its export tables depend on.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -52,7 +64,7 @@ type Remembered<K, V> = Mutex<HashMap<K, V>>;
 pub(super) struct Memo {
     signatures: Remembered<Signing, Pkcs7Verdict>,
     exports: Remembered<Exporting, Arc<Vec<ExportTable>>>,
-    relocated: Mutex<HashSet<Relocating>>,
+    relocated: Mutex<HashMap<Relocating, Vec<Asked>>>,
 }
 
 impl Reading {
@@ -94,21 +106,29 @@ impl Memo {
         tables
     }
 
-    /// What its relocations depend on, if on nothing that was answered rather than known.
+    /// What its relocations depend on.
     pub fn relocating(run: &Run<'_>) -> Option<Relocating> {
-        let info = run.info.as_ref().filter(|_| run.world.answers.is_empty() && !run.surveying)?;
+        let info = run.info.as_ref()?;
         let mut unresolved: Vec<_> = info.unresolved.iter().copied().collect();
         unresolved.sort_unstable();
-        Some(Relocating { reading: Reading::of(run)?, arch: info.arch, calendar: run.world.calendar, unresolved })
+        let (arch, dropped, percpu) = (info.arch, info.dropped.clone(), info.percpu);
+        Some(Relocating { reading: Reading::of(run)?, arch, unresolved, dropped, percpu })
     }
 
-    /// Have these relocations gone through before?
-    pub fn were_applied(&self, key: &Relocating) -> bool {
-        self.relocated.lock().unwrap_or_else(PoisonError::into_inner).contains(key)
+    /// Have these relocations gone through before, where all that they asked was answered as it is in this run?
+    pub fn were_applied(&self, run: &Run<'_>, key: &Relocating) -> bool {
+        let same = |(question, answer): &(Question, bool)| match question {
+            Question::Behaviour(behaviour) => run.has(*behaviour) == Ok(*answer),
+            Question::Config(option) => run.config(option.0) == Ok(*answer),
+        };
+        let relocated = self.relocated.lock().unwrap_or_else(PoisonError::into_inner);
+        relocated.get(key).is_some_and(|known| known.iter().any(|asked| asked.iter().all(same)))
     }
 
-    pub fn keep_applied(&self, key: Option<Relocating>) {
-        self.relocated.lock().unwrap_or_else(PoisonError::into_inner).extend(key);
+    pub fn keep_applied(&self, key: Option<Relocating>, asked: Asked) {
+        if let Some(key) = key {
+            self.relocated.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_default().push(asked);
+        }
     }
 }
 

@@ -33,6 +33,7 @@ fn klp_module_coming(run: &mut Run<'_>) -> Step {
 /// ```text
 /// u16 magic, u8 version, u8 flags, u32 hdr_len, u32 type_off, u32 type_len, u32 str_off, u32 str_len; types; strings
 /// ```
+/// Tools of 7.x write a longer header; what a kernel does not know of it has to be zero.
 fn is_whole_btf(elf: Elf<'_>, bytes: &[u8]) -> bool {
     let number = |offset, width| elf.number(bytes, offset, width);
     let header = (number(0, 2), number(2, 1), number(3, 1), number(4, 4));
@@ -42,10 +43,13 @@ fn is_whole_btf(elf: Elf<'_>, bytes: &[u8]) -> bool {
         return false;
     };
     let total = bytes.len() as u64;
-    header == (Some(0xeb9f), Some(1), Some(0), Some(24))
+    let (magic, version, flags, Some(length)) = header else { return false };
+    let beyond = usize::try_from(length).ok().and_then(|length| bytes.get(24..length));
+    (magic, version, flags) == (Some(0xeb9f), Some(1), Some(0))
+        && beyond.is_some_and(|bytes| bytes.iter().all(|byte| *byte == 0))
         && types == 0
         && strings == types_len
-        && 24 + types_len + strings_len == total
+        && length + types_len + strings_len == total
         // Beside the kernel's own a module may need no strings, or nothing at all.
         && (strings_len == 0 || bytes.last() == Some(&0))
 }

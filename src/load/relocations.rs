@@ -1,14 +1,16 @@
 //! Relocations and the architecture's hooks around them: mirrors `apply_relocations()`, kernel/module/main.c, and the
 //! calls of `module_frob_arch_sections()` and `module_finalize()`.
 
+use std::cell::RefCell;
 use std::sync::Arc;
 
-use super::memo::Memo;
+use super::memo::{Asked, Memo, Question};
 use super::relocate::{self, Facts, Judgement, Module, RelocationSection, Section, Symbol, SymbolValue};
 use super::run::{Info, Run, Step, Stop};
 use crate::elf::{SectionFlags, SectionType, SymbolPlace};
 use crate::history::Behaviour;
 use crate::image::ModuleElf;
+use crate::kernel::ConfigOption;
 use crate::terms::{Arch, ElfMachine, Errno};
 use crate::verdict::{Cause, LogLevel, Missing};
 
@@ -24,7 +26,8 @@ pub(super) fn module_frob_arch_sections(run: &mut Run<'_>) -> Step {
     }
     let names: Vec<_> = elf.sections().iter().map(|section| (elf.section_text(section), section.kind)).collect();
     let sections: Vec<_> = names.iter().map(|(name, kind)| (name.as_str(), *kind)).collect();
-    let judgement = with_facts(run, |facts| relocate::module_frob_arch_sections(&name, arch, &sections, facts))?;
+    let judgement =
+        with_facts(run, &mut Asked::new(), |facts| relocate::module_frob_arch_sections(&name, arch, &sections, facts))?;
     settle(run, judgement)?;
     // arm64 looks at the section that relocations apply to before anybody has looked at its index.
     let beyond = |section: &crate::elf::Section| {
@@ -39,23 +42,30 @@ pub(super) fn module_frob_arch_sections(run: &mut Run<'_>) -> Step {
 /// Sections in order; the first that fails ends it.
 pub(super) fn apply_relocations(run: &mut Run<'_>) -> Step {
     let remembered = Memo::relocating(run);
-    if remembered.as_ref().is_some_and(|key| run.call.memo.were_applied(key)) {
+    if remembered.as_ref().is_some_and(|key| run.call.memo.were_applied(run, key)) {
         return Ok(());
     }
-    judge_relocations(run)?;
-    run.call.memo.keep_applied(remembered);
+    let mut asked = Asked::new();
+    if judge_relocations(run, &mut asked)? {
+        run.call.memo.keep_applied(remembered, asked);
+    }
     Ok(())
 }
 
-fn judge_relocations(run: &mut Run<'_>) -> Step {
+/// Judges them one by one. Have they gone through for certain, by the facts that were asked for and nothing else?
+fn judge_relocations(run: &mut Run<'_>, asked: &mut Asked) -> Step<bool> {
+    let mut certain = true;
     let info = run.info()?;
     let (info, elf, arch, percpu) = (info.clone(), Arc::clone(&info.elf), info.arch, info.percpu);
     let mut room = MAX_RELOCATIONS;
-    let percpu_relocated = percpu.is_none() || run.has(Behaviour::LoadPercpuRelocs)?;
+    let percpu_relocated = percpu.is_none() || noted(run, asked, Behaviour::LoadPercpuRelocs)?;
     let names: Names = Names::new(&elf);
     let mut module = module(&elf, &info, &names);
     // The only messages that show addresses as they are.
     let shown = run.world.calendar.and_then(|calendar| calendar.has(Behaviour::X86TargetNamesSection)) == Some(true);
+    if arch.machine == ElfMachine::X86_64 && run.has(Behaviour::X86TargetNamesSection).is_ok() {
+        asked.push((Question::Behaviour(Behaviour::X86TargetNamesSection), shown));
+    }
     if shown && arch.machine == ElfMachine::X86_64 {
         module = module.with_code_apart();
     }
@@ -63,6 +73,7 @@ fn judge_relocations(run: &mut Run<'_>) -> Step {
         let Some(target) = target(&info, section.info, percpu_relocated) else { continue };
         if section.flags & SectionFlags::RELA_LIVEPATCH != 0 {
             klp_apply_section_relocs(run, &elf, section)?;
+            certain = false;
             continue;
         }
         let rela = match section.kind {
@@ -71,18 +82,21 @@ fn judge_relocations(run: &mut Run<'_>) -> Step {
             _ => continue,
         };
         if rela != uses_rela(arch) {
-            return wrong_kind(run, &elf, target, rela);
+            wrong_kind(run, &elf, target, rela)?;
+            return Ok(false);
         }
         let entries = elf.relocations(section);
         let Some(rest) = room.checked_sub(entries.len()) else {
-            return settle(run, Judgement::Undetermined(Missing::TooMany));
+            settle(run, Judgement::Undetermined(Missing::TooMany))?;
+            return Ok(false);
         };
         room = rest;
         let section = RelocationSection { index: section.index, target, rela, entries: &entries };
-        let judgement = with_facts(run, |facts| relocate::apply(&mut module, &section, facts))?;
+        let judgement = with_facts(run, asked, |facts| relocate::apply(&mut module, &section, facts))?;
+        certain &= judgement == Judgement::Applied;
         settle(run, judgement)?;
     }
-    Ok(())
+    Ok(certain)
 }
 
 /// Mirrors `klp_apply_section_relocs()`, kernel/livepatch/core.c: relocations for another object wait until it is loaded;
@@ -177,10 +191,29 @@ fn module<'a>(elf: &'a ModuleElf, info: &'a Info, names: &'a Names) -> Module<'a
     Module::new(&info.mod_name, info.arch, sections, symbols)
 }
 
-/// Lets the relocation code ask what this run can answer.
-fn with_facts<T>(run: &Run<'_>, judge: impl FnOnce(&mut Facts<'_, Stop>) -> Result<T, Stop>) -> Step<T> {
-    let mut has = |behaviour| run.has(behaviour);
-    let mut config = |option: crate::kernel::ConfigOption| run.config(option.0);
+/// Asks for a behaviour, and notes the answer.
+fn noted(run: &Run<'_>, asked: &mut Asked, behaviour: Behaviour) -> Step<bool> {
+    let answer = run.has(behaviour)?;
+    asked.push((Question::Behaviour(behaviour), answer));
+    Ok(answer)
+}
+
+/// Lets the relocation code ask what this run can answer, and notes what it asks.
+fn with_facts<T>(
+    run: &Run<'_>,
+    asked: &mut Asked,
+    judge: impl FnOnce(&mut Facts<'_, Stop>) -> Result<T, Stop>,
+) -> Step<T> {
+    let asked = RefCell::new(asked);
+    let note = |question, answer| {
+        let mut asked = asked.borrow_mut();
+        if !asked.contains(&(question, answer)) {
+            asked.push((question, answer));
+        }
+        answer
+    };
+    let mut has = |behaviour| Ok(note(Question::Behaviour(behaviour), run.has(behaviour)?));
+    let mut config = |option: ConfigOption| Ok(note(Question::Config(option), run.config(option.0)?));
     judge(&mut Facts { has: &mut has, config: &mut config })
 }
 

@@ -15,8 +15,6 @@ mod uses;
 pub use candidates::is_of_compiler;
 pub use elsewhere::{Elsewhere, OptionDifference, SymbolExport, elsewhere};
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use crate::image::{DebugFiles, Error, Image, ModuleElf};
@@ -24,6 +22,7 @@ use crate::kernel::Kernel;
 use crate::verdict::{Code, DebugInfo, Finding, Use, Verdict};
 use incidents::{Evidence, known};
 use inlines::InlineMap;
+pub use uses::Inlined;
 use uses::Source;
 
 /// Where the source's side of a module is looked up.
@@ -113,7 +112,7 @@ pub struct SourceFacts {
     /// Where the module uses each of the symbols that were asked about, in their order.
     pub uses: Vec<Vec<Use>>,
     /// The functions that are inlined into its code; `None` without debug information.
-    pub inlined: Option<BTreeSet<String>>,
+    pub inlined: Option<Inlined>,
 }
 
 /// Where a module uses several symbols, and what is inlined into it.

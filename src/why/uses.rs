@@ -6,6 +6,15 @@ use crate::graph::{DebugSections, Dwarf, DwarfError, Place, Reference, Reference
 use crate::image::{DebugObject, ModuleElf};
 use crate::verdict::{Chain, DebugInfo, Declared, Frame, Inside, Use};
 
+/// The functions that are inlined into a module's code.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Inlined {
+    /// All names.
+    pub all: BTreeSet<String>,
+    /// Those of the kernel's headers that the module's own source calls, by name or through a macro.
+    pub by_source: BTreeSet<String>,
+}
+
 /// One module, ready to be asked where it uses what.
 #[derive(Debug)]
 pub struct Source<'a> {
@@ -71,9 +80,19 @@ impl<'a> Source<'a> {
         sites.into_iter().map(|site| self.describe(site)).collect()
     }
 
-    /// The names of the functions that are inlined into the module's code; `None` where debug information does not tell.
-    pub fn inlined(&self) -> Option<BTreeSet<String>> {
-        self.lines.as_ref()?.dwarf.inlined().ok()
+    /// The functions that are inlined into the module's code; `None` where debug information does not tell.
+    pub fn inlined(&self) -> Option<Inlined> {
+        let lines = self.lines.as_ref()?;
+        let is_header = |file: &Option<String>| file.as_ref().is_some_and(|file| lines.paths.name(file).1);
+        let mut found = Inlined::default();
+        for function in lines.dwarf.inlined().ok()? {
+            let by_source = function.called_in.is_some() && !is_header(&function.called_in);
+            if by_source && is_header(&function.file) {
+                found.by_source.insert(function.name.clone());
+            }
+            found.all.insert(function.name);
+        }
+        Some(found)
     }
 
     /// Does the module refer to a symbol and leave it undefined?

@@ -29,8 +29,8 @@ pub fn run(arguments: &DiffArguments) -> Result<Exit, Error> {
     let classes = arguments.class.iter().copied().map(ChangeClass::from);
     let classes = Some(classes.collect::<Classes>()).filter(|classes| !classes.is_empty());
     diff.retain(&filter, classes);
-    let entries: Vec<_> = diff.changes.iter().flat_map(|change| Entry::of_change(change, "", None)).collect();
-    let policy = arguments.policy.judge(&entries)?;
+    let entries = || diff.changes.iter().flat_map(|change| Entry::of_change(change, "", None)).collect();
+    let policy = arguments.policy.judge(entries)?;
     write(&match arguments.format {
         DiffFormat::Human => {
             let palette = palette();

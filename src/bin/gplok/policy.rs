@@ -29,10 +29,11 @@ impl<C: ValueEnum + Clone + Send + Sync + Into<Concern> + 'static> PolicyArgumen
     }
 
     /// Judges entries, and writes the baseline if that is asked for: then nothing fails.
-    pub fn judge(&self, entries: &[Entry<'_>]) -> Result<Option<PolicyReport>, Error> {
+    pub fn judge<'a>(&self, entries: impl FnOnce() -> Vec<Entry<'a>>) -> Result<Option<PolicyReport>, Error> {
         let Some(policy) = self.open()? else { return Ok(None) };
-        let judged = policy.judge(entries);
-        let mut report = PolicyReport::new(&judged, entries);
+        let entries = entries();
+        let judged = policy.judge(&entries);
+        let mut report = PolicyReport::new(&judged, &entries);
         if let Some(path) = &self.write_baseline {
             let kept = |standing: &Standing| matches!(standing, Standing::Fails | Standing::Known);
             let known = entries.iter().zip(&judged.standings).filter(|(_, standing)| kept(standing));

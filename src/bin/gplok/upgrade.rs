@@ -42,8 +42,7 @@ pub fn run(arguments: &UpgradeArguments) -> Result<Exit, Error> {
     let upgrade = Upgrade::of(kernels, &images, &circumstances)?;
     let diff = kernels.before.zip(kernels.after).filter(|_| arguments.all_exports);
     let diff = diff.map(|(before, after)| ExportDiff::between(before, after));
-    let entries: Vec<_> = upgrade.modules.iter().flat_map(entries).collect();
-    let policy = arguments.policy.judge(&entries)?;
+    let policy = arguments.policy.judge(|| upgrade.modules.iter().flat_map(entries).collect())?;
     let (earlier, later) = (KernelSummary::from(&from), KernelSummary::from(&*to));
     write(&match arguments.format {
         DiffFormat::Human => {
@@ -64,11 +63,11 @@ pub fn run(arguments: &UpgradeArguments) -> Result<Exit, Error> {
     })
 }
 
+/// As `check` ends: by what the later kernel does with the files as they are.
 fn exit(upgrade: &Upgrade<'_>) -> Exit {
-    let worst = |wanted: fn(Answer) -> bool| upgrade.modules.iter().any(|module| wanted(module.answer));
-    if worst(|answer| !matches!(answer, Answer::LoadsAsItIs | Answer::Unknown)) {
+    if upgrade.modules.iter().any(ModuleImpact::is_refused_as_it_is) {
         Exit::Refused
-    } else if worst(|answer| answer == Answer::Unknown) {
+    } else if upgrade.modules.iter().any(|module| module.answer != Answer::LoadsAsItIs) {
         Exit::Undetermined
     } else {
         Exit::Good

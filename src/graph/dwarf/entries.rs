@@ -75,6 +75,14 @@ impl<'a> Reader<'_, 'a> {
         Ok(Some(self.dwarf.attr_string(self.unit, value)?.to_string_lossy().into_owned()))
     }
 
+    /// The file in which an inlined function is called.
+    pub fn called_in(&self, entry: &Entry<'a>) -> gimli::Result<Option<String>> {
+        self.file(match entry.attr_value(gimli::DW_AT_call_file) {
+            Some(AttributeValue::FileIndex(index)) => Some(index),
+            other => other.and_then(|value| value.udata_value()),
+        })
+    }
+
     fn file(&self, number: Option<u64>) -> gimli::Result<Option<String>> {
         let Some(program) = &self.unit.line_program else { return Ok(None) };
         let header = program.header();

@@ -27,27 +27,44 @@ pub(super) fn read(sections: &DebugSections<'_>) -> gimli::Result<HashMap<u64, S
     Ok(found)
 }
 
-/// The names of the functions that are inlined somewhere.
-pub(super) fn inlined(sections: &DebugSections<'_>) -> gimli::Result<BTreeSet<String>> {
+/// A function that is inlined somewhere, in a call of one file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct InlinedFunction {
+    /// Its name.
+    pub name: String,
+    /// The file it is declared in, as the compiler was given it.
+    pub file: Option<String>,
+    /// The file it is called in.
+    pub called_in: Option<String>,
+}
+
+/// The functions that are inlined somewhere, each once for every file that calls it.
+pub(super) fn inlined(sections: &DebugSections<'_>) -> gimli::Result<BTreeSet<InlinedFunction>> {
     let dwarf = sections.dwarf();
     let mut found = BTreeSet::new();
     let mut headers = dwarf.units();
     while let Some(header) = headers.next()? {
         let unit = dwarf.unit(header)?;
         let reader = Reader { dwarf: &dwarf, unit: &unit };
-        // Many places are of one function: each is looked up once.
+        // Many places are of one function and file: each is looked up once.
         let mut known = HashSet::new();
         let mut entries = unit.entries();
         while let Some(entry) = entries.next_dfs()? {
             if entry.tag() != gimli::DW_TAG_inlined_subroutine {
                 continue;
             }
+            let file = entry.attr_value(gimli::DW_AT_call_file).and_then(|value| match value {
+                gimli::AttributeValue::FileIndex(index) => Some(index),
+                other => other.udata_value(),
+            });
             let is_new = match entry.attr_value(gimli::DW_AT_abstract_origin) {
-                Some(gimli::AttributeValue::UnitRef(origin)) => known.insert(origin),
+                Some(gimli::AttributeValue::UnitRef(origin)) => known.insert((origin, file)),
                 _ => true,
             };
             if is_new {
-                found.insert(reader.declared(entry)?.name);
+                let declared = reader.declared(entry)?;
+                let called_in = reader.called_in(entry)?;
+                found.insert(InlinedFunction { name: declared.name, file: declared.file, called_in });
             }
         }
     }

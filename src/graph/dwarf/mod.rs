@@ -14,6 +14,7 @@ mod variables;
 
 pub use entries::SourceDeclaration;
 pub use error::DwarfError;
+pub use functions::InlinedFunction;
 pub use paths::SourcePaths;
 pub(super) use paths::join;
 pub use sections::DebugSections;
@@ -113,11 +114,11 @@ impl<'a> Dwarf<'a> {
         variables.describe(self.sections, address, offset).map_err(DwarfError::Broken)
     }
 
-    /// The names of the functions that are inlined somewhere.
+    /// The functions that are inlined somewhere, each once for every file that calls it.
     ///
     /// # Errors
     /// When a unit is broken.
-    pub fn inlined(&self) -> Result<BTreeSet<String>, DwarfError> {
+    pub fn inlined(&self) -> Result<BTreeSet<InlinedFunction>, DwarfError> {
         functions::inlined(self.sections).map_err(DwarfError::Broken)
     }
 

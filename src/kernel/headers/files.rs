@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::HeaderRoot;
 use crate::kernel::Kernel;
-use crate::terms::ElfMachine;
+use crate::terms::{Class, ElfMachine};
 
 /// How deep folders are looked into.
 const DEPTH: usize = 32;
@@ -18,6 +18,7 @@ impl Kernel {
 
     /// The public headers by their names, each with the first root that has it. Those for programs are none of them.
     pub(super) fn public_headers(&self) -> BTreeMap<String, &HeaderRoot> {
+        let class = self.arch().map(|arch| arch.class);
         let arch = self.arch().map(|arch| arch_folder(arch.machine));
         let mut files = BTreeMap::new();
         for root in self.headers.iter().rev() {
@@ -29,7 +30,8 @@ impl Kernel {
                     names.filter(|name| is_header(name)).map(str::to_owned).collect()
                 }
             };
-            files.extend(names.into_iter().filter(|name| is_public(name, arch)).map(|name| (name, root)));
+            let wanted = |name: &String| is_public(name, arch) && !is_of_other_class(name, class);
+            files.extend(names.into_iter().filter(wanted).map(|name| (name, root)));
         }
         files
     }
@@ -49,6 +51,16 @@ fn is_public(name: &str, arch: Option<&str>) -> bool {
     let own = name.strip_prefix("arch/").and_then(|rest| rest.split('/').next());
     let is_own = own.is_none_or(|own| arch.is_none_or(|arch| arch == own));
     is_own && !name.split('/').any(|part| part == "uapi")
+}
+
+/// Is it what an architecture that comes in two widths has for the other one, such as `checksum_32.h`?
+fn is_of_other_class(name: &str, class: Option<Class>) -> bool {
+    let other = match class {
+        Some(Class::Elf64) => "_32.h",
+        Some(Class::Elf32) => "_64.h",
+        None => return false,
+    };
+    name.starts_with("arch/") && name.ends_with(other)
 }
 
 /// The folder of an architecture in `arch`.
@@ -134,6 +146,7 @@ mod tests {
             "include/config/c.h",
             "include/linux/Kbuild",
             "arch/x86/include/asm/d.h",
+            "arch/x86/include/asm/d_32.h",
             "arch/x86/include/uapi/asm/e.h",
             "arch/x86/kvm/f.h",
             "arch/arm/include/asm/g.h",
@@ -150,7 +163,7 @@ mod tests {
         let names: Vec<_> = kernel.public_headers().into_keys().collect();
         assert_eq!(names, ["arch/x86/include/asm/d.h", "include/linux/deep/er/a.h", "include/linux/init.h"]);
         kernel.arch = None;
-        assert_eq!(kernel.header_files(), 4);
+        assert_eq!(kernel.header_files(), 5);
         assert!(kernel.has_headers());
     }
 }

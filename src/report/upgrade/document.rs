@@ -10,6 +10,7 @@ use crate::report::diff::Change;
 use crate::report::json::{Found, Item, SCHEMA, found, item};
 use crate::report::{Entry, KernelSummary, Op, PolicyReport};
 use crate::terms::License;
+use crate::verdict::Use;
 use crate::why::inlines::Inline;
 
 /// What another kernel does to modules, as a document of the schema.
@@ -46,6 +47,7 @@ struct Module<'a> {
     symbols: Vec<Symbol<'a>>,
     rules: Vec<&'static str>,
     inlines: &'a [Inline],
+    gone_inlines: &'a [String],
     inlines_unknown: bool,
     wanting: Vec<Wanting>,
 }
@@ -57,6 +59,7 @@ struct Symbol<'a> {
     blocked: Option<Found<'a>>,
     fate: &'a Fate,
     prototypes: Option<&'a Prototypes>,
+    uses: &'a [Use],
     through: &'a [String],
     successors: &'a [Successor],
 }
@@ -106,6 +109,7 @@ fn module<'a>(impact: &'a ModuleImpact<'_>, to: &KernelSummary) -> Module<'a> {
         symbols: impact.symbols.iter().map(|symbol| self::symbol(symbol, &impact.binary.name, to)).collect(),
         rules: impact.rules.iter().map(|rule| rule.name()).collect(),
         inlines: &impact.inlines,
+        gone_inlines: &impact.gone_inlines,
         inlines_unknown: impact.inlines_unknown,
         wanting: impact.wanting().into_iter().collect(),
     }
@@ -117,6 +121,7 @@ fn symbol<'a>(impact: &'a SymbolImpact<'_>, module: &str, to: &KernelSummary) ->
         blocked: impact.blocked.as_ref().map(|finding| found(finding, module, to)),
         fate: &impact.fate,
         prototypes: impact.prototypes.as_ref(),
+        uses: &impact.uses,
         through: &impact.through,
         successors: &impact.successors,
     }

@@ -74,30 +74,35 @@ impl Page<'_> {
 
     /// The first line counts the answers; then each answer with its modules.
     fn answers(&mut self, modules: &[ModuleImpact<'_>]) {
-        let numbers = Answer::ALL.into_iter().rev().filter_map(|answer| {
-            let number = modules.iter().filter(|module| module.answer == answer).count();
-            let (one, several) = words(answer);
-            (number > 0).then(|| format!("{number} {}", if number == 1 { one } else { several }))
-        });
-        let (from, to) = (self.from.told_apart(), self.to.told_apart());
-        let numbers = listed(&numbers.collect::<Vec<_>>());
-        self.line("", &format!("from {from} to {to}: {}: {numbers}", count(modules.len(), "module", "modules")));
+        // The worst first; of one answer, what is said of the modules may differ.
+        let mut groups: Vec<((&str, &str), Vec<&ModuleImpact<'_>>)> = Vec::new();
         for answer in Answer::ALL.into_iter().rev() {
-            let of_answer: Vec<_> = modules.iter().filter(|module| module.answer == answer).collect();
-            if !of_answer.is_empty() {
-                self.of_answer(answer, &of_answer, modules.len() == 1);
+            for module in modules.iter().filter(|module| module.answer == answer) {
+                match groups.iter_mut().find(|(known, _)| *known == words(module)) {
+                    Some((_, group)) => group.push(module),
+                    None => groups.push((words(module), vec![module])),
+                }
             }
+        }
+        let said = |((one, several), group): &((&'static str, &'static str), Vec<&ModuleImpact<'_>>)| {
+            if group.len() == 1 { *one } else { *several }
+        };
+        let numbers: Vec<_> = groups.iter().map(|group| format!("{} {}", group.1.len(), said(group))).collect();
+        let (from, to) = (self.from.told_apart(), self.to.told_apart());
+        let all = count(modules.len(), "module", "modules");
+        self.line("", &format!("from {from} to {to}: {all}: {}", listed(&numbers)));
+        for group in &groups {
+            self.of_answer(said(group), &group.1, modules.len() == 1);
         }
     }
 
-    fn of_answer(&mut self, answer: Answer, modules: &[&ModuleImpact<'_>], alone: bool) {
+    fn of_answer(&mut self, words: &str, modules: &[&ModuleImpact<'_>], alone: bool) {
+        let answer = modules.first().map_or(Answer::Unknown, |module| module.answer);
         let style = match answer {
             Answer::LoadsAsItIs => self.palette.answer_good,
             Answer::LoadsOnceSigned | Answer::LoadsAfterRebuild | Answer::Unknown => self.palette.answer_unknown,
             _ => self.palette.answer_bad,
         };
-        let (one, several) = words(answer);
-        let words = if modules.len() == 1 { one } else { several };
         let _ = writeln!(self.text, "\n{}:", self.palette.paint(style, words));
         // Of modules that load there is nothing more to say.
         if answer == Answer::LoadsAsItIs {
@@ -161,7 +166,7 @@ impl Page<'_> {
         if matches!(rest.outcome, Outcome::Refused { .. }) && !refused {
             return match module.answer {
                 Answer::Unknown => "not known: see below".to_owned(),
-                _ => format!("loads on {}", self.to.called()),
+                _ => format!("nothing in the exports of {} would keep it out", self.to.called()),
             };
         }
         self.judged(&rest)
@@ -216,6 +221,20 @@ impl Page<'_> {
                     Some((_, users)) => users.push(called(module)),
                     None => lines.push((line, vec![called(module)])),
                 }
+            }
+        }
+        let mut gone: Vec<(&String, Vec<String>)> = Vec::new();
+        for (inline, module) in modules.iter().flat_map(|module| module.gone_inlines.iter().map(move |i| (i, module))) {
+            match gone.iter_mut().find(|(known, _)| *known == inline) {
+                Some((_, users)) => users.push(called(module)),
+                None => gone.push((inline, vec![called(module)])),
+            }
+        }
+        if !gone.is_empty() {
+            self.heading("inlines of the kernel's headers that the source calls, and that are gone");
+            for (inline, users) in gone {
+                let users = if modules.len() == 1 { String::new() } else { format!(" ({})", list(&users, USERS)) };
+                self.line("  ", &format!("{inline}(){users}"));
             }
         }
         if !lines.is_empty() {

@@ -18,12 +18,16 @@ fn called(module: &ModuleImpact<'_>) -> String {
     file.unwrap_or_else(|| module.binary.name.clone())
 }
 
-/// An answer in words, behind "one module" and behind "several modules".
-const fn words(answer: Answer) -> (&'static str, &'static str) {
-    match answer {
+/// What is said of a module in words, behind "one module" and behind "several modules".
+fn words(module: &ModuleImpact<'_>) -> (&'static str, &'static str) {
+    match module.answer {
         Answer::LoadsAsItIs => ("loads as it is", "load as they are"),
         Answer::LoadsOnceSigned => ("loads once it is signed", "load once they are signed"),
         Answer::LoadsAfterRebuild => ("loads after a rebuild", "load after a rebuild"),
+        Answer::Unknown if module.is_refused_as_it_is() => (
+            "does not load as it is, and it is not known whether a rebuild is enough",
+            "do not load as they are, and it is not known whether a rebuild is enough",
+        ),
         Answer::Unknown => ("cannot be known", "cannot be known"),
         Answer::RefusedByKernel => {
             ("will be refused by this kernel's settings", "will be refused by this kernel's settings")

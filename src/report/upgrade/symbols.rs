@@ -1,6 +1,6 @@
 //! The symbols that another kernel changes for modules: each once, with the modules that use it, what is alike together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::called;
 use crate::impact::{ChangeClass, Fate, ModuleImpact, Replacement, SymbolImpact};
@@ -8,7 +8,10 @@ use crate::kernel::{KernelExport, VMLINUX};
 use crate::report::diff::sides;
 use crate::report::wording::{all, list};
 use crate::report::{KernelSummary, sentence};
-use crate::verdict::{Cause, Code};
+use crate::verdict::{Cause, Code, Frame};
+
+/// Lines of the source named for one symbol.
+const PLACES: usize = 3;
 
 /// What a symbol's change comes to, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,7 +75,9 @@ pub(super) fn lines(modules: &[ModuleImpact<'_>], to: &KernelSummary) -> BTreeMa
 
 fn troubles(impact: &SymbolImpact<'_>) -> Vec<Trouble> {
     let mut troubles = Vec::new();
-    if let Some(blocked) = &impact.blocked {
+    // What another of the modules exports is that one's affair.
+    let of_dependency = |cause: &Cause| matches!(cause, Cause::MissingSymbol { refused_exporter: Some(_), .. });
+    if let Some(blocked) = impact.blocked.as_ref().filter(|blocked| !of_dependency(&blocked.cause)) {
         troubles.push(match (&impact.fate, &blocked.cause) {
             (Fate::Replaced(_), _) => Trouble::Replaced,
             (Fate::Open { .. }, _) => Trouble::Open,
@@ -117,6 +122,7 @@ fn details(trouble: Trouble, impact: &SymbolImpact<'_>, module: &str, to: &Kerne
                 false => "it is EXPORT_SYMBOL_GPL".to_owned(),
             });
             details.extend(through(impact));
+            details.extend(places(impact));
         }
         Trouble::Gone | Trouble::Open => {
             let gone = match &impact.change.before {
@@ -126,6 +132,7 @@ fn details(trouble: Trouble, impact: &SymbolImpact<'_>, module: &str, to: &Kerne
             };
             details.extend(gone);
             details.extend(through(impact));
+            details.extend(places(impact));
             details.extend(successors(impact));
         }
         Trouble::Namespace | Trouble::ForOthers => {
@@ -136,6 +143,7 @@ fn details(trouble: Trouble, impact: &SymbolImpact<'_>, module: &str, to: &Kerne
             details.extend(impact.prototypes.iter().flat_map(|prototypes| {
                 [format!("before: {}", prototypes.before), format!("now:    {}", prototypes.after)]
             }));
+            details.extend(places(impact));
         }
         Trouble::Moved => {
             let (before, after) = sides(&impact.change, ChangeClass::OwnerMoved);
@@ -148,15 +156,27 @@ fn details(trouble: Trouble, impact: &SymbolImpact<'_>, module: &str, to: &Kerne
 }
 
 fn through(impact: &SymbolImpact<'_>) -> Option<String> {
-    let certain = impact.blocked.as_ref().is_some_and(|blocked| {
-        !blocked.uses.is_empty() && blocked.uses.iter().all(|place| !place.divided().0.is_empty())
-    });
+    let certain = !impact.uses.is_empty() && impact.uses.iter().all(|place| !place.divided().0.is_empty());
     let names: Vec<String> = impact.through.iter().map(|name| format!("{name}()")).collect();
     match (names.is_empty(), certain) {
         (true, _) => None,
         (false, true) => Some(format!("it comes through {} of the kernel's headers", list(&names, 4))),
         (false, false) => Some(format!("it may come through {} of the kernel's headers", list(&names, 4))),
     }
+}
+
+/// The lines of the module's own source that need it, or the functions where debug information does not tell lines.
+fn places(impact: &SymbolImpact<'_>) -> Option<String> {
+    let own = impact.uses.iter().filter_map(|place| place.divided().1.first());
+    let place = |frame: &Frame| match (&frame.file, frame.line) {
+        (Some(file), Some(line)) => format!("{file}:{line} in {}", frame.function),
+        (Some(file), None) => format!("{file} in {}", frame.function),
+        (None, _) => frame.function.clone(),
+    };
+    let places: BTreeSet<String> = own.map(place).collect();
+    let places: Vec<String> = places.into_iter().collect();
+    let at = if places.iter().any(|place| place.contains(':')) { "at" } else { "in" };
+    (!places.is_empty()).then(|| format!("used {at} {}", list(&places, PLACES)))
 }
 
 fn replaced(impact: &SymbolImpact<'_>) -> String {
@@ -166,6 +186,7 @@ fn replaced(impact: &SymbolImpact<'_>) -> String {
             format!("{what} in {file}:{line} now")
         }
         Fate::Replaced(Replacement::Compiler) => "the compiler's options bring it in".to_owned(),
+        _ if impact.through.is_empty() => "macros of the headers bring it in, which are still there".to_owned(),
         _ => {
             let names: Vec<String> = impact.through.iter().map(|name| format!("{name}()")).collect();
             format!(

@@ -1,7 +1,7 @@
 //! What the headers of both kernels tell of symbols that are gone.
 
 use super::{Two, releases};
-use crate::ko::Ko;
+use crate::ko::{Does, Function, Ko, Source, Unit};
 
 /// The mark of public headers; the tests' own stand beside it.
 const INIT: &str = "#define __init\n";
@@ -90,4 +90,37 @@ fn another_number_of_parameters_needs_another_source() {
 #[test]
 fn what_no_header_names_is_not_known() {
     assert_eq!(answer(&gone("int h(int a);\n", "int g(int a);\n")), "unknown");
+}
+
+/// A module whose own source calls `api()` of a header, which calls `f`.
+fn with_lines(before: &str, after: &str) -> Two {
+    const HEADER: &str = "/usr/src/linux/include/linux/api.h";
+    let chain = [("api", HEADER, 3)];
+    let function = Function::new("own", 40).step(44, &chain, Does::Calls("f"));
+    let unit = Unit::new("/build/m", "main.c").includes("/usr/src/linux/include/linux/types.h").function(function);
+    let (from, to) = releases();
+    let two = Two::new(from.export("f").export("g"), to.export("g"));
+    let two = two.ko(&Ko::new("m").uses("f").source(Source::new(&[unit]).dwarf(5)));
+    for kernel in ["a", "b"] {
+        two.desk.file(&format!("{kernel}/include/linux/init.h"), INIT);
+    }
+    two.header("a", before).header("b", after)
+}
+
+/// Debug information tells that the source names the inline, and never the symbol: the inline decides.
+#[test]
+fn debug_information_tells_what_the_source_names() {
+    let before = "int f(int a);\nstatic inline int api(int a)\n{\n\treturn f(a);\n}\n";
+    let two = with_lines(before, "int g(int a);\nstatic inline int api(int a)\n{\n\treturn g(a);\n}\n");
+    assert_eq!(answer(&two), "loads_after_rebuild");
+    let page = two.page("m.ko");
+    assert!(page.contains("  f\n      api() of the headers brought it in, and is still there\n"), "{page}");
+    let two = two.header("b", "int g(int a);\n");
+    assert_eq!(answer(&two), "needs_source_changes");
+    let page = two.page("m.ko");
+    assert!(
+        page.contains("      it comes through api() of the kernel's headers\n      used at main.c:44 in own\n"),
+        "{page}"
+    );
+    assert!(page.contains("that the source calls, and that are gone:\n  api()\n"), "{page}");
 }
