@@ -251,6 +251,12 @@ impl<'k> Headers<'k> {
             !before.used_by.is_empty()
         };
         let called = !in_headers && (own_code || uses.is_empty());
+        // What only the headers name changes with them, and troubles no source.
+        let is_data = before.declared.iter().all(|declared| declared.parameters.is_none());
+        let through_inlines = !uses.is_empty() && !own_code;
+        if through_inlines || (in_headers && is_data) || is_internal(symbol, before) {
+            return None;
+        }
         Some(Prototypes {
             before: one.text.clone(),
             after: other.text.clone(),

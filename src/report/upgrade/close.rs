@@ -1,25 +1,42 @@
 //! The last lines: what to do, in words.
 
 use super::called;
-use crate::impact::{Answer, ModuleImpact};
+use crate::impact::{Answer, ModuleImpact, SymbolImpact};
 use crate::report::KernelSummary;
 use crate::report::wording::list;
+use crate::terms::ExportKind;
 
 /// Modules named in one line.
 const NAMED: usize = 8;
 
 /// One instruction for each answer, the most pressing first.
 pub(super) fn close(modules: &[ModuleImpact<'_>], to: &KernelSummary) -> Vec<String> {
-    let of = |answer: Answer| -> Vec<String> {
-        modules.iter().filter(|module| module.answer == answer).map(called).collect()
-    };
-    let mut lines: Vec<String> = Answer::ALL
-        .into_iter()
-        .rev()
-        .map(|answer| (answer, of(answer)))
-        .filter(|(_, names)| !names.is_empty())
-        .map(|(answer, names)| instruction(answer, &list(&names, NAMED), names.len() == 1, to))
-        .collect();
+    let of = |answer: Answer| modules.iter().filter(move |module| module.answer == answer);
+    let named = |modules: Vec<&ModuleImpact<'_>>| modules.into_iter().map(called).collect::<Vec<_>>();
+    let mut lines = Vec::new();
+    let (newly, before): (Vec<_>, Vec<_>) = of(Answer::RefusedForLicense).partition(|module| is_newly_refused(module));
+    if !newly.is_empty() {
+        lines.push(format!(
+            "stay on the earlier kernel while you need {}: no rebuild helps; ask the vendor for a version that does without \
+             the GPL-only symbols named above",
+            list(&named(newly), NAMED)
+        ));
+    }
+    if !before.is_empty() {
+        let pick = |one, several| if before.len() == 1 { one } else { several };
+        let (needs, loads) = (pick("needs", "need"), pick("does not load", "do not load"));
+        let names = list(&named(before.clone()), NAMED);
+        lines.push(format!(
+            "{names} {needs} GPL-only symbols on the earlier kernel, too, and {loads} there, either: ask the vendor for a \
+             version that does without"
+        ));
+    }
+    for answer in Answer::ALL.into_iter().rev() {
+        let names = named(of(answer).collect());
+        if !names.is_empty() {
+            lines.extend(instruction(answer, &list(&names, NAMED), names.len() == 1, to));
+        }
+    }
     let unsigned: Vec<String> = modules
         .iter()
         .filter(|module| module.needs_signature && module.answer != Answer::LoadsOnceSigned)
@@ -35,14 +52,22 @@ pub(super) fn close(modules: &[ModuleImpact<'_>], to: &KernelSummary) -> Vec<Str
     lines
 }
 
-fn instruction(answer: Answer, names: &str, one: bool, to: &KernelSummary) -> String {
+/// Is it the later kernel that keeps a GPL-only symbol from the module, or did the earlier one do so already?
+fn is_newly_refused(module: &ModuleImpact<'_>) -> bool {
+    let newly = |symbol: &SymbolImpact<'_>| {
+        let was_hidden =
+            symbol.change.before.as_ref().and_then(|before| before.kind).is_some_and(ExportKind::is_gpl_only);
+        symbol.is_lost() && !was_hidden
+    };
+    !module.inlines.is_empty() || module.symbols.iter().any(newly)
+}
+
+fn instruction(answer: Answer, names: &str, one: bool, to: &KernelSummary) -> Option<String> {
     let kernel = to.told_apart();
     let pick = |singular, plural| if one { singular } else { plural };
-    match answer {
-        Answer::RefusedForLicense => format!(
-            "stay on the earlier kernel while you need {names}: no rebuild helps; ask the vendor for a version that does without \
-             the GPL-only symbols named above"
-        ),
+    Some(match answer {
+        // Said apart, for it depends on what the earlier kernel did.
+        Answer::RefusedForLicense => return None,
         Answer::NeedsSourceChanges => format!(
             "get a version of {names} made for {kernel} before you upgrade, or change the source as said above; a source that \
              knows both kernels (LINUX_VERSION_CODE, configure) may need no more than a rebuild"
@@ -64,5 +89,5 @@ fn instruction(answer: Answer, names: &str, one: bool, to: &KernelSummary) -> St
         Answer::LoadsAsItIs => {
             format!("nothing for {names}: {} as {}", pick("it loads", "they load"), pick("it is", "they are"))
         }
-    }
+    })
 }

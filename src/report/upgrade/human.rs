@@ -87,7 +87,12 @@ impl Page<'_> {
         let said = |((one, several), group): &((&'static str, &'static str), Vec<&ModuleImpact<'_>>)| {
             if group.len() == 1 { *one } else { *several }
         };
-        let numbers: Vec<_> = groups.iter().map(|group| format!("{} {}", group.1.len(), said(group))).collect();
+        let unknown = |group: &[&ModuleImpact<'_>]| group.iter().all(|module| module.answer == Answer::Unknown);
+        let number = |group: &((&'static str, &'static str), Vec<&ModuleImpact<'_>>)| match unknown(&group.1) {
+            true => format!("{} cannot be known", group.1.len()),
+            false => format!("{} {}", group.1.len(), said(group)),
+        };
+        let numbers: Vec<_> = groups.iter().map(number).collect();
         let (from, to) = (self.from.told_apart(), self.to.told_apart());
         let all = count(modules.len(), "module", "modules");
         self.line("", &format!("from {from} to {to}: {all}: {}", listed(&numbers)));
@@ -163,17 +168,20 @@ impl Page<'_> {
         let mut rest = rebuilt.clone();
         rest.findings.retain(|finding| !finding.refuses() || !finding.symbol().is_some_and(replaced));
         let refused = rest.findings.iter().any(crate::verdict::Finding::refuses);
-        if matches!(rest.outcome, Outcome::Refused { .. }) && !refused {
-            return match module.answer {
-                Answer::Unknown => "not known: see below".to_owned(),
-                _ => format!("nothing in the exports of {} would keep it out", self.to.called()),
-            };
+        match rest.outcome {
+            Outcome::Refused { .. } if !refused && module.answer == Answer::Unknown => {
+                "not known: see below".to_owned()
+            }
+            // What is wrong shows when it is compiled, and not when it is loaded.
+            Outcome::Refused { .. } | Outcome::Loads if !refused => {
+                format!("nothing that {} exports or lacks would keep it out", self.to.called())
+            }
+            _ => self.judged(&rest),
         }
-        self.judged(&rest)
     }
 
     fn symbols(&mut self, modules: &[ModuleImpact<'_>]) {
-        for (trouble, mut lines) in lines(modules, self.to) {
+        for (trouble, mut lines) in lines(modules, self.to, self.whole) {
             let number: usize = lines.iter().map(|line| line.symbols.len()).sum();
             let code = code(trouble).map(|code| format!(" [{code}]")).unwrap_or_default();
             self.heading(&format!("{}{code}", title(trouble, number)));

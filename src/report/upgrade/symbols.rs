@@ -10,8 +10,9 @@ use crate::report::wording::{all, list};
 use crate::report::{KernelSummary, sentence};
 use crate::verdict::{Cause, Code, Frame};
 
-/// Lines of the source named for one symbol.
+/// Lines of the source named for one symbol; where more symbols than that share a trouble, none, so that the page stays one.
 const PLACES: usize = 3;
+const WITH_PLACES: usize = 8;
 
 /// What a symbol's change comes to, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -47,8 +48,14 @@ pub(super) struct Line {
 }
 
 /// All of it, by what it comes to.
-pub(super) fn lines(modules: &[ModuleImpact<'_>], to: &KernelSummary) -> BTreeMap<Trouble, Vec<Line>> {
+pub(super) fn lines(modules: &[ModuleImpact<'_>], to: &KernelSummary, whole: bool) -> BTreeMap<Trouble, Vec<Line>> {
     let mut symbols: BTreeMap<(Trouble, &str), Line> = BTreeMap::new();
+    let mut numbers: BTreeMap<Trouble, BTreeSet<&str>> = BTreeMap::new();
+    for impact in modules.iter().flat_map(|module| &module.symbols) {
+        for trouble in troubles(impact) {
+            numbers.entry(trouble).or_default().insert(&impact.change.symbol);
+        }
+    }
     for module in modules {
         for impact in &module.symbols {
             for trouble in troubles(impact) {
@@ -56,7 +63,11 @@ pub(super) fn lines(modules: &[ModuleImpact<'_>], to: &KernelSummary) -> BTreeMa
                 let line = symbols.entry((trouble, symbol)).or_insert_with(|| Line {
                     symbols: vec![symbol.to_owned()],
                     modules: Vec::new(),
-                    details: details(trouble, impact, &module.binary.name, to),
+                    details: {
+                        let few = numbers.get(&trouble).is_some_and(|symbols| symbols.len() <= WITH_PLACES);
+                        let places = places(impact).filter(|_| whole || few);
+                        details(trouble, impact, &module.binary.name, to, places)
+                    },
                 });
                 line.modules.push(called(module));
             }
@@ -111,7 +122,14 @@ fn last(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-fn details(trouble: Trouble, impact: &SymbolImpact<'_>, module: &str, to: &KernelSummary) -> Vec<String> {
+/// `places` are the lines of the source, to be told.
+fn details(
+    trouble: Trouble,
+    impact: &SymbolImpact<'_>,
+    module: &str,
+    to: &KernelSummary,
+    places: Option<String>,
+) -> Vec<String> {
     let mut details = Vec::new();
     let classes = impact.change.classes;
     match trouble {
@@ -122,7 +140,7 @@ fn details(trouble: Trouble, impact: &SymbolImpact<'_>, module: &str, to: &Kerne
                 false => "it is EXPORT_SYMBOL_GPL".to_owned(),
             });
             details.extend(through(impact));
-            details.extend(places(impact));
+            details.extend(places);
         }
         Trouble::Gone | Trouble::Open => {
             let gone = match &impact.change.before {
@@ -132,7 +150,7 @@ fn details(trouble: Trouble, impact: &SymbolImpact<'_>, module: &str, to: &Kerne
             };
             details.extend(gone);
             details.extend(through(impact));
-            details.extend(places(impact));
+            details.extend(places);
             details.extend(successors(impact));
         }
         Trouble::Namespace | Trouble::ForOthers => {
@@ -143,7 +161,7 @@ fn details(trouble: Trouble, impact: &SymbolImpact<'_>, module: &str, to: &Kerne
             details.extend(impact.prototypes.iter().flat_map(|prototypes| {
                 [format!("before: {}", prototypes.before), format!("now:    {}", prototypes.after)]
             }));
-            details.extend(places(impact));
+            details.extend(places);
         }
         Trouble::Moved => {
             let (before, after) = sides(&impact.change, ChangeClass::OwnerMoved);
