@@ -171,8 +171,11 @@ impl Kernel {
         if let Ok(modinfo) = std::fs::read(folder.join("modules.builtin.modinfo")) {
             self.add_builtin_modinfo(&modinfo);
         }
-        self.note(Fact::Modules, folder);
-        self.tree.get_or_insert(tree);
+        // Lists of modules without any module are no tree: then modules are taken for installed elsewhere.
+        if tree.modules().len() > 0 {
+            self.note(Fact::Modules, folder);
+            self.tree.get_or_insert(tree);
+        }
         Ok(())
     }
 

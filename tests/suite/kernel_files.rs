@@ -32,6 +32,15 @@ fn error(path: &Path) -> String {
     text.replace(&path.display().to_string(), "PATH")
 }
 
+/// Files that depmod wrote tell what is built in; without any module beside them they are no tree.
+#[test]
+fn lists_without_modules_are_no_tree() {
+    let bare = folder(&[("Module.symvers", SYMVERS.as_bytes()), ("modules.builtin", b"kernel/lib/built_in.ko\n")]);
+    let kernel = Kernel::open(&[bare.path()]).expect("a kernel");
+    assert!(kernel.tree().is_none());
+    assert_eq!(kernel.builtin(), Some(&["built_in".to_owned()][..]));
+}
+
 #[test]
 fn a_headers_directory_names_itself_in_utsrelease() {
     // Debian's packages change the release behind kbuild's back: kernel.release keeps the stable version.
