@@ -155,7 +155,9 @@ const fn meaning(class: ChangeClass) -> &'static str {
         ChangeClass::Added => "new; nothing depends on these yet",
         ChangeClass::BecameGplOnly => "modules whose license is not GPL-compatible no longer see these",
         ChangeClass::BecamePlain => "every module may use these now",
-        ChangeClass::NamespaceChanged => "modules that need these must import the namespace",
+        ChangeClass::NamespaceChanged => {
+            "modules that need these must import the namespace; one that begins with module: is for the modules it names alone"
+        }
         ChangeClass::OwnerMoved => {
             "modprobe loads another module for these; softdep lines and initramfs lists may name the old one"
         }
