@@ -116,9 +116,16 @@ pub(super) fn cure(finding: &Finding) -> Cure {
         | Code::AlreadyLoaded
         | Code::UnknownFlags => Cure::Kernel,
         Code::DependencyRefused => Cure::Dependency,
-        Code::WrongArchitecture | Code::ExporterNotLoaded | Code::ExporterNotLive | Code::InvalidParameter => {
-            Cure::Unknown
-        }
+        // Of a file that cannot be read nobody knows what it needs.
+        Code::UnreadableFile
+        | Code::Decompression
+        | Code::InvalidElf
+        | Code::NoSymbolTable
+        | Code::BadThisModule
+        | Code::WrongArchitecture
+        | Code::ExporterNotLoaded
+        | Code::ExporterNotLive
+        | Code::InvalidParameter => Cure::Unknown,
         _ => Cure::Rebuild,
     }
 }

@@ -122,7 +122,7 @@ pub struct ExportChange<'a> {
     pub before: Option<KernelExport<'a>>,
     /// How the later one does.
     pub after: Option<KernelExport<'a>>,
-    /// What has changed; never empty.
+    /// What has changed. In a comparison never empty; of a symbol that a module needs it may be.
     pub classes: Classes,
 }
 
@@ -132,10 +132,9 @@ impl<'a> ExportChange<'a> {
         self.before.as_ref().or(self.after.as_ref())
     }
 
-    /// Is it of these classes, and of what the filter wants before or after?
-    pub fn is_wanted(&self, filter: &ExportFilter, classes: Option<Classes>) -> bool {
+    /// Is it of what the filter wants, before or after?
+    pub fn is_wanted(&self, filter: &ExportFilter) -> bool {
         let fits = |side: &Option<KernelExport<'_>>| side.as_ref().is_some_and(|export| filter.wants(export));
-        classes.is_none_or(|wanted| self.classes.iter().any(|class| wanted.has(class)))
-            && (fits(&self.before) || fits(&self.after))
+        fits(&self.before) || fits(&self.after)
     }
 }

@@ -26,6 +26,10 @@ pub enum Uncompared {
     Added,
     /// The later one: what is gone is not known.
     Removed,
+    /// Who exports what of the kernel's modules: what has moved is not known.
+    Owners,
+    /// How symbols are exported: one of the sources does not say it of all.
+    Kinds,
     /// Namespaces.
     Namespaces,
     /// Versions.
@@ -63,7 +67,8 @@ impl Totals {
 impl<'a> ExportDiff<'a> {
     /// Compares all exports of an earlier kernel with those of a later one.
     ///
-    /// Where a name is exported more than once, rows of one owner belong together, and then the rest in order of owner.
+    /// Where a name is exported more than once, rows of one owner belong together, and then the rest in order of owner; one exporter
+    /// more or less is no change.
     pub fn between(from: &'a Exports, to: &'a Exports) -> Self {
         let compare = Comparison::of(from, to);
         // Every row of the later list that a row of the earlier one has met.
@@ -97,7 +102,6 @@ impl<'a> ExportDiff<'a> {
         for name in repeated {
             places.extend(compare.pairs(name, from, to));
         }
-        // The sort is stable: of one name, the order is by owner.
         places.par_sort_by_key(|place| place.name);
         let change = |place: &Place<'a>| ExportChange {
             symbol: place.name.into(),
@@ -109,22 +113,27 @@ impl<'a> ExportDiff<'a> {
     }
 
     /// Leaves only what is wanted.
-    pub fn retain(&mut self, filter: &ExportFilter, classes: Option<Classes>) {
-        self.changes.retain(|change| change.is_wanted(filter, classes));
+    pub fn retain(&mut self, filter: &ExportFilter) {
+        self.changes.retain(|change| change.is_wanted(filter));
+    }
+
+    /// Leaves only changes of some of these classes.
+    pub fn retain_classes(&mut self, classes: Classes) {
+        self.changes.retain(|change| change.classes.iter().any(|class| classes.has(class)));
     }
 
     /// How many there are of each class.
     pub fn totals(&self) -> Totals {
         let number = |class| self.changes.iter().filter(|change| change.classes.has(class)).count();
-        let known = |what, class| (!self.uncompared.contains(&what)).then(|| number(class));
+        let known = |class: ChangeClass| (!self.uncompared.contains(&class.hangs_on())).then(|| number(class));
         Totals {
-            removed: known(Uncompared::Removed, ChangeClass::Removed),
-            added: known(Uncompared::Added, ChangeClass::Added),
-            became_gpl_only: Some(number(ChangeClass::BecameGplOnly)),
-            became_plain: Some(number(ChangeClass::BecamePlain)),
-            namespace_changed: known(Uncompared::Namespaces, ChangeClass::NamespaceChanged),
-            owner_moved: Some(number(ChangeClass::OwnerMoved)),
-            crc_changed: known(Uncompared::Versions, ChangeClass::CrcChanged),
+            removed: known(ChangeClass::Removed),
+            added: known(ChangeClass::Added),
+            became_gpl_only: known(ChangeClass::BecameGplOnly),
+            became_plain: known(ChangeClass::BecamePlain),
+            namespace_changed: known(ChangeClass::NamespaceChanged),
+            owner_moved: known(ChangeClass::OwnerMoved),
+            crc_changed: known(ChangeClass::CrcChanged),
         }
     }
 }
@@ -137,10 +146,25 @@ struct Place<'a> {
     classes: Classes,
 }
 
+impl ChangeClass {
+    /// What has to be told by both sources for it to be known.
+    pub const fn hangs_on(self) -> Uncompared {
+        match self {
+            Self::Removed => Uncompared::Removed,
+            Self::Added => Uncompared::Added,
+            Self::BecameGplOnly | Self::BecamePlain => Uncompared::Kinds,
+            Self::NamespaceChanged => Uncompared::Namespaces,
+            Self::OwnerMoved => Uncompared::Owners,
+            Self::CrcChanged => Uncompared::Versions,
+        }
+    }
+}
+
 /// What the two sources tell, both of them.
 pub(super) struct Comparison {
     removals: bool,
     additions: bool,
+    kinds: bool,
     namespaces: bool,
     versions: bool,
 }
@@ -151,6 +175,7 @@ impl Comparison {
         Self {
             removals: to.covers_modules(),
             additions: from.covers_modules(),
+            kinds: from.tells_kinds() && to.tells_kinds(),
             namespaces: !from.is_names_only() && !to.is_names_only(),
             versions: versioned(from) && versioned(to),
         }
@@ -161,6 +186,8 @@ impl Comparison {
         let all = [
             (self.additions, Uncompared::Added),
             (self.removals, Uncompared::Removed),
+            (self.removals && self.additions, Uncompared::Owners),
+            (self.kinds, Uncompared::Kinds),
             (self.namespaces, Uncompared::Namespaces),
             (self.versions, Uncompared::Versions),
         ];
@@ -181,7 +208,7 @@ impl Comparison {
         none.with(ChangeClass::BecameGplOnly, gpl_only == Some((false, true)))
             .with(ChangeClass::BecamePlain, gpl_only == Some((true, false)))
             .with(ChangeClass::NamespaceChanged, self.namespaces && before.namespace != after.namespace)
-            .with(ChangeClass::OwnerMoved, before.owner != after.owner)
+            .with(ChangeClass::OwnerMoved, self.removals && self.additions && before.owner != after.owner)
             .with(ChangeClass::CrcChanged, versions.is_some_and(|(before, after)| before != after))
     }
 
@@ -191,23 +218,33 @@ impl Comparison {
             let mut rows: Vec<_> =
                 exports.positions(name).filter_map(|index| Some((exports.at(index)?.owner, index))).collect();
             rows.sort_unstable();
-            rows
+            rows.into_iter().peekable()
         };
         let (mut earlier, mut later) = (sorted(from), sorted(to));
-        let mut pairs = Vec::new();
-        earlier.retain(|(owner, before)| match later.iter().position(|(other, _)| other == owner) {
-            Some(index) => {
-                pairs.push((Some(*before), Some(later.remove(index).1)));
-                false
-            }
-            None => true,
-        });
-        let (mut earlier, mut later) = (earlier.into_iter(), later.into_iter());
+        let (mut pairs, mut left, mut right) = (Vec::new(), Vec::new(), Vec::new());
         loop {
-            match (earlier.next(), later.next()) {
+            let order = match (earlier.peek(), later.peek()) {
+                (Some((before, _)), Some((after, _))) => before.cmp(after),
+                (Some(_), None) => std::cmp::Ordering::Less,
+                (None, Some(_)) => std::cmp::Ordering::Greater,
                 (None, None) => break,
-                (before, after) => pairs.push((before.map(|(_, index)| index), after.map(|(_, index)| index))),
+            };
+            let before = order.is_le().then(|| earlier.next()).flatten().map(|(_, index)| index);
+            let after = order.is_ge().then(|| later.next()).flatten().map(|(_, index)| index);
+            match (before, after) {
+                (Some(_), Some(_)) => pairs.push((before, after)),
+                (Some(index), None) => left.push(index),
+                (None, Some(index)) => right.push(index),
+                (None, None) => {}
             }
+        }
+        // While anybody exports the name, one exporter more or less makes no module worse off.
+        let one_sided = pairs.is_empty() && (left.is_empty() || right.is_empty());
+        let moved = left.len().min(right.len());
+        pairs.extend(left.iter().zip(&right).map(|(before, after)| (Some(*before), Some(*after))));
+        if one_sided {
+            pairs.extend(left.iter().skip(moved).map(|before| (Some(*before), None)));
+            pairs.extend(right.iter().skip(moved).map(|after| (None, Some(*after))));
         }
         let place = |(before, after): (Option<usize>, Option<usize>)| {
             let rows = (before.and_then(|index| from.at(index)), after.and_then(|index| to.at(index)));
@@ -276,8 +313,12 @@ mod tests {
     fn repeated_names_are_paired_by_owner() {
         let from = exports("0x1\tf\ta/a\tEXPORT_SYMBOL\n0x2\tf\tb/b\tEXPORT_SYMBOL\n");
         let to = exports("0x2\tf\tb/b\tEXPORT_SYMBOL\n0x3\tf\ta/a\tEXPORT_SYMBOL\n0x4\tf\tc/c\tEXPORT_SYMBOL\n");
-        assert_eq!(described(&ExportDiff::between(&from, &to)), ["f crc_changed", "f added"]);
-        assert_eq!(described(&ExportDiff::between(&to, &from)), ["f crc_changed", "f removed"]);
+        assert_eq!(described(&ExportDiff::between(&from, &to)), ["f crc_changed"]);
+        assert_eq!(described(&ExportDiff::between(&to, &from)), ["f crc_changed"]);
+        let other = exports("0x1\tf\tc/c\tEXPORT_SYMBOL\n");
+        assert_eq!(described(&ExportDiff::between(&from, &other)), ["f owner_moved"]);
+        let none = exports("0x1\tg\tc/c\tEXPORT_SYMBOL\n");
+        assert_eq!(described(&ExportDiff::between(&from, &none)), ["f removed", "f removed", "g added"]);
     }
 
     /// Without versions on one side there is nothing to compare them with.
@@ -297,7 +338,10 @@ mod tests {
         let (from, to) = (exports(FROM), exports(TO));
         let left = |filter: &ExportFilter, classes| {
             let mut diff = ExportDiff::between(&from, &to);
-            diff.retain(filter, classes);
+            diff.retain(filter);
+            if let Some(classes) = classes {
+                diff.retain_classes(classes);
+            }
             described(&diff)
         };
         let moved = ExportFilter { modules: vec!["moved".into()], ..ExportFilter::default() };

@@ -4,7 +4,7 @@
 //! A module's symbols are not all named in its source: inlines and macros of the kernel's headers bring many in, and those
 //! change with the kernel.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::module::Kernels;
 use super::symbol::{Fate, Prototypes, Replacement, Wanting};
@@ -80,23 +80,35 @@ impl<'k> Headers<'k> {
     }
 
     /// Is what uses a name still there? What is gone itself, and is for the headers' own use, counts as what uses it in turn.
-    fn users(&self, users: &[&Place], levels: usize) -> Option<Users> {
-        Users::of(users.iter().map(|place| {
-            let name = place.name.as_str();
-            if self.is_there(name) {
-                return Users::There;
-            }
-            let of_user = self.before(name).filter(|_| levels > 0);
-            let above = of_user.and_then(|mention| {
-                let users: Vec<_> = mention.used_by.iter().filter(|user| user.name != name).collect();
-                self.users(&users, levels - 1)
+    /// Each name is looked at once: headers may use one another in every way.
+    fn users<'m>(&'m self, users: &[&'m Place], levels: usize, known: &mut HashMap<&'m str, Users>) -> Option<Users> {
+        let mut there = Vec::new();
+        for name in users.iter().map(|place| place.name.as_str()) {
+            let of_user = known.get(name).copied().unwrap_or_else(|| {
+                // In a circle nothing holds but what is there itself.
+                known.insert(name, Users::Gone);
+                let users = self.user(name, levels, known);
+                known.insert(name, users);
+                users
             });
-            match above {
-                None | Some(Users::Gone) => Users::Gone,
-                Some(above) if is_named_internal(name) => above,
-                Some(_) => Users::Some,
-            }
-        }))
+            there.push(of_user);
+        }
+        Users::of(there.into_iter())
+    }
+
+    fn user<'m>(&'m self, name: &'m str, levels: usize, known: &mut HashMap<&'m str, Users>) -> Users {
+        if self.is_there(name) {
+            return Users::There;
+        }
+        let above = self.before(name).filter(|_| levels > 0).and_then(|mention| {
+            let users: Vec<_> = mention.used_by.iter().filter(|user| user.name != name).collect();
+            self.users(&users, levels - 1, known)
+        });
+        match above {
+            None | Some(Users::Gone) => Users::Gone,
+            Some(above) if is_named_internal(name) => above,
+            Some(_) => Users::Some,
+        }
     }
 
     /// The inlines and macros that bring a symbol in: those of the chains, else all that name it; of those that are gone, what
@@ -105,29 +117,35 @@ impl<'k> Headers<'k> {
         let mut found: BTreeSet<String> = called(uses).into_iter().flatten().map(str::to_owned).collect();
         if found.is_empty() {
             // With debug information, inlines would stand in the chains.
-            self.nearest(symbol, &|place| is_macro(&place) || !has_lines(uses), LEVELS, &mut found);
+            let wanted = |place: &Place| is_macro(&place) || !has_lines(uses);
+            self.nearest(symbol, &wanted, LEVELS, &mut HashSet::new(), &mut found);
         }
         found.into_iter().collect()
     }
 
     /// Adds what uses a name and is still there, at whatever level; what is gone only where nothing above it is there. Is there
     /// anything?
-    fn nearest(
-        &self,
+    fn nearest<'m>(
+        &'m self,
         name: &str,
         wanted: &dyn Fn(&Place) -> bool,
         levels: usize,
+        met: &mut HashSet<&'m str>,
         found: &mut BTreeSet<String>,
     ) -> bool {
         let users = self.before(name).map(|mention| mention.used_by.as_slice()).unwrap_or_default();
-        let users = users.iter().filter(|user| user.name != name && wanted(user));
-        users.fold(false, |_, user| {
+        let mut any = false;
+        for user in users.iter().filter(|user| user.name != name && wanted(user)) {
+            any = true;
+            if !met.insert(&user.name) {
+                continue;
+            }
             let gone = levels > 0 && !self.is_there(&user.name);
-            if !gone || !self.nearest(&user.name, &|_| true, levels - 1, found) {
+            if !gone || !self.nearest(&user.name, &|_| true, levels - 1, met, found) {
                 found.insert(user.name.clone());
             }
-            true
-        })
+        }
+        any
     }
 
     /// What becomes of the need for a symbol that the kernel keeps from the module.
@@ -173,7 +191,7 @@ impl<'k> Headers<'k> {
         // A macro around a function of its own name is that function; and inlines would stand in the chains.
         let users = mention.used_by.iter().filter(|place| place.name != symbol);
         let users: Vec<_> = users.filter(|place| is_macro(place) || !has_lines(uses)).collect();
-        let users = self.users(&users, LEVELS);
+        let users = self.users(&users, LEVELS, &mut HashMap::new());
         let is_declared = !mention.declared.is_empty() || !mention.defined.is_empty();
         match users {
             // Where debug information shows inlines for some uses, it has lost them for the others.

@@ -1,7 +1,7 @@
 //! From two verdicts and two lists of exports to what becomes of a module.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::answer::{Cure, cure};
 use super::diff::Comparison;
@@ -83,20 +83,20 @@ impl<'a> ModuleImpact<'a> {
         named.collect()
     }
 
-    /// modpost wants every licence of a module to be GPL-compatible, the loader only the first: what is newly GPL-only stops the
-    /// build of a module with several.
+    /// modpost refuses to build a module that refers to a GPL-only symbol, if weakly, and has a licence that is not GPL-compatible;
+    /// the loader looks at the first licence only, and lets weak references be.
     fn refused_build(&self, change: &ExportChange<'_>) -> Option<Finding> {
-        let other = self.licenses.iter().find(|license| !license.is_gpl_compatible())?;
-        let after = change.after.as_ref().filter(|_| change.classes.has(ChangeClass::BecameGplOnly))?;
+        let license = self.licenses.iter().find(|license| !license.is_gpl_compatible())?;
+        let after = change.after.as_ref().filter(|_| self.rebuilt.is_some())?;
         let cause = Cause::GplOnlySymbol {
             symbol: change.symbol.to_string(),
             exporter: after.owner.to_owned(),
-            kind: after.kind?,
+            kind: after.kind.filter(|kind| kind.is_gpl_only())?,
             namespace: after.namespace.clone(),
-            license: Some(other.clone()),
+            license: Some(license.clone()),
             inherited_from: None,
         };
-        (self.license() != Some(other)).then(|| Finding::new(Stage::SimplifySymbols, cause))
+        Some(Finding::new(Stage::SimplifySymbols, cause))
     }
 
     /// The symbols whose use in the module matters, and what headers say of them: all, where something is to be found out.
@@ -242,19 +242,49 @@ impl Cure {
     }
 }
 
-/// A module that needs others of those judged cannot be better off than they are.
+/// A module that needs others of those judged cannot be better off than they are; and modules that need each other in a circle
+/// never load.
 pub(super) fn inherit(modules: &mut [ModuleImpact<'_>]) {
     let answers: HashMap<String, Answer> =
         modules.iter().map(|module| (module.binary.name.clone(), module.answer)).collect();
+    let mut explained: HashSet<String> = HashSet::new();
+    loop {
+        let is_new = |module: &&ModuleImpact<'_>| {
+            let name = &module.binary.name;
+            let by_itself = module.cures().iter().any(|cure| *cure != Cure::Dependency) || module.needed().is_empty();
+            let by_others = || module.needed().iter().any(|needed| explained.contains(*needed));
+            !explained.contains(name) && (by_itself || by_others() || module.is_cured())
+        };
+        let new: Vec<String> = modules.iter().filter(is_new).map(|module| module.binary.name.clone()).collect();
+        if new.is_empty() {
+            break;
+        }
+        explained.extend(new);
+    }
     for module in modules {
-        let findings = module.rebuilt.iter().flat_map(|rebuilt| &rebuilt.findings);
+        let needed = module.needed();
+        let worst = needed.iter().map(|name| answers.get(*name).copied().unwrap_or(Answer::Unknown)).max();
+        let circle = !explained.contains(&module.binary.name);
+        let own = if circle { module.answer.max(Answer::NeedsSourceChanges) } else { module.answer };
+        module.answer = worst.map_or(own, |worst| worst.max(own));
+    }
+}
+
+impl ModuleImpact<'_> {
+    /// The modules that its refusal hangs on.
+    fn needed(&self) -> Vec<&String> {
+        let findings = self.rebuilt.iter().flat_map(|rebuilt| &rebuilt.findings);
         let needed = findings.filter_map(|finding| match &finding.cause {
             Cause::DependencyRefused { dependency, .. } => Some(dependency),
             Cause::MissingSymbol { refused_exporter, .. } => refused_exporter.as_ref(),
             _ => None,
         });
-        let worst = needed.map(|name| answers.get(name).copied().unwrap_or(Answer::Unknown)).max();
-        module.answer = worst.map_or(module.answer, |worst| worst.max(module.answer));
+        needed.collect()
+    }
+
+    /// Is a symbol kept from it that another build does without?
+    fn is_cured(&self) -> bool {
+        self.symbols.iter().any(|symbol| symbol.blocked.is_some() && matches!(symbol.fate, Fate::Replaced(_)))
     }
 }
 

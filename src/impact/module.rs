@@ -54,6 +54,8 @@ pub struct Upgrade<'a> {
     pub uncompared: Vec<Uncompared>,
     /// The behaviours of the loader that one kernel has and the other has not, and whether the later one has it.
     pub rules: Vec<(Behaviour, bool)>,
+    /// Was every one of them tried both ways? Of many modules only the answers are asked.
+    pub rules_tried: bool,
 }
 
 /// What becomes of one module.
@@ -123,7 +125,8 @@ impl<'a> Upgrade<'a> {
     /// When a file of the later kernel's tree, or a debug file that was asked for, cannot be read.
     pub fn of(kernels: Kernels<'a>, images: &[Image], circumstances: &Circumstances) -> Result<Self, ModprobeError> {
         let Circumstances { cmdline, lookup, .. } = circumstances;
-        let judge = |as_rebuilt| check(kernels.to, cmdline, images, &Insmod { as_rebuilt, ..Insmod::default() });
+        let insmod = |as_rebuilt| Insmod { as_rebuilt, look_on: true, ..Insmod::default() };
+        let judge = |as_rebuilt| check(kernels.to, cmdline, images, &insmod(as_rebuilt));
         let (binaries, rebuilt) = rayon::join(|| judge(false), || judge(true));
         let (binaries, mut rebuilt) = (binaries?, rebuilt?);
         let explained = rebuilt.par_iter_mut().zip(images);
@@ -146,12 +149,18 @@ impl<'a> Upgrade<'a> {
         inherit(&mut modules);
         let rules = Calendar::of(kernels.from).zip(Calendar::of(kernels.to));
         let rules: Vec<_> = rules.into_iter().flat_map(|(before, after)| before.changes(after)).collect();
-        if images.len() <= RULES_FOR {
+        let rules_tried = images.len() <= RULES_FOR;
+        if rules_tried {
             let changed: Vec<_> = rules.iter().map(|(row, _)| row.behaviour).collect();
             decisive(kernels, circumstances, images, &changed, &mut modules)?;
         }
         let rules = rules.into_iter().map(|(row, has)| (row.behaviour, has)).collect();
-        Ok(Self { modules, rules, uncompared: comparison.map(|known| known.uncompared()).unwrap_or_default() })
+        Ok(Self {
+            modules,
+            rules,
+            rules_tried,
+            uncompared: comparison.map(|known| known.uncompared()).unwrap_or_default(),
+        })
     }
 }
 
@@ -174,8 +183,9 @@ fn decisive(
     rules: &[Behaviour],
     modules: &mut [ModuleImpact<'_>],
 ) -> Result<(), ModprobeError> {
+    let insmod = Insmod { look_on: true, ..Insmod::default() };
     for rule in rules {
-        let others = check_otherwise(kernels.to, &circumstances.cmdline, images, *rule)?;
+        let others = check_otherwise(kernels.to, &circumstances.cmdline, images, &insmod, *rule)?;
         for (module, other) in modules.iter_mut().zip(others) {
             if judgement(&module.binary) != judgement(&other) {
                 module.rules.push(*rule);

@@ -158,6 +158,11 @@ impl Exports {
         self.names_only
     }
 
+    /// Does the source say of every symbol how it is exported?
+    pub fn tells_kinds(&self) -> bool {
+        self.rows.iter().all(|row| row.kind.is_some())
+    }
+
     /// Does it list the exports of the kernel's modules, too?
     pub const fn covers_modules(&self) -> bool {
         self.covers_modules

@@ -51,4 +51,7 @@ pub struct Insmod {
     /// Judge what the same source would come to, built against the headers of the kernel in question: the same symbols needed
     /// and exported, the same signer, but versions, version magic, structures, tables and code as that kernel wants them.
     pub as_rebuilt: bool,
+    /// Look on also behind a refusal that comes before the file is read as ELF, for example for its signature: what else is
+    /// wrong is found then, too.
+    pub look_on: bool,
 }

@@ -36,9 +36,10 @@ pub fn check_otherwise(
     kernel: &Arc<Kernel>,
     cmdline: &Cmdline,
     images: &[Image],
+    insmod: &Insmod,
     behaviour: Behaviour,
 ) -> Result<Vec<Verdict>, ModprobeError> {
-    check_on(machine(kernel, cmdline).otherwise(behaviour), images, &Insmod::default())
+    check_on(machine(kernel, cmdline).otherwise(behaviour), images, insmod)
 }
 
 fn check_on(first: Machine, images: &[Image], insmod: &Insmod) -> Result<Vec<Verdict>, ModprobeError> {

@@ -70,7 +70,8 @@ pub(super) fn load_module(mut run: Run<'_>) -> Result<(World, Verdict), Missing>
     let mut refused = None;
     for (stage, function) in &FIRST {
         step(&mut run, *stage, *function, &mut refused)?;
-        if refused.is_some() {
+        let goes_on = run.insmod.look_on && (*stage != Stage::ElfValidity || run.info.is_some());
+        if refused.is_some() && !goes_on {
             return Ok(conclude(run, refused));
         }
     }

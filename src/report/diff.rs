@@ -49,15 +49,16 @@ impl<'a> From<&'a ExportChange<'_>> for Change<'a> {
     }
 }
 
-/// The document of `diff`.
+/// The document of `diff`. `totals` are those before classes were chosen.
 pub fn diff_document<'a>(
     diff: &'a ExportDiff<'_>,
+    totals: Totals,
     from: &'a KernelSummary,
     to: &'a KernelSummary,
     policy: Option<&'a PolicyReport>,
 ) -> DiffDocument<'a> {
     let changes = diff.changes.iter().map(Change::from).collect();
-    let (totals, uncompared) = (diff.totals(), diff.uncompared.as_slice());
+    let uncompared = diff.uncompared.as_slice();
     DiffDocument { schema: super::json::SCHEMA, from, to, totals, uncompared, changes, policy }
 }
 
@@ -94,6 +95,7 @@ fn namespace_word<'a>(export: &'a KernelExport<'_>) -> &'a str {
 /// out; so does a page of one class, but for the limit of names.
 pub fn human_diff(
     diff: &ExportDiff<'_>,
+    totals: Totals,
     from: &KernelSummary,
     to: &KernelSummary,
     palette: &Palette,
@@ -109,7 +111,7 @@ pub fn human_diff(
         ChangeClass::CrcChanged,
     ];
     let mut text =
-        format!("from {} to {}: {}\n", printable(from.told_apart()), printable(to.told_apart()), tally(diff));
+        format!("from {} to {}: {}\n", printable(from.told_apart()), printable(to.told_apart()), tally(totals));
     for class in ORDER {
         let changes: Vec<_> = diff.changes.iter().filter(|change| change.classes.has(class)).collect();
         if changes.is_empty() {
@@ -126,8 +128,7 @@ pub fn human_diff(
 }
 
 /// `19 removed, 84 added`.
-pub(super) fn tally(diff: &ExportDiff<'_>) -> String {
-    let totals = diff.totals();
+fn tally(totals: Totals) -> String {
     let part = |class: ChangeClass| {
         let number = totals.of(class).filter(|number| *number > 0)?;
         Some(format!("{number} {}", title(class)))
@@ -171,6 +172,10 @@ pub(super) const fn uncompared(what: Uncompared) -> &'static str {
     match what {
         Uncompared::Added => "what is new, since nothing lists what the modules of the earlier kernel export",
         Uncompared::Removed => "what is gone, since nothing lists what the modules of the later kernel export",
+        Uncompared::Owners => "what has moved, since not both sources list what modules export",
+        Uncompared::Kinds => {
+            "what became GPL-only or plain: one of the sources does not say of all symbols how they are exported"
+        }
         Uncompared::Namespaces => "namespaces: one of the sources has names only",
         Uncompared::Versions => "versions: one of the kernels has none, or its source does not tell them",
     }

@@ -22,6 +22,8 @@ pub struct PolicyReport {
     pub tolerated: usize,
     /// How much is in the baseline.
     pub known: usize,
+    /// What it is to fail on and of which nobody knows whether it is so.
+    pub not_known: Vec<String>,
     /// Rules that nothing met, with their lines.
     pub unused_rules: Vec<String>,
 }
@@ -53,6 +55,7 @@ impl PolicyReport {
             failures,
             tolerated: judged.number(Standing::Tolerated),
             known: judged.number(Standing::Known),
+            not_known: Vec::new(),
             unused_rules: judged.unused.iter().map(rule).collect(),
         }
     }
@@ -69,6 +72,7 @@ impl PolicyReport {
         let mut text = String::new();
         let (style, answer) = match self.failed {
             true => (palette.answer_bad, count(self.failures.len(), "failure", "failures")),
+            false if !self.not_known.is_empty() => (palette.answer_unknown, "nothing fails that is known".to_owned()),
             false => (palette.answer_good, "nothing fails".to_owned()),
         };
         let passed = [(self.tolerated, "let pass by rules"), (self.known, "in the baseline")];
@@ -85,6 +89,9 @@ impl PolicyReport {
         }
         for (what, names) in kinds {
             let _ = writeln!(text, "  {what}: {}", printable(&list(&names, NAMES)));
+        }
+        for what in &self.not_known {
+            let _ = writeln!(text, "  not known: {}", printable(what));
         }
         for rule in &self.unused_rules {
             let _ = writeln!(text, "  a rule that nothing meets: {}", printable(rule));

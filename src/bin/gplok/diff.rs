@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use gplok::impact::policy::Entry;
+use gplok::impact::policy::{Concern, Entry};
 use gplok::impact::{ChangeClass, Classes, ExportDiff};
 use gplok::kernel::{ExportFilter, Kernel};
 use gplok::report::{KernelSummary, diff_document, human_diff, no_exports, short_diff};
 
 use crate::arguments::{DiffArguments, DiffFormat};
 use crate::output::{palette, write};
+use crate::policy::exit;
 use crate::{Error, Exit};
 
 pub fn run(arguments: &DiffArguments) -> Result<Exit, Error> {
@@ -28,21 +29,29 @@ pub fn run(arguments: &DiffArguments) -> Result<Exit, Error> {
     };
     let classes = arguments.class.iter().copied().map(ChangeClass::from);
     let classes = Some(classes.collect::<Classes>()).filter(|classes| !classes.is_empty());
-    diff.retain(&filter, classes);
+    diff.retain(&filter);
+    let totals = diff.totals();
+    if let Some(classes) = classes {
+        diff.retain_classes(classes);
+    }
     let entries = || diff.changes.iter().flat_map(|change| Entry::of_change(change, "", None)).collect();
-    let policy = arguments.policy.judge(entries)?;
+    let is_known = |concern| match concern {
+        Concern::Change(class) => !diff.uncompared.contains(&class.hangs_on()),
+        Concern::Answer(_) => true,
+    };
+    let policy = arguments.policy.judge(entries, is_known)?;
     write(&match arguments.format {
         DiffFormat::Human => {
             let palette = palette();
-            let page = human_diff(&diff, &earlier, &later, &palette, arguments.all);
+            let page = human_diff(&diff, totals, &earlier, &later, &palette, arguments.all);
             page + &policy.as_ref().map(|policy| policy.human(&palette)).unwrap_or_default()
         }
         DiffFormat::Short => short_diff(&diff),
         DiffFormat::Json => {
-            serde_json::to_string_pretty(&diff_document(&diff, &earlier, &later, policy.as_ref()))? + "\n"
+            serde_json::to_string_pretty(&diff_document(&diff, totals, &earlier, &later, policy.as_ref()))? + "\n"
         }
     })?;
-    Ok(if policy.is_some_and(|policy| policy.failed) { Exit::Refused } else { Exit::Good })
+    Ok(policy.as_ref().map_or(Exit::Good, exit))
 }
 
 /// Reads two kernels side by side.

@@ -6,8 +6,8 @@ use clap::ValueEnum;
 use gplok::impact::policy::{Baseline, Concern, Entry, Policy, Rules, Standing};
 use gplok::report::PolicyReport;
 
-use crate::Error;
 use crate::arguments::PolicyArguments;
+use crate::{Error, Exit};
 
 impl<C: ValueEnum + Clone + Send + Sync + Into<Concern> + 'static> PolicyArguments<C> {
     /// The policy, if one is asked for.
@@ -28,12 +28,19 @@ impl<C: ValueEnum + Clone + Send + Sync + Into<Concern> + 'static> PolicyArgumen
         Ok(Some(Policy { fail_on, rules, baseline }))
     }
 
-    /// Judges entries, and writes the baseline if that is asked for: then nothing fails.
-    pub fn judge<'a>(&self, entries: impl FnOnce() -> Vec<Entry<'a>>) -> Result<Option<PolicyReport>, Error> {
+    /// Judges entries, and writes the baseline if that is asked for: then nothing fails. `is_known` says whether all is known
+    /// of what may be failed on.
+    pub fn judge<'a>(
+        &self,
+        entries: impl FnOnce() -> Vec<Entry<'a>>,
+        is_known: impl Fn(Concern) -> bool,
+    ) -> Result<Option<PolicyReport>, Error> {
         let Some(policy) = self.open()? else { return Ok(None) };
         let entries = entries();
         let judged = policy.judge(&entries);
         let mut report = PolicyReport::new(&judged, &entries);
+        let unknown = policy.fail_on.iter().filter(|concern| !is_known(**concern));
+        report.not_known = unknown.map(ToString::to_string).collect();
         if let Some(path) = &self.write_baseline {
             let kept = |standing: &Standing| matches!(standing, Standing::Fails | Standing::Known);
             let known = entries.iter().zip(&judged.standings).filter(|(_, standing)| kept(standing));
@@ -52,4 +59,13 @@ fn read(path: &Path) -> Result<String, Error> {
 fn baseline(path: &Path) -> Result<Baseline, Error> {
     let broken = |line| format!("cannot read {}, line {line}: this is no line of a baseline", path.display());
     Ok(Baseline::parse(&read(path)?).map_err(broken)?)
+}
+
+/// How a command with a policy ends.
+pub fn exit(report: &PolicyReport) -> Exit {
+    match (report.failed, report.not_known.is_empty()) {
+        (true, _) => Exit::Refused,
+        (false, false) => Exit::Undetermined,
+        (false, true) => Exit::Good,
+    }
 }

@@ -42,7 +42,13 @@ pub fn run(arguments: &UpgradeArguments) -> Result<Exit, Error> {
     let upgrade = Upgrade::of(kernels, &images, &circumstances)?;
     let diff = kernels.before.zip(kernels.after).filter(|_| arguments.all_exports);
     let diff = diff.map(|(before, after)| ExportDiff::between(before, after));
-    let policy = arguments.policy.judge(|| upgrade.modules.iter().flat_map(entries).collect())?;
+    // Of a module of which it cannot be known, any other answer may be the right one.
+    let unknown = upgrade.modules.iter().any(|module| module.answer == Answer::Unknown);
+    let is_known = |concern| match concern {
+        Concern::Change(class) => !upgrade.uncompared.contains(&class.hangs_on()),
+        Concern::Answer(answer) => answer == Answer::Unknown || !unknown,
+    };
+    let policy = arguments.policy.judge(|| upgrade.modules.iter().flat_map(entries).collect(), is_known)?;
     let (earlier, later) = (KernelSummary::from(&from), KernelSummary::from(&*to));
     write(&match arguments.format {
         DiffFormat::Human => {
@@ -56,11 +62,7 @@ pub fn run(arguments: &UpgradeArguments) -> Result<Exit, Error> {
             serde_json::to_string_pretty(&document)? + "\n"
         }
     })?;
-    Ok(match policy {
-        Some(policy) if policy.failed => Exit::Refused,
-        Some(_) => Exit::Good,
-        None => exit(&upgrade),
-    })
+    Ok(policy.as_ref().map_or_else(|| exit(&upgrade), crate::policy::exit))
 }
 
 /// As `check` ends: by what the later kernel does with the files as they are.

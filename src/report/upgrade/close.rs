@@ -5,6 +5,7 @@ use crate::impact::{Answer, ModuleImpact, SymbolImpact};
 use crate::report::KernelSummary;
 use crate::report::wording::list;
 use crate::terms::ExportKind;
+use crate::verdict::Code;
 
 /// Modules named in one line.
 const NAMED: usize = 8;
@@ -14,11 +15,13 @@ pub(super) fn close(modules: &[ModuleImpact<'_>], to: &KernelSummary) -> Vec<Str
     let of = |answer: Answer| modules.iter().filter(move |module| module.answer == answer);
     let named = |modules: Vec<&ModuleImpact<'_>>| modules.into_iter().map(called).collect::<Vec<_>>();
     let mut lines = Vec::new();
-    let (newly, before): (Vec<_>, Vec<_>) = of(Answer::RefusedForLicense).partition(|module| is_newly_refused(module));
+    let refused: Vec<_> = of(Answer::RefusedForLicense).collect();
+    let (before, newly): (Vec<_>, Vec<_>) = refused.into_iter().partition(|module| was_refused(module));
     if !newly.is_empty() {
         lines.push(format!(
-            "stay on the earlier kernel while you need {}: no rebuild helps; ask the vendor for a version that does without \
-             the GPL-only symbols named above",
+            "do not boot {} while you need {}: no rebuild helps; ask the vendor for a version that does without the GPL-only \
+             symbols named above",
+            to.told_apart(),
             list(&named(newly), NAMED)
         ));
     }
@@ -31,11 +34,19 @@ pub(super) fn close(modules: &[ModuleImpact<'_>], to: &KernelSummary) -> Vec<Str
              version that does without"
         ));
     }
+    let (nameless, unknown): (Vec<_>, Vec<_>) = of(Answer::Unknown)
+        .partition(|module| module.missing().is_empty() && module.wanting().is_empty() && !module.inlines_unknown);
     for answer in Answer::ALL.into_iter().rev() {
-        let names = named(of(answer).collect());
+        let names = named(if answer == Answer::Unknown { unknown.clone() } else { of(answer).collect() });
         if !names.is_empty() {
             lines.extend(instruction(answer, &list(&names, NAMED), names.len() == 1, to));
         }
+    }
+    if !nameless.is_empty() {
+        let names = list(&named(nameless), NAMED);
+        lines.push(format!(
+            "what stands above keeps {names} from being judged any further: get that right, and ask again"
+        ));
     }
     let unsigned: Vec<String> = modules
         .iter()
@@ -52,14 +63,16 @@ pub(super) fn close(modules: &[ModuleImpact<'_>], to: &KernelSummary) -> Vec<Str
     lines
 }
 
-/// Is it the later kernel that keeps a GPL-only symbol from the module, or did the earlier one do so already?
-fn is_newly_refused(module: &ModuleImpact<'_>) -> bool {
-    let newly = |symbol: &SymbolImpact<'_>| {
-        let was_hidden =
-            symbol.change.before.as_ref().and_then(|before| before.kind).is_some_and(ExportKind::is_gpl_only);
-        symbol.is_lost() && !was_hidden
+/// Did the earlier kernel keep GPL-only symbols from the module already?
+fn was_refused(module: &ModuleImpact<'_>) -> bool {
+    let was_hidden = |symbol: &SymbolImpact<'_>| {
+        symbol.change.before.as_ref().and_then(|before| before.kind).is_some_and(ExportKind::is_gpl_only)
     };
-    !module.inlines.is_empty() || module.symbols.iter().any(newly)
+    module.symbols.iter().any(|symbol| {
+        symbol.is_lost()
+            && symbol.blocked.as_ref().is_some_and(|b| b.code() == Code::GplOnlySymbol)
+            && was_hidden(symbol)
+    })
 }
 
 fn instruction(answer: Answer, names: &str, one: bool, to: &KernelSummary) -> Option<String> {

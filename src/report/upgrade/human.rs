@@ -1,6 +1,6 @@
 //! For people: one page, the worst first.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 
 use super::close::close;
@@ -41,7 +41,7 @@ pub fn human_upgrade(
     page.unknown(upgrade);
     if let Some(diff) = diff {
         page.text.push('\n');
-        page.text.push_str(&human_diff(diff, from, to, palette, whole));
+        page.text.push_str(&human_diff(diff, diff.totals(), from, to, palette, whole));
     }
     page.heading("what to do");
     for line in close(&upgrade.modules, to) {
@@ -161,12 +161,11 @@ impl Page<'_> {
 
     /// Of a rebuilt module only the findings speak that a rebuild does not make good.
     fn rebuilt(&self, module: &ModuleImpact<'_>, rebuilt: &Verdict) -> String {
-        let replaced = |symbol: &str| {
-            let of_name = |impact: &&crate::impact::SymbolImpact<'_>| impact.change.symbol == symbol;
-            module.symbols.iter().find(of_name).is_some_and(|impact| !impact.is_lost())
-        };
+        let cured = module.symbols.iter().filter(|impact| !impact.is_lost());
+        let cured: HashSet<&str> = cured.map(|impact| impact.change.symbol.as_ref()).collect();
         let mut rest = rebuilt.clone();
-        rest.findings.retain(|finding| !finding.refuses() || !finding.symbol().is_some_and(replaced));
+        rest.findings
+            .retain(|finding| !finding.refuses() || !finding.symbol().is_some_and(|name| cured.contains(name)));
         let refused = rest.findings.iter().any(crate::verdict::Finding::refuses);
         match rest.outcome {
             Outcome::Refused { .. } if !refused && module.answer == Answer::Unknown => {
@@ -272,18 +271,28 @@ impl Page<'_> {
             self.line("  ", &format!("{rule} ({which}): {sentence} {}", list(&users(rule), USERS)));
         }
         if self.whole && !others.is_empty() {
-            self.heading("rules of the loader that changed and do not matter here");
+            self.heading(match upgrade.rules_tried {
+                true => "rules of the loader that changed and do not matter here",
+                false => {
+                    "rules of the loader that changed; of so many modules it is not looked at which of them decide"
+                }
+            });
             for (rule, has) in others {
                 self.line("  ", &format!("{rule} ({}): {}", if has { "new" } else { "gone" }, rule.sentence().trim()));
             }
         }
     }
 
+    /// How to supply a fact: to other commands with -k, here with --to.
+    fn remedy(&self, missing: &Missing) -> String {
+        remedy(missing, self.to).replace(" -k ", " --to ")
+    }
+
     /// What is not known, each fact once, and how to supply it.
     fn unknown(&mut self, upgrade: &Upgrade<'_>) {
         let unknown = upgrade.modules.iter().filter(|module| module.answer == Answer::Unknown);
         let missing: BTreeSet<&Missing> = unknown.flat_map(ModuleImpact::missing).collect();
-        let mut lines: Vec<String> = missing.into_iter().map(|missing| remedy(missing, self.to)).collect();
+        let mut lines: Vec<String> = missing.into_iter().map(|missing| self.remedy(missing)).collect();
         let wanting: BTreeSet<_> = upgrade.modules.iter().flat_map(ModuleImpact::wanting).collect();
         lines.extend(wanting.into_iter().map(|wanting| supply(wanting).to_owned()));
         lines.extend(upgrade.uncompared.iter().map(|what| uncompared(*what).to_owned()));

@@ -14,6 +14,9 @@ use crate::verdict::{Cause, Code, Frame};
 const PLACES: usize = 3;
 const WITH_PLACES: usize = 8;
 
+/// Details of one symbol: those of several modules may differ.
+const DETAILS: usize = 8;
+
 /// What a symbol's change comes to, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Trouble {
@@ -49,32 +52,35 @@ pub(super) struct Line {
 
 /// All of it, by what it comes to.
 pub(super) fn lines(modules: &[ModuleImpact<'_>], to: &KernelSummary, whole: bool) -> BTreeMap<Trouble, Vec<Line>> {
-    let mut symbols: BTreeMap<(Trouble, &str), Line> = BTreeMap::new();
+    let mut users: BTreeMap<(Trouble, &str), Vec<(&ModuleImpact<'_>, &SymbolImpact<'_>)>> = BTreeMap::new();
     let mut numbers: BTreeMap<Trouble, BTreeSet<&str>> = BTreeMap::new();
-    for impact in modules.iter().flat_map(|module| &module.symbols) {
-        for trouble in troubles(impact) {
-            numbers.entry(trouble).or_default().insert(&impact.change.symbol);
-        }
-    }
     for module in modules {
         for impact in &module.symbols {
             for trouble in troubles(impact) {
                 let symbol = impact.change.symbol.as_ref();
-                let line = symbols.entry((trouble, symbol)).or_insert_with(|| Line {
-                    symbols: vec![symbol.to_owned()],
-                    modules: Vec::new(),
-                    details: {
-                        let few = numbers.get(&trouble).is_some_and(|symbols| symbols.len() <= WITH_PLACES);
-                        let places = places(impact).filter(|_| whole || few);
-                        details(trouble, impact, &module.binary.name, to, places)
-                    },
-                });
-                line.modules.push(called(module));
+                users.entry((trouble, symbol)).or_default().push((module, impact));
+                numbers.entry(trouble).or_default().insert(symbol);
             }
         }
     }
+    let few = |trouble: &Trouble| numbers.get(trouble).is_some_and(|symbols| symbols.len() <= WITH_PLACES);
+    let line = |((trouble, symbol), users): ((Trouble, &str), Vec<(&ModuleImpact<'_>, &SymbolImpact<'_>)>)| {
+        let places = |module: &ModuleImpact<'_>, impact: &SymbolImpact<'_>| {
+            details(trouble, impact, &module.binary.name, to, places(impact).filter(|_| whole || few(&trouble)))
+        };
+        let mut details: Vec<String> = Vec::new();
+        // Several modules may use it in ways of their own; what is the same of all is said once.
+        for (module, impact) in &users {
+            let new = places(module, impact).into_iter().filter(|detail| !details.contains(detail)).collect::<Vec<_>>();
+            details.extend(new);
+        }
+        details.truncate(if whole { usize::MAX } else { DETAILS });
+        let modules = users.iter().map(|(module, _)| called(module)).collect();
+        (trouble, Line { symbols: vec![symbol.to_owned()], modules, details })
+    };
+    let symbols: Vec<(Trouble, Line)> = users.into_iter().map(line).collect();
     let mut lines: BTreeMap<Trouble, Vec<Line>> = BTreeMap::new();
-    for ((trouble, _), mut line) in symbols {
+    for (trouble, mut line) in symbols {
         let lines = lines.entry(trouble).or_default();
         match lines.iter_mut().find(|known| known.details == line.details && known.modules == line.modules) {
             Some(known) => known.symbols.append(&mut line.symbols),
@@ -139,6 +145,13 @@ fn details(
                 false if impact.change.before.is_some() => "it was GPL-only before, too".to_owned(),
                 false => "it is EXPORT_SYMBOL_GPL".to_owned(),
             });
+            if let Some(Cause::GplOnlySymbol { inherited_from: Some(other), .. }) =
+                impact.blocked.as_ref().map(|b| &b.cause)
+            {
+                details.push(format!(
+                    "{other}, whose symbols {module} uses, is proprietary, and so {module} counts as that"
+                ));
+            }
             details.extend(through(impact));
             details.extend(places);
         }

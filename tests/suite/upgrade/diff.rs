@@ -63,6 +63,9 @@ fn filters_choose() {
     assert_eq!(left("--symbol g*").lines().count(), 2);
     assert_eq!(left("--module moved"), "owner_moved\tmoved\tvmlinux\tfs/moved\n");
     assert_eq!(left("--symbol nothing"), "");
+    // What is not shown is counted all the same.
+    let page = desk.run("diff a.symvers b.symvers --class added").ended(0).out.clone();
+    assert!(page.starts_with("from a.symvers to b.symvers: 1 removed, 1 added, "), "{page}");
 }
 
 #[test]
@@ -81,7 +84,9 @@ fn what_a_source_does_not_tell_is_not_counted() {
     desk.file("System.map", map);
     let ran = desk.run("diff a.symvers System.map --format json");
     let json = ran.ended(0).json();
-    assert_eq!(json["uncompared"], json!(["removed", "namespaces", "versions"]));
+    assert_eq!(json["uncompared"], json!(["removed", "owners", "kinds", "namespaces", "versions"]));
+    let failing = desk.run("diff a.symvers System.map --fail-on removed --format json");
+    assert_eq!(failing.ended(3).json()["policy"]["not_known"], json!(["removed"]));
     assert_eq!(json["totals"]["removed"], json!(null));
     assert_eq!(json["totals"]["crc_changed"], json!(null));
     let page = desk.run("diff a.symvers System.map").ended(0).out.clone();

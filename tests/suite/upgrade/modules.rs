@@ -157,3 +157,66 @@ fn modules_are_found_or_asked_for() {
     let (answers, _) = two.answers("--tree a");
     assert_eq!(answers, ["loads_after_rebuild"]);
 }
+
+/// A refusal before the file is read as ELF hides nothing of what else is wrong.
+#[test]
+fn a_missing_signature_hides_nothing() {
+    let enforcing = |made: Made| made.config("MODULE_SIG").config("MODULE_SIG_FORCE").config("CRYPTO_SHA256");
+    let from = Made::new("6.1.0").export("gpl").export_gpl("space").export("f");
+    let to = Made::new("6.1.0").export_gpl("gpl").row("space", "vmlinux", "EXPORT_SYMBOL_GPL", "NS").export("f");
+    let two = Two::new(from, enforcing(to))
+        .ko(&Ko::new("cddl").license("CDDL").needs("gpl"))
+        .ko(&Ko::new("spaced").needs("space"))
+        .ko(&Ko::new("plain").needs("f"));
+    let expected = ["refused_for_license", "needs_source_changes", "loads_once_signed"];
+    assert_eq!(two.answers("cddl.ko spaced.ko plain.ko").0, expected);
+    let later = Two::new(Made::new("6.1.0").export("f"), enforcing(Made::new("6.12.0").export("f")));
+    let later = later.ko(&Ko::new("plain").needs("f"));
+    assert_eq!(later.answers("plain.ko").0, ["loads_after_rebuild"], "its version magic does not fit, either");
+}
+
+/// Nobody knows what a file needs that cannot be read.
+#[test]
+fn a_broken_file_is_no_candidate_for_a_rebuild() {
+    let (from, to) = releases();
+    let two = Two::new(from, to);
+    two.desk.file("junk.ko", "no module").file("empty.ko", "");
+    assert_eq!(two.answers("junk.ko empty.ko").0, ["unknown", "unknown"]);
+    let page = two.page("junk.ko");
+    assert!(page.contains("what stands above keeps junk.ko from being judged any further"), "{page}");
+}
+
+#[test]
+fn modules_that_need_each_other_never_load() {
+    let (from, to) = releases();
+    let two = Two::new(from, to)
+        .ko(&Ko::new("one").needs("two_fn").export("one_fn"))
+        .ko(&Ko::new("two").needs("one_fn").export("two_fn"));
+    assert_eq!(two.answers("one.ko two.ko").0, ["needs_source_changes", "needs_source_changes"]);
+}
+
+/// modpost looks at weak references and at every licence; the loader at neither.
+#[test]
+fn what_modpost_refuses_is_no_rebuild() {
+    let (from, to) = releases();
+    let two = Two::new(from.export("gpl"), to.export_gpl("gpl"))
+        .ko(&Ko::new("weak").license("CDDL").needs_weak("gpl"))
+        .ko(&Ko::new("several").license("GPL").more("license", "CDDL").needs("gpl"));
+    assert_eq!(two.answers("weak.ko several.ko").0, ["refused_for_license", "refused_for_license"]);
+    let same = Made::new("6.1.0").export_gpl("gpl");
+    let two = Two::new(same.clone(), same).ko(&Ko::new("several").license("GPL").more("license", "CDDL").needs("gpl"));
+    assert_eq!(two.answers("several.ko").0, ["loads_as_it_is"], "built as it may be, it loads");
+    assert!(!two.page("several.ko").contains("GPL-only"));
+}
+
+/// A policy is not met by what nobody knows.
+#[test]
+fn a_policy_may_be_undetermined() {
+    let (from, to) = releases();
+    let two = Two::new(from.export("gone"), to).ko(&Ko::new("lost").needs("gone"));
+    let run = |what: &str| two.desk.run(&format!("upgrade --from a --to b lost.ko --fail-on {what}"));
+    let page = run("needs-source-changes").ended(3).out.clone();
+    assert!(page.ends_with("policy: nothing fails that is known\n  not known: needs_source_changes\n"), "{page}");
+    run("unknown").ended(1);
+    run("added").code.map_or_else(|| panic!("it ran"), |code| assert_eq!(code, 2, "no class of what modules use"));
+}

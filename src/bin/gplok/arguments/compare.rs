@@ -9,7 +9,9 @@ use gplok::terms::Glob;
 
 /// Arguments of `diff`.
 #[derive(Debug, Args)]
-#[command(after_help = "Exit codes: 0 compared, 1 the policy fails, 2 could not run.")]
+#[command(
+    after_help = "Exit codes: 0 compared, 1 the policy fails, 2 could not run, 3 it is not known whether the policy fails."
+)]
 pub struct DiffArguments {
     /// Both kernels, the earlier first: each whatever -k of check takes.
     #[arg(value_name = "KERNEL", num_args = 2, required_unless_present_all = ["from", "to"], conflicts_with_all = ["from", "to"])]
@@ -63,7 +65,7 @@ pub struct PolicyArguments<C: ValueEnum + Clone + Send + Sync + 'static> {
     /// What is known, and does not fail again; as --write-baseline wrote it.
     #[arg(long, value_name = "FILE")]
     pub baseline: Option<PathBuf>,
-    /// Write what would fail, and what is known already, to a baseline, and do not fail.
+    /// Write what would fail, and what of --baseline is there still, to a new baseline, and do not fail.
     #[arg(long, value_name = "FILE")]
     pub write_baseline: Option<PathBuf>,
 }
@@ -72,7 +74,7 @@ pub struct PolicyArguments<C: ValueEnum + Clone + Send + Sync + 'static> {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Exit codes: 0 all load as they are, 1 some do not, 2 could not run, 3 of some it cannot be known. With \
-    --fail-on, --rules or --baseline: 0 the policy is met, 1 it is not."
+    --fail-on, --rules or --baseline: 0 the policy is met, 1 it is not, 3 that is not known."
 )]
 pub struct UpgradeArguments {
     /// The modules, compressed or not. Default: the modules from outside the kernel that are installed for the earlier one.
