@@ -35,8 +35,8 @@ pub fn human_upgrade(
 ) -> String {
     let mut page = Page { text: String::new(), palette, from, to, whole };
     page.answers(&upgrade.modules);
-    page.symbols(&upgrade.modules);
     page.inlines(&upgrade.modules);
+    page.symbols(&upgrade.modules);
     page.rules(upgrade);
     page.unknown(upgrade);
     if let Some(diff) = diff {
