@@ -43,6 +43,8 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
+use rayon::prelude::*;
+
 use crate::image::Image;
 use crate::terms::{Arch, Class, Crc, Distribution, ElfMachine, Endian, KernelRelease, KernelVersion};
 
@@ -229,6 +231,16 @@ impl Kernel {
                 _ => return None,
             })
         })
+    }
+
+    /// All modules of its tree, in order of name; `None` without a tree.
+    ///
+    /// # Errors
+    /// When one cannot be read.
+    pub fn own_modules(&self) -> Option<Result<Vec<Image>, crate::image::Error>> {
+        let tree = self.tree()?;
+        let paths: Vec<_> = tree.modules().map(|module| &module.path).collect();
+        Some(paths.into_par_iter().map(|path| tree.image(path)).collect())
     }
 
     /// A module file of the tree; each is read once.

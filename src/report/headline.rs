@@ -51,13 +51,29 @@ pub(super) fn answer(entry: &Entry<'_>, kernel: &KernelSummary) -> String {
     }
 }
 
+/// `9 load, 2 refused, 1 undetermined`.
+pub(super) fn tally(entries: &[Entry<'_>]) -> String {
+    let number = |wanted: fn(&Entry<'_>) -> bool| entries.iter().filter(|entry| wanted(entry)).count();
+    let good = number(|entry| entry.op.loads() && entry.verdict.outcome == Outcome::Loads);
+    let parts = [
+        (good, if good == 1 { "loads" } else { "load" }),
+        (number(|entry| !entry.op.loads() && entry.verdict.outcome == Outcome::Loads), "unloaded"),
+        (number(|entry| matches!(entry.verdict.outcome, Outcome::Refused { .. })), "refused"),
+        (number(|entry| matches!(entry.verdict.outcome, Outcome::Crash { .. })), "would crash the kernel"),
+        (number(|entry| entry.verdict.outcome == Outcome::Undetermined), "undetermined"),
+    ];
+    let said: Vec<String> =
+        parts.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")).collect();
+    if said.is_empty() { "nothing to do".to_owned() } else { said.join(", ") }
+}
+
 /// What a group is, in a few words: `2 GPL-only symbols`.
 pub(super) fn title(group: &Group<'_>) -> String {
     kind(group.code, group.findings.len())
 }
 
 /// So many findings of a kind.
-fn kind(code: Code, number: usize) -> String {
+pub(super) fn kind(code: Code, number: usize) -> String {
     let counted = |one, many| count(number, one, many);
     match code {
         Code::NotPermitted => "module loading is switched off".into(),

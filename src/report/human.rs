@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::headline::{answer, title};
+use super::headline::{answer, tally, title};
 use super::provenance::provenance;
 use super::usage::usage;
 use super::wording::{all as listed, count, printable};
@@ -73,22 +73,6 @@ pub fn human_steps(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Pale
         page.line(&format!("kernel tainted at the end: {}", taint_words(last.verdict.kernel_tainted)));
     }
     page.text
-}
-
-/// `9 load, 2 refused, 1 undetermined`.
-fn tally(entries: &[Entry<'_>]) -> String {
-    let number = |wanted: fn(&Entry<'_>) -> bool| entries.iter().filter(|entry| wanted(entry)).count();
-    let good = number(|entry| entry.op.loads() && entry.verdict.outcome == Outcome::Loads);
-    let parts = [
-        (good, if good == 1 { "loads" } else { "load" }),
-        (number(|entry| !entry.op.loads() && entry.verdict.outcome == Outcome::Loads), "unloaded"),
-        (number(|entry| matches!(entry.verdict.outcome, Outcome::Refused { .. })), "refused"),
-        (number(|entry| matches!(entry.verdict.outcome, Outcome::Crash { .. })), "would crash the kernel"),
-        (number(|entry| entry.verdict.outcome == Outcome::Undetermined), "undetermined"),
-    ];
-    let said: Vec<String> =
-        parts.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")).collect();
-    if said.is_empty() { "nothing to do".to_owned() } else { said.join(", ") }
 }
 
 fn taint_words(taints: Taints) -> String {

@@ -19,6 +19,7 @@ mod incident;
 mod inlines;
 mod inspect;
 mod json;
+mod many;
 mod missing;
 mod palette;
 mod policy;
@@ -58,6 +59,7 @@ pub use inlines::{
 };
 pub use inspect::inspect;
 pub use json::{Document, modules_document, steps_document, why_document};
+pub use many::{depmod, human_many};
 pub use missing::remedy;
 pub use palette::Palette;
 pub use policy::{Failure, PolicyReport};

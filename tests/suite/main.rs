@@ -15,6 +15,7 @@ mod matrix;
 mod oracle;
 mod referee;
 mod reports;
+mod trees;
 mod upgrade;
 #[path = "../../src/report/validator.rs"]
 mod validator;

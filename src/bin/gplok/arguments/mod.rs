@@ -110,19 +110,41 @@ pub enum Format {
     Dmesg,
 }
 
+/// How to print what was checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CheckFormat {
+    /// For people.
+    Human,
+    /// For machines: schema gplok/1.
+    Json,
+    /// Only the lines of the kernel log.
+    Dmesg,
+    /// The warnings of depmod -e, for scripts that read those.
+    Depmod,
+}
+
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArguments {
-    /// The modules, compressed or not.
-    #[arg(required = true, value_name = "MODULE")]
+    /// The modules, compressed or not. Default: those of the kernel's own tree.
+    #[arg(value_name = "MODULE")]
     pub modules: Vec<PathBuf>,
+    /// All modules below this directory.
+    #[arg(long, value_name = "DIR")]
+    pub tree: Option<PathBuf>,
     #[command(flatten)]
     pub kernel: KernelArguments,
     #[command(flatten)]
     pub source: SourceArguments,
     /// How to print the answer.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = CheckFormat::Human)]
+    pub format: CheckFormat,
+    /// Of a whole tree, every module with all that is found, instead of a page.
+    #[arg(long)]
+    pub list: bool,
+    /// How many modules are judged at a time; default: as many as there are processors.
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<usize>,
     /// Load them on one boot in the order given, instead of finding the order.
     #[arg(long)]
     pub in_order: bool,

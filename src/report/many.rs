@@ -1,0 +1,152 @@
+//! Many modules on one page: grouped by what the kernel answers and why, each cause once; and as depmod warns.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use super::headline::{kind, tally};
+use super::wording::{all, count, list, printable};
+use super::{Entry, KernelSummary, Palette, remedy, sentence};
+use crate::terms::Errno;
+use crate::verdict::{Cause, Code, Finding, Missing, Outcome};
+
+/// Modules and symbols named of one group.
+const MODULES: usize = 8;
+const SYMBOLS: usize = 6;
+
+/// What keeps modules from loading, and what they are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Answer {
+    Crash,
+    Refused(Errno),
+    Undetermined,
+}
+
+/// The page for many modules: what is counted, then each answer with its causes, those that the kernel meets first apart from
+/// those behind them.
+pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palette) -> String {
+    let all_modules = count(entries.len(), "module", "modules");
+    let mut text = format!("{all_modules} on {}: {}\n", printable(kernel.called()), tally(entries));
+    let mut answers: BTreeMap<(Answer, Vec<Code>), Vec<&Entry<'_>>> = BTreeMap::new();
+    for entry in entries {
+        let answer = match &entry.verdict.outcome {
+            Outcome::Loads => continue,
+            Outcome::Crash { .. } => Answer::Crash,
+            Outcome::Refused { errno, .. } => Answer::Refused(*errno),
+            Outcome::Undetermined => Answer::Undetermined,
+        };
+        let codes: BTreeSet<Code> = refusing(entry, true).map(Finding::code).collect();
+        answers.entry((answer, codes.into_iter().collect())).or_default().push(entry);
+    }
+    let mut answers: Vec<_> = answers.into_iter().collect();
+    answers.sort_by_key(|(_, entries)| std::cmp::Reverse(entries.len()));
+    for ((answer, codes), entries) in &answers {
+        // Several of a kind, whose number stands below.
+        let kinds: Vec<String> = codes.iter().map(|code| kind(*code, 2).trim_start_matches("2 ").to_owned()).collect();
+        let (style, word) = match answer {
+            Answer::Crash => (palette.answer_bad, "would crash the kernel".to_owned()),
+            Answer::Refused(errno) => (palette.answer_bad, format!("refused: {errno}")),
+            Answer::Undetermined => (palette.answer_unknown, "undetermined".to_owned()),
+        };
+        let because = if kinds.is_empty() { String::new() } else { format!(", {}", all(&kinds)) };
+        let heading = palette.paint(style, &format!("{word}{because}"));
+        let names: Vec<&str> = entries.iter().map(|entry| entry.verdict.name.as_str()).collect();
+        let _ = writeln!(text, "\n{heading}: {}", count(names.len(), "module", "modules"));
+        let _ = writeln!(text, "  {}", printable(&list(&names, MODULES)));
+        causes(&mut text, entries, kernel, palette, true);
+    }
+    let behind: Vec<&Entry<'_>> = entries.iter().filter(|entry| refusing(entry, false).next().is_some()).collect();
+    if !behind.is_empty() {
+        let heading = palette.paint(palette.heading, "also, once that is mended");
+        let _ = writeln!(text, "\n{heading}:");
+        causes(&mut text, &behind, kernel, palette, false);
+    }
+    let missing: BTreeSet<&Missing> = entries.iter().flat_map(|entry| &entry.verdict.missing).collect();
+    if !missing.is_empty() {
+        let heading = palette.paint(palette.heading, "not known, and some answers or lines depend on it");
+        let _ = writeln!(text, "\n{heading}:");
+        for missing in missing {
+            let _ = writeln!(text, "  - {}", printable(&remedy(missing, kernel)));
+        }
+    }
+    for conflict in &kernel.conflicts {
+        let _ = writeln!(text, "\nof the kernel's files, some disagree: {}", printable(conflict));
+    }
+    text
+}
+
+/// The findings that refuse: those that the kernel gets to, or those behind the stage that refused.
+fn refusing<'a>(entry: &Entry<'a>, reached: bool) -> impl Iterator<Item = &'a Finding> {
+    // What a module lacks because another one was refused is that one's affair.
+    let by_another =
+        |finding: &Finding| matches!(finding.cause, Cause::MissingSymbol { refused_exporter: Some(_), .. });
+    let findings = entry.verdict.findings.iter();
+    findings.filter(move |finding| finding.refuses() && finding.reached == reached && !by_another(finding))
+}
+
+/// One kind of cause among many modules.
+struct Shared<'a> {
+    /// The first finding of it, and whose it is.
+    first: (&'a Finding, &'a str),
+    modules: BTreeSet<&'a str>,
+    /// How many modules meet it for each symbol.
+    symbols: BTreeMap<&'a str, usize>,
+}
+
+/// Each kind of cause once, with the symbols most modules meet it for, and what to do.
+fn causes(text: &mut String, entries: &[&Entry<'_>], kernel: &KernelSummary, palette: &Palette, reached: bool) {
+    let mut by_code: BTreeMap<Code, Shared<'_>> = BTreeMap::new();
+    for entry in entries {
+        let name = entry.verdict.name.as_str();
+        for finding in refusing(entry, reached) {
+            let new = || Shared { first: (finding, name), modules: BTreeSet::new(), symbols: BTreeMap::new() };
+            let shared = by_code.entry(finding.code()).or_insert_with(new);
+            shared.modules.insert(name);
+            let symbol = match &finding.cause {
+                Cause::DependencyRefused { dependency, .. } => Some(dependency.as_str()),
+                _ => finding.symbol(),
+            };
+            if let Some(symbol) = symbol {
+                *shared.symbols.entry(symbol).or_default() += 1;
+            }
+        }
+    }
+    for (code, Shared { first: (finding, module), modules, symbols }) in by_code {
+        let mut ranked: Vec<_> = symbols.into_iter().collect();
+        ranked.sort_by_key(|(symbol, number)| (std::cmp::Reverse(*number), *symbol));
+        let named: Vec<String> = ranked.iter().map(|(symbol, number)| format!("{symbol} ({number})")).collect();
+        let label = palette.paint(palette.label, &format!("{} [{code}]", kind(code, ranked.len().max(1))));
+        let which = if named.is_empty() { String::new() } else { format!(": {}", list(&named, SYMBOLS)) };
+        let of = match reached && modules.len() == entries.len() {
+            true => String::new(),
+            false => format!(", of {}", count(modules.len(), "module", "modules")),
+        };
+        let _ = writeln!(text, "    {label}{of}{}", printable(&which));
+        if modules.len() == 1 || code != Code::DependencyRefused {
+            let said = sentence(finding, if modules.len() == 1 { module } else { "the module" }, kernel);
+            let _ = writeln!(text, "      fix: {}", printable(&said.fix));
+        }
+    }
+}
+
+/// The lines that `depmod -e` prints for the same modules: symbols that nobody exports, and versions that differ, whether or not
+/// the kernel gets as far. A GPL-only symbol is unknown to a module that may not have it; depmod does not look at that.
+///
+/// What it prints does not hang on the release of the kernel.
+pub fn depmod(entries: &[Entry<'_>]) -> String {
+    let mut text = String::new();
+    for entry in entries {
+        let path = printable(entry.title());
+        for finding in &entry.verdict.findings {
+            let what = match &finding.cause {
+                Cause::SymbolVersion { .. } | Cause::ModuleLayout { .. } => "disagrees about version of symbol",
+                Cause::MissingSymbol { refused_exporter: None, .. }
+                | Cause::ExporterNotLoaded { .. }
+                | Cause::GplOnlySymbol { .. } => "needs unknown symbol",
+                _ => continue,
+            };
+            let symbol = printable(finding.symbol().unwrap_or_default());
+            let _ = writeln!(text, "depmod: WARNING: {path} {what} {symbol}");
+        }
+    }
+    text
+}
