@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use gplok::impact::policy::{Concern, Entry};
-use gplok::impact::{ChangeClass, Classes, ExportDiff};
+use gplok::impact::{Classes, ExportDiff};
 use gplok::kernel::{ExportFilter, Kernel};
 use gplok::report::{KernelSummary, diff_document, human_diff, no_exports, short_diff};
 
@@ -13,6 +13,9 @@ use crate::policy::exit;
 use crate::{Error, Exit};
 
 pub fn run(arguments: &DiffArguments) -> Result<Exit, Error> {
+    if let Some(answer) = arguments.policy.fail_on.iter().find(|concern| matches!(concern, Concern::Answer(_))) {
+        return Err(format!("{answer} is what becomes of a module: only upgrade can fail on it").into());
+    }
     let (from, to): (&[PathBuf], &[PathBuf]) = match arguments.kernels.split_first() {
         Some((from, to)) => (std::slice::from_ref(from), to),
         None => (&arguments.from, &arguments.to),
@@ -27,8 +30,7 @@ pub fn run(arguments: &DiffArguments) -> Result<Exit, Error> {
         modules: arguments.module.clone(),
         ..ExportFilter::default()
     };
-    let classes = arguments.class.iter().copied().map(ChangeClass::from);
-    let classes = Some(classes.collect::<Classes>()).filter(|classes| !classes.is_empty());
+    let classes = Some(arguments.class.iter().copied().collect::<Classes>()).filter(|classes| !classes.is_empty());
     diff.retain(&filter);
     let totals = diff.totals();
     if let Some(classes) = classes {

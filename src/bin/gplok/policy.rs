@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use clap::ValueEnum;
 use gplok::impact::policy::{Baseline, Concern, Entry, Policy, Rules, Standing};
 use gplok::report::PolicyReport;
 
 use crate::arguments::PolicyArguments;
 use crate::{Error, Exit};
 
-impl<C: ValueEnum + Clone + Send + Sync + Into<Concern> + 'static> PolicyArguments<C> {
+impl PolicyArguments {
     /// The policy, if one is asked for.
     pub fn open(&self) -> Result<Option<Policy>, Error> {
         let asked = [&self.rules, &self.baseline, &self.write_baseline].iter().any(|file| file.is_some());
@@ -18,7 +17,7 @@ impl<C: ValueEnum + Clone + Send + Sync + Into<Concern> + 'static> PolicyArgumen
         }
         let fail_on = match self.fail_on.as_slice() {
             [] => Policy::harmful(),
-            classes => classes.iter().cloned().map(Into::into).collect(),
+            concerns => concerns.to_vec(),
         };
         let rules = match &self.rules {
             Some(path) => Rules::parse(path, &read(path)?)?,

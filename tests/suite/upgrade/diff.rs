@@ -99,6 +99,8 @@ fn bad_input_is_named() {
     desk.file("config", "CONFIG_64BIT=y\n");
     assert_eq!(desk.run("diff a.symvers").code, Some(2));
     assert_eq!(desk.run("diff a.symvers b.symvers --class none").code, Some(2));
+    let answer = "loads_after_rebuild is what becomes of a module: only upgrade can fail on it";
+    desk.run("diff a.symvers b.symvers --fail-on loads-after-rebuild").failed(answer);
     let ran = desk.run("diff a.symvers config");
     assert_eq!(ran.code, Some(2));
     assert!(ran.err.contains("what the kernel exports"), "{}", ran.err);

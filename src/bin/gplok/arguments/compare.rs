@@ -22,9 +22,10 @@ pub struct DiffArguments {
     /// What describes the later kernel; may be repeated.
     #[arg(long, value_name = "KERNEL", action = clap::ArgAction::Append, requires = "from")]
     pub to: Vec<PathBuf>,
-    /// Only these classes of changes; may be repeated, or a comma list.
-    #[arg(long, value_name = "CLASS", value_enum, value_delimiter = ',')]
-    pub class: Vec<Class>,
+    /// Only these classes of changes; may be repeated, or a comma list: removed, added, became_gpl_only, became_plain,
+    /// namespace_changed, owner_moved, crc_changed.
+    #[arg(long, value_name = "CLASS", value_parser = class, value_delimiter = ',')]
+    pub class: Vec<ChangeClass>,
     /// Only symbols of this name or pattern; may be repeated.
     #[arg(long, value_name = "GLOB")]
     pub symbol: Vec<Glob>,
@@ -35,7 +36,7 @@ pub struct DiffArguments {
     #[arg(long)]
     pub all: bool,
     #[command(flatten)]
-    pub policy: PolicyArguments<Class>,
+    pub policy: PolicyArguments,
     /// How to print it.
     #[arg(long, value_enum, default_value_t = DiffFormat::Human)]
     pub format: DiffFormat,
@@ -54,10 +55,11 @@ pub enum DiffFormat {
 
 /// What a pipeline is to fail on.
 #[derive(Debug, Args)]
-pub struct PolicyArguments<C: ValueEnum + Clone + Send + Sync + 'static> {
-    /// Exit with 1 when there is something of this class; may be repeated, or a comma list.
-    #[arg(long, value_name = "CLASS", value_enum, value_delimiter = ',')]
-    pub fail_on: Vec<C>,
+pub struct PolicyArguments {
+    /// Exit with 1 when there is something of this class of changes, or for upgrade with this answer; may be repeated, or a
+    /// comma list. "gplok explain" has all names.
+    #[arg(long, value_name = "CLASS", value_parser = concern, value_delimiter = ',')]
+    pub fail_on: Vec<Concern>,
     /// Rules that let changes pass or not, a line each: PATTERN PASS|FAIL [CLASS,…], as the severities of
     /// suse-kabi-tools. Rules that nothing meets are named.
     #[arg(long, value_name = "FILE")]
@@ -117,111 +119,24 @@ pub struct UpgradeArguments {
     #[arg(long, value_name = "MAP", requires = "from_inlines")]
     pub to_inlines: Option<PathBuf>,
     #[command(flatten)]
-    pub policy: PolicyArguments<Outcome>,
+    pub policy: PolicyArguments,
     /// How to print it.
     #[arg(long, value_enum, default_value_t = DiffFormat::Human)]
     pub format: DiffFormat,
 }
 
-/// A class of changes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Class {
-    /// Nobody exports it any more.
-    #[value(alias = "removed")]
-    Removed,
-    /// Nobody exported it before.
-    Added,
-    /// It was for every module.
-    #[value(alias = "became_gpl_only")]
-    BecameGplOnly,
-    /// It was GPL-only.
-    #[value(alias = "became_plain")]
-    BecamePlain,
-    /// It is in another namespace, newly in one, or in none.
-    #[value(alias = "namespace_changed")]
-    NamespaceChanged,
-    /// Another module exports it.
-    #[value(alias = "owner_moved")]
-    OwnerMoved,
-    /// Its version differs.
-    #[value(alias = "crc_changed")]
-    CrcChanged,
+/// A class of changes by its name, with `_` or `-`.
+fn class(name: &str) -> Result<ChangeClass, String> {
+    ChangeClass::from_name(name)
+        .ok_or_else(|| format!("there are {}", ChangeClass::ALL.map(ChangeClass::name).join(", ")))
 }
 
-/// A class of changes of symbols that the modules use, or an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Outcome {
-    /// A symbol that nobody exports any more.
-    Removed,
-    /// A symbol that was for every module.
-    #[value(alias = "became_gpl_only")]
-    BecameGplOnly,
-    /// A symbol that was GPL-only.
-    #[value(alias = "became_plain")]
-    BecamePlain,
-    /// A symbol in another namespace.
-    #[value(alias = "namespace_changed")]
-    NamespaceChanged,
-    /// A symbol that another module exports.
-    #[value(alias = "owner_moved")]
-    OwnerMoved,
-    /// A symbol of another version.
-    #[value(alias = "crc_changed")]
-    CrcChanged,
-    /// A module that loads once it is signed.
-    #[value(alias = "loads_once_signed")]
-    LoadsOnceSigned,
-    /// A module that has to be rebuilt.
-    #[value(alias = "loads_after_rebuild")]
-    LoadsAfterRebuild,
-    /// A module of which it cannot be known.
-    Unknown,
-    /// A module that this kernel refuses whatever is done to it.
-    #[value(alias = "refused_by_kernel")]
-    RefusedByKernel,
-    /// A module whose source has to change.
-    #[value(alias = "needs_source_changes")]
-    NeedsSourceChanges,
-    /// A module that is refused for its licence.
-    #[value(alias = "refused_for_license")]
-    RefusedForLicense,
-}
-
-impl From<Class> for ChangeClass {
-    fn from(class: Class) -> Self {
-        match class {
-            Class::Removed => Self::Removed,
-            Class::Added => Self::Added,
-            Class::BecameGplOnly => Self::BecameGplOnly,
-            Class::BecamePlain => Self::BecamePlain,
-            Class::NamespaceChanged => Self::NamespaceChanged,
-            Class::OwnerMoved => Self::OwnerMoved,
-            Class::CrcChanged => Self::CrcChanged,
-        }
-    }
-}
-
-impl From<Class> for Concern {
-    fn from(class: Class) -> Self {
-        Self::Change(class.into())
-    }
-}
-
-impl From<Outcome> for Concern {
-    fn from(outcome: Outcome) -> Self {
-        match outcome {
-            Outcome::Removed => Self::Change(ChangeClass::Removed),
-            Outcome::BecameGplOnly => Self::Change(ChangeClass::BecameGplOnly),
-            Outcome::BecamePlain => Self::Change(ChangeClass::BecamePlain),
-            Outcome::NamespaceChanged => Self::Change(ChangeClass::NamespaceChanged),
-            Outcome::OwnerMoved => Self::Change(ChangeClass::OwnerMoved),
-            Outcome::CrcChanged => Self::Change(ChangeClass::CrcChanged),
-            Outcome::LoadsOnceSigned => Self::Answer(Answer::LoadsOnceSigned),
-            Outcome::LoadsAfterRebuild => Self::Answer(Answer::LoadsAfterRebuild),
-            Outcome::Unknown => Self::Answer(Answer::Unknown),
-            Outcome::RefusedByKernel => Self::Answer(Answer::RefusedByKernel),
-            Outcome::NeedsSourceChanges => Self::Answer(Answer::NeedsSourceChanges),
-            Outcome::RefusedForLicense => Self::Answer(Answer::RefusedForLicense),
-        }
-    }
+/// A class of changes, or an answer.
+fn concern(name: &str) -> Result<Concern, String> {
+    let answer = Answer::from_name(name).filter(|answer| *answer != Answer::LoadsAsItIs).map(Concern::Answer);
+    let concern = class(name).map(Concern::Change);
+    answer.map_or(concern, Ok).map_err(|classes| {
+        let answers = Answer::ALL.map(Answer::name).into_iter().skip(1);
+        format!("{classes}, and for modules {}", answers.collect::<Vec<_>>().join(", "))
+    })
 }
