@@ -36,10 +36,10 @@ impl Calendar {
 
     /// The behaviours that one of two kernels has and the other has not, with whether the later one has it. What is not known of
     /// either is left out.
-    pub fn changes(self, later: Self) -> impl Iterator<Item = (&'static Row, bool)> {
+    pub fn changes(self, later: Self) -> impl Iterator<Item = (Behaviour, bool)> {
         let change = move |row: &'static Row| {
             let (before, after) = (self.has(row.behaviour)?, later.has(row.behaviour)?);
-            (before != after).then_some((row, after))
+            (before != after).then_some((row.behaviour, after))
         };
         TABLE.iter().filter_map(change)
     }

@@ -8,8 +8,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::module::Kernels;
 use super::symbol::{Fate, Prototypes, Replacement, Wanting};
-use crate::kernel::{Declaration, Exports, Form, Mention, Mentions, Place};
-
+use crate::kernel::{Declaration, Exports, Form, Mention, Mentions, Place, is_made_by_macros};
 use crate::verdict::{Cause, Use};
 use crate::why::is_of_compiler;
 
@@ -172,7 +171,7 @@ impl<'k> Headers<'k> {
         if let Some(definition) = defined(after.of(symbol)) {
             return definition;
         }
-        let made_by_macro = MADE_BY_MACROS.iter().any(|prefix| symbol.starts_with(prefix));
+        let made_by_macro = is_made_by_macros(symbol);
         if made_by_macro && after.of(symbol).is_some_and(|mention| !mention.declared.is_empty()) {
             return Fate::Replaced(Replacement::Headers);
         }
@@ -283,9 +282,6 @@ impl<'k> Headers<'k> {
         })
     }
 }
-
-/// How the names begin that macros put together: of static calls and tracepoints. No source writes them.
-const MADE_BY_MACROS: [&str; 5] = ["__SCT__", "__SCK__", "__tracepoint_", "__traceiter_", "__probestub_"];
 
 /// Is something there for the headers' own macros and inlines only? Its name says so, or a lock class that only a macro can
 /// make, or that it is data of the architecture, which portable sources do not name.

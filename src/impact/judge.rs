@@ -26,15 +26,13 @@ impl<'a> ModuleImpact<'a> {
         rebuilt: Option<Verdict>,
     ) -> Self {
         let elf = image.as_announced();
-        let licenses: Vec<License> =
-            elf.iter().flat_map(|elf| elf.modinfo().all("license").map(License::new).collect::<Vec<_>>()).collect();
+        let modinfo = |tag| -> Vec<String> {
+            elf.iter().flat_map(|elf| elf.modinfo().all(tag).map(str::to_owned).collect::<Vec<_>>()).collect()
+        };
         let mut module = Self {
             path: image.path().to_owned(),
-            licenses,
-            imports: elf
-                .iter()
-                .flat_map(|elf| elf.modinfo().all("import_ns").map(str::to_owned).collect::<Vec<_>>())
-                .collect(),
+            licenses: modinfo("license").iter().map(License::new).collect(),
+            imports: modinfo("import_ns"),
             answer: Answer::Unknown,
             binary,
             rebuilt,

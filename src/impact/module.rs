@@ -151,10 +151,9 @@ impl<'a> Upgrade<'a> {
         let rules: Vec<_> = rules.into_iter().flat_map(|(before, after)| before.changes(after)).collect();
         let rules_tried = images.len() <= RULES_FOR;
         if rules_tried {
-            let changed: Vec<_> = rules.iter().map(|(row, _)| row.behaviour).collect();
+            let changed: Vec<_> = rules.iter().map(|(behaviour, _)| *behaviour).collect();
             decisive(kernels, circumstances, images, &changed, &mut modules)?;
         }
-        let rules = rules.into_iter().map(|(row, has)| (row.behaviour, has)).collect();
         Ok(Self {
             modules,
             rules,

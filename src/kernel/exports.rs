@@ -174,7 +174,7 @@ impl Exports {
     }
 
     /// Where the rows of that name stand, the last first.
-    pub fn positions<'a>(&'a self, name: &'a str) -> impl Iterator<Item = usize> {
+    pub fn positions(&self, name: &str) -> impl Iterator<Item = usize> {
         let is_of_name =
             move |index: &usize| self.rows.get(*index).is_some_and(|row| slice(&self.text, &row.name) == name);
         self.index.candidates(name).filter(is_of_name)
@@ -187,8 +187,7 @@ impl Exports {
 
     /// The row that a symbol is resolved by: the kernel's own, else that of the last module.
     pub fn find(&self, name: &str) -> Option<KernelExport<'_>> {
-        let is_of_name = |index: &usize| self.rows.get(*index).is_some_and(|row| slice(&self.text, &row.name) == name);
-        let rows = || self.index.candidates(name).filter(is_of_name).filter_map(|index| self.at(index));
+        let rows = || self.positions(name).filter_map(|position| self.at(position));
         rows().find(|row| row.owner == VMLINUX).or_else(|| rows().next())
     }
 

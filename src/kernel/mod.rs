@@ -27,6 +27,7 @@ pub use error::{Error, ErrorKind};
 pub use exports::{Exports, KernelExport};
 pub use fact::{Evidence, Fact};
 pub use filter::ExportFilter;
+pub(crate) use headers::is_made_by_macros;
 pub use headers::{Declaration, Form, Mention, Mentions, Place};
 pub use installed::out_of_tree_modules;
 pub use merge::{Conflict, Difference};

@@ -1,6 +1,7 @@
 //! What the commands that judge share: the kernel they are told of, and the way out.
 
 use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
 use gplok::image::DebugFiles;
@@ -22,21 +23,29 @@ impl KernelArguments {
             [] => vec![running_release()?.into()],
             paths => paths.to_vec(),
         };
-        let mut kernel = Kernel::open(&paths)?;
-        if let Some(release) = &self.release {
-            kernel = kernel.with_release(KernelRelease::new(release));
-        }
-        for path in &self.certs {
-            let bytes = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-            kernel.add_certificates(path, &bytes)?;
-        }
-        Ok(kernel)
+        described(Kernel::open(&paths)?, self.release.as_deref(), &self.certs)
     }
 
-    /// The boot command line: what a unified image brings along, and then what is given.
     pub fn cmdline(&self, kernel: &Kernel) -> Cmdline {
-        Cmdline::parse(&format!("{} {}", kernel.cmdline().unwrap_or_default(), self.cmdline))
+        booted_with(kernel, &self.cmdline)
     }
+}
+
+/// A kernel, with what its files do not tell: its release, and further certificates that it trusts.
+pub fn described(mut kernel: Kernel, release: Option<&str>, certs: &[PathBuf]) -> Result<Kernel, Error> {
+    if let Some(release) = release {
+        kernel = kernel.with_release(KernelRelease::new(release));
+    }
+    for path in certs {
+        let bytes = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+        kernel.add_certificates(path, &bytes)?;
+    }
+    Ok(kernel)
+}
+
+/// The boot command line: what a unified image brings along, and then what is given.
+pub fn booted_with(kernel: &Kernel, given: &str) -> Cmdline {
+    Cmdline::parse(&format!("{} {given}", kernel.cmdline().unwrap_or_default()))
 }
 
 impl SourceArguments {

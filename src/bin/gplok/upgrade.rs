@@ -7,9 +7,8 @@ use gplok::image::{DebugFiles, Image};
 use gplok::impact::policy::{Concern, Entry};
 use gplok::impact::{Answer, Circumstances, ExportDiff, Kernels, ModuleImpact, Upgrade};
 use gplok::kernel::{Kernel, out_of_tree_modules};
-use gplok::load::Cmdline;
 use gplok::report::{KernelSummary, human_upgrade, short_upgrade, upgrade_document};
-use gplok::terms::{KernelRelease, License};
+use gplok::terms::License;
 use gplok::why::Lookup;
 use gplok::why::inlines::InlineChanges;
 use rayon::prelude::*;
@@ -17,7 +16,7 @@ use rayon::prelude::*;
 use crate::arguments::{DiffFormat, UpgradeArguments};
 use crate::diff::open_both;
 use crate::inlines::map_of;
-use crate::output::{palette, running_release, write};
+use crate::output::{booted_with, described, palette, running_release, write};
 use crate::{Error, Exit};
 
 pub fn run(arguments: &UpgradeArguments) -> Result<Exit, Error> {
@@ -25,14 +24,8 @@ pub fn run(arguments: &UpgradeArguments) -> Result<Exit, Error> {
         [] => vec![running_release()?.into()],
         paths => paths.to_vec(),
     };
-    let (from, mut to) = open_both(&earlier, &arguments.to)?;
-    if let Some(release) = &arguments.release {
-        to = to.with_release(KernelRelease::new(release));
-    }
-    for path in &arguments.certs {
-        let bytes = std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-        to.add_certificates(path, &bytes)?;
-    }
+    let (from, to) = open_both(&earlier, &arguments.to)?;
+    let to = described(to, arguments.release.as_deref(), &arguments.certs)?;
     let paths = modules(arguments, &from)?;
     let images = paths.par_iter().map(Image::open).collect::<Result<Vec<_>, _>>()?;
     let to = Arc::new(to);
@@ -107,7 +100,7 @@ fn circumstances(arguments: &UpgradeArguments, to: &Kernel, modules: usize) -> R
         (Some(from), Some(to)) => Some(InlineChanges::between(&map_of(from)?, &map_of(to)?)),
         _ => None,
     };
-    let cmdline = Cmdline::parse(&format!("{} {}", to.cmdline().unwrap_or_default(), arguments.cmdline));
+    let cmdline = booted_with(to, &arguments.cmdline);
     let lookup = Lookup { debug: DebugFiles::new(arguments.debug.clone()).among(modules), inlines: None };
     Ok(Circumstances { cmdline, lookup, inlines })
 }

@@ -45,14 +45,10 @@ impl<'a> Reader<'_, 'a> {
     }
 
     fn own_declaration(&self, entry: &Entry<'a>) -> gimli::Result<SourceDeclaration> {
-        let file = match entry.attr_value(gimli::DW_AT_decl_file) {
-            Some(AttributeValue::FileIndex(index)) => Some(index),
-            other => other.and_then(|value| value.udata_value()),
-        };
         let line = entry.attr_value(gimli::DW_AT_decl_line).and_then(|value| value.udata_value());
         Ok(SourceDeclaration {
             name: self.text(entry.attr_value(gimli::DW_AT_name))?.unwrap_or_default(),
-            file: self.file(file)?,
+            file: self.file(file_number(entry, gimli::DW_AT_decl_file))?,
             line: line.and_then(|line| u32::try_from(line).ok()),
         })
     }
@@ -75,15 +71,8 @@ impl<'a> Reader<'_, 'a> {
         Ok(Some(self.dwarf.attr_string(self.unit, value)?.to_string_lossy().into_owned()))
     }
 
-    /// The file in which an inlined function is called.
-    pub fn called_in(&self, entry: &Entry<'a>) -> gimli::Result<Option<String>> {
-        self.file(match entry.attr_value(gimli::DW_AT_call_file) {
-            Some(AttributeValue::FileIndex(index)) => Some(index),
-            other => other.and_then(|value| value.udata_value()),
-        })
-    }
-
-    fn file(&self, number: Option<u64>) -> gimli::Result<Option<String>> {
+    /// The path of a file of the unit, by its number there.
+    pub fn file(&self, number: Option<u64>) -> gimli::Result<Option<String>> {
         let Some(program) = &self.unit.line_program else { return Ok(None) };
         let header = program.header();
         let Some(file) = number.and_then(|number| header.file(number)) else { return Ok(None) };
@@ -91,5 +80,13 @@ impl<'a> Reader<'_, 'a> {
         let within = self.text(file.directory(header))?.unwrap_or_default();
         let folder = self.unit.comp_dir.map(|folder| folder.to_string_lossy().into_owned()).unwrap_or_default();
         Ok(Some(join(&join(&folder, &within), &name)))
+    }
+}
+
+/// The number of the file that an attribute names.
+pub fn file_number(entry: &Entry<'_>, attribute: gimli::DwAt) -> Option<u64> {
+    match entry.attr_value(attribute)? {
+        AttributeValue::FileIndex(index) => Some(index),
+        other => other.udata_value(),
     }
 }

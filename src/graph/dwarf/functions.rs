@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::entries::{Entry, Reader, SourceDeclaration};
+use super::entries::{Entry, Reader, SourceDeclaration, file_number};
 use super::{DebugSections, Slice};
 
 /// Every function out of line, by the address it begins at.
@@ -53,17 +53,14 @@ pub(super) fn inlined(sections: &DebugSections<'_>) -> gimli::Result<BTreeSet<In
             if entry.tag() != gimli::DW_TAG_inlined_subroutine {
                 continue;
             }
-            let file = entry.attr_value(gimli::DW_AT_call_file).and_then(|value| match value {
-                gimli::AttributeValue::FileIndex(index) => Some(index),
-                other => other.udata_value(),
-            });
+            let file = file_number(entry, gimli::DW_AT_call_file);
             let is_new = match entry.attr_value(gimli::DW_AT_abstract_origin) {
                 Some(gimli::AttributeValue::UnitRef(origin)) => known.insert((origin, file)),
                 _ => true,
             };
             if is_new {
                 let declared = reader.declared(entry)?;
-                let called_in = reader.called_in(entry)?;
+                let called_in = reader.file(file)?;
                 found.insert(InlinedFunction { name: declared.name, file: declared.file, called_in });
             }
         }

@@ -15,4 +15,5 @@ mod tokens;
 mod uses;
 
 pub use mention::{Declaration, Form, Mention, Mentions, Place};
+pub use names::is_made_by_macros;
 pub(super) use roots::{HeaderRoot, package_root};

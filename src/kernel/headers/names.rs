@@ -8,6 +8,16 @@ use super::tokens::is_name_byte;
 const PREFIXES: [&str; 7] =
     ["__SCT__tp_func_", "__SCK__tp_func_", "__tracepoint_", "__traceiter_", "__probestub_", "__SCT__", "__SCK__"];
 
+/// What a name was made from, where macros put it together: no source writes such a name whole.
+fn stem(name: &str) -> Option<&str> {
+    PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix))
+}
+
+/// Do macros put names together that begin as this one: of static calls and tracepoints?
+pub fn is_made_by_macros(name: &str) -> bool {
+    stem(name).is_some()
+}
+
 /// The names asked for.
 pub(super) struct Names<'n> {
     all: &'n BTreeSet<&'n str>,
@@ -21,7 +31,7 @@ impl<'n> Names<'n> {
     pub(super) fn new(all: &'n BTreeSet<&'n str>) -> Self {
         let mut stems: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for name in all {
-            if let Some(stem) = PREFIXES.iter().find_map(|prefix| name.strip_prefix(prefix)) {
+            if let Some(stem) = stem(name) {
                 stems.entry(stem).or_default().push(*name);
             }
         }

@@ -3,17 +3,18 @@
 use super::{Two, releases};
 use crate::ko::{Does, Function, Ko, Source, Unit};
 
-/// The mark of public headers; the tests' own stand beside it.
-const INIT: &str = "#define __init\n";
+/// Headers of both kernels: public ones by their mark, `init.h`.
+fn with_headers(two: Two, before: &str, after: &str) -> Two {
+    for kernel in ["a", "b"] {
+        two.desk.file(&format!("{kernel}/include/linux/init.h"), "#define __init\n");
+    }
+    two.header("a", before).header("b", after)
+}
 
 /// A module that needs `f`, which only the earlier kernel exports, and headers of both.
 fn gone(before: &str, after: &str) -> Two {
     let (from, to) = releases();
-    let two = Two::new(from.export("f").export("g"), to.export("g")).ko(&Ko::new("m").needs("f"));
-    for kernel in ["a", "b"] {
-        two.desk.file(&format!("{kernel}/include/linux/init.h"), INIT);
-    }
-    two.header("a", before).header("b", after)
+    with_headers(Two::new(from.export("f").export("g"), to.export("g")).ko(&Ko::new("m").needs("f")), before, after)
 }
 
 #[track_caller]
@@ -43,11 +44,8 @@ fn what_the_headers_define_now_is_no_loss() {
 fn what_a_macro_brought_in_goes_with_it() {
     let (from, to) = releases();
     let two = Two::new(from.export("__f"), to.export("__g")).ko(&Ko::new("m").needs("__f"));
-    for kernel in ["a", "b"] {
-        two.desk.file(&format!("{kernel}/include/linux/init.h"), INIT);
-    }
     let before = "int __f(int a);\n#define f(a) __f(a)\n";
-    let two = two.header("a", before).header("b", "int __g(int a);\n#define f(a) __g(a)\n");
+    let two = with_headers(two, before, "int __g(int a);\n#define f(a) __g(a)\n");
     assert_eq!(answer(&two), "loads_after_rebuild");
     assert!(two.page("m.ko").contains("f() of the headers brought it in, and is still there"));
     // Without the macro, whoever used it has to change.
@@ -72,10 +70,7 @@ fn another_number_of_parameters_needs_another_source() {
     let (from, to) = releases();
     let (from, to) = (from.modversions().export("f"), to.modversions().changed("f"));
     let two = Two::new(from, to).ko(&Ko::new("m").needs("f"));
-    for kernel in ["a", "b"] {
-        two.desk.file(&format!("{kernel}/include/linux/init.h"), INIT);
-    }
-    let two = two.header("a", "int f(struct x *x, int a);\n").header("b", "int f(struct x *x);\n");
+    let two = with_headers(two, "int f(struct x *x, int a);\n", "int f(struct x *x);\n");
     assert_eq!(answer(&two), "needs_source_changes");
     let page = two.page("m.ko");
     assert!(page.contains("before: int f(struct x *x, int a)\n      now:    int f(struct x *x)\n"), "{page}");
@@ -101,10 +96,7 @@ fn with_lines(before: &str, after: &str) -> Two {
     let (from, to) = releases();
     let two = Two::new(from.export("f").export("g"), to.export("g"));
     let two = two.ko(&Ko::new("m").uses("f").source(Source::new(&[unit]).dwarf(5)));
-    for kernel in ["a", "b"] {
-        two.desk.file(&format!("{kernel}/include/linux/init.h"), INIT);
-    }
-    two.header("a", before).header("b", after)
+    with_headers(two, before, after)
 }
 
 /// Debug information tells that the source names the inline, and never the symbol: the inline decides.
