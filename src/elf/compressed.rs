@@ -28,12 +28,11 @@ pub struct CompressedSection<'data> {
     pub data: &'data [u8],
 }
 
-impl<'data> Elf<'data> {
-    /// The compressed contents of a section; `None` where it is stored as it is.
+impl Elf<'_> {
+    /// The compressed contents of a section that has these bytes; `None` where it is stored as it is.
     ///
     /// `name` tells GNU's older form, which is a name and a header of its own: `ZLIB`, then the size in big-endian.
-    pub fn compressed(self, section: &Section, name: &[u8]) -> Option<CompressedSection<'data>> {
-        let bytes = self.contents(section)?;
+    pub fn compressed<'a>(self, section: &Section, bytes: &'a [u8], name: &[u8]) -> Option<CompressedSection<'a>> {
         if section.flags & SectionFlags::COMPRESSED != 0 {
             return self.compression_header(bytes);
         }
@@ -42,7 +41,7 @@ impl<'data> Elf<'data> {
         Some(CompressedSection { compression: SectionCompression::Zlib, size: u64::from_be_bytes(*size), data })
     }
 
-    fn compression_header(self, bytes: &'data [u8]) -> Option<CompressedSection<'data>> {
+    fn compression_header<'a>(self, bytes: &'a [u8]) -> Option<CompressedSection<'a>> {
         let (kind, size, header) = match self.class {
             Class::Elf32 => (
                 self.number(bytes, 0, 4)?,

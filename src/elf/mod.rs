@@ -137,18 +137,22 @@ impl<'data> Elf<'data> {
 
     /// The symbols of a symbol table; as many as lie inside the file.
     pub fn symbols(self, table: &Section) -> Vec<Symbol> {
-        let bytes = self.contents(table).unwrap_or_default();
+        self.symbols_in(self.contents(table).unwrap_or_default())
+    }
+
+    /// The symbols in the bytes of a symbol table.
+    pub fn symbols_in(self, bytes: &[u8]) -> Vec<Symbol> {
         match self.class {
             Class::Elf32 => Symbol::read_all(whole::<raw::Sym32<Endianness>>(bytes), self.order()),
             Class::Elf64 => Symbol::read_all(whole::<raw::Sym64<Endianness>>(bytes), self.order()),
         }
     }
 
-    /// The relocations of a section of type `SHT_REL` or `SHT_RELA`; as many as lie inside the file.
+    /// The relocations in the bytes of a section of type `SHT_REL` or `SHT_RELA`.
     ///
     /// `machine` is needed because mips64 packs `r_info` its own way.
-    pub fn relocations(self, section: &Section, e_machine: u16) -> Vec<Relocation> {
-        let (bytes, order) = (self.contents(section).unwrap_or_default(), self.order());
+    pub fn relocations_in(self, bytes: &[u8], section: &Section, e_machine: u16) -> Vec<Relocation> {
+        let order = self.order();
         let mips64el = e_machine == raw::EM_MIPS && self.class == Class::Elf64 && self.endian == Endian::Little;
         let rela = section.kind == SectionType::RELA;
         match (self.class, rela) {

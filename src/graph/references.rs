@@ -151,7 +151,7 @@ impl<'a> References<'a> {
     /// The addend of a relocation that leaves it in the bytes it applies to: 32-bit architectures all, and there a word.
     fn addend_in_place(&self, section: usize, offset: u64) -> Option<i64> {
         let contents = self.elf.contents(self.elf.sections().get(section)?);
-        let number = self.elf.elf().number(contents, usize::try_from(offset).ok()?, 4)?;
+        let number = self.elf.format().number(contents, usize::try_from(offset).ok()?, 4)?;
         Some(i64::from(u32::try_from(number).ok()?.cast_signed()))
     }
 

@@ -1,36 +1,213 @@
-//! The bytes of a file, shared by everyone who reads them.
+//! The bytes of a file, shared by everyone who reads them, and read only as far as somebody wants them.
 
-use std::ops::Deref;
-use std::sync::Arc;
+use std::fs::File;
+use std::io::{self, Read};
+use std::ops::{Deref, Range};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
+
+use super::parts::Parts;
+use super::{Compression, Error, ErrorKind, decompress};
+
+/// A file no longer than this is read at once: looking for its parts would take longer.
+const SHORT: usize = 128 << 10;
 
 /// Bytes that are read from several sides, or only their beginning: the loader cuts a signature off without copying.
+///
+/// Those of a file are read when they are asked for: the sections that a loader looks at by [`Bytes::get`], all of it by
+/// dereferencing. What was read can be given back, and is read again when it is asked for again.
 #[derive(Clone, Debug, Default)]
 pub struct Bytes {
-    all: Arc<Vec<u8>>,
+    source: Arc<Source>,
     len: usize,
 }
 
+/// Where bytes come from, and those that are in memory.
+#[derive(Debug, Default)]
+struct Source {
+    len: usize,
+    /// `None` for bytes that were given.
+    file: Option<Stored>,
+    parts: OnceLock<Parts>,
+    all: OnceLock<Vec<u8>>,
+    /// Why a later reading failed.
+    fault: OnceLock<ErrorKind>,
+}
+
+/// A file as it was when it was opened.
+#[derive(Clone, Debug)]
+struct Stored {
+    path: PathBuf,
+    len: u64,
+    modified: Option<SystemTime>,
+    compression: Option<Compression>,
+}
+
+impl Stored {
+    fn open(path: &Path) -> io::Result<(File, Self)> {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        let modified = metadata.modified().ok();
+        Ok((file, Self { path: path.to_owned(), len: metadata.len(), modified, compression: None }))
+    }
+
+    /// The same file, if it is still what it was.
+    fn reopen(&self) -> Result<File, ErrorKind> {
+        let (file, now) = Self::open(&self.path).map_err(ErrorKind::Io)?;
+        match (now.len, now.modified) == (self.len, self.modified) {
+            true => Ok(file),
+            false => Err(ErrorKind::Changed),
+        }
+    }
+
+    /// All of it, decompressed where it is compressed.
+    fn read(&self, len: usize) -> Result<Vec<u8>, ErrorKind> {
+        let stored = read_all(self.reopen()?, self.len).map_err(ErrorKind::Io)?;
+        let contents = match self.compression {
+            Some(compression) => decompress(compression, &stored)?,
+            None => stored,
+        };
+        if contents.len() == len { Ok(contents) } else { Err(ErrorKind::Changed) }
+    }
+}
+
+fn read_all(mut file: impl Read, len: u64) -> io::Result<Vec<u8>> {
+    // The announced size is where memory begins, not where it ends: of some files none is announced.
+    let mut bytes = Vec::with_capacity(usize::try_from(len.min(1 << 30)).unwrap_or_default());
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 impl Bytes {
+    /// Opens a file. A short one is read at once.
+    ///
+    /// # Errors
+    /// When it cannot be opened or read.
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let io = |source| Error::new(path, ErrorKind::Io(source));
+        let (file, stored) = Stored::open(path).map_err(io)?;
+        let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
+        let len = usize::try_from(stored.len).unwrap_or(usize::MAX);
+        if !is_file {
+            return Ok(read_all(file, 0).map_err(io)?.into());
+        }
+        let (parts, all) = (OnceLock::new(), OnceLock::new());
+        if len > SHORT {
+            let source = Source { len, file: Some(stored), parts, all, fault: OnceLock::new() };
+            return Ok(Self { source: Arc::new(source), len });
+        }
+        let bytes = read_all(file, stored.len).map_err(io)?;
+        let len = bytes.len();
+        let same = len as u64 == stored.len;
+        let source = Source { len, file: same.then_some(stored), parts, all: bytes.into(), fault: OnceLock::new() };
+        Ok(Self { source: Arc::new(source), len })
+    }
+
+    /// What these bytes are once decompressed.
+    ///
+    /// # Errors
+    /// When they are broken.
+    pub(super) fn decompressed(&self, compression: Compression) -> Result<Self, ErrorKind> {
+        let contents = decompress(compression, self)?;
+        if let Some(fault) = self.fault() {
+            return Err(fault);
+        }
+        let (len, file) = (contents.len(), self.source.file.clone());
+        let file = file.map(|stored| Stored { compression: Some(compression), ..stored });
+        let source = Source { len, file, all: contents.into(), ..Source::default() };
+        Ok(Self { source: Arc::new(source), len })
+    }
+
+    /// Takes what is in memory out of it, but for the ranges named: `None` for bytes that no file has.
+    pub(super) fn forgotten(&self, kept: &[Range<u64>]) -> Option<Self> {
+        let file = self.source.file.clone()?;
+        let kept = Parts::of(kept.iter().filter_map(|range| {
+            let start = usize::try_from(range.start).ok()?;
+            Some((start, self.part(start..usize::try_from(range.end).ok()?)?))
+        }));
+        let source = Source { len: self.source.len, file: Some(file), parts: kept.into(), ..Source::default() };
+        Some(Self { source: Arc::new(source), len: self.len })
+    }
+
+    /// How many there are.
+    #[allow(clippy::len_without_is_empty, reason = "of slices, which these bytes dereference to, there is one")]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The bytes of a range, if they lie inside: only so much of the file is read as a loader looks at.
+    pub fn get(&self, range: Range<u64>) -> Option<&[u8]> {
+        self.part(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)
+    }
+
+    /// The same, by places in memory.
+    pub fn part(&self, range: Range<usize>) -> Option<&[u8]> {
+        if range.end > self.len || range.start > range.end {
+            return None;
+        }
+        match self.in_parts(range.start) {
+            Some(part) if part.len() >= range.len() => part.get(..range.len()),
+            _ => self.source.all().get(range),
+        }
+    }
+
+    /// At least `least` bytes from an offset on, or as many as there are; more where they are in memory anyway.
+    pub(super) fn tail(&self, offset: usize, least: usize) -> &[u8] {
+        let left = self.len.saturating_sub(offset);
+        let part = self.in_parts(offset).filter(|part| part.len() >= least.min(left));
+        part.or_else(|| self.source.all().get(offset..self.len)).unwrap_or_default()
+    }
+
+    fn in_parts(&self, offset: usize) -> Option<&[u8]> {
+        let source = &self.source;
+        if source.all.get().is_some() {
+            return None;
+        }
+        let stored = source.file.as_ref().filter(|stored| stored.compression.is_none())?;
+        let read = || stored.reopen().and_then(|file| Parts::read(&file, source.len).map_err(ErrorKind::Io));
+        let part = source.parts.get_or_init(|| source.noted(read()).unwrap_or_default()).from(offset)?;
+        part.get(..part.len().min(self.len.saturating_sub(offset)))
+    }
+
     /// The first `len` bytes; all, where there are fewer.
     #[must_use]
     pub fn prefix(&self, len: usize) -> Self {
-        Self { all: Arc::clone(&self.all), len: self.len.min(len) }
+        Self { source: Arc::clone(&self.source), len: self.len.min(len) }
     }
 
-    /// The beginning of the very same bytes in memory, or all of them?
+    /// The beginning of the very same bytes, or all of them?
     pub fn is_prefix_of(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.all, &other.all) && self.len <= other.len
+        Arc::ptr_eq(&self.source, &other.source) && self.len <= other.len
     }
 
-    /// The very same bytes in memory?
+    /// The very same bytes?
     pub fn is_same(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.all, &other.all) && self.len == other.len
+        Arc::ptr_eq(&self.source, &other.source) && self.len == other.len
+    }
+
+    /// What went wrong when bytes were read again: they count as zeros since.
+    pub(super) fn fault(&self) -> Option<ErrorKind> {
+        self.source.fault.get().map(ErrorKind::again)
+    }
+}
+
+impl Source {
+    fn all(&self) -> &[u8] {
+        let read = |stored: &Stored| self.noted(stored.read(self.len)).unwrap_or_else(|| vec![0; self.len]);
+        self.all.get_or_init(|| self.file.as_ref().map(read).unwrap_or_default())
+    }
+
+    /// Notes what went wrong.
+    fn noted<T>(&self, read: Result<T, ErrorKind>) -> Option<T> {
+        read.map_err(|fault| self.fault.set(fault)).ok()
     }
 }
 
 impl From<Vec<u8>> for Bytes {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { len: bytes.len(), all: Arc::new(bytes) }
+        let len = bytes.len();
+        Self { source: Arc::new(Source { len, all: bytes.into(), ..Source::default() }), len }
     }
 }
 
@@ -38,6 +215,7 @@ impl Deref for Bytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.all.get(..self.len).unwrap_or(&self.all)
+        let all = self.source.all();
+        all.get(..self.len).unwrap_or(all)
     }
 }

@@ -114,7 +114,7 @@ fn has_debug_info(elf: &ModuleElf) -> bool {
 fn build_id(elf: &ModuleElf) -> Option<String> {
     let section = elf.sections_named(".note.gnu.build-id").next()?;
     let note = elf.contents(section);
-    let number = |offset| usize::try_from(elf.elf().number(note, offset, 4)?).ok();
+    let number = |offset| usize::try_from(elf.format().number(note, offset, 4)?).ok();
     let (name, description) = (number(0)?, number(4)?);
     let start = name.checked_next_multiple_of(4)?.checked_add(12)?;
     let bytes = note.get(start..start.checked_add(description)?)?;

@@ -45,6 +45,9 @@ pub enum ErrorKind {
         /// The bound.
         limit: usize,
     },
+    /// It is no longer what it was when it was opened.
+    #[error("it has changed while it was read")]
+    Changed,
     /// Not an ELF file.
     #[error("it is no ELF file")]
     NotElf,
@@ -58,4 +61,23 @@ pub enum ErrorKind {
         /// That of the module.
         wanted: String,
     },
+}
+
+impl ErrorKind {
+    /// The same once more; of an error of the system or a decompressor, its kind and words.
+    pub(super) fn again(&self) -> Self {
+        let io = |error: &std::io::Error| std::io::Error::new(error.kind(), error.to_string());
+        match self {
+            Self::Io(error) => Self::Io(io(error)),
+            Self::Compressed { compression, produced, source } => {
+                Self::Compressed { compression: *compression, produced: *produced, source: io(source) }
+            }
+            Self::TooLarge { compression, limit } => Self::TooLarge { compression: *compression, limit: *limit },
+            Self::Changed => Self::Changed,
+            Self::NotElf => Self::NotElf,
+            Self::AnotherBuild { module, found, wanted } => {
+                Self::AnotherBuild { module: module.clone(), found: found.clone(), wanted: wanted.clone() }
+            }
+        }
+    }
 }

@@ -85,7 +85,7 @@ impl<'a> Places<'a> {
     fn target(&self, offset: usize, width: usize) -> Option<(usize, u64)> {
         let relocation = self.by_offset.get(&u64::try_from(offset).ok()?)?;
         let symbol = self.elf.symbols().get(usize::try_from(relocation.symbol).ok()?)?;
-        let implicit = || self.elf.elf().number(self.elf.contents(self.section), offset, width);
+        let implicit = || self.elf.format().number(self.elf.contents(self.section), offset, width);
         let addend = relocation.addend.map_or_else(implicit, |addend| Some(addend.cast_unsigned()))?;
         Some((usize::from(symbol.shndx), symbol.value.wrapping_add(addend)))
     }
@@ -110,7 +110,7 @@ impl ModuleElf {
             self.relocations_of(section.index).iter().map(|relocation| relocation.offset).collect();
         offsets.sort_unstable();
         offsets.dedup();
-        let word = u64::try_from(self.elf().class().word()).ok()?;
+        let word = u64::try_from(self.format().class().word()).ok()?;
         let distances = offsets.iter().zip(offsets.iter().skip(1)).map(|(low, high)| high - low);
         // Any other distance is of a damaged table.
         let field = distances.filter(|distance| [4, word].contains(distance)).min().unwrap_or(word);
@@ -131,7 +131,7 @@ impl ModuleElf {
         let (_, section_name, crcs_name) = TABLES.into_iter().find(|(table, ..)| *table == kind)?;
         let section = self.find_sec(section_name)?;
         let crcs = self.find_sec(crcs_name);
-        let (places, word) = (Places::new(self, section), self.elf().class().word());
+        let (places, word) = (Places::new(self, section), self.format().class().word());
         let (field, size) = (layout.field(word), layout.size(word));
         let count = (self.contents(section).len() / size).min(MAX_ENTRIES);
         let crc_places = crcs.map(|crcs| Places::new(self, crcs));
@@ -153,18 +153,17 @@ impl ModuleElf {
     fn crc(&self, places: &Places<'_>, index: usize, relative: bool) -> Option<Crc> {
         let bytes = self.contents(places.section);
         let number = match places.target(index * 4, 4) {
-            None => self.elf().number(bytes, index * 4, 4)?,
+            None => self.format().number(bytes, index * 4, 4)?,
             Some((shndx, value)) if relative && shndx != usize::from(SymbolPlace::ABS) => {
                 let target = self.contents(self.sections().get(shndx)?);
-                self.elf().number(target, usize::try_from(value).ok()?, 4)?
+                self.format().number(target, usize::try_from(value).ok()?, 4)?
             }
             Some((_, value)) => value & u64::from(u32::MAX),
         };
         u32::try_from(number).ok().map(Crc)
     }
 
-    /// Every export, with the layout its own tables have: what the file says, not what a kernel would see.
-    pub fn exports(&self) -> Vec<ExportedSymbol> {
+    pub(super) fn read_exports(&self) -> Vec<ExportedSymbol> {
         let Some(layout) = self.announced_layout() else { return Vec::new() };
         let tables = TABLES.iter().filter_map(|(kind, ..)| self.export_table(*kind, layout));
         let mut exports: Vec<_> = tables.flat_map(|table| table.entries).map(|entry| entry.symbol).collect();

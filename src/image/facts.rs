@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::distinguished_name::readable_signer;
-use super::{AppendedSignature, Compression, Image, Modinfo, Parameter, Pkcs7, Versions};
+use super::{AppendedSignature, Compression, Image, LooseSymbol, Modinfo, Parameter, Pkcs7, THIS_MODULE, escaped};
 use crate::elf::SectionType;
 use crate::terms::{Arch, ExportedSymbol};
 
@@ -118,16 +118,13 @@ impl Image {
     pub fn facts(&self) -> Option<Facts> {
         let signature = self.signature_facts();
         let elf = self.as_announced()?;
-        let extended = elf.find_sec("__version_ext_names").zip(elf.find_sec("__version_ext_crcs"));
-        let extended = extended.map(|(names, crcs)| Versions::from(elf.extended_versions(names, crcs)));
         let crc = |name: &str| {
             let long = elf.symbol_versions().and_then(|versions| versions.get(name));
-            long.or_else(|| extended.as_ref()?.get(name)).map(|crc| format!("0x{crc:08x}"))
+            long.or_else(|| elf.extended_versions()?.get(name)).map(|crc| format!("0x{crc:08x}"))
         };
-        let undefined = elf.symbols().iter().skip(1).filter(|symbol| symbol.is_undefined());
-        let import = |symbol: &crate::elf::Symbol| {
-            let name = elf.symbol_text(symbol);
-            Import { crc: crc(&name), weak: symbol.is_weak(), name }
+        let import = |loose: &LooseSymbol| {
+            let name = escaped(elf.loose_name(loose).unwrap_or_default());
+            Import { crc: crc(&name), weak: loose.symbol.is_weak(), name }
         };
         let loader_cares = |section: &&crate::elf::Section| {
             let name = elf.section_text(section);
@@ -144,10 +141,10 @@ impl Image {
             compression: self.compression(),
             size: self.contents().len(),
             arch: self.arch(),
-            name: elf.find_sec(".gnu.linkonce.this_module").and_then(|section| elf.this_module_name(section)),
+            name: elf.find_sec(THIS_MODULE).and_then(|section| elf.this_module_name(section)),
             modinfo: elf.modinfo().as_ref().clone(),
-            imports: undefined.map(import).collect(),
-            exports: elf.exports(),
+            imports: elf.undefined_symbols().map(import).collect(),
+            exports: elf.exports().to_vec(),
             parameters: elf.parameters(),
             sections: elf.sections().iter().skip(1).filter(loader_cares).map(section).collect(),
             signature,
@@ -155,10 +152,8 @@ impl Image {
     }
 
     fn signature_facts(&self) -> SignatureFacts {
-        let AppendedSignature::Marked(marked) = AppendedSignature::read(self.contents()) else {
-            return SignatureFacts::Unsigned;
-        };
-        let Some(message) = marked.message.and_then(|range| self.contents().get(range)) else {
+        let AppendedSignature::Marked(marked) = self.signature() else { return SignatureFacts::Unsigned };
+        let Some(message) = marked.message.clone().and_then(|range| self.contents().part(range)) else {
             return SignatureFacts::Broken;
         };
         let signer = |signer: &super::SignerInfo| Signer {

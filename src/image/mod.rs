@@ -9,10 +9,12 @@ mod error;
 mod exports;
 mod facts;
 mod kernel_decompress;
+mod loose_symbols;
 mod modinfo;
 mod module_elf;
 mod modversions;
 mod parameters;
+mod parts;
 mod pkcs7;
 mod signature;
 pub(crate) mod stream;
@@ -26,16 +28,17 @@ pub use error::{Error, ErrorKind};
 pub use exports::{EntryLayout, ExportEntry, ExportTable, TABLES};
 pub use facts::{Facts, Import, SectionFacts, SignatureFacts, Signer};
 pub use kernel_decompress::{KernelDecompressFault, kernel_decompress};
+pub use loose_symbols::LooseSymbol;
 pub use modinfo::Modinfo;
-pub use module_elf::{ModuleElf, as_text, escaped};
-pub use modversions::{ExtendedVersion, Version, Versions};
+pub use module_elf::{ModuleElf, THIS_MODULE, as_text, escaped};
+pub use modversions::Versions;
 pub use parameters::Parameter;
 pub use pkcs7::{ContentType, EmbeddedCertificate, Pkcs7, Pkcs7Fault, SignatureAlgorithm, SignerId, SignerInfo};
 pub use signature::{AppendedSignature, MarkedSignature, SignatureInfo};
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::elf::Elf;
 use crate::terms::{Arch, Class, ElfMachine, Endian};
@@ -47,9 +50,13 @@ pub struct Image {
     compression: Option<Compression>,
     stored: Bytes,
     contents: Bytes,
+    signature: OnceLock<AppendedSignature>,
     readings: Mutex<Vec<Arc<ModuleElf>>>,
     number: u64,
 }
+
+/// The size of the larger of the two ELF headers.
+const HEAD: usize = 64;
 
 /// Every image has a number of its own: under it others remember what they have found out of it.
 fn next_number() -> u64 {
@@ -58,14 +65,13 @@ fn next_number() -> u64 {
 }
 
 impl Image {
-    /// Opens a module file, compressed or not.
+    /// Opens a module file, compressed or not. Of a long one, only what is asked for is read, when it is asked for.
     ///
     /// # Errors
     /// When the file cannot be read or decompressed. A file that is no module at all is no error: the kernel judges it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let bytes = std::fs::read(path).map_err(|source| Error::new(path, ErrorKind::Io(source)))?;
-        Self::from_bytes(path, bytes)
+        Self::from_shared(path, Bytes::open(path)?)
     }
 
     /// Opens a module file to be handed to the kernel as it is: what is compressed and broken is the kernel's to refuse.
@@ -74,20 +80,18 @@ impl Image {
     /// When the file cannot be read.
     pub fn open_raw(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        let stored = std::fs::read(path).map_err(|source| Error::new(path, ErrorKind::Io(source)))?;
-        Ok(Self::from_bytes_raw(path, stored))
+        Ok(Self::raw_from_shared(path, Bytes::open(path)?))
     }
 
     /// A module from bytes in memory, to be handed to the kernel as they are.
     pub fn from_bytes_raw(path: impl AsRef<Path>, bytes: impl Into<Vec<u8>>) -> Self {
-        let (path, stored) = (path.as_ref(), Bytes::from(bytes.into()));
-        Self::from_shared(path, stored.clone()).unwrap_or_else(|_| Self {
-            path: path.to_owned(),
-            compression: Compression::of(&stored),
-            contents: Bytes::default(),
-            stored,
-            readings: Mutex::default(),
-            number: next_number(),
+        Self::raw_from_shared(path.as_ref(), Bytes::from(bytes.into()))
+    }
+
+    fn raw_from_shared(path: &Path, stored: Bytes) -> Self {
+        Self::from_shared(path, stored.clone()).unwrap_or_else(|_| {
+            let compression = Compression::of(stored.tail(0, HEAD));
+            Self::new(path, compression, stored, Bytes::default())
         })
     }
 
@@ -100,13 +104,47 @@ impl Image {
     }
 
     fn from_shared(path: &Path, stored: Bytes) -> Result<Self, Error> {
-        let path = path.to_owned();
-        let compression = Compression::of(&stored);
+        let compression = Compression::of(stored.tail(0, HEAD));
         let contents = match compression {
             None => stored.clone(),
-            Some(compression) => decompress(compression, &stored).map_err(|kind| Error::new(&path, kind))?.into(),
+            Some(compression) => stored.decompressed(compression).map_err(|kind| Error::new(path, kind))?,
         };
-        Ok(Self { path, compression, stored, contents, readings: Mutex::default(), number: next_number() })
+        Ok(Self::new(path, compression, stored, contents))
+    }
+
+    fn new(path: &Path, compression: Option<Compression>, stored: Bytes, contents: Bytes) -> Self {
+        let (signature, readings, number) = (OnceLock::new(), Mutex::default(), next_number());
+        Self { path: path.to_owned(), compression, stored, contents, signature, readings, number }
+    }
+
+    /// Gives back what memory holds of the file, but for what loads ask for again; where that is not enough, the file is read
+    /// again.
+    #[must_use]
+    pub fn forget(mut self) -> Self {
+        let readings = self.readings.get_mut().unwrap_or_else(PoisonError::into_inner);
+        readings.retain_mut(|reading| Arc::get_mut(reading).is_some());
+        let kept: Vec<_> = readings.iter().flat_map(|reading| reading.often_read()).collect();
+        let Some(contents) = self.contents.forgotten(&kept) else { return self };
+        for reading in readings.iter_mut().filter_map(Arc::get_mut) {
+            reading.forget(contents.prefix(reading.bytes().len()));
+        }
+        match self.compression {
+            None => self.stored = contents.clone(),
+            Some(_) => self.stored = self.stored.forgotten(&[]).unwrap_or_else(|| self.stored.clone()),
+        }
+        self.contents = contents;
+        self
+    }
+
+    /// What went wrong when more of the file was read than there was at first: what was found out of it since is void.
+    pub fn fault(&self) -> Option<Error> {
+        let kind = self.contents.fault().or_else(|| self.stored.fault())?;
+        Some(Error::new(&self.path, kind))
+    }
+
+    /// The end of its contents, as far as signatures are concerned.
+    pub fn signature(&self) -> &AppendedSignature {
+        self.signature.get_or_init(|| AppendedSignature::of(&self.contents))
     }
 
     /// Its number, which no other image has.
@@ -136,20 +174,21 @@ impl Image {
 
     /// The architecture its own header announces.
     pub fn arch(&self) -> Option<Arch> {
-        let (class, endian) = Elf::ident(&self.contents)?;
-        let header = Elf::new(&self.contents, class, endian).header()?;
+        let head = self.contents.tail(0, HEAD);
+        let (class, endian) = Elf::ident(head)?;
+        let header = Elf::new(head, class, endian).header()?;
         Some(Arch { machine: ElfMachine::from_e_machine(header.e_machine)?, class, endian })
     }
 
     /// The module as its own header wants it read; `None` when the first bytes are no ELF identification.
     pub fn as_announced(&self) -> Option<Arc<ModuleElf>> {
-        let (class, endian) = Elf::ident(&self.contents)?;
+        let (class, endian) = Elf::ident(self.contents.tail(0, HEAD))?;
         Some(self.reading(&self.contents, class, endian))
     }
 
     /// `bytes` (of this file) read in a class and byte order; each reading is made once.
     pub(crate) fn reading(&self, bytes: &Bytes, class: Class, endian: Endian) -> Arc<ModuleElf> {
-        let mut readings = self.readings.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
         let same = |reading: &&Arc<ModuleElf>| reading.is_reading_of(bytes, class, endian);
         if let Some(reading) = readings.iter().find(same) {
             return Arc::clone(reading);

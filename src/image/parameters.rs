@@ -47,7 +47,7 @@ impl<'a> Pointers<'a> {
         let symbol = self.elf.symbols().get(usize::try_from(relocation.symbol).ok()?)?;
         let implicit = || {
             let at = usize::try_from(offset).ok()?;
-            self.elf.elf().number(self.elf.contents(self.section), at, self.elf.elf().class().word())
+            self.elf.format().number(self.elf.contents(self.section), at, self.elf.format().class().word())
         };
         let addend = relocation.addend.map_or_else(implicit, |addend| Some(addend.cast_unsigned()));
         Some((symbol, addend.unwrap_or_default()))
@@ -72,7 +72,7 @@ impl ModuleElf {
     /// ```
     pub fn parameters(&self) -> Vec<Parameter> {
         let Some(section) = self.find_sec("__param") else { return Vec::new() };
-        let word = self.elf().class().word();
+        let word = self.format().class().word();
         let rest = 4_usize.next_multiple_of(word);
         let size = 4 * word + rest;
         let bytes = self.contents(section);
@@ -85,11 +85,11 @@ impl ModuleElf {
             let name = escaped(self.string(names.offset.checked_add(name)?)?);
             let ops = pointers.name(offset(2 * word)?).unwrap_or_default();
             let flags = bytes.get(at + 3 * word + 3).copied().unwrap_or_default();
-            let is_64_bit = self.elf().class() == Class::Elf64;
+            let is_64_bit = self.format().class() == Class::Elf64;
             let mut parameter = Parameter { name, ops, flags, is_64_bit, array: None, maxlen: None };
             if let Some((section, start)) = pointers.place(offset(3 * word + rest)?) {
                 let number =
-                    usize::try_from(start).ok().and_then(|at| self.elf().number(self.contents(section), at, 4));
+                    usize::try_from(start).ok().and_then(|at| self.format().number(self.contents(section), at, 4));
                 let number = number.and_then(|number| u32::try_from(number).ok());
                 match parameter.ops.as_str() {
                     // struct kparam_string { unsigned int maxlen; char *string; }

@@ -11,6 +11,8 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+use super::Bytes;
+
 /// The end of a file's bytes, as far as signatures are concerned.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -60,23 +62,35 @@ impl AppendedSignature {
 
     /// Reads the end of a file.
     pub fn read(file: &[u8]) -> Self {
-        match file.strip_suffix(Self::MARKER) {
+        Self::at_end(file, file.len())
+    }
+
+    /// The same, of what may be in memory in parts only.
+    pub fn of(file: &Bytes) -> Self {
+        let size = (Self::MARKER.len() + SignatureInfo::SIZE + 1).min(file.len());
+        Self::at_end(file.tail(file.len() - size, size), file.len())
+    }
+
+    /// `end` are the last bytes of a file of `len`: enough for marker, header and one more, or all.
+    fn at_end(end: &[u8], len: usize) -> Self {
+        match end.strip_suffix(Self::MARKER) {
             None | Some([]) => Self::Absent,
-            Some(unmarked) => Self::Marked(MarkedSignature::read(unmarked)),
+            Some(unmarked) => Self::Marked(MarkedSignature::read(unmarked, len - Self::MARKER.len())),
         }
     }
 }
 
 impl MarkedSignature {
-    fn read(unmarked: &[u8]) -> Self {
-        let absent = Self { unmarked_len: unmarked.len(), info: None, message: None };
+    fn read(unmarked: &[u8], unmarked_len: usize) -> Self {
+        let absent = Self { unmarked_len, info: None, message: None };
         let Some((before, bytes)) = unmarked.split_last_chunk::<{ SignatureInfo::SIZE }>() else { return absent };
         if before.is_empty() {
             return absent;
         }
         let info = SignatureInfo::from_bytes(bytes);
-        let start = usize::try_from(info.sig_len).ok().and_then(|len| before.len().checked_sub(len));
-        let message = start.filter(|start| *start > 0).map(|start| start..before.len());
+        let end = unmarked_len - SignatureInfo::SIZE;
+        let start = usize::try_from(info.sig_len).ok().and_then(|len| end.checked_sub(len));
+        let message = start.filter(|start| *start > 0).map(|start| start..end);
         Self { info: Some(info), message, ..absent }
     }
 }

@@ -131,7 +131,7 @@ impl ModuleTree {
         let modules: Vec<_> = self.modules.values().collect();
         let exports = |module: &&'_ TreeModule| {
             let elf = self.image(&module.path).ok().and_then(|image| image.as_announced());
-            elf.map(|elf| elf.exports()).unwrap_or_default()
+            elf.map(|elf| elf.exports().to_vec()).unwrap_or_default()
         };
         // Not on rayon's threads: one of those that waited for the others here could be handed a job that asks the same
         // question, and would wait for itself.

@@ -71,21 +71,21 @@ struct Needs(Vec<Vec<usize>>);
 
 impl Needs {
     fn new(kernel: &Kernel, images: &[Image]) -> Self {
-        let exports = |image: &Image| image.as_announced().map(|elf| elf.exports()).unwrap_or_default();
+        let exports = |image: &Image| image.as_announced().map(|elf| Arc::clone(elf.exports())).unwrap_or_default();
         let exports: Vec<_> = images.par_iter().map(exports).collect();
         // The first that exports a symbol gives it.
         let mut givers = HashMap::new();
-        for (index, exports) in exports.into_iter().enumerate() {
-            for export in exports {
-                givers.entry(export.name).or_insert(index);
+        for (index, exports) in exports.iter().enumerate() {
+            for export in exports.iter() {
+                givers.entry(export.name.as_str()).or_insert(index);
             }
         }
         let built_in = |name: &str| kernel.exports().is_some_and(|exports| exports.vmlinux(name).is_some());
         let needs = |image: &Image| {
             let (mut needs, mut seen) = (Vec::new(), HashSet::new());
             let Some(elf) = image.as_announced() else { return needs };
-            for symbol in elf.symbols().iter().skip(1).filter(|symbol| symbol.is_undefined()) {
-                let name = as_text(elf.symbol_name(symbol).unwrap_or_default());
+            for symbol in elf.undefined_symbols() {
+                let name = as_text(elf.loose_name(symbol).unwrap_or_default());
                 if let Some(giver) = givers.get(name.as_ref())
                     && !seen.contains(giver)
                     && !built_in(&name)

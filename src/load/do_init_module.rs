@@ -7,11 +7,11 @@ use crate::terms::Errno;
 pub(super) fn do_init_module(run: &mut Run<'_>) -> Step {
     let info = run.info()?;
     let this_module = info.elf.sections().get(info.this_module);
-    let has_init = this_module.is_some_and(|section| info.elf.this_module_refers_to(section, "init_module"));
+    let has_init = || this_module.is_some_and(|section| info.elf.has_init_and_exit(section)[0]);
     let (returned, name) = (run.insmod.init_returns, info.mod_name.clone());
     match returned {
         0 => Ok(()),
-        _ if !has_init => Ok(()),
+        _ if !has_init() => Ok(()),
         1.. if run.has(Behaviour::LoadInitEexistToEbusy)? => {
             run.warn(format!("{name}: init suspiciously returned {returned}, it should follow 0/-E convention"));
             Ok(())

@@ -46,6 +46,9 @@ pub(super) fn find_module_sections(run: &mut Run<'_>) -> Step {
 /// has checked those (up to 6.12).
 fn names_of_symbol_tables(run: &Run<'_>) -> Step {
     let elf = &run.info()?.elf;
+    if elf.are_sections_named() {
+        return Ok(());
+    }
     let unreadable = |section: &Section| elf.section_name(section).is_none();
     let tables = [elf.symtab(), elf.strtab()];
     // The look for .BTF reads every name up to it.
@@ -118,7 +121,7 @@ fn read_tables(elf: &ModuleElf, wanted: &Exporting) -> Vec<ExportTable> {
 fn rebuilt_table(elf: &ModuleElf) -> ExportTable {
     let entry =
         |symbol: ExportedSymbol| ExportEntry { raw_name: symbol.name.clone().into_bytes(), symbol, value: None };
-    let mut entries: Vec<_> = elf.exports().into_iter().map(entry).collect();
+    let mut entries: Vec<_> = elf.exports().iter().cloned().map(entry).collect();
     entries.sort_by(|a, b| a.raw_name.cmp(&b.raw_name));
     ExportTable { kind: ExportKind::Plain, section: "__ksymtab", has_crcs: true, entries }
 }
@@ -132,8 +135,8 @@ fn obsolete_tables(run: &mut Run<'_>) -> Step {
         }
         let line = format!("{}: ignoring obsolete section {section}", run.mod_name());
         if section == "__ksymtab_gpl" {
-            let of_kind = |export: &ExportedSymbol| export.kind == ExportKind::Gpl;
-            let symbols = elf.exports().into_iter().filter(of_kind).map(|export| export.name).collect();
+            let of_kind = |export: &&ExportedSymbol| export.kind == ExportKind::Gpl;
+            let symbols = elf.exports().iter().filter(of_kind).map(|export| export.name.clone()).collect();
             run.find(Cause::ObsoleteExportTable { section: section.into(), symbols }, Some(line.clone()));
         }
         run.warn(line);

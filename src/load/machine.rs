@@ -12,7 +12,7 @@ use super::resolve_symbol::module_name;
 use super::run::{Call, Run, State, World};
 use super::{Cmdline, Insmod};
 use crate::history::{Behaviour, Calendar, eras};
-use crate::image::Image;
+use crate::image::{Image, as_text};
 use crate::kernel::{Kernel, VMLINUX};
 use crate::terms::{Errno, Taints};
 use crate::verdict::{Finding, Missing, Outcome, Stage, Verdict};
@@ -144,10 +144,10 @@ impl Machine {
                 }
             }
         }
-        let exports = || image.as_announced().map(|elf| elf.exports()).unwrap_or_default();
         let verdict = self.settle(results, too_many);
         if !matches!(verdict.outcome, Outcome::Loads) {
-            let symbols: HashSet<_> = exports().into_iter().map(|export| export.name).collect();
+            let exports = image.as_announced().map(|elf| Arc::clone(elf.exports())).unwrap_or_default();
+            let symbols: HashSet<_> = exports.iter().map(|export| export.name.clone()).collect();
             if !symbols.is_empty() {
                 self.refused.push((verdict.name.clone(), symbols));
             }
@@ -265,8 +265,8 @@ impl Machine {
     fn dependencies(&self, image: &Image) -> Vec<PathBuf> {
         let (Some(elf), Some(tree)) = (image.as_announced(), self.kernel.tree()) else { return Vec::new() };
         let mut paths = Vec::new();
-        for symbol in elf.symbols().iter().skip(1).filter(|symbol| symbol.is_undefined()) {
-            let name = elf.symbol_text(symbol);
+        for symbol in elf.undefined_symbols() {
+            let name = as_text(elf.loose_name(symbol).unwrap_or_default());
             let exporter = match self.kernel.exports() {
                 Some(exports) if exports.vmlinux(&name).is_some() => continue,
                 Some(exports) => exports.named(&name).next().map(|row| module_name(row.owner)),

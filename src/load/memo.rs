@@ -62,7 +62,8 @@ type Remembered<K, V> = Mutex<HashMap<K, V>>;
 /// What is remembered of one kernel.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
-    signatures: Remembered<Signing, Pkcs7Verdict>,
+    /// The verdict, and who signed.
+    signatures: Remembered<Signing, (Pkcs7Verdict, String)>,
     exports: Remembered<Exporting, Arc<Vec<ExportTable>>>,
     relocated: Mutex<HashMap<Relocating, Vec<Asked>>>,
 }
@@ -76,8 +77,8 @@ impl Reading {
 }
 
 impl Memo {
-    /// The verdict on the signature, found once.
-    pub fn signature(&self, run: &Run<'_>, verify: impl FnOnce() -> Pkcs7Verdict) -> Pkcs7Verdict {
+    /// The verdict on the signature and who signed, found once.
+    pub fn signature(&self, run: &Run<'_>, verify: impl FnOnce() -> (Pkcs7Verdict, String)) -> (Pkcs7Verdict, String) {
         let key = Reading::of(run).map(|reading| Signing { reading, calendar: run.world.calendar });
         if let Some(known) = key.as_ref().and_then(|key| get(&self.signatures, key)) {
             return known;

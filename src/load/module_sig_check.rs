@@ -83,7 +83,9 @@ fn marked(run: &Run<'_>) -> Step<Option<MarkedSignature>> {
     let mangling = ModuleInitFlags::IGNORE_MODVERSIONS.with(ModuleInitFlags::IGNORE_VERMAGIC);
     let flags = run.insmod.flags;
     let ignored = flags.has(mangling) || (flags.0 != 0 && !run.has(Behaviour::SigIgnoreOnlyMangling)?);
-    Ok(match AppendedSignature::read(&run.bytes) {
+    let own = run.bytes.is_same(run.image.contents());
+    let signature = if own { run.image.signature().clone() } else { AppendedSignature::of(&run.bytes) };
+    Ok(match signature {
         AppendedSignature::Marked(marked) if !ignored => Some(marked),
         _ => None,
     })
@@ -107,19 +109,23 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> Step<Result<()
     };
     let whole = run.bytes.clone();
     truncate(run, message.start);
-    let pkcs7 = Pkcs7::parse(whole.get(message.clone()).unwrap_or_default());
-    let data = whole.get(..message.start).unwrap_or_default();
+    let pkcs7 = || Pkcs7::parse(whole.part(message.clone()).unwrap_or_default());
     let (crypto_of_kernel, known) = (crypto(run)?, run.call.kernel.certificates());
     let trusted = known.unwrap_or_default();
-    let mut verdict = run.call.memo.signature(run, || verify_pkcs7_signature(data, &pkcs7, trusted, &crypto_of_kernel));
+    let data = || whole.part(0..message.start).unwrap_or_default();
+    let (mut verdict, signer) = run.call.memo.signature(run, || {
+        let pkcs7 = pkcs7();
+        // Where nothing is trusted, nobody looks at what was signed.
+        let data = if trusted.is_empty() { &[] } else { data() };
+        (verify_pkcs7_signature(data, &pkcs7, trusted, &crypto_of_kernel), signer(&pkcs7))
+    });
     if known.is_none() && verdict == Pkcs7Verdict::NoKey {
         verdict = without_certificates(run)?;
     }
     if let Pkcs7Verdict::Undetermined { what } = &verdict {
         let support = if run.ask(Missing::Crypto(what.clone()))? { Support::Available } else { Support::NotBuilt };
-        verdict = verify_pkcs7_assuming(data, &pkcs7, trusted, &crypto_of_kernel, support);
+        verdict = verify_pkcs7_assuming(data(), &pkcs7(), trusted, &crypto_of_kernel, support);
     }
-    let signer = signer(&pkcs7);
     Ok(match verdict {
         Pkcs7Verdict::Valid { .. } => Ok(()),
         Pkcs7Verdict::NoKey => Err(Failure { errno: Errno::ENOKEY, cause: unknown_key, what: signer, line: None }),

@@ -13,8 +13,11 @@ const KERNEL_PARAM_FL_HWPARAM: u8 = 2;
 
 /// All parameters are processed; the errno of the last one that fails is returned.
 pub(super) fn parse_args(run: &mut Run<'_>) -> Step {
-    let parameters = Arc::clone(&run.info()?.elf).parameters();
     let args = run.insmod.args.clone();
+    if args.is_empty() {
+        return Ok(());
+    }
+    let parameters = Arc::clone(&run.info()?.elf).parameters();
     let (mut rest, mut result) = (args.trim_start_matches(is_space), Ok(()));
     while !rest.is_empty() {
         let (name, value, behind) = next_arg(rest);

@@ -136,7 +136,7 @@ fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
     if let (Outcome::Loads, Some(info)) = (&outcome, run.info) {
         module_taints = info.taints;
         let section = info.elf.sections().get(info.this_module);
-        let has = |symbol: &str| section.is_some_and(|section| info.elf.this_module_refers_to(section, symbol));
+        let [has_init, has_exit] = section.map_or([false; 2], |section| info.elf.has_init_and_exit(section));
         let percpu = info.percpu.and_then(|index| info.elf.sections().get(index)).map_or(0, |section| section.size);
         let module = LoadedModule {
             name: info.mod_name.clone(),
@@ -144,8 +144,8 @@ fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
             taints: info.taints,
             exports: Arc::clone(&info.exports),
             uses: info.uses.clone(),
-            has_init: has("init_module"),
-            has_exit: has("cleanup_module"),
+            has_init,
+            has_exit,
             percpu,
         };
         world.state.modules.insert(0, Arc::new(module));

@@ -263,8 +263,7 @@ fn module_init_ftrace_plt(run: &mut Run<'_>) -> Step {
 /// nobody has checked (up to 6.12, without `SHF_ALLOC`).
 pub(super) fn module_finalize(run: &mut Run<'_>) -> Step {
     module_init_ftrace_plt(run)?;
-    let elf = &run.info()?.elf;
-    if elf.sections().iter().skip(1).all(|section| elf.section_name(section).is_some()) {
+    if run.info()?.elf.are_sections_named() {
         return Ok(());
     }
     run.read_around("the section name table", "reads a section's name far from the section name table")

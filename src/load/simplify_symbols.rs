@@ -6,7 +6,7 @@ use super::resolve_symbol::{Resolved, resolve_symbol};
 use super::run::{Run, Step, Stop};
 use crate::elf::{Symbol, SymbolPlace};
 use crate::history::Behaviour;
-use crate::image::{ModuleElf, as_text};
+use crate::image::{LooseSymbol, ModuleElf, as_text};
 use crate::terms::{ElfMachine, Errno};
 use crate::verdict::{Cause, LogLevel};
 
@@ -14,20 +14,19 @@ use crate::verdict::{Cause, LogLevel};
 pub(super) fn simplify_symbols(run: &mut Run<'_>) -> Step {
     let elf = Arc::clone(&run.info()?.elf);
     let mut result = Ok(());
-    for (index, symbol) in elf.symbols().iter().enumerate().skip(1) {
-        if let Err(errno) = simplify_symbol(run, &elf, index, symbol)? {
+    for symbol in elf.loose_symbols() {
+        if let Err(errno) = simplify_symbol(run, &elf, symbol)? {
             result = Err(Stop::Refused(errno));
         }
     }
     result
 }
 
-fn simplify_symbol(run: &mut Run<'_>, elf: &ModuleElf, index: usize, symbol: &Symbol) -> Step<Result<(), Errno>> {
-    match symbol.shndx {
-        SymbolPlace::COMMON => common(run, elf, symbol),
-        SymbolPlace::ABS | SymbolPlace::LIVEPATCH => Ok(Ok(())),
-        SymbolPlace::UNDEF => undefined(run, elf, index, symbol),
-        shndx => section_index(run, elf, symbol, shndx),
+fn simplify_symbol(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol) -> Step<Result<(), Errno>> {
+    match loose.symbol.shndx {
+        SymbolPlace::COMMON => common(run, elf, &loose.symbol),
+        SymbolPlace::UNDEF => undefined(run, elf, loose),
+        shndx => section_index(run, elf, &loose.symbol, shndx),
     }
 }
 
@@ -41,8 +40,8 @@ fn common(run: &mut Run<'_>, elf: &ModuleElf, symbol: &Symbol) -> Step<Result<()
     Ok(Err(Errno::ENOEXEC))
 }
 
-fn undefined(run: &mut Run<'_>, elf: &ModuleElf, index: usize, symbol: &Symbol) -> Step<Result<(), Errno>> {
-    let Some(raw) = elf.symbol_name(symbol) else {
+fn undefined(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol) -> Step<Result<(), Errno>> {
+    let Some(raw) = elf.loose_name(loose) else {
         // The name is read from whatever lies there.
         let crash = "reads a symbol's name far from the symbol string table";
         return run.read_around("the symbol string table", crash).map(Ok);
@@ -56,8 +55,8 @@ fn undefined(run: &mut Run<'_>, elf: &ModuleElf, index: usize, symbol: &Symbol) 
     let resolved = resolve_symbol(run, &name, raw)?;
     let errno = match resolved {
         Resolved::Symbol => return Ok(Ok(())),
-        Resolved::Null if symbol.is_weak() || ignored(run, &name)? => {
-            run.info_mut()?.unresolved.insert(index);
+        Resolved::Null if loose.symbol.is_weak() || ignored(run, &name)? => {
+            run.info_mut()?.unresolved.insert(loose.index);
             // Nothing is wrong with a reference that may stay unresolved.
             let is_trouble =
                 |finding: &crate::verdict::Finding| matches!(finding.cause, Cause::GplOnlyWithProprietary { .. });

@@ -208,6 +208,7 @@ fn hmm_lacks_only_what_nobody_exports() {
         assert_eq!(symbols(&refused, Code::MissingSymbol), NOT_EXPORTED);
         assert!(symbols(&refused, Code::GplOnlySymbol).is_empty());
     }
-    let exports = module(HMM).as_announced().expect("it is ELF").exports();
+    let module = module(HMM).as_announced().expect("it is ELF");
+    let exports = module.exports();
     assert_eq!(exports.len(), 5);
 }

@@ -434,7 +434,7 @@ fn versions_are_found_without_reading_all() {
     crowd.section(1, 2, 0, (at, symbols.len() as u64), strings, 1);
     let bytes = crowd.build(strings);
     let image = Image::from_bytes_raw("crowd.ko", bytes.clone());
-    let versions = image.as_announced().and_then(|elf| elf.symbol_versions().map(|all| all.entries().len()));
+    let versions = image.as_announced().and_then(|elf| elf.symbol_versions().map(|all| all.iter().len()));
     assert_eq!(versions, Some(20_000));
     judged(bytes);
 }

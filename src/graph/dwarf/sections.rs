@@ -58,7 +58,7 @@ impl<'a> DebugSections<'a> {
             Ok((id, bytes))
         });
         let sections = contents.collect::<Result<_, DwarfError>>()?;
-        let endian = match elf.elf().endian() {
+        let endian = match elf.format().endian() {
             Endian::Little => RunTimeEndian::Little,
             Endian::Big => RunTimeEndian::Big,
         };
@@ -112,7 +112,7 @@ fn find<'e>(elf: &'e ModuleElf, name: &str) -> Option<&'e Section> {
 
 fn plain<'e>(elf: &'e ModuleElf, section: &Section) -> Result<Cow<'e, [u8]>, DwarfError> {
     let name = elf.section_name(section).unwrap_or_default();
-    match elf.elf().compressed(section, name) {
+    match elf.format().compressed(section, elf.contents(section), name) {
         None => Ok(Cow::Borrowed(elf.contents(section))),
         Some(compressed) => {
             let fail = |what| DwarfError::Section { section: elf.section_text(section), what };
@@ -146,7 +146,7 @@ fn relocate(
     bytes: &mut [u8],
 ) -> Result<(), DwarfError> {
     let machine = elf.e_machine();
-    let little = elf.elf().endian() == Endian::Little;
+    let little = elf.format().endian() == Endian::Little;
     let symbols = elf.symbols();
     // Where a symbol is; what the object does not define stays 0, and readers pass over it.
     let value = |symbol: &Symbol| match symbol.shndx {

@@ -162,7 +162,8 @@ impl Memory {
 
     /// The string at a place in the file, without its NUL.
     pub fn string(&self, offset: usize) -> Option<&[u8]> {
-        let rest = self.bytes.get(offset..)?;
+        let bytes: &[u8] = &self.bytes;
+        let rest = bytes.get(offset..)?;
         let near = rest.get(..MAX_STRING).unwrap_or(rest);
         near.get(..near.iter().position(|byte| *byte == 0)?)
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Checks;
 use crate::history::Behaviour;
-use crate::image::{Modinfo, Version, Versions};
+use crate::image::{Modinfo, Versions};
 use crate::load::ModuleInitFlags;
 use crate::load::run::{Info, Run, Step, Stop};
 use crate::terms::{ElfMachine, Errno, Taints};
@@ -20,17 +20,14 @@ impl Checks<'_> {
         let index = |name: &str| elf.find_sec(name).map(|section| section.index);
         let extended = run.has(Behaviour::ElfExtendedVersions)?;
         let named = |name: &str| elf.find_sec(name).filter(|_| !ignore);
-        let pair = named("__version_ext_names").zip(named("__version_ext_crcs")).filter(|_| extended);
-        let vers_ext = pair.map(|(names, crcs)| Arc::new(Versions::from(elf.extended_versions(names, crcs))));
+        let vers_ext = elf.extended_versions().filter(|_| extended && !ignore).cloned();
         let mut vers = elf.symbol_versions().filter(|_| !ignore).cloned();
         if self.arch.machine == ElfMachine::Ppc64 {
             // dedotify_versions(), arch/powerpc/kernel/module_64.c.
-            let undotted = |version: &Version| Version {
-                name: version.name.strip_prefix('.').unwrap_or(&version.name).to_owned(),
-                ..*version
-            };
-            let undotted = |all: &Versions| Versions::new(all.entries().iter().map(undotted).collect());
-            vers = vers.map(|versions| Arc::new(undotted(&versions)));
+            vers = vers.map(|versions| {
+                let undotted = versions.iter().map(|(name, crc)| (name.strip_prefix('.').unwrap_or(name), crc));
+                Arc::new(Versions::new(undotted))
+            });
         }
         // Up to 6.3 a .modinfo without SHF_ALLOC is not seen.
         let seen = elf.find_sec(".modinfo").is_some() || run.has(Behaviour::ElfUniqueSections)?;

@@ -5,8 +5,8 @@ mod gather;
 mod tables;
 mod this_module;
 
+use this_module::NO_NAME;
 pub(super) use this_module::kernel_struct_module_size;
-use this_module::{NO_NAME, THIS_MODULE};
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use super::ModuleInitFlags;
 use super::run::{Run, Step, Stop};
 use crate::elf::{Header, Section, SectionType};
 use crate::history::Behaviour;
-use crate::image::ModuleElf;
+use crate::image::{ModuleElf, THIS_MODULE};
 use crate::terms::{Arch, ElfMachine, Errno};
 use crate::verdict::{Cause, LogLevel, Missing};
 
@@ -91,7 +91,7 @@ impl Checks<'_> {
     }
 
     fn header(&self, run: &mut Run<'_>) -> Step<Header> {
-        let reader = self.elf.elf();
+        let reader = self.elf.format();
         let len = self.elf.bytes().len();
         let Some(header) = self.elf.header().cloned() else {
             return self.refuse(
@@ -167,6 +167,11 @@ impl Checks<'_> {
         }
     }
 
+    /// The byte at a place of the file.
+    fn byte(&self, at: u64) -> Option<u8> {
+        self.elf.bytes().get(at..at.checked_add(1)?)?.first().copied()
+    }
+
     fn is_inside(&self, section: &Section) -> bool {
         section.offset.checked_add(section.size).is_some_and(|end| end <= self.elf.bytes().len() as u64)
     }
@@ -177,16 +182,14 @@ impl Checks<'_> {
                 return self.refuse(run, "the section name table is empty", "empty section name table".into(), false);
             }
             // The byte before the table is looked at instead; then no section's name lies inside it.
-            let before = table.offset.checked_sub(1).and_then(|at| usize::try_from(at).ok());
-            if before.and_then(|at| self.elf.bytes().get(at)) == Some(&0) {
+            if table.offset.checked_sub(1).and_then(|at| self.byte(at)) == Some(0) {
                 return Ok(());
             }
             let line = "ELF Spec violation: section name table isn't null terminated".to_owned();
             return self.refuse(run, "the section name table does not end with NUL", line, false);
         }
         // Its bytes are read from their place in the file, whatever its type.
-        let last = table.offset.checked_add(table.size - 1).and_then(|last| usize::try_from(last).ok());
-        if last.and_then(|last| self.elf.bytes().get(last)) != Some(&0) {
+        if table.offset.checked_add(table.size - 1).and_then(|last| self.byte(last)) != Some(0) {
             let line = "ELF Spec violation: section name table isn't null terminated".to_owned();
             return self.refuse(run, "the section name table does not end with NUL", line, false);
         }

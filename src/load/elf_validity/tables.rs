@@ -9,9 +9,9 @@ impl Checks<'_> {
         let (crcs, names) = (self.elf.find_sec("__version_ext_crcs"), self.elf.find_sec("__version_ext_names"));
         let (rule, line) = match (crcs, names) {
             (None, None) => return Ok(()),
-            (Some(crcs), Some(names)) => {
-                let count = self.elf.contents(names).iter().filter(|byte| **byte == 0).count();
-                if count >= self.elf.contents(crcs).len() / 4 {
+            (Some(_), Some(_)) => {
+                let (names, crcs) = self.elf.extended_version_counts();
+                if names >= crcs {
                     return Ok(());
                 }
                 ("there are fewer names than extended versions", "more extended version crcs than names")
@@ -25,18 +25,18 @@ impl Checks<'_> {
     }
 
     pub(super) fn strtab_contents(&self, run: &mut Run<'_>, strtab: &Section) -> Step {
-        let bytes = self.elf.contents(strtab);
-        let (rule, line) = match (bytes.first(), bytes.last()) {
-            (None, _) | (_, None) => ("the symbol string table is empty", "empty symbol string table"),
-            (Some(1..), _) => {
+        let end = strtab.offset.checked_add(strtab.size).filter(|_| strtab.size > 0 && strtab.has_contents());
+        let ends = end.and_then(|end| Some((self.byte(strtab.offset)?, self.byte(end - 1)?)));
+        let (rule, line) = match ends {
+            None => ("the symbol string table is empty", "empty symbol string table"),
+            Some((1.., _)) => {
                 ("the symbol string table does not begin with NUL", "symbol string table missing leading NUL")
             }
-            (_, Some(1..)) => {
+            Some((_, 1..)) => {
                 ("the symbol string table does not end with NUL", "symbol string table isn't NUL terminated")
             }
             _ => {
-                let outside = |symbol: &crate::elf::Symbol| u64::from(symbol.name) >= strtab.size;
-                if !self.elf.symbols().iter().any(outside) {
+                if self.elf.are_names_in_strtab() {
                     return Ok(());
                 }
                 let rule = "a symbol's name lies outside the string table";

@@ -3,11 +3,11 @@
 use super::Checks;
 use crate::elf::{Section, SectionType};
 use crate::history::struct_module_size;
+use crate::image::THIS_MODULE;
 use crate::load::run::{Run, Step};
 use crate::verdict::{Cause, LogLevel, Missing};
 
 pub(super) const NO_NAME: &str = "(missing .modinfo section or name field)";
-pub(super) const THIS_MODULE: &str = ".gnu.linkonce.this_module";
 
 impl Checks<'_> {
     pub(super) fn modinfo_unique(&self, run: &mut Run<'_>) -> Step {
