@@ -163,6 +163,13 @@ impl<'data> Elf<'data> {
         }
     }
 
+    /// Is something true of all relocations in the bytes of a section of type `SHT_RELA`, of a 64-bit object that is not mips?
+    /// They are looked at one by one, without a list of them.
+    pub fn all_rela64(self, bytes: &[u8], mut is_true: impl FnMut(&Relocation) -> bool) -> bool {
+        let order = self.order();
+        whole::<raw::Rela64<Endianness>>(bytes).iter().all(|rela| is_true(&Relocation::of_rela(rela, order, false)))
+    }
+
     /// The unsigned number of `width` bytes (at most 8) at `offset` of `bytes`.
     pub fn number(self, bytes: &[u8], offset: usize, width: usize) -> Option<u64> {
         let field = bytes.get(offset..offset.checked_add(width)?)?;

@@ -175,13 +175,16 @@ pub struct Relocation {
 
 impl Relocation {
     pub(super) fn read_rela<R: Rela<Endian = Endianness>>(all: &[R], order: Endianness, mips64el: bool) -> Vec<Self> {
-        let read = |rela: &R| Self {
+        all.iter().map(|rela| Self::of_rela(rela, order, mips64el)).collect()
+    }
+
+    pub(super) fn of_rela<R: Rela<Endian = Endianness>>(rela: &R, order: Endianness, mips64el: bool) -> Self {
+        Self {
             offset: rela.r_offset(order).into(),
             symbol: rela.r_sym(order, mips64el),
             kind: rela.r_type(order, mips64el),
             addend: Some(rela.r_addend(order).into()),
-        };
-        all.iter().map(read).collect()
+        }
     }
 
     pub(super) fn read_rel<R: Rel<Endian = Endianness>>(all: &[R], order: Endianness) -> Vec<Self> {

@@ -1,5 +1,8 @@
 //! Names that are taken in `/sys/module` before any module is loaded.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 use crate::terms::{Arch, Distribution, ElfMachine, KernelRelease, KernelVersion};
 
 const LISTED: &str = include_str!("sysfs_modules.txt");
@@ -12,12 +15,12 @@ pub fn is_taken_in_sysfs(release: Option<&KernelRelease>, arch: Option<Arch>, na
     if ALWAYS.contains(&name) {
         return Some(true);
     }
+    static COLUMNS: LazyLock<HashMap<&str, Vec<&str>>> = LazyLock::new(|| {
+        let lines = LISTED.lines().filter(|line| !line.starts_with('#'));
+        lines.filter_map(|line| line.split_once(' ')).map(|(name, rest)| (name, rest.split(' ').collect())).collect()
+    });
     let column = column(release?, arch?)?;
-    let mut lines = LISTED.lines().filter(|line| !line.starts_with('#'));
-    Some(lines.any(|line| {
-        let mut words = line.split(' ');
-        words.next() == Some(name) && words.any(|word| word == column)
-    }))
+    Some(COLUMNS.get(name).is_some_and(|columns| columns.contains(&column)))
 }
 
 /// The column of a release: point releases of one Debian series are configured alike.

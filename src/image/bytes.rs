@@ -131,9 +131,13 @@ impl Bytes {
     }
 
     /// How many there are.
-    #[allow(clippy::len_without_is_empty, reason = "of slices, which these bytes dereference to, there is one")]
     pub const fn len(&self) -> usize {
         self.len
+    }
+
+    /// Are there none?
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
     }
 
     /// The bytes of a range, if they lie inside: only so much of the file is read as a loader looks at.

@@ -123,7 +123,8 @@ impl Image {
     pub fn forget(mut self) -> Self {
         let readings = self.readings.get_mut().unwrap_or_else(PoisonError::into_inner);
         readings.retain_mut(|reading| Arc::get_mut(reading).is_some());
-        let kept: Vec<_> = readings.iter().flat_map(|reading| reading.often_read()).collect();
+        let mut kept: Vec<_> = readings.iter().flat_map(|reading| reading.often_read()).collect();
+        kept.push(0..HEAD.min(self.contents.len()) as u64);
         let Some(contents) = self.contents.forgotten(&kept) else { return self };
         for reading in readings.iter_mut().filter_map(Arc::get_mut) {
             reading.forget(contents.prefix(reading.bytes().len()));
@@ -180,10 +181,17 @@ impl Image {
         Some(Arch { machine: ElfMachine::from_e_machine(header.e_machine)?, class, endian })
     }
 
-    /// The module as its own header wants it read; `None` when the first bytes are no ELF identification.
+    /// The module as its own header wants it read, without its signature, as a loader sees it; `None` when the first bytes are
+    /// no ELF identification.
     pub fn as_announced(&self) -> Option<Arc<ModuleElf>> {
         let (class, endian) = Elf::ident(self.contents.tail(0, HEAD))?;
-        Some(self.reading(&self.contents, class, endian))
+        let len = match self.signature() {
+            AppendedSignature::Absent => self.contents.len(),
+            AppendedSignature::Marked(marked) => {
+                marked.message.as_ref().map_or(marked.unmarked_len, |message| message.start)
+            }
+        };
+        Some(self.reading(&self.contents.prefix(len), class, endian))
     }
 
     /// `bytes` (of this file) read in a class and byte order; each reading is made once.

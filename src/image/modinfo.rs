@@ -11,6 +11,8 @@ use super::module_elf::as_text;
 pub struct Modinfo {
     text: String,
     entries: Vec<Entry>,
+    /// The places of the entries that are the first of their tags.
+    firsts: Vec<usize>,
     namespaces: HashSet<String>,
 }
 
@@ -21,6 +23,9 @@ struct Entry {
     equals: usize,
     end: usize,
 }
+
+/// How many tags are told apart quickly. A module has some ten.
+const MAX_TAGS: usize = 64;
 
 impl Serialize for Modinfo {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
@@ -35,7 +40,10 @@ impl Modinfo {
         for string in section.split(|byte| *byte == 0) {
             let start = modinfo.text.len();
             let string = as_text(string);
-            if let Some(equals) = string.find('=') {
+            if let Some(equals) = memchr::memchr(b'=', string.as_bytes()) {
+                if modinfo.firsts.len() < MAX_TAGS && string.get(..equals).is_some_and(|tag| !modinfo.has(tag)) {
+                    modinfo.firsts.push(modinfo.entries.len());
+                }
                 modinfo.text.push_str(&string);
                 modinfo.entries.push(Entry { start, equals: start + equals, end: start + string.len() });
             }
@@ -46,7 +54,12 @@ impl Modinfo {
 
     /// The first value of `tag`: mirrors `get_modinfo()`, which takes the first match.
     pub fn get(&self, tag: &str) -> Option<&str> {
-        self.entries().find(|(name, _)| *name == tag).map(|(_, value)| value)
+        let named = |entry: &&Entry| self.text.get(entry.start..entry.equals) == Some(tag);
+        let mut firsts = self.firsts.iter().filter_map(|place| self.entries.get(*place));
+        // Where there are too many tags to look at, the rest is looked through.
+        let rest = self.firsts.get(MAX_TAGS - 1).and_then(|last| self.entries.get(last + 1..)).unwrap_or_default();
+        let entry = firsts.find(named).or_else(|| rest.iter().find(named))?;
+        self.text.get(entry.equals + 1..entry.end)
     }
 
     /// Every value of `tag`.

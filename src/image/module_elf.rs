@@ -66,8 +66,9 @@ pub fn escaped(bytes: &[u8]) -> String {
 
 /// The same, without a copy where nothing is to be changed.
 pub fn as_text(bytes: &[u8]) -> Cow<'_, str> {
+    let is_plain = bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'\\');
     if let Ok(text) = std::str::from_utf8(bytes)
-        && bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'\\')
+        && is_plain
     {
         return Cow::Borrowed(text);
     }

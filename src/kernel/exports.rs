@@ -32,6 +32,14 @@ struct Row {
     kind: Option<ExportKind>,
 }
 
+/// A symbol that the kernel itself exports: how, in which version, and whether in a namespace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct VmlinuxRow {
+    pub kind: Option<ExportKind>,
+    pub crc: Option<Crc>,
+    pub in_namespace: bool,
+}
+
 /// All exported symbols of one kernel build, found by name.
 #[derive(Clone, Debug, Default)]
 pub struct Exports {
@@ -133,14 +141,18 @@ impl Exports {
     }
 
     fn export(&self, row: &Row) -> KernelExport<'_> {
-        let owner = usize::try_from(row.owner).ok().and_then(|index| self.owners.get(index));
         KernelExport {
             name: slice(&self.text, &row.name),
             kind: row.kind,
             crc: row.crc.map(Crc),
             namespace: Namespace::new(slice(&self.text, &row.namespace)),
-            owner: owner.map(|place| slice(&self.text, place)).filter(|owner| !owner.is_empty()).unwrap_or(VMLINUX),
+            owner: self.owner(row),
         }
+    }
+
+    fn owner(&self, row: &Row) -> &str {
+        let owner = usize::try_from(row.owner).ok().and_then(|index| self.owners.get(index));
+        owner.map(|place| slice(&self.text, place)).filter(|owner| !owner.is_empty()).unwrap_or(VMLINUX)
     }
 
     /// All rows, in the order of the source.
@@ -194,6 +206,20 @@ impl Exports {
     /// The row of that name that `owner` exports.
     pub fn owned_by<'a>(&'a self, owner: &'a str, name: &'a str) -> Option<KernelExport<'a>> {
         self.named(name).find(|row| row.owner == owner)
+    }
+
+    /// What there is to know of a symbol that the kernel itself exports, once, without a copy of anything.
+    pub(crate) fn vmlinux_row(&self, name: &str) -> Option<VmlinuxRow> {
+        let built_in = |row: &&Row| self.owner(row) == VMLINUX;
+        let mut rows = self.positions(name).filter_map(|position| self.rows.get(position)).filter(built_in);
+        let Row { namespace, crc, kind, .. } = rows.next()?;
+        let is_only = rows.next().is_none();
+        is_only.then(|| VmlinuxRow { kind: *kind, crc: crc.map(Crc), in_namespace: !namespace.is_empty() })
+    }
+
+    /// Does the kernel itself export that name?
+    pub fn in_vmlinux(&self, name: &str) -> bool {
+        self.positions(name).filter_map(|position| self.rows.get(position)).any(|row| self.owner(row) == VMLINUX)
     }
 
     /// The row of that name that is built into the kernel.

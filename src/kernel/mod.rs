@@ -44,7 +44,6 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use rayon::prelude::*;
 
 use crate::image::Image;
 use crate::terms::{Arch, Class, Crc, Distribution, ElfMachine, Endian, KernelRelease, KernelVersion};
@@ -183,20 +182,22 @@ impl Kernel {
     /// one whose version of `module_layout` is the kernel's. That version covers the structures that loader and module
     /// share, which no two releases have had alike.
     pub fn infer_release(&mut self, image: &Image) {
-        let Some(elf) = image.as_announced().filter(|_| self.release.is_none()) else { return };
-        let wanted = elf.symbol_versions().and_then(|versions| versions.get("module_layout"));
-        let own = self.module_layout().map(|crc| u64::from(crc.0)).filter(|crc| *crc != 0);
-        let release = elf.modinfo().get("vermagic").and_then(|vermagic| vermagic.split(' ').next());
-        let Some(release) = release.map(KernelRelease::new).filter(|release| release.version().is_some()) else {
-            return;
-        };
-        if own.is_some() && own == wanted {
+        if let Some(release) = self.release_by(image) {
             let path = image.path().display();
             self.inferred
                 .push(format!("the kernel is {release}: {path} was built for it, with its version of module_layout"));
             self.release = Some(release);
             self.arch = self.arch.or_else(|| image.arch());
         }
+    }
+
+    /// The release that a module names which was built for this very kernel, where no file of the kernel tells it.
+    pub fn release_by(&self, image: &Image) -> Option<KernelRelease> {
+        let elf = image.as_announced().filter(|_| self.release.is_none())?;
+        let wanted = elf.symbol_versions().and_then(|versions| versions.get("module_layout"));
+        let own = self.module_layout().map(|crc| u64::from(crc.0)).filter(|crc| *crc != 0);
+        let release = elf.modinfo().get("vermagic").and_then(|vermagic| vermagic.split(' ').next());
+        release.map(KernelRelease::new).filter(|release| release.version().is_some() && own.is_some() && own == wanted)
     }
 
     /// Whether symbols have versions: `CONFIG_MODVERSIONS`, or CRCs that are not all zero.
@@ -234,14 +235,15 @@ impl Kernel {
         })
     }
 
-    /// All modules of its tree, in order of name; `None` without a tree.
+    /// Opens a module file: of the tree's packages, if it lies in one.
     ///
     /// # Errors
-    /// When one cannot be read.
-    pub fn own_modules(&self) -> Option<Result<Vec<Image>, crate::image::Error>> {
-        let tree = self.tree()?;
-        let paths: Vec<_> = tree.modules().map(|module| &module.path).collect();
-        Some(paths.into_par_iter().map(|path| tree.image(path)).collect())
+    /// When it cannot be read.
+    pub fn open_module(&self, path: &Path) -> Result<Image, crate::image::Error> {
+        match &self.tree {
+            Some(tree) => tree.image(path),
+            None => Image::open(path),
+        }
     }
 
     /// A module file of the tree; each is read once.
@@ -250,10 +252,7 @@ impl Kernel {
         if let Some(image) = locked().get(path) {
             return Ok(Arc::clone(image));
         }
-        let image = match &self.tree {
-            Some(tree) => Arc::new(tree.image(path)?),
-            None => Arc::new(Image::open(path)?),
-        };
+        let image = Arc::new(self.open_module(path)?);
         Ok(Arc::clone(locked().entry(path.to_owned()).or_insert(image)))
     }
 

@@ -32,11 +32,14 @@ impl NameIndex {
         std::iter::successors(first, move |entry| self.next.get(*entry).copied().and_then(index))
     }
 
-    /// FNV-1a, cut to the table.
+    /// A hash that takes eight bytes at once, as FxHash does, cut to the table.
     fn slot(&self, name: &str) -> usize {
-        let hash = name
-            .bytes()
-            .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3));
+        const FACTOR: u64 = 0xf135_7aea_2e62_a9c5;
+        let mix = |hash: u64, word: [u8; 8]| (hash ^ u64::from_le_bytes(word)).wrapping_mul(FACTOR).rotate_left(26);
+        let (words, rest) = name.as_bytes().as_chunks::<8>();
+        let mut last = [0; 8];
+        last.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
+        let hash = mix(words.iter().fold(name.len() as u64, |hash, word| mix(hash, *word)), last);
         usize::try_from((hash ^ (hash >> 32)) & 0xffff_ffff).unwrap_or_default() & self.heads.len().saturating_sub(1)
     }
 }

@@ -27,7 +27,7 @@ pub(super) fn finit_module(run: &mut Run<'_>) -> Step {
 /// A buffer shorter than an ELF header is refused without a word.
 fn copy_module_from_user(run: &mut Run<'_>) -> Step {
     let class = run.call.kernel.arch().map_or(Class::Elf64, |arch| arch.class);
-    let header = Elf::new(&run.bytes, class, crate::terms::Endian::Little).header_size();
+    let header = Elf::new(&[], class, crate::terms::Endian::Little).header_size();
     if run.bytes.len() < header {
         run.find(Cause::UnreadableFile { what: format!("{} bytes are no ELF header", run.bytes.len()) }, None);
         return Err(Stop::Refused(Errno::ENOEXEC));

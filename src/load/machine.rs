@@ -18,7 +18,7 @@ use crate::terms::{Errno, Taints};
 use crate::verdict::{Finding, Missing, Outcome, Stage, Verdict};
 
 /// How many sets of answers are followed at once.
-const MAX_WORLDS: usize = 256;
+pub(super) const MAX_WORLDS: usize = 256;
 /// How deep chains of dependencies go; the kernel's own are below 20.
 const MAX_DEPENDENCIES: usize = 64;
 
@@ -81,6 +81,44 @@ impl Machine {
         !self.worlds.is_empty() && self.worlds.iter().all(loaded)
     }
 
+    /// Finds out of a module file what its verdict depends on, whatever else is loaded: judging it then does not need the file
+    /// any more, but for what only a module in trouble asks.
+    pub(super) fn prepare(&self, image: &Image, insmod: &Insmod) {
+        if self.kernel.certificates().is_some_and(|trusted| !trusted.is_empty()) {
+            // All of it is to be hashed.
+            let _all: &[u8] = image.contents();
+        }
+        let call = Call { preparing: true, ..self.call() };
+        for world in &self.worlds {
+            let mut world = world.clone();
+            while let Err(missing) = load_module(Run::new(call, image, insmod, world.clone())) {
+                world.answers.insert(missing, true);
+            }
+        }
+        if let Some(elf) = image.as_announced() {
+            (elf.exports(), elf.loose_symbols());
+        }
+    }
+
+    /// Takes a module for refused that exports these symbols.
+    pub(super) fn refuse(&mut self, name: &str, symbols: HashSet<String>) {
+        if !symbols.is_empty() {
+            self.refused.push((name.to_owned(), symbols));
+        }
+    }
+
+    /// Takes other states for those it may be in; are there too many?
+    pub(super) fn with_worlds(&mut self, other: impl FnOnce(&[World]) -> (Vec<World>, bool)) -> bool {
+        let (worlds, too_many) = other(&self.worlds);
+        self.worlds = worlds;
+        too_many
+    }
+
+    /// The states it may be in.
+    pub(super) fn into_worlds(self) -> Vec<World> {
+        self.worlds
+    }
+
     /// Tells how a real kernel ended the last system call, where it was undetermined, and how it was tainted afterwards:
     /// only what fits goes on.
     pub fn observe(&mut self, errno: Option<Errno>, tainted: Taints) {
@@ -101,6 +139,7 @@ impl Machine {
             cmdline: &self.cmdline,
             comm: &self.comm,
             dependencies_loaded: self.dependencies_loaded,
+            preparing: false,
             refused: &self.refused,
             memo: &self.memo,
         }
@@ -147,10 +186,7 @@ impl Machine {
         let verdict = self.settle(results, too_many);
         if !matches!(verdict.outcome, Outcome::Loads) {
             let exports = image.as_announced().map(|elf| Arc::clone(elf.exports())).unwrap_or_default();
-            let symbols: HashSet<_> = exports.iter().map(|export| export.name.clone()).collect();
-            if !symbols.is_empty() {
-                self.refused.push((verdict.name.clone(), symbols));
-            }
+            self.refuse(&verdict.name, exports.iter().map(|export| export.name.clone()).collect());
         }
         verdict
     }
@@ -268,7 +304,7 @@ impl Machine {
         for symbol in elf.undefined_symbols() {
             let name = as_text(elf.loose_name(symbol).unwrap_or_default());
             let exporter = match self.kernel.exports() {
-                Some(exports) if exports.vmlinux(&name).is_some() => continue,
+                Some(exports) if exports.in_vmlinux(&name) => continue,
                 Some(exports) => exports.named(&name).next().map(|row| module_name(row.owner)),
                 None => None,
             };

@@ -6,7 +6,9 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use super::crypto::Crypto;
 use super::run::Run;
+use super::simplify_symbols::SimpleImports;
 use super::verify_pkcs7::Pkcs7Verdict;
 use crate::history::{Behaviour, Calendar};
 use crate::image::{EntryLayout, ExportTable};
@@ -57,6 +59,14 @@ struct Signing {
     calendar: Option<Calendar>,
 }
 
+/// What its imports depend on: also on which versions count.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Importing {
+    reading: Reading,
+    arch: Arch,
+    versions: [bool; 2],
+}
+
 type Remembered<K, V> = Mutex<HashMap<K, V>>;
 
 /// What is remembered of one kernel.
@@ -64,7 +74,9 @@ type Remembered<K, V> = Mutex<HashMap<K, V>>;
 pub(super) struct Memo {
     /// The verdict, and who signed.
     signatures: Remembered<Signing, (Pkcs7Verdict, String)>,
+    crypto: Mutex<Vec<(Option<Calendar>, Arc<Crypto>)>>,
     exports: Remembered<Exporting, Arc<Vec<ExportTable>>>,
+    imports: Remembered<Importing, Arc<SimpleImports>>,
     relocated: Mutex<HashMap<Relocating, Vec<Asked>>>,
 }
 
@@ -88,6 +100,17 @@ impl Memo {
         verdict
     }
 
+    /// What the kernel can compute, found once for each calendar.
+    pub fn crypto(&self, run: &Run<'_>, find: impl FnOnce() -> Crypto) -> Arc<Crypto> {
+        let mut known = self.crypto.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, crypto)) = known.iter().find(|(calendar, _)| *calendar == run.world.calendar) {
+            return Arc::clone(crypto);
+        }
+        let crypto = Arc::new(find());
+        known.push((run.world.calendar, Arc::clone(&crypto)));
+        crypto
+    }
+
     /// The export tables, read once.
     pub fn exports(
         &self,
@@ -105,6 +128,19 @@ impl Memo {
         let tables = Arc::new(read(&key));
         keep(&self.exports, own.map(|_| key), &tables);
         tables
+    }
+
+    /// Which of its imports are simple, found once; `None` for bytes that are not the image's own.
+    pub fn imports(&self, run: &Run<'_>, find: impl FnOnce() -> SimpleImports) -> Option<Arc<SimpleImports>> {
+        let info = run.info.as_ref()?;
+        let versions = [info.vers.is_some(), info.vers_ext.is_some()];
+        let key = Importing { reading: Reading::of(run)?, arch: info.arch, versions };
+        if let Some(known) = get(&self.imports, &key) {
+            return Some(known);
+        }
+        let found = Arc::new(find());
+        keep(&self.imports, Some(key), &found);
+        Some(found)
     }
 
     /// What its relocations depend on.

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod blacklisted;
+mod boots;
 mod check;
 mod check_modinfo;
 mod check_version;
@@ -24,9 +25,11 @@ mod memo;
 mod merge;
 mod mod_sysfs_setup;
 mod module_sig_check;
+mod needs;
 mod parse_args;
 mod percpu_modalloc;
 mod pipeline;
+mod plain_relocations;
 mod prepare_coming_module;
 mod public_key;
 pub mod relocate;
@@ -41,7 +44,7 @@ mod verify_pkcs7;
 mod vermagic;
 
 pub use arguments::{Insmod, ModuleInitFlags, SystemCall};
-pub use check::{check, check_in_order, check_otherwise};
+pub use check::{check, check_files, check_in_order, check_otherwise};
 pub use cmdline::Cmdline;
 pub use crypto::{Crypto, CryptoAlgorithm, Support};
 pub use machine::{Machine, ModprobeError};

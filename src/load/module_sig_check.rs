@@ -110,7 +110,7 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> Step<Result<()
     let whole = run.bytes.clone();
     truncate(run, message.start);
     let pkcs7 = || Pkcs7::parse(whole.part(message.clone()).unwrap_or_default());
-    let (crypto_of_kernel, known) = (crypto(run)?, run.call.kernel.certificates());
+    let (crypto_of_kernel, known) = (run.call.memo.crypto(run, || crypto(run)), run.call.kernel.certificates());
     let trusted = known.unwrap_or_default();
     let data = || whole.part(0..message.start).unwrap_or_default();
     let (mut verdict, signer) = run.call.memo.signature(run, || {
@@ -160,7 +160,7 @@ fn without_certificates(run: &Run<'_>) -> Step<Pkcs7Verdict> {
 }
 
 /// What the kernel can compute: its configuration, less what its source did not know yet.
-fn crypto(run: &Run<'_>) -> Step<Crypto> {
+fn crypto(run: &Run<'_>) -> Crypto {
     use DigestAlgorithm::{Sha3_256, Sha3_384, Sha3_512};
     let mut crypto = match run.call.kernel.config() {
         Some(config) => Crypto::from_config(|option| config.value_named(option)),
@@ -182,7 +182,7 @@ fn crypto(run: &Run<'_>) -> Step<Crypto> {
             crypto.set(algorithm, support);
         }
     }
-    Ok(crypto)
+    crypto
 }
 
 fn is_module_sig_enforced(run: &Run<'_>) -> Step<bool> {

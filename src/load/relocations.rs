@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::memo::{Asked, Memo, Question};
 use super::relocate::{self, Facts, Judgement, Module, RelocationSection, Section, Symbol, SymbolValue};
+use super::plain_relocations::{Plain, go_through};
 use super::run::{Info, Run, Step, Stop};
 use crate::elf::{SectionFlags, SectionType, SymbolPlace};
 use crate::history::Behaviour;
@@ -59,6 +60,11 @@ fn judge_relocations(run: &mut Run<'_>, asked: &mut Asked) -> Step<bool> {
     let (info, elf, arch, percpu) = (info.clone(), Arc::clone(&info.elf), info.arch, info.percpu);
     let mut room = MAX_RELOCATIONS;
     let percpu_relocated = percpu.is_none() || noted(run, asked, Behaviour::LoadPercpuRelocs)?;
+    match go_through(&info, |sh_info| target(&info, sh_info, percpu_relocated)) {
+        Some(Plain::Everywhere) => return Ok(true),
+        Some(Plain::WithPc64) if noted(run, asked, Behaviour::X86Pc64)? => return Ok(true),
+        _ => {}
+    }
     let names: Names = Names::new(&elf);
     let mut module = module(&elf, &info, &names);
     // The only messages that show addresses as they are.
@@ -168,7 +174,8 @@ impl Names {
 fn module<'a>(elf: &'a ModuleElf, info: &'a Info, names: &'a Names) -> Module<'a> {
     let (unresolved, percpu) = (&info.unresolved, info.percpu);
     let section = |(section, name): (&crate::elf::Section, &'a String)| {
-        let mut laid_out = Section::new(name, section, elf.contents(section));
+        let contents = if section.is_alloc() { elf.contents(section) } else { &[] };
+        let mut laid_out = Section::new(name, section, contents);
         if !info.keeps_alloc(section) {
             laid_out.flags &= !SectionFlags::ALLOC;
         }

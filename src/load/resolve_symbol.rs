@@ -63,6 +63,9 @@ impl Owner {
 const SHOWN_NAMESPACES: usize = 64;
 
 pub(super) fn resolve_symbol(run: &mut Run<'_>, name: &str, raw: &[u8]) -> Step<Resolved> {
+    if run.call.preparing {
+        return Ok(Resolved::Symbol);
+    }
     let gplok = !run.info()?.taints.has(Taint::ProprietaryModule);
     let found = match find_symbol(run, name, raw, gplok)? {
         None => in_unlisted_module(run, name)?,

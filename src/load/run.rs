@@ -112,6 +112,8 @@ pub(crate) struct Call<'a> {
     pub comm: &'a str,
     /// Modules of the kernel's own tree that are not loaded yet count as loaded: `modprobe` would have seen to it.
     pub dependencies_loaded: bool,
+    /// Only what a file's verdict depends on is to be found out: every symbol counts as resolved.
+    pub preparing: bool,
     /// Exporters that were refused before, for findings.
     pub refused: &'a [(String, HashSet<String>)],
     /// What is known of module files from earlier loads.

@@ -7,19 +7,76 @@ use super::run::{Run, Step, Stop};
 use crate::elf::{Symbol, SymbolPlace};
 use crate::history::Behaviour;
 use crate::image::{LooseSymbol, ModuleElf, as_text};
-use crate::terms::{ElfMachine, Errno};
+use crate::terms::{Crc, ElfMachine, Errno, ExportKind, Taint};
 use crate::verdict::{Cause, LogLevel};
 
 /// All symbols are processed; the errno of the last one that fails is returned.
 pub(super) fn simplify_symbols(run: &mut Run<'_>) -> Step {
     let elf = Arc::clone(&run.info()?.elf);
+    let simple = simple_imports(run)?;
     let mut result = Ok(());
-    for symbol in elf.loose_symbols() {
+    let all = elf.loose_symbols();
+    let (mut next, mut left) = (0, simple.as_ref().map_or(&[][..], |simple| &simple.others));
+    loop {
+        // Simple ones are passed over, unless the module has become a proprietary one.
+        let place = match &simple {
+            Some(simple) if !run.info()?.taints.has(Taint::ProprietaryModule) => {
+                let passed = left.first().copied().unwrap_or(all.len());
+                if let Some((place, name)) = &simple.gpl_only
+                    && *place < passed
+                {
+                    run.info_mut()?.using_gplonly_symbols.get_or_insert_with(|| name.clone());
+                }
+                passed
+            }
+            _ => next,
+        };
+        let Some(symbol) = all.get(place) else { return result };
+        (next, left) = (place + 1, left.split_first().map_or(&[][..], |(_, rest)| rest));
         if let Err(errno) = simplify_symbol(run, &elf, symbol)? {
             result = Err(Stop::Refused(errno));
         }
     }
-    result
+}
+
+/// The imports about which nothing is left to ask: exported by the kernel itself, plainly or GPL-only, in no namespace, and in
+/// the very version that the module wants. To a module that is not proprietary they resolve whatever else is loaded.
+#[derive(Debug, Default)]
+pub(super) struct SimpleImports {
+    /// The places of all other loose symbols, in order.
+    others: Vec<usize>,
+    /// The first GPL-only one.
+    gpl_only: Option<(usize, String)>,
+}
+
+fn simple_imports(run: &Run<'_>) -> Step<Option<Arc<SimpleImports>>> {
+    let kernel = run.call.kernel;
+    let info = run.info()?;
+    let (Some(exports), Some(modversions)) = (kernel.exports().filter(|exports| !exports.is_names_only()), kernel.modversions())
+    else {
+        return Ok(None);
+    };
+    if run.insmod.as_rebuilt || info.arch.machine == ElfMachine::Ppc64 {
+        return Ok(None);
+    }
+    let versions = info.vers_ext.as_ref().or(info.vers.as_ref());
+    let is_version = |name: &str, crc: Option<Crc>| {
+        !modversions || versions.zip(crc).is_some_and(|(all, crc)| all.get(name) == Some(u64::from(crc.0)))
+    };
+    Ok(run.call.memo.imports(run, || {
+        let mut simple = SimpleImports::default();
+        for (place, loose) in info.elf.loose_symbols().iter().enumerate() {
+            let name = if loose.symbol.is_undefined() { info.elf.loose_name(loose) } else { None };
+            let name = as_text(name.unwrap_or_default());
+            let row = exports.vmlinux_row(&name).filter(|row| !row.in_namespace && is_version(&name, row.crc));
+            match row.and_then(|row| row.kind) {
+                Some(ExportKind::Plain) => {}
+                Some(ExportKind::Gpl) => _ = simple.gpl_only.get_or_insert_with(|| (place, name.into_owned())),
+                _ => simple.others.push(place),
+            }
+        }
+        simple
+    }))
 }
 
 fn simplify_symbol(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol) -> Step<Result<(), Errno>> {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use gplok::history::eras;
 use gplok::image::Image;
 use gplok::kernel::ModuleTree;
-use gplok::load::{Insmod, ModuleInitFlags, check, check_in_order};
+use gplok::load::{Insmod, ModuleInitFlags, check_files, check_in_order};
 use gplok::report::{Entry, KernelSummary, Op, depmod, human, human_many, modules_document};
 use gplok::terms::KernelRelease;
 use gplok::why::explain;
@@ -20,18 +20,20 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
     if let Some(jobs) = arguments.jobs {
         rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global()?;
     }
-    let given = given(arguments)?;
-    let (images, kernel) = rayon::join(
-        || given.par_iter().map(Image::open).collect::<Result<Vec<_>, _>>(),
-        || arguments.kernel.open().map_err(|error| error.to_string()),
-    );
-    let (mut images, mut kernel) = (images?, kernel?);
-    let whole_tree = arguments.tree.is_some() || given.is_empty();
-    if given.is_empty() {
-        images =
-            kernel.own_modules().ok_or("no module was given, and the kernel has no module tree: add it with -k")??;
+    let said = |error: Error| error.to_string();
+    let (paths, kernel) =
+        rayon::join(|| given(arguments).map_err(said), || arguments.kernel.open().map_err(said));
+    let (mut paths, mut kernel) = (paths?, kernel?);
+    let whole_tree = arguments.tree.is_some() || paths.is_empty();
+    if paths.is_empty() {
+        let tree = kernel.tree().ok_or("no module was given, and the kernel has no module tree: add it with -k")?;
+        paths = tree.modules().map(|module| module.path.clone()).collect();
     }
-    images.iter().for_each(|image| kernel.infer_release(image));
+    if kernel.release().is_none() {
+        let fits = |path: &PathBuf| Image::open(path).ok().filter(|image| kernel.release_by(image).is_some());
+        let first = paths.par_iter().find_map_first(fits);
+        first.iter().for_each(|image| kernel.infer_release(image));
+    }
     if arguments.format == CheckFormat::Depmod && kernel.version().is_none() {
         // Symbols are looked up alike by all releases, and nothing else is printed: one will do.
         let newest = eras().last().map(ToString::to_string).unwrap_or_default();
@@ -44,8 +46,14 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
     ];
     let flags = force.into_iter().filter(|(given, _)| *given).fold(ModuleInitFlags(0), |all, (_, flag)| all.with(flag));
     let insmod = Insmod { flags, ..Insmod::default() };
-    let judge = if arguments.in_order { check_in_order } else { check };
-    let mut verdicts = judge(&kernel, &arguments.kernel.cmdline(&kernel), &images, &insmod)?;
+    let cmdline = arguments.kernel.cmdline(&kernel);
+    let (images, mut verdicts) = if arguments.in_order {
+        let images = paths.iter().map(|path| kernel.open_module(path)).collect::<Result<Vec<_>, _>>()?;
+        let verdicts = check_in_order(&kernel, &cmdline, &images, &insmod)?;
+        (images, verdicts)
+    } else {
+        check_files(&kernel, &cmdline, &paths, &insmod, || ())?
+    };
     let page = whole_tree && !arguments.list && arguments.format == CheckFormat::Human;
     // Neither a page of many modules nor depmod says where in a module symbols are used.
     if !page && arguments.format != CheckFormat::Depmod {

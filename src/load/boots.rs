@@ -1,0 +1,224 @@
+//! A boot for every module, in which what it needs is loaded before it.
+//!
+//! Each module is judged once. What comes of loading one depends on the modules it needs and on what they leave behind, and
+//! on no others: so the boots of those it needs are put together, instead of being made again for each that needs them.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::sync::{Arc, OnceLock};
+
+use super::loaded::LoadedModule;
+use super::machine::MAX_WORLDS;
+use super::needs::Modules;
+use super::run::{State, World};
+use super::{Insmod, Machine};
+use crate::image::Image;
+use crate::terms::{Taint, Taints};
+use crate::verdict::{Cause, Missing, Outcome, Stage, Verdict};
+
+/// Modules with this much per-CPU memory together have room for it in every kernel, however they are aligned.
+const SURE_PERCPU: u64 = 2 << 10;
+
+/// The modules, and what is known of each already.
+pub(super) struct Boots<'a> {
+    first: Machine,
+    insmod: &'a Insmod,
+    modules: Modules<'a>,
+    known: Vec<OnceLock<Arc<After>>>,
+}
+
+/// What comes of loading a module behind those it needs.
+struct After {
+    verdict: Verdict,
+    /// The states a boot may be in then. Where the module may be loaded or not, those in which it is.
+    worlds: Vec<World>,
+    /// The symbols it exports.
+    exports: HashSet<String>,
+    /// Is all that it leaves behind a module and taints, whatever else is loaded?
+    is_plain: bool,
+}
+
+impl<'a> Boots<'a> {
+    pub fn new(first: Machine, insmod: &'a Insmod, modules: Modules<'a>) -> Self {
+        let known = std::iter::repeat_with(OnceLock::new).take(modules.len()).collect();
+        Self { first, insmod, modules, known }
+    }
+
+    /// The modules that were taken from the kernel's tree.
+    pub fn own(&self) -> impl Iterator<Item = &Image> {
+        self.modules.own()
+    }
+
+    /// Loads what the module needs, and then itself.
+    pub fn judge(&self, index: usize) -> Verdict {
+        let chain = self.modules.chain(index);
+        let (own, before) = chain.split_last().map_or((index, &[][..]), |(own, before)| (*own, before));
+        match self.after_all(before) {
+            Some(before_it) if self.fit_together(own, before, &before_it) => {
+                let after = self.after(own, &before_it);
+                let mut verdict = after.verdict.clone();
+                before_it.iter().for_each(|dependency| hang_on(&mut verdict, &dependency.verdict));
+                blamed(verdict, before_it.iter().map(|after| &after.verdict))
+            }
+            _ => self.one_by_one(&chain),
+        }
+    }
+
+    /// What comes of loading each of a chain of modules; `None` where they need each other.
+    fn after_all(&self, chain: &[usize]) -> Option<Vec<Arc<After>>> {
+        let mut done: Vec<(usize, Arc<After>)> = Vec::with_capacity(chain.len());
+        for module in chain {
+            if let Some(known) = self.known.get(*module).and_then(OnceLock::get) {
+                done.push((*module, Arc::clone(known)));
+                continue;
+            }
+            let own_chain = self.modules.chain(*module);
+            let (_, needed) = own_chain.split_last()?;
+            let of = |needed: &usize| done.iter().find(|(module, _)| module == needed).map(|(_, after)| Arc::clone(after));
+            let needed: Vec<_> = needed.iter().map(of).collect::<Option<_>>()?;
+            done.push((*module, self.after(*module, &needed)));
+        }
+        Some(done.into_iter().map(|(_, after)| after).collect())
+    }
+
+    /// What comes of loading one module, given what has come of those it needs.
+    fn after(&self, module: usize, needed: &[Arc<After>]) -> Arc<After> {
+        let judge = || {
+            let mut machine = self.first.clone();
+            for after in needed.iter().filter(|after| after.verdict.outcome != Outcome::Loads) {
+                machine.refuse(&after.verdict.name, after.exports.clone());
+            }
+            let too_many = machine.with_worlds(|first| put_together(first, needed));
+            let mut verdict = self.load(&mut machine, module);
+            if too_many {
+                verdict.outcome = Outcome::Undetermined;
+                verdict.missing.push(Missing::TooMany);
+            }
+            Arc::new(After::new(verdict, machine, self.modules.image(module)))
+        };
+        match self.known.get(module).filter(|_| self.modules.is_needed(module)) {
+            Some(known) => Arc::clone(known.get_or_init(judge)),
+            None => judge(),
+        }
+    }
+
+    fn load(&self, machine: &mut Machine, module: usize) -> Verdict {
+        let Some(image) = self.modules.image(module) else { return Verdict::new("", Outcome::Undetermined) };
+        match self.modules.is_given(module) {
+            true => machine.insmod(image, self.insmod),
+            false => machine.insmod(image, &Insmod::default()),
+        }
+    }
+
+    /// Is a boot of these modules what their own boots are together?
+    fn fit_together(&self, own: usize, before: &[usize], after: &[Arc<After>]) -> bool {
+        let mut names = HashSet::new();
+        let is_alone = |after: &Arc<After>| after.is_plain && names.insert(after.verdict.name.clone());
+        let percpu = |after: &Arc<After>| after.worlds.iter().filter_map(newest).map(|module| module.percpu).max();
+        after.iter().all(is_alone)
+            && after.iter().filter_map(percpu).sum::<u64>() <= SURE_PERCPU
+            && !before.iter().chain([&own]).any(|module| self.modules.is_rival(*module))
+    }
+
+    /// The same on one boot, the long way.
+    fn one_by_one(&self, chain: &[usize]) -> Verdict {
+        let mut machine = self.first.clone();
+        let mut verdicts: Vec<_> = chain.iter().map(|module| self.load(&mut machine, *module)).collect();
+        let last = verdicts.pop().unwrap_or_else(|| Verdict::new("", Outcome::Undetermined));
+        blamed(last, verdicts.iter())
+    }
+}
+
+impl After {
+    fn new(verdict: Verdict, machine: Machine, image: Option<&Image>) -> Self {
+        let elf = image.and_then(Image::as_announced);
+        let exports = match verdict.outcome {
+            Outcome::Loads => HashSet::new(),
+            _ => elf.iter().flat_map(|elf| elf.exports().iter()).map(|export| export.name.clone()).collect(),
+        };
+        let mut worlds = machine.into_worlds();
+        let is_loaded = |world: &World| world.last == Some(Outcome::Loads);
+        if worlds.iter().any(is_loaded) {
+            worlds.retain(is_loaded);
+        }
+        let is_plain = worlds.iter().all(|world| world.state.held.is_none() && world.state.percpu_warnings == 0)
+            && !matches!(verdict.outcome, Outcome::Crash { .. });
+        Self { verdict, worlds, exports, is_plain }
+    }
+}
+
+/// The module a world has loaded last.
+fn newest(world: &World) -> Option<&Arc<LoadedModule>> {
+    world.state.modules.first().filter(|_| world.last == Some(Outcome::Loads))
+}
+
+/// What tells states apart, for the modules that are loaded then.
+type Shape = (u32, Vec<super::run::Once>, BTreeMap<Missing, bool>, Vec<bool>);
+
+fn shape(world: &World) -> Shape {
+    let proprietary = world.state.modules.iter().map(|module| module.taints.has(Taint::ProprietaryModule)).collect();
+    (world.state.tainted.number(), world.state.once.clone(), world.answers.clone(), proprietary)
+}
+
+/// The states of a boot in which all of these modules are loaded, and whether there are too many to follow.
+fn put_together(first: &[World], all: &[Arc<After>]) -> (Vec<World>, bool) {
+    let mut worlds = first.to_vec();
+    for after in all {
+        let mut next: BTreeMap<Shape, World> = BTreeMap::new();
+        for world in &worlds {
+            for other in after.worlds.iter().filter(|other| agree(world, other)) {
+                let both = together(world, other);
+                next.entry(shape(&both)).or_insert(both);
+            }
+        }
+        if next.len() > MAX_WORLDS {
+            return (first.to_vec(), true);
+        }
+        worlds = next.into_values().collect();
+    }
+    (worlds, false)
+}
+
+/// Can both be of one boot?
+fn agree(one: &World, other: &World) -> bool {
+    one.calendar == other.calendar
+        && one.answers.iter().all(|(question, answer)| other.answers.get(question).is_none_or(|own| own == answer))
+}
+
+fn together(world: &World, other: &World) -> World {
+    let mut state: State = world.state.clone();
+    state.modules.splice(0..0, newest(other).cloned());
+    state.tainted = Taints::from_number(state.tainted.number() | other.state.tainted.number());
+    let once: BTreeSet<_> = state.once.iter().chain(&other.state.once).copied().collect();
+    state.once = once.into_iter().collect();
+    let answers = world.answers.iter().chain(&other.answers).map(|(question, answer)| (question.clone(), *answer));
+    let because = world.because.union(&other.because).cloned().collect();
+    World { answers: answers.collect(), calendar: world.calendar, state, because, last: None }
+}
+
+/// A module it needs may be loaded or not: what was said of this one holds if it is.
+fn hang_on(verdict: &mut Verdict, dependency: &Verdict) {
+    if dependency.outcome != Outcome::Undetermined || dependency.never_loads {
+        return;
+    }
+    let early = verdict.outcome.stage().is_some_and(|stage| stage < Stage::SimplifySymbols);
+    if early {
+        return;
+    }
+    let lacks = |finding: &crate::verdict::Finding| {
+        finding.reached && finding.refuses() && matches!(finding.cause, Cause::MissingSymbol { refused_exporter: None, .. })
+    };
+    let refused = matches!(verdict.outcome, Outcome::Refused { .. }) || verdict.never_loads;
+    verdict.never_loads = refused && verdict.findings.iter().any(lacks);
+    verdict.outcome = Outcome::Undetermined;
+    let missing = dependency.missing.iter().filter(|missing| !verdict.missing.contains(missing));
+    let missing: Vec<_> = missing.cloned().collect();
+    verdict.missing.extend(missing);
+}
+
+/// A module that was refused names those it needed that were refused before it.
+pub(super) fn blamed<'a>(mut verdict: Verdict, before: impl DoubleEndedIterator<Item = &'a Verdict>) -> Verdict {
+    if !matches!(verdict.outcome, Outcome::Loads) {
+        before.rev().for_each(|dependency| verdict.blame(dependency));
+    }
+    verdict
+}

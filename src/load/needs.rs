@@ -1,0 +1,202 @@
+//! Which modules a module needs loaded before it, as modprobe finds them: by who exports what it leaves undefined.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::machine::ModprobeError;
+use super::resolve_symbol::module_name;
+use crate::image::{Image, as_text};
+use crate::kernel::{Kernel, ModuleTree, VMLINUX, module_name_of};
+use crate::terms::ExportedSymbol;
+
+/// The modules given, and behind them those of the kernel's tree that they need.
+pub(super) struct Modules<'a> {
+    given: &'a [Image],
+    own: Vec<Arc<Image>>,
+    /// Of each, the modules it needs itself, in order of need.
+    needs: Vec<Vec<usize>>,
+    /// Those that export a symbol another one exports too.
+    rivals: HashSet<usize>,
+    needed: HashSet<usize>,
+}
+
+/// Who gives which symbol.
+struct Givers<'a> {
+    kernel: &'a Kernel,
+    symbols: HashMap<&'a str, usize>,
+    names: HashMap<String, usize>,
+    paths: HashMap<&'a Path, usize>,
+    /// Is every module of the kernel's tree among those given?
+    whole_tree: bool,
+}
+
+/// A need is met by a module given, or by one of the kernel's tree.
+enum Need {
+    Given(usize),
+    Own(PathBuf),
+}
+
+fn exports(image: &Image) -> Arc<Vec<ExportedSymbol>> {
+    image.as_announced().map(|elf| Arc::clone(elf.exports())).unwrap_or_default()
+}
+
+impl<'a> Modules<'a> {
+    /// # Errors
+    /// When a file of the kernel's tree cannot be read.
+    pub fn new(kernel: &Kernel, given: &'a [Image]) -> Result<Self, ModprobeError> {
+        let exported: Vec<_> = given.par_iter().map(exports).collect();
+        let (mut symbols, mut rivals) = (HashMap::new(), HashSet::new());
+        for (index, exports) in exported.iter().enumerate() {
+            for export in exports.iter() {
+                // The first that exports a symbol gives it.
+                let first = *symbols.entry(export.name.as_str()).or_insert(index);
+                if first != index {
+                    rivals.extend([first, index]);
+                }
+            }
+        }
+        let paths: HashMap<_, _> = given.iter().enumerate().map(|(index, image)| (image.path(), index)).collect();
+        let named = |(index, image): (usize, &Image)| Some((module_name_of(image.path())?, index));
+        let names = given.iter().enumerate().filter_map(named).collect();
+        let is_given = |tree: &ModuleTree| tree.modules().all(|module| paths.contains_key(module.path.as_path()));
+        let whole_tree = kernel.tree().is_some_and(is_given);
+        let givers = Givers { kernel, symbols, names, paths, whole_tree };
+        let of_given: Vec<_> = given.par_iter().map(|image| givers.needs(image)).collect();
+        let mut all = Self { given, own: Vec::new(), needs: Vec::new(), rivals, needed: HashSet::new() };
+        let mut known = HashMap::new();
+        for needs in of_given {
+            let needs = all.numbered(kernel, &mut known, needs)?;
+            all.needs.push(needs);
+        }
+        while let Some(image) = all.own.get(all.needs.len() - given.len()).cloned() {
+            let needs = all.numbered(kernel, &mut known, givers.needs(&image))?;
+            all.needs.push(needs);
+        }
+        for (index, image) in all.own.iter().enumerate() {
+            let exports = exports(image);
+            let rivals = exports.iter().filter_map(|export| givers.symbols.get(export.name.as_str()));
+            all.rivals.extend(rivals.flat_map(|rival| [*rival, given.len() + index]));
+        }
+        all.needed = all.needs.iter().flatten().copied().collect();
+        Ok(all)
+    }
+
+    /// Opens modules of the tree that are not known yet.
+    fn numbered(
+        &mut self,
+        kernel: &Kernel,
+        known: &mut HashMap<PathBuf, usize>,
+        needs: Vec<Need>,
+    ) -> Result<Vec<usize>, ModprobeError> {
+        let mut numbers = Vec::with_capacity(needs.len());
+        for need in needs {
+            numbers.push(match need {
+                Need::Given(index) => index,
+                Need::Own(path) => match known.get(&path) {
+                    Some(index) => *index,
+                    None => {
+                        let index = self.given.len() + self.own.len();
+                        self.own.push(kernel.image(&path)?);
+                        known.insert(path, index);
+                        index
+                    }
+                },
+            });
+        }
+        Ok(numbers)
+    }
+
+    /// Those of the kernel's tree.
+    pub fn own(&self) -> impl Iterator<Item = &Image> {
+        self.own.iter().map(AsRef::as_ref)
+    }
+
+    /// The module of a number.
+    pub fn image(&self, index: usize) -> Option<&Image> {
+        self.given.get(index).or_else(|| self.own.get(index.checked_sub(self.given.len())?).map(AsRef::as_ref))
+    }
+
+    /// Was it given, and not taken from the kernel's tree?
+    pub fn is_given(&self, index: usize) -> bool {
+        index < self.given.len()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.needs.len()
+    }
+
+    /// Does it export what another one exports, too?
+    pub fn is_rival(&self, index: usize) -> bool {
+        self.rivals.contains(&index)
+    }
+
+    /// Does another one need it?
+    pub fn is_needed(&self, index: usize) -> bool {
+        self.needed.contains(&index)
+    }
+
+    /// The modules that one needs itself.
+    pub fn needs(&self, index: usize) -> &[usize] {
+        self.needs.get(index).map_or(&[], Vec::as_slice)
+    }
+
+    /// The modules that one needs, their own needs before them, and at last itself.
+    pub fn chain(&self, index: usize) -> Vec<usize> {
+        let (mut chain, mut met) = (Vec::new(), HashSet::from([index]));
+        let mut open = vec![(index, 0)];
+        while let Some((module, next)) = open.last_mut() {
+            let need = self.needs(*module).get(*next).copied();
+            *next += 1;
+            match need {
+                Some(need) if met.insert(need) => open.push((need, 0)),
+                Some(_) => {}
+                None => {
+                    chain.push(*module);
+                    open.pop();
+                }
+            }
+        }
+        chain
+    }
+}
+
+impl Givers<'_> {
+    fn needs(&self, image: &Image) -> Vec<Need> {
+        let (mut needs, mut seen, mut opened) = (Vec::new(), HashSet::new(), HashSet::new());
+        let Some(elf) = image.as_announced() else { return needs };
+        for symbol in elf.undefined_symbols() {
+            let name = as_text(elf.loose_name(symbol).unwrap_or_default());
+            let exports = self.kernel.exports();
+            if exports.is_some_and(|exports| exports.in_vmlinux(&name)) {
+                continue;
+            }
+            let given = self.symbols.get(name.as_ref()).copied();
+            if let Some(giver) = given {
+                if seen.insert(giver) {
+                    needs.push(Need::Given(giver));
+                }
+            } else if let Some(path) = self.of_tree(&name)
+                && path != image.path()
+                && opened.insert(path.to_owned())
+            {
+                needs.push(Need::Own(path.to_owned()));
+            }
+        }
+        needs
+    }
+
+    /// The module of the kernel's tree that exports a symbol; none that was given, or stands back behind one of its name.
+    fn of_tree(&self, symbol: &str) -> Option<&Path> {
+        let tree = self.kernel.tree()?;
+        let listed = self.kernel.exports().and_then(|exports| exports.named(symbol).next());
+        let owner = listed.map(|row| module_name(row.owner)).filter(|owner| owner != VMLINUX);
+        let owner = owner.or_else(|| if self.whole_tree { None } else { tree.exporter(symbol) });
+        let module = tree.module(&owner?)?;
+        let is_given = self.paths.contains_key(module.path.as_path()) || self.names.contains_key(&module.name);
+        (!is_given).then_some(module.path.as_path())
+    }
+}
