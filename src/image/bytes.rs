@@ -11,7 +11,7 @@ use super::parts::Parts;
 use super::{Compression, Error, ErrorKind, decompress};
 
 /// A file no longer than this is read at once: looking for its parts would take longer.
-const SHORT: usize = 128 << 10;
+const SHORT: usize = 32 << 10;
 
 /// Bytes that are read from several sides, or only their beginning: the loader cuts a signature off without copying.
 ///

@@ -124,7 +124,7 @@ impl Image {
         };
         let import = |loose: &LooseSymbol| {
             let name = escaped(elf.loose_name(loose).unwrap_or_default());
-            Import { crc: crc(&name), weak: loose.symbol.is_weak(), name }
+            Import { crc: crc(&name), weak: loose.is_weak(), name }
         };
         let loader_cares = |section: &&crate::elf::Section| {
             let name = elf.section_text(section);

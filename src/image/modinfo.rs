@@ -48,6 +48,8 @@ impl Modinfo {
                 modinfo.entries.push(Entry { start, equals: start + equals, end: start + string.len() });
             }
         }
+        modinfo.text.shrink_to_fit();
+        modinfo.entries.shrink_to_fit();
         modinfo.namespaces = modinfo.all("import_ns").map(str::to_owned).collect();
         modinfo
     }

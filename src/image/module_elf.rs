@@ -30,6 +30,7 @@ pub struct ModuleElf {
     /// Of the section's names, in their order; names that are not there have one, too.
     name_hashes: Vec<u64>,
     all_sections_named: bool,
+    distinct_names: bool,
     symbols: OnceLock<Vec<Symbol>>,
     pub(super) loose: OnceLock<LooseSymbols>,
     /// The relocation sections of each section.
@@ -66,7 +67,8 @@ pub fn escaped(bytes: &[u8]) -> String {
 
 /// The same, without a copy where nothing is to be changed.
 pub fn as_text(bytes: &[u8]) -> Cow<'_, str> {
-    let is_plain = bytes.iter().all(|byte| matches!(byte, b' '..=b'~') && *byte != b'\\');
+    // All of them are looked at, several at once.
+    let is_plain = bytes.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~') & (*byte != b'\\'));
     if let Ok(text) = std::str::from_utf8(bytes)
         && is_plain
     {
@@ -100,6 +102,7 @@ impl ModuleElf {
             sections: sections.unwrap_or_default(),
             name_hashes: Vec::new(),
             all_sections_named: true,
+            distinct_names: true,
             symbols: OnceLock::new(),
             loose: OnceLock::new(),
             relocating: OnceLock::new(),
@@ -109,6 +112,7 @@ impl ModuleElf {
         let names = elf.sections.iter().map(|section| elf.section_name(section).map(hash));
         let names: Vec<_> = names.collect();
         elf.all_sections_named = names.iter().skip(1).all(Option::is_some);
+        elf.distinct_names = are_distinct(names.iter().skip(1).copied());
         elf.name_hashes = names.into_iter().map(|hash| hash.unwrap_or_default()).collect();
         elf
     }
@@ -200,6 +204,11 @@ impl ModuleElf {
     /// Do the names of all sections lie within the file?
     pub const fn are_sections_named(&self) -> bool {
         self.all_sections_named
+    }
+
+    /// Have all sections names of their own?
+    pub const fn has_distinct_names(&self) -> bool {
+        self.distinct_names
     }
 
     /// All sections of that name.
@@ -389,6 +398,13 @@ impl ModuleElf {
     pub(crate) fn has_whole_btf(&self, judge: impl FnOnce() -> bool) -> bool {
         *self.kept.has_whole_btf.get_or_init(judge)
     }
+}
+
+/// Is none of the hashes there twice? Nor is any absent.
+fn are_distinct(hashes: impl Iterator<Item = Option<u64>>) -> bool {
+    let Some(mut hashes) = hashes.collect::<Option<Vec<_>>>() else { return false };
+    hashes.sort_unstable();
+    hashes.is_sorted_by(|one, other| one < other)
 }
 
 fn hash(name: &[u8]) -> u64 {

@@ -7,7 +7,7 @@ use std::ops::Range;
 use crate::elf::{Elf, Header, Section, SectionType};
 
 /// A gap shorter than this is read with what lies around it: another system call takes longer.
-const GAP: usize = 32 << 10;
+const GAP: usize = 8 << 10;
 /// The bytes at both ends of a section that is not loaded: headers, and what a section has to end with.
 const EDGE: u64 = 64;
 /// The end of the file, where signatures are.
@@ -29,9 +29,9 @@ impl Parts {
     pub fn read(mut file: &File, len: usize) -> Result<Self> {
         let mut parts = Vec::new();
         for Range { start, end } in wanted(file, len)?.unwrap_or_default() {
-            let mut bytes = vec![0; end - start];
             file.seek(SeekFrom::Start(start as u64))?;
-            file.read_exact(&mut bytes)?;
+            let mut bytes = Vec::with_capacity(end - start);
+            file.take((end - start) as u64).read_to_end(&mut bytes)?;
             parts.push((start, bytes));
         }
         Ok(Self(parts))

@@ -140,6 +140,18 @@ impl After {
         if worlds.iter().any(is_loaded) {
             worlds.retain(is_loaded);
         }
+        // The taints of a module are nobody else's affair, unless it is a proprietary one.
+        let first = worlds.first().and_then(newest).cloned();
+        for world in &mut worlds {
+            let alike = newest(world).zip(first.as_ref()).is_some_and(|(module, first)| {
+                let proprietary = |module: &LoadedModule| module.taints.has(Taint::ProprietaryModule);
+                let as_first = || LoadedModule { taints: first.taints, ..LoadedModule::clone(module) };
+                Arc::ptr_eq(module, first) || proprietary(module) == proprietary(first) && as_first() == **first
+            });
+            if let (true, Some(first), Some(module)) = (alike, &first, world.state.modules.first_mut()) {
+                *module = Arc::clone(first);
+            }
+        }
         let is_plain = worlds.iter().all(|world| world.state.held.is_none() && world.state.percpu_warnings == 0)
             && !matches!(verdict.outcome, Outcome::Crash { .. });
         Self { verdict, worlds, exports, is_plain }

@@ -1,5 +1,6 @@
 //! One boot: its modules, its taints, the lines it prints once.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use super::memo::Memo;
 use super::merge::{join_equal, merge};
 use super::pipeline::load_module;
 use super::resolve_symbol::module_name;
-use super::run::{Call, Run, State, World};
+use super::run::{Call, Resolution, Run, State, World};
 use super::{Cmdline, Insmod};
 use crate::history::{Behaviour, Calendar, eras};
 use crate::image::{Image, as_text};
@@ -88,7 +89,8 @@ impl Machine {
             // All of it is to be hashed.
             let _all: &[u8] = image.contents();
         }
-        let call = Call { preparing: true, ..self.call() };
+        let resolved = RefCell::default();
+        let call = Call { preparing: true, ..self.call(&resolved) };
         for world in &self.worlds {
             let mut world = world.clone();
             while let Err(missing) = load_module(Run::new(call, image, insmod, world.clone())) {
@@ -133,7 +135,7 @@ impl Machine {
     }
 
     /// What every attempt at a system call has in common.
-    fn call(&self) -> Call<'_> {
+    fn call<'a>(&'a self, resolved: &'a RefCell<Option<Resolution>>) -> Call<'a> {
         Call {
             kernel: &self.kernel,
             cmdline: &self.cmdline,
@@ -142,6 +144,7 @@ impl Machine {
             preparing: false,
             refused: &self.refused,
             memo: &self.memo,
+            resolved,
         }
     }
 
@@ -163,13 +166,17 @@ impl Machine {
     /// Loads a module.
     pub fn insmod(&mut self, image: &Image, insmod: &Insmod) -> Verdict {
         self.next_call();
-        let call = self.call();
+        let resolved = RefCell::default();
+        let call = self.call(&resolved);
         let mut results = Vec::new();
         let mut too_many = false;
         for world in &self.worlds {
             let mut open = vec![world.clone()];
             while let Some(world) = open.pop() {
-                match load_module(Run::new(call, image, insmod, world.clone())) {
+                // Where a module is loaded in one world, what is behind its refusal in another is of no interest.
+                let loads = |(_, verdict): &(World, Verdict)| verdict.outcome == Outcome::Loads;
+                let run = Run::new(call, image, insmod, world.clone()).surveyed(!results.iter().any(loads));
+                match load_module(run) {
                     Ok(result) => results.push(result),
                     Err(_) if results.len() + open.len() >= MAX_WORLDS => too_many = true,
                     // The favourable answer is followed first.
@@ -222,7 +229,8 @@ impl Machine {
     /// Unloads a module, as `rmmod` does.
     pub fn rmmod(&mut self, name: &str) -> Verdict {
         self.next_call();
-        let call = self.call();
+        let resolved = RefCell::default();
+        let call = self.call(&resolved);
         let remove = |world: &World| {
             let mut world = world.clone();
             let (outcome, findings) = match delete_module(call, &mut world, name) {

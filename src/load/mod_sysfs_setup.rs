@@ -43,11 +43,15 @@ fn is_builtin(run: &Run<'_>, name: &str) -> Step<bool> {
 /// Every section that still occupies memory gets a file; two of one name collide. The first `.modinfo`, `__versions` and
 /// per-CPU section have lost their `SHF_ALLOC` by now.
 fn section_attributes(run: &mut Run<'_>) -> Step {
-    let elf = Arc::clone(&run.info()?.elf);
+    let info = run.info()?;
+    if info.elf.has_distinct_names() {
+        return Ok(());
+    }
+    let elf = Arc::clone(&info.elf);
     let mut seen = HashSet::new();
-    let info = run.info()?.clone();
     let shown = |section: &&Section| info.keeps_alloc(section) && section.size > 0;
-    for section in elf.sections().iter().filter(shown) {
+    let shown: Vec<_> = elf.sections().iter().filter(shown).collect();
+    for section in shown {
         let name = elf.section_text(section);
         if seen.insert(name.clone()) {
             continue;

@@ -70,7 +70,7 @@ pub(super) fn load_module(mut run: Run<'_>) -> Result<(World, Verdict), Missing>
     let mut refused = None;
     for (stage, function) in &FIRST {
         step(&mut run, *stage, *function, &mut refused)?;
-        let goes_on = run.insmod.look_on && (*stage != Stage::ElfValidity || run.info.is_some());
+        let goes_on = run.surveys && run.insmod.look_on && (*stage != Stage::ElfValidity || run.info.is_some());
         if refused.is_some() && !goes_on {
             return Ok(conclude(run, refused));
         }
@@ -87,6 +87,9 @@ pub(super) fn load_module(mut run: Run<'_>) -> Result<(World, Verdict), Missing>
     ];
     for (stage, function) in early.iter().chain(&sections).chain(&LAST) {
         step(&mut run, *stage, *function, &mut refused)?;
+        if refused.is_some() && !run.surveys {
+            break;
+        }
     }
     Ok(conclude(run, refused))
 }

@@ -1,5 +1,6 @@
 //! One attempt at one system call: what a stage may see, say and do.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -118,6 +119,40 @@ pub(crate) struct Call<'a> {
     pub refused: &'a [(String, HashSet<String>)],
     /// What is known of module files from earlier loads.
     pub memo: &'a Memo,
+    /// What came of resolving all symbols, where nothing was to be said of it.
+    pub resolved: &'a RefCell<Option<Resolution>>,
+}
+
+/// What comes of resolving a module's symbols.
+#[derive(Clone, Debug)]
+pub(crate) struct Resolution {
+    pub key: ResolutionKey,
+    pub using_gplonly_symbols: Option<String>,
+    pub uses: Vec<String>,
+    pub unresolved: HashSet<usize>,
+}
+
+/// What that depends on.
+#[derive(Clone, Debug)]
+pub(crate) struct ResolutionKey {
+    pub calendar: Option<Calendar>,
+    pub answers: Vec<(Missing, bool)>,
+    /// The loaded modules.
+    pub modules: Vec<Arc<LoadedModule>>,
+    /// Was a line said that is said once?
+    pub once: bool,
+    pub is_proprietary: bool,
+    pub surveying: bool,
+}
+
+impl PartialEq for ResolutionKey {
+    fn eq(&self, other: &Self) -> bool {
+        let same = |one: &Self| (one.calendar, one.once, one.is_proprietary, one.surveying);
+        same(self) == same(other)
+            && self.answers == other.answers
+            && self.modules.len() == other.modules.len()
+            && self.modules.iter().zip(&other.modules).all(|(one, other)| Arc::ptr_eq(one, other))
+    }
 }
 
 /// One attempt.
@@ -130,6 +165,8 @@ pub(crate) struct Run<'a> {
     pub log: Vec<KernelLine>,
     pub findings: Vec<Finding>,
     pub inferred: Vec<String>,
+    /// Look on behind the stage that refuses?
+    pub surveys: bool,
     /// Behind the stage that refused: look on, print nothing, ask nothing.
     pub surveying: bool,
     pub bytes: Bytes,
@@ -149,11 +186,18 @@ impl<'a> Run<'a> {
             log: Vec::new(),
             findings: Vec::new(),
             inferred: call.kernel.inferred.clone(),
+            surveys: true,
             surveying: false,
             bytes: bytes.clone(),
             sig_ok: false,
             info: None,
         }
+    }
+
+    /// Looks behind the stage that refuses, or does not.
+    pub const fn surveyed(mut self, wanted: bool) -> Self {
+        self.surveys = wanted;
+        self
     }
 
     /// The answer to a question about what no file tells.

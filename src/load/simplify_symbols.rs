@@ -3,15 +3,52 @@
 use std::sync::Arc;
 
 use super::resolve_symbol::{Resolved, resolve_symbol};
-use super::run::{Run, Step, Stop};
-use crate::elf::{Symbol, SymbolPlace};
+use super::run::{Once, Resolution, ResolutionKey, Run, Step, Stop};
+use crate::elf::SymbolPlace;
 use crate::history::Behaviour;
-use crate::image::{LooseSymbol, ModuleElf, as_text};
+use crate::image::{LooseSymbol, ModuleElf, as_text, escaped};
 use crate::terms::{Crc, ElfMachine, Errno, ExportKind, Taint};
-use crate::verdict::{Cause, LogLevel};
+use crate::verdict::{Cause, LogLevel, Missing};
 
 /// All symbols are processed; the errno of the last one that fails is returned.
+///
+/// Where one attempt at a call finds nothing to say, others that differ in the signature's fate alone find nothing, either.
 pub(super) fn simplify_symbols(run: &mut Run<'_>) -> Step {
+    let key = key(run)?;
+    let known = run.call.resolved.borrow().clone().filter(|known| known.key == key);
+    if let Some(known) = known {
+        let info = run.info_mut()?;
+        (info.using_gplonly_symbols, info.uses, info.unresolved) =
+            (known.using_gplonly_symbols, known.uses, known.unresolved);
+        return Ok(());
+    }
+    let said = |run: &Run<'_>| (run.findings.len(), run.log.len(), run.inferred.len());
+    let before = said(run);
+    resolve_all(run)?;
+    if said(run) == before && self::key(run)? == key && !run.call.preparing {
+        let info = run.info()?;
+        let (using_gplonly_symbols, uses) = (info.using_gplonly_symbols.clone(), info.uses.clone());
+        let resolution = Resolution { key, using_gplonly_symbols, uses, unresolved: info.unresolved.clone() };
+        *run.call.resolved.borrow_mut() = Some(resolution);
+    }
+    Ok(())
+}
+
+/// Everything that resolving a module's symbols depends on.
+fn key(run: &Run<'_>) -> Step<ResolutionKey> {
+    let of_signature = |missing: &Missing| matches!(missing, Missing::Certificates | Missing::SignatureMatch);
+    let answers = run.world.answers.iter().filter(|(missing, _)| !of_signature(missing));
+    Ok(ResolutionKey {
+        calendar: run.world.calendar,
+        answers: answers.map(|(missing, answer)| (missing.clone(), *answer)).collect(),
+        modules: run.world.state.modules.clone(),
+        once: run.world.state.once.contains(&Once::NoSymbolVersion),
+        is_proprietary: run.info()?.taints.has(Taint::ProprietaryModule),
+        surveying: run.surveying,
+    })
+}
+
+fn resolve_all(run: &mut Run<'_>) -> Step {
     let elf = Arc::clone(&run.info()?.elf);
     let simple = simple_imports(run)?;
     let mut result = Ok(());
@@ -66,7 +103,7 @@ fn simple_imports(run: &Run<'_>) -> Step<Option<Arc<SimpleImports>>> {
     Ok(run.call.memo.imports(run, || {
         let mut simple = SimpleImports::default();
         for (place, loose) in info.elf.loose_symbols().iter().enumerate() {
-            let name = if loose.symbol.is_undefined() { info.elf.loose_name(loose) } else { None };
+            let name = if loose.is_undefined() { info.elf.loose_name(loose) } else { None };
             let name = as_text(name.unwrap_or_default());
             let row = exports.vmlinux_row(&name).filter(|row| !row.in_namespace && is_version(&name, row.crc));
             match row.and_then(|row| row.kind) {
@@ -80,15 +117,15 @@ fn simple_imports(run: &Run<'_>) -> Step<Option<Arc<SimpleImports>>> {
 }
 
 fn simplify_symbol(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol) -> Step<Result<(), Errno>> {
-    match loose.symbol.shndx {
-        SymbolPlace::COMMON => common(run, elf, &loose.symbol),
+    match loose.shndx {
+        SymbolPlace::COMMON => common(run, elf, loose),
         SymbolPlace::UNDEF => undefined(run, elf, loose),
-        shndx => section_index(run, elf, &loose.symbol, shndx),
+        shndx => section_index(run, elf, loose, shndx),
     }
 }
 
-fn common(run: &mut Run<'_>, elf: &ModuleElf, symbol: &Symbol) -> Step<Result<(), Errno>> {
-    let symbol = elf.symbol_text(symbol);
+fn common(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol) -> Step<Result<(), Errno>> {
+    let symbol = escaped(elf.loose_name(loose).unwrap_or_default());
     if symbol.starts_with("__gnu_lto") {
         return Ok(Ok(()));
     }
@@ -112,8 +149,8 @@ fn undefined(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol) -> Step<Re
     let resolved = resolve_symbol(run, &name, raw)?;
     let errno = match resolved {
         Resolved::Symbol => return Ok(Ok(())),
-        Resolved::Null if loose.symbol.is_weak() || ignored(run, &name)? => {
-            run.info_mut()?.unresolved.insert(loose.index);
+        Resolved::Null if loose.is_weak() || ignored(run, &name)? => {
+            run.info_mut()?.unresolved.insert(loose.index());
             // Nothing is wrong with a reference that may stay unresolved.
             let is_trouble =
                 |finding: &crate::verdict::Finding| matches!(finding.cause, Cause::GplOnlyWithProprietary { .. });
@@ -144,12 +181,12 @@ fn ignored(run: &Run<'_>, name: &str) -> Step<bool> {
     Ok(x86 && name == "_GLOBAL_OFFSET_TABLE_" && run.has(Behaviour::SymIgnoreGot)?)
 }
 
-fn section_index(run: &mut Run<'_>, elf: &ModuleElf, symbol: &Symbol, shndx: u16) -> Step<Result<(), Errno>> {
+fn section_index(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol, shndx: u16) -> Step<Result<(), Errno>> {
     let count = elf.sections().len();
     if usize::from(shndx) < count {
         return Ok(Ok(()));
     }
-    let (symbol, max) = (elf.symbol_text(symbol), count.saturating_sub(1));
+    let (symbol, max) = (escaped(elf.loose_name(loose).unwrap_or_default()), count.saturating_sub(1));
     if run.has(Behaviour::SymShndxCheck)? {
         let line = format!("{}: Symbol {symbol} has an invalid section index {shndx} (max {max})", run.mod_name());
         run.say(Cause::SymbolSection { symbol, shndx, max }, LogLevel::Err, line);
