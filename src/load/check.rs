@@ -64,16 +64,13 @@ pub fn check_files(
         progress();
         image.fault().map_or_else(|| Ok(image.forget()), |fault| Err(ModprobeError::Image(fault)))
     };
-    let mut order: Vec<_> = paths.iter().map(|p| (std::cmp::Reverse(std::fs::metadata(p).map_or(0, |m| m.len())), p.clone())).collect();
-    order.sort();
-    let paths: Vec<_> = order.into_iter().map(|o| o.1).collect();
     let images: Vec<_> = paths.par_iter().map(read).collect::<Result<_, _>>()?;
     let verdicts = check_on(first, &images, insmod)?;
     Ok((images, verdicts))
 }
 
 fn check_on(first: Machine, images: &[Image], insmod: &Insmod) -> Result<Vec<Verdict>, ModprobeError> {
-    let modules = Modules::new(first.kernel(), images)?;
+    let modules = Modules::new(first.kernel(), first.memo(), images)?;
     let boots = Boots::new(first, insmod, modules);
     let verdicts = (0..images.len()).into_par_iter().map(|index| boots.judge(index)).collect();
     let fault = images.iter().chain(boots.own()).find_map(Image::fault);

@@ -69,6 +69,11 @@ impl Machine {
         &self.kernel
     }
 
+    /// What is known of module files.
+    pub(super) fn memo(&self) -> &Memo {
+        &self.memo
+    }
+
     /// The names of the modules that are loaded for certain, the newest first.
     pub fn loaded(&self) -> Vec<String> {
         let [first, rest @ ..] = self.worlds.as_slice() else { return Vec::new() };

@@ -11,7 +11,7 @@ use super::run::Run;
 use super::simplify_symbols::SimpleImports;
 use super::verify_pkcs7::Pkcs7Verdict;
 use crate::history::{Behaviour, Calendar};
-use crate::image::{EntryLayout, ExportTable};
+use crate::image::{EntryLayout, ExportTable, Image};
 use crate::kernel::ConfigOption;
 use crate::terms::{Arch, ExportKind};
 
@@ -60,7 +60,7 @@ struct Signing {
 }
 
 /// What its imports depend on: also on which versions count.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Importing {
     reading: Reading,
     arch: Arch,
@@ -76,7 +76,7 @@ pub(super) struct Memo {
     signatures: Remembered<Signing, (Pkcs7Verdict, String)>,
     crypto: Mutex<Vec<(Option<Calendar>, Arc<Crypto>)>>,
     exports: Remembered<Exporting, Arc<Vec<ExportTable>>>,
-    imports: Remembered<Importing, Arc<SimpleImports>>,
+    imports: Mutex<HashMap<u64, Vec<(Importing, Arc<SimpleImports>)>>>,
     relocated: Mutex<HashMap<Relocating, Vec<Asked>>>,
 }
 
@@ -135,12 +135,20 @@ impl Memo {
         let info = run.info.as_ref()?;
         let versions = [info.vers.is_some(), info.vers_ext.is_some()];
         let key = Importing { reading: Reading::of(run)?, arch: info.arch, versions };
-        if let Some(known) = get(&self.imports, &key) {
+        let known = || self.imports.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_key = |all: &Vec<(Importing, Arc<SimpleImports>)>| all.iter().find(|(other, _)| *other == key).cloned();
+        if let Some((_, known)) = known().get(&key.reading.image).and_then(of_key) {
             return Some(known);
         }
         let found = Arc::new(find());
-        keep(&self.imports, Some(key), &found);
+        known().entry(key.reading.image).or_default().push((key, Arc::clone(&found)));
         Some(found)
+    }
+
+    /// The places of its loose symbols that are not simple imports, as far as they have been looked at.
+    pub fn not_simple(&self, image: &Image) -> Option<Arc<SimpleImports>> {
+        let known = self.imports.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(&image.number())?.first().map(|(_, simple)| Arc::clone(simple))
     }
 
     /// What its relocations depend on.

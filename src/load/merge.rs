@@ -86,5 +86,10 @@ fn questions(results: &[(World, Verdict)]) -> Vec<Missing> {
         // They differ by what an earlier load depended on.
         missing.extend(results.iter().flat_map(|(world, _)| world.because.iter().cloned()));
     }
+    let told = |question| match question {
+        Missing::Signer(_) => Missing::Certificates,
+        question => question,
+    };
+    let missing: BTreeSet<_> = missing.into_iter().map(told).collect();
     calendars.then_some(Missing::Release).into_iter().chain(missing).collect()
 }

@@ -120,7 +120,7 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> Step<Result<()
         (verify_pkcs7_signature(data, &pkcs7, trusted, &crypto_of_kernel), signer(&pkcs7))
     });
     if known.is_none() && verdict == Pkcs7Verdict::NoKey {
-        verdict = without_certificates(run)?;
+        verdict = without_certificates(run, &signer)?;
     }
     if let Pkcs7Verdict::Undetermined { what } = &verdict {
         let support = if run.ask(Missing::Crypto(what.clone()))? { Support::Available } else { Support::NotBuilt };
@@ -149,8 +149,8 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> Step<Result<()
 }
 
 /// Nobody said what the kernel trusts: either the signer, and then the signature is taken for good, or not.
-fn without_certificates(run: &Run<'_>) -> Step<Pkcs7Verdict> {
-    if !run.ask(Missing::Certificates)? {
+fn without_certificates(run: &Run<'_>, signer: &str) -> Step<Pkcs7Verdict> {
+    if !run.ask(Missing::Signer(signer.to_owned()))? {
         return Ok(Pkcs7Verdict::NoKey);
     }
     if run.ask(Missing::SignatureMatch)? {

@@ -1,12 +1,14 @@
 //! Which modules a module needs loaded before it, as modprobe finds them: by who exports what it leaves undefined.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::machine::ModprobeError;
+use super::memo::Memo;
 use super::resolve_symbol::module_name;
 use crate::image::{Image, as_text};
 use crate::kernel::{Kernel, ModuleTree, VMLINUX, module_name_of};
@@ -26,9 +28,10 @@ pub(super) struct Modules<'a> {
 /// Who gives which symbol.
 struct Givers<'a> {
     kernel: &'a Kernel,
+    memo: &'a Memo,
     symbols: HashMap<&'a str, usize>,
     names: HashMap<String, usize>,
-    paths: HashMap<&'a Path, usize>,
+    paths: HashSet<&'a OsStr>,
     /// Is every module of the kernel's tree among those given?
     whole_tree: bool,
 }
@@ -46,7 +49,7 @@ fn exports(image: &Image) -> Arc<Vec<ExportedSymbol>> {
 impl<'a> Modules<'a> {
     /// # Errors
     /// When a file of the kernel's tree cannot be read.
-    pub fn new(kernel: &Kernel, given: &'a [Image]) -> Result<Self, ModprobeError> {
+    pub fn new(kernel: &Kernel, memo: &Memo, given: &'a [Image]) -> Result<Self, ModprobeError> {
         let exported: Vec<_> = given.par_iter().map(exports).collect();
         let (mut symbols, mut rivals) = (HashMap::new(), HashSet::new());
         for (index, exports) in exported.iter().enumerate() {
@@ -58,12 +61,12 @@ impl<'a> Modules<'a> {
                 }
             }
         }
-        let paths: HashMap<_, _> = given.iter().enumerate().map(|(index, image)| (image.path(), index)).collect();
+        let paths: HashSet<_> = given.iter().map(|image| image.path().as_os_str()).collect();
         let named = |(index, image): (usize, &Image)| Some((module_name_of(image.path())?, index));
         let names = given.iter().enumerate().filter_map(named).collect();
-        let is_given = |tree: &ModuleTree| tree.modules().all(|module| paths.contains_key(module.path.as_path()));
+        let is_given = |tree: &ModuleTree| tree.modules().all(|module| paths.contains(module.path.as_os_str()));
         let whole_tree = kernel.tree().is_some_and(is_given);
-        let givers = Givers { kernel, symbols, names, paths, whole_tree };
+        let givers = Givers { kernel, memo, symbols, names, paths, whole_tree };
         let of_given: Vec<_> = given.par_iter().map(|image| givers.needs(image)).collect();
         let mut all = Self { given, own: Vec::new(), needs: Vec::new(), rivals, needed: HashSet::new() };
         let mut known = HashMap::new();
@@ -168,7 +171,13 @@ impl Givers<'_> {
     fn needs(&self, image: &Image) -> Vec<Need> {
         let (mut needs, mut seen, mut opened) = (Vec::new(), HashSet::new(), HashSet::new());
         let Some(elf) = image.as_announced() else { return needs };
-        for symbol in elf.undefined_symbols() {
+        let simple = self.memo.not_simple(image);
+        let all = elf.loose_symbols();
+        let places: &mut dyn Iterator<Item = usize> = match &simple {
+            Some(simple) => &mut simple.others.iter().copied(),
+            None => &mut (0..all.len()),
+        };
+        for symbol in places.filter_map(|place| all.get(place)).filter(|symbol| symbol.is_undefined()) {
             let name = as_text(elf.loose_name(symbol).unwrap_or_default());
             let exports = self.kernel.exports();
             if exports.is_some_and(|exports| exports.in_vmlinux(&name)) {
@@ -196,7 +205,7 @@ impl Givers<'_> {
         let owner = listed.map(|row| module_name(row.owner)).filter(|owner| owner != VMLINUX);
         let owner = owner.or_else(|| if self.whole_tree { None } else { tree.exporter(symbol) });
         let module = tree.module(&owner?)?;
-        let is_given = self.paths.contains_key(module.path.as_path()) || self.names.contains_key(&module.name);
+        let is_given = self.paths.contains(module.path.as_os_str()) || self.names.contains_key(&module.name);
         (!is_given).then_some(module.path.as_path())
     }
 }

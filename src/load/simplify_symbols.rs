@@ -36,7 +36,7 @@ pub(super) fn simplify_symbols(run: &mut Run<'_>) -> Step {
 
 /// Everything that resolving a module's symbols depends on.
 fn key(run: &Run<'_>) -> Step<ResolutionKey> {
-    let of_signature = |missing: &Missing| matches!(missing, Missing::Certificates | Missing::SignatureMatch);
+    let of_signature = |missing: &Missing| matches!(missing, Missing::Signer(_) | Missing::SignatureMatch);
     let answers = run.world.answers.iter().filter(|(missing, _)| !of_signature(missing));
     Ok(ResolutionKey {
         calendar: run.world.calendar,
@@ -81,7 +81,7 @@ fn resolve_all(run: &mut Run<'_>) -> Step {
 #[derive(Debug, Default)]
 pub(super) struct SimpleImports {
     /// The places of all other loose symbols, in order.
-    others: Vec<usize>,
+    pub(super) others: Vec<usize>,
     /// The first GPL-only one.
     gpl_only: Option<(usize, String)>,
 }
@@ -112,6 +112,7 @@ fn simple_imports(run: &Run<'_>) -> Step<Option<Arc<SimpleImports>>> {
                 _ => simple.others.push(place),
             }
         }
+        simple.others.shrink_to_fit();
         simple
     }))
 }

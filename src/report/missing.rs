@@ -19,7 +19,7 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
         Missing::StructModuleSize => {
             format!("the size of struct module: add the kernel's own modules, -k /lib/modules/{release}")
         }
-        Missing::Certificates => {
+        Missing::Certificates | Missing::Signer(_) => {
             format!("the certificates the kernel trusts: {image}, or give --certs FILE (PEM or DER)")
         }
         Missing::Exports => format!(

@@ -22,6 +22,9 @@ pub enum Missing {
     StructModuleSize,
     /// Which certificates the kernel trusts.
     Certificates,
+    /// Whether a signer is among them: of who signs all of a kernel's modules, this is one question for all. Verdicts name the
+    /// certificates instead.
+    Signer(String),
     /// What the kernel (the part that is always there) exports.
     Exports,
     /// What the kernel's own modules export, who might provide what the kernel does not.
@@ -62,7 +65,6 @@ impl Missing {
             Self::Arch
                 | Self::Vermagic
                 | Self::StructModuleSize
-                | Self::Certificates
                 | Self::SignatureMatch
                 | Self::Btf
                 | Self::Parameter(_)
@@ -80,7 +82,7 @@ impl Missing {
             Self::Arch => "arch".into(),
             Self::Vermagic => "vermagic".into(),
             Self::StructModuleSize => "struct-module-size".into(),
-            Self::Certificates => "certificates".into(),
+            Self::Certificates | Self::Signer(_) => "certificates".into(),
             Self::SignatureMatch => "signature-match".into(),
             Self::Exports => "exports".into(),
             Self::ModuleExports => "module-exports".into(),
