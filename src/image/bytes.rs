@@ -10,9 +10,6 @@ use std::time::SystemTime;
 use super::parts::Parts;
 use super::{Compression, Error, ErrorKind, decompress};
 
-/// A file no longer than this is read at once: looking for its parts would take longer.
-const SHORT: usize = 32 << 10;
-
 /// Bytes that are read from several sides, or only their beginning: the loader cuts a signature off without copying.
 ///
 /// Those of a file are read when they are asked for: the sections that a loader looks at by [`Bytes::get`], all of it by
@@ -45,25 +42,37 @@ struct Stored {
 }
 
 impl Stored {
-    fn open(path: &Path) -> io::Result<(File, Self)> {
+    /// Opens a regular file; anything else has no size and can be read only once.
+    fn open(path: &Path) -> io::Result<(File, Option<Self>)> {
         let file = File::open(path)?;
         let metadata = file.metadata()?;
         let modified = metadata.modified().ok();
-        Ok((file, Self { path: path.to_owned(), len: metadata.len(), modified, compression: None }))
+        let stored = || Self { path: path.to_owned(), len: metadata.len(), modified, compression: None };
+        Ok((file, metadata.is_file().then(stored)))
     }
 
     /// The same file, if it is still what it was.
     fn reopen(&self) -> Result<File, ErrorKind> {
         let (file, now) = Self::open(&self.path).map_err(ErrorKind::Io)?;
-        match (now.len, now.modified) == (self.len, self.modified) {
+        match now.is_some_and(|now| (now.len, now.modified) == (self.len, self.modified)) {
             true => Ok(file),
             false => Err(ErrorKind::Changed),
         }
     }
 
+    /// Its parts.
+    fn parts(&self, file: &File) -> Result<Parts, ErrorKind> {
+        let len = usize::try_from(self.len).unwrap_or(usize::MAX);
+        Parts::read(file, len).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => ErrorKind::Changed,
+            _ => ErrorKind::Io(error),
+        })
+    }
+
     /// All of it, decompressed where it is compressed.
-    fn read(&self, len: usize) -> Result<Vec<u8>, ErrorKind> {
-        let stored = read_all(self.reopen()?, self.len).map_err(ErrorKind::Io)?;
+    fn read(&self, mut file: &File, len: usize) -> Result<Vec<u8>, ErrorKind> {
+        let mut stored = Vec::new();
+        file.read_to_end(&mut stored).map_err(ErrorKind::Io)?;
         let contents = match self.compression {
             Some(compression) => decompress(compression, &stored)?,
             None => stored,
@@ -72,35 +81,36 @@ impl Stored {
     }
 }
 
-fn read_all(mut file: impl Read, len: u64) -> io::Result<Vec<u8>> {
-    // The announced size is where memory begins, not where it ends: of some files none is announced.
-    let mut bytes = Vec::with_capacity(usize::try_from(len.min(1 << 30)).unwrap_or_default());
-    file.read_to_end(&mut bytes)?;
-    Ok(bytes)
+/// How much of a file is read at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// What a loader looks at.
+    Parts,
+    /// All.
+    Whole,
 }
 
 impl Bytes {
-    /// Opens a file. A short one is read at once.
+    /// Opens a file, and reads of it what a loader looks at, or all.
     ///
     /// # Errors
     /// When it cannot be opened or read.
-    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+    pub(super) fn open(path: &Path, extent: Extent) -> Result<Self, Error> {
         let io = |source| Error::new(path, ErrorKind::Io(source));
-        let (file, stored) = Stored::open(path).map_err(io)?;
-        let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
+        let (mut file, stored) = Stored::open(path).map_err(io)?;
+        let Some(stored) = stored else {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes).map_err(io)?;
+            return Ok(bytes.into());
+        };
         let len = usize::try_from(stored.len).unwrap_or(usize::MAX);
-        if !is_file {
-            return Ok(read_all(file, 0).map_err(io)?.into());
+        let fail = |kind| Error::new(path, kind);
+        let (mut parts, mut all) = (OnceLock::new(), OnceLock::new());
+        match extent {
+            Extent::Parts => parts = stored.parts(&file).map_err(fail)?.into(),
+            Extent::Whole => all = stored.read(&file, len).map_err(fail)?.into(),
         }
-        let (parts, all) = (OnceLock::new(), OnceLock::new());
-        if len > SHORT {
-            let source = Source { len, file: Some(stored), parts, all, fault: OnceLock::new() };
-            return Ok(Self { source: Arc::new(source), len });
-        }
-        let bytes = read_all(file, stored.len).map_err(io)?;
-        let len = bytes.len();
-        let same = len as u64 == stored.len;
-        let source = Source { len, file: same.then_some(stored), parts, all: bytes.into(), fault: OnceLock::new() };
+        let source = Source { len, file: Some(stored), parts, all, fault: OnceLock::new() };
         Ok(Self { source: Arc::new(source), len })
     }
 
@@ -169,7 +179,7 @@ impl Bytes {
             return None;
         }
         let stored = source.file.as_ref().filter(|stored| stored.compression.is_none())?;
-        let read = || stored.reopen().and_then(|file| Parts::read(&file, source.len).map_err(ErrorKind::Io));
+        let read = || stored.reopen().and_then(|file| stored.parts(&file));
         let part = source.parts.get_or_init(|| source.noted(read()).unwrap_or_default()).from(offset)?;
         part.get(..part.len().min(self.len.saturating_sub(offset)))
     }
@@ -198,7 +208,8 @@ impl Bytes {
 
 impl Source {
     fn all(&self) -> &[u8] {
-        let read = |stored: &Stored| self.noted(stored.read(self.len)).unwrap_or_else(|| vec![0; self.len]);
+        let read = |stored: &Stored| stored.reopen().and_then(|file| stored.read(&file, self.len));
+        let read = |stored: &Stored| self.noted(read(stored)).unwrap_or_else(|| vec![0; self.len]);
         self.all.get_or_init(|| self.file.as_ref().map(read).unwrap_or_default())
     }
 

@@ -70,7 +70,9 @@ impl ModuleElf {
                 SymbolPlace::ABS | SymbolPlace::LIVEPATCH => false,
                 shndx => usize::from(shndx) >= sections,
             };
-            let mut all = LooseSymbols::default();
+            let count = self.symbols().iter().filter(|symbol| is_loose(symbol)).count();
+            let mut all =
+                LooseSymbols { symbols: Vec::with_capacity(count), names: Vec::with_capacity(count.min(1 << 20) * 24) };
             for (index, symbol) in self.symbols().iter().enumerate().skip(1).filter(|(_, symbol)| is_loose(symbol)) {
                 let name = self.symbol_name(symbol).filter(|_| all.names.len() <= self.bytes.len());
                 let kept = name.and_then(|name| Some((u32::try_from(all.names.len()).ok()?, name)));
@@ -85,7 +87,6 @@ impl ModuleElf {
                     is_weak: symbol.is_weak(),
                 });
             }
-            all.symbols.shrink_to_fit();
             all.names.shrink_to_fit();
             all
         })

@@ -1,6 +1,7 @@
 //! One module file as facts. Nothing here says whether a fact is good.
 
 pub(crate) mod asn1;
+mod buffer;
 mod bytes;
 mod compression;
 mod debug_file;
@@ -20,6 +21,7 @@ mod signature;
 pub(crate) mod stream;
 
 pub use bytes::Bytes;
+pub(crate) use bytes::Extent;
 pub use compression::{
     Compression, DECOMPRESSED_LIMIT, decompress, decompress_payload, decompress_section, decompressor,
 };
@@ -65,13 +67,17 @@ fn next_number() -> u64 {
 }
 
 impl Image {
-    /// Opens a module file, compressed or not. Of a long one, only what is asked for is read, when it is asked for.
+    /// Opens a module file, compressed or not. Of a long one, what a loader looks at is read, and more only when it is asked for.
     ///
     /// # Errors
     /// When the file cannot be read or decompressed. A file that is no module at all is no error: the kernel judges it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        Self::from_shared(path, Bytes::open(path)?)
+        Self::open_for(path.as_ref(), Extent::Parts)
+    }
+
+    /// The same, so much of it at once.
+    pub(crate) fn open_for(path: &Path, extent: Extent) -> Result<Self, Error> {
+        Self::from_shared(path, Bytes::open(path, extent)?)
     }
 
     /// Opens a module file to be handed to the kernel as it is: what is compressed and broken is the kernel's to refuse.
@@ -80,7 +86,7 @@ impl Image {
     /// When the file cannot be read.
     pub fn open_raw(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        Ok(Self::raw_from_shared(path, Bytes::open(path)?))
+        Ok(Self::raw_from_shared(path, Bytes::open(path, Extent::Parts)?))
     }
 
     /// A module from bytes in memory, to be handed to the kernel as they are.

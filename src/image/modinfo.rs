@@ -36,7 +36,7 @@ impl Serialize for Modinfo {
 impl Modinfo {
     /// Reads the section: `tag=value` NUL, with more NULs between them allowed (include/linux/module.h, `MODULE_INFO`).
     pub(super) fn new(section: &[u8]) -> Self {
-        let mut modinfo = Self::default();
+        let mut modinfo = Self { text: String::with_capacity(section.len()), ..Self::default() };
         for string in section.split(|byte| *byte == 0) {
             let start = modinfo.text.len();
             let string = as_text(string);

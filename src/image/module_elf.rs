@@ -1,7 +1,6 @@
 //! One reading of a module's bytes: sections, symbols, strings.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
@@ -33,8 +32,8 @@ pub struct ModuleElf {
     distinct_names: bool,
     symbols: OnceLock<Vec<Symbol>>,
     pub(super) loose: OnceLock<LooseSymbols>,
-    /// The relocation sections of each section.
-    relocating: OnceLock<HashMap<usize, Vec<usize>>>,
+    /// The sections that are relocated, each with one that relocates it, in order.
+    relocating: OnceLock<Vec<(usize, usize)>>,
     last_nul: OnceLock<Option<usize>>,
     kept: Kept,
 }
@@ -284,8 +283,10 @@ impl ModuleElf {
         const SMALLEST: usize = 8;
         let room = self.bytes.len() / SMALLEST;
         let mut all = Vec::new();
-        let sections = self.relocating().get(&section).map_or(&[][..], Vec::as_slice);
-        for section in sections.iter().filter_map(|index| self.sections.get(*index)) {
+        let relocating = self.relocating();
+        let first = relocating.partition_point(|(target, _)| *target < section);
+        let of_it = relocating.get(first..).unwrap_or_default().iter().take_while(|(target, _)| *target == section);
+        for section in of_it.filter_map(|(_, index)| self.sections.get(*index)) {
             if all.len() >= room {
                 break;
             }
@@ -294,16 +295,16 @@ impl ModuleElf {
         all
     }
 
-    fn relocating(&self) -> &HashMap<usize, Vec<usize>> {
+    fn relocating(&self) -> &[(usize, usize)] {
         self.relocating.get_or_init(|| {
-            let mut all: HashMap<usize, Vec<usize>> = HashMap::new();
-            for section in &self.sections {
-                let target = usize::try_from(section.info).ok();
-                let target = target.filter(|target| self.sections.get(*target).is_some_and(Section::is_alloc));
-                if let Some(target) = target.filter(|_| matches!(section.kind, SectionType::REL | SectionType::RELA)) {
-                    all.entry(target).or_default().push(section.index);
-                }
-            }
+            let relocates = |section: &&Section| matches!(section.kind, SectionType::REL | SectionType::RELA);
+            let of = |section: &Section| {
+                let target = usize::try_from(section.info).ok()?;
+                self.sections.get(target).filter(|target| target.is_alloc())?;
+                Some((target, section.index))
+            };
+            let mut all: Vec<_> = self.sections.iter().filter(relocates).filter_map(of).collect();
+            all.sort_unstable();
             all
         })
     }

@@ -29,7 +29,9 @@ impl Versions {
     /// Takes symbols and their versions in the order of their table; of one that is larger than any kernel loads, the
     /// beginning.
     pub fn new<N: AsRef<str>>(versions: impl Iterator<Item = (N, u64)>) -> Self {
-        let (mut names, mut entries) = (String::new(), Vec::with_capacity(versions.size_hint().0));
+        // As many as there may be, of the length that names have.
+        let room = versions.size_hint().1.unwrap_or_default().min(1 << 20);
+        let (mut names, mut entries) = (String::with_capacity(room * 24), Vec::with_capacity(room));
         for (place, (name, crc)) in (0..u32::MAX).zip(versions) {
             let Ok(start) = u32::try_from(names.len()) else { break };
             names.push_str(name.as_ref());

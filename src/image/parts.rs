@@ -1,11 +1,15 @@
 //! Parts of a module file: the sections that a loader looks at, found by seeking.
 
 use std::fs::File;
-use std::io::{Read, Result, Seek, SeekFrom};
+use std::io::Result;
 use std::ops::Range;
+use std::os::unix::fs::FileExt;
 
-use crate::elf::{Elf, Header, Section, SectionType};
+use super::buffer::Buffer;
+use crate::elf::{Elf, Header, Section, SectionFlags, SectionType};
 
+/// A file no longer than this is read at once: looking for its parts would take longer.
+const SHORT: usize = 32 << 10;
 /// A gap shorter than this is read with what lies around it: another system call takes longer.
 const GAP: usize = 8 << 10;
 /// The bytes at both ends of a section that is not loaded: headers, and what a section has to end with.
@@ -15,60 +19,84 @@ const END: usize = 4 << 10;
 
 /// Parts of a file, in order of place.
 #[derive(Debug, Default)]
-pub(super) struct Parts(Vec<(usize, Vec<u8>)>);
+pub(super) struct Parts {
+    places: Vec<Place>,
+    bytes: Buffer,
+}
+
+/// Where a part stands in the file, where in memory, and its length.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    start: usize,
+    kept: usize,
+    len: usize,
+}
 
 impl Parts {
     /// These, each with its place.
     pub fn of<'a>(parts: impl Iterator<Item = (usize, &'a [u8])>) -> Self {
-        let mut parts: Vec<_> = parts.map(|(start, bytes)| (start, bytes.to_vec())).collect();
-        parts.sort_unstable_by_key(|(start, _)| *start);
-        Self(parts)
+        let (mut places, mut bytes) = (Vec::new(), Vec::new());
+        for (start, part) in parts {
+            places.push(Place { start, kept: bytes.len(), len: part.len() });
+            bytes.extend_from_slice(part);
+        }
+        places.sort_unstable_by_key(|place| place.start);
+        bytes.shrink_to_fit();
+        Self { places, bytes: Buffer::from(bytes) }
     }
 
-    /// Reads what a loader looks at; nothing of a file that is no ELF file.
-    pub fn read(mut file: &File, len: usize) -> Result<Self> {
-        let mut parts = Vec::new();
-        for Range { start, end } in wanted(file, len)?.unwrap_or_default() {
-            file.seek(SeekFrom::Start(start as u64))?;
-            let mut bytes = Vec::with_capacity(end - start);
-            file.take((end - start) as u64).read_to_end(&mut bytes)?;
-            parts.push((start, bytes));
+    /// Reads what a loader looks at: of a short file all, of one that is no ELF file nothing.
+    pub fn read(file: &File, len: usize) -> Result<Self> {
+        let wanted = if len <= SHORT { vec![0..len] } else { wanted(file, len)? };
+        let mut parts = Self { places: Vec::with_capacity(wanted.len()), ..Self::default() };
+        let bytes = parts.bytes.of_len(wanted.iter().map(Range::len).sum());
+        let mut kept = 0;
+        for range in wanted {
+            let place = Place { start: range.start, kept, len: range.len() };
+            kept += place.len;
+            file.read_exact_at(bytes.get_mut(place.kept..kept).unwrap_or_default(), place.start as u64)?;
+            parts.places.push(place);
         }
-        Ok(Self(parts))
+        Ok(parts)
     }
 
     /// What there is from an offset on.
     pub fn from(&self, offset: usize) -> Option<&[u8]> {
-        let behind = self.0.partition_point(|(start, _)| *start <= offset);
-        let (start, bytes) = self.0.get(behind.checked_sub(1)?)?;
-        bytes.get(offset - start..).filter(|rest| !rest.is_empty())
+        let behind = self.places.partition_point(|place| place.start <= offset);
+        let place = self.places.get(behind.checked_sub(1)?)?;
+        let part = self.bytes.get(place.kept..place.kept + place.len)?;
+        part.get(offset - place.start..).filter(|rest| !rest.is_empty())
     }
 }
 
-/// The ranges of a file that hold what a loader looks at, in order and apart; `None` when it is no ELF file.
-fn wanted(mut file: &File, len: usize) -> Result<Option<Vec<Range<usize>>>> {
+/// The ranges of a file that hold what a loader looks at, in order and apart; none when it is no ELF file.
+fn wanted(file: &File, len: usize) -> Result<Vec<Range<usize>>> {
     let mut head = [0; 64];
-    file.read_exact(&mut head)?;
+    file.read_exact_at(&mut head, 0)?;
     let Some((elf, header)) = Elf::ident(&head).and_then(|(class, endian)| {
         let elf = Elf::new(&head, class, endian);
         Some((elf, elf.header()?))
     }) else {
-        return Ok(None);
+        return Ok(Vec::new());
     };
     let size = usize::from(header.e_shnum) * elf.section_header_size();
     let table = usize::try_from(header.e_shoff).unwrap_or(usize::MAX);
-    let Some(table_end) = table.checked_add(size).filter(|end| *end <= len) else { return Ok(None) };
+    let Some(table_end) = table.checked_add(size).filter(|end| *end <= len) else { return Ok(Vec::new()) };
     let mut headers = vec![0; size];
-    file.seek(SeekFrom::Start(header.e_shoff))?;
-    file.read_exact(&mut headers)?;
+    file.read_exact_at(&mut headers, header.e_shoff)?;
     let at_start = Header { e_shoff: 0, ..header };
     let sections = Elf::new(&headers, elf.class(), elf.endian()).sections(&at_start).unwrap_or_default();
+    let mut relocated = vec![false; sections.len()];
+    for section in sections.iter().filter(|section| matches!(section.kind, SectionType::REL | SectionType::RELA)) {
+        let target = usize::try_from(section.info).ok().and_then(|target| relocated.get_mut(target));
+        target.into_iter().for_each(|target| *target = true);
+    }
     let inside = |range: Range<u64>| {
         let (start, end) = (usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?);
         (start < end && end <= len).then_some(start..end)
     };
-    let mut ranges: Vec<_> =
-        sections.iter().flat_map(|section| looked_at(section, &sections)).filter_map(inside).collect();
+    let looked_at = sections.iter().flat_map(|section| looked_at(section, &sections, &relocated));
+    let mut ranges: Vec<_> = looked_at.filter_map(inside).collect();
     ranges.extend([0..head.len(), table..table_end, len.saturating_sub(END)..len]);
     ranges.sort_unstable_by_key(|range| range.start);
     let mut apart: Vec<Range<usize>> = Vec::new();
@@ -78,14 +106,14 @@ fn wanted(mut file: &File, len: usize) -> Result<Option<Vec<Range<usize>>>> {
             _ => apart.push(range),
         }
     }
-    Ok(Some(apart))
+    Ok(apart)
 }
 
-/// The parts of a section that a loader looks at: all of what is loaded and of the tables beside it; of anything else, such as
-/// type information, its first and last bytes. Where that is wrong, the whole file is read in the end.
-fn looked_at(section: &Section, all: &[Section]) -> [Range<u64>; 2] {
+/// The parts of a section that a loader looks at: all of the tables and of what is relocated, loaded or short; of anything else,
+/// such as type information, its first and last bytes. Where that is wrong, the whole file is read in the end.
+fn looked_at(section: &Section, all: &[Section], relocated: &[bool]) -> [Range<u64>; 2] {
     let end = section.offset.saturating_add(section.size);
-    let is_loaded = match section.kind {
+    let whole = match section.kind {
         SectionType::NULL | SectionType::NOBITS => return [0..0, 0..0],
         SectionType::SYMTAB | SectionType::STRTAB => true,
         SectionType::REL | SectionType::RELA => {
@@ -95,9 +123,10 @@ fn looked_at(section: &Section, all: &[Section]) -> [Range<u64>; 2] {
             }
             true
         }
-        _ => section.is_alloc(),
+        // The tables that the loader knows by name, and strings that others refer to, are not relocated.
+        _ => section.is_alloc() && (section.flags & SectionFlags::EXECINSTR == 0 || relocated.get(section.index) == Some(&true)),
     };
-    if is_loaded || section.size <= 2 * EDGE {
+    if whole || section.size <= 2 * EDGE {
         return [section.offset..end, 0..0];
     }
     [section.offset..section.offset.saturating_add(EDGE), end - EDGE..end]

@@ -45,7 +45,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
 
-use crate::image::Image;
+use crate::image::{Extent, Image};
 use crate::terms::{Arch, Class, Crc, Distribution, ElfMachine, Endian, KernelRelease, KernelVersion};
 
 /// The owner of what is built into the kernel, as `Module.symvers` writes it.
@@ -235,14 +235,16 @@ impl Kernel {
         })
     }
 
-    /// Opens a module file: of the tree's packages, if it lies in one.
+    /// Opens a module file: of the tree's packages, if it lies in one. Where signatures can be verified, all of it is read.
     ///
     /// # Errors
     /// When it cannot be read.
     pub fn open_module(&self, path: &Path) -> Result<Image, crate::image::Error> {
+        let verifies = self.certificates().is_some_and(|trusted| !trusted.is_empty());
+        let extent = if verifies { Extent::Whole } else { Extent::Parts };
         match &self.tree {
-            Some(tree) => tree.image(path),
-            None => Image::open(path),
+            Some(tree) => tree.image(path, extent),
+            None => Image::open_for(path, extent),
         }
     }
 

@@ -4,9 +4,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use rayon::prelude::*;
+
 use super::package::PackageStore;
 use super::{Error, ErrorKind};
-use crate::image::Image;
+use crate::image::{Extent, Image};
 use crate::terms::ExportedSymbol;
 
 /// How deep a tree is walked; real ones are some ten directories deep.
@@ -29,6 +31,8 @@ pub struct ModuleTree {
     /// Packages that some of the modules are read out of: their paths begin with the package's.
     packages: Vec<PackageStore>,
     modules: BTreeMap<String, TreeModule>,
+    /// Files that stand back behind one of the same name.
+    shadowed: Vec<TreeModule>,
     exports: OnceLock<Vec<(String, Vec<ExportedSymbol>)>>,
     exporters: OnceLock<HashMap<String, String>>,
 }
@@ -40,31 +44,64 @@ pub fn module_name_of(path: &Path) -> Option<String> {
     Some(stem.replace('-', "_"))
 }
 
+/// The module files and the folders in a folder.
+fn list(folder: &Path) -> Result<(Vec<TreeModule>, Vec<PathBuf>), Error> {
+    let io = |source| Error::new(folder, ErrorKind::Io(source));
+    let (mut files, mut folders) = (Vec::new(), Vec::new());
+    for entry in std::fs::read_dir(folder).map_err(io)? {
+        let entry = entry.map_err(io)?;
+        let kind = entry.file_type().map_err(io)?;
+        if kind.is_dir() {
+            folders.push(entry.path());
+        } else if kind.is_file()
+            && let Some(name) = module_name_of(Path::new(&entry.file_name()))
+        {
+            files.push(TreeModule { name, path: entry.path() });
+        }
+    }
+    Ok((files, folders))
+}
+
+/// Where depmod looks first: `search updates extra built-in weak-updates`, which distributions configure wholly or in part.
+fn place_of_search(inside: &Path) -> usize {
+    match inside.iter().next().and_then(std::ffi::OsStr::to_str) {
+        Some("updates") => 0,
+        Some("extra") => 1,
+        Some("weak-updates") => 3,
+        _ => 2,
+    }
+}
+
 impl ModuleTree {
-    /// Lists the modules under `root`. Links are not followed; of two files with the same name the first in order of
-    /// path counts.
+    /// Lists the modules under `root`. Links are not followed. Of several files with the same name the one counts that depmod
+    /// takes where distributions configure it: of `updates/` before `extra/` before all others, `weak-updates/` last; among
+    /// equals the first in order of path.
     ///
     /// # Errors
     /// When a directory cannot be read.
     pub fn open(root: &Path) -> Result<Self, Error> {
-        let mut modules = BTreeMap::new();
-        let mut open = vec![(root.to_owned(), 0)];
-        while let Some((folder, depth)) = open.pop() {
-            let io = |source| Error::new(&folder, ErrorKind::Io(source));
-            let mut entries: Vec<_> = std::fs::read_dir(&folder).map_err(io)?.collect::<Result<_, _>>().map_err(io)?;
-            entries.sort_by_key(std::fs::DirEntry::path);
-            for entry in entries {
-                let (kind, path) = (entry.file_type().map_err(io)?, entry.path());
-                if kind.is_dir() && depth < MAX_DEPTH {
-                    open.push((path, depth + 1));
-                } else if kind.is_file()
-                    && let Some(name) = module_name_of(&path)
-                {
-                    modules.entry(name.clone()).or_insert(TreeModule { name, path });
-                }
+        let (mut files, mut folders) = (Vec::new(), vec![root.to_owned()]);
+        for depth in 0..=MAX_DEPTH {
+            let listed: Vec<_> = folders.par_iter().map(|folder| list(folder)).collect::<Result<_, _>>()?;
+            folders = Vec::new();
+            for (more_files, more_folders) in listed {
+                files.extend(more_files);
+                folders.extend(more_folders.into_iter().filter(|_| depth < MAX_DEPTH));
             }
         }
-        Ok(Self { roots: vec![root.to_owned()], modules, ..Self::default() })
+        let place = |path: &Path| path.strip_prefix(root).map_or(2, place_of_search);
+        files.sort_by_cached_key(|module| (place(&module.path), module.path.clone().into_os_string()));
+        let mut tree = Self { roots: vec![root.to_owned()], ..Self::default() };
+        files.into_iter().for_each(|module| tree.add(module));
+        Ok(tree)
+    }
+
+    /// Adds a module, behind those of its name that are there.
+    fn add(&mut self, module: TreeModule) {
+        match self.modules.get(&module.name) {
+            Some(_) => self.shadowed.push(module),
+            None => _ = self.modules.insert(module.name.clone(), module),
+        }
     }
 
     /// Adds the modules in a folder of a package.
@@ -72,7 +109,7 @@ impl ModuleTree {
         for inside in store.under(&format!("{folder}/")) {
             if let Some(name) = module_name_of(Path::new(inside)) {
                 let path = store.package().join(inside);
-                self.modules.entry(name.clone()).or_insert(TreeModule { name, path });
+                self.add(TreeModule { name, path });
             }
         }
         self.roots.push(store.package().join(folder));
@@ -90,10 +127,10 @@ impl ModuleTree {
     }
 
     /// Opens a module file, out of its package if it is in one.
-    pub(super) fn image(&self, path: &Path) -> Result<Image, crate::image::Error> {
+    pub(super) fn image(&self, path: &Path, extent: Extent) -> Result<Image, crate::image::Error> {
         let package = self.packages.iter().find_map(|store| Some((store, path.strip_prefix(store.package()).ok()?)));
         let Some((store, inside)) = package.and_then(|(store, inside)| Some((store, inside.to_str()?))) else {
-            return Image::open(path);
+            return Image::open_for(path, extent);
         };
         let contents = store.get(inside).map_err(|error| {
             let source = std::io::Error::other(error.to_string());
@@ -105,6 +142,11 @@ impl ModuleTree {
     /// The modules in order of name.
     pub fn modules(&self) -> impl ExactSizeIterator<Item = &TreeModule> {
         self.modules.values()
+    }
+
+    /// Files that modprobe does not find, each behind the module that counts instead.
+    pub fn shadowed(&self) -> impl Iterator<Item = (&TreeModule, &TreeModule)> {
+        self.shadowed.iter().filter_map(|module| Some((module, self.modules.get(&module.name)?)))
     }
 
     /// The module that exports `symbol`, out of the files themselves. The first question reads every module of the tree.
@@ -130,7 +172,7 @@ impl ModuleTree {
     fn read_exports(&self) -> Vec<(String, Vec<ExportedSymbol>)> {
         let modules: Vec<_> = self.modules.values().collect();
         let exports = |module: &&'_ TreeModule| {
-            let elf = self.image(&module.path).ok().and_then(|image| image.as_announced());
+            let elf = self.image(&module.path, Extent::Parts).ok().and_then(|image| image.as_announced());
             elf.map(|elf| elf.exports().to_vec()).unwrap_or_default()
         };
         // Not on rayon's threads: one of those that waited for the others here could be handed a job that asks the same
@@ -164,7 +206,7 @@ impl OwnModule {
     /// Reads the first module under `kernel/`: those are the kernel's own, others may be anybody's.
     pub(super) fn read(tree: &ModuleTree) -> Option<Self> {
         let mut modules = tree.modules().filter(|module| tree.inside(module).starts_with("kernel"));
-        let image = modules.find_map(|module| tree.image(&module.path).ok())?;
+        let image = modules.find_map(|module| tree.image(&module.path, Extent::Parts).ok())?;
         let elf = image.as_announced()?;
         let this_module_size = elf.find_sec(".gnu.linkonce.this_module")?.size;
         let module_layout = elf.symbol_versions().and_then(|versions| versions.get("module_layout"));

@@ -90,10 +90,6 @@ impl Machine {
     /// Finds out of a module file what its verdict depends on, whatever else is loaded: judging it then does not need the file
     /// any more, but for what only a module in trouble asks.
     pub(super) fn prepare(&self, image: &Image, insmod: &Insmod) {
-        if self.kernel.certificates().is_some_and(|trusted| !trusted.is_empty()) {
-            // All of it is to be hashed.
-            let _all: &[u8] = image.contents();
-        }
         let resolved = RefCell::default();
         let call = Call { preparing: true, ..self.call(&resolved) };
         for world in &self.worlds {

@@ -1,0 +1,53 @@
+//! Memory that files are read into one after another.
+
+use std::ops::Deref;
+use std::sync::{Mutex, PoisonError};
+
+/// Those that nobody uses at the moment: as many as threads read files at the same time, or more.
+static FREE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+const MAX_FREE: usize = 4;
+/// What is larger is given back to the system, and what is smaller is not worth the while.
+const KEPT: std::ops::RangeInclusive<usize> = 4 << 10..=2 << 20;
+
+/// Bytes whose memory is used again when they are no longer needed.
+#[derive(Debug, Default)]
+pub(super) struct Buffer(Vec<u8>);
+
+impl Buffer {
+    /// Room for bytes that are about to be read: what is in it is left over from others.
+    pub fn of_len(&mut self, len: usize) -> &mut [u8] {
+        let free = || FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut bytes = if KEPT.contains(&len) { free().unwrap_or_default() } else { Vec::new() };
+        if bytes.capacity() < len {
+            bytes = Vec::new();
+        }
+        bytes.resize(len, 0);
+        self.0 = bytes;
+        &mut self.0
+    }
+}
+
+impl From<Vec<u8>> for Buffer {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+}
+
+impl Deref for Buffer {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Drop for Buffer {
+    fn drop(&mut self) {
+        if KEPT.contains(&self.0.capacity()) {
+            let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+            if free.len() < MAX_FREE {
+                free.push(std::mem::take(&mut self.0));
+            }
+        }
+    }
+}
