@@ -7,29 +7,28 @@ use std::sync::{Mutex, PoisonError};
 static FREE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 const MAX_FREE: usize = 4;
 /// What is larger is given back to the system, and what is smaller is not worth the while.
-const KEPT: std::ops::RangeInclusive<usize> = 4 << 10..=2 << 20;
+const KEPT: std::ops::RangeInclusive<usize> = 4 << 10..=4 << 20;
 
-/// Bytes whose memory is used again when they are no longer needed.
+/// Bytes whose memory is used again when they are no longer needed: the first so many of those in memory.
 #[derive(Debug, Default)]
-pub(super) struct Buffer(Vec<u8>);
+pub(super) struct Buffer {
+    memory: Vec<u8>,
+    len: usize,
+}
 
 impl Buffer {
     /// Room for bytes that are about to be read: what is in it is left over from others.
     pub fn of_len(&mut self, len: usize) -> &mut [u8] {
         let free = || FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut bytes = if KEPT.contains(&len) { free().unwrap_or_default() } else { Vec::new() };
-        if bytes.capacity() < len {
-            bytes = Vec::new();
-        }
-        bytes.resize(len, 0);
-        self.0 = bytes;
-        &mut self.0
+        let memory = if KEPT.contains(&len) { free() } else { None };
+        *self = Self { memory: memory.filter(|memory| memory.len() >= len).unwrap_or_else(|| vec![0; len]), len };
+        self.memory.get_mut(..len).unwrap_or_default()
     }
 }
 
 impl From<Vec<u8>> for Buffer {
-    fn from(bytes: Vec<u8>) -> Self {
-        Self(bytes)
+    fn from(memory: Vec<u8>) -> Self {
+        Self { len: memory.len(), memory }
     }
 }
 
@@ -37,16 +36,16 @@ impl Deref for Buffer {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.0
+        self.memory.get(..self.len).unwrap_or_default()
     }
 }
 
 impl Drop for Buffer {
     fn drop(&mut self) {
-        if KEPT.contains(&self.0.capacity()) {
+        if KEPT.contains(&self.memory.len()) {
             let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
             if free.len() < MAX_FREE {
-                free.push(std::mem::take(&mut self.0));
+                free.push(std::mem::take(&mut self.memory));
             }
         }
     }
