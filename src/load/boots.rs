@@ -38,8 +38,14 @@ struct After {
 }
 
 impl<'a> Boots<'a> {
-    pub fn new(first: Machine, insmod: &'a Insmod, modules: Modules<'a>) -> Self {
-        let known = std::iter::repeat_with(OnceLock::new).take(modules.len()).collect();
+    /// `known` is what has come of loading modules that need no other, in order.
+    pub fn new(first: Machine, insmod: &'a Insmod, modules: Modules<'a>, known: Vec<Option<(Verdict, Machine)>>) -> Self {
+        let after = |(module, known): (usize, Option<(Verdict, Machine)>)| {
+            let (verdict, machine) = known?;
+            Some(Arc::new(After::new(verdict, machine, modules.image(module))))
+        };
+        let known = known.into_iter().enumerate().map(after).chain(std::iter::repeat(None)).take(modules.len());
+        let known = known.map(|after| after.map_or_else(OnceLock::new, OnceLock::from)).collect();
         Self { first, insmod, modules, known }
     }
 
@@ -95,7 +101,7 @@ impl<'a> Boots<'a> {
             }
             Arc::new(After::new(verdict, machine, self.modules.image(module)))
         };
-        match self.known.get(module).filter(|_| self.modules.is_needed(module)) {
+        match self.known.get(module).filter(|known| self.modules.is_needed(module) || known.get().is_some()) {
             Some(known) => Arc::clone(known.get_or_init(judge)),
             None => judge(),
         }

@@ -27,7 +27,7 @@ pub fn check(
     images: &[Image],
     insmod: &Insmod,
 ) -> Result<Vec<Verdict>, ModprobeError> {
-    check_on(machine(kernel, cmdline), images, insmod)
+    check_on(machine(kernel, cmdline), images, insmod, Vec::new())
 }
 
 /// The same on a kernel whose loader has one behaviour otherwise: what that behaviour decides shows in the difference.
@@ -41,7 +41,7 @@ pub fn check_otherwise(
     insmod: &Insmod,
     behaviour: Behaviour,
 ) -> Result<Vec<Verdict>, ModprobeError> {
-    check_on(machine(kernel, cmdline).otherwise(behaviour), images, insmod)
+    check_on(machine(kernel, cmdline).otherwise(behaviour), images, insmod, Vec::new())
 }
 
 /// The same for module files. Of each, once it was read, only what its verdict can depend on is kept in memory.
@@ -60,18 +60,24 @@ pub fn check_files(
     let first = machine(kernel, cmdline);
     let read = |path: &PathBuf| {
         let image = kernel.open_module(path)?;
-        first.prepare(&image, insmod);
+        let known = first.prepare(&image, insmod);
         progress();
-        image.fault().map_or_else(|| Ok(image.forget()), |fault| Err(ModprobeError::Image(fault)))
+        image.fault().map_or_else(|| Ok((image.forget(), known)), |fault| Err(ModprobeError::Image(fault)))
     };
-    let images: Vec<_> = paths.par_iter().map(read).collect::<Result<_, _>>()?;
-    let verdicts = check_on(first, &images, insmod)?;
+    let read: Vec<_> = paths.par_iter().map(read).collect::<Result<_, _>>()?;
+    let (images, known): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+    let verdicts = check_on(first, &images, insmod, known)?;
     Ok((images, verdicts))
 }
 
-fn check_on(first: Machine, images: &[Image], insmod: &Insmod) -> Result<Vec<Verdict>, ModprobeError> {
+fn check_on(
+    first: Machine,
+    images: &[Image],
+    insmod: &Insmod,
+    known: Vec<Option<(Verdict, Machine)>>,
+) -> Result<Vec<Verdict>, ModprobeError> {
     let modules = Modules::new(first.kernel(), first.memo(), images)?;
-    let boots = Boots::new(first, insmod, modules);
+    let boots = Boots::new(first, insmod, modules, known);
     let verdicts = (0..images.len()).into_par_iter().map(|index| boots.judge(index)).collect();
     let fault = images.iter().chain(boots.own()).find_map(Image::fault);
     fault.map_or(Ok(verdicts), |fault| Err(ModprobeError::Image(fault)))

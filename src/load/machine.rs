@@ -1,6 +1,6 @@
 //! One boot: its modules, its taints, the lines it prints once.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -17,6 +17,13 @@ use crate::image::{Image, as_text};
 use crate::kernel::{Kernel, VMLINUX};
 use crate::terms::{Errno, Taints};
 use crate::verdict::{Finding, Missing, Outcome, Stage, Verdict};
+
+/// What came of the ways a system call may go.
+#[derive(Default)]
+struct Attempts {
+    results: Vec<(World, Verdict)>,
+    too_many: bool,
+}
 
 /// How many sets of answers are followed at once.
 pub(super) const MAX_WORLDS: usize = 256;
@@ -88,19 +95,16 @@ impl Machine {
     }
 
     /// Finds out of a module file what its verdict depends on, whatever else is loaded: judging it then does not need the file
-    /// any more, but for what only a module in trouble asks.
-    pub(super) fn prepare(&self, image: &Image, insmod: &Insmod) {
-        let resolved = RefCell::default();
-        let call = Call { preparing: true, ..self.call(&resolved) };
-        for world in &self.worlds {
-            let mut world = world.clone();
-            while let Err(missing) = load_module(Run::new(call, image, insmod, world.clone())) {
-                world.answers.insert(missing, true);
-            }
-        }
+    /// any more, but for what only a module in trouble asks. Where nothing else matters, this is the verdict already.
+    pub(super) fn prepare(&self, image: &Image, insmod: &Insmod) -> Option<(Verdict, Self)> {
+        let (resolved, assumed) = (RefCell::default(), Cell::default());
+        let call = Call { assumed: Some(&assumed), ..self.call(&resolved) };
+        let attempts = self.attempt(call, image, insmod);
         if let Some(elf) = image.as_announced() {
             (elf.exports(), elf.loose_symbols());
         }
+        let mut after = self.clone();
+        attempts.map(|attempts| (after.conclude(image, attempts), after))
     }
 
     /// Takes a module for refused that exports these symbols.
@@ -142,7 +146,7 @@ impl Machine {
             cmdline: &self.cmdline,
             comm: &self.comm,
             dependencies_loaded: self.dependencies_loaded,
-            preparing: false,
+            assumed: None,
             refused: &self.refused,
             memo: &self.memo,
             resolved,
@@ -168,18 +172,27 @@ impl Machine {
     pub fn insmod(&mut self, image: &Image, insmod: &Insmod) -> Verdict {
         self.next_call();
         let resolved = RefCell::default();
-        let call = self.call(&resolved);
-        let mut results = Vec::new();
-        let mut too_many = false;
+        let results = self.attempt(self.call(&resolved), image, insmod);
+        self.conclude(image, results.unwrap_or_default())
+    }
+
+    /// Every way a system call may go, in all the worlds there are; `None` where it was only assumed that a symbol resolves.
+    fn attempt(&self, call: Call<'_>, image: &Image, insmod: &Insmod) -> Option<Attempts> {
+        let mut attempts = Attempts::default();
+        let results = &mut attempts.results;
         for world in &self.worlds {
             let mut open = vec![world.clone()];
             while let Some(world) = open.pop() {
                 // Where a module is loaded in one world, what is behind its refusal in another is of no interest.
                 let loads = |(_, verdict): &(World, Verdict)| verdict.outcome == Outcome::Loads;
                 let run = Run::new(call, image, insmod, world.clone()).surveyed(!results.iter().any(loads));
-                match load_module(run) {
+                let result = load_module(run);
+                if call.assumed.is_some_and(Cell::get) {
+                    return None;
+                }
+                match result {
                     Ok(result) => results.push(result),
-                    Err(_) if results.len() + open.len() >= MAX_WORLDS => too_many = true,
+                    Err(_) if results.len() + open.len() >= MAX_WORLDS => attempts.too_many = true,
                     // The favourable answer is followed first.
                     Err(missing) => {
                         for answer in [false, true] {
@@ -191,7 +204,11 @@ impl Machine {
                 }
             }
         }
-        let verdict = self.settle(results, too_many);
+        Some(attempts)
+    }
+
+    fn conclude(&mut self, image: &Image, attempts: Attempts) -> Verdict {
+        let verdict = self.settle(attempts.results, attempts.too_many);
         if !matches!(verdict.outcome, Outcome::Loads) {
             let exports = image.as_announced().map(|elf| Arc::clone(elf.exports())).unwrap_or_default();
             self.refuse(&verdict.name, exports.iter().map(|export| export.name.clone()).collect());

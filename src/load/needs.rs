@@ -30,7 +30,7 @@ struct Givers<'a> {
     kernel: &'a Kernel,
     memo: &'a Memo,
     symbols: HashMap<&'a str, usize>,
-    names: HashMap<String, usize>,
+    names: HashSet<String>,
     paths: HashSet<&'a OsStr>,
     /// Is every module of the kernel's tree among those given?
     whole_tree: bool,
@@ -61,9 +61,9 @@ impl<'a> Modules<'a> {
                 }
             }
         }
-        let paths: HashSet<_> = given.iter().map(|image| image.path().as_os_str()).collect();
-        let named = |(index, image): (usize, &Image)| Some((module_name_of(image.path())?, index));
-        let names = given.iter().enumerate().filter_map(named).collect();
+        let of_tree = || given.iter().filter(|_| kernel.tree().is_some());
+        let names = of_tree().filter_map(|image| module_name_of(image.path())).collect();
+        let paths: HashSet<_> = of_tree().map(|image| image.path().as_os_str()).collect();
         let is_given = |tree: &ModuleTree| tree.modules().all(|module| paths.contains(module.path.as_os_str()));
         let whole_tree = kernel.tree().is_some_and(is_given);
         let givers = Givers { kernel, memo, symbols, names, paths, whole_tree };
@@ -205,7 +205,7 @@ impl Givers<'_> {
         let owner = listed.map(|row| module_name(row.owner)).filter(|owner| owner != VMLINUX);
         let owner = owner.or_else(|| if self.whole_tree { None } else { tree.exporter(symbol) });
         let module = tree.module(&owner?)?;
-        let is_given = self.paths.contains(module.path.as_os_str()) || self.names.contains_key(&module.name);
+        let is_given = self.paths.contains(module.path.as_os_str()) || self.names.contains(&module.name);
         (!is_given).then_some(module.path.as_path())
     }
 }

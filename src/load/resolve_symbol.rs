@@ -63,7 +63,8 @@ impl Owner {
 const SHOWN_NAMESPACES: usize = 64;
 
 pub(super) fn resolve_symbol(run: &mut Run<'_>, name: &str, raw: &[u8]) -> Step<Resolved> {
-    if run.call.preparing {
+    if let Some(assumed) = run.call.assumed {
+        assumed.set(true);
         return Ok(Resolved::Symbol);
     }
     let gplok = !run.info()?.taints.has(Taint::ProprietaryModule);

@@ -1,6 +1,6 @@
 //! One attempt at one system call: what a stage may see, say and do.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
@@ -113,8 +113,8 @@ pub(crate) struct Call<'a> {
     pub comm: &'a str,
     /// Modules of the kernel's own tree that are not loaded yet count as loaded: `modprobe` would have seen to it.
     pub dependencies_loaded: bool,
-    /// Only what a file's verdict depends on is to be found out: every symbol counts as resolved.
-    pub preparing: bool,
+    /// Where it is noted that a symbol was taken for resolved, because only what hangs on the file is to be found out.
+    pub assumed: Option<&'a Cell<bool>>,
     /// Exporters that were refused before, for findings.
     pub refused: &'a [(String, HashSet<String>)],
     /// What is known of module files from earlier loads.

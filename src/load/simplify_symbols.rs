@@ -1,5 +1,6 @@
 //! Every symbol of the symbol table, in order: mirrors `simplify_symbols()`, kernel/module/main.c.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::resolve_symbol::{Resolved, resolve_symbol};
@@ -25,7 +26,7 @@ pub(super) fn simplify_symbols(run: &mut Run<'_>) -> Step {
     let said = |run: &Run<'_>| (run.findings.len(), run.log.len(), run.inferred.len());
     let before = said(run);
     resolve_all(run)?;
-    if said(run) == before && self::key(run)? == key && !run.call.preparing {
+    if said(run) == before && self::key(run)? == key && !run.call.assumed.is_some_and(Cell::get) {
         let info = run.info()?;
         let (using_gplonly_symbols, uses) = (info.using_gplonly_symbols.clone(), info.uses.clone());
         let resolution = Resolution { key, using_gplonly_symbols, uses, unresolved: info.unresolved.clone() };
