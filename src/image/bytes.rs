@@ -119,7 +119,7 @@ impl Bytes {
     /// # Errors
     /// When they are broken.
     pub(super) fn decompressed(&self, compression: Compression) -> Result<Self, ErrorKind> {
-        let contents = decompress(compression, self)?;
+        let contents = decompress(compression, self.part(0..self.len).unwrap_or_default())?;
         if let Some(fault) = self.fault() {
             return Err(fault);
         }
@@ -178,8 +178,11 @@ impl Bytes {
         if source.all.get().is_some() {
             return None;
         }
-        let stored = source.file.as_ref().filter(|stored| stored.compression.is_none())?;
-        let read = || stored.reopen().and_then(|file| stored.parts(&file));
+        let stored = source.file.as_ref()?;
+        let read = || match stored.compression {
+            None => stored.reopen().and_then(|file| stored.parts(&file)),
+            Some(_) => Ok(Parts::default()),
+        };
         let part = source.parts.get_or_init(|| source.noted(read()).unwrap_or_default()).from(offset)?;
         part.get(..part.len().min(self.len.saturating_sub(offset)))
     }

@@ -124,7 +124,10 @@ fn looked_at(section: &Section, all: &[Section], relocated: &[bool]) -> [Range<u
             true
         }
         // The tables that the loader knows by name, and strings that others refer to, are not relocated.
-        _ => section.is_alloc() && (section.flags & SectionFlags::EXECINSTR == 0 || relocated.get(section.index) == Some(&true)),
+        _ => {
+            section.is_alloc()
+                && (section.flags & SectionFlags::EXECINSTR == 0 || relocated.get(section.index) == Some(&true))
+        }
     };
     if whole || section.size <= 2 * EDGE {
         return [section.offset..end, 0..0];

@@ -39,7 +39,12 @@ struct After {
 
 impl<'a> Boots<'a> {
     /// `known` is what has come of loading modules that need no other, in order.
-    pub fn new(first: Machine, insmod: &'a Insmod, modules: Modules<'a>, known: Vec<Option<(Verdict, Machine)>>) -> Self {
+    pub fn new(
+        first: Machine,
+        insmod: &'a Insmod,
+        modules: Modules<'a>,
+        known: Vec<Option<(Verdict, Machine)>>,
+    ) -> Self {
         let after = |(module, known): (usize, Option<(Verdict, Machine)>)| {
             let (verdict, machine) = known?;
             Some(Arc::new(After::new(verdict, machine, modules.image(module))))
@@ -79,7 +84,8 @@ impl<'a> Boots<'a> {
             }
             let own_chain = self.modules.chain(*module);
             let (_, needed) = own_chain.split_last()?;
-            let of = |needed: &usize| done.iter().find(|(module, _)| module == needed).map(|(_, after)| Arc::clone(after));
+            let of =
+                |needed: &usize| done.iter().find(|(module, _)| module == needed).map(|(_, after)| Arc::clone(after));
             let needed: Vec<_> = needed.iter().map(of).collect::<Option<_>>()?;
             done.push((*module, self.after(*module, &needed)));
         }
@@ -223,7 +229,9 @@ fn hang_on(verdict: &mut Verdict, dependency: &Verdict) {
         return;
     }
     let lacks = |finding: &crate::verdict::Finding| {
-        finding.reached && finding.refuses() && matches!(finding.cause, Cause::MissingSymbol { refused_exporter: None, .. })
+        finding.reached
+            && finding.refuses()
+            && matches!(finding.cause, Cause::MissingSymbol { refused_exporter: None, .. })
     };
     let refused = matches!(verdict.outcome, Outcome::Refused { .. }) || verdict.never_loads;
     verdict.never_loads = refused && verdict.findings.iter().any(lacks);

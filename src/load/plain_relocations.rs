@@ -68,7 +68,9 @@ fn applies(info: &Info, section: &Section, target: &Section, plain: &mut Plain) 
             R_X86_64_PC32 | R_X86_64_PLT32 | R_X86_64_32S => 4,
             _ => return false,
         };
-        let (Some(symbol), Ok(start)) = (at(symbols, entry.symbol), usize::try_from(entry.offset)) else { return false };
+        let (Some(symbol), Ok(start)) = (at(symbols, entry.symbol), usize::try_from(entry.offset)) else {
+            return false;
+        };
         let zero = start.checked_add(width).and_then(|end| contents.get(start..end)).is_some_and(|bytes| {
             match (bytes.first_chunk::<8>(), bytes.first_chunk::<4>()) {
                 (Some(eight), _) => *eight == [0; 8],
@@ -96,7 +98,9 @@ fn is_near(info: &Info, symbol: &Symbol, entry: &Relocation) -> bool {
         SymbolPlace::UNDEF => entry.symbol != 0 && near(addend),
         SymbolPlace::ABS | SymbolPlace::COMMON | SymbolPlace::LIVEPATCH => near(symbol.value.wrapping_add(addend)),
         // Its "address" is one of the kernel's.
-        shndx if info.percpu == Some(usize::from(shndx)) => near(symbol.value) && near(symbol.value.wrapping_add(addend)),
+        shndx if info.percpu == Some(usize::from(shndx)) => {
+            near(symbol.value) && near(symbol.value.wrapping_add(addend))
+        }
         shndx => {
             let section = info.elf.sections().get(usize::from(shndx));
             section.is_some_and(|section| info.keeps_alloc(section))

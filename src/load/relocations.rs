@@ -5,8 +5,8 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use super::memo::{Asked, Memo, Question};
-use super::relocate::{self, Facts, Judgement, Module, RelocationSection, Section, Symbol, SymbolValue};
 use super::plain_relocations::{Plain, go_through};
+use super::relocate::{self, Facts, Judgement, Module, RelocationSection, Section, Symbol, SymbolValue};
 use super::run::{Info, Run, Step, Stop};
 use crate::elf::{SectionFlags, SectionType, SymbolPlace};
 use crate::history::Behaviour;

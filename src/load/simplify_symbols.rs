@@ -90,7 +90,8 @@ pub(super) struct SimpleImports {
 fn simple_imports(run: &Run<'_>) -> Step<Option<Arc<SimpleImports>>> {
     let kernel = run.call.kernel;
     let info = run.info()?;
-    let (Some(exports), Some(modversions)) = (kernel.exports().filter(|exports| !exports.is_names_only()), kernel.modversions())
+    let (Some(exports), Some(modversions)) =
+        (kernel.exports().filter(|exports| !exports.is_names_only()), kernel.modversions())
     else {
         return Ok(None);
     };

@@ -21,8 +21,7 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
         rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global()?;
     }
     let said = |error: Error| error.to_string();
-    let (paths, kernel) =
-        rayon::join(|| given(arguments).map_err(said), || arguments.kernel.open().map_err(said));
+    let (paths, kernel) = rayon::join(|| given(arguments).map_err(said), || arguments.kernel.open().map_err(said));
     let (mut paths, mut kernel) = (paths?, kernel?);
     let whole_tree = arguments.tree.is_some() || paths.is_empty();
     if paths.is_empty() {
