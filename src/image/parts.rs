@@ -47,7 +47,7 @@ impl Parts {
 
     /// Reads what a loader looks at: of a short file all, of one that is no ELF file nothing.
     pub fn read(file: &File, len: usize) -> Result<Self> {
-        let wanted = if len <= SHORT { vec![0..len] } else { wanted(file, len)? };
+        let wanted = if len <= SHORT { Vec::from([Range { start: 0, end: len }]) } else { wanted(file, len)? };
         let mut parts = Self { places: Vec::with_capacity(wanted.len()), ..Self::default() };
         let bytes = parts.bytes.of_len(wanted.iter().map(Range::len).sum());
         let mut kept = 0;

@@ -12,7 +12,7 @@ use super::needs::Modules;
 use super::run::{State, World};
 use super::{Insmod, Machine};
 use crate::image::Image;
-use crate::terms::{Taint, Taints};
+use crate::terms::{ExportedSymbol, Taint, Taints};
 use crate::verdict::{Cause, Missing, Outcome, Stage, Verdict};
 
 /// Modules with this much per-CPU memory together have room for it in every kernel, however they are aligned.
@@ -32,7 +32,7 @@ struct After {
     /// The states a boot may be in then. Where the module may be loaded or not, those in which it is.
     worlds: Vec<World>,
     /// The symbols it exports.
-    exports: HashSet<String>,
+    exports: Arc<Vec<ExportedSymbol>>,
     /// Is all that it leaves behind a module and taints, whatever else is loaded?
     is_plain: bool,
 }
@@ -97,7 +97,7 @@ impl<'a> Boots<'a> {
         let judge = || {
             let mut machine = self.first.clone();
             for after in needed.iter().filter(|after| after.verdict.outcome != Outcome::Loads) {
-                machine.refuse(&after.verdict.name, after.exports.clone());
+                machine.refuse(&after.verdict.name, Arc::clone(&after.exports));
             }
             let too_many = machine.with_worlds(|first| put_together(first, needed));
             let mut verdict = self.load(&mut machine, module);
@@ -143,10 +143,7 @@ impl<'a> Boots<'a> {
 impl After {
     fn new(verdict: Verdict, machine: Machine, image: Option<&Image>) -> Self {
         let elf = image.and_then(Image::as_announced);
-        let exports = match verdict.outcome {
-            Outcome::Loads => HashSet::new(),
-            _ => elf.iter().flat_map(|elf| elf.exports().iter()).map(|export| export.name.clone()).collect(),
-        };
+        let exports = elf.map(|elf| Arc::clone(elf.exports())).unwrap_or_default();
         let mut worlds = machine.into_worlds();
         let is_loaded = |world: &World| world.last == Some(Outcome::Loads);
         if worlds.iter().any(is_loaded) {

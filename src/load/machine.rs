@@ -1,21 +1,21 @@
 //! One boot: its modules, its taints, the lines it prints once.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::delete_module::delete_module;
 use super::memo::Memo;
-use super::merge::{join_equal, merge};
+use super::merge::{furthest, join_equal, merge};
 use super::pipeline::load_module;
 use super::resolve_symbol::module_name;
-use super::run::{Call, Resolution, Run, State, World};
+use super::run::{Call, RefusedExporter, Resolution, Run, State, World};
 use super::{Cmdline, Insmod};
 use crate::history::{Behaviour, Calendar, eras};
 use crate::image::{Image, as_text};
 use crate::kernel::{Kernel, VMLINUX};
-use crate::terms::{Errno, Taints};
+use crate::terms::{Errno, ExportedSymbol, Taints};
 use crate::verdict::{Finding, Missing, Outcome, Stage, Verdict};
 
 /// What came of the ways a system call may go.
@@ -38,7 +38,7 @@ pub struct Machine {
     comm: String,
     dependencies_loaded: bool,
     worlds: Vec<World>,
-    refused: Vec<(String, HashSet<String>)>,
+    refused: Vec<Arc<RefusedExporter>>,
     memo: Arc<Memo>,
 }
 
@@ -101,16 +101,17 @@ impl Machine {
         let call = Call { assumed: Some(&assumed), ..self.call(&resolved) };
         let attempts = self.attempt(call, image, insmod);
         if let Some(elf) = image.as_announced() {
-            (elf.exports(), elf.loose_symbols());
+            elf.exports();
+            elf.loose_symbols();
         }
         let mut after = self.clone();
         attempts.map(|attempts| (after.conclude(image, attempts), after))
     }
 
     /// Takes a module for refused that exports these symbols.
-    pub(super) fn refuse(&mut self, name: &str, symbols: HashSet<String>) {
-        if !symbols.is_empty() {
-            self.refused.push((name.to_owned(), symbols));
+    pub(super) fn refuse(&mut self, name: &str, exports: Arc<Vec<ExportedSymbol>>) {
+        if !exports.is_empty() {
+            self.refused.push(Arc::new(RefusedExporter::new(name.to_owned(), exports)));
         }
     }
 
@@ -183,10 +184,8 @@ impl Machine {
         for world in &self.worlds {
             let mut open = vec![world.clone()];
             while let Some(world) = open.pop() {
-                // Where a module is loaded in one world, what is behind its refusal in another is of no interest.
-                let loads = |(_, verdict): &(World, Verdict)| verdict.outcome == Outcome::Loads;
-                let run = Run::new(call, image, insmod, world.clone()).surveyed(!results.iter().any(loads));
-                let result = load_module(run);
+                let best = results.iter().map(|(_, verdict)| furthest(verdict)).max();
+                let result = load_module(Run::new(call, image, insmod, world.clone()).behind(best));
                 if call.assumed.is_some_and(Cell::get) {
                     return None;
                 }
@@ -211,7 +210,7 @@ impl Machine {
         let verdict = self.settle(attempts.results, attempts.too_many);
         if !matches!(verdict.outcome, Outcome::Loads) {
             let exports = image.as_announced().map(|elf| Arc::clone(elf.exports())).unwrap_or_default();
-            self.refuse(&verdict.name, exports.iter().map(|export| export.name.clone()).collect());
+            self.refuse(&verdict.name, exports);
         }
         verdict
     }

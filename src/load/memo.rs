@@ -67,6 +67,9 @@ struct Importing {
     versions: [bool; 2],
 }
 
+/// The simple imports of an image, for each way of reading its versions.
+type Imports = Vec<(Importing, Arc<SimpleImports>)>;
+
 type Remembered<K, V> = Mutex<HashMap<K, V>>;
 
 /// What is remembered of one kernel.
@@ -76,7 +79,7 @@ pub(super) struct Memo {
     signatures: Remembered<Signing, (Pkcs7Verdict, String)>,
     crypto: Mutex<Vec<(Option<Calendar>, Arc<Crypto>)>>,
     exports: Remembered<Exporting, Arc<Vec<ExportTable>>>,
-    imports: Mutex<HashMap<u64, Vec<(Importing, Arc<SimpleImports>)>>>,
+    imports: Mutex<HashMap<u64, Imports>>,
     relocated: Mutex<HashMap<Relocating, Vec<Asked>>>,
 }
 
@@ -136,7 +139,7 @@ impl Memo {
         let versions = [info.vers.is_some(), info.vers_ext.is_some()];
         let key = Importing { reading: Reading::of(run)?, arch: info.arch, versions };
         let known = || self.imports.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_key = |all: &Vec<(Importing, Arc<SimpleImports>)>| all.iter().find(|(other, _)| *other == key).cloned();
+        let of_key = |all: &Imports| all.iter().find(|(other, _)| *other == key).cloned();
         if let Some((_, known)) = known().get(&key.reading.image).and_then(of_key) {
             return Some(known);
         }

@@ -32,14 +32,25 @@ fn differ_in_one_answer(one: &(World, Verdict), other: &(World, Verdict)) -> boo
         && one.answers.keys().eq(other.answers.keys())
         && differing == 1
         && one.state == other.state
-        && verdict == other_verdict
+        && are_alike(verdict, other_verdict)
+}
+
+/// Do two verdicts say the same of what happens? What is behind a refusal was not looked at in every world.
+fn are_alike(one: &Verdict, other: &Verdict) -> bool {
+    let reached = |verdict: &'_ Verdict| verdict.findings.iter().take_while(|finding| finding.reached).count();
+    one.name == other.name
+        && one.outcome == other.outcome
+        && one.log == other.log
+        && (one.module_taints, one.kernel_tainted) == (other.module_taints, other.kernel_tainted)
+        && one.inferred == other.inferred
+        && one.findings.get(..reached(one)) == other.findings.get(..reached(other))
 }
 
 /// The verdict that all worlds allow. Of those that differ, the one in which the module gets furthest lends its findings.
 pub(super) fn merge(results: &[(World, Verdict)]) -> Option<Verdict> {
     let verdicts = || results.iter().map(|(_, verdict)| verdict);
     let (_, first) = results.first()?;
-    if verdicts().all(|verdict| verdict == first) {
+    if verdicts().all(|verdict| are_alike(verdict, first)) {
         return Some(first.clone());
     }
     let same_outcome = |verdict: &Verdict| match (&verdict.outcome, &first.outcome) {
@@ -65,8 +76,10 @@ pub(super) fn merge(results: &[(World, Verdict)]) -> Option<Verdict> {
     Some(merged)
 }
 
-/// How far a module gets: the last stage it reaches, or beyond.
-fn furthest(verdict: &Verdict) -> (bool, Option<Stage>) {
+/// How far a module gets: is it loaded, and if not, the last stage it reaches.
+pub(super) type Furthest = (bool, Option<Stage>);
+
+pub(super) fn furthest(verdict: &Verdict) -> Furthest {
     (verdict.outcome == Outcome::Loads, verdict.outcome.stage())
 }
 

@@ -70,7 +70,7 @@ pub(super) fn load_module(mut run: Run<'_>) -> Result<(World, Verdict), Missing>
     let mut refused = None;
     for (stage, function) in &FIRST {
         step(&mut run, *stage, *function, &mut refused)?;
-        let goes_on = run.surveys && run.insmod.look_on && (*stage != Stage::ElfValidity || run.info.is_some());
+        let goes_on = run.surveys() && run.insmod.look_on && (*stage != Stage::ElfValidity || run.info.is_some());
         if refused.is_some() && !goes_on {
             return Ok(conclude(run, refused));
         }
@@ -86,8 +86,9 @@ pub(super) fn load_module(mut run: Run<'_>) -> Result<(World, Verdict), Missing>
         (Stage::FindModuleSections, if late { nothing } else { taints::check_module_license }),
     ];
     for (stage, function) in early.iter().chain(&sections).chain(&LAST) {
+        let looks_on = refused.is_some();
         step(&mut run, *stage, *function, &mut refused)?;
-        if refused.is_some() && !run.surveys {
+        if refused.is_some() && !looks_on && !run.surveys() {
             break;
         }
     }

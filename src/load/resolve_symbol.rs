@@ -133,7 +133,7 @@ pub(super) fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) ->
             let owner = module_name(row.owner);
             // A module that this run has loaded or refused itself speaks for itself.
             let judged = run.world.state.modules.iter().any(|module| module.name == owner)
-                || run.call.refused.iter().any(|(refused, _)| *refused == owner);
+                || run.call.refused.iter().any(|refused| refused.name == owner);
             if !judged && let Some(found) = visible_row(run, name, &row, gplok, Owner::InTree(owner))? {
                 return Ok(Some(found));
             }
@@ -208,9 +208,9 @@ fn not_found(run: &mut Run<'_>, name: &str, raw: &[u8], gplok: bool) -> Step {
     }
     let exports = run.call.kernel.exports();
     let owner = exports.and_then(|exports| exports.named(name).next().map(|row| row.owner));
-    let refused = run.call.refused.iter().find(|(_, symbols)| symbols.contains(&symbol));
+    let refused = run.call.refused.iter().find(|refused| refused.exports(&symbol));
     let cause = match (owner, refused) {
-        (_, Some((exporter, _))) => Cause::MissingSymbol { symbol, refused_exporter: Some(exporter.clone()) },
+        (_, Some(refused)) => Cause::MissingSymbol { symbol, refused_exporter: Some(refused.name.clone()) },
         (Some(path), None) if path != VMLINUX => Cause::ExporterNotLoaded { symbol, exporter: module_name(path) },
         _ => Cause::MissingSymbol { symbol, refused_exporter: None },
     };

@@ -2,16 +2,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::loaded::LoadedModule;
 use super::memo::Memo;
+use super::merge::Furthest;
 use super::{Cmdline, Insmod};
 use crate::elf::Section;
 use crate::history::{Behaviour, Calendar};
 use crate::image::{Bytes, ExportTable, Image, Modinfo, ModuleElf, Versions};
 use crate::kernel::{ConfigOption, Kernel};
-use crate::terms::{Arch, Errno, License, Taint, Taints};
+use crate::terms::{Arch, Errno, ExportedSymbol, License, Taint, Taints};
 use crate::verdict::{Cause, Finding, KernelLine, LogLevel, Missing, Outcome, Stage};
 
 /// Why a stage does not go on.
@@ -104,6 +105,25 @@ impl Info {
     }
 }
 
+/// A module that was refused, and what it would have exported.
+#[derive(Debug)]
+pub(crate) struct RefusedExporter {
+    pub name: String,
+    exports: Arc<Vec<ExportedSymbol>>,
+    names: OnceLock<HashSet<String>>,
+}
+
+impl RefusedExporter {
+    pub const fn new(name: String, exports: Arc<Vec<ExportedSymbol>>) -> Self {
+        Self { name, exports, names: OnceLock::new() }
+    }
+
+    pub fn exports(&self, symbol: &str) -> bool {
+        let names = || self.exports.iter().map(|export| export.name.clone()).collect();
+        self.names.get_or_init(names).contains(symbol)
+    }
+}
+
 /// What is the same for every attempt at one system call.
 #[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
@@ -116,7 +136,7 @@ pub(crate) struct Call<'a> {
     /// Where it is noted that a symbol was taken for resolved, because only what hangs on the file is to be found out.
     pub assumed: Option<&'a Cell<bool>>,
     /// Exporters that were refused before, for findings.
-    pub refused: &'a [(String, HashSet<String>)],
+    pub refused: &'a [Arc<RefusedExporter>],
     /// What is known of module files from earlier loads.
     pub memo: &'a Memo,
     /// What came of resolving all symbols, where nothing was to be said of it.
@@ -165,8 +185,8 @@ pub(crate) struct Run<'a> {
     pub log: Vec<KernelLine>,
     pub findings: Vec<Finding>,
     pub inferred: Vec<String>,
-    /// Look on behind the stage that refuses?
-    pub surveys: bool,
+    /// How far other attempts have got: nobody looks on behind a stage that is not beyond it.
+    pub best: Option<Furthest>,
     /// Behind the stage that refused: look on, print nothing, ask nothing.
     pub surveying: bool,
     pub bytes: Bytes,
@@ -186,7 +206,7 @@ impl<'a> Run<'a> {
             log: Vec::new(),
             findings: Vec::new(),
             inferred: call.kernel.inferred.clone(),
-            surveys: true,
+            best: None,
             surveying: false,
             bytes: bytes.clone(),
             sig_ok: false,
@@ -194,10 +214,15 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Looks behind the stage that refuses, or does not.
-    pub const fn surveyed(mut self, wanted: bool) -> Self {
-        self.surveys = wanted;
+    /// After others that have got so far.
+    pub const fn behind(mut self, best: Option<Furthest>) -> Self {
+        self.best = best;
         self
+    }
+
+    /// Is it worth while to look on behind the stage that it is at, which has refused?
+    pub fn surveys(&self) -> bool {
+        self.best.is_none_or(|best| (false, Some(self.stage)) > best)
     }
 
     /// The answer to a question about what no file tells.
