@@ -18,7 +18,7 @@ impl fmt::Display for ConfigOption {
 /// What is set in a `.config` file.
 ///
 /// A file lists every option that is visible in its configuration; one that it does not name is off.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Config {
     text: String,
     /// Where in the text the settings stand: the name and behind it, up to the end of the line, `=` and the value.

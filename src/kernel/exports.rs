@@ -23,7 +23,7 @@ pub struct KernelExport<'a> {
 }
 
 /// A row, its strings by their place in the text: tens of thousands of rows are read for one module.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 struct Row {
     name: Range<u32>,
     namespace: Range<u32>,
@@ -41,7 +41,7 @@ pub(crate) struct VmlinuxRow {
 }
 
 /// All exported symbols of one kernel build, found by name.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Hash)]
 pub struct Exports {
     text: String,
     rows: Vec<Row>,

@@ -10,6 +10,7 @@ mod fact;
 mod filter;
 mod from_package;
 mod headers;
+mod identity;
 mod installed;
 mod merge;
 mod name_index;

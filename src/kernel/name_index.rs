@@ -5,7 +5,7 @@ const NONE: u32 = u32::MAX;
 
 /// A hash table of entry numbers: entries whose names share a slot are chained, the last first. Whoever asks compares
 /// the names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct NameIndex {
     heads: Vec<u32>,
     next: Vec<u32>,

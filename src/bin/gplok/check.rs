@@ -1,19 +1,21 @@
 //! `gplok check`: would these modules load?
 
+use std::hash::Hash as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use gplok::history::eras;
 use gplok::image::Image;
-use gplok::kernel::ModuleTree;
+use gplok::kernel::{Kernel, ModuleTree};
 use gplok::load::{Insmod, ModuleInitFlags, check_files, check_in_order};
-use gplok::report::{Entry, KernelSummary, Op, depmod, human, human_many, modules_document};
+use gplok::report::{Entry, KernelSummary, Op, depmod, dmesg, human, human_many, modules_document};
 use gplok::terms::KernelRelease;
 use gplok::why::explain;
 use rayon::prelude::*;
 
-use crate::arguments::{CheckArguments, CheckFormat, Format};
-use crate::output::{print, write};
+use crate::answers::{Answer, Answers, Key, Question, metadata};
+use crate::arguments::{CheckArguments, CheckFormat};
+use crate::output::{Progress, exit, json, palette, write};
 use crate::{Error, Exit};
 
 pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
@@ -21,13 +23,55 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
         rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global()?;
     }
     let said = |error: Error| error.to_string();
-    let (paths, kernel) = rayon::join(|| given(arguments).map_err(said), || arguments.kernel.open().map_err(said));
-    let (mut paths, mut kernel) = (paths?, kernel?);
+    let (paths, kernel) =
+        rayon::join(|| given(arguments).map_err(said), || arguments.kernel.open().map_err(said));
+    let (mut paths, kernel) = (paths?, kernel?);
     let whole_tree = arguments.tree.is_some() || paths.is_empty();
     if paths.is_empty() {
         let tree = kernel.tree().ok_or("no module was given, and the kernel has no module tree: add it with -k")?;
         paths = tree.modules().map(|module| module.path.clone()).collect();
     }
+    let page = whole_tree && !arguments.list && arguments.format == CheckFormat::Human;
+    // Neither a page of many modules nor depmod says where in a module symbols are used: nothing else is read for them.
+    let short = page || arguments.format == CheckFormat::Depmod;
+    let answers = if whole_tree && short && !arguments.no_cache { Answers::of_user() } else { None };
+    let kept = answers.and_then(|answers| Some((answers, key(arguments, &kernel, &paths)?)));
+    if let Some(answer) = kept.as_ref().and_then(|(answers, key)| answers.find(key))
+        && let Some(exit) = Exit::of_code(answer.exit)
+    {
+        write(&answer.text)?;
+        return Ok(exit);
+    }
+    let keep = |text: &str, exit: Exit| {
+        if let Some((answers, key)) = &kept {
+            answers.keep(key, &Answer { text: text.to_owned(), exit: exit as u8 });
+        }
+    };
+    judge(arguments, kernel, &paths, (page, short), &keep)
+}
+
+/// What an answer about these modules depends on; `None` when it is not to be kept.
+fn key(arguments: &CheckArguments, kernel: &Kernel, paths: &[PathBuf]) -> Option<Key> {
+    let mut question = Question::new();
+    let CheckArguments { format, in_order, force_vermagic, force_modversion, kernel: given, .. } = arguments;
+    format!("{format:?} {in_order} {force_vermagic} {force_modversion} {}", given.cmdline).hash(&mut question);
+    for path in kernel.identify(&mut question) {
+        question.file(Some(path), metadata(path).as_ref());
+    }
+    let found: Vec<_> = paths.par_iter().map(|path| metadata(path)).collect();
+    for (path, metadata) in paths.iter().zip(&found) {
+        question.file(Some(path), Some(metadata.as_ref()?));
+    }
+    question.key()
+}
+
+fn judge(
+    arguments: &CheckArguments,
+    mut kernel: Kernel,
+    paths: &[PathBuf],
+    (page, short): (bool, bool),
+    keep: &dyn Fn(&str, Exit),
+) -> Result<Exit, Error> {
     if kernel.release().is_none() {
         let fits = |path: &PathBuf| Image::open(path).ok().filter(|image| kernel.release_by(image).is_some());
         let first = paths.par_iter().find_map_first(fits);
@@ -51,11 +95,10 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
         let verdicts = check_in_order(&kernel, &cmdline, &images, &insmod)?;
         (images, verdicts)
     } else {
-        check_files(&kernel, &cmdline, &paths, &insmod, || ())?
+        let progress = Progress::new("modules read", paths.len());
+        check_files(&kernel, &cmdline, paths, &insmod, || progress.step())?
     };
-    let page = whole_tree && !arguments.list && arguments.format == CheckFormat::Human;
-    // Neither a page of many modules nor depmod says where in a module symbols are used.
-    if !page && arguments.format != CheckFormat::Depmod {
+    if !short {
         let lookup = arguments.source.open(&kernel, images.len())?;
         let explained =
             verdicts.par_iter_mut().zip(&images).map(|(verdict, image)| explain(verdict, image, &kernel, &lookup));
@@ -65,20 +108,22 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
     let entry = |(path, verdict)| Entry { op: Op::Insmod, path: Some(path), verdict };
     let entries: Vec<_> = paths.iter().map(String::as_str).zip(&verdicts).map(entry).collect();
     let summary = KernelSummary::from(&*kernel);
-    let format = match arguments.format {
+    let (text, exit) = match arguments.format {
         CheckFormat::Depmod => {
             let warnings = depmod(&entries);
-            write(&warnings)?;
-            return Ok(if warnings.is_empty() { Exit::Good } else { Exit::Refused });
+            let exit = if warnings.is_empty() { Exit::Good } else { Exit::Refused };
+            (warnings, exit)
         }
-        CheckFormat::Human => Format::Human,
-        CheckFormat::Json => Format::Json,
-        CheckFormat::Dmesg => Format::Dmesg,
+        CheckFormat::Human if page => (human_many(&entries, &summary, &palette()), exit(&entries)),
+        CheckFormat::Human => (human(&entries, &summary, &palette()), exit(&entries)),
+        CheckFormat::Json => (json(&modules_document(&entries, &summary))?, exit(&entries)),
+        CheckFormat::Dmesg => (dmesg(&entries, false), exit(&entries)),
     };
-    let exit = print(&entries, &summary, format, if page { human_many } else { human }, modules_document);
+    write(&text)?;
+    keep(&text, exit);
     // The program ends here: giving back what a whole tree takes, piece by piece, would take longer than reading a tenth of it.
     std::mem::forget((images, verdicts, kernel));
-    exit
+    Ok(exit)
 }
 
 /// The modules given, one by one or by their directory.

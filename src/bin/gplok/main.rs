@@ -1,5 +1,6 @@
 //! The command line program: arguments, exit codes, terminals. Everything else is the library's.
 
+mod answers;
 mod arguments;
 mod check;
 mod diff;
@@ -35,6 +36,13 @@ pub enum Exit {
     Failed = 2,
     /// None is refused, but of some it cannot be said.
     Undetermined = 3,
+}
+
+impl Exit {
+    /// The one that has this code.
+    pub fn of_code(code: u8) -> Option<Self> {
+        [Self::Good, Self::Refused, Self::Failed, Self::Undetermined].into_iter().find(|exit| *exit as u8 == code)
+    }
 }
 
 fn main() -> ExitCode {

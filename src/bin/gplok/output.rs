@@ -2,6 +2,8 @@
 
 use std::io::{IsTerminal as _, Write as _};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::Instant;
 
 use anstyle::{AnsiColor, Style};
 use gplok::image::DebugFiles;
@@ -74,11 +76,16 @@ pub fn print<'a>(
 ) -> Result<Exit, Error> {
     let text = match format {
         Format::Human => human(entries, kernel, &palette()),
-        Format::Json => serde_json::to_string_pretty(&document(entries, kernel))? + "\n",
+        Format::Json => json(&document(entries, kernel))?,
         Format::Dmesg => gplok::report::dmesg(entries, false),
     };
     write(&text)?;
     Ok(exit(entries))
+}
+
+/// A document as it is printed.
+pub fn json(document: &impl serde::Serialize) -> Result<String, Error> {
+    Ok(serde_json::to_string_pretty(document)? + "\n")
 }
 
 /// How a command that judged these ends.
@@ -119,6 +126,44 @@ pub fn palette() -> Palette {
         label: code(Style::new().fg_color(Some(AnsiColor::Cyan.into()))),
         dim: code(Style::new().dimmed()),
         reset: "\u{1b}[0m",
+    }
+}
+
+/// How far a long command has got, on a terminal: silent for half a second, and gone at the end.
+pub struct Progress {
+    what: &'static str,
+    of: usize,
+    done: AtomicUsize,
+    begun: Instant,
+    /// When the next line is due, in milliseconds from the beginning; none is without a terminal.
+    due: AtomicU64,
+}
+
+impl Progress {
+    pub fn new(what: &'static str, of: usize) -> Self {
+        let due = if std::io::stderr().is_terminal() { 500 } else { u64::MAX };
+        Self { what, of, done: AtomicUsize::new(0), begun: Instant::now(), due: due.into() }
+    }
+
+    /// One more is done.
+    pub fn step(&self) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        let due = self.due.load(Ordering::Relaxed);
+        if due == u64::MAX {
+            return;
+        }
+        let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if now >= due && self.due.compare_exchange(due, now + 100, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            let _ = write!(std::io::stderr(), "\r\x1b[Kgplok: {done} of {} {}", self.of, self.what);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if !matches!(self.due.load(Ordering::Relaxed), 500 | u64::MAX) {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
     }
 }
 

@@ -145,6 +145,10 @@ pub struct CheckArguments {
     /// How many modules are judged at a time; default: as many as there are processors.
     #[arg(long, value_name = "N")]
     pub jobs: Option<usize>,
+    /// Neither look up what was answered before nor keep this answer. Pages and depmod's warnings of whole trees are kept in
+    /// $XDG_CACHE_HOME/gplok, as long as nothing they depend on has changed.
+    #[arg(long)]
+    pub no_cache: bool,
     /// Load them on one boot in the order given, instead of finding the order.
     #[arg(long)]
     pub in_order: bool,

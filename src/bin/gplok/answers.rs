@@ -1,0 +1,195 @@
+//! Answers kept from run to run: of a whole tree, as long as neither a file of it nor the kernel nor the program has changed.
+//!
+//! ```text
+//! MAGIC; for each answer, the newest first: key (32 bytes), SHA-256 of the rest (32), exit code (1), length (8, little-endian), text
+//! ```
+//! The file is never changed, only replaced as a whole: whoever reads it has one that somebody has written to its end. What does
+//! not fit this form counts as not there.
+
+use std::fs::Metadata;
+use std::hash::{Hash, Hasher};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use sha2::{Digest as _, Sha256};
+
+const MAGIC: &[u8] = b"gplok answers 1\n";
+/// How many answers are kept, and how large they may be together.
+const MAX_ANSWERS: usize = 32;
+const MAX_BYTES: usize = 32 << 20;
+/// A file that is changed twice within this time may look the same both times: nothing is kept of one that is so new.
+const TOO_NEW: Duration = Duration::from_secs(2);
+
+/// What a question is known by.
+pub type Key = [u8; 32];
+
+/// A digest of everything an answer depends on.
+pub struct Question {
+    digest: Sha256,
+    newest: SystemTime,
+}
+
+impl Hasher for Question {
+    fn write(&mut self, bytes: &[u8]) {
+        self.digest.update(bytes);
+    }
+
+    /// Asked by nobody: the whole digest is the key.
+    fn finish(&self) -> u64 {
+        0
+    }
+}
+
+impl Question {
+    /// A question to this very program.
+    pub fn new() -> Self {
+        let mut question = Self { digest: Sha256::new(), newest: SystemTime::UNIX_EPOCH };
+        env!("CARGO_PKG_VERSION").hash(&mut question);
+        let program = std::env::current_exe();
+        question.file(program.as_deref().ok(), program.as_deref().ok().and_then(metadata).as_ref());
+        question
+    }
+
+    /// It depends on a file, by its path, size, time of change and inode.
+    pub fn file(&mut self, path: Option<&Path>, metadata: Option<&Metadata>) {
+        path.map(Path::as_os_str).hash(self);
+        let modified = metadata.and_then(|metadata| metadata.modified().ok());
+        (metadata.map(Metadata::len), modified, metadata.map(inode)).hash(self);
+        self.newest = self.newest.max(modified.unwrap_or(SystemTime::UNIX_EPOCH));
+    }
+
+    /// The key; `None` when one of the files may still be changing.
+    pub fn key(self) -> Option<Key> {
+        let settled = SystemTime::now().duration_since(self.newest).is_ok_and(|age| age > TOO_NEW);
+        settled.then(|| self.digest.finalize().into())
+    }
+}
+
+pub fn metadata(path: &Path) -> Option<Metadata> {
+    std::fs::metadata(path).ok()
+}
+
+#[cfg(unix)]
+fn inode(metadata: &Metadata) -> (u64, u64) {
+    use std::os::unix::fs::MetadataExt as _;
+    (metadata.dev(), metadata.ino())
+}
+
+/// What was printed, and the exit code.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    pub text: String,
+    pub exit: u8,
+}
+
+/// The file of answers.
+pub struct Answers(PathBuf);
+
+impl Answers {
+    /// Where they are kept: below `$XDG_CACHE_HOME`, or `~/.cache`. `None` where there is neither.
+    pub fn of_user() -> Option<Self> {
+        let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let folder = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+        Some(Self(folder.join("gplok/answers")))
+    }
+
+    /// The answer that was kept, if it is whole.
+    pub fn find(&self, key: &Key) -> Option<Answer> {
+        let file = std::fs::read(&self.0).ok()?;
+        let (_, record) = records(&file).find(|(known, _)| *known == key)?;
+        let (sum, rest) = record.split_first_chunk::<32>()?;
+        let (exit, text) = (*rest.first()?, rest.get(9..)?);
+        let text = String::from_utf8(text.to_vec()).ok()?;
+        (digest(rest) == *sum).then_some(Answer { text, exit })
+    }
+
+    /// Keeps an answer, before those that are there. Where that cannot be, there is none the next time: that is no fault.
+    pub fn keep(&self, key: &Key, answer: &Answer) {
+        let length = (answer.text.len() as u64).to_le_bytes();
+        let rest = [&[answer.exit], length.as_slice(), answer.text.as_bytes()].concat();
+        let mut file = [MAGIC, key, &digest(&rest), &rest].concat();
+        let known = std::fs::read(&self.0).unwrap_or_default();
+        for (other, record) in records(&known).filter(|(other, _)| *other != key).take(MAX_ANSWERS - 1) {
+            if file.len() + other.len() + record.len() <= MAX_BYTES {
+                file.extend_from_slice(other);
+                file.extend_from_slice(record);
+            }
+        }
+        if file.len() <= MAX_BYTES {
+            _ = self.replace(&file);
+        }
+    }
+
+    fn replace(&self, contents: &[u8]) -> std::io::Result<()> {
+        let folder = self.0.parent().unwrap_or(Path::new("."));
+        std::fs::create_dir_all(folder)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(contents)?;
+        file.persist(&self.0)?;
+        Ok(())
+    }
+}
+
+fn digest(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+/// The records of a file: each key, with sum, exit code, length and text behind it.
+fn records(file: &[u8]) -> impl Iterator<Item = (&Key, &[u8])> {
+    let mut rest = file.strip_prefix(MAGIC).unwrap_or_default();
+    std::iter::from_fn(move || {
+        let (key, record) = rest.split_first_chunk::<32>()?;
+        let length = usize::try_from(u64::from_le_bytes(*record.get(33..)?.first_chunk()?)).ok()?;
+        let (record, behind) = record.split_at_checked(length.checked_add(41)?)?;
+        rest = behind;
+        Some((key, record))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(text: &str) -> Answer {
+        Answer { text: text.to_owned(), exit: 3 }
+    }
+
+    #[test]
+    fn what_is_kept_is_found_until_it_is_damaged() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let answers = Answers(folder.path().join("deep/answers"));
+        assert_eq!(answers.find(&[1; 32]), None);
+        for number in 1..=40 {
+            answers.keep(&[number; 32], &answer(&format!("page {number}")));
+        }
+        answers.keep(&[40; 32], &answer("again"));
+        assert_eq!(answers.find(&[40; 32]), Some(answer("again")));
+        assert_eq!(answers.find(&[39; 32]), Some(answer("page 39")));
+        assert_eq!(answers.find(&[1; 32]), None, "the oldest go");
+        let whole = std::fs::read(&answers.0).expect("the file");
+        for cut in 0..whole.len() {
+            std::fs::write(&answers.0, &whole[..cut]).expect("written");
+            let found = answers.find(&[39; 32]);
+            assert!(found.is_none() || found == Some(answer("page 39")));
+        }
+        for place in 0..whole.len() {
+            let mut damaged = whole.clone();
+            damaged[place] ^= 0x41;
+            std::fs::write(&answers.0, &damaged).expect("written");
+            let found = answers.find(&[40; 32]);
+            assert!(found.is_none() || found == Some(answer("again")), "byte {place}");
+        }
+        std::fs::write(&answers.0, b"something else").expect("written");
+        answers.keep(&[7; 32], &answer("new"));
+        assert_eq!(answers.find(&[7; 32]), Some(answer("new")));
+    }
+
+    #[test]
+    fn a_file_that_is_new_is_no_ground_to_keep_anything() {
+        let file = tempfile::NamedTempFile::new().expect("a file");
+        let mut question = Question::new();
+        question.file(Some(file.path()), metadata(file.path()).as_ref());
+        assert_eq!(question.key(), None);
+    }
+}
