@@ -115,7 +115,7 @@ pub(super) fn cure(finding: &Finding) -> Cure {
         | Code::PercpuSpace
         | Code::AlreadyLoaded
         | Code::UnknownFlags => Cure::Kernel,
-        Code::DependencyRefused => Cure::Dependency,
+        Code::DependencyRefused | Code::DependencyCycle => Cure::Dependency,
         // Of a file that cannot be read nobody knows what it needs.
         Code::UnreadableFile
         | Code::Decompression

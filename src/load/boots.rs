@@ -13,7 +13,7 @@ use super::run::{State, World};
 use super::{Insmod, Machine};
 use crate::image::Image;
 use crate::terms::{ExportedSymbol, Taint, Taints};
-use crate::verdict::{Cause, Missing, Outcome, Stage, Verdict};
+use crate::verdict::{Cause, Finding, Missing, Outcome, Stage, Verdict};
 
 /// Modules with this much per-CPU memory together have room for it in every kernel, however they are aligned.
 const SURE_PERCPU: u64 = 2 << 10;
@@ -63,15 +63,29 @@ impl<'a> Boots<'a> {
     pub fn judge(&self, index: usize) -> Verdict {
         let chain = self.modules.chain(index);
         let (own, before) = chain.split_last().map_or((index, &[][..]), |(own, before)| (*own, before));
-        match self.after_all(before) {
+        let mut verdict = match self.after_all(before) {
             Some(before_it) if self.fit_together(own, before, &before_it) => {
                 let after = self.after(own, &before_it);
                 let mut verdict = after.verdict.clone();
                 before_it.iter().for_each(|dependency| hang_on(&mut verdict, &dependency.verdict));
                 blamed(verdict, before_it.iter().map(|after| &after.verdict))
             }
-            _ => self.one_by_one(&chain),
+            together => {
+                let mut verdict = self.one_by_one(&chain);
+                if together.is_none()
+                    && let Some(modules) = self.modules.cycle(index)
+                {
+                    verdict
+                        .findings
+                        .insert(0, Finding::new(Stage::SimplifySymbols, Cause::DependencyCycle { modules }));
+                }
+                verdict
+            }
+        };
+        for (symbol, module) in self.modules.rivals(index) {
+            verdict.findings.push(Finding::new(Stage::CompleteFormation, Cause::RivalExport { symbol, module }));
         }
+        verdict
     }
 
     /// What comes of loading each of a chain of modules; `None` where they need each other.
@@ -225,7 +239,7 @@ fn hang_on(verdict: &mut Verdict, dependency: &Verdict) {
     if early {
         return;
     }
-    let lacks = |finding: &crate::verdict::Finding| {
+    let lacks = |finding: &Finding| {
         finding.reached
             && finding.refuses()
             && matches!(finding.cause, Cause::MissingSymbol { refused_exporter: None, .. })

@@ -1,6 +1,7 @@
 //! Which modules a module needs loaded before it, as modprobe finds them: by who exports what it leaves undefined.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,7 +22,7 @@ pub(super) struct Modules<'a> {
     /// Of each, the modules it needs itself, in order of need.
     needs: Vec<Vec<usize>>,
     /// Those that export a symbol another one exports too.
-    rivals: HashSet<usize>,
+    rivals: Rivals,
     needed: HashSet<usize>,
 }
 
@@ -42,6 +43,15 @@ enum Need {
     Own(PathBuf),
 }
 
+/// Of each module, the exports that others have, too, and who.
+type Rivals = BTreeMap<usize, BTreeSet<(String, usize)>>;
+
+fn meet(rivals: &mut Rivals, symbol: &str, one: usize, other: usize) {
+    for (one, other) in [(one, other), (other, one)] {
+        rivals.entry(one).or_default().insert((symbol.to_owned(), other));
+    }
+}
+
 fn exports(image: &Image) -> Arc<Vec<ExportedSymbol>> {
     image.as_announced().map(|elf| Arc::clone(elf.exports())).unwrap_or_default()
 }
@@ -51,13 +61,13 @@ impl<'a> Modules<'a> {
     /// When a file of the kernel's tree cannot be read.
     pub fn new(kernel: &Kernel, memo: &Memo, given: &'a [Image]) -> Result<Self, ModprobeError> {
         let exported: Vec<_> = given.par_iter().map(exports).collect();
-        let (mut symbols, mut rivals) = (HashMap::new(), HashSet::new());
+        let (mut symbols, mut rivals) = (HashMap::new(), Rivals::new());
         for (index, exports) in exported.iter().enumerate() {
             for export in exports.iter() {
                 // The first that exports a symbol gives it.
                 let first = *symbols.entry(export.name.as_str()).or_insert(index);
                 if first != index {
-                    rivals.extend([first, index]);
+                    meet(&mut rivals, &export.name, first, index);
                 }
             }
         }
@@ -80,8 +90,11 @@ impl<'a> Modules<'a> {
         }
         for (index, image) in all.own.iter().enumerate() {
             let exports = exports(image);
-            let rivals = exports.iter().filter_map(|export| givers.symbols.get(export.name.as_str()));
-            all.rivals.extend(rivals.flat_map(|rival| [*rival, given.len() + index]));
+            for export in exports.iter() {
+                if let Some(first) = givers.symbols.get(export.name.as_str()) {
+                    meet(&mut all.rivals, &export.name, *first, given.len() + index);
+                }
+            }
         }
         all.needed = all.needs.iter().flatten().copied().collect();
         Ok(all)
@@ -134,7 +147,43 @@ impl<'a> Modules<'a> {
 
     /// Does it export what another one exports, too?
     pub fn is_rival(&self, index: usize) -> bool {
-        self.rivals.contains(&index)
+        self.rivals.contains_key(&index)
+    }
+
+    /// The symbols that it exports and another module does, too, and that module's name.
+    pub fn rivals(&self, index: usize) -> impl Iterator<Item = (String, String)> {
+        let rivals = self.rivals.get(&index).into_iter().flatten();
+        rivals.map(|(symbol, other)| (symbol.clone(), self.name(*other)))
+    }
+
+    /// The modules of a shortest circle of needs that it is in: each needs the next.
+    pub fn cycle(&self, index: usize) -> Option<Vec<String>> {
+        let mut from = HashMap::new();
+        let mut open = VecDeque::from([index]);
+        while let Some(module) = open.pop_front() {
+            for need in self.needs(module) {
+                if *need == index {
+                    let mut back = vec![module];
+                    while let Some(before) = back.last().filter(|last| **last != index).and_then(|last| from.get(last))
+                    {
+                        back.push(*before);
+                    }
+                    return Some(back.into_iter().rev().map(|module| self.name(module)).collect());
+                }
+                if let Entry::Vacant(entry) = from.entry(*need) {
+                    entry.insert(module);
+                    open.push_back(*need);
+                }
+            }
+        }
+        None
+    }
+
+    /// The name in its file, or of its file.
+    fn name(&self, index: usize) -> String {
+        let Some(image) = self.image(index) else { return String::new() };
+        let own = image.as_announced().and_then(|elf| elf.modinfo().get("name").map(str::to_owned));
+        own.or_else(|| module_name_of(image.path())).unwrap_or_default()
     }
 
     /// Does another one need it?

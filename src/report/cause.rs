@@ -313,6 +313,18 @@ pub(super) fn because(topic: &Topic<'_>) -> Because {
             format!("{module} depends on {dependency}"),
             format!("the kernel refuses {dependency} with {errno}"),
         ),
+        Cause::DependencyCycle { modules } => Because::so(
+            format!("{} need each other's symbols", all(modules)),
+            "whichever comes first finds unknown symbols, and modprobe does not try",
+        ),
+        Cause::RivalExport { module: other, .. } => Because::so(
+            format!("{module} exports {names}, and {other} does, too"),
+            "the kernel refuses whichever of the two is loaded second",
+        ),
+        Cause::ShadowedFile { file } => Because::and(
+            format!("{file} has the same name"),
+            "modprobe takes this one: depmod looks into its folder first",
+        ),
     }
 }
 

@@ -146,6 +146,11 @@ pub(super) fn fix(topic: &Topic<'_>) -> String {
         Cause::DependencyRefused { dependency, .. } => {
             format!("first get {dependency} loaded: what the kernel says about {dependency} is the cause of this too")
         }
+        Cause::DependencyCycle { .. } => "move what both sides use into a module of its own, which needs none of them".into(),
+        Cause::RivalExport { module: other, .. } => {
+            format!("load only one of {module} and {other}, or rename the {}", names.pick("export", "exports"))
+        }
+        Cause::ShadowedFile { file } => format!("remove {file} if it is a leftover; else name the order in /etc/depmod.d (search …)"),
     }
 }
 

@@ -69,6 +69,7 @@ fn shared(cause: &Cause) -> Shared<'_> {
         Cause::NamespaceNotImported { namespace, .. } => Shared::Name(namespace.as_str()),
         Cause::NoSymbolVersion { fatal, .. } => Shared::Number(u64::from(*fatal)),
         Cause::DuplicateExport { owner, .. } => Shared::Name(owner),
+        Cause::RivalExport { module, .. } => Shared::Name(module),
         Cause::RelocationOverflow { kind, .. }
         | Cause::UnknownRelocation { kind, .. }
         | Cause::RelocationTarget { kind, .. } => Shared::Number(u64::from(*kind)),

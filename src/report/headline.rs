@@ -138,5 +138,8 @@ pub(super) fn kind(code: Code, number: usize) -> String {
         Code::InUse => "in use".into(),
         Code::NoExit => "no exit function".into(),
         Code::DependencyRefused => "a dependency is refused".into(),
+        Code::DependencyCycle => "modules that need each other".into(),
+        Code::RivalExport => counted("export that another module has, too", "exports that other modules have, too"),
+        Code::ShadowedFile => "file of the same name, not used".into(),
     }
 }

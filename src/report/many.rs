@@ -60,6 +60,7 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
         let _ = writeln!(text, "\n{heading}:");
         causes(&mut text, &behind, kernel, palette, false);
     }
+    notes(&mut text, entries, palette);
     let missing: BTreeSet<&Missing> = entries.iter().flat_map(|entry| &entry.verdict.missing).collect();
     if !missing.is_empty() {
         let heading = palette.paint(palette.heading, "not known, and some answers or lines depend on it");
@@ -72,6 +73,29 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
         let _ = writeln!(text, "\nof the kernel's files, some disagree: {}", printable(conflict));
     }
     text
+}
+
+/// What keeps no module from loading, and yet decides which ones are.
+fn notes(text: &mut String, entries: &[Entry<'_>], palette: &Palette) {
+    let mut by_code: BTreeMap<Code, Vec<String>> = BTreeMap::new();
+    for entry in entries {
+        for finding in &entry.verdict.findings {
+            let note = match &finding.cause {
+                Cause::ShadowedFile { file } => format!("{file} (not used: {} is)", entry.title()),
+                Cause::RivalExport { symbol, module } => format!("{symbol} ({} and {module})", entry.verdict.name),
+                _ => continue,
+            };
+            by_code.entry(finding.code()).or_default().push(note);
+        }
+    }
+    if !by_code.is_empty() {
+        let _ = writeln!(text, "\n{}:", palette.paint(palette.heading, "worth knowing"));
+    }
+    for (code, notes) in by_code {
+        let label = palette.paint(palette.label, &format!("{} [{code}]", kind(code, notes.len())));
+        let notes: Vec<&str> = notes.iter().map(String::as_str).collect();
+        let _ = writeln!(text, "    {label}: {}", printable(&list(&notes, SYMBOLS)));
+    }
 }
 
 /// The findings that refuse: those that the kernel gets to, or those behind the stage that refused.

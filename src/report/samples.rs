@@ -97,5 +97,8 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::InUse { name: "foo".into(), users: vec!["one".into(), "two".into()] },
         Cause::NoExit { name: "foo".into() },
         Cause::DependencyRefused { dependency: "spl".into(), errno: Errno::ENOEXEC },
+        Cause::DependencyCycle { modules: vec!["one".into(), "two".into()] },
+        Cause::RivalExport { symbol: "bar".into(), module: "other".into() },
+        Cause::ShadowedFile { file: "/lib/modules/6.1.0/kernel/net/foo.ko".into() },
     ]
 }

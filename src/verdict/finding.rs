@@ -64,6 +64,8 @@ impl Finding {
             | Cause::InheritedTaint { .. }
             | Cause::GplFutureSymbol { .. }
             | Cause::UnusedSymbol { .. }
+            | Cause::RivalExport { .. }
+            | Cause::ShadowedFile { .. }
             | Cause::UnknownParameter { .. } => false,
             _ => true,
         }
@@ -258,6 +260,12 @@ codes! {
 
     /// A module that has to be loaded first is refused itself.
     DependencyRefused { /** The module. */ dependency: String, /** Its errno. */ errno: Errno } = "dependency-refused",
+    /// Modules need each other, so that none can be the first.
+    DependencyCycle { /** Each needs the next, and the last the first. */ modules: Vec<String> } = "dependency-cycle",
+    /// Another module exports a symbol of the same name: only one of the two can be loaded.
+    RivalExport { /** The symbol. */ symbol: String, /** The other module. */ module: String } = "rival-export",
+    /// A file of the same name stands in another folder, where modprobe does not get to it.
+    ShadowedFile { /** That file. */ file: String } = "shadowed-file",
 }
 
 impl Cause {
@@ -278,6 +286,7 @@ impl Cause {
             | Self::CommonSymbol { symbol }
             | Self::SymbolSection { symbol, .. }
             | Self::RelocationOverflow { symbol, .. }
+            | Self::RivalExport { symbol, .. }
             | Self::DuplicateExport { symbol, .. } => Some(symbol),
             Self::ModuleLayout { .. } => Some("module_layout"),
             _ => None,

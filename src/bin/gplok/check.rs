@@ -10,6 +10,7 @@ use gplok::kernel::{Kernel, ModuleTree};
 use gplok::load::{Insmod, ModuleInitFlags, check_files, check_in_order};
 use gplok::report::{Entry, KernelSummary, Op, depmod, dmesg, human, human_many, modules_document};
 use gplok::terms::KernelRelease;
+use gplok::verdict::{Cause, Finding, Stage, Verdict};
 use gplok::why::explain;
 use rayon::prelude::*;
 
@@ -23,19 +24,17 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
         rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global()?;
     }
     let said = |error: Error| error.to_string();
-    let (paths, kernel) =
-        rayon::join(|| given(arguments).map_err(said), || arguments.kernel.open().map_err(said));
-    let (mut paths, kernel) = (paths?, kernel?);
-    let whole_tree = arguments.tree.is_some() || paths.is_empty();
-    if paths.is_empty() {
-        let tree = kernel.tree().ok_or("no module was given, and the kernel has no module tree: add it with -k")?;
-        paths = tree.modules().map(|module| module.path.clone()).collect();
+    let (given, kernel) = rayon::join(|| Given::new(arguments).map_err(said), || arguments.kernel.open().map_err(said));
+    let (mut given, kernel) = (given?, kernel?);
+    let whole_tree = arguments.tree.is_some() || given.paths.is_empty();
+    if given.paths.is_empty() {
+        given.add(kernel.tree().ok_or("no module was given, and the kernel has no module tree: add it with -k")?);
     }
     let page = whole_tree && !arguments.list && arguments.format == CheckFormat::Human;
     // Neither a page of many modules nor depmod says where in a module symbols are used: nothing else is read for them.
     let short = page || arguments.format == CheckFormat::Depmod;
     let answers = if whole_tree && short && !arguments.no_cache { Answers::of_user() } else { None };
-    let kept = answers.and_then(|answers| Some((answers, key(arguments, &kernel, &paths)?)));
+    let kept = answers.and_then(|answers| Some((answers, key(arguments, &kernel, &given)?)));
     if let Some(answer) = kept.as_ref().and_then(|(answers, key)| answers.find(key))
         && let Some(exit) = Exit::of_code(answer.exit)
     {
@@ -47,19 +46,20 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
             answers.keep(key, &Answer { text: text.to_owned(), exit: exit as u8 });
         }
     };
-    judge(arguments, kernel, &paths, (page, short), &keep)
+    judge(arguments, kernel, &given, (page, short), &keep)
 }
 
 /// What an answer about these modules depends on; `None` when it is not to be kept.
-fn key(arguments: &CheckArguments, kernel: &Kernel, paths: &[PathBuf]) -> Option<Key> {
+fn key(arguments: &CheckArguments, kernel: &Kernel, modules: &Given) -> Option<Key> {
     let mut question = Question::new();
     let CheckArguments { format, in_order, force_vermagic, force_modversion, kernel: given, .. } = arguments;
     format!("{format:?} {in_order} {force_vermagic} {force_modversion} {}", given.cmdline).hash(&mut question);
     for path in kernel.identify(&mut question) {
         question.file(Some(path), metadata(path).as_ref());
     }
-    let found: Vec<_> = paths.par_iter().map(|path| metadata(path)).collect();
-    for (path, metadata) in paths.iter().zip(&found) {
+    modules.shadowed.hash(&mut question);
+    let found: Vec<_> = modules.paths.par_iter().map(|path| metadata(path)).collect();
+    for (path, metadata) in modules.paths.iter().zip(&found) {
         question.file(Some(path), Some(metadata.as_ref()?));
     }
     question.key()
@@ -68,10 +68,11 @@ fn key(arguments: &CheckArguments, kernel: &Kernel, paths: &[PathBuf]) -> Option
 fn judge(
     arguments: &CheckArguments,
     mut kernel: Kernel,
-    paths: &[PathBuf],
+    given: &Given,
     (page, short): (bool, bool),
     keep: &dyn Fn(&str, Exit),
 ) -> Result<Exit, Error> {
+    let paths = &given.paths;
     if kernel.release().is_none() {
         let fits = |path: &PathBuf| Image::open(path).ok().filter(|image| kernel.release_by(image).is_some());
         let first = paths.par_iter().find_map_first(fits);
@@ -98,6 +99,7 @@ fn judge(
         let progress = Progress::new("modules read", paths.len());
         check_files(&kernel, &cmdline, paths, &insmod, || progress.step())?
     };
+    given.tell(&mut verdicts);
     if !short {
         let lookup = arguments.source.open(&kernel, images.len())?;
         let explained =
@@ -126,15 +128,38 @@ fn judge(
     Ok(exit)
 }
 
-/// The modules given, one by one or by their directory.
-fn given(arguments: &CheckArguments) -> Result<Vec<PathBuf>, Error> {
-    let mut given = arguments.modules.clone();
-    if let Some(tree) = &arguments.tree {
-        let found = ModuleTree::open(tree)?;
-        given.extend(found.modules().map(|module| module.path.clone()));
-        if given.is_empty() {
-            return Err(format!("no module lies below {}", tree.display()).into());
+/// Modules to be judged, and the files that stand back behind one of them.
+#[derive(Default)]
+struct Given {
+    paths: Vec<PathBuf>,
+    shadowed: Vec<(PathBuf, PathBuf)>,
+}
+
+impl Given {
+    /// The modules given, one by one or by their directory.
+    fn new(arguments: &CheckArguments) -> Result<Self, Error> {
+        let mut given = Self { paths: arguments.modules.clone(), ..Self::default() };
+        if let Some(tree) = &arguments.tree {
+            given.add(&ModuleTree::open(tree)?);
+            if given.paths.is_empty() {
+                return Err(format!("no module lies below {}", tree.display()).into());
+            }
+        }
+        Ok(given)
+    }
+
+    fn add(&mut self, tree: &ModuleTree) {
+        self.paths.extend(tree.modules().map(|module| module.path.clone()));
+        self.shadowed.extend(tree.shadowed().map(|(module, used)| (used.path.clone(), module.path.clone())));
+    }
+
+    /// Says of each module that counts which files do not.
+    fn tell(&self, verdicts: &mut [Verdict]) {
+        for (verdict, path) in verdicts.iter_mut().zip(&self.paths) {
+            for (_, file) in self.shadowed.iter().filter(|(used, _)| used == path) {
+                let cause = Cause::ShadowedFile { file: file.display().to_string() };
+                verdict.findings.push(Finding::new(Stage::FinitModule, cause));
+            }
         }
     }
-    Ok(given)
 }

@@ -78,6 +78,9 @@ pages! {
     InUse = "in-use",
     NoExit = "no-exit",
     DependencyRefused = "dependency-refused",
+    DependencyCycle = "dependency-cycle",
+    RivalExport = "rival-export",
+    ShadowedFile = "shadowed-file",
 }
 
 /// The page of a code.
