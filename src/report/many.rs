@@ -82,7 +82,10 @@ fn notes(text: &mut String, entries: &[Entry<'_>], palette: &Palette) {
         for finding in &entry.verdict.findings {
             let note = match &finding.cause {
                 Cause::ShadowedFile { file } => format!("{file} (not used: {} is)", entry.title()),
-                Cause::RivalExport { symbol, module } => format!("{symbol} ({} and {module})", entry.verdict.name),
+                // Each pair once.
+                Cause::RivalExport { symbol, module } if entry.verdict.name <= *module => {
+                    format!("{symbol} ({} and {module})", entry.verdict.name)
+                }
                 _ => continue,
             };
             by_code.entry(finding.code()).or_default().push(note);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use gplok::image::Image;
 use gplok::kernel::{Exports, Kernel};
-use gplok::load::{Cmdline, Insmod, Machine, check};
+use gplok::load::{Cmdline, Insmod, Machine, check, check_files};
 use gplok::verdict::{Outcome, Verdict};
 
 #[allow(dead_code, unused_imports, reason = "shared with the suite, which uses more of it")]
@@ -51,6 +51,26 @@ fn loads(verdict: &Verdict) {
     assert!(matches!(verdict.outcome, Outcome::Loads), "{:?}", verdict.findings);
 }
 
+/// 1,000 module files, of which a tenth are needed by nine others each.
+fn tree(profile: &Profile) {
+    let here = tempfile::tempdir().expect("a folder");
+    let paths: Vec<_> = (0..1_000).map(|number| here.path().join(format!("m{number}.ko"))).collect();
+    for (number, path) in paths.iter().enumerate() {
+        let ko = Ko::new(&format!("m{number}")).needs("kfree");
+        let ko = match number % 10 {
+            0 => ko.export(&format!("given_{number}")),
+            _ => ko.needs(&format!("given_{}", number / 10 * 10)),
+        };
+        std::fs::write(path, ko.build(profile)).expect("written");
+    }
+    let kernel = Arc::new(Kernel::open(&[folder("6.12")]).expect("a recorded kernel"));
+    bench("check a tree of 1,000 modules", || {
+        let (_, verdicts) =
+            check_files(&kernel, &Cmdline::default(), &paths, &Insmod::default(), || ()).expect("files");
+        verdicts.iter().for_each(loads);
+    });
+}
+
 fn main() {
     let profile = Profile::load("6.12");
     let small = Ko::new("small").needs("kfree").build(&profile);
@@ -62,6 +82,16 @@ fn main() {
 
     let text = symvers();
     bench("read a Module.symvers of 25,000 rows", || Exports::parse(text.as_str()).expect("good text"));
+
+    let module = Ko::new("many").build(&profile);
+    let module = [module.as_slice(), &vec![0; 1 << 20]].concat();
+    bench("read a module of 1 MB, its exports and imports", || {
+        let image = Image::from_bytes_raw("many.ko", module.clone());
+        let elf = image.as_announced().expect("it is ELF");
+        (elf.exports().len(), elf.undefined_symbols().count())
+    });
+
+    tree(&profile);
 
     let giver = (0..1_000).fold(Ko::new("giver"), |ko, number| ko.export(&format!("given_{number}"))).build(&profile);
     let taker = (0..1_000).fold(Ko::new("taker"), |ko, number| ko.needs(&format!("given_{number}"))).build(&profile);

@@ -48,8 +48,12 @@ impl Desk {
         self
     }
 
+    pub fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
     pub fn read(&self, name: &str) -> String {
-        std::fs::read_to_string(self.folder.path().join(name)).expect("it was written")
+        std::fs::read_to_string(self.path(name)).expect("it was written")
     }
 
     fn ko(&self, ko: &Ko) -> &Self {
@@ -71,6 +75,7 @@ impl Desk {
     pub fn command(&self, arguments: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_gplok"));
         command.args(arguments.split_whitespace()).current_dir(self.folder.path());
+        command.env("XDG_CACHE_HOME", self.path("cache"));
         for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE"] {
             command.env_remove(name);
         }
