@@ -2,14 +2,13 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::hash::{DefaultHasher, Hasher};
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use super::loose_symbols::LooseSymbols;
 use super::{Bytes, Modinfo, Versions};
 use crate::elf::{Elf, Header, Relocation, Section, SectionType, Symbol};
-use crate::terms::{Class, ElfMachine, Endian, ExportedSymbol};
+use crate::terms::{Class, ElfMachine, Endian, ExportedSymbol, name_hash};
 
 /// A module's bytes, read in a class and byte order.
 ///
@@ -108,7 +107,7 @@ impl ModuleElf {
             last_nul: OnceLock::new(),
             kept: Kept::default(),
         };
-        let names = elf.sections.iter().map(|section| elf.section_name(section).map(hash));
+        let names = elf.sections.iter().map(|section| elf.section_name(section).map(name_hash));
         let names: Vec<_> = names.collect();
         elf.all_sections_named = names.iter().skip(1).all(Option::is_some);
         elf.distinct_names = are_distinct(names.iter().skip(1).copied());
@@ -212,13 +211,13 @@ impl ModuleElf {
 
     /// All sections of that name.
     pub fn sections_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Section> {
-        self.hashed(hash(name.as_bytes())).filter(move |section| self.section_name(section) == Some(name.as_bytes()))
+        self.hashed(name_hash(name.as_bytes())).filter(move |section| self.section_name(section) == Some(name.as_bytes()))
     }
 
     /// Mirrors `find_sec()`: the first section of that name that has `SHF_ALLOC`.
     pub fn find_sec(&self, name: &str) -> Option<&Section> {
         let named = |section: &&Section| section.is_alloc() && self.section_name(section) == Some(name.as_bytes());
-        self.hashed(hash(name.as_bytes())).find(named)
+        self.hashed(name_hash(name.as_bytes())).find(named)
     }
 
     /// The sections whose names have that hash.
@@ -406,10 +405,4 @@ fn are_distinct(hashes: impl Iterator<Item = Option<u64>>) -> bool {
     let Some(mut hashes) = hashes.collect::<Option<Vec<_>>>() else { return false };
     hashes.sort_unstable();
     hashes.is_sorted_by(|one, other| one < other)
-}
-
-fn hash(name: &[u8]) -> u64 {
-    let mut hasher = DefaultHasher::new();
-    hasher.write(name);
-    hasher.finish()
 }

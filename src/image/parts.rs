@@ -9,7 +9,7 @@ use super::buffer::Buffer;
 use crate::elf::{Elf, Header, Section, SectionFlags, SectionType};
 
 /// A file no longer than this is read at once: looking for its parts would take longer.
-const SHORT: usize = 32 << 10;
+const SHORT: usize = 64 << 10;
 /// A gap shorter than this is read with what lies around it: another system call takes longer.
 const GAP: usize = 8 << 10;
 /// The bytes at both ends of a section that is not loaded: headers, and what a section has to end with.

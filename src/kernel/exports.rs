@@ -30,6 +30,7 @@ struct Row {
     owner: u32,
     crc: Option<u32>,
     kind: Option<ExportKind>,
+    in_vmlinux: bool,
 }
 
 /// A symbol that the kernel itself exports: how, in which version, and whether in a namespace.
@@ -71,7 +72,7 @@ impl Exports {
         if text.len() >= NONE as usize {
             return Err(ErrorKind::UnknownFile("more than 4 GiB of text"));
         }
-        let (mut last, mut versions, mut known) = (("", NONE), false, HashMap::new());
+        let (mut last, mut versions, mut known) = (("", NONE, true), false, HashMap::new());
         for (index, line) in text.lines().enumerate() {
             if line.trim_ascii().is_empty() {
                 continue;
@@ -82,7 +83,7 @@ impl Exports {
                     exports.owners.push(place_of(columns.module));
                     u32::try_from(exports.owners.len() - 1).unwrap_or(NONE)
                 });
-                last = (columns.module, owner);
+                last = (columns.module, owner, columns.module == VMLINUX);
             }
             versions |= columns.crc != 0;
             exports.index.push(columns.name);
@@ -92,6 +93,7 @@ impl Exports {
                 owner: last.1,
                 crc: Some(columns.crc),
                 kind: columns.kind,
+                in_vmlinux: last.2,
             });
         }
         exports.text = text;
@@ -129,8 +131,10 @@ impl Exports {
         if let Some(crc) = crc {
             self.modversions = Some(self.modversions == Some(true) || crc != 0);
         }
+        let in_vmlinux = self.owners.get(owner).is_none_or(|place| matches!(slice(&self.text, place), "" | VMLINUX));
+        let owner = u32::try_from(owner).unwrap_or(NONE);
         self.index.push(name);
-        self.rows.push(Row { name: name_place, namespace, owner: u32::try_from(owner).unwrap_or(NONE), crc, kind });
+        self.rows.push(Row { name: name_place, namespace, owner, crc, kind, in_vmlinux });
     }
 
     /// Adds to the text.
@@ -210,8 +214,7 @@ impl Exports {
 
     /// What there is to know of a symbol that the kernel itself exports, once, without a copy of anything.
     pub(crate) fn vmlinux_row(&self, name: &str) -> Option<VmlinuxRow> {
-        let built_in = |row: &&Row| self.owner(row) == VMLINUX;
-        let mut rows = self.positions(name).filter_map(|position| self.rows.get(position)).filter(built_in);
+        let mut rows = self.positions(name).filter_map(|position| self.rows.get(position)).filter(|row| row.in_vmlinux);
         let Row { namespace, crc, kind, .. } = rows.next()?;
         let is_only = rows.next().is_none();
         is_only.then(|| VmlinuxRow { kind: *kind, crc: crc.map(Crc), in_namespace: !namespace.is_empty() })
@@ -219,7 +222,7 @@ impl Exports {
 
     /// Does the kernel itself export that name?
     pub fn in_vmlinux(&self, name: &str) -> bool {
-        self.positions(name).filter_map(|position| self.rows.get(position)).any(|row| self.owner(row) == VMLINUX)
+        self.positions(name).filter_map(|position| self.rows.get(position)).any(|row| row.in_vmlinux)
     }
 
     /// The row of that name that is built into the kernel.

@@ -1,5 +1,7 @@
 //! Finding one of many names in a text without copying any.
 
+use crate::terms::name_hash;
+
 /// No entry.
 const NONE: u32 = u32::MAX;
 
@@ -32,14 +34,8 @@ impl NameIndex {
         std::iter::successors(first, move |entry| self.next.get(*entry).copied().and_then(index))
     }
 
-    /// A hash that takes eight bytes at once, as FxHash does, cut to the table.
     fn slot(&self, name: &str) -> usize {
-        const FACTOR: u64 = 0xf135_7aea_2e62_a9c5;
-        let mix = |hash: u64, word: [u8; 8]| (hash ^ u64::from_le_bytes(word)).wrapping_mul(FACTOR).rotate_left(26);
-        let (words, rest) = name.as_bytes().as_chunks::<8>();
-        let mut last = [0; 8];
-        last.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
-        let hash = mix(words.iter().fold(name.len() as u64, |hash, word| mix(hash, *word)), last);
-        usize::try_from((hash ^ (hash >> 32)) & 0xffff_ffff).unwrap_or_default() & self.heads.len().saturating_sub(1)
+        let low = name_hash(name.as_bytes()) & u64::from(u32::MAX);
+        usize::try_from(low).unwrap_or_default() & self.heads.len().saturating_sub(1)
     }
 }

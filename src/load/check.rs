@@ -64,7 +64,14 @@ pub fn check_files(
         progress();
         image.fault().map_or_else(|| Ok((image.forget(), known)), |fault| Err(ModprobeError::Image(fault)))
     };
-    let read: Vec<_> = paths.par_iter().map(read).collect::<Result<_, _>>()?;
+    // The largest first: while they are read, memory is still empty; and at the end no processor waits for one of them.
+    let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
+    let sizes: Vec<_> = paths.par_iter().map(size).collect();
+    let mut order: Vec<_> = paths.iter().enumerate().collect();
+    order.sort_by_key(|(index, _)| std::cmp::Reverse(sizes.get(*index).copied()));
+    let mut read: Vec<_> = order.into_par_iter().map(|(index, path)| (index, read(path))).collect();
+    read.sort_unstable_by_key(|(index, _)| *index);
+    let read: Vec<_> = read.into_iter().map(|(_, read)| read).collect::<Result<_, ModprobeError>>()?;
     let (images, known): (Vec<_>, Vec<_>) = read.into_iter().unzip();
     let verdicts = check_on(first, &images, insmod, known)?;
     Ok((images, verdicts))

@@ -8,6 +8,7 @@ mod errno;
 mod export;
 mod glob;
 mod license;
+mod name_hash;
 mod taint;
 mod version;
 
@@ -17,5 +18,6 @@ pub use errno::Errno;
 pub use export::{Crc, ExportKind, ExportedSymbol, Namespace};
 pub use glob::Glob;
 pub use license::License;
+pub(crate) use name_hash::name_hash;
 pub use taint::{Taint, Taints};
 pub use version::{Distribution, KernelRelease, KernelVersion};
