@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 static FREE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 const MAX_FREE: usize = 4;
 /// What is larger is given back to the system, and what is smaller is not worth the while.
-const KEPT: std::ops::RangeInclusive<usize> = 4 << 10..=1 << 20;
+const KEPT: std::ops::RangeInclusive<usize> = 4 << 10..=256 << 10;
 
 /// Bytes whose memory is used again when they are no longer needed: the first so many of those in memory.
 #[derive(Debug, Default)]

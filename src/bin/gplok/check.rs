@@ -20,9 +20,7 @@ use crate::output::{Progress, exit, json, palette, write};
 use crate::{Error, Exit};
 
 pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
-    if let Some(jobs) = arguments.jobs {
-        rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global()?;
-    }
+    threads(arguments.jobs)?;
     let said = |error: Error| error.to_string();
     let (given, kernel) = rayon::join(|| Given::new(arguments).map_err(said), || arguments.kernel.open().map_err(said));
     let (mut given, kernel) = (given?, kernel?);
@@ -47,6 +45,20 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
         }
     };
     judge(arguments, kernel, &given, (page, short), &keep)
+}
+
+/// The threads that modules are judged on. glibc asks the system for each thread's memory page by page, ten thousand times for a
+/// whole tree; asked for much once, it takes and keeps the address space, and memory is used only as it is written to.
+fn threads(jobs: Option<usize>) -> Result<(), Error> {
+    const ROOM: usize = 24 << 20;
+    let make_room = |_| {
+        // The first time, the C library only learns that blocks may be so large.
+        for _ in 0..2 {
+            drop(std::hint::black_box(Vec::<u8>::with_capacity(ROOM)));
+        }
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.unwrap_or_default()).start_handler(make_room);
+    Ok(pool.build_global()?)
 }
 
 /// What an answer about these modules depends on; `None` when it is not to be kept.
