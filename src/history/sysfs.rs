@@ -1,6 +1,5 @@
 //! Names that are taken in `/sys/module` before any module is loaded.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use crate::terms::{Arch, Distribution, ElfMachine, KernelRelease, KernelVersion};
@@ -15,12 +14,12 @@ pub fn is_taken_in_sysfs(release: Option<&KernelRelease>, arch: Option<Arch>, na
     if ALWAYS.contains(&name) {
         return Some(true);
     }
-    static COLUMNS: LazyLock<HashMap<&str, Vec<&str>>> = LazyLock::new(|| {
-        let lines = LISTED.lines().filter(|line| !line.starts_with('#'));
-        lines.filter_map(|line| line.split_once(' ')).map(|(name, rest)| (name, rest.split(' ').collect())).collect()
-    });
     let column = column(release?, arch?)?;
-    Some(COLUMNS.get(name).is_some_and(|columns| columns.contains(&column)))
+    static LINES: LazyLock<Vec<&str>> =
+        LazyLock::new(|| LISTED.lines().filter(|line| !line.starts_with('#')).collect());
+    let listed = LINES.partition_point(|line| line.split(' ').next().unwrap_or_default() < name);
+    let mut words = LINES.get(listed).copied().unwrap_or_default().split(' ');
+    Some(words.next() == Some(name) && words.any(|word| word == column))
 }
 
 /// The column of a release: point releases of one Debian series are configured alike.
@@ -40,6 +39,12 @@ fn column(release: &KernelRelease, arch: Arch) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_list_is_in_order() {
+        let names = LISTED.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(' ').next());
+        assert!(names.is_sorted());
+    }
 
     #[test]
     fn what_is_listed_is_known_and_nothing_else() {

@@ -211,7 +211,8 @@ impl ModuleElf {
 
     /// All sections of that name.
     pub fn sections_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Section> {
-        self.hashed(name_hash(name.as_bytes())).filter(move |section| self.section_name(section) == Some(name.as_bytes()))
+        self.hashed(name_hash(name.as_bytes()))
+            .filter(move |section| self.section_name(section) == Some(name.as_bytes()))
     }
 
     /// Mirrors `find_sec()`: the first section of that name that has `SHF_ALLOC`.

@@ -63,7 +63,8 @@ impl Exports {
     /// At the first line that is none, with its number.
     pub fn parse(text: impl Into<String>) -> Result<Self, ErrorKind> {
         let text = text.into();
-        let lines = text.len() / 40 + 1;
+        // Lines have some 70 bytes.
+        let lines = text.len() / 60 + 1;
         let mut exports = Self::with_capacity(lines);
         let place_of = |part: &str| {
             let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
@@ -73,7 +74,7 @@ impl Exports {
             return Err(ErrorKind::UnknownFile("more than 4 GiB of text"));
         }
         let (mut last, mut versions, mut known) = (("", NONE, true), false, HashMap::new());
-        for (index, line) in text.lines().enumerate() {
+        for (index, line) in lines_of(&text).enumerate() {
             if line.trim_ascii().is_empty() {
                 continue;
             }
@@ -229,6 +230,13 @@ impl Exports {
     pub fn vmlinux<'a>(&'a self, name: &'a str) -> Option<KernelExport<'a>> {
         self.owned_by(VMLINUX, name)
     }
+}
+
+/// The lines of a text, without what ends them.
+fn lines_of(text: &str) -> impl Iterator<Item = &str> {
+    let mut start = 0;
+    let ends = memchr::memchr_iter(b'\n', text.as_bytes()).chain([text.len()]);
+    ends.filter_map(move |end| text.get(std::mem::replace(&mut start, end + 1)..end))
 }
 
 /// A place in the text, which is shorter than 4 GiB.

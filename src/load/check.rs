@@ -1,13 +1,11 @@
 //! Would each of these modules load, given the others and the kernel's own?
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use rayon::prelude::*;
 
 use super::boots::{Boots, blamed};
 use super::machine::ModprobeError;
-use super::needs::Modules;
+use super::needs::{Modules, of_each};
 use super::{Cmdline, Insmod, Machine};
 use crate::history::Behaviour;
 use crate::image::Image;
@@ -58,18 +56,17 @@ pub fn check_files(
     progress: impl Fn() + Sync,
 ) -> Result<(Vec<Image>, Vec<Verdict>), ModprobeError> {
     let first = machine(kernel, cmdline);
-    let read = |path: &PathBuf| {
+    let read = |path: &Path| {
         let image = kernel.open_module(path)?;
         let known = first.prepare(&image, insmod);
         progress();
         image.fault().map_or_else(|| Ok((image.forget(), known)), |fault| Err(ModprobeError::Image(fault)))
     };
     // The largest first: while they are read, memory is still empty; and at the end no processor waits for one of them.
-    let size = |path: &PathBuf| std::fs::metadata(path).map_or(0, |metadata| metadata.len());
-    let sizes: Vec<_> = paths.par_iter().map(size).collect();
+    let sizes = of_each(paths, |path| std::fs::metadata(path).map_or(0, |metadata| metadata.len()));
     let mut order: Vec<_> = paths.iter().enumerate().collect();
     order.sort_by_key(|(index, _)| std::cmp::Reverse(sizes.get(*index).copied()));
-    let mut read: Vec<_> = order.into_par_iter().map(|(index, path)| (index, read(path))).collect();
+    let mut read = of_each(&order, |(index, path)| (*index, read(path)));
     read.sort_unstable_by_key(|(index, _)| *index);
     let read: Vec<_> = read.into_iter().map(|(_, read)| read).collect::<Result<_, ModprobeError>>()?;
     let (images, known): (Vec<_>, Vec<_>) = read.into_iter().unzip();
@@ -85,7 +82,7 @@ fn check_on(
 ) -> Result<Vec<Verdict>, ModprobeError> {
     let modules = Modules::new(first.kernel(), first.memo(), images)?;
     let boots = Boots::new(first, insmod, modules, known);
-    let verdicts = (0..images.len()).into_par_iter().map(|index| boots.judge(index)).collect();
+    let verdicts = of_each(&(0..images.len()).collect::<Vec<_>>(), |index| boots.judge(*index));
     let fault = images.iter().chain(boots.own()).find_map(Image::fault);
     fault.map_or(Ok(verdicts), |fault| Err(ModprobeError::Image(fault)))
 }

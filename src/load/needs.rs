@@ -52,6 +52,14 @@ fn meet(rivals: &mut Rivals, symbol: &str, one: usize, other: usize) {
     }
 }
 
+/// What a function makes of each, on all threads; of a single one without waking any.
+pub(super) fn of_each<T: Sync, R: Send>(all: &[T], make: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
+    match all {
+        [] | [_] => all.iter().map(make).collect(),
+        _ => all.par_iter().map(make).collect(),
+    }
+}
+
 fn exports(image: &Image) -> Arc<Vec<ExportedSymbol>> {
     image.as_announced().map(|elf| Arc::clone(elf.exports())).unwrap_or_default()
 }
@@ -60,7 +68,7 @@ impl<'a> Modules<'a> {
     /// # Errors
     /// When a file of the kernel's tree cannot be read.
     pub fn new(kernel: &Kernel, memo: &Memo, given: &'a [Image]) -> Result<Self, ModprobeError> {
-        let exported: Vec<_> = given.par_iter().map(exports).collect();
+        let exported = of_each(given, exports);
         let (mut symbols, mut rivals) = (HashMap::new(), Rivals::new());
         for (index, exports) in exported.iter().enumerate() {
             for export in exports.iter() {
@@ -77,7 +85,7 @@ impl<'a> Modules<'a> {
         let is_given = |tree: &ModuleTree| tree.modules().all(|module| paths.contains(module.path.as_os_str()));
         let whole_tree = kernel.tree().is_some_and(is_given);
         let givers = Givers { kernel, memo, symbols, names, paths, whole_tree };
-        let of_given: Vec<_> = given.par_iter().map(|image| givers.needs(image)).collect();
+        let of_given = of_each(given, |image| givers.needs(image));
         let mut all = Self { given, own: Vec::new(), needs: Vec::new(), rivals, needed: HashSet::new() };
         let mut known = HashMap::new();
         for needs in of_given {

@@ -20,10 +20,19 @@ use crate::output::{Progress, exit, json, palette, write};
 use crate::{Error, Exit};
 
 pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
-    threads(arguments.jobs)?;
-    let said = |error: Error| error.to_string();
-    let (given, kernel) = rayon::join(|| Given::new(arguments).map_err(said), || arguments.kernel.open().map_err(said));
-    let (mut given, kernel) = (given?, kernel?);
+    let (mut given, kernel) = match arguments {
+        // For one module no thread is worth waking.
+        CheckArguments { modules, tree: None, .. } if modules.len() == 1 => {
+            (Given::new(arguments)?, arguments.kernel.open()?)
+        }
+        _ => {
+            threads(arguments.jobs)?;
+            let said = |error: Error| error.to_string();
+            let open = || arguments.kernel.open().map_err(said);
+            let (given, kernel) = rayon::join(|| Given::new(arguments).map_err(said), open);
+            (given?, kernel?)
+        }
+    };
     let whole_tree = arguments.tree.is_some() || given.paths.is_empty();
     if given.paths.is_empty() {
         given.add(kernel.tree().ok_or("no module was given, and the kernel has no module tree: add it with -k")?);
@@ -87,7 +96,10 @@ fn judge(
     let paths = &given.paths;
     if kernel.release().is_none() {
         let fits = |path: &PathBuf| Image::open(path).ok().filter(|image| kernel.release_by(image).is_some());
-        let first = paths.par_iter().find_map_first(fits);
+        let first = match paths.as_slice() {
+            [one] => fits(one),
+            all => all.par_iter().find_map_first(fits),
+        };
         first.iter().for_each(|image| kernel.infer_release(image));
     }
     if arguments.format == CheckFormat::Depmod && kernel.version().is_none() {
@@ -114,9 +126,14 @@ fn judge(
     given.tell(&mut verdicts);
     if !short {
         let lookup = arguments.source.open(&kernel, images.len())?;
-        let explained =
-            verdicts.par_iter_mut().zip(&images).map(|(verdict, image)| explain(verdict, image, &kernel, &lookup));
-        explained.collect::<Result<(), _>>()?;
+        match (verdicts.as_mut_slice(), images.as_slice()) {
+            ([verdict], [image]) => explain(verdict, image, &kernel, &lookup)?,
+            (verdicts, images) => verdicts
+                .par_iter_mut()
+                .zip(images)
+                .map(|(verdict, image)| explain(verdict, image, &kernel, &lookup))
+                .collect::<Result<(), _>>()?,
+        }
     }
     let paths: Vec<_> = images.iter().map(|image| image.path().display().to_string()).collect();
     let entry = |(path, verdict)| Entry { op: Op::Insmod, path: Some(path), verdict };
