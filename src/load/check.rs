@@ -63,7 +63,7 @@ pub fn check_files(
         image.fault().map_or_else(|| Ok((image.forget(), known)), |fault| Err(ModprobeError::Image(fault)))
     };
     // The largest first: while they are read, memory is still empty; and at the end no processor waits for one of them.
-    let sizes = of_each(paths, |path| std::fs::metadata(path).map_or(0, |metadata| metadata.len()));
+    let sizes = of_each(paths, |path| kernel.module_size(path));
     let mut order: Vec<_> = paths.iter().enumerate().collect();
     order.sort_by_key(|(index, _)| std::cmp::Reverse(sizes.get(*index).copied()));
     let mut read = of_each(&order, |(index, path)| (*index, read(path)));
