@@ -143,6 +143,13 @@ impl Image {
         self
     }
 
+    /// The same, and nothing is kept: for a file about which nothing is left to ask.
+    #[must_use]
+    pub fn forget_all(mut self) -> Self {
+        self.readings.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
+        self.forget()
+    }
+
     /// What went wrong when more of the file was read than there was at first: what was found out of it since is void.
     pub fn fault(&self) -> Option<Error> {
         let kind = self.contents.fault().or_else(|| self.stored.fault())?;

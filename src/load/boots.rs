@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use super::loaded::LoadedModule;
-use super::machine::MAX_WORLDS;
+use super::machine::{Judged, MAX_WORLDS};
 use super::needs::Modules;
 use super::run::{State, World};
 use super::{Insmod, Machine};
@@ -39,17 +39,9 @@ struct After {
 
 impl<'a> Boots<'a> {
     /// `known` is what has come of loading modules that need no other, in order.
-    pub fn new(
-        first: Machine,
-        insmod: &'a Insmod,
-        modules: Modules<'a>,
-        known: Vec<Option<(Verdict, Machine)>>,
-    ) -> Self {
-        let after = |(module, known): (usize, Option<(Verdict, Machine)>)| {
-            let (verdict, machine) = known?;
-            Some(Arc::new(After::new(verdict, machine, modules.image(module))))
-        };
-        let known = known.into_iter().enumerate().map(after).chain(std::iter::repeat(None)).take(modules.len());
+    pub fn new(first: Machine, insmod: &'a Insmod, modules: Modules<'a>, known: Vec<Option<Judged>>) -> Self {
+        let after = |known: Option<Judged>| Some(Arc::new(After::new(known?)));
+        let known = known.into_iter().map(after).chain(std::iter::repeat(None)).take(modules.len());
         let known = known.map(|after| after.map_or_else(OnceLock::new, OnceLock::from)).collect();
         Self { first, insmod, modules, known }
     }
@@ -119,7 +111,9 @@ impl<'a> Boots<'a> {
                 verdict.outcome = Outcome::Undetermined;
                 verdict.missing.push(Missing::TooMany);
             }
-            Arc::new(After::new(verdict, machine, self.modules.image(module)))
+            let elf = self.modules.image(module).and_then(Image::as_announced);
+            let exports = elf.map(|elf| Arc::clone(elf.exports())).unwrap_or_default();
+            Arc::new(After::new(Judged { verdict, worlds: machine.into_worlds(), exports }))
         };
         match self.known.get(module).filter(|known| self.modules.is_needed(module) || known.get().is_some()) {
             Some(known) => Arc::clone(known.get_or_init(judge)),
@@ -155,10 +149,7 @@ impl<'a> Boots<'a> {
 }
 
 impl After {
-    fn new(verdict: Verdict, machine: Machine, image: Option<&Image>) -> Self {
-        let elf = image.and_then(Image::as_announced);
-        let exports = elf.map(|elf| Arc::clone(elf.exports())).unwrap_or_default();
-        let mut worlds = machine.into_worlds();
+    fn new(Judged { verdict, mut worlds, exports }: Judged) -> Self {
         let is_loaded = |world: &World| world.last == Some(Outcome::Loads);
         if worlds.iter().any(is_loaded) {
             worlds.retain(is_loaded);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::boots::{Boots, blamed};
-use super::machine::ModprobeError;
+use super::machine::{Judged, ModprobeError};
 use super::needs::{Modules, of_each};
 use super::{Cmdline, Insmod, Machine};
 use crate::history::Behaviour;
@@ -60,7 +60,11 @@ pub fn check_files(
         let image = kernel.open_module(path)?;
         let known = first.prepare(&image, insmod);
         progress();
-        image.fault().map_or_else(|| Ok((image.forget(), known)), |fault| Err(ModprobeError::Image(fault)))
+        if let Some(fault) = image.fault() {
+            return Err(ModprobeError::Image(fault));
+        }
+        let is_alone = known.as_ref().is_some_and(Judged::is_alone);
+        Ok((if is_alone { image.forget_all() } else { image.forget() }, known))
     };
     // The largest first: while they are read, memory is still empty; and at the end no processor waits for one of them.
     let sizes = of_each(paths, |path| kernel.module_size(path));
@@ -78,9 +82,11 @@ fn check_on(
     first: Machine,
     images: &[Image],
     insmod: &Insmod,
-    known: Vec<Option<(Verdict, Machine)>>,
+    known: Vec<Option<Judged>>,
 ) -> Result<Vec<Verdict>, ModprobeError> {
-    let modules = Modules::new(first.kernel(), first.memo(), images)?;
+    // What needs nothing and gives nothing is nobody's affair any more.
+    let is_alone = |index: usize| known.get(index).and_then(Option::as_ref).is_some_and(Judged::is_alone);
+    let modules = Modules::new(first.kernel(), first.memo(), images, &is_alone)?;
     let boots = Boots::new(first, insmod, modules, known);
     let verdicts = of_each(&(0..images.len()).collect::<Vec<_>>(), |index| boots.judge(*index));
     let fault = images.iter().chain(boots.own()).find_map(Image::fault);

@@ -18,6 +18,21 @@ use crate::kernel::{Kernel, VMLINUX};
 use crate::terms::{Errno, ExportedSymbol, Taints};
 use crate::verdict::{Finding, Missing, Outcome, Stage, Verdict};
 
+/// A module that needs no other, loaded.
+pub(super) struct Judged {
+    pub verdict: Verdict,
+    /// The states a boot may be in behind it; none where it exports nothing, for then nobody comes behind it.
+    pub worlds: Vec<World>,
+    pub exports: Arc<Vec<ExportedSymbol>>,
+}
+
+impl Judged {
+    /// Does it export nothing?
+    pub fn is_alone(&self) -> bool {
+        self.exports.is_empty()
+    }
+}
+
 /// What came of the ways a system call may go.
 #[derive(Default)]
 struct Attempts {
@@ -96,16 +111,17 @@ impl Machine {
 
     /// Finds out of a module file what its verdict depends on, whatever else is loaded: judging it then does not need the file
     /// any more, but for what only a module in trouble asks. Where nothing else matters, this is the verdict already.
-    pub(super) fn prepare(&self, image: &Image, insmod: &Insmod) -> Option<(Verdict, Self)> {
+    pub(super) fn prepare(&self, image: &Image, insmod: &Insmod) -> Option<Judged> {
         let (resolved, assumed) = (RefCell::default(), Cell::default());
         let call = Call { assumed: Some(&assumed), ..self.call(&resolved) };
         let attempts = self.attempt(call, image, insmod);
-        if let Some(elf) = image.as_announced() {
-            elf.exports();
-            elf.loose_symbols();
-        }
-        let mut after = self.clone();
-        attempts.map(|attempts| (after.conclude(image, attempts), after))
+        let elf = image.as_announced();
+        elf.iter().for_each(|elf| _ = elf.loose_symbols());
+        let exports = elf.map(|elf| Arc::clone(elf.exports())).unwrap_or_default();
+        let attempts = attempts?;
+        let mut machine = self.clone();
+        let verdict = machine.conclude(image, attempts);
+        Some(Judged { verdict, worlds: if exports.is_empty() { Vec::new() } else { machine.worlds }, exports })
     }
 
     /// Takes a module for refused that exports these symbols.

@@ -67,8 +67,16 @@ fn exports(image: &Image) -> Arc<Vec<ExportedSymbol>> {
 impl<'a> Modules<'a> {
     /// # Errors
     /// When a file of the kernel's tree cannot be read.
-    pub fn new(kernel: &Kernel, memo: &Memo, given: &'a [Image]) -> Result<Self, ModprobeError> {
-        let exported = of_each(given, exports);
+    pub fn new(
+        kernel: &Kernel,
+        memo: &Memo,
+        given: &'a [Image],
+        is_alone: &(impl Fn(usize) -> bool + Sync),
+    ) -> Result<Self, ModprobeError> {
+        let numbered: Vec<_> = given.iter().enumerate().collect();
+        let none = Arc::<Vec<ExportedSymbol>>::default();
+        let exported =
+            of_each(&numbered, |(index, image)| if is_alone(*index) { Arc::clone(&none) } else { exports(image) });
         let (mut symbols, mut rivals) = (HashMap::new(), Rivals::new());
         for (index, exports) in exported.iter().enumerate() {
             for export in exports.iter() {
@@ -85,7 +93,8 @@ impl<'a> Modules<'a> {
         let is_given = |tree: &ModuleTree| tree.modules().all(|module| paths.contains(module.path.as_os_str()));
         let whole_tree = kernel.tree().is_some_and(is_given);
         let givers = Givers { kernel, memo, symbols, names, paths, whole_tree };
-        let of_given = of_each(given, |image| givers.needs(image));
+        let of_given =
+            of_each(&numbered, |(index, image)| if is_alone(*index) { Vec::new() } else { givers.needs(image) });
         let mut all = Self { given, own: Vec::new(), needs: Vec::new(), rivals, needed: HashSet::new() };
         let mut known = HashMap::new();
         for needs in of_given {

@@ -60,7 +60,8 @@ pub(super) fn tally(entries: &[Entry<'_>]) -> String {
         (number(|entry| !entry.op.loads() && entry.verdict.outcome == Outcome::Loads), "unloaded"),
         (number(|entry| matches!(entry.verdict.outcome, Outcome::Refused { .. })), "refused"),
         (number(|entry| matches!(entry.verdict.outcome, Outcome::Crash { .. })), "would crash the kernel"),
-        (number(|entry| entry.verdict.outcome == Outcome::Undetermined), "undetermined"),
+        (number(|entry| entry.verdict.never_loads), "refused in any case"),
+        (number(|entry| entry.verdict.outcome == Outcome::Undetermined && !entry.verdict.never_loads), "undetermined"),
     ];
     let said: Vec<String> =
         parts.iter().filter(|(number, _)| *number > 0).map(|(number, word)| format!("{number} {word}")).collect();

@@ -18,6 +18,8 @@ const SYMBOLS: usize = 6;
 enum Answer {
     Crash,
     Refused(Errno),
+    /// Refused in any case; with which errno depends on what is not known.
+    Never,
     Undetermined,
 }
 
@@ -32,6 +34,7 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
             Outcome::Loads => continue,
             Outcome::Crash { .. } => Answer::Crash,
             Outcome::Refused { errno, .. } => Answer::Refused(*errno),
+            Outcome::Undetermined if entry.verdict.never_loads => Answer::Never,
             Outcome::Undetermined => Answer::Undetermined,
         };
         let codes: BTreeSet<Code> = refusing(entry, true).map(Finding::code).collect();
@@ -45,6 +48,9 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
         let (style, word) = match answer {
             Answer::Crash => (palette.answer_bad, "would crash the kernel".to_owned()),
             Answer::Refused(errno) => (palette.answer_bad, format!("refused: {errno}")),
+            Answer::Never => {
+                (palette.answer_bad, "refused in any case; the errno depends on what is not known".to_owned())
+            }
             Answer::Undetermined => (palette.answer_unknown, "undetermined".to_owned()),
         };
         let because = if kinds.is_empty() { String::new() } else { format!(", {}", all(&kinds)) };
