@@ -221,6 +221,12 @@ impl Exports {
         is_only.then(|| VmlinuxRow { kind: *kind, crc: crc.map(Crc), in_namespace: !namespace.is_empty() })
     }
 
+    /// The rows of that name that the kernel itself exports, the last first.
+    pub(crate) fn all_in_vmlinux<'a>(&'a self, name: &'a str) -> impl Iterator<Item = KernelExport<'a>> {
+        let rows = self.positions(name).filter_map(|position| self.rows.get(position));
+        rows.filter(|row| row.in_vmlinux).map(|row| self.export(row))
+    }
+
     /// Does the kernel itself export that name?
     pub fn in_vmlinux(&self, name: &str) -> bool {
         self.positions(name).filter_map(|position| self.rows.get(position)).any(|row| row.in_vmlinux)

@@ -113,7 +113,7 @@ pub(super) fn resolve_symbol(run: &mut Run<'_>, name: &str, raw: &[u8]) -> Step<
 /// Mirrors `find_symbol()`: the kernel's own tables first, then the modules, the newest first.
 pub(super) fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) -> Step<Option<Found>> {
     if let Some(exports) = run.call.kernel.exports() {
-        for row in exports.named(name).filter(|row| row.owner == VMLINUX) {
+        for row in exports.all_in_vmlinux(name) {
             if let Some(found) = visible_row(run, name, &row, gplok, Owner::Vmlinux)? {
                 return Ok(Some(found));
             }
