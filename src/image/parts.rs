@@ -6,7 +6,7 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt;
 
 use super::buffer::Buffer;
-use crate::elf::{Elf, Header, Section, SectionFlags, SectionType};
+use crate::elf::{Elf, Header, Section, SectionType};
 
 /// A file no longer than this is read at once: looking for its parts would take longer.
 const SHORT: usize = 64 << 10;
@@ -86,16 +86,11 @@ fn wanted(file: &File, len: usize) -> Result<Vec<Range<usize>>> {
     file.read_exact_at(&mut headers, header.e_shoff)?;
     let at_start = Header { e_shoff: 0, ..header };
     let sections = Elf::new(&headers, elf.class(), elf.endian()).sections(&at_start).unwrap_or_default();
-    let mut relocated = vec![false; sections.len()];
-    for section in sections.iter().filter(|section| matches!(section.kind, SectionType::REL | SectionType::RELA)) {
-        let target = usize::try_from(section.info).ok().and_then(|target| relocated.get_mut(target));
-        target.into_iter().for_each(|target| *target = true);
-    }
     let inside = |range: Range<u64>| {
         let (start, end) = (usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?);
         (start < end && end <= len).then_some(start..end)
     };
-    let looked_at = sections.iter().flat_map(|section| looked_at(section, &sections, &relocated));
+    let looked_at = sections.iter().flat_map(|section| looked_at(section, &sections));
     let mut ranges: Vec<_> = looked_at.filter_map(inside).collect();
     ranges.extend([0..head.len(), table..table_end, len.saturating_sub(END)..len]);
     ranges.sort_unstable_by_key(|range| range.start);
@@ -109,9 +104,9 @@ fn wanted(file: &File, len: usize) -> Result<Vec<Range<usize>>> {
     Ok(apart)
 }
 
-/// The parts of a section that a loader looks at: all of the tables and of what is relocated, loaded or short; of anything else,
+/// The parts of a section that a loader looks at: all of the tables and of what is loaded or short; of anything else,
 /// such as type information, its first and last bytes. Where that is wrong, the whole file is read in the end.
-fn looked_at(section: &Section, all: &[Section], relocated: &[bool]) -> [Range<u64>; 2] {
+fn looked_at(section: &Section, all: &[Section]) -> [Range<u64>; 2] {
     let end = section.offset.saturating_add(section.size);
     let whole = match section.kind {
         SectionType::NULL | SectionType::NOBITS => return [0..0, 0..0],
@@ -123,11 +118,7 @@ fn looked_at(section: &Section, all: &[Section], relocated: &[bool]) -> [Range<u
             }
             true
         }
-        // The tables that the loader knows by name, and strings that others refer to, are not relocated.
-        _ => {
-            section.is_alloc()
-                && (section.flags & SectionFlags::EXECINSTR == 0 || relocated.get(section.index) == Some(&true))
-        }
+        _ => section.is_alloc(),
     };
     if whole || section.size <= 2 * EDGE {
         return [section.offset..end, 0..0];

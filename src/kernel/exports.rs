@@ -215,7 +215,7 @@ impl Exports {
 
     /// What there is to know of a symbol that the kernel itself exports, once, without a copy of anything.
     pub(crate) fn vmlinux_row(&self, name: &str) -> Option<VmlinuxRow> {
-        let mut rows = self.positions(name).filter_map(|position| self.rows.get(position)).filter(|row| row.in_vmlinux);
+        let mut rows = self.rows_in_vmlinux(name);
         let Row { namespace, crc, kind, .. } = rows.next()?;
         let is_only = rows.next().is_none();
         is_only.then(|| VmlinuxRow { kind: *kind, crc: crc.map(Crc), in_namespace: !namespace.is_empty() })
@@ -223,18 +223,21 @@ impl Exports {
 
     /// The rows of that name that the kernel itself exports, the last first.
     pub(crate) fn all_in_vmlinux<'a>(&'a self, name: &'a str) -> impl Iterator<Item = KernelExport<'a>> {
-        let rows = self.positions(name).filter_map(|position| self.rows.get(position));
-        rows.filter(|row| row.in_vmlinux).map(|row| self.export(row))
+        self.rows_in_vmlinux(name).map(|row| self.export(row))
+    }
+
+    fn rows_in_vmlinux(&self, name: &str) -> impl Iterator<Item = &Row> {
+        self.positions(name).filter_map(|position| self.rows.get(position)).filter(|row| row.in_vmlinux)
     }
 
     /// Does the kernel itself export that name?
     pub fn in_vmlinux(&self, name: &str) -> bool {
-        self.positions(name).filter_map(|position| self.rows.get(position)).any(|row| row.in_vmlinux)
+        self.rows_in_vmlinux(name).next().is_some()
     }
 
     /// The row of that name that is built into the kernel.
     pub fn vmlinux<'a>(&'a self, name: &'a str) -> Option<KernelExport<'a>> {
-        self.owned_by(VMLINUX, name)
+        self.all_in_vmlinux(name).next()
     }
 }
 

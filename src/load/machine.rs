@@ -8,13 +8,13 @@ use std::sync::Arc;
 use super::delete_module::delete_module;
 use super::memo::Memo;
 use super::merge::{furthest, join_equal, merge};
+use super::needs::in_tree;
 use super::pipeline::load_module;
-use super::resolve_symbol::module_name;
 use super::run::{Call, RefusedExporter, Resolution, Run, State, World};
 use super::{Cmdline, Insmod};
 use crate::history::{Behaviour, Calendar, eras};
 use crate::image::{Image, as_text};
-use crate::kernel::{Kernel, VMLINUX};
+use crate::kernel::Kernel;
 use crate::terms::{Errno, ExportedSymbol, Taints};
 use crate::verdict::{Finding, Missing, Outcome, Stage, Verdict};
 
@@ -340,17 +340,14 @@ impl Machine {
 
     /// The files in the tree that export what the module leaves undefined, each once, in order of need.
     fn dependencies(&self, image: &Image) -> Vec<PathBuf> {
-        let (Some(elf), Some(tree)) = (image.as_announced(), self.kernel.tree()) else { return Vec::new() };
+        let Some(elf) = image.as_announced() else { return Vec::new() };
         let mut paths = Vec::new();
         for symbol in elf.undefined_symbols() {
             let name = as_text(elf.loose_name(symbol).unwrap_or_default());
-            let exporter = match self.kernel.exports() {
-                Some(exports) if exports.in_vmlinux(&name) => continue,
-                Some(exports) => exports.named(&name).next().map(|row| module_name(row.owner)),
-                None => None,
-            };
-            let exporter = exporter.filter(|owner| owner != VMLINUX).or_else(|| tree.exporter(&name));
-            if let Some(module) = exporter.and_then(|exporter| tree.module(&exporter))
+            if self.kernel.exports().is_some_and(|exports| exports.in_vmlinux(&name)) {
+                continue;
+            }
+            if let Some(module) = in_tree(&self.kernel, &name, true)
                 && !paths.contains(&module.path)
                 && module.path != image.path()
             {

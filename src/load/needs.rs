@@ -12,7 +12,7 @@ use super::machine::ModprobeError;
 use super::memo::Memo;
 use super::resolve_symbol::module_name;
 use crate::image::{Image, as_text};
-use crate::kernel::{Kernel, ModuleTree, VMLINUX, module_name_of};
+use crate::kernel::{Kernel, ModuleTree, TreeModule, VMLINUX, module_name_of};
 use crate::terms::ExportedSymbol;
 
 /// The modules given, and behind them those of the kernel's tree that they need.
@@ -266,12 +266,18 @@ impl Givers<'_> {
 
     /// The module of the kernel's tree that exports a symbol; none that was given, or stands back behind one of its name.
     fn of_tree(&self, symbol: &str) -> Option<&Path> {
-        let tree = self.kernel.tree()?;
-        let listed = self.kernel.exports().and_then(|exports| exports.named(symbol).next());
-        let owner = listed.map(|row| module_name(row.owner)).filter(|owner| owner != VMLINUX);
-        let owner = owner.or_else(|| if self.whole_tree { None } else { tree.exporter(symbol) });
-        let module = tree.module(&owner?)?;
+        let module = in_tree(self.kernel, symbol, !self.whole_tree)?;
         let is_given = self.paths.contains(module.path.as_os_str()) || self.names.contains(&module.name);
         (!is_given).then_some(module.path.as_path())
     }
+}
+
+/// The module of the kernel's tree that exports a symbol: as the list of exports has it, else, where they are to be looked
+/// through, as the files themselves tell.
+pub(super) fn in_tree<'k>(kernel: &'k Kernel, symbol: &str, look_through: bool) -> Option<&'k TreeModule> {
+    let tree = kernel.tree()?;
+    let listed = kernel.exports().and_then(|exports| exports.named(symbol).next());
+    let owner = listed.map(|row| module_name(row.owner)).filter(|owner| owner != VMLINUX);
+    let owner = owner.or_else(|| if look_through { tree.exporter(symbol) } else { None });
+    tree.module(&owner?)
 }

@@ -16,7 +16,7 @@ use crate::verdict::{Cause, LogLevel, Missing};
 /// Where one attempt at a call finds nothing to say, others that differ in the signature's fate alone find nothing, either.
 pub(super) fn simplify_symbols(run: &mut Run<'_>) -> Step {
     let key = key(run)?;
-    let known = run.call.resolved.borrow().clone().filter(|known| known.key == key);
+    let known = run.call.resolved.borrow().as_ref().filter(|known| known.key == key).cloned();
     if let Some(known) = known {
         let info = run.info_mut()?;
         (info.using_gplonly_symbols, info.uses, info.unresolved) =

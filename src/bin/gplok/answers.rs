@@ -9,6 +9,7 @@
 use std::fs::Metadata;
 use std::hash::{Hash, Hasher};
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -46,18 +47,20 @@ impl Question {
     pub fn new() -> Self {
         let mut question = Self { digest: Sha256::new(), newest: SystemTime::UNIX_EPOCH };
         env!("CARGO_PKG_VERSION").hash(&mut question);
-        let program = std::env::current_exe();
-        question.file(program.as_deref().ok(), program.as_deref().ok().and_then(metadata).as_ref());
+        if let Ok(program) = std::env::current_exe() {
+            question.file(&program, std::fs::metadata(&program).ok().as_ref());
+        }
         // A program that runs is not being written.
         question.newest = SystemTime::UNIX_EPOCH;
         question
     }
 
     /// It depends on a file, by its path, size, time of change and inode.
-    pub fn file(&mut self, path: Option<&Path>, metadata: Option<&Metadata>) {
-        path.map(Path::as_os_str).hash(self);
+    pub fn file(&mut self, path: &Path, metadata: Option<&Metadata>) {
+        path.as_os_str().hash(self);
         let modified = metadata.and_then(|metadata| metadata.modified().ok());
-        (metadata.map(Metadata::len), modified, metadata.map(inode)).hash(self);
+        let inode = metadata.map(|metadata| (metadata.dev(), metadata.ino()));
+        (metadata.map(Metadata::len), modified, inode).hash(self);
         self.newest = self.newest.max(modified.unwrap_or(SystemTime::UNIX_EPOCH));
     }
 
@@ -66,16 +69,6 @@ impl Question {
         let settled = SystemTime::now().duration_since(self.newest).is_ok_and(|age| age > TOO_NEW);
         settled.then(|| self.digest.finalize().into())
     }
-}
-
-pub fn metadata(path: &Path) -> Option<Metadata> {
-    std::fs::metadata(path).ok()
-}
-
-#[cfg(unix)]
-fn inode(metadata: &Metadata) -> (u64, u64) {
-    use std::os::unix::fs::MetadataExt as _;
-    (metadata.dev(), metadata.ino())
 }
 
 /// What was printed, and the exit code.
@@ -191,7 +184,7 @@ mod tests {
     fn a_file_that_is_new_is_no_ground_to_keep_anything() {
         let file = tempfile::NamedTempFile::new().expect("a file");
         let mut question = Question::new();
-        question.file(Some(file.path()), metadata(file.path()).as_ref());
+        question.file(file.path(), std::fs::metadata(file.path()).ok().as_ref());
         assert_eq!(question.key(), None);
     }
 }

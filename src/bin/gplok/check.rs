@@ -8,15 +8,15 @@ use gplok::history::eras;
 use gplok::image::Image;
 use gplok::kernel::{Kernel, ModuleTree};
 use gplok::load::{Insmod, ModuleInitFlags, check_files, check_in_order};
-use gplok::report::{Entry, KernelSummary, Op, depmod, dmesg, human, human_many, modules_document};
+use gplok::report::{Entry, KernelSummary, Op, depmod, human, human_many, modules_document};
 use gplok::terms::KernelRelease;
 use gplok::verdict::{Cause, Finding, Stage, Verdict};
 use gplok::why::explain;
 use rayon::prelude::*;
 
-use crate::answers::{Answer, Answers, Key, Question, metadata};
-use crate::arguments::{CheckArguments, CheckFormat};
-use crate::output::{Progress, exit, json, palette, write};
+use crate::answers::{Answer, Answers, Key, Question};
+use crate::arguments::{CheckArguments, CheckFormat, Format};
+use crate::output::{Progress, exit, text, write};
 use crate::{Error, Exit};
 
 pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
@@ -76,12 +76,16 @@ fn key(arguments: &CheckArguments, kernel: &Kernel, modules: &Given) -> Option<K
     let CheckArguments { format, in_order, force_vermagic, force_modversion, kernel: given, .. } = arguments;
     format!("{format:?} {in_order} {force_vermagic} {force_modversion} {}", given.cmdline).hash(&mut question);
     for path in kernel.identify(&mut question) {
-        question.file(Some(path), metadata(path).as_ref());
+        question.file(path, std::fs::metadata(path).ok().as_ref());
     }
     modules.shadowed.hash(&mut question);
-    let found: Vec<_> = modules.paths.par_iter().map(|path| metadata(path)).collect();
-    for (path, metadata) in modules.paths.iter().zip(&found) {
-        question.file(Some(path), Some(metadata.as_ref()?));
+    // The kernel's own modules give what those of another tree need.
+    let own = kernel.tree().filter(|_| arguments.tree.is_some());
+    let own = own.iter().flat_map(|tree| tree.modules()).map(|module| &module.path);
+    let paths: Vec<_> = modules.paths.iter().chain(own).collect();
+    let found: Vec<_> = paths.par_iter().map(std::fs::metadata).collect();
+    for (path, metadata) in paths.into_iter().zip(found) {
+        question.file(path, Some(&metadata.ok()?));
     }
     question.key()
 }
@@ -139,16 +143,19 @@ fn judge(
     let entry = |(path, verdict)| Entry { op: Op::Insmod, path: Some(path), verdict };
     let entries: Vec<_> = paths.iter().map(String::as_str).zip(&verdicts).map(entry).collect();
     let summary = KernelSummary::from(&*kernel);
+    let said = |format| -> Result<_, Error> {
+        let pages = if page { human_many } else { human };
+        Ok((text(&entries, &summary, format, pages, modules_document)?, exit(&entries)))
+    };
     let (text, exit) = match arguments.format {
         CheckFormat::Depmod => {
             let warnings = depmod(&entries);
             let exit = if warnings.is_empty() { Exit::Good } else { Exit::Refused };
             (warnings, exit)
         }
-        CheckFormat::Human if page => (human_many(&entries, &summary, &palette()), exit(&entries)),
-        CheckFormat::Human => (human(&entries, &summary, &palette()), exit(&entries)),
-        CheckFormat::Json => (json(&modules_document(&entries, &summary))?, exit(&entries)),
-        CheckFormat::Dmesg => (dmesg(&entries, false), exit(&entries)),
+        CheckFormat::Human => said(Format::Human)?,
+        CheckFormat::Json => said(Format::Json)?,
+        CheckFormat::Dmesg => said(Format::Dmesg)?,
     };
     write(&text)?;
     keep(&text, exit);

@@ -74,18 +74,23 @@ pub fn print<'a>(
     human: fn(&[Entry<'_>], &KernelSummary, &Palette) -> String,
     document: fn(&[Entry<'a>], &'a KernelSummary) -> Document<'a>,
 ) -> Result<Exit, Error> {
-    let text = match format {
-        Format::Human => human(entries, kernel, &palette()),
-        Format::Json => json(&document(entries, kernel))?,
-        Format::Dmesg => gplok::report::dmesg(entries, false),
-    };
-    write(&text)?;
+    write(&text(entries, kernel, format, human, document)?)?;
     Ok(exit(entries))
 }
 
-/// A document as it is printed.
-pub fn json(document: &impl serde::Serialize) -> Result<String, Error> {
-    Ok(serde_json::to_string_pretty(document)? + "\n")
+/// What is printed of verdicts.
+pub fn text<'a>(
+    entries: &[Entry<'a>],
+    kernel: &'a KernelSummary,
+    format: Format,
+    human: fn(&[Entry<'_>], &KernelSummary, &Palette) -> String,
+    document: fn(&[Entry<'a>], &'a KernelSummary) -> Document<'a>,
+) -> Result<String, Error> {
+    Ok(match format {
+        Format::Human => human(entries, kernel, &palette()),
+        Format::Json => serde_json::to_string_pretty(&document(entries, kernel))? + "\n",
+        Format::Dmesg => gplok::report::dmesg(entries, false),
+    })
 }
 
 /// How a command that judged these ends.
