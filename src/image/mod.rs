@@ -32,6 +32,7 @@ pub use facts::{Facts, Import, SectionFacts, SignatureFacts, Signer};
 pub use kernel_decompress::{KernelDecompressFault, kernel_decompress};
 pub use loose_symbols::LooseSymbol;
 pub use modinfo::Modinfo;
+pub(crate) use module_elf::is_plain;
 pub use module_elf::{ModuleElf, THIS_MODULE, as_text, escaped};
 pub use modversions::Versions;
 pub use parameters::Parameter;

@@ -65,10 +65,8 @@ pub fn escaped(bytes: &[u8]) -> String {
 
 /// The same, without a copy where nothing is to be changed.
 pub fn as_text(bytes: &[u8]) -> Cow<'_, str> {
-    // All of them are looked at, several at once.
-    let is_plain = bytes.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~') & (*byte != b'\\'));
-    if let Ok(text) = std::str::from_utf8(bytes)
-        && is_plain
+    if is_plain(bytes)
+        && let Ok(text) = std::str::from_utf8(bytes)
     {
         return Cow::Borrowed(text);
     }
@@ -80,6 +78,12 @@ pub fn as_text(bytes: &[u8]) -> Cow<'_, str> {
         }
     }
     Cow::Owned(text)
+}
+
+/// Are these the bytes of the text they stand for?
+pub(crate) fn is_plain(bytes: &[u8]) -> bool {
+    // All of them are looked at, several at once.
+    bytes.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~') & (*byte != b'\\'))
 }
 
 impl ModuleElf {

@@ -1,28 +1,24 @@
 //! Symbol versions a module was built with.
 
-use std::cmp::Ordering;
+use crate::terms::name_hash;
 
 /// The entries of `__versions` (`{ unsigned long crc; char name[64 - sizeof(long)]; }`), or the pairs out of
 /// `__version_ext_names` and `__version_ext_crcs`, found by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Versions {
-    /// The names, a NUL behind each.
+    /// The names, a NUL behind each, in the order of the table.
     names: String,
-    /// In order of name, and of place in the table where names are equal.
+    /// In order of hash, and of place in the table where hashes are equal.
     entries: Vec<Entry>,
 }
 
 /// A version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry {
-    /// The first bytes of the name, as a number in the order of names.
-    beginning: u64,
+    /// A hash of the name, and below it where the name begins.
+    key: u64,
     /// In the width of a `long`: the loader compares all of it.
     crc: u64,
-    /// Where the name begins.
-    start: u32,
-    /// The place in the table.
-    place: u32,
 }
 
 impl Versions {
@@ -32,16 +28,13 @@ impl Versions {
         // As many as there may be, of the length that names have.
         let room = versions.size_hint().1.unwrap_or_default().min(1 << 20);
         let (mut names, mut entries) = (String::with_capacity(room * 24), Vec::with_capacity(room));
-        for (place, (name, crc)) in (0..u32::MAX).zip(versions) {
+        for (name, crc) in versions {
             let Ok(start) = u32::try_from(names.len()) else { break };
             names.push_str(name.as_ref());
             names.push('\0');
-            entries.push(Entry { beginning: beginning(name.as_ref()), crc, start, place });
+            entries.push(Entry { key: first_key(name.as_ref().as_bytes()) | u64::from(start), crc });
         }
-        entries.sort_unstable_by(|one, other| {
-            let whole = || one.name(&names).cmp(&other.name(&names)).then(one.place.cmp(&other.place));
-            one.beginning.cmp(&other.beginning).then_with(whole)
-        });
+        entries.sort_unstable_by_key(|entry| entry.key);
         names.shrink_to_fit();
         entries.shrink_to_fit();
         Self { names, entries }
@@ -50,33 +43,39 @@ impl Versions {
     /// The symbols with their versions, in the order of their table.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, u64)> {
         let mut entries: Vec<_> = self.entries.iter().collect();
-        entries.sort_unstable_by_key(|entry| entry.place);
-        entries.into_iter().map(|entry| (entry.name(&self.names).unwrap_or_default(), entry.crc))
+        entries.sort_unstable_by_key(|entry| entry.start());
+        entries.into_iter().map(|entry| {
+            let rest = self.names.get(entry.start()..).unwrap_or_default();
+            (rest.split('\0').next().unwrap_or_default(), entry.crc)
+        })
     }
 
     /// The version of the first entry of that name, which is the one the kernel takes.
-    pub fn get(&self, name: &str) -> Option<u64> {
-        let wanted = beginning(name);
-        let is_before = |entry: &Entry| match entry.beginning.cmp(&wanted) {
-            Ordering::Equal => entry.name(&self.names) < Some(name),
-            order => order == Ordering::Less,
+    pub fn get(&self, name: impl AsRef<[u8]>) -> Option<u64> {
+        let name = name.as_ref();
+        let first = first_key(name);
+        let behind = self.entries.get(self.entries.partition_point(|entry| entry.key < first)..)?;
+        let mut of_hash = behind.iter().take_while(|entry| entry.key & HASH == first);
+        let names = self.names.as_bytes();
+        let is_its_name = |entry: &&Entry| {
+            let rest = names.get(entry.start()..).and_then(|rest| rest.strip_prefix(name));
+            rest.is_some_and(|rest| rest.first() == Some(&0))
         };
-        let found = self.entries.get(self.entries.partition_point(is_before))?;
-        (found.name(&self.names) == Some(name)).then_some(found.crc)
+        of_hash.find(is_its_name).map(|entry| entry.crc)
     }
 }
 
-/// The first eight bytes.
-fn beginning(name: &str) -> u64 {
-    let mut first = [0; 8];
-    first.iter_mut().zip(name.as_bytes()).for_each(|(place, byte)| *place = *byte);
-    u64::from_be_bytes(first)
+/// The part of a key that is the hash.
+const HASH: u64 = !(u32::MAX as u64);
+
+/// The least key that a name may have.
+fn first_key(name: &[u8]) -> u64 {
+    name_hash(name) << 32
 }
 
 impl Entry {
-    fn name(self, names: &str) -> Option<&str> {
-        let rest = names.get(usize::try_from(self.start).ok()?..)?;
-        rest.get(..memchr::memchr(0, rest.as_bytes())?)
+    fn start(self) -> usize {
+        usize::try_from(self.key & !HASH).unwrap_or(usize::MAX)
     }
 }
 

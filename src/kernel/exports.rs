@@ -192,9 +192,17 @@ impl Exports {
 
     /// Where the rows of that name stand, the last first.
     pub fn positions(&self, name: &str) -> impl Iterator<Item = usize> {
-        let is_of_name =
-            move |index: &usize| self.rows.get(*index).is_some_and(|row| slice(&self.text, &row.name) == name);
+        self.places(name.as_bytes())
+    }
+
+    fn places(&self, name: &[u8]) -> impl Iterator<Item = usize> {
+        let is_of_name = move |index: &usize| self.rows.get(*index).is_some_and(|row| self.bytes(&row.name) == name);
         self.index.candidates(name).filter(is_of_name)
+    }
+
+    fn bytes(&self, place: &Range<u32>) -> &[u8] {
+        let place = usize::try_from(place.start).ok().zip(usize::try_from(place.end).ok());
+        place.and_then(|(start, end)| self.text.as_bytes().get(start..end)).unwrap_or_default()
     }
 
     /// The row at a place.
@@ -214,7 +222,7 @@ impl Exports {
     }
 
     /// What there is to know of a symbol that the kernel itself exports, once, without a copy of anything.
-    pub(crate) fn vmlinux_row(&self, name: &str) -> Option<VmlinuxRow> {
+    pub(crate) fn vmlinux_row(&self, name: &[u8]) -> Option<VmlinuxRow> {
         let mut rows = self.rows_in_vmlinux(name);
         let Row { namespace, crc, kind, .. } = rows.next()?;
         let is_only = rows.next().is_none();
@@ -223,16 +231,16 @@ impl Exports {
 
     /// The rows of that name that the kernel itself exports, the last first.
     pub(crate) fn all_in_vmlinux<'a>(&'a self, name: &'a str) -> impl Iterator<Item = KernelExport<'a>> {
-        self.rows_in_vmlinux(name).map(|row| self.export(row))
+        self.rows_in_vmlinux(name.as_bytes()).map(|row| self.export(row))
     }
 
-    fn rows_in_vmlinux(&self, name: &str) -> impl Iterator<Item = &Row> {
-        self.positions(name).filter_map(|position| self.rows.get(position)).filter(|row| row.in_vmlinux)
+    fn rows_in_vmlinux(&self, name: &[u8]) -> impl Iterator<Item = &Row> {
+        self.places(name).filter_map(|position| self.rows.get(position)).filter(|row| row.in_vmlinux)
     }
 
     /// Does the kernel itself export that name?
     pub fn in_vmlinux(&self, name: &str) -> bool {
-        self.rows_in_vmlinux(name).next().is_some()
+        self.rows_in_vmlinux(name.as_bytes()).next().is_some()
     }
 
     /// The row of that name that is built into the kernel.

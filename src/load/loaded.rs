@@ -9,7 +9,7 @@ use crate::terms::{ExportKind, ExportedSymbol, License, Taints};
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct LoadedModule {
     /// `mod->name`.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its licence, for findings only.
     pub license: Option<License>,
     /// Its own taints.
@@ -17,7 +17,7 @@ pub(crate) struct LoadedModule {
     /// Its export tables, in the order of search.
     pub exports: Arc<Vec<ExportTable>>,
     /// The modules whose symbols it uses, each once.
-    pub uses: Vec<String>,
+    pub uses: Vec<Arc<str>>,
     /// Has it an init function?
     pub has_init: bool,
     /// Has it an exit function?

@@ -55,7 +55,7 @@ pub(crate) struct State {
 /// One consistent set of answers to what is not known, and the kernel's state under it.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct World {
-    pub answers: BTreeMap<Missing, bool>,
+    pub answers: Arc<BTreeMap<Missing, bool>>,
     pub calendar: Option<Calendar>,
     pub state: State,
     /// What earlier loads depended on, where worlds differ by it still.
@@ -70,9 +70,9 @@ pub(crate) struct Info {
     pub elf: Arc<ModuleElf>,
     pub arch: Arch,
     /// `info->name`.
-    pub name: String,
+    pub name: Arc<str>,
     /// `mod->name`.
-    pub mod_name: String,
+    pub mod_name: Arc<str>,
     /// The entries of `__versions`; `None` without that section, and when the caller wants it ignored.
     pub vers: Option<Arc<Versions>>,
     /// The pairs of `__version_ext_crcs` and `__version_ext_names`.
@@ -92,7 +92,7 @@ pub(crate) struct Info {
     pub using_gplonly_symbols: Option<String>,
     /// The module whose taint it has inherited.
     pub inherited_from: Option<String>,
-    pub uses: Vec<String>,
+    pub uses: Vec<Arc<str>>,
     /// Indices of weak symbols that nobody has: their value is 0.
     pub unresolved: HashSet<usize>,
     pub exports: Arc<Vec<ExportTable>>,
@@ -148,7 +148,7 @@ pub(crate) struct Call<'a> {
 pub(crate) struct Resolution {
     pub key: ResolutionKey,
     pub using_gplonly_symbols: Option<String>,
-    pub uses: Vec<String>,
+    pub uses: Vec<Arc<str>>,
     pub unresolved: HashSet<usize>,
 }
 
@@ -280,13 +280,13 @@ impl<'a> Run<'a> {
     }
 
     /// `info->name`, for messages.
-    pub fn info_name(&self) -> String {
-        self.info.as_ref().map(|info| info.name.clone()).unwrap_or_default()
+    pub fn info_name(&self) -> Arc<str> {
+        self.info.as_ref().map(|info| Arc::clone(&info.name)).unwrap_or_default()
     }
 
     /// `mod->name`, for messages.
-    pub fn mod_name(&self) -> String {
-        self.info.as_ref().map(|info| info.mod_name.clone()).unwrap_or_default()
+    pub fn mod_name(&self) -> Arc<str> {
+        self.info.as_ref().map(|info| Arc::clone(&info.mod_name)).unwrap_or_default()
     }
 
     fn flush(&mut self) {

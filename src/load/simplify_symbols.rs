@@ -7,7 +7,7 @@ use super::resolve_symbol::{Resolved, resolve_symbol};
 use super::run::{Once, Resolution, ResolutionKey, Run, Step, Stop};
 use crate::elf::SymbolPlace;
 use crate::history::Behaviour;
-use crate::image::{LooseSymbol, ModuleElf, as_text, escaped};
+use crate::image::{LooseSymbol, ModuleElf, as_text, escaped, is_plain};
 use crate::terms::{Crc, ElfMachine, Errno, ExportKind, Taint};
 use crate::verdict::{Cause, LogLevel, Missing};
 
@@ -99,18 +99,18 @@ fn simple_imports(run: &Run<'_>) -> Step<Option<Arc<SimpleImports>>> {
         return Ok(None);
     }
     let versions = info.vers_ext.as_ref().or(info.vers.as_ref());
-    let is_version = |name: &str, crc: Option<Crc>| {
+    let is_version = |name: &[u8], crc: Option<Crc>| {
         !modversions || versions.zip(crc).is_some_and(|(all, crc)| all.get(name) == Some(u64::from(crc.0)))
     };
     Ok(run.call.memo.imports(run, || {
         let mut simple = SimpleImports::default();
         for (place, loose) in info.elf.loose_symbols().iter().enumerate() {
             let name = if loose.is_undefined() { info.elf.loose_name(loose) } else { None };
-            let name = as_text(name.unwrap_or_default());
-            let row = exports.vmlinux_row(&name).filter(|row| !row.in_namespace && is_version(&name, row.crc));
+            let name = name.filter(|name| is_plain(name)).unwrap_or_default();
+            let row = exports.vmlinux_row(name).filter(|row| !row.in_namespace && is_version(name, row.crc));
             match row.and_then(|row| row.kind) {
                 Some(ExportKind::Plain) => {}
-                Some(ExportKind::Gpl) => _ = simple.gpl_only.get_or_insert_with(|| (place, name.into_owned())),
+                Some(ExportKind::Gpl) => _ = simple.gpl_only.get_or_insert_with(|| (place, escaped(name))),
                 _ => simple.others.push(place),
             }
         }

@@ -1,5 +1,7 @@
 //! Facts that were not at hand.
 
+use std::sync::Arc;
+
 use serde::{Serialize, Serializer};
 
 use crate::history::Behaviour;
@@ -24,7 +26,7 @@ pub enum Missing {
     Certificates,
     /// Whether a signer is among them: of who signs all of a kernel's modules, this is one question for all. Verdicts name the
     /// certificates instead.
-    Signer(String),
+    Signer(Arc<str>),
     /// What the kernel (the part that is always there) exports.
     Exports,
     /// What the kernel's own modules export, who might provide what the kernel does not.
