@@ -1,7 +1,5 @@
 //! A module's export tables, in every layout there has been.
 
-use std::collections::HashMap;
-
 use super::ModuleElf;
 use super::module_elf::escaped;
 use crate::elf::{Relocation, Section, SymbolPlace};
@@ -71,19 +69,24 @@ pub struct ExportTable {
 /// Looks up what a relocation refers to by its place.
 struct Places<'a> {
     elf: &'a ModuleElf,
-    by_offset: HashMap<u64, Relocation>,
+    /// In order of place.
+    relocations: Vec<Relocation>,
     section: &'a Section,
 }
 
 impl<'a> Places<'a> {
     fn new(elf: &'a ModuleElf, section: &'a Section) -> Self {
-        let relocations = elf.relocations_of(section.index);
-        Self { elf, section, by_offset: relocations.into_iter().map(|r| (r.offset, r)).collect() }
+        let mut relocations = elf.relocations_of(section.index);
+        relocations.sort_by_key(|relocation| relocation.offset);
+        Self { elf, section, relocations }
     }
 
     /// Section and offset that the field at `offset` refers to.
     fn target(&self, offset: usize, width: usize) -> Option<(usize, u64)> {
-        let relocation = self.by_offset.get(&u64::try_from(offset).ok()?)?;
+        let place = u64::try_from(offset).ok()?;
+        // Of several the last counts.
+        let behind = self.relocations.partition_point(|relocation| relocation.offset <= place);
+        let relocation = self.relocations.get(behind.checked_sub(1)?).filter(|last| last.offset == place)?;
         let symbol = self.elf.symbols().get(usize::try_from(relocation.symbol).ok()?)?;
         let implicit = || self.elf.format().number(self.elf.contents(self.section), offset, width);
         let addend = relocation.addend.map_or_else(implicit, |addend| Some(addend.cast_unsigned()))?;

@@ -141,7 +141,7 @@ impl Image {
             compression: self.compression(),
             size: self.contents().len(),
             arch: self.arch(),
-            name: elf.find_sec(THIS_MODULE).and_then(|section| elf.this_module_name(section)),
+            name: elf.find_sec(THIS_MODULE).and_then(|section| Some(elf.this_module_name(section)?.to_string())),
             modinfo: elf.modinfo().as_ref().clone(),
             imports: elf.undefined_symbols().map(import).collect(),
             exports: elf.exports().to_vec(),

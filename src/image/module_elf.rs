@@ -47,7 +47,7 @@ struct Kept {
     exports: OnceLock<Arc<Vec<ExportedSymbol>>>,
     all_symbols_named: OnceLock<bool>,
     names_in_strtab: OnceLock<bool>,
-    this_module_name: OnceLock<Option<String>>,
+    this_module_name: OnceLock<Option<Arc<str>>>,
     this_module_functions: OnceLock<[bool; 2]>,
     has_whole_btf: OnceLock<bool>,
 }
@@ -327,13 +327,13 @@ impl ModuleElf {
     }
 
     /// The name field of `struct module` in that section: behind the state and the list head.
-    pub fn this_module_name(&self, section: &Section) -> Option<String> {
+    pub fn this_module_name(&self, section: &Section) -> Option<Arc<str>> {
         let read = || {
             let (offset, limit) = (3 * self.class.word(), self.class.module_name_len());
             let at = usize::try_from(section.offset.checked_add(u64::try_from(offset).ok()?)?).ok()?;
             let rest = (at <= self.bytes.len()).then(|| self.bytes.tail(at, limit))?;
             let field = rest.get(..limit).unwrap_or(rest);
-            Some(escaped(field.split(|byte| *byte == 0).next().unwrap_or_default()))
+            Some(as_text(field.split(|byte| *byte == 0).next().unwrap_or_default()).into())
         };
         self.once_of_this_module(&self.kept.this_module_name, section, read)
     }

@@ -270,11 +270,11 @@ pub(super) fn inherit(modules: &mut [ModuleImpact<'_>]) {
 
 impl ModuleImpact<'_> {
     /// The modules that its refusal hangs on.
-    fn needed(&self) -> Vec<&String> {
+    fn needed(&self) -> Vec<&str> {
         let findings = self.rebuilt.iter().flat_map(|rebuilt| &rebuilt.findings);
         let needed = findings.filter_map(|finding| match &finding.cause {
-            Cause::DependencyRefused { dependency, .. } => Some(dependency),
-            Cause::MissingSymbol { refused_exporter, .. } => refused_exporter.as_ref(),
+            Cause::DependencyRefused { dependency, .. } => Some(dependency.as_str()),
+            Cause::MissingSymbol { refused_exporter, .. } => refused_exporter.as_deref(),
             _ => None,
         });
         needed.collect()

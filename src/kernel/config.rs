@@ -66,7 +66,8 @@ impl Config {
 
     /// The value of an option by its name: of the last line that sets it, as in a shell.
     pub fn value_named(&self, name: &str) -> Option<&str> {
-        let settings = self.index.candidates(name.as_bytes()).filter_map(|index| self.text.get(self.settings.get(index)?.clone()));
+        let settings =
+            self.index.candidates(name.as_bytes()).filter_map(|index| self.text.get(self.settings.get(index)?.clone()));
         let mut values = settings.filter_map(|setting| setting.strip_prefix(name)?.strip_prefix('='));
         values.next().map(|value| value.trim().trim_matches('"'))
     }

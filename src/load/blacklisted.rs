@@ -1,17 +1,19 @@
 //! `module_blacklist=`: mirrors `blacklisted()`, kernel/module/main.c.
 
+use std::sync::Arc;
+
 use super::run::{Run, Step, Stop};
 use crate::history::Behaviour;
 use crate::terms::Errno;
 use crate::verdict::Cause;
 
 pub(super) fn blacklisted(run: &mut Run<'_>) -> Step {
-    let name = run.info()?.name.clone();
-    if !run.call.cmdline.blacklist.contains(&name) {
+    let name = Arc::clone(&run.info()?.name);
+    if !run.call.cmdline.blacklist.iter().any(|listed| **listed == *name) {
         return Ok(());
     }
     let line = run.has(Behaviour::LoadBlacklistMessage)?.then(|| format!("Module {name} is blacklisted"));
-    run.find(Cause::Blacklisted { name }, line.clone());
+    run.find(Cause::Blacklisted { name: name.to_string() }, line.clone());
     if let Some(line) = line {
         run.err(line);
     }

@@ -3,16 +3,17 @@
 //! Each module is judged once. What comes of loading one depends on the modules it needs and on what they leave behind, and
 //! on no others: so the boots of those it needs are put together, instead of being made again for each that needs them.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use super::loaded::LoadedModule;
 use super::machine::{Judged, MAX_WORLDS};
 use super::needs::Modules;
-use super::run::{State, World};
+use super::run::{RefusedExporter, State, World};
 use super::{Insmod, Machine};
 use crate::image::Image;
-use crate::terms::{ExportedSymbol, Taint, Taints};
+use crate::terms::{Taint, Taints};
 use crate::verdict::{Cause, Finding, Missing, Outcome, Stage, Verdict};
 
 /// Modules with this much per-CPU memory together have room for it in every kernel, however they are aligned.
@@ -31,8 +32,8 @@ struct After {
     verdict: Verdict,
     /// The states a boot may be in then. Where the module may be loaded or not, those in which it is.
     worlds: Vec<World>,
-    /// The symbols it exports.
-    exports: Arc<Vec<ExportedSymbol>>,
+    /// Where it may be refused: what it exports then all the same.
+    refused: Option<Arc<RefusedExporter>>,
     /// Is all that it leaves behind a module and taints, whatever else is loaded?
     is_plain: bool,
 }
@@ -51,14 +52,22 @@ impl<'a> Boots<'a> {
         self.modules.own()
     }
 
+    /// What is left once all are judged. There is much of it, and giving it back takes a while.
+    pub fn left(self) -> impl Send + 'static {
+        (self.first, self.known)
+    }
+
     /// Loads what the module needs, and then itself.
     pub fn judge(&self, index: usize) -> Verdict {
         let chain = self.modules.chain(index);
         let (own, before) = chain.split_last().map_or((index, &[][..]), |(own, before)| (*own, before));
         let mut verdict = match self.after_all(before) {
             Some(before_it) if self.fit_together(own, before, &before_it) => {
-                let after = self.after(own, &before_it);
-                let mut verdict = after.verdict.clone();
+                let mut verdict = match Arc::try_unwrap(self.after(own, &before_it)) {
+                    Ok(after) => after.verdict,
+                    // Others need it, too.
+                    Err(shared) => shared.verdict.clone(),
+                };
                 before_it.iter().for_each(|dependency| hang_on(&mut verdict, &dependency.verdict));
                 blamed(verdict, before_it.iter().map(|after| &after.verdict))
             }
@@ -102,9 +111,7 @@ impl<'a> Boots<'a> {
     fn after(&self, module: usize, needed: &[Arc<After>]) -> Arc<After> {
         let judge = || {
             let mut machine = self.first.clone();
-            for after in needed.iter().filter(|after| after.verdict.outcome != Outcome::Loads) {
-                machine.refuse(&after.verdict.name, Arc::clone(&after.exports));
-            }
+            needed.iter().filter_map(|after| after.refused.clone()).for_each(|exporter| machine.refuse(exporter));
             let too_many = machine.with_worlds(|first| put_together(first, needed));
             let mut verdict = self.load(&mut machine, module);
             if too_many {
@@ -132,9 +139,8 @@ impl<'a> Boots<'a> {
     /// Is a boot of these modules what their own boots are together?
     fn fit_together(&self, own: usize, before: &[usize], after: &[Arc<After>]) -> bool {
         let mut names = HashSet::new();
-        let is_alone = |after: &Arc<After>| after.is_plain && names.insert(after.verdict.name.clone());
         let percpu = |after: &Arc<After>| after.worlds.iter().filter_map(newest).map(|module| module.percpu).max();
-        after.iter().all(is_alone)
+        after.iter().all(|after| after.is_plain && names.insert(after.verdict.name.as_str()))
             && after.iter().filter_map(percpu).sum::<u64>() <= SURE_PERCPU
             && !before.iter().chain([&own]).any(|module| self.modules.is_rival(*module))
     }
@@ -156,11 +162,10 @@ impl After {
         }
         // The taints of a module are nobody else's affair, unless it is a proprietary one.
         let first = worlds.first().and_then(newest).cloned();
-        for world in &mut worlds {
+        for world in worlds.iter_mut().skip(1) {
             let alike = newest(world).zip(first.as_ref()).is_some_and(|(module, first)| {
                 let proprietary = |module: &LoadedModule| module.taints.has(Taint::ProprietaryModule);
-                let as_first = || LoadedModule { taints: first.taints, ..LoadedModule::clone(module) };
-                Arc::ptr_eq(module, first) || proprietary(module) == proprietary(first) && as_first() == **first
+                proprietary(module) == proprietary(first) && module.is_alike(first)
             });
             if let (true, Some(first), Some(module)) = (alike, &first, world.state.modules.first_mut()) {
                 *module = Arc::clone(first);
@@ -168,7 +173,9 @@ impl After {
         }
         let is_plain = worlds.iter().all(|world| world.state.held.is_none() && world.state.percpu_warnings == 0)
             && !matches!(verdict.outcome, Outcome::Crash { .. });
-        Self { verdict, worlds, exports, is_plain }
+        let is_refused = verdict.outcome != Outcome::Loads;
+        let refused = if is_refused { RefusedExporter::new(&verdict.name, exports).map(Arc::new) } else { None };
+        Self { verdict, worlds, refused, is_plain }
     }
 }
 
@@ -177,29 +184,32 @@ fn newest(world: &World) -> Option<&Arc<LoadedModule>> {
     world.state.modules.first().filter(|_| world.last == Some(Outcome::Loads))
 }
 
-/// What tells states apart, for the modules that are loaded then.
-type Shape = (u32, Vec<super::run::Once>, BTreeMap<Missing, bool>, Vec<bool>);
-
-fn shape(world: &World) -> Shape {
-    let proprietary = world.state.modules.iter().map(|module| module.taints.has(Taint::ProprietaryModule)).collect();
-    (world.state.tainted.number(), world.state.once.clone(), world.answers.clone(), proprietary)
+/// In the order of what tells states apart, for the modules that are loaded then.
+fn by_shape(one: &World, other: &World) -> Ordering {
+    let (state, other_state) = (&one.state, &other.state);
+    let proprietary = |module: &Arc<LoadedModule>| module.taints.has(Taint::ProprietaryModule);
+    (state.tainted.number(), &state.once, &one.answers)
+        .cmp(&(other_state.tainted.number(), &other_state.once, &other.answers))
+        .then_with(|| state.modules.iter().map(proprietary).cmp(other_state.modules.iter().map(proprietary)))
 }
 
 /// The states of a boot in which all of these modules are loaded, and whether there are too many to follow.
 fn put_together(first: &[World], all: &[Arc<After>]) -> (Vec<World>, bool) {
     let mut worlds = first.to_vec();
     for after in all {
-        let mut next: BTreeMap<Shape, World> = BTreeMap::new();
+        let mut next: Vec<World> = Vec::with_capacity(worlds.len());
         for world in &worlds {
             for other in after.worlds.iter().filter(|other| agree(world, other)) {
                 let both = together(world, other);
-                next.entry(shape(&both)).or_insert(both);
+                if let Err(place) = next.binary_search_by(|known| by_shape(known, &both)) {
+                    next.insert(place, both);
+                }
             }
         }
         if next.len() > MAX_WORLDS {
             return (first.to_vec(), true);
         }
-        worlds = next.into_values().collect();
+        worlds = next;
     }
     (worlds, false)
 }
@@ -214,11 +224,17 @@ fn together(world: &World, other: &World) -> World {
     let mut state: State = world.state.clone();
     state.modules.splice(0..0, newest(other).cloned());
     state.tainted = Taints::from_number(state.tainted.number() | other.state.tainted.number());
-    let once: BTreeSet<_> = state.once.iter().chain(&other.state.once).copied().collect();
-    state.once = once.into_iter().collect();
-    let answers = world.answers.iter().chain(&other.answers).map(|(question, answer)| (question.clone(), *answer));
-    let because = world.because.union(&other.because).cloned().collect();
-    World { answers: answers.collect(), calendar: world.calendar, state, because, last: None }
+    state.once.extend_from_slice(&other.state.once);
+    state.once.sort_unstable();
+    state.once.dedup();
+    let (mut answers, mut because) = (Arc::clone(&world.answers), Arc::clone(&world.because));
+    for (question, answer) in other.answers.iter().filter(|(question, _)| !world.answers.contains_key(question)) {
+        Arc::make_mut(&mut answers).insert(question.clone(), *answer);
+    }
+    if !other.because.is_subset(&because) {
+        Arc::make_mut(&mut because).extend(other.because.iter().cloned());
+    }
+    World { answers, calendar: world.calendar, state, because, last: None }
 }
 
 /// A module it needs may be loaded or not: what was said of this one holds if it is.

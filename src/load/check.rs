@@ -85,12 +85,28 @@ fn check_on(
     known: Vec<Option<Judged>>,
 ) -> Result<Vec<Verdict>, ModprobeError> {
     // What needs nothing and gives nothing is nobody's affair any more.
-    let is_alone = |index: usize| known.get(index).and_then(Option::as_ref).is_some_and(Judged::is_alone);
+    let settle = |known: Option<Judged>| match known {
+        Some(judged) if judged.is_alone() => (Some(judged.verdict), None),
+        known => (None, known),
+    };
+    let (mut verdicts, known): (Vec<_>, Vec<_>) = known.into_iter().map(settle).unzip();
+    verdicts.resize_with(images.len(), || None);
+    let is_alone = |index: usize| verdicts.get(index).is_some_and(Option::is_some);
     let modules = Modules::new(first.kernel(), first.memo(), images, &is_alone)?;
+    let rest: Vec<_> = (0..images.len()).filter(|index| !is_alone(*index)).collect();
     let boots = Boots::new(first, insmod, modules, known);
-    let verdicts = of_each(&(0..images.len()).collect::<Vec<_>>(), |index| boots.judge(*index));
+    for (index, verdict) in rest.iter().zip(of_each(&rest, |index| boots.judge(*index))) {
+        if let Some(place) = verdicts.get_mut(*index) {
+            *place = Some(verdict);
+        }
+    }
     let fault = images.iter().chain(boots.own()).find_map(Image::fault);
-    fault.map_or(Ok(verdicts), |fault| Err(ModprobeError::Image(fault)))
+    let left = boots.left();
+    if rest.len() > 1 {
+        // Nobody has to wait for that.
+        rayon::spawn(move || drop(left));
+    }
+    fault.map_or(Ok(verdicts.into_iter().flatten().collect()), |fault| Err(ModprobeError::Image(fault)))
 }
 
 /// Judges the modules on one boot, in the order given; what the kernel's tree can provide is loaded before each.

@@ -1,6 +1,8 @@
 //! vermagic, and whether a live patch is allowed: mirrors `check_modinfo()` and `check_modinfo_livepatch()`,
 //! kernel/module/main.c.
 
+use std::sync::Arc;
+
 use super::ModuleInitFlags;
 use super::run::{Run, Step, Stop};
 use super::vermagic::vermagic;
@@ -13,25 +15,29 @@ pub(super) fn check_vermagic(run: &mut Run<'_>) -> Step {
     }
     let by_flag = run.insmod.flags.has(ModuleInitFlags::IGNORE_VERMAGIC);
     let info = run.info()?;
-    let (has_versions, name) = (info.vers.is_some(), info.name.clone());
-    let Some(module) = info.modinfo.get("vermagic").filter(|_| !by_flag).map(str::to_owned) else {
+    let (has_versions, modinfo) = (info.vers.is_some(), Arc::clone(&info.modinfo));
+    let Some(module) = modinfo.get("vermagic").filter(|_| !by_flag) else {
         return run.try_to_force_load("bad vermagic", |forced| Cause::NoVermagic { forced, by_flag });
     };
-    let Some(kernel) = vermagic(run)? else { return unknown_vermagic(run, &module) };
+    let Some(kernel) = vermagic(run)? else { return unknown_vermagic(run, module) };
     let only_flags = has_versions && run.modversions()?;
-    if same_magic(&module, &kernel, only_flags) {
+    if same_magic(module, &kernel, only_flags) {
         return Ok(());
     }
-    let line = format!("{name}: version magic '{module}' should be '{kernel}'");
+    let line = format!("{}: version magic '{module}' should be '{kernel}'", run.info_name());
+    let (module, kernel) = (module.to_owned(), kernel.into_owned());
     run.say(Cause::Vermagic { module, kernel, with_release: !only_flags }, LogLevel::Err, line);
     Err(Stop::Refused(Errno::ENOEXEC))
 }
 
 /// Mirrors `same_magic()`, kernel/module/version.c: with symbol versions the release does not count.
 fn same_magic(module: &str, kernel: &str, only_flags: bool) -> bool {
-    let flags =
-        |magic: &str| magic.find(' ').map_or(String::new(), |blank| magic.get(blank..).unwrap_or_default().into());
-    if only_flags { flags(module) == flags(kernel) } else { module == kernel }
+    if only_flags { flags_of(module) == flags_of(kernel) } else { module == kernel }
+}
+
+/// What stands from the first blank on.
+fn flags_of(magic: &str) -> &str {
+    magic.find(' ').and_then(|blank| magic.get(blank..)).unwrap_or_default()
 }
 
 /// Neither a configuration nor a module of the kernel's own says what its string is. A module that names this very release,

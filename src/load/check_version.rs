@@ -1,7 +1,10 @@
 //! Symbol versions: mirrors `check_version()` and `check_modstruct_version()`, kernel/module/version.c.
 
+use std::borrow::Cow;
+
 use super::run::{Once, Run, Step, Stop};
 use crate::history::Behaviour;
+use crate::kernel::VMLINUX;
 use crate::terms::{Crc, Errno};
 use crate::verdict::{Cause, LogLevel, Missing};
 
@@ -21,7 +24,7 @@ pub(super) fn check_modstruct_version(run: &mut Run<'_>) -> Step {
         }
         return Err(Stop::Refused(Errno::ENOEXEC));
     };
-    match check_version(run, "module_layout", crate::kernel::VMLINUX, Some(crc))? {
+    match check_version(run, "module_layout", VMLINUX, Some(crc))? {
         Versioned::Good => Ok(()),
         Versioned::Bad => Err(Stop::Refused(Errno::ENOEXEC)),
     }
@@ -61,11 +64,12 @@ fn compare(run: &mut Run<'_>, symbol: &str, exporter: &str, module: u64, kernel:
     if module == u64::from(kernel.0) {
         return Ok(Versioned::Good);
     }
-    let line = format!("{}: disagrees about version of symbol {symbol}", run.info_name());
+    let line = [&run.info_name(), ": disagrees about version of symbol ", symbol].concat();
     let cause = if symbol == "module_layout" {
         Cause::ModuleLayout { module, kernel }
     } else {
-        Cause::SymbolVersion { symbol: symbol.into(), exporter: exporter.into(), module, kernel }
+        let exporter = if exporter == VMLINUX { Cow::Borrowed(VMLINUX) } else { exporter.to_owned().into() };
+        Cause::SymbolVersion { symbol: symbol.into(), exporter, module, kernel }
     };
     run.say(cause, LogLevel::Warn, line);
     Ok(Versioned::Bad)

@@ -11,11 +11,14 @@ pub(super) fn delete_module(call: Call<'_>, world: &mut World, name: &str) -> Re
         return refuse(Errno::EPERM, Cause::NotPermitted { switch });
     }
     let (name, modules) = (name.to_owned(), &mut world.state.modules);
-    let Some(index) = modules.iter().position(|module| module.name == name) else {
+    let Some(index) = modules.iter().position(|module| *module.name == *name) else {
         return refuse(Errno::ENOENT, Cause::NotLoaded { name });
     };
-    let users: Vec<_> =
-        modules.iter().filter(|module| module.uses.contains(&name)).map(|module| module.name.clone()).collect();
+    let users: Vec<_> = modules
+        .iter()
+        .filter(|module| module.uses.iter().any(|used| **used == *name))
+        .map(|module| module.name.to_string())
+        .collect();
     if !users.is_empty() {
         return refuse(Errno::EAGAIN, Cause::InUse { name, users });
     }

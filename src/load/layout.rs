@@ -1,6 +1,8 @@
 //! Moving the module to its place: mirrors `layout_and_allocate()`, `layout_symtab()` and `post_relocation()`,
 //! kernel/module/main.c and kallsyms.c, as far as something can go wrong.
 
+use std::sync::Arc;
+
 use super::elf_validity::kernel_struct_module_size;
 use super::run::{Info, Run, Step, Stop};
 use crate::elf::{Section, SectionType, Symbol};
@@ -28,7 +30,7 @@ fn this_module_without_contents(run: &mut Run<'_>) -> Step {
         return Err(Stop::Crash("struct module without contents is written over the symbols in the file".into()));
     }
     let info = run.info_mut()?;
-    info.mod_name = String::new();
+    info.mod_name = Arc::default();
     info.taints = Taints::NONE;
     Ok(())
 }

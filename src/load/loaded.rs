@@ -46,6 +46,13 @@ pub(crate) fn bsearch<'t>(table: &'t ExportTable, name: &[u8]) -> Option<&'t Exp
 }
 
 impl LoadedModule {
+    /// Are they the same, but for their taints?
+    pub fn is_alike(&self, other: &Self) -> bool {
+        let Self { name, license, taints: _, exports, uses, has_init, has_exit, percpu } = self;
+        (name, license, exports) == (&other.name, &other.license, &other.exports)
+            && (uses, has_init, has_exit, percpu) == (&other.uses, &other.has_init, &other.has_exit, &other.percpu)
+    }
+
     /// Looks for an export as `find_symbol()` does: a kind that `visible` hides is passed over.
     pub fn find(&self, name: &[u8], visible: impl Fn(ExportKind) -> bool) -> Option<(&ExportTable, &ExportedSymbol)> {
         let found = self.exports.iter().filter_map(|table| bsearch(table, name).map(|symbol| (table, symbol)));

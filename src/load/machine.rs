@@ -1,7 +1,6 @@
 //! One boot: its modules, its taints, the lines it prints once.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -50,7 +49,7 @@ const MAX_DEPENDENCIES: usize = 64;
 pub struct Machine {
     kernel: Arc<Kernel>,
     cmdline: Cmdline,
-    comm: String,
+    comm: &'static str,
     dependencies_loaded: bool,
     worlds: Vec<World>,
     refused: Vec<Arc<RefusedExporter>>,
@@ -60,7 +59,7 @@ pub struct Machine {
 impl Machine {
     /// Boots a kernel. Nothing is loaded yet and nothing tainted.
     pub fn boot(kernel: Arc<Kernel>, cmdline: Cmdline) -> Self {
-        let (comm, refused) = ("insmod".to_owned(), Vec::new());
+        let (comm, refused) = ("insmod", Vec::new());
         let worlds = worlds(&kernel);
         Self { kernel, cmdline, comm, dependencies_loaded: false, worlds, refused, memo: Arc::default() }
     }
@@ -99,13 +98,14 @@ impl Machine {
     /// The names of the modules that are loaded for certain, the newest first.
     pub fn loaded(&self) -> Vec<String> {
         let [first, rest @ ..] = self.worlds.as_slice() else { return Vec::new() };
-        let in_all = |name: &str| rest.iter().all(|world| world.state.modules.iter().any(|module| module.name == name));
-        first.state.modules.iter().map(|module| module.name.clone()).filter(|name| in_all(name)).collect()
+        let in_all =
+            |name: &str| rest.iter().all(|world| world.state.modules.iter().any(|module| *module.name == *name));
+        first.state.modules.iter().map(|module| module.name.to_string()).filter(|name| in_all(name)).collect()
     }
 
     /// Is a module loaded for certain?
     fn is_loaded(&self, name: &str) -> bool {
-        let loaded = |world: &World| world.state.modules.iter().any(|module| module.name == name);
+        let loaded = |world: &World| world.state.modules.iter().any(|module| *module.name == *name);
         !self.worlds.is_empty() && self.worlds.iter().all(loaded)
     }
 
@@ -124,11 +124,9 @@ impl Machine {
         Some(Judged { verdict, worlds: if exports.is_empty() { Vec::new() } else { machine.worlds }, exports })
     }
 
-    /// Takes a module for refused that exports these symbols.
-    pub(super) fn refuse(&mut self, name: &str, exports: Arc<Vec<ExportedSymbol>>) {
-        if !exports.is_empty() {
-            self.refused.push(Arc::new(RefusedExporter::new(name.to_owned(), exports)));
-        }
+    /// Takes a module for refused.
+    pub(super) fn refuse(&mut self, exporter: Arc<RefusedExporter>) {
+        self.refused.push(exporter);
     }
 
     /// Takes other states for those it may be in; are there too many?
@@ -161,7 +159,7 @@ impl Machine {
         Call {
             kernel: &self.kernel,
             cmdline: &self.cmdline,
-            comm: &self.comm,
+            comm: self.comm,
             dependencies_loaded: self.dependencies_loaded,
             assumed: None,
             refused: &self.refused,
@@ -175,7 +173,7 @@ impl Machine {
         let mut worlds = std::mem::take(&mut self.worlds);
         let same_state = |world: &World, first: &World| world.state == first.state && world.answers == first.answers;
         if worlds.first().is_some_and(|first| worlds.iter().all(|world| same_state(world, first))) {
-            worlds.iter_mut().for_each(|world| world.because.clear());
+            worlds.iter_mut().for_each(|world| world.because = Arc::default());
         }
         for mut world in worlds {
             world.last = None;
@@ -210,11 +208,12 @@ impl Machine {
                     Err(_) if results.len() + open.len() >= MAX_WORLDS => attempts.too_many = true,
                     // The favourable answer is followed first.
                     Err(missing) => {
-                        for answer in [false, true] {
-                            let mut world = world.clone();
-                            world.answers.insert(missing.clone(), answer);
-                            open.push(world);
-                        }
+                        let mut other = world.clone();
+                        Arc::make_mut(&mut other.answers).insert(missing.clone(), false);
+                        open.push(other);
+                        let mut world = world;
+                        Arc::make_mut(&mut world.answers).insert(missing, true);
+                        open.push(world);
                     }
                 }
             }
@@ -226,7 +225,7 @@ impl Machine {
         let verdict = self.settle(attempts.results, attempts.too_many);
         if !matches!(verdict.outcome, Outcome::Loads) {
             let exports = image.as_announced().map(|elf| Arc::clone(elf.exports())).unwrap_or_default();
-            self.refuse(&verdict.name, exports);
+            self.refused.extend(RefusedExporter::new(&verdict.name, exports).map(Arc::new));
         }
         verdict
     }
@@ -234,7 +233,7 @@ impl Machine {
     /// Merges what the worlds say, and keeps those that go on.
     fn settle(&mut self, mut results: Vec<(World, Verdict)>, too_many: bool) -> Verdict {
         join_equal(&mut results);
-        let mut verdict = merge(&results).unwrap_or_else(|| Verdict::new("", Outcome::Undetermined));
+        let mut verdict = merge(&mut results).unwrap_or_else(|| Verdict::new("", Outcome::Undetermined));
         if too_many {
             verdict.outcome = Outcome::Undetermined;
             verdict.missing.push(Missing::TooMany);
@@ -249,9 +248,11 @@ impl Machine {
             for (mut world, verdict) in results.into_iter().take(MAX_WORLDS) {
                 let of_this_load = world.answers.keys().filter(|question| question.is_of_one_load());
                 if several {
-                    world.because.extend(of_this_load.cloned());
+                    Arc::make_mut(&mut world.because).extend(of_this_load.cloned());
                 }
-                world.answers.retain(|question, _| !question.is_of_one_load());
+                if world.answers.keys().any(Missing::is_of_one_load) {
+                    Arc::make_mut(&mut world.answers).retain(|question, _| !question.is_of_one_load());
+                }
                 world.last = Some(verdict.outcome);
                 self.worlds.push(world);
             }
@@ -299,7 +300,7 @@ impl Machine {
     /// What `modprobe` says of a module that is there already: nothing, and success.
     fn already_loaded(&self, name: &str) -> Verdict {
         let state = self.worlds.first().map(|world| &world.state);
-        let module = state.and_then(|state| state.modules.iter().find(|module| module.name == name));
+        let module = state.and_then(|state| state.modules.iter().find(|module| *module.name == *name));
         Verdict {
             module_taints: module.map_or(Taints::NONE, |module| module.taints),
             kernel_tainted: state.map_or(Taints::NONE, |state| state.tainted),
@@ -373,10 +374,10 @@ pub enum ModprobeError {
 fn worlds(kernel: &Kernel) -> Vec<World> {
     let distribution = kernel.distribution();
     let world = |version, given| World {
-        answers: BTreeMap::new(),
+        answers: Arc::default(),
         calendar: Some(Calendar::new(version, given, distribution)),
         state: State::default(),
-        because: BTreeSet::new(),
+        because: Arc::default(),
         last: None,
     };
     match kernel.version() {

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::crypto::Crypto;
 use super::run::Run;
@@ -12,7 +12,7 @@ use super::simplify_symbols::SimpleImports;
 use super::verify_pkcs7::Pkcs7Verdict;
 use crate::history::{Behaviour, Calendar};
 use crate::image::{EntryLayout, ExportTable, Image};
-use crate::kernel::ConfigOption;
+use crate::kernel::{ConfigOption, Kernel};
 use crate::terms::{Arch, ExportKind};
 
 /// The bytes of an image, as far as the loader has them: with or without signature.
@@ -76,8 +76,9 @@ type Remembered<K, V> = Mutex<HashMap<K, V>>;
 #[derive(Debug, Default)]
 pub(super) struct Memo {
     /// The verdict, and who signed.
-    signatures: Remembered<Signing, (Pkcs7Verdict, String)>,
+    signatures: Remembered<Signing, (Pkcs7Verdict, Arc<str>)>,
     crypto: Mutex<Vec<(Option<Calendar>, Arc<Crypto>)>>,
+    arch: OnceLock<Option<Arch>>,
     exports: Remembered<Exporting, Arc<Vec<ExportTable>>>,
     imports: Mutex<HashMap<u64, Imports>>,
     relocated: Mutex<HashMap<Relocating, Vec<Asked>>>,
@@ -93,7 +94,11 @@ impl Reading {
 
 impl Memo {
     /// The verdict on the signature and who signed, found once.
-    pub fn signature(&self, run: &Run<'_>, verify: impl FnOnce() -> (Pkcs7Verdict, String)) -> (Pkcs7Verdict, String) {
+    pub fn signature(
+        &self,
+        run: &Run<'_>,
+        verify: impl FnOnce() -> (Pkcs7Verdict, Arc<str>),
+    ) -> (Pkcs7Verdict, Arc<str>) {
         let key = Reading::of(run).map(|reading| Signing { reading, calendar: run.world.calendar });
         if let Some(known) = key.as_ref().and_then(|key| get(&self.signatures, key)) {
             return known;
@@ -101,6 +106,11 @@ impl Memo {
         let verdict = verify();
         keep(&self.signatures, key, &verdict);
         verdict
+    }
+
+    /// The kernel's architecture, as far as its files tell.
+    pub fn arch(&self, kernel: &Kernel) -> Option<Arch> {
+        *self.arch.get_or_init(|| kernel.arch())
     }
 
     /// What the kernel can compute, found once for each calendar.

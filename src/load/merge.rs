@@ -1,6 +1,7 @@
 //! One verdict out of the verdicts of several worlds.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::run::World;
 use crate::terms::Taints;
@@ -15,7 +16,7 @@ pub(super) fn join_equal(results: &mut Vec<(World, Verdict)>) {
         match twin {
             Some(other) => {
                 let (joined, _) = results.remove(other);
-                let answers = &mut results[index].0.answers;
+                let answers = Arc::make_mut(&mut results[index].0.answers);
                 answers.retain(|missing, answer| joined.answers.get(missing) == Some(answer));
                 index = 0;
             }
@@ -47,33 +48,47 @@ fn are_alike(one: &Verdict, other: &Verdict) -> bool {
 }
 
 /// The verdict that all worlds allow. Of those that differ, the one in which the module gets furthest lends its findings.
-pub(super) fn merge(results: &[(World, Verdict)]) -> Option<Verdict> {
+/// It is taken out of the results; what it leaves there is how each ended.
+pub(super) fn merge(results: &mut [(World, Verdict)]) -> Option<Verdict> {
     let verdicts = || results.iter().map(|(_, verdict)| verdict);
     let (_, first) = results.first()?;
-    if verdicts().all(|verdict| are_alike(verdict, first)) {
-        return Some(first.clone());
+    if verdicts().skip(1).all(|verdict| are_alike(verdict, first)) {
+        return results.first_mut().map(|(_, verdict)| taken(verdict));
     }
     let same_outcome = |verdict: &Verdict| match (&verdict.outcome, &first.outcome) {
         (Outcome::Refused { errno, .. }, Outcome::Refused { errno: other, .. }) => errno == other,
         (one, other) => one.word() == other.word(),
     };
-    let mut merged =
-        verdicts().reduce(|best, verdict| if furthest(verdict) > furthest(best) { verdict } else { best })?.clone();
-    merged.missing = questions(results);
+    let best =
+        verdicts().enumerate().reduce(|best, other| if furthest(other.1) > furthest(best.1) { other } else { best });
+    let (best, verdict) = best?;
+    let missing = questions(results);
     // A crash leaves no log behind that anybody reads: the others speak, of lines and taints as far as they agree.
     let alive = || verdicts().filter(|verdict| !matches!(verdict.outcome, Outcome::Crash { .. }));
     let certain = |taints: fn(&Verdict) -> Taints| {
         let all = alive().map(|verdict| taints(verdict).number()).reduce(|one, other| one & other);
         Taints::from_number(all.unwrap_or_default())
     };
-    merged.log.retain(|line| alive().all(|verdict| verdict.log.contains(line)));
-    merged.module_taints = certain(|verdict| verdict.module_taints);
-    merged.kernel_tainted = certain(|verdict| verdict.kernel_tainted);
-    if !verdicts().all(same_outcome) {
-        merged.never_loads = verdicts().all(|verdict| verdict.outcome != Outcome::Loads);
+    let log = verdict.log.iter().filter(|line| alive().all(|verdict| verdict.log.contains(line))).cloned().collect();
+    let module_taints = certain(|verdict| verdict.module_taints);
+    let kernel_tainted = certain(|verdict| verdict.kernel_tainted);
+    let differs = !verdicts().all(same_outcome);
+    let never_loads = differs && verdicts().all(|verdict| verdict.outcome != Outcome::Loads);
+    let (_, best) = results.get_mut(best)?;
+    let mut merged = Verdict { log, module_taints, kernel_tainted, missing, never_loads, ..taken(best) };
+    if differs {
         merged.outcome = Outcome::Undetermined;
     }
     Some(merged)
+}
+
+/// A verdict, of which the outcome stays behind.
+fn taken(verdict: &mut Verdict) -> Verdict {
+    let left = Verdict::new("", verdict.outcome.clone());
+    let mut taken = std::mem::replace(verdict, left);
+    taken.findings.shrink_to_fit();
+    taken.log.shrink_to_fit();
+    taken
 }
 
 /// How far a module gets: is it loaded, and if not, the last stage it reaches.

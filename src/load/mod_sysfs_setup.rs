@@ -13,7 +13,7 @@ pub(super) fn mod_sysfs_setup(run: &mut Run<'_>) -> Step {
     let name = run.mod_name();
     if name.is_empty() {
         // kobject_add_internal() warns with a stack dump, which taints W.
-        run.find(Cause::SysfsName { name, what: "it is empty".into() }, None);
+        run.find(Cause::SysfsName { name: name.to_string(), what: "it is empty".into() }, None);
         if !run.surveying {
             run.world.state.tainted.add(Taint::Warn);
         }
@@ -21,7 +21,7 @@ pub(super) fn mod_sysfs_setup(run: &mut Run<'_>) -> Step {
     }
     if is_builtin(run, &name)? {
         let line = format!("{name}: module is already loaded");
-        run.say(Cause::BuiltinName { name }, LogLevel::Err, line);
+        run.say(Cause::BuiltinName { name: name.to_string() }, LogLevel::Err, line);
         return Err(Stop::Refused(Errno::EINVAL));
     }
     section_attributes(run)
@@ -30,7 +30,7 @@ pub(super) fn mod_sysfs_setup(run: &mut Run<'_>) -> Step {
 /// What is built in has a directory if it has parameters or a version: which, is known of builds where it was listed.
 fn is_builtin(run: &Run<'_>, name: &str) -> Step<bool> {
     let kernel = run.call.kernel;
-    if let Some(taken) = is_taken_in_sysfs(kernel.release(), kernel.arch(), name) {
+    if let Some(taken) = is_taken_in_sysfs(kernel.release(), run.call.memo.arch(kernel), name) {
         return Ok(taken);
     }
     if kernel.is_builtin_with_parameters(name) {
@@ -62,7 +62,7 @@ fn section_attributes(run: &mut Run<'_>) -> Step {
         let module = run.mod_name();
         let line = format!("sysfs: cannot create duplicate filename '/module/{module}/sections/{name}'");
         let what = format!("its sections {name} are two");
-        run.say(Cause::SysfsName { name: module, what }, LogLevel::Warn, line);
+        run.say(Cause::SysfsName { name: module.to_string(), what }, LogLevel::Warn, line);
         if run.has(Behaviour::LoadSectionAttributesFail)? {
             return Err(Stop::Refused(Errno::EEXIST));
         }

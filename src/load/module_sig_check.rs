@@ -1,5 +1,7 @@
 //! The signature: mirrors `module_sig_check()` and `mod_verify_sig()`, kernel/module/signing.c.
 
+use std::sync::Arc;
+
 use super::ModuleInitFlags;
 use super::crypto::{Crypto, CryptoAlgorithm, Support};
 use super::run::{Run, Step, Stop};
@@ -117,7 +119,7 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> Step<Result<()
         let pkcs7 = pkcs7();
         // Where nothing is trusted, nobody looks at what was signed.
         let data = if trusted.is_empty() { &[] } else { data() };
-        (verify_pkcs7_signature(data, &pkcs7, trusted, &crypto_of_kernel), signer(&pkcs7))
+        (verify_pkcs7_signature(data, &pkcs7, trusted, &crypto_of_kernel), signer(&pkcs7).into())
     });
     if known.is_none() && verdict == Pkcs7Verdict::NoKey {
         verdict = without_certificates(run, &signer)?;
@@ -128,10 +130,12 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> Step<Result<()
     }
     Ok(match verdict {
         Pkcs7Verdict::Valid { .. } => Ok(()),
-        Pkcs7Verdict::NoKey => Err(Failure { errno: Errno::ENOKEY, cause: unknown_key, what: signer, line: None }),
+        Pkcs7Verdict::NoKey => {
+            Err(Failure { errno: Errno::ENOKEY, cause: unknown_key, what: signer.to_string(), line: None })
+        }
         Pkcs7Verdict::NoPkg { what } => Err(Failure { errno: Errno::ENOPKG, cause: unsupported, what, line: None }),
         Pkcs7Verdict::KeyRejected { line } => {
-            Err(Failure { errno: Errno::EKEYREJECTED, cause: invalid, what: signer, line })
+            Err(Failure { errno: Errno::EKEYREJECTED, cause: invalid, what: signer.to_string(), line })
         }
         Pkcs7Verdict::BadMessage { reason, line } => {
             Err(Failure { errno: Errno::EBADMSG, cause: malformed, what: reason, line })
@@ -142,15 +146,17 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> Step<Result<()
             match (run.ask(Missing::Crypto(what.clone()))?, run.ask(Missing::SignatureMatch)?) {
                 (false, _) => Err(Failure { errno: Errno::ENOPKG, cause: unsupported, what, line: None }),
                 (true, true) => Ok(()),
-                (true, false) => Err(Failure { errno: Errno::EKEYREJECTED, cause: invalid, what: signer, line: None }),
+                (true, false) => {
+                    Err(Failure { errno: Errno::EKEYREJECTED, cause: invalid, what: signer.to_string(), line: None })
+                }
             }
         }
     })
 }
 
 /// Nobody said what the kernel trusts: either the signer, and then the signature is taken for good, or not.
-fn without_certificates(run: &Run<'_>, signer: &str) -> Step<Pkcs7Verdict> {
-    if !run.ask(Missing::Signer(signer.to_owned()))? {
+fn without_certificates(run: &Run<'_>, signer: &Arc<str>) -> Step<Pkcs7Verdict> {
+    if !run.ask(Missing::Signer(Arc::clone(signer)))? {
         return Ok(Pkcs7Verdict::NoKey);
     }
     if run.ask(Missing::SignatureMatch)? {

@@ -129,8 +129,9 @@ fn step(run: &mut Run<'_>, stage: Stage, function: Function, refused: &mut Optio
 }
 
 fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
-    let named =
-        |info: &super::run::Info| if info.mod_name.is_empty() { info.name.clone() } else { info.mod_name.clone() };
+    let named = |info: &super::run::Info| {
+        if info.mod_name.is_empty() { info.name.to_string() } else { info.mod_name.to_string() }
+    };
     let name = run.info.as_ref().map_or_else(|| announced_name(&run), named);
     let (outcome, mut world) = match refused {
         Some(Refusal { outcome, world }) => (outcome, world),
@@ -143,11 +144,11 @@ fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
         let [has_init, has_exit] = section.map_or([false; 2], |section| info.elf.has_init_and_exit(section));
         let percpu = info.percpu.and_then(|index| info.elf.sections().get(index)).map_or(0, |section| section.size);
         let module = LoadedModule {
-            name: info.mod_name.clone(),
-            license: info.license.clone(),
+            name: info.mod_name,
+            license: info.license,
             taints: info.taints,
-            exports: Arc::clone(&info.exports),
-            uses: info.uses.clone(),
+            exports: info.exports,
+            uses: info.uses,
             has_init,
             has_exit,
             percpu,

@@ -15,11 +15,11 @@ pub(super) fn prepare_coming_module(run: &mut Run<'_>) -> Step {
 
 fn klp_module_coming(run: &mut Run<'_>) -> Step {
     let name = run.mod_name();
-    if name != "vmlinux" || !run.config("LIVEPATCH")? {
+    if *name != *"vmlinux" || !run.config("LIVEPATCH")? {
         return Ok(());
     }
     let line = "livepatch: vmlinux.ko: invalid module name";
-    run.find(Cause::ReservedName { name }, Some(line.to_owned()));
+    run.find(Cause::ReservedName { name: name.to_string() }, Some(line.to_owned()));
     if run.has(Behaviour::LoadKlpVmlinuxNewline)? {
         run.err(line);
     } else {

@@ -63,11 +63,14 @@ impl Owner {
 const SHOWN_NAMESPACES: usize = 64;
 
 pub(super) fn resolve_symbol(run: &mut Run<'_>, name: &str, raw: &[u8]) -> Step<Resolved> {
-    if let Some(assumed) = run.call.assumed {
+    let gplok = !run.info()?.taints.has(Taint::ProprietaryModule);
+    // What the kernel itself gives, and not only to some, hangs on no other module.
+    if let Some(assumed) = run.call.assumed
+        && (assumed.get() || !gplok || find_in_vmlinux(run, name, gplok)?.is_none())
+    {
         assumed.set(true);
         return Ok(Resolved::Symbol);
     }
-    let gplok = !run.info()?.taints.has(Taint::ProprietaryModule);
     let found = match find_symbol(run, name, raw, gplok)? {
         None => in_unlisted_module(run, name)?,
         found => found,
@@ -76,7 +79,6 @@ pub(super) fn resolve_symbol(run: &mut Run<'_>, name: &str, raw: &[u8]) -> Step<
         not_found(run, name, raw, gplok)?;
         return Ok(Resolved::Null);
     };
-    let owner = found.owner.name().to_owned();
     if let Owner::InTree(owner) = &found.owner {
         let taken = format!("{owner} is loaded first, as modprobe does, and is no proprietary module");
         if !run.inferred.contains(&taken) {
@@ -93,18 +95,18 @@ pub(super) fn resolve_symbol(run: &mut Run<'_>, name: &str, raw: &[u8]) -> Step<
     if !told_by_names(run, &found)? {
         return Ok(Resolved::Error(Errno::EINVAL));
     }
-    if matches!(check_version(run, name, &owner, found.crc)?, Versioned::Bad) {
+    if matches!(check_version(run, name, found.owner.name(), found.crc)?, Versioned::Bad) {
         return Ok(Resolved::Error(Errno::EINVAL));
     }
     if let Some(namespace) = &found.namespace
-        && !namespace_is_imported(run, name, &owner, namespace)?
+        && !namespace_is_imported(run, name, found.owner.name(), namespace)?
     {
         return Ok(Resolved::Error(Errno::EINVAL));
     }
-    if found.owner.module().is_some() {
+    if let Some(owner) = found.owner.module() {
         let uses = &mut run.info_mut()?.uses;
-        if !uses.contains(&owner) {
-            uses.push(owner);
+        if !uses.contains(&owner.name) {
+            uses.push(Arc::clone(&owner.name));
         }
     }
     Ok(Resolved::Symbol)
@@ -112,12 +114,8 @@ pub(super) fn resolve_symbol(run: &mut Run<'_>, name: &str, raw: &[u8]) -> Step<
 
 /// Mirrors `find_symbol()`: the kernel's own tables first, then the modules, the newest first.
 pub(super) fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) -> Step<Option<Found>> {
-    if let Some(exports) = run.call.kernel.exports() {
-        for row in exports.all_in_vmlinux(name) {
-            if let Some(found) = visible_row(run, name, &row, gplok, Owner::Vmlinux)? {
-                return Ok(Some(found));
-            }
-        }
+    if let Some(found) = find_in_vmlinux(run, name, gplok)? {
+        return Ok(Some(found));
     }
     if let Some(found) = find_in_modules(run, raw, gplok) {
         return Ok(Some(found));
@@ -130,13 +128,23 @@ pub(super) fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) ->
     };
     if run.call.dependencies_loaded {
         for row in exports.named(name).filter(|row| row.owner != VMLINUX) {
-            let owner = module_name(row.owner);
             // A module that this run has loaded or refused itself speaks for itself.
-            let judged = run.world.state.modules.iter().any(|module| module.name == owner)
-                || run.call.refused.iter().any(|refused| refused.name == owner);
-            if !judged && let Some(found) = visible_row(run, name, &row, gplok, Owner::InTree(owner))? {
+            let judged = run.world.state.modules.iter().any(|module| is_named(row.owner, &module.name))
+                || run.call.refused.iter().any(|refused| is_named(row.owner, &refused.name));
+            let owner = || Owner::InTree(module_name(row.owner));
+            if !judged && let Some(found) = visible_row(run, name, &row, gplok, owner)? {
                 return Ok(Some(found));
             }
+        }
+    }
+    Ok(None)
+}
+
+/// The kernel's own tables.
+fn find_in_vmlinux(run: &Run<'_>, name: &str, gplok: bool) -> Step<Option<Found>> {
+    for row in run.call.kernel.exports().into_iter().flat_map(|exports| exports.all_in_vmlinux(name)) {
+        if let Some(found) = visible_row(run, name, &row, gplok, || Owner::Vmlinux)? {
+            return Ok(Some(found));
         }
     }
     Ok(None)
@@ -178,7 +186,20 @@ pub(super) fn module_name(path: &str) -> String {
     path.rsplit('/').next().unwrap_or(path).replace('-', "_")
 }
 
-fn visible_row(run: &Run<'_>, name: &str, row: &KernelExport<'_>, gplok: bool, owner: Owner) -> Step<Option<Found>> {
+/// Is that the module's name?
+fn is_named(path: &str, name: &str) -> bool {
+    let file = path.rsplit('/').next().unwrap_or(path);
+    file.len() == name.len()
+        && file.bytes().zip(name.bytes()).all(|(one, other)| (if one == b'-' { b'_' } else { one }) == other)
+}
+
+fn visible_row(
+    run: &Run<'_>,
+    name: &str,
+    row: &KernelExport<'_>,
+    gplok: bool,
+    owner: impl FnOnce() -> Owner,
+) -> Step<Option<Found>> {
     let kind = match row.kind {
         Some(kind) => kind,
         None if gplok => ExportKind::Plain,
@@ -188,7 +209,7 @@ fn visible_row(run: &Run<'_>, name: &str, row: &KernelExport<'_>, gplok: bool, o
     if kind.is_gpl_only() && !gplok || kind.is_unused() && !run.config("UNUSED_SYMBOLS")? {
         return Ok(None);
     }
-    Ok(Some(Found { kind, crc: row.crc, namespace: row.namespace.clone(), owner }))
+    Ok(Some(Found { kind, crc: row.crc, namespace: row.namespace.clone(), owner: owner() }))
 }
 
 /// Why it was not found: the finding only; the kernel makes no difference.
@@ -210,7 +231,7 @@ fn not_found(run: &mut Run<'_>, name: &str, raw: &[u8], gplok: bool) -> Step {
     let owner = exports.and_then(|exports| exports.named(name).next().map(|row| row.owner));
     let refused = run.call.refused.iter().find(|refused| refused.exports(&symbol));
     let cause = match (owner, refused) {
-        (_, Some(refused)) => Cause::MissingSymbol { symbol, refused_exporter: Some(refused.name.clone()) },
+        (_, Some(refused)) => Cause::MissingSymbol { symbol, refused_exporter: Some(Arc::clone(&refused.name)) },
         (Some(path), None) if path != VMLINUX => Cause::ExporterNotLoaded { symbol, exporter: module_name(path) },
         _ => Cause::MissingSymbol { symbol, refused_exporter: None },
     };
@@ -218,20 +239,20 @@ fn not_found(run: &mut Run<'_>, name: &str, raw: &[u8], gplok: bool) -> Step {
 }
 
 fn unknown(run: &mut Run<'_>, cause: Cause, name: &str) -> Step {
-    let line = format!("{}: Unknown symbol {name} (err -2)", run.mod_name());
+    let line = [&run.mod_name(), ": Unknown symbol ", name, " (err -2)"].concat();
     run.find(cause, Some(line));
     Ok(())
 }
 
 /// `EXPORT_SYMBOL_GPL_FUTURE` and the unused kinds, up to 5.11: visible, with a warning.
 fn warn_future_and_unused(run: &mut Run<'_>, name: &str, found: &Found, gplok: bool) -> Step {
-    let symbol = name.to_owned();
+    let symbol = || name.to_owned();
     if found.kind == ExportKind::GplFuture && !gplok {
         let line = format!("Symbol {name} is being used by a non-GPL module, which will not be allowed in the future");
-        run.say(Cause::GplFutureSymbol { symbol }, LogLevel::Warn, line);
+        run.say(Cause::GplFutureSymbol { symbol: symbol() }, LogLevel::Warn, line);
     } else if found.kind.is_unused() {
         let line = format!("Symbol {name} is marked as UNUSED, however this module is using it.");
-        run.say(Cause::UnusedSymbol { symbol }, LogLevel::Warn, line);
+        run.say(Cause::UnusedSymbol { symbol: symbol() }, LogLevel::Warn, line);
         run.warn("This symbol will go away in the future.");
         run.warn(
             "Please evaluate if this is the right api to use and if it really is, submit a report to the linux kernel \
@@ -250,9 +271,9 @@ fn inherit_taint(run: &mut Run<'_>, symbol: &str, found: &Found) -> Step<bool> {
     if !run.has(Behaviour::SymInheritTaint)? {
         return Ok(true);
     }
-    let (exporter, license): (_, Option<License>) = (owner.name.clone(), owner.license.clone());
+    let (exporter, license): (_, Option<License>) = (&owner.name, owner.license.clone());
     let named = if run.has(Behaviour::SymInheritMessageSymbol)? { format!(" {symbol}") } else { String::new() };
-    let (name, symbol) = (run.mod_name(), symbol.to_owned());
+    let (name, symbol, exporter) = (run.mod_name(), symbol.to_owned(), exporter.to_string());
     if let Some(gpl_only) = run.info()?.using_gplonly_symbols.clone() {
         let line =
             format!("{name}: module using GPL-only symbols uses symbols{named} from proprietary module {exporter}.");

@@ -59,7 +59,7 @@ pub(crate) struct World {
     pub calendar: Option<Calendar>,
     pub state: State,
     /// What earlier loads depended on, where worlds differ by it still.
-    pub because: BTreeSet<Missing>,
+    pub because: Arc<BTreeSet<Missing>>,
     /// How its last system call ended, until the next one.
     pub last: Option<Outcome>,
 }
@@ -108,19 +108,26 @@ impl Info {
 /// A module that was refused, and what it would have exported.
 #[derive(Debug)]
 pub(crate) struct RefusedExporter {
-    pub name: String,
+    pub name: Arc<str>,
     exports: Arc<Vec<ExportedSymbol>>,
-    names: OnceLock<HashSet<String>>,
+    /// Their places, in order of name.
+    places: OnceLock<Vec<u32>>,
 }
 
 impl RefusedExporter {
-    pub const fn new(name: String, exports: Arc<Vec<ExportedSymbol>>) -> Self {
-        Self { name, exports, names: OnceLock::new() }
+    /// `None` for one that exports nothing.
+    pub fn new(name: &str, exports: Arc<Vec<ExportedSymbol>>) -> Option<Self> {
+        (!exports.is_empty()).then(|| Self { name: name.into(), exports, places: OnceLock::new() })
     }
 
     pub fn exports(&self, symbol: &str) -> bool {
-        let names = || self.exports.iter().map(|export| export.name.clone()).collect();
-        self.names.get_or_init(names).contains(symbol)
+        let name = |place: &u32| self.exports.get(usize::try_from(*place).ok()?).map(|export| export.name.as_str());
+        let in_order = || {
+            let mut places: Vec<_> = (0..).take(self.exports.len()).collect();
+            places.sort_unstable_by_key(name);
+            places
+        };
+        self.places.get_or_init(in_order).binary_search_by(|place| name(place).cmp(&Some(symbol))).is_ok()
     }
 }
 
@@ -343,13 +350,20 @@ impl<'a> Run<'a> {
     /// Records a finding; `line` is what the kernel prints for it.
     pub fn find(&mut self, cause: Cause, line: Option<String>) {
         let reached = !self.surveying;
+        if self.findings.is_empty() {
+            // Most modules have one, and all are kept.
+            self.findings.reserve_exact(1);
+        }
         self.findings.push(Finding { kernel_line: line, reached, ..Finding::new(self.stage, cause) });
     }
 
     /// Records a finding and prints its line.
     pub fn say(&mut self, cause: Cause, level: LogLevel, line: String) {
-        self.find(cause, Some(line.clone()));
-        self.printk(level, line);
+        let printed = (!self.surveying).then(|| line.clone());
+        self.find(cause, Some(line));
+        if let Some(line) = printed {
+            self.printk(level, line);
+        }
     }
 
     /// Is the kernel tainted so? Mirrors `test_taint()`.

@@ -10,6 +10,6 @@ pub(super) fn module_patient_check_exists(run: &mut Run<'_>) -> Step {
     if run.world.state.modules.iter().all(|module| module.name != name) {
         return Ok(());
     }
-    run.find(Cause::AlreadyLoaded { name }, None);
+    run.find(Cause::AlreadyLoaded { name: name.to_string() }, None);
     Err(Stop::Refused(Errno::EEXIST))
 }

@@ -55,6 +55,17 @@ fn resolve_all(run: &mut Run<'_>) -> Step {
     let mut result = Ok(());
     let all = elf.loose_symbols();
     let (mut next, mut left) = (0, simple.as_ref().map_or(&[][..], |simple| &simple.others));
+    if let Some(assumed) = run.call.assumed {
+        let exports = run.call.kernel.exports();
+        let given = |raw: &[u8]| exports.is_some_and(|exports| exports.in_vmlinux(&as_text(raw)));
+        let hangs =
+            |symbol: &LooseSymbol| symbol.is_undefined() && elf.loose_name(symbol).is_some_and(|raw| !given(raw));
+        if simple.is_some() && left.iter().filter_map(|place| all.get(*place)).any(hangs) {
+            // Whatever is said of the others is not worth saying: it will be said once other modules are known.
+            assumed.set(true);
+            return Ok(());
+        }
+    }
     loop {
         // Simple ones are passed over, unless the module has become a proprietary one.
         let place = match &simple {
@@ -164,8 +175,9 @@ fn undefined(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol) -> Step<Re
         Resolved::Null => Errno::ENOENT,
         Resolved::Error(errno) => errno,
     };
-    let line = format!("{}: Unknown symbol {name} (err -{})", run.mod_name(), errno.number());
-    run.warn(line);
+    if !run.surveying {
+        run.warn(format!("{}: Unknown symbol {name} (err -{})", run.mod_name(), errno.number()));
+    }
     Ok(Err(errno))
 }
 

@@ -130,7 +130,7 @@ fn test(run: &mut Run<'_>) -> Step {
 
 /// ndiswrapper taints the kernel only, for it loads proprietary code while being free itself.
 fn special_names(run: &mut Run<'_>) -> Step {
-    match run.mod_name().as_str() {
+    match &*run.mod_name() {
         "ndiswrapper" => run.add_taint(Taint::ProprietaryModule, true),
         "driverloader" | "lve" => run.add_taint_module(Taint::ProprietaryModule, true),
         _ => Ok(()),

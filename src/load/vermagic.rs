@@ -1,5 +1,7 @@
 //! The kernel's own vermagic string: mirrors `VERMAGIC_STRING`, include/linux/vermagic.h.
 
+use std::borrow::Cow;
+
 use super::run::{Run, Step};
 use crate::history::Behaviour;
 use crate::terms::ElfMachine;
@@ -7,12 +9,12 @@ use crate::terms::ElfMachine;
 /// The string, or `None` when the files do not tell it.
 ///
 /// `UTS_RELEASE` and one blank, then a token with a trailing blank for each feature, then the architecture's.
-pub(super) fn vermagic(run: &Run<'_>) -> Step<Option<String>> {
+pub(super) fn vermagic<'a>(run: &Run<'a>) -> Step<Option<Cow<'a, str>>> {
     let kernel = run.call.kernel;
     if let Some(known) = kernel.vermagic() {
-        return Ok(Some(known.to_owned()));
+        return Ok(Some(known.into()));
     }
-    let (Some(release), Some(arch)) = (kernel.release(), kernel.arch()) else { return Ok(None) };
+    let (Some(release), Some(arch)) = (kernel.release(), run.call.memo.arch(kernel)) else { return Ok(None) };
     let has_config = kernel.config().is_some();
     if !has_config {
         return Ok(None);
@@ -34,7 +36,7 @@ pub(super) fn vermagic(run: &Run<'_>) -> Step<Option<String>> {
         // Its token ends with a hash that only the build knows.
         return Ok(None);
     }
-    Ok(Some(text))
+    Ok(Some(text.into()))
 }
 
 fn preempt(run: &Run<'_>) -> Step<&'static str> {

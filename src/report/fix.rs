@@ -174,7 +174,7 @@ fn exporters(topic: &Topic<'_>) -> String {
         .group
         .iter()
         .filter_map(|finding| match &finding.cause {
-            Cause::SymbolVersion { exporter, .. } if exporter != "vmlinux" => Some(exporter.as_str()),
+            Cause::SymbolVersion { exporter, .. } if exporter != "vmlinux" => Some(&**exporter),
             _ => None,
         })
         .collect();

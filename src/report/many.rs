@@ -1,6 +1,6 @@
 //! Many modules on one page: grouped by what the kernel answers and why, each cause once; and as depmod warns.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 
 use super::headline::{kind, tally};
@@ -120,9 +120,9 @@ fn refusing<'a>(entry: &Entry<'a>, reached: bool) -> impl Iterator<Item = &'a Fi
 struct Shared<'a> {
     /// The first finding of it, and whose it is.
     first: (&'a Finding, &'a str),
-    modules: BTreeSet<&'a str>,
+    modules: HashSet<&'a str>,
     /// How many modules meet it for each symbol.
-    symbols: BTreeMap<&'a str, usize>,
+    symbols: HashMap<&'a str, usize>,
 }
 
 /// Each kind of cause once, with the symbols most modules meet it for, and what to do.
@@ -131,7 +131,7 @@ fn causes(text: &mut String, entries: &[&Entry<'_>], kernel: &KernelSummary, pal
     for entry in entries {
         let name = entry.verdict.name.as_str();
         for finding in refusing(entry, reached) {
-            let new = || Shared { first: (finding, name), modules: BTreeSet::new(), symbols: BTreeMap::new() };
+            let new = || Shared { first: (finding, name), modules: HashSet::new(), symbols: HashMap::new() };
             let shared = by_code.entry(finding.code()).or_insert_with(new);
             shared.modules.insert(name);
             let symbol = match &finding.cause {

@@ -41,7 +41,7 @@ pub(super) fn because(topic: &Topic<'_>) -> Because {
         ),
         Cause::SymbolVersion { .. } => {
             let exporters = topic.group.iter().filter_map(|finding| match &finding.cause {
-                Cause::SymbolVersion { exporter, .. } => Some(exporter.as_str()),
+                Cause::SymbolVersion { exporter, .. } => Some(&**exporter),
                 _ => None,
             });
             let exporters = Names::new(exporters, true);

@@ -43,7 +43,7 @@ fn needs(symbol: String) -> Finding {
 }
 
 fn changed(symbol: &str, exporter: &str) -> Finding {
-    let (symbol, exporter) = (symbol.into(), exporter.into());
+    let (symbol, exporter) = (symbol.into(), exporter.to_owned().into());
     Finding::new(Stage::SimplifySymbols, Cause::SymbolVersion { symbol, exporter, module: 1, kernel: Crc(2) })
 }
 

@@ -1,6 +1,8 @@
 //! Findings: what is wrong (or worth knowing), as data. `report` makes the sentences.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
@@ -173,7 +175,7 @@ codes! {
     ImportsModuleNamespace { /** The namespace. */ namespace: String } = "imports-module-namespace",
 
     /// Nobody exports the symbol.
-    MissingSymbol { /** The symbol. */ symbol: String, /** Exporters that have refused to load in this run. */ refused_exporter: Option<String> } = "missing-symbol",
+    MissingSymbol { /** The symbol. */ symbol: String, /** Exporters that have refused to load in this run. */ refused_exporter: Option<Arc<str>> } = "missing-symbol",
     /// Exported GPL-only, and the module's licence is not GPL-compatible: invisible to it.
     GplOnlySymbol {
         /// The symbol.
@@ -194,7 +196,7 @@ codes! {
     /// The exporter is on its way out or not yet live.
     ExporterNotLive { /** The symbol. */ symbol: String, /** Who exports it. */ exporter: String } = "exporter-not-live",
     /// The symbol's type has changed.
-    SymbolVersion { /** The symbol. */ symbol: String, /** Who exports it. */ exporter: String, /** The CRC the module wants. */ module: u64, /** The CRC the exporter has. */ kernel: Crc } = "symbol-version",
+    SymbolVersion { /** The symbol. */ symbol: String, /** Who exports it: most often the kernel. */ exporter: Cow<'static, str>, /** The CRC the module wants. */ module: u64, /** The CRC the exporter has. */ kernel: Crc } = "symbol-version",
     /// The module names no version for the symbol.
     NoSymbolVersion { /** The symbol. */ symbol: String, /** Is that fatal on this kernel? */ fatal: bool } = "no-symbol-version",
     /// The symbol's namespace is not imported.

@@ -37,7 +37,7 @@ impl Checks<'_> {
         let dropped = [index(".modinfo"), index(".data..percpu")].into_iter().chain(versions).flatten().collect();
         let info = Info {
             arch: self.arch,
-            name: modinfo.get("name").map_or_else(|| mod_name.clone(), str::to_owned),
+            name: modinfo.get("name").map_or_else(|| Arc::clone(&mod_name), Arc::from),
             mod_name,
             vers,
             vers_ext,

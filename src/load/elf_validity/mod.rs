@@ -47,7 +47,7 @@ pub(super) fn elf_validity(run: &mut Run<'_>) -> Step {
 
 /// The architecture that the kernel reads the module as.
 fn arch(run: &mut Run<'_>) -> Step<Arch> {
-    if let Some(arch) = run.call.kernel.arch() {
+    if let Some(arch) = run.call.memo.arch(run.call.kernel) {
         return Ok(arch);
     }
     // Without a word from the kernel's files it is the module's own, or the module is refused.
