@@ -10,7 +10,9 @@ mod dwarf;
 mod place;
 mod program;
 mod references;
+mod space;
 mod static_calls;
+mod steps;
 mod symbols;
 mod tables;
 
@@ -22,4 +24,6 @@ pub use dwarf::{
 pub use place::Place;
 pub use program::{Edge, Node, NodeDeclaration, Program, Target, UndecodedCalls, Undefined};
 pub use references::{Reference, References, Site};
+pub use space::{AddressSpace, Label};
+pub use steps::{Action, Convention, Register, Relocated, Spot, Step, Table, Way, convention, steps};
 pub use symbols::{Inside, Symbols};

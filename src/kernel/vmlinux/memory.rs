@@ -103,6 +103,14 @@ impl Memory {
         self.machine.map(|machine| Arch { machine, class: self.class, endian: self.endian })
     }
 
+    /// The parts that lie in memory: where, and where in the file.
+    pub fn segments(&self) -> impl Iterator<Item = (u64, Range<usize>)> {
+        self.segments.iter().filter_map(|segment| {
+            let start = usize::try_from(segment.offset).ok()?;
+            Some((segment.address, start..start.checked_add(usize::try_from(segment.size).ok()?)?))
+        })
+    }
+
     /// Its class.
     pub const fn class(&self) -> Class {
         self.class

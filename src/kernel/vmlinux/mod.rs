@@ -159,6 +159,13 @@ impl KernelImage {
         self.symbols.get_or_init(|| symtab::read(&self.memory).or_else(|| Kallsyms::read(&self.memory))).as_ref()
     }
 
+    /// What lies in memory, in pieces, each with its address; `None` when it cannot be told where.
+    pub fn pieces(&self) -> Option<Vec<(u64, &[u8])>> {
+        let (memory, _) = self.located()?;
+        let places = memory.segments().filter_map(|(address, place)| Some((address, self.memory.bytes().get(place)?)));
+        Some(places.collect())
+    }
+
     /// What it exports.
     ///
     /// # Errors
