@@ -4,8 +4,8 @@
 //! kernel it tells the errno, the lines of the kernel log in order, and the taints, before anyone runs `insmod`; and why.
 //!
 //! Facts first, judgement once, words last: [`elf`], [`image`] and [`kernel`] read what is there and do not judge; only
-//! [`load`] judges, stage by stage in the kernel's own order, without I/O and without failing; [`why`] and [`impact`] ask
-//! where a symbol comes from, and what another kernel does to it; only [`report`] makes sentences. What is not known is never guessed: the verdict is [`Outcome::Undetermined`](verdict::Outcome), and names what
+//! [`load`] judges, stage by stage in the kernel's own order, without I/O and without failing; [`why`], [`impact`] and
+//! [`audit`] ask where a symbol comes from, what another kernel does to it, and who hands it on; only [`report`] makes sentences. What is not known is never guessed: the verdict is [`Outcome::Undetermined`](verdict::Outcome), and names what
 //! is missing.
 //!
 //! # One module, one kernel
@@ -58,6 +58,7 @@
 //! # }
 //! ```
 
+pub mod audit;
 pub mod elf;
 pub mod graph;
 pub mod history;

@@ -3,6 +3,7 @@
 //! Nothing here judges a module or knows a terminal. Facts come in as a [`Verdict`](crate::verdict::Verdict) and a
 //! [`KernelSummary`]; text goes out as a `String`.
 
+mod audit;
 mod cause;
 mod conflict;
 mod diff;
@@ -40,10 +41,11 @@ mod tests;
 #[cfg(test)]
 mod validator;
 
+pub use audit::{AuditDocument, AuditReport, audit_document, human_audit};
 pub use diff::{DiffDocument, diff_document, human_diff, short_diff};
 pub use dmesg::dmesg;
 pub use entry::{Entry, KernelSummary, Op};
-pub use explain::{Page, explain, explain_answer, explain_change};
+pub use explain::{Page, explain, explain_answer, explain_change, explain_finding};
 pub use exports::{
     CountsDocument, ExportsDocument, counts_document, export_notes, exports_document, human_counts, human_exports,
     no_exports, no_symbols, symvers,

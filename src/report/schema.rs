@@ -185,6 +185,20 @@ fn a_step_reads_as_designed() {
 }
 
 #[test]
+fn the_schema_names_every_code_of_an_audit() {
+    let root = schema();
+    let named = root["$defs"]["audit_finding"]["properties"]["code"]["enum"].as_array().expect("a list");
+    let names: Vec<_> = named.iter().filter_map(Value::as_str).collect();
+    let codes: Vec<_> = crate::audit::AuditCode::ALL.iter().map(|code| code.name()).collect();
+    assert_eq!(names, codes);
+    // What is new has all that a finding has, and how the export was exported before.
+    let fields = |of: &str| root["$defs"][of]["properties"].as_object().expect("an object").clone();
+    let (mut new, found) = (fields("audit_new"), fields("audit_finding"));
+    assert!(new.remove("was").is_some());
+    assert_eq!(new, found);
+}
+
+#[test]
 fn the_schema_names_every_code_and_stage() {
     let root = schema();
     for code in Code::ALL {

@@ -479,7 +479,8 @@ fn explain_knows_every_code() {
     let desk = Desk::new();
     let list = desk.run("explain").ended(0).out.clone();
     let words = gplok::impact::ChangeClass::ALL.len() + gplok::impact::Answer::ALL.len();
-    assert_eq!(list.lines().count(), gplok::verdict::Code::ALL.len() + words);
+    let codes = gplok::verdict::Code::ALL.len() + gplok::audit::AuditCode::ALL.len();
+    assert_eq!(list.lines().count(), codes + words);
     for line in list.lines() {
         let code = line.split_whitespace().next().expect("a line starts with a code");
         let page = desk.run(&format!("explain {code}")).ended(0).out.clone();
@@ -487,6 +488,32 @@ fn explain_knows_every_code() {
     }
     desk.run("explain nonsense").failed("there is no code \"nonsense\"; `gplok explain` lists all");
     desk.run("explain gpl-symbols").failed("there is no code \"gpl-symbols\"; did you mean no-symbol-table, missing-symbol, gpl-only-symbol, symbol-version, no-symbol-version?");
+}
+
+/// What `audit` says before it has read an object.
+#[test]
+fn audit_reads_its_baseline_first() {
+    let desk = Desk::new();
+    desk.modules().file("empty.json", "{}").file("list.txt", "launders-gpl-only\tf\n");
+    let missing = "missing field `schema` at line 1 column 2";
+    desk.run("audit good.ko --baseline empty.json")
+        .failed(&format!("cannot read empty.json: this is no JSON that audit printed: {missing}"));
+    assert_eq!(desk.run("audit good.ko --baseline list.txt").code, Some(2));
+    desk.run("audit good.ko --baseline nowhere.json")
+        .failed("cannot read nowhere.json: No such file or directory (os error 2)");
+    assert_eq!(desk.run("audit nowhere.ko").code, Some(2));
+    assert_eq!(desk.run("audit").code, Some(2));
+}
+
+#[test]
+fn audit_tells_what_may_stand_behind_it() {
+    let desk = Desk::new();
+    let help = desk.run("audit --help").ended(0).out.clone();
+    assert!(help.contains("Exit codes: 0 nothing found"), "{help}");
+    let code = desk.run("audit good.ko --code nonsense");
+    assert!(code.code == Some(2) && code.err.contains("there are launders-gpl-only, exposes-unexported, "), "{code:?}");
+    let depth = desk.run("audit --reaches good.ko");
+    assert!(depth.code == Some(2) && depth.err.contains("objects stand before --reaches"), "{depth:?}");
 }
 
 /// `gplok … | true` is no accident, and changes no answer.

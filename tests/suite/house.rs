@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
+use gplok::audit::AuditCode;
 use gplok::history::TABLE;
 use gplok::verdict::Code;
 
 /// The rooms in their line: each imports only from those before it. `kernel` stands behind `image`, whose readers of
 /// compression, ASN.1 and names it shares. `load` may use all before it, and so may `report`.
-const ROOMS: [&str; 11] =
-    ["terms", "elf", "image", "kernel", "history", "verdict", "load", "graph", "why", "impact", "report"];
+const ROOMS: [&str; 12] =
+    ["terms", "elf", "image", "kernel", "history", "verdict", "load", "graph", "why", "impact", "audit", "report"];
 
 /// One source file, its tests left out.
 struct Source {
@@ -234,10 +235,12 @@ fn every_code_is_explained_and_tested() {
             evidence += &std::fs::read_to_string(&path).unwrap_or_default();
         }
     }
-    for code in Code::ALL {
+    let audit = AuditCode::ALL.iter().map(|code| (code.name(), format!("AuditCode::{code:?}"), folder.join("audit")));
+    let codes = Code::ALL.iter().map(|code| (code.name(), format!("Cause::{code:?}"), folder.clone()));
+    for (code, variant, folder) in codes.chain(audit) {
         let page = folder.join(format!("{code}.md"));
         assert!(page.is_file(), "{code} has no page {}", page.display());
-        let (variant, quoted) = (format!("Cause::{code:?}"), format!("\"{code}\""));
+        let quoted = format!("\"{code}\"");
         let tested =
             evidence.contains(&variant) || evidence.contains(&quoted) || evidence.contains(&format!("[{code}]"));
         assert!(tested, "no test shows {code}");

@@ -1,6 +1,8 @@
 //! The whole test suite: one binary.
 
 mod architectures;
+mod audit;
+mod audit_report;
 mod cases;
 mod cli;
 mod exports;

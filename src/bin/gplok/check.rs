@@ -58,7 +58,7 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
 
 /// The threads that modules are judged on. glibc asks the system for each thread's memory page by page, ten thousand times for a
 /// whole tree; asked for much once, it takes and keeps the address space, and memory is used only as it is written to.
-fn threads(jobs: Option<usize>) -> Result<(), Error> {
+pub fn threads(jobs: Option<usize>) -> Result<(), Error> {
     const ROOM: usize = 24 << 20;
     let make_room = |_| {
         // The first time, the C library only learns that blocks may be so large.

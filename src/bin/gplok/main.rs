@@ -2,6 +2,7 @@
 
 mod answers;
 mod arguments;
+mod audit;
 mod check;
 mod diff;
 mod explain;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
         Command::Exports(arguments) => exports::run(arguments),
         Command::Diff(arguments) => diff::run(arguments),
         Command::Upgrade(arguments) => upgrade::run(arguments),
+        Command::Audit(arguments) => audit::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
     };
     ExitCode::from(match result {

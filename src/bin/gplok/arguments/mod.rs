@@ -1,7 +1,9 @@
 //! What may stand on the command line.
 
+mod audit;
 mod compare;
 
+pub use audit::AuditArguments;
 pub use compare::{DiffArguments, DiffFormat, PolicyArguments, UpgradeArguments};
 
 use std::path::PathBuf;
@@ -63,6 +65,8 @@ pub enum Command {
     Diff(DiffArguments),
     /// Before an upgrade: what another kernel does to modules, as they are and after a rebuild.
     Upgrade(UpgradeArguments),
+    /// What do plain exports hand on of what is GPL-only, or exported to nobody?
+    Audit(AuditArguments),
     /// What a finding means.
     Explain(ExplainArguments),
 }

@@ -1,0 +1,119 @@
+//! What is known already: the findings of an earlier run, out of its JSON.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Deserialize;
+
+use super::{Audit, AuditCode, AuditFinding, FindingKey};
+
+/// Findings that are known, and are no news.
+#[derive(Clone, Debug, Default)]
+pub struct AuditBaseline(BTreeSet<Known>);
+
+/// A finding's key, with its names.
+type Known = (&'static str, Option<String>, Option<String>, Option<String>);
+
+/// Why a text is no baseline.
+#[derive(Debug, thiserror::Error)]
+pub enum AuditBaselineError {
+    /// It is no JSON, or lacks what a finding has.
+    #[error("this is no JSON that audit printed: {0}")]
+    Json(#[from] serde_json::Error),
+    /// It is of another schema.
+    #[error("its schema is {schema:?}, and not \"gplok/1\"")]
+    Schema {
+        /// Which.
+        schema: String,
+    },
+}
+
+/// What is read of the document; everything else in it is passed over.
+#[derive(Deserialize)]
+struct Written {
+    schema: String,
+    objects: Vec<WrittenObject>,
+    findings: Vec<WrittenFinding>,
+}
+
+#[derive(Deserialize)]
+struct WrittenObject {
+    path: String,
+    name: String,
+    kernel: bool,
+}
+
+#[derive(Deserialize)]
+struct WrittenFinding {
+    code: String,
+    object: String,
+    export: Option<String>,
+    symbol: Option<String>,
+}
+
+impl AuditBaseline {
+    /// Reads the JSON of an audit. Codes that only later versions know are passed over.
+    pub fn parse(text: &str) -> Result<Self, AuditBaselineError> {
+        let written: Written = serde_json::from_str(text)?;
+        if written.schema != "gplok/1" {
+            return Err(AuditBaselineError::Schema { schema: written.schema });
+        }
+        let modules = written.objects.iter().filter(|object| !object.kernel);
+        let modules: BTreeMap<_, _> = modules.map(|object| (&*object.path, &*object.name)).collect();
+        let known = written.findings.iter().filter_map(|finding| {
+            let (code, module) = (AuditCode::from_name(&finding.code)?, modules.get(&*finding.object).copied());
+            Some(known(&FindingKey::new(code, module, finding.export.as_deref(), finding.symbol.as_deref())))
+        });
+        Ok(Self(known.collect()))
+    }
+
+    /// Is a finding of an audit known?
+    pub fn has(&self, audit: &Audit, finding: &AuditFinding) -> bool {
+        !self.0.is_empty() && self.0.contains(&known(&audit.key(finding)))
+    }
+}
+
+fn known(key: &FindingKey<'_>) -> Known {
+    let (code, module, export, symbol) = key.parts();
+    (code.name(), module.map(str::to_owned), export.map(str::to_owned), symbol.map(str::to_owned))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_audit_is_refused() {
+        for text in ["", "[]", "{\"schema\":\"gplok/1\",\"kernel\":{},\"modules\":[]}"] {
+            assert!(matches!(AuditBaseline::parse(text), Err(AuditBaselineError::Json(_))), "{text}");
+        }
+        let text = "{\"schema\":\"gplok/9\",\"objects\":[],\"findings\":[]}";
+        assert!(matches!(AuditBaseline::parse(text), Err(AuditBaselineError::Schema { .. })));
+    }
+
+    /// A finding about a module is known of that module alone; one about an export whatever file it stands in.
+    #[test]
+    fn a_module_is_part_of_the_key_where_no_export_is() {
+        let text = r#"{"schema":"gplok/1","objects":[{"path":"foo.ko","name":"foo","kernel":false}],"findings":[
+            {"code":"odd-license","object":"foo.ko","export":null,"symbol":null},
+            {"code":"launders-gpl-only","object":"foo.ko","export":"a","symbol":"b"},
+            {"code":"of-next-year","object":"foo.ko","export":"a","symbol":"b"}]}"#;
+        let baseline = AuditBaseline::parse(text).expect("a good one");
+        let object = |name: &str| crate::audit::AuditedObject {
+            path: format!("x/{name}.ko").into(),
+            name: name.into(),
+            is_kernel: false,
+            license: None,
+            exports: Vec::new(),
+            unread: None,
+            unknown: Vec::new(),
+        };
+        let audit = Audit { objects: vec![object("bar"), object("foo")], findings: Vec::new() };
+        let license = |object| AuditFinding::new(AuditCode::OddLicense, object);
+        assert!(!baseline.has(&audit, &license(0)) && baseline.has(&audit, &license(1)));
+        let mut launders = AuditFinding::new(AuditCode::LaundersGplOnly, 0);
+        (launders.export, launders.symbol) = (Some("a".into()), Some("b".into()));
+        assert!(baseline.has(&audit, &launders));
+        launders.symbol = Some("c".into());
+        assert!(!baseline.has(&audit, &launders));
+    }
+}

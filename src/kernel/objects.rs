@@ -1,0 +1,35 @@
+//! Objects that a compiler has left in a folder.
+
+use std::path::{Path, PathBuf};
+
+use super::{Error, ErrorKind};
+
+/// How deep folders are walked.
+const MAX_DEPTH: usize = 32;
+
+/// Is it an object by its name?
+pub fn is_object(path: &Path) -> bool {
+    path.extension().is_some_and(|end| end == "o")
+}
+
+/// The objects (`.o`) below a folder, in order of path. Links are not followed.
+///
+/// # Errors
+/// When a folder cannot be listed.
+pub fn objects_below(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let (mut found, mut folders) = (Vec::new(), vec![(folder.to_owned(), 0)]);
+    while let Some((folder, depth)) = folders.pop() {
+        let failed = |source| Error::new(&folder, ErrorKind::Io(source));
+        for entry in std::fs::read_dir(&folder).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let kind = entry.file_type().map_err(failed)?;
+            if kind.is_dir() && depth < MAX_DEPTH {
+                folders.push((entry.path(), depth + 1));
+            } else if kind.is_file() && is_object(&entry.path()) {
+                found.push(entry.path());
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}

@@ -1,0 +1,226 @@
+//! For machines.
+
+use serde::Serialize;
+
+use super::AuditReport;
+use crate::audit::{
+    Arguments, Audit, AuditCode, AuditFinding, AuditedObject, Detail, How, LicenseOddity, Thinness, Was,
+};
+use crate::report::KernelSummary;
+use crate::report::json::SCHEMA;
+use crate::terms::{ExportKind, License};
+
+/// An audit as a document of the schema.
+#[derive(Clone, Debug, Serialize)]
+pub struct AuditDocument<'a> {
+    schema: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kernel: Option<&'a KernelSummary>,
+    objects: Vec<Object<'a>>,
+    findings: Vec<Found<'a>>,
+    #[serde(flatten)]
+    compared: Option<Compared<'a>>,
+}
+
+/// What an earlier audit adds.
+#[derive(Clone, Debug, Serialize)]
+struct Compared<'a> {
+    earlier: Vec<Object<'a>>,
+    new: Vec<New<'a>>,
+    gone: Vec<Found<'a>>,
+    kinds: Vec<Kind<'a>>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Object<'a> {
+    path: String,
+    name: &'a str,
+    kernel: bool,
+    license: Option<&'a str>,
+    exports: Exports,
+    unread: Option<&'a str>,
+    unknown: &'a [String],
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Exports {
+    plain: usize,
+    gpl_only: usize,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Found<'a> {
+    code: AuditCode,
+    object: String,
+    export: Option<&'a str>,
+    kind: Option<ExportKind>,
+    symbol: Option<&'a str>,
+    symbol_kind: Option<ExportKind>,
+    path: Vec<&'a str>,
+    evidence: Vec<Step<'a>>,
+    thinness: Option<Thin>,
+    users: Option<usize>,
+    detail: Option<More<'a>>,
+    known: bool,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Step<'a> {
+    function: &'a str,
+    offset: u64,
+    how: &'static str,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Thin {
+    instructions: usize,
+    calls: usize,
+    arguments: &'static str,
+    result: bool,
+    score: u8,
+}
+
+/// More, by what it is about.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "about", rename_all = "kebab-case")]
+enum More<'a> {
+    License {
+        text: &'a str,
+        oddity: &'static str,
+        nearest: Option<&'static str>,
+        count: Option<usize>,
+        loader_takes: bool,
+        modpost_takes: bool,
+    },
+    Owner {
+        module: &'a str,
+        license: &'a str,
+    },
+    ModuleList {
+        list: &'a str,
+        exports: usize,
+    },
+    Lookup {
+        by: &'a str,
+    },
+    Definition {
+        global: bool,
+    },
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct New<'a> {
+    #[serde(flatten)]
+    found: Found<'a>,
+    was: Option<&'static str>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Kind<'a> {
+    export: &'a str,
+    from: ExportKind,
+    to: ExportKind,
+}
+
+/// The document of `audit`.
+pub fn audit_document<'a>(report: &AuditReport<'a>) -> AuditDocument<'a> {
+    let found = |finding: &'a AuditFinding| found(report.audit, finding, report.is_known(finding));
+    let compared = report.earlier.map(|(earlier, diff)| Compared {
+        earlier: earlier.objects.iter().map(object).collect(),
+        new: diff.new.iter().map(|(finding, was)| New { found: found(finding), was: word(*was) }).collect(),
+        gone: diff.gone.iter().map(|finding| self::found(earlier, finding, false)).collect(),
+        kinds: diff.kinds.iter().map(|kind| Kind { export: &kind.export, from: kind.from, to: kind.to }).collect(),
+    });
+    AuditDocument {
+        schema: SCHEMA,
+        kernel: report.kernel,
+        objects: report.audit.objects.iter().map(object).collect(),
+        findings: report.audit.findings.iter().map(found).collect(),
+        compared,
+    }
+}
+
+fn object(object: &AuditedObject) -> Object<'_> {
+    let gpl_only = object.exports.iter().filter(|(_, kind)| kind.is_gpl_only()).count();
+    Object {
+        path: object.path.display().to_string(),
+        name: &object.name,
+        kernel: object.is_kernel,
+        license: object.license.as_deref(),
+        exports: Exports { plain: object.exports.len() - gpl_only, gpl_only },
+        unread: object.unread.as_deref(),
+        unknown: &object.unknown,
+    }
+}
+
+fn found<'a>(audit: &'a Audit, finding: &'a AuditFinding, known: bool) -> Found<'a> {
+    let step = |hop: &'a crate::audit::Hop| Step { function: &hop.function, offset: hop.offset, how: how(hop.how) };
+    Found {
+        code: finding.code,
+        object: audit.objects.get(finding.object).map(|object| object.path.display().to_string()).unwrap_or_default(),
+        export: finding.export.as_deref(),
+        kind: finding.kind,
+        symbol: finding.symbol.as_deref(),
+        symbol_kind: finding.symbol_kind,
+        path: finding.path(),
+        evidence: finding.hops.iter().map(step).collect(),
+        thinness: finding.thinness.as_ref().map(thin),
+        users: finding.users,
+        detail: detail(&finding.detail),
+        known,
+    }
+}
+
+const fn how(how: How) -> &'static str {
+    match how {
+        How::Call => "call",
+        How::TailCall => "tail-call",
+        How::Pointer => "pointer",
+        How::Address => "address",
+    }
+}
+
+const fn thin(thinness: &Thinness) -> Thin {
+    let arguments = match thinness.arguments {
+        Arguments::Straight => "straight",
+        Arguments::Arranged => "arranged",
+        Arguments::Derived => "derived",
+        Arguments::Bound => "bound",
+        Arguments::Own => "own",
+    };
+    let Thinness { instructions, calls, result, .. } = *thinness;
+    Thin { instructions, calls, arguments, result, score: thinness.score() }
+}
+
+fn detail(detail: &Detail) -> Option<More<'_>> {
+    Some(match detail {
+        Detail::None => return None,
+        Detail::License { text, oddity } => {
+            let (word, nearest, count, loader_takes, modpost_takes) = match *oddity {
+                LicenseOddity::Misspelt { nearest } => {
+                    let taken = License::new(text.as_str()).is_gpl_compatible();
+                    ("misspelt", Some(nearest), None, taken, taken)
+                }
+                LicenseOddity::Several { count, first_taken, all_taken } => {
+                    ("several", None, Some(count), first_taken, all_taken)
+                }
+                LicenseOddity::Absent => ("absent", None, None, false, false),
+            };
+            More::License { text, oddity: word, nearest, count, loader_takes, modpost_takes }
+        }
+        Detail::Owner { module, license } => More::Owner { module, license },
+        Detail::ModuleList { list, exports } => More::ModuleList { list, exports: *exports },
+        Detail::Lookup { by } => More::Lookup { by },
+        Detail::Definition { global } => More::Definition { global: *global },
+    })
+}
+
+/// How the export of a new finding was exported before; none is where the finding is about no export.
+const fn word(was: Was) -> Option<&'static str> {
+    match was {
+        Was::Absent => Some("absent"),
+        Was::GplOnly => Some("gpl-only"),
+        Was::Plain => Some("plain"),
+        Was::NoExport => None,
+    }
+}

@@ -1,0 +1,80 @@
+//! What is said of licence strings.
+
+use crate::audit::LicenseOddity;
+use crate::report::symbols::gpl_strings;
+
+/// What is odd, and below it what is made of the string, and what to do.
+pub(super) fn license(module: &str, text: &str, oddity: LicenseOddity) -> (String, Vec<String>) {
+    let quoted = quoted(text);
+    match oddity {
+        LicenseOddity::Misspelt { nearest } => (
+            format!("{quoted} is not {}", self::quoted(nearest)),
+            vec![
+                format!("the loader takes {module} for proprietary, and so does modpost"),
+                format!("fix: if it is under the GPL, write MODULE_LICENSE(\"{nearest}\"), letter by letter"),
+            ],
+        ),
+        LicenseOddity::Several { count, first_taken, all_taken } => (
+            format!("{count} licence strings, the first is {quoted}"),
+            vec![
+                taken(module, first_taken, all_taken),
+                "fix: write one MODULE_LICENSE; for a choice there are \"Dual BSD/GPL\", \"Dual MIT/GPL\" and \"Dual MPL/GPL\""
+                    .to_owned(),
+            ],
+        ),
+        LicenseOddity::Absent => (
+            "no licence".to_owned(),
+            vec![
+                format!("the loader takes {module} for proprietary (\"unspecified\"), and modpost complains"),
+                format!("fix: write a MODULE_LICENSE; GPL-compatible are {}", gpl_strings()),
+            ],
+        ),
+    }
+}
+
+fn taken(module: &str, first: bool, all: bool) -> String {
+    match (first, all) {
+        (true, true) => {
+            format!("the loader takes {module} for GPL-compatible by the first, and modpost by all of them")
+        }
+        (true, false) => format!(
+            "the loader takes {module} for GPL-compatible, by the first alone; modpost for proprietary, for not all of them are"
+        ),
+        (false, _) => {
+            format!(
+                "the loader takes {module} for proprietary, by the first alone; modpost, too, for not all are compatible"
+            )
+        }
+    }
+}
+
+/// In quotes; blanks that nobody would see stand as `␣`.
+fn quoted(text: &str) -> String {
+    let inner = text.trim_matches(' ');
+    let lead = text.len() - text.trim_start_matches(' ').len();
+    let trail = text.len() - lead.min(text.len()) - inner.len();
+    let mut out = String::from('"');
+    out.extend(std::iter::repeat_n('␣', lead));
+    let mut after_blank = false;
+    for (character, next) in inner.chars().zip(inner.chars().skip(1).map(Some).chain([None])) {
+        let doubled = character == ' ' && (after_blank || next == Some(' '));
+        out.push(if doubled { '␣' } else { character });
+        after_blank = character == ' ';
+    }
+    out.extend(std::iter::repeat_n('␣', trail));
+    out.push('"');
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::quoted;
+
+    #[test]
+    fn blanks_that_nobody_sees_are_shown() {
+        assert_eq!(quoted("GPL v2"), "\"GPL v2\"");
+        assert_eq!(quoted(" GPL  v2 "), "\"␣GPL␣␣v2␣\"");
+        assert_eq!(quoted("  "), "\"␣␣\"");
+        assert_eq!(quoted(""), "\"\"");
+    }
+}

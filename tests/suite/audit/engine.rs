@@ -1,0 +1,105 @@
+//! What an audit does beyond single shapes.
+
+use gplok::audit::{AuditCode, AuditError, AuditFinding, AuditOptions, How, Subject, audit, open_objects};
+use gplok::image::Image;
+use gplok::terms::ExportKind;
+
+use super::{audited, folder};
+
+const REACHES: AuditOptions = AuditOptions { reaches: Some(4) };
+
+fn export(finding: &AuditFinding) -> &str {
+    finding.export.as_deref().unwrap_or_default()
+}
+
+/// Exports that do real work, or only register callbacks, come to GPL-only symbols all the same: said when asked for.
+#[test]
+fn what_is_no_wrapper_reaches_what_its_source_says() {
+    let text = std::fs::read_to_string(folder().join("shapes.expected")).expect("the list is kept");
+    let audit = audited("shapes-x86_64.ko.xz", "shapes.symvers", &REACHES);
+    let mut checked = 0;
+    for line in text.lines() {
+        let fields: Vec<&str> = line.split('\t').collect();
+        let [family, name, "none", symbols, _] = fields.as_slice() else { continue };
+        // Of these the source says what they reach; what locks is never told, and GPL-only exports are not asked.
+        let is_open = audit.objects[0].exports.iter().any(|(export, kind)| export == name && !kind.is_gpl_only());
+        for symbol in symbols.split(',').filter(|symbol| symbol.starts_with("gpl_")) {
+            let found = audit
+                .findings
+                .iter()
+                .find(|finding| export(finding) == *name && finding.symbol.as_deref() == Some(symbol));
+            assert_eq!(found.is_some(), is_open, "{family} {name} {symbol}");
+            assert!(found.is_none_or(|finding| finding.code == AuditCode::ReachesGplOnly), "{family} {name} {symbol}");
+            checked += 1;
+        }
+    }
+    assert!(checked > 10, "only {checked}");
+}
+
+#[test]
+fn a_symbol_behind_a_registered_callback_is_reached_through_its_pointer() {
+    let audit = audited("shapes-x86_64.ko.xz", "shapes.symvers", &REACHES);
+    let through = audit.findings.iter().filter(|finding| finding.code == AuditCode::ReachesGplOnly);
+    assert!(through.clone().any(|finding| finding.hops.iter().any(|hop| hop.how == How::Pointer)));
+    assert!(through.clone().all(|finding| finding.hops.len() <= 4 && finding.thinness.is_none()));
+}
+
+/// What is not asked for is not said, and what is said comes plainest first.
+#[test]
+fn findings_stand_in_the_order_of_their_worth() {
+    let audit = audited("shapes-arm64.ko.xz", "shapes.symvers", &AuditOptions::default());
+    assert!(audit.findings.iter().all(|finding| finding.code != AuditCode::ReachesGplOnly));
+    let scores: Vec<(AuditCode, u8)> = audit
+        .findings
+        .iter()
+        .map(|finding| (finding.code, finding.thinness.map_or(0, |thinness| 255 - thinness.score())))
+        .collect();
+    assert!(scores.is_sorted(), "{scores:?}");
+}
+
+/// Without a kernel nothing says how an import is exported: nothing is found then, and it is said what is missing.
+#[test]
+fn without_a_kernel_nothing_is_guessed() {
+    let objects = open_objects(&[folder().join("hmm-x86_64.ko.xz")]).expect("it is there");
+    let audit = audit(&objects, None, &AuditOptions::default()).expect("it can be read");
+    assert!(audit.findings.is_empty(), "{:?}", audit.findings);
+    assert!(audit.objects[0].unknown.contains(&"devm_memremap_pages".to_owned()), "{:?}", audit.objects[0].unknown);
+}
+
+#[test]
+fn an_object_before_modpost_tells_its_exports() {
+    let audit = audited("object-x86_64.o", "shapes.symvers", &AuditOptions::default());
+    let expected = [("wraps_for_gpl".to_owned(), ExportKind::Gpl), ("wraps_plainly".to_owned(), ExportKind::Plain)];
+    assert_eq!(audit.objects[0].exports, expected);
+    let found: Vec<_> = audit.findings.iter().map(|finding| (finding.code, finding.path())).collect();
+    assert_eq!(found, [(AuditCode::LaundersGplOnly, vec!["wraps_plainly", "gpl_start"])]);
+}
+
+#[test]
+fn a_folder_without_code_is_an_error_that_names_it() {
+    let folder = folder().join("../keys");
+    let error = open_objects(std::slice::from_ref(&folder)).expect_err("there is no code in it");
+    assert!(!matches!(error, AuditError::Module(_)));
+    assert!(error.to_string().contains("keys"), "{error}");
+}
+
+/// A damaged file may lead to other findings, but to no harm: bytes all over it, one at a time.
+#[test]
+fn damaged_objects_are_audited_without_harm() {
+    for name in ["hmm-x86_64.ko.xz", "hmm-arm64.ko.xz", "object-x86_64.o"] {
+        let whole = Image::open(folder().join(name)).expect("it is there");
+        let whole = whole.contents().to_vec();
+        for (at, value) in (0..whole.len()).step_by(11).zip([0xff, 0x80, 0x01, 0x7f].into_iter().cycle()) {
+            let mut bytes = whole.clone();
+            bytes[at] ^= value;
+            let image = Image::from_bytes(name, bytes).expect("it is not compressed");
+            let Some(elf) = image.as_announced() else { continue };
+            let Some(subject) = Subject::of_object(&elf) else { continue };
+            let world = gplok::audit::World::default();
+            let mut wrappers = gplok::audit::Wrappers::new(&subject, &world);
+            for export in &subject.exports {
+                let _ = wrappers.laundered(0, export);
+            }
+        }
+    }
+}
