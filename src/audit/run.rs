@@ -33,7 +33,9 @@ pub fn audit(objects: &Objects, kernel: Option<&Kernel>, options: &AuditOptions)
     let (world, modules) = survey(objects, kernel)?;
     let images = objects.kernels.iter().filter_map(Kernel::boot_image);
     let mut audited: Vec<(AuditedObject, Vec<AuditFinding>)> = Vec::new();
-    for image in images {
+    let mut banners = BTreeSet::new();
+    // A tree brings its own image along, which may have been named as well.
+    for image in images.filter(|image| banners.insert(image.banner())) {
         audited.push(of_kernel(image, &world, options)?);
     }
     let results: Vec<_> = objects

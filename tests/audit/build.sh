@@ -1,9 +1,12 @@
 #!/bin/sh
-# Builds the fixtures beside this script. Needs gcc 12, aarch64-linux-gnu-gcc 12, clang 14, and binutils for both architectures.
+# Builds the fixtures in testdata/audit, and checks that every shape has the shape it claims. Needs gcc 12,
+# aarch64-linux-gnu-gcc 12, clang 14, binutils for both architectures, xz and python3.
 set -eu
 cd "$(dirname "$0")"
 scratch=$(mktemp -d)
 trap 'rm -r "$scratch"' EXIT
+out=$scratch/out kept=../../testdata/audit
+mkdir "$out"
 
 common="-O2 -std=gnu11 -Wall -ffreestanding -fno-pic -fno-common -fno-strict-aliasing -fno-asynchronous-unwind-tables -fno-ident"
 x86="$common -mcmodel=kernel -mno-red-zone -mno-sse -mno-mmx"
@@ -21,7 +24,7 @@ make() {
     source=$1 object=$2 ld=$3
     shift 3
     "$@" -c "$source" -o "$scratch/$object.o"
-    "$ld" -r -T module.lds --strip-debug --build-id=none "$scratch/$object.o" -o "$object"
+    "$ld" -r -T module.lds --strip-debug --build-id=none "$scratch/$object.o" -o "$out/$object"
 }
 
 gcc="gcc -mpreferred-stack-boundary=3" cross=aarch64-linux-gnu
@@ -51,14 +54,14 @@ expected() {
                 paths = paths (i > 1 ? "; " : "") $3 " > " (way == "-" ? "" : way " > ") symbol[i]
             }
             print $2 "\t" $3 "\t" ($4 == "L" ? "launders-gpl-only" : "exposes-unexported") "\t" $5 "\t" paths
-        }' "$1.c" >"$1.expected"
+        }' "$1.c" >"$out/$1.expected"
 }
 
 # The kernel these modules are for: what they need, but for what nobody exports. It has no symbol versions.
 symvers() {
     name=$1 nobody=$2 only=$3
-    { echo module_layout; nm -u "$name"-*.ko | awk '$1 == "U" { print $2 }'; } | sort -u | grep -vE "^($nobody)\$" | awk -v only="^($only)\$" '
-        { print "0x00000000\t" $1 "\tvmlinux\tEXPORT_SYMBOL" ($1 ~ only ? "_GPL" : "") "\t" }' >"$name.symvers"
+    { echo module_layout; nm -u "$out/$name"-*.ko | awk '$1 == "U" { print $2 }'; } | sort -u | grep -vE "^($nobody)\$" | awk -v only="^($only)\$" '
+        { print "0x00000000\t" $1 "\tvmlinux\tEXPORT_SYMBOL" ($1 ~ only ? "_GPL" : "") "\t" }' >"$out/$name.symvers"
 }
 LC_ALL=C
 export LC_ALL
@@ -67,3 +70,12 @@ expected hmm
 rcu='__rcu_read_lock|__rcu_read_unlock|rcu_read_unlock_strict'
 symvers shapes 'hidden_.*' "gpl_.*|$rcu"
 symvers hmm 'walk_page_range|alloc_pages_vma' "$rcu|devm_memremap_pages|mmu_notifier_unregister_no_release|percpu_ref_init|percpu_ref_exit|percpu_ref_kill_and_confirm|region_intersects|__class_create"
+
+cp shapes.c hmm.c "$out"
+python3 verify.py "$out"
+gcc -c object.S -o "$out/object-x86_64.o"
+strip --strip-debug "$out/object-x86_64.o"
+cp "$out"/*.expected "$out"/*.symvers "$out/object-x86_64.o" "$kept"
+for module in "$out"/*.ko; do
+    xz -9e --check=crc32 -c "$module" >"$kept/$(basename "$module").xz"
+done

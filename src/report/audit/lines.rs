@@ -123,7 +123,7 @@ fn thinness(thinness: &Thinness) -> String {
         .to_owned(),
     );
     if !result {
-        parts.push("its result not handed straight back".to_owned());
+        parts.push("result not straight back".to_owned());
     }
     let straight = instructions <= 1 && calls <= 1 && arguments <= Arguments::Arranged;
     format!("{}{}", if straight { "straight on: " } else { "" }, parts.join(", "))
@@ -131,9 +131,9 @@ fn thinness(thinness: &Thinness) -> String {
 
 fn users(number: usize) -> String {
     match number {
-        0 => "no other function of the kernel uses it".to_owned(),
-        1 => "1 function of the kernel uses it".to_owned(),
-        number => format!("{} functions of the kernel use it", thousands(number)),
+        0 => "no other function uses it".to_owned(),
+        1 => "used by 1 function".to_owned(),
+        number => format!("used by {} functions", thousands(number)),
     }
 }
 
