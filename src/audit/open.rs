@@ -49,6 +49,11 @@ pub struct Objects {
 }
 
 impl Objects {
+    /// How often a module is read in an audit: each once for what it exports, and once for what its code does.
+    pub const fn readings(&self) -> usize {
+        2 * self.modules.len()
+    }
+
     /// Opens a module.
     pub(super) fn open(&self, file: &ModuleFile) -> Result<Image, crate::image::Error> {
         match file.kernel.and_then(|kernel| self.kernels.get(kernel)) {

@@ -25,12 +25,18 @@ pub struct AuditOptions {
     pub reaches: Option<usize>,
 }
 
-/// Audits objects. `kernel` says how what they import is exported; what they export themselves is known without.
+/// Audits objects. `kernel` says how what they import is exported; what they export themselves is known without. `step` is
+/// called [`Objects::readings`] times, from several threads.
 ///
 /// # Errors
 /// When a file that was named cannot be read, or a kernel among the objects does not tell its symbols and exports.
-pub fn audit(objects: &Objects, kernel: Option<&Kernel>, options: &AuditOptions) -> Result<Audit, AuditError> {
-    let (world, modules) = survey(objects, kernel)?;
+pub fn audit(
+    objects: &Objects,
+    kernel: Option<&Kernel>,
+    options: &AuditOptions,
+    step: impl Fn() + Sync,
+) -> Result<Audit, AuditError> {
+    let (world, modules) = survey(objects, kernel, &step)?;
     let images = objects.kernels.iter().filter_map(Kernel::boot_image);
     let mut audited: Vec<(AuditedObject, Vec<AuditFinding>)> = Vec::new();
     let mut banners = BTreeSet::new();
@@ -42,7 +48,11 @@ pub fn audit(objects: &Objects, kernel: Option<&Kernel>, options: &AuditOptions)
         .modules
         .par_iter()
         .zip(&modules)
-        .map(|(file, surveyed)| of_module(objects, file, surveyed, &world, options))
+        .map(|(file, surveyed)| {
+            let module = of_module(objects, file, surveyed, &world, options);
+            step();
+            module
+        })
         .collect();
     audited.extend(results);
     let mut audit = Audit::default();
@@ -91,7 +101,11 @@ struct Surveyed {
 }
 
 /// The first reading of everything.
-fn survey(objects: &Objects, kernel: Option<&Kernel>) -> Result<(World, Vec<Surveyed>), AuditError> {
+fn survey(
+    objects: &Objects,
+    kernel: Option<&Kernel>,
+    step: &(impl Fn() + Sync),
+) -> Result<(World, Vec<Surveyed>), AuditError> {
     let mut world = World::default();
     if let Some(kernel) = kernel {
         world.add_kernel(kernel);
@@ -104,8 +118,12 @@ fn survey(objects: &Objects, kernel: Option<&Kernel>) -> Result<(World, Vec<Surv
             world.add_symbols(symbols);
         }
     }
-    let read: Result<Vec<_>, AuditError> = objects.modules.par_iter().map(|file| first(objects, file)).collect();
-    let read = read?;
+    let read = |file| {
+        let module = first(objects, file);
+        step();
+        module
+    };
+    let read = objects.modules.par_iter().map(read).collect::<Result<Vec<_>, AuditError>>()?;
     for (module, _) in &read {
         for export in &module.exports {
             let owner = module.name.as_str().into();

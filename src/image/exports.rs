@@ -104,6 +104,11 @@ impl<'a> Places<'a> {
     }
 }
 
+/// Can it be the name of a symbol? With the wrong layout code is read as one.
+fn is_name(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(u8::is_ascii_graphic)
+}
+
 impl ModuleElf {
     /// The layout its own export tables have, told by the distance of their relocations; `None` without exports.
     pub fn announced_layout(&self) -> Option<EntryLayout> {
@@ -124,7 +129,7 @@ impl ModuleElf {
             let count = self.contents(section).len().checked_div(size).unwrap_or_default();
             let name = usize::try_from(field).unwrap_or_default();
             section.size % (fields * field) == 0
-                && (0..count).all(|index| places.string(index * size + name, name).is_some_and(|text| !text.is_empty()))
+                && (0..count).all(|index| places.string(index * size + name, name).is_some_and(is_name))
         };
         Some(EntryLayout { prel32, namespaces: strings(3), rel_crcs: false })
     }

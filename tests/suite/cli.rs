@@ -505,6 +505,31 @@ fn audit_reads_its_baseline_first() {
     assert_eq!(desk.run("audit").code, Some(2));
 }
 
+/// The founding complaint, with every way that it can end.
+#[test]
+fn audit_ends_as_it_says() {
+    let desk = Desk::new();
+    let founding = crate::founding::folder();
+    let (hmm, kernel) = (founding.join("hmm.ko"), founding.join(crate::founding::AFTER));
+    let (hmm, kernel) = (hmm.display(), kernel.display());
+    let found = desk.run(&format!("audit {hmm} -k {kernel}")).ended(1).out.clone();
+    assert!(found.contains("found: 9 launders-gpl-only, 3 exposes-unexported"), "{found}");
+    // Nothing says how its imports are exported.
+    let unknown = desk.run(&format!("audit {hmm}")).ended(3).out.clone();
+    assert!(unknown.contains("give -k KERNEL"), "{unknown}");
+    // What is known is no news.
+    let json = desk.run(&format!("audit {hmm} -k {kernel} --format json")).ended(1).out.clone();
+    desk.file("known.json", json);
+    let known = desk.run(&format!("audit {hmm} -k {kernel} --baseline known.json")).ended(0).out.clone();
+    assert!(known.contains("12 are known"), "{known}");
+    // Neither is what was there before.
+    let same = desk.run(&format!("audit {hmm} --from {hmm} -k {kernel}")).ended(0).out.clone();
+    assert!(same.contains("nothing has changed"), "{same}");
+    desk.run(&format!("audit {hmm} -k {kernel} --code odd-license")).ended(0);
+    let reaches = desk.run(&format!("audit {hmm} -k {kernel} --reaches=2 --list --jobs 1")).ended(1).out.clone();
+    assert!(reaches.contains("launders-gpl-only"), "{reaches}");
+}
+
 #[test]
 fn audit_tells_what_may_stand_behind_it() {
     let desk = Desk::new();

@@ -1,8 +1,10 @@
 //! The two cases this crate was founded on, kept as files in `testdata/founding`.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use gplok::audit::{AuditCode, AuditOptions, audit, open_objects};
 use gplok::image::Image;
 use gplok::kernel::Kernel;
 use gplok::load::{Cmdline, Insmod, check};
@@ -97,18 +99,32 @@ fn openafs() -> Ko {
     DEVMAP.iter().fold(ko, |ko, symbol| ko.uses(symbol)).source(source)
 }
 
-/// hmm as a module: GPL-only symbols behind plain exports.
+/// What the plain exports of hmm hand on, and where they are declared.
+pub const HMM_HANDS_ON: [(&str, u64, &[&str]); 9] = [
+    ("hmm_devmem_add", 1020, &["region_intersects", "percpu_ref_init", "devm_memremap_pages"]),
+    ("hmm_devmem_add_resource", 1070, &["percpu_ref_init", "devm_memremap_pages"]),
+    ("hmm_devmem_remove", 1110, &["percpu_ref_kill_and_confirm", "percpu_ref_exit"]),
+    ("hmm_device_new", 1160, &["__class_create"]),
+    ("hmm_mirror_register", 250, &[]),
+    ("hmm_mirror_unregister", 280, &["mmu_notifier_unregister_no_release"]),
+    ("hmm_vma_fault", 880, &[NOT_EXPORTED[0]]),
+    ("hmm_vma_get_pfns", 720, &[NOT_EXPORTED[0]]),
+    ("hmm_vma_alloc_locked_page", 960, &[NOT_EXPORTED[1]]),
+];
+
+/// hmm as a module: GPL-only symbols, and symbols exported to nobody, behind plain exports.
 fn hmm() -> Ko {
-    let exports =
-        ["hmm_devmem_add", "hmm_devmem_add_resource", "hmm_mirror_register", "hmm_mirror_unregister", "hmm_vma_fault"];
-    let ko = exports.iter().fold(Ko::new("hmm"), |ko, symbol| ko.export(symbol));
-    let ko = ["printk"].iter().chain(&GPL_ONLY).fold(ko, |ko, symbol| ko.needs(symbol));
-    let call = |name, line, symbol| Function::new(name, line).step(line + 40, &[], Does::Calls(symbol));
-    let unit = Unit::new("/build/hmm", "hmm.c")
-        .includes(TYPES)
-        .function(call("hmm_vma_get_pfns", 720, NOT_EXPORTED[0]))
-        .function(call("hmm_vma_alloc_locked_page", 960, NOT_EXPORTED[1]));
-    NOT_EXPORTED.iter().fold(ko, |ko, symbol| ko.uses(symbol)).source(Source::new(&[unit]).dwarf(4))
+    let ko = HMM_HANDS_ON.iter().fold(Ko::new("hmm"), |ko, (export, ..)| ko.export(export));
+    let wrapper = |(name, line, symbols): &(&'static str, u64, &[&'static str])| {
+        let calls = symbols.iter().zip(40..);
+        calls.fold(Function::new(name, *line), |function, (symbol, further)| {
+            function.step(line + further, &[], Does::Calls(symbol))
+        })
+    };
+    let unit = Unit::new("/build/hmm", "hmm.c").includes(TYPES);
+    let unit = HMM_HANDS_ON.iter().map(wrapper).fold(unit, Unit::function);
+    let used = GPL_ONLY.iter().chain(&NOT_EXPORTED);
+    used.fold(ko.needs("printk"), |ko, symbol| ko.uses(symbol)).source(Source::new(&[unit]).dwarf(4))
 }
 
 /// Four columns: namespaces came with 5.4.
@@ -210,5 +226,26 @@ fn hmm_lacks_only_what_nobody_exports() {
     }
     let module = module(HMM).as_announced().expect("it is ELF");
     let exports = module.exports();
-    assert_eq!(exports.len(), 5);
+    assert_eq!(exports.len(), HMM_HANDS_ON.len());
+}
+
+/// The other half of the complaint: what hmm offers to everybody is what the kernel offers to GPL modules, or to none.
+#[test]
+fn hmm_launders_what_was_complained_of_and_nothing_else() {
+    let objects = open_objects(&[folder().join(HMM)]).expect("it is kept");
+    let audit = audit(&objects, Some(&kernel(AFTER)), &AuditOptions::default(), || ()).expect("it can be read");
+    let found: BTreeSet<(&str, AuditCode, &str)> = audit
+        .findings
+        .iter()
+        .map(|finding| {
+            (finding.export.as_deref().unwrap_or_default(), finding.code, finding.symbol.as_deref().unwrap_or_default())
+        })
+        .collect();
+    let code = |symbol: &str| {
+        if NOT_EXPORTED.contains(&symbol) { AuditCode::ExposesUnexported } else { AuditCode::LaundersGplOnly }
+    };
+    let ways = HMM_HANDS_ON.iter().flat_map(|(export, _, symbols)| symbols.iter().map(move |symbol| (export, symbol)));
+    assert_eq!(found, ways.map(|(export, symbol)| (*export, code(symbol), *symbol)).collect());
+    let symbols: BTreeSet<&str> = found.iter().map(|(.., symbol)| *symbol).collect();
+    assert_eq!(symbols, GPL_ONLY.into_iter().chain(NOT_EXPORTED).collect());
 }

@@ -8,7 +8,7 @@ use gplok::report::{AuditReport, KernelSummary, audit_document, human_audit};
 
 use crate::arguments::{AuditArguments, FactsFormat};
 use crate::check::threads;
-use crate::output::{palette, write};
+use crate::output::{Progress, palette, write};
 use crate::{Error, Exit};
 
 /// How deep `reaches-gpl-only` is followed where it is asked for by its name.
@@ -53,7 +53,9 @@ pub fn run(arguments: &AuditArguments) -> Result<Exit, Error> {
 fn of(paths: &[PathBuf], kernel: Option<&Kernel>, arguments: &AuditArguments) -> Result<Audit, Error> {
     let by_name = arguments.code.contains(&AuditCode::ReachesGplOnly).then_some(DEPTH);
     let options = AuditOptions { reaches: arguments.reaches.or(by_name) };
-    let mut audit = audit(&open_objects(paths)?, kernel, &options)?;
+    let objects = open_objects(paths)?;
+    let progress = Progress::new("readings of modules", objects.readings());
+    let mut audit = audit(&objects, kernel, &options, || progress.step())?;
     audit.keep(&arguments.code);
     Ok(audit)
 }

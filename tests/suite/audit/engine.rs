@@ -61,7 +61,7 @@ fn findings_stand_in_the_order_of_their_worth() {
 #[test]
 fn without_a_kernel_nothing_is_guessed() {
     let objects = open_objects(&[folder().join("hmm-x86_64.ko.xz")]).expect("it is there");
-    let audit = audit(&objects, None, &AuditOptions::default()).expect("it can be read");
+    let audit = audit(&objects, None, &AuditOptions::default(), || ()).expect("it can be read");
     assert!(audit.findings.is_empty(), "{:?}", audit.findings);
     assert!(audit.objects[0].unknown.contains(&"devm_memremap_pages".to_owned()), "{:?}", audit.objects[0].unknown);
 }

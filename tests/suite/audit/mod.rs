@@ -18,5 +18,5 @@ pub fn folder() -> PathBuf {
 pub fn audited(object: &str, symvers: &str, options: &AuditOptions) -> Audit {
     let objects = open_objects(&[folder().join(object)]).unwrap_or_else(|error| panic!("{error}"));
     let kernel = Kernel::open(&[folder().join(symvers)]).unwrap_or_else(|error| panic!("{error}"));
-    audit(&objects, Some(&kernel), options).unwrap_or_else(|error| panic!("{error}"))
+    audit(&objects, Some(&kernel), options, || ()).unwrap_or_else(|error| panic!("{error}"))
 }

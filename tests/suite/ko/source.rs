@@ -195,7 +195,11 @@ impl Source {
         let mut symbol =
             Symbol::new(function.name, STB_GLOBAL, STT_FUNC, Place::Section(function.section.to_owned()), start);
         symbol.size = function.size();
-        elf.symbols.push(symbol);
+        // What is exported has a body that does nothing until here.
+        match elf.symbols.iter_mut().find(|known| known.name == function.name) {
+            Some(exported) => *exported = symbol,
+            None => elf.symbols.push(symbol),
+        }
         elf.section(function.section).data.extend(padded(profile, &[]));
         for step in &function.steps {
             let at = elf.section(function.section).data.len() as u64;
