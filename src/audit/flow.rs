@@ -12,8 +12,8 @@ use crate::graph::{Action, AddressSpace, Convention, Register, Spot, Step, Table
 const MAX_FOLLOWED: usize = 1500;
 /// How many different pointers of a table are followed.
 const MAX_ELEMENTS: usize = 64;
-/// How often the values at the beginning of a block are looked at again.
-const MAX_ROUNDS: usize = 4;
+/// How often the values at the beginnings of blocks are looked at again; what is not settled then is not known.
+const MAX_ROUNDS: usize = 8;
 
 /// One function, read.
 pub(super) struct Reader<'r, 'a> {
@@ -57,12 +57,10 @@ impl Reader<'_, '_> {
             starts.entry(*target).or_default();
         }
         body.loops = self.loops(&starts, &index);
-        if self.steps.len() <= MAX_FOLLOWED {
-            for _ in 0..MAX_ROUNDS {
-                if !self.round(&mut starts, &index, &labels) {
-                    break;
-                }
-            }
+        let is_settled =
+            self.steps.len() <= MAX_FOLLOWED && (0..MAX_ROUNDS).any(|_| !self.round(&mut starts, &index, &labels));
+        if !is_settled {
+            starts.values_mut().for_each(|state| *state = None);
         }
         let mut state: Option<State> = None;
         for (number, step) in self.steps.iter().enumerate() {
@@ -154,10 +152,8 @@ impl Reader<'_, '_> {
             let Some(mut state) = starts.get(start).cloned().flatten() else { continue };
             let end = blocks.get(block + 1).copied().unwrap_or(self.steps.len());
             let mut falls = true;
-            let is_label = labels.binary_search_by_key(start, |(code, _)| *code).is_ok();
-            if let Ok(label) = labels.binary_search_by_key(start, |(code, _)| *code)
-                && let Some((_, target)) = labels.get(label)
-            {
+            let label = labels.binary_search_by_key(start, |(code, _)| *code).ok().and_then(|label| labels.get(label));
+            if let Some((_, target)) = label {
                 join(starts, *target, &state);
             }
             for step in self.steps.get(*start..end).unwrap_or_default() {
@@ -166,7 +162,7 @@ impl Reader<'_, '_> {
                     join(starts, *target, &state);
                 }
                 // The jump at a jump label may be taken away.
-                falls = is_label || !matches!(step.action, Action::Return | Action::Jump(_));
+                falls = label.is_some() || !matches!(step.action, Action::Return | Action::Jump(_));
             }
             if falls {
                 join(starts, end, &state);
@@ -186,19 +182,7 @@ impl Reader<'_, '_> {
             Action::Address { to, of } => state.set(to, Value::Address(of)),
             Action::LoadAt { to, from } => state.set(to, Value::Held(from)),
             Action::Load { to, base, offset } => {
-                let value = match state.get(base).plus(offset) {
-                    Value::Stack(place) => state.stack.get(&place).copied().unwrap_or(Value::Other),
-                    Value::Argument(_) | Value::OfArguments => Value::OfArguments,
-                    Value::Address(spot) => Value::Held(spot),
-                    Value::Inside(spot) => Value::Element(spot),
-                    _ => match state.get(base) {
-                        Value::Held(pointer) => {
-                            self.held(pointer).map_or(Value::Other, |to| Value::Held(to.plus(offset)))
-                        }
-                        _ => Value::Other,
-                    },
-                };
-                state.set(to, value);
+                state.set(to, self.field(state, base, offset));
             }
             Action::Element { to, of } => state.set(to, Self::element(state, of)),
             Action::Store { base, offset, value } => {
@@ -216,6 +200,21 @@ impl Reader<'_, '_> {
             | Action::Branch(_)
             | Action::Return
             | Action::Trap => {}
+        }
+    }
+
+    /// What stands in memory at a distance from a register.
+    fn field(&self, state: &State, base: Register, offset: i64) -> Value {
+        let base = state.get(base);
+        match base.plus(offset) {
+            Value::Stack(place) => state.stack.get(&place).copied().unwrap_or(Value::Other),
+            Value::Argument(_) | Value::OfArguments => Value::OfArguments,
+            Value::Address(spot) => Value::Held(spot),
+            Value::Inside(spot) => Value::Element(spot),
+            _ => match base {
+                Value::Held(pointer) => self.held(pointer).map_or(Value::Other, |to| Value::Held(to.plus(offset))),
+                _ => Value::Other,
+            },
         }
     }
 
@@ -280,14 +279,7 @@ impl Reader<'_, '_> {
             },
             Way::Through(register) => state.get(register),
             Way::Pointer(spot) => Value::Held(spot),
-            Way::Field(register, offset) => match state.get(register).plus(offset) {
-                Value::Address(spot) => Value::Held(spot),
-                Value::Inside(spot) => Value::Element(spot),
-                _ => match state.get(register) {
-                    Value::Held(pointer) => self.held(pointer).map_or(Value::Other, |to| Value::Held(to.plus(offset))),
-                    _ => Value::Other,
-                },
-            },
+            Way::Field(register, offset) => self.field(state, register, offset),
             Way::Element(table) => Self::element(state, table),
             Way::Unknown => Value::Other,
         };
