@@ -5,6 +5,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use gplok::audit::{AuditOptions, audit, open_objects};
 use gplok::image::Image;
 use gplok::kernel::{Exports, Kernel};
 use gplok::load::{Cmdline, Insmod, Machine, check, check_files};
@@ -51,6 +52,16 @@ fn loads(verdict: &Verdict) {
     assert!(matches!(verdict.outcome, Outcome::Loads), "{:?}", verdict.findings);
 }
 
+/// The code of 163 plain exports, of which 131 are wrappers.
+fn wrappers(name: &str) {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/audit");
+    let kernel = Kernel::open(&[folder.join("shapes.symvers")]).expect("the rows are good");
+    let objects = open_objects(&[folder.join(name)]).expect("the module is kept");
+    bench(&format!("audit {name}"), || {
+        audit(&objects, Some(&kernel), &AuditOptions::default(), || ()).expect("the module is good").findings.len()
+    });
+}
+
 /// 1,000 module files, of which a tenth are needed by nine others each.
 fn tree(profile: &Profile) {
     let here = tempfile::tempdir().expect("a folder");
@@ -92,6 +103,8 @@ fn main() {
     });
 
     tree(&profile);
+    wrappers("shapes-x86_64.ko.xz");
+    wrappers("shapes-arm64.ko.xz");
 
     let giver = (0..1_000).fold(Ko::new("giver"), |ko, number| ko.export(&format!("given_{number}"))).build(&profile);
     let taker = (0..1_000).fold(Ko::new("taker"), |ko, number| ko.needs(&format!("given_{number}"))).build(&profile);
