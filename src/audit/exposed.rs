@@ -4,6 +4,7 @@
 //! itself uses in many places, that is another file's, and that modules come to by a few plain exports only.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use rayon::prelude::*;
 
@@ -33,7 +34,7 @@ struct Exposure {
 /// Finds them in a kernel.
 pub fn exposed(subject: &Subject<'_>, object: usize) -> Vec<AuditFinding> {
     let exported: HashSet<u64> = subject.exports.iter().map(|export| export.address).collect();
-    let finder = Finder { subject, exported };
+    let finder = Finder { subject, exported, bodies: RwLock::default() };
     let plain: Vec<_> = subject.exports.iter().filter(|export| export.kind == ExportKind::Plain).collect();
     let of_export = |export: &&super::Export| {
         let mut found = BTreeMap::new();
@@ -70,12 +71,23 @@ pub fn exposed(subject: &Subject<'_>, object: usize) -> Vec<AuditFinding> {
 struct Finder<'s, 'a> {
     subject: &'s Subject<'a>,
     exported: HashSet<u64>,
+    /// What has been read, of functions that several call.
+    bodies: RwLock<HashMap<u64, Option<Arc<Body>>>>,
 }
 
 impl Finder<'_, '_> {
+    fn body(&self, address: u64) -> Option<Arc<Body>> {
+        if let Some(known) = self.bodies.read().unwrap_or_else(PoisonError::into_inner).get(&address) {
+            return known.clone();
+        }
+        let body = Body::read(&self.subject.space, address).map(Arc::new);
+        self.bodies.write().unwrap_or_else(PoisonError::into_inner).insert(address, body.clone());
+        body
+    }
+
     /// Adds what the function at an address calls and nobody may, and what its helpers do.
     fn follow(&self, export: &str, address: u64, way: &mut Vec<(Hop, Thinness)>, found: &mut BTreeMap<u64, Exposure>) {
-        let Some(body) = Body::read(&self.subject.space, address) else { return };
+        let Some(body) = self.body(address) else { return };
         let name = |spot| self.subject.name(spot).unwrap_or_default();
         let counts = |call: &&super::Call| call.callee.is_none_or(|callee| !is_plumbing(name(callee)));
         let calls: Vec<_> = body.calls.iter().filter(counts).collect();

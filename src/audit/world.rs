@@ -50,8 +50,11 @@ pub struct World {
     modules: BTreeMap<Box<str>, Module>,
     /// Is nothing exported but what is known of?
     complete: bool,
-    /// Names of the kernel's own functions and data: what of them is not known to be exported, is not.
-    internal: HashSet<Box<str>>,
+    /// Names that are exported, nobody says how.
+    unsaid: HashSet<Box<str>>,
+    /// Names of the kernel's own functions and data, and whether more than one source file of it sees them: what of those is not
+    /// known to be exported, is not.
+    internal: HashMap<Box<str>, bool>,
 }
 
 impl World {
@@ -68,8 +71,12 @@ impl World {
     /// Adds a list of exports.
     pub fn add_exports(&mut self, exports: &Exports) {
         for row in exports.rows() {
-            if let Some(kind) = row.kind {
-                self.add(row.name, WorldExport { kind, owner: module_of(row.owner).into(), namespace: row.namespace });
+            match row.kind {
+                Some(kind) => {
+                    let export = WorldExport { kind, owner: module_of(row.owner).into(), namespace: row.namespace };
+                    self.add(row.name, export);
+                }
+                None => _ = self.unsaid.insert(row.name.into()),
             }
         }
         self.complete |= exports.covers_modules();
@@ -77,7 +84,10 @@ impl World {
 
     /// Adds the names of a kernel's own functions and data.
     pub fn add_symbols(&mut self, symbols: &Kallsyms) {
-        self.internal.extend(symbols.iter().map(|symbol| Box::from(symbol.name)));
+        for symbol in symbols.iter() {
+            let global = self.internal.entry(symbol.name.into()).or_default();
+            *global |= symbol.kind.is_ascii_uppercase();
+        }
     }
 
     /// Adds an export. Of two of one name the first counts.
@@ -114,7 +124,7 @@ impl World {
 
     /// Is there something of that name, exported or not?
     pub fn names(&self, name: &str) -> bool {
-        self.exported.contains_key(name) || self.internal.contains(name)
+        self.exported.contains_key(name) || self.internal.contains_key(name)
     }
 
     /// How a symbol stands to modules.
@@ -122,7 +132,9 @@ impl World {
         match self.kind(name) {
             Some(kind) if kind.is_gpl_only() => Standing::GplOnly,
             Some(_) => Standing::Plain,
-            None if self.complete || self.internal.contains(name) => Standing::Unexported,
+            None if self.unsaid.contains(name) => Standing::Unknown,
+            // What only one source file of the kernel has under this name, a module may export.
+            None if self.complete || self.internal.get(name) == Some(&true) => Standing::Unexported,
             None => Standing::Unknown,
         }
     }

@@ -1,7 +1,10 @@
 //! What an audit does beyond single shapes.
 
-use gplok::audit::{AuditCode, AuditError, AuditFinding, AuditOptions, How, Subject, audit, open_objects};
+use gplok::audit::{
+    AuditCode, AuditError, AuditFinding, AuditOptions, How, Standing, Subject, World, audit, open_objects,
+};
 use gplok::image::Image;
+use gplok::kernel::Kernel;
 use gplok::terms::ExportKind;
 
 use super::{audited, folder};
@@ -95,7 +98,7 @@ fn damaged_objects_are_audited_without_harm() {
             let image = Image::from_bytes(name, bytes).expect("it is not compressed");
             let Some(elf) = image.as_announced() else { continue };
             let Some(subject) = Subject::of_object(&elf) else { continue };
-            let world = gplok::audit::World::default();
+            let world = World::default();
             let mut wrappers = gplok::audit::Wrappers::new(&subject, &world);
             for export in &subject.exports {
                 let _ = wrappers.laundered(0, export);
@@ -119,4 +122,26 @@ fn what_was_judged_by_hand_is_nine_tenths_right_at_least() {
         let right = rows.iter().filter(is_right).count();
         assert!(right * 10 >= rows.len() * 9, "{list}: {right} of {}", rows.len());
     }
+}
+
+/// A System.map says which names are exported, and not how: neither GPL-only nor kept inside, as far as is known.
+#[test]
+fn what_is_exported_nobody_says_how_is_not_known() {
+    let here = tempfile::tempdir().expect("a folder");
+    let map = "\
+ffffffff81000000 T _text
+ffffffff81000100 T devm_memremap_pages
+ffffffff81000200 T walk_page_range
+ffffffff82000000 r __ksymtab_devm_memremap_pages
+ffffffff82000010 r __kstrtab_devm_memremap_pages
+ffffffff83000000 D linux_banner
+";
+    let path = here.path().join("System.map");
+    std::fs::write(&path, map).expect("it can be written");
+    let kernel = Kernel::open(&[path]).expect("it is a System.map");
+    let mut world = World::default();
+    world.add_kernel(&kernel);
+    assert_eq!(world.standing("devm_memremap_pages"), Standing::Unknown);
+    assert_eq!(world.standing("walk_page_range"), Standing::Unexported);
+    assert_eq!(world.standing("of_some_module"), Standing::Unknown);
 }
