@@ -7,7 +7,10 @@ use std::sync::{Mutex, PoisonError};
 static FREE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
 const MAX_FREE: usize = 4;
 /// What is larger is given back to the system, and what is smaller is not worth the while.
-const KEPT: std::ops::RangeInclusive<usize> = 4 << 10..=256 << 10;
+const KEPT: std::ops::RangeInclusive<usize> = 4 << 10..=16 << 20;
+/// Memory this large may hold little; larger memory is given back when what it is to hold is much shorter, as it is when long
+/// files are read first.
+const ANY_USE: usize = 256 << 10;
 
 /// Bytes whose memory is used again when they are no longer needed: the first so many of those in memory.
 #[derive(Debug, Default)]
@@ -21,7 +24,8 @@ impl Buffer {
     pub fn of_len(&mut self, len: usize) -> &mut [u8] {
         let free = || FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let memory = if KEPT.contains(&len) { free() } else { None };
-        *self = Self { memory: memory.filter(|memory| memory.len() >= len).unwrap_or_else(|| vec![0; len]), len };
+        let fits = |memory: &Vec<u8>| (len..=ANY_USE.max(len.saturating_mul(2))).contains(&memory.len());
+        *self = Self { memory: memory.filter(fits).unwrap_or_else(|| vec![0; len]), len };
         self.memory.get_mut(..len).unwrap_or_default()
     }
 }

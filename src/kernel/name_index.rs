@@ -59,6 +59,13 @@ impl NameIndex {
         slots.filter(move |(other, _)| *other == hash).filter_map(|(_, entry)| usize::try_from(entry - 1).ok())
     }
 
+    /// The entry that a name's own slot holds, if any: who asks for several names one after another has the tables at hand
+    /// by the time each is looked up.
+    pub fn first(&self, name: &[u8]) -> Option<usize> {
+        let (_, entry) = *self.slots.get(self.home(hash(name)))?;
+        usize::try_from(entry.checked_sub(1)?).ok()
+    }
+
     fn home(&self, hash: u32) -> usize {
         usize::try_from(hash).unwrap_or_default() & self.slots.len().wrapping_sub(1)
     }

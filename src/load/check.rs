@@ -1,7 +1,7 @@
 //! Would each of these modules load, given the others and the kernel's own?
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::boots::{Boots, blamed};
 use super::machine::{Judged, ModprobeError};
@@ -11,6 +11,9 @@ use crate::history::Behaviour;
 use crate::image::Image;
 use crate::kernel::Kernel;
 use crate::verdict::Verdict;
+
+/// What is of no use to anybody any more.
+pub type Left = Box<dyn Send>;
 
 /// Judges every module on a boot of its own, in which what it needs is loaded first: those of `images` that export it, and
 /// modules of the kernel's tree. One verdict for each image, in their order.
@@ -25,7 +28,7 @@ pub fn check(
     images: &[Image],
     insmod: &Insmod,
 ) -> Result<Vec<Verdict>, ModprobeError> {
-    check_on(machine(kernel, cmdline), images, insmod, Vec::new())
+    alone(check_on(machine(kernel, cmdline), images, insmod, Vec::new()))
 }
 
 /// The same on a kernel whose loader has one behaviour otherwise: what that behaviour decides shows in the difference.
@@ -39,12 +42,13 @@ pub fn check_otherwise(
     insmod: &Insmod,
     behaviour: Behaviour,
 ) -> Result<Vec<Verdict>, ModprobeError> {
-    check_on(machine(kernel, cmdline).otherwise(behaviour), images, insmod, Vec::new())
+    alone(check_on(machine(kernel, cmdline).otherwise(behaviour), images, insmod, Vec::new()))
 }
 
 /// The same for module files. Of each, once it was read, only what its verdict can depend on is kept in memory.
 ///
-/// `progress` is told of each module when its file is read.
+/// `progress` is told of each module when its file is read. What is returned last is what judging leaves behind: giving it back
+/// takes a while, and whoever ends anyway need not.
 ///
 /// # Errors
 /// As [`check`], and when one of the files cannot be read.
@@ -54,7 +58,7 @@ pub fn check_files(
     paths: &[PathBuf],
     insmod: &Insmod,
     progress: impl Fn() + Sync,
-) -> Result<(Vec<Image>, Vec<Verdict>), ModprobeError> {
+) -> Result<(Vec<Image>, Vec<Verdict>, Left), ModprobeError> {
     let first = machine(kernel, cmdline);
     let read = |path: &Path| {
         let image = kernel.open_module(path)?;
@@ -70,12 +74,16 @@ pub fn check_files(
     let sizes = of_each(paths, |path| kernel.module_size(path));
     let mut order: Vec<_> = paths.iter().enumerate().collect();
     order.sort_by_key(|(index, _)| std::cmp::Reverse(sizes.get(*index).copied()));
-    let mut read = of_each(&order, |(index, path)| (*index, read(path)));
-    read.sort_unstable_by_key(|(index, _)| *index);
-    let read: Vec<_> = read.into_iter().map(|(_, read)| read).collect::<Result<_, ModprobeError>>()?;
-    let (images, known): (Vec<_>, Vec<_>) = read.into_iter().unzip();
-    let verdicts = check_on(first, &images, insmod, known)?;
-    Ok((images, verdicts))
+    let places: Vec<_> = paths.iter().map(|_| OnceLock::new()).collect();
+    of_each(&order, |(index, path)| places.get(*index).map(|place| place.set(read(path)).is_ok()));
+    let (mut images, mut known) = (Vec::with_capacity(paths.len()), Vec::with_capacity(paths.len()));
+    for read in places.into_iter().filter_map(OnceLock::into_inner) {
+        let (image, judged) = read?;
+        images.push(image);
+        known.push(judged);
+    }
+    let (verdicts, left) = check_on(first, &images, insmod, known)?;
+    Ok((images, verdicts, left))
 }
 
 fn check_on(
@@ -83,7 +91,7 @@ fn check_on(
     images: &[Image],
     insmod: &Insmod,
     known: Vec<Option<Judged>>,
-) -> Result<Vec<Verdict>, ModprobeError> {
+) -> Result<(Vec<Verdict>, Left), ModprobeError> {
     // What needs nothing and gives nothing is nobody's affair any more.
     let settle = |known: Option<Judged>| match known {
         Some(judged) if judged.is_alone() => (Some(judged.verdict), None),
@@ -101,12 +109,21 @@ fn check_on(
         }
     }
     let fault = images.iter().chain(boots.own()).find_map(Image::fault);
-    let left = boots.left();
-    if rest.len() > 1 {
+    let left = Box::new(boots.left());
+    fault.map_or_else(
+        || Ok((verdicts.into_iter().flatten().collect(), left as Left)),
+        |fault| Err(ModprobeError::Image(fault)),
+    )
+}
+
+/// The verdicts alone.
+fn alone(checked: Result<(Vec<Verdict>, Left), ModprobeError>) -> Result<Vec<Verdict>, ModprobeError> {
+    let (verdicts, left) = checked?;
+    if verdicts.len() > 1 {
         // Nobody has to wait for that.
         rayon::spawn(move || drop(left));
     }
-    fault.map_or(Ok(verdicts.into_iter().flatten().collect()), |fault| Err(ModprobeError::Image(fault)))
+    Ok(verdicts)
 }
 
 /// Judges the modules on one boot, in the order given; what the kernel's tree can provide is loaded before each.

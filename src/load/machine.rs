@@ -1,6 +1,6 @@
 //! One boot: its modules, its taints, the lines it prints once.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,8 +8,9 @@ use super::delete_module::delete_module;
 use super::memo::Memo;
 use super::merge::{furthest, join_equal, merge};
 use super::needs::in_tree;
+use super::passed::Passed;
 use super::pipeline::load_module;
-use super::run::{Call, RefusedExporter, Resolution, Run, State, World};
+use super::run::{Call, RefusedExporter, Run, State, World};
 use super::{Cmdline, Insmod};
 use crate::history::{Behaviour, Calendar, eras};
 use crate::image::{Image, as_text};
@@ -112,8 +113,8 @@ impl Machine {
     /// Finds out of a module file what its verdict depends on, whatever else is loaded: judging it then does not need the file
     /// any more, but for what only a module in trouble asks. Where nothing else matters, this is the verdict already.
     pub(super) fn prepare(&self, image: &Image, insmod: &Insmod) -> Option<Judged> {
-        let (resolved, assumed) = (RefCell::default(), Cell::default());
-        let call = Call { assumed: Some(&assumed), ..self.call(&resolved) };
+        let (passed, assumed) = (Passed::default(), Cell::default());
+        let call = Call { assumed: Some(&assumed), ..self.call(&passed) };
         let attempts = self.attempt(call, image, insmod);
         let elf = image.as_announced();
         elf.iter().for_each(|elf| _ = elf.loose_symbols());
@@ -155,7 +156,7 @@ impl Machine {
     }
 
     /// What every attempt at a system call has in common.
-    fn call<'a>(&'a self, resolved: &'a RefCell<Option<Resolution>>) -> Call<'a> {
+    fn call<'a>(&'a self, passed: &'a Passed) -> Call<'a> {
         Call {
             kernel: &self.kernel,
             cmdline: &self.cmdline,
@@ -164,7 +165,7 @@ impl Machine {
             assumed: None,
             refused: &self.refused,
             memo: &self.memo,
-            resolved,
+            passed,
         }
     }
 
@@ -186,8 +187,8 @@ impl Machine {
     /// Loads a module.
     pub fn insmod(&mut self, image: &Image, insmod: &Insmod) -> Verdict {
         self.next_call();
-        let resolved = RefCell::default();
-        let results = self.attempt(self.call(&resolved), image, insmod);
+        let passed = Passed::default();
+        let results = self.attempt(self.call(&passed), image, insmod);
         self.conclude(image, results.unwrap_or_default())
     }
 
@@ -263,8 +264,8 @@ impl Machine {
     /// Unloads a module, as `rmmod` does.
     pub fn rmmod(&mut self, name: &str) -> Verdict {
         self.next_call();
-        let resolved = RefCell::default();
-        let call = self.call(&resolved);
+        let passed = Passed::default();
+        let call = self.call(&passed);
         let remove = |world: &World| {
             let mut world = world.clone();
             let (outcome, findings) = match delete_module(call, &mut world, name) {

@@ -13,7 +13,7 @@ use super::verify_pkcs7::Pkcs7Verdict;
 use crate::history::{Behaviour, Calendar};
 use crate::image::{EntryLayout, ExportTable, Image};
 use crate::kernel::{ConfigOption, Kernel};
-use crate::terms::{Arch, ExportKind};
+use crate::terms::{Arch, ByNumber, ExportKind};
 
 /// The bytes of an image, as far as the loader has them: with or without signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -70,7 +70,7 @@ struct Importing {
 /// The simple imports of an image, for each way of reading its versions.
 type Imports = Vec<(Importing, Arc<SimpleImports>)>;
 
-type Remembered<K, V> = Mutex<HashMap<K, V>>;
+type Remembered<K, V> = Mutex<HashMap<K, V, ByNumber>>;
 
 /// What is remembered of one kernel.
 #[derive(Debug, Default)]
@@ -80,8 +80,8 @@ pub(super) struct Memo {
     crypto: Mutex<Vec<(Option<Calendar>, Arc<Crypto>)>>,
     arch: OnceLock<Option<Arch>>,
     exports: Remembered<Exporting, Arc<Vec<ExportTable>>>,
-    imports: Mutex<HashMap<u64, Imports>>,
-    relocated: Mutex<HashMap<Relocating, Vec<Asked>>>,
+    imports: Remembered<u64, Imports>,
+    relocated: Remembered<Relocating, Vec<Asked>>,
 }
 
 impl Reading {

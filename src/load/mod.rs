@@ -27,6 +27,7 @@ mod mod_sysfs_setup;
 mod module_sig_check;
 mod needs;
 mod parse_args;
+mod passed;
 mod percpu_modalloc;
 mod pipeline;
 mod plain_relocations;
@@ -44,7 +45,7 @@ mod verify_pkcs7;
 mod vermagic;
 
 pub use arguments::{Insmod, ModuleInitFlags, SystemCall};
-pub use check::{check, check_files, check_in_order, check_otherwise};
+pub use check::{Left, check, check_files, check_in_order, check_otherwise};
 pub use cmdline::Cmdline;
 pub use crypto::{Crypto, CryptoAlgorithm, Support};
 pub use machine::{Machine, ModprobeError};

@@ -13,7 +13,7 @@ use super::memo::Memo;
 use super::resolve_symbol::module_name;
 use crate::image::{Image, as_text};
 use crate::kernel::{Kernel, ModuleTree, TreeModule, VMLINUX, module_name_of};
-use crate::terms::ExportedSymbol;
+use crate::terms::{ByNumber, ExportedSymbol};
 
 /// The modules given, and behind them those of the kernel's tree that they need.
 pub(super) struct Modules<'a> {
@@ -23,7 +23,7 @@ pub(super) struct Modules<'a> {
     needs: Vec<Vec<usize>>,
     /// Those that export a symbol another one exports too.
     rivals: Rivals,
-    needed: HashSet<usize>,
+    needed: HashSet<usize, ByNumber>,
 }
 
 /// Who gives which symbol.
@@ -77,7 +77,8 @@ impl<'a> Modules<'a> {
         let none = Arc::<Vec<ExportedSymbol>>::default();
         let exported =
             of_each(&numbered, |(index, image)| if is_alone(*index) { Arc::clone(&none) } else { exports(image) });
-        let (mut symbols, mut rivals) = (HashMap::new(), Rivals::new());
+        let number = exported.iter().map(|exports| exports.len()).sum();
+        let (mut symbols, mut rivals) = (HashMap::with_capacity(number), Rivals::new());
         for (index, exports) in exported.iter().enumerate() {
             for export in exports.iter() {
                 // The first that exports a symbol gives it.
@@ -95,7 +96,7 @@ impl<'a> Modules<'a> {
         let givers = Givers { kernel, memo, symbols, names, paths, whole_tree };
         let of_given =
             of_each(&numbered, |(index, image)| if is_alone(*index) { Vec::new() } else { givers.needs(image) });
-        let mut all = Self { given, own: Vec::new(), needs: Vec::new(), rivals, needed: HashSet::new() };
+        let mut all = Self { given, own: Vec::new(), needs: Vec::new(), rivals, needed: HashSet::default() };
         let mut known = HashMap::new();
         for needs in of_given {
             let needs = all.numbered(kernel, &mut known, needs)?;
@@ -215,7 +216,8 @@ impl<'a> Modules<'a> {
 
     /// The modules that one needs, their own needs before them, and at last itself.
     pub fn chain(&self, index: usize) -> Vec<usize> {
-        let (mut chain, mut met) = (Vec::new(), HashSet::from([index]));
+        let (mut chain, mut met) = (Vec::new(), HashSet::<_, ByNumber>::default());
+        met.insert(index);
         let mut open = vec![(index, 0)];
         while let Some((module, next)) = open.last_mut() {
             let need = self.needs(*module).get(*next).copied();
@@ -235,7 +237,7 @@ impl<'a> Modules<'a> {
 
 impl Givers<'_> {
     fn needs(&self, image: &Image) -> Vec<Need> {
-        let (mut needs, mut seen, mut opened) = (Vec::new(), HashSet::new(), HashSet::new());
+        let (mut needs, mut seen, mut opened) = (Vec::new(), HashSet::<_, ByNumber>::default(), HashSet::new());
         let Some(elf) = image.as_announced() else { return needs };
         let simple = self.memo.not_simple(image);
         let all = elf.loose_symbols();

@@ -115,8 +115,24 @@ fn step(run: &mut Run<'_>, stage: Stage, function: Function, refused: &mut Optio
         return Ok(());
     }
     run.stage = stage;
+    if run.call.passed.has(run, stage) {
+        return Ok(());
+    }
+    if stage == Stage::ElfValidity
+        && let Some(info) = run.call.passed.info(run)
+    {
+        run.info = Some(info);
+        return Ok(());
+    }
+    let said = |run: &Run<'_>| (run.findings.len(), run.log.len(), run.inferred.len());
+    let before = said(run);
     let outcome = match function(run) {
-        Ok(()) => return Ok(()),
+        Ok(()) => {
+            if said(run) == before {
+                run.call.passed.keep(run, stage);
+            }
+            return Ok(());
+        }
         Err(Stop::Ask(missing)) => return Err(missing),
         Err(Stop::Refused(errno)) => Outcome::Refused { errno, stage },
         Err(Stop::Crash(why)) => Outcome::Crash { stage, why },

@@ -1,12 +1,13 @@
 //! One attempt at one system call: what a stage may see, say and do.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, OnceLock};
 
 use super::loaded::LoadedModule;
 use super::memo::Memo;
 use super::merge::Furthest;
+use super::passed::Passed;
 use super::{Cmdline, Insmod};
 use crate::elf::Section;
 use crate::history::{Behaviour, Calendar};
@@ -146,8 +147,8 @@ pub(crate) struct Call<'a> {
     pub refused: &'a [Arc<RefusedExporter>],
     /// What is known of module files from earlier loads.
     pub memo: &'a Memo,
-    /// What came of resolving all symbols, where nothing was to be said of it.
-    pub resolved: &'a RefCell<Option<Resolution>>,
+    /// What other attempts at the same call have gone through in silence.
+    pub passed: &'a Passed,
 }
 
 /// What comes of resolving a module's symbols.

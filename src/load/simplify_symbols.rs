@@ -16,7 +16,7 @@ use crate::verdict::{Cause, LogLevel, Missing};
 /// Where one attempt at a call finds nothing to say, others that differ in the signature's fate alone find nothing, either.
 pub(super) fn simplify_symbols(run: &mut Run<'_>) -> Step {
     let key = key(run)?;
-    let known = run.call.resolved.borrow().as_ref().filter(|known| known.key == key).cloned();
+    let known = run.call.passed.resolved.borrow().as_ref().filter(|known| known.key == key).cloned();
     if let Some(known) = known {
         let info = run.info_mut()?;
         (info.using_gplonly_symbols, info.uses, info.unresolved) =
@@ -30,7 +30,7 @@ pub(super) fn simplify_symbols(run: &mut Run<'_>) -> Step {
         let info = run.info()?;
         let (using_gplonly_symbols, uses) = (info.using_gplonly_symbols.clone(), info.uses.clone());
         let resolution = Resolution { key, using_gplonly_symbols, uses, unresolved: info.unresolved.clone() };
-        *run.call.resolved.borrow_mut() = Some(resolution);
+        *run.call.passed.resolved.borrow_mut() = Some(resolution);
     }
     Ok(())
 }
@@ -98,6 +98,9 @@ pub(super) struct SimpleImports {
     gpl_only: Option<(usize, String)>,
 }
 
+/// So many names are looked up at the same time.
+const AT_ONCE: usize = 16;
+
 fn simple_imports(run: &Run<'_>) -> Step<Option<Arc<SimpleImports>>> {
     let kernel = run.call.kernel;
     let info = run.info()?;
@@ -115,14 +118,23 @@ fn simple_imports(run: &Run<'_>) -> Step<Option<Arc<SimpleImports>>> {
     };
     Ok(run.call.memo.imports(run, || {
         let mut simple = SimpleImports::default();
-        for (place, loose) in info.elf.loose_symbols().iter().enumerate() {
+        let name = |loose: &LooseSymbol| {
             let name = if loose.is_undefined() { info.elf.loose_name(loose) } else { None };
-            let name = name.filter(|name| is_plain(name)).unwrap_or_default();
-            let row = exports.vmlinux_row(name).filter(|row| !row.in_namespace && is_version(name, row.crc));
-            match row.and_then(|row| row.kind) {
-                Some(ExportKind::Plain) => {}
-                Some(ExportKind::Gpl) => _ = simple.gpl_only.get_or_insert_with(|| (place, escaped(name))),
-                _ => simple.others.push(place),
+            name.filter(|name| is_plain(name)).unwrap_or_default()
+        };
+        let mut place = 0;
+        for some in info.elf.loose_symbols().chunks(AT_ONCE) {
+            let mut names = [&[][..]; AT_ONCE];
+            names.iter_mut().zip(some).for_each(|(place, loose)| *place = name(loose));
+            exports.look_ahead(&names);
+            for (name, _) in names.into_iter().zip(some) {
+                let row = exports.vmlinux_row(name).filter(|row| !row.in_namespace && is_version(name, row.crc));
+                match row.and_then(|row| row.kind) {
+                    Some(ExportKind::Plain) => {}
+                    Some(ExportKind::Gpl) => _ = simple.gpl_only.get_or_insert_with(|| (place, escaped(name))),
+                    _ => simple.others.push(place),
+                }
+                place += 1;
             }
         }
         simple.others.shrink_to_fit();

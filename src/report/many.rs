@@ -1,7 +1,9 @@
 //! Many modules on one page: grouped by what the kernel answers and why, each cause once; and as depmod warns.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map};
 use std::fmt::Write as _;
+
+use rayon::prelude::*;
 
 use super::headline::{kind, tally};
 use super::wording::{all, count, list, printable};
@@ -29,7 +31,13 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
     let all_modules = count(entries.len(), "module", "modules");
     let mut text = format!("{all_modules} on {}: {}\n", printable(kernel.called()), tally(entries));
     let mut answers: BTreeMap<(Answer, Vec<Code>), Vec<&Entry<'_>>> = BTreeMap::new();
-    for entry in entries {
+    let codes_of = |entry: &Entry<'_>| {
+        let codes: BTreeSet<Code> = refusing(entry, true).map(Finding::code).collect();
+        (codes.into_iter().collect::<Vec<_>>(), refusing(entry, false).next().is_some())
+    };
+    let codes: Vec<_> = entries.par_iter().map(codes_of).collect();
+    let (codes, is_behind): (Vec<_>, Vec<_>) = codes.into_iter().unzip();
+    for (entry, codes) in entries.iter().zip(codes) {
         let answer = match &entry.verdict.outcome {
             Outcome::Loads => continue,
             Outcome::Crash { .. } => Answer::Crash,
@@ -37,8 +45,7 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
             Outcome::Undetermined if entry.verdict.never_loads => Answer::Never,
             Outcome::Undetermined => Answer::Undetermined,
         };
-        let codes: BTreeSet<Code> = refusing(entry, true).map(Finding::code).collect();
-        answers.entry((answer, codes.into_iter().collect())).or_default().push(entry);
+        answers.entry((answer, codes)).or_default().push(entry);
     }
     let mut answers: Vec<_> = answers.into_iter().collect();
     answers.sort_by_key(|(_, entries)| std::cmp::Reverse(entries.len()));
@@ -60,7 +67,8 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
         let _ = writeln!(text, "  {}", printable(&list(&names, MODULES)));
         causes(&mut text, entries, kernel, palette, true);
     }
-    let behind: Vec<&Entry<'_>> = entries.iter().filter(|entry| refusing(entry, false).next().is_some()).collect();
+    let behind = entries.iter().zip(is_behind).filter(|(_, is_behind)| *is_behind);
+    let behind: Vec<&Entry<'_>> = behind.map(|(entry, _)| entry).collect();
     if !behind.is_empty() {
         let heading = palette.paint(palette.heading, "also, once that is mended");
         let _ = writeln!(text, "\n{heading}:");
@@ -125,8 +133,11 @@ struct Shared<'a> {
     symbols: HashMap<&'a str, usize>,
 }
 
-/// Each kind of cause once, with the symbols most modules meet it for, and what to do.
-fn causes(text: &mut String, entries: &[&Entry<'_>], kernel: &KernelSummary, palette: &Palette, reached: bool) {
+/// So many modules are gone through on one processor at a time.
+const AT_ONCE: usize = 512;
+
+/// What these modules share.
+fn shared<'a>(entries: &[&Entry<'a>], reached: bool) -> BTreeMap<Code, Shared<'a>> {
     let mut by_code: BTreeMap<Code, Shared<'_>> = BTreeMap::new();
     for entry in entries {
         let name = entry.verdict.name.as_str();
@@ -143,6 +154,30 @@ fn causes(text: &mut String, entries: &[&Entry<'_>], kernel: &KernelSummary, pal
             }
         }
     }
+    by_code
+}
+
+/// What these share with the modules behind them.
+fn joined<'a>(mut one: BTreeMap<Code, Shared<'a>>, other: BTreeMap<Code, Shared<'a>>) -> BTreeMap<Code, Shared<'a>> {
+    for (code, shared) in other {
+        match one.entry(code) {
+            btree_map::Entry::Vacant(entry) => _ = entry.insert(shared),
+            btree_map::Entry::Occupied(entry) => {
+                let known = entry.into_mut();
+                known.modules.extend(shared.modules);
+                for (symbol, number) in shared.symbols {
+                    *known.symbols.entry(symbol).or_default() += number;
+                }
+            }
+        }
+    }
+    one
+}
+
+/// Each kind of cause once, with the symbols most modules meet it for, and what to do.
+fn causes(text: &mut String, entries: &[&Entry<'_>], kernel: &KernelSummary, palette: &Palette, reached: bool) {
+    let shared = entries.par_chunks(AT_ONCE).map(|some| shared(some, reached)).collect::<Vec<_>>();
+    let by_code = shared.into_iter().reduce(joined).unwrap_or_default();
     for (code, Shared { first: (finding, module), modules, symbols }) in by_code {
         let mut ranked: Vec<_> = symbols.into_iter().collect();
         ranked.sort_by_key(|(symbol, number)| (std::cmp::Reverse(*number), *symbol));

@@ -18,6 +18,6 @@ pub use errno::Errno;
 pub use export::{Crc, ExportKind, ExportedSymbol, Namespace};
 pub use glob::Glob;
 pub use license::License;
-pub(crate) use name_hash::name_hash;
+pub(crate) use name_hash::{ByNumber, name_hash};
 pub use taint::{Taint, Taints};
 pub use version::{Distribution, KernelRelease, KernelVersion};

@@ -76,7 +76,7 @@ fn tree(profile: &Profile) {
     }
     let kernel = Arc::new(Kernel::open(&[folder("6.12")]).expect("a recorded kernel"));
     bench("check a tree of 1,000 modules", || {
-        let (_, verdicts) =
+        let (_, verdicts, _) =
             check_files(&kernel, &Cmdline::default(), &paths, &Insmod::default(), || ()).expect("files");
         verdicts.iter().for_each(loads);
     });

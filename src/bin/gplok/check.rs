@@ -7,7 +7,7 @@ use std::sync::Arc;
 use gplok::history::eras;
 use gplok::image::Image;
 use gplok::kernel::{Kernel, ModuleTree};
-use gplok::load::{Insmod, ModuleInitFlags, check_files, check_in_order};
+use gplok::load::{Insmod, Left, ModuleInitFlags, check_files, check_in_order};
 use gplok::report::{Entry, KernelSummary, Op, depmod, human, human_many, modules_document};
 use gplok::terms::KernelRelease;
 use gplok::verdict::{Cause, Finding, Stage, Verdict};
@@ -119,10 +119,10 @@ fn judge(
     let flags = force.into_iter().filter(|(given, _)| *given).fold(ModuleInitFlags(0), |all, (_, flag)| all.with(flag));
     let insmod = Insmod { flags, ..Insmod::default() };
     let cmdline = arguments.kernel.cmdline(&kernel);
-    let (images, mut verdicts) = if arguments.in_order {
+    let (images, mut verdicts, left) = if arguments.in_order {
         let images = paths.iter().map(|path| kernel.open_module(path)).collect::<Result<Vec<_>, _>>()?;
         let verdicts = check_in_order(&kernel, &cmdline, &images, &insmod)?;
-        (images, verdicts)
+        (images, verdicts, Box::new(()) as Left)
     } else {
         let progress = Progress::new("modules read", paths.len());
         check_files(&kernel, &cmdline, paths, &insmod, || progress.step())?
@@ -160,7 +160,7 @@ fn judge(
     write(&text)?;
     keep(&text, exit);
     // The program ends here: giving back what a whole tree takes, piece by piece, would take longer than reading a tenth of it.
-    std::mem::forget((images, verdicts, kernel));
+    std::mem::forget((images, verdicts, kernel, left));
     Ok(exit)
 }
 
