@@ -37,15 +37,21 @@ impl Modinfo {
     /// Reads the section: `tag=value` NUL, with more NULs between them allowed (include/linux/module.h, `MODULE_INFO`).
     pub(super) fn new(section: &[u8]) -> Self {
         let mut modinfo = Self { text: String::with_capacity(section.len()), ..Self::default() };
+        let mut last: Option<Entry> = None;
         for string in section.split(|byte| *byte == 0) {
             let start = modinfo.text.len();
             let string = as_text(string);
             if let Some(equals) = memchr::memchr(b'=', string.as_bytes()) {
-                if modinfo.firsts.len() < MAX_TAGS && string.get(..equals).is_some_and(|tag| !modinfo.has(tag)) {
+                // Hundreds may be aliases, one behind the other.
+                let before = last.and_then(|last| modinfo.text.get(last.start..last.equals));
+                let is_new = |tag: &str| before != Some(tag) && !modinfo.has(tag);
+                if modinfo.firsts.len() < MAX_TAGS && string.get(..equals).is_some_and(is_new) {
                     modinfo.firsts.push(modinfo.entries.len());
                 }
                 modinfo.text.push_str(&string);
-                modinfo.entries.push(Entry { start, equals: start + equals, end: start + string.len() });
+                let entry = Entry { start, equals: start + equals, end: start + string.len() };
+                modinfo.entries.push(entry);
+                last = Some(entry);
             }
         }
         modinfo.text.shrink_to_fit();

@@ -19,13 +19,14 @@ pub(super) fn check_vermagic(run: &mut Run<'_>) -> Step {
     let Some(module) = modinfo.get("vermagic").filter(|_| !by_flag) else {
         return run.try_to_force_load("bad vermagic", |forced| Cause::NoVermagic { forced, by_flag });
     };
-    let Some(kernel) = vermagic(run)? else { return unknown_vermagic(run, module) };
+    let known = run.call.memo.vermagic(run, || vermagic(run))?;
+    let Some(kernel) = known else { return unknown_vermagic(run, module) };
     let only_flags = has_versions && run.modversions()?;
     if same_magic(module, &kernel, only_flags) {
         return Ok(());
     }
     let line = format!("{}: version magic '{module}' should be '{kernel}'", run.info_name());
-    let (module, kernel) = (module.to_owned(), kernel.into_owned());
+    let (module, kernel) = (module.to_owned(), kernel.to_string());
     run.say(Cause::Vermagic { module, kernel, with_release: !only_flags }, LogLevel::Err, line);
     Err(Stop::Refused(Errno::ENOEXEC))
 }

@@ -2,18 +2,20 @@
 //!
 //! Only what follows from the file, the kernel's files and the calendar is remembered: never an answer to a question.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::crypto::Crypto;
-use super::run::Run;
+use super::run::{Run, Step};
 use super::simplify_symbols::SimpleImports;
 use super::verify_pkcs7::Pkcs7Verdict;
 use crate::history::{Behaviour, Calendar};
 use crate::image::{EntryLayout, ExportTable, Image};
 use crate::kernel::{ConfigOption, Kernel};
 use crate::terms::{Arch, ByNumber, ExportKind};
+use crate::verdict::Missing;
 
 /// The bytes of an image, as far as the loader has them: with or without signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -72,13 +74,17 @@ type Imports = Vec<(Importing, Arc<SimpleImports>)>;
 
 type Remembered<K, V> = Mutex<HashMap<K, V, ByNumber>>;
 
+/// What holds under a calendar.
+type OfCalendar<T> = (Option<Calendar>, T);
+
 /// What is remembered of one kernel.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
     /// The verdict, and who signed.
     signatures: Remembered<Signing, (Pkcs7Verdict, Arc<str>)>,
-    crypto: Mutex<Vec<(Option<Calendar>, Arc<Crypto>)>>,
+    crypto: Mutex<Vec<OfCalendar<Arc<Crypto>>>>,
     arch: OnceLock<Option<Arch>>,
+    vermagic: Mutex<Vec<OfCalendar<Option<Arc<str>>>>>,
     exports: Remembered<Exporting, Arc<Vec<ExportTable>>>,
     imports: Remembered<u64, Imports>,
     relocated: Remembered<Relocating, Vec<Asked>>,
@@ -111,6 +117,29 @@ impl Memo {
     /// The kernel's architecture, as far as its files tell.
     pub fn arch(&self, kernel: &Kernel) -> Option<Arch> {
         *self.arch.get_or_init(|| kernel.arch())
+    }
+
+    /// The kernel's own vermagic, put together once for each calendar; each time where it may hang on an answer.
+    pub fn vermagic<'a>(
+        &self,
+        run: &Run<'a>,
+        find: impl FnOnce() -> Step<Option<Cow<'a, str>>>,
+    ) -> Step<Option<Arc<str>>> {
+        let of_signature = |missing: &Missing| matches!(missing, Missing::Signer(_) | Missing::SignatureMatch);
+        let found = || Ok(find()?.map(Arc::from));
+        if run.surveying || !run.world.answers.keys().all(of_signature) {
+            return found();
+        }
+        let known = || self.vermagic.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_calendar = |known: &Vec<OfCalendar<Option<Arc<str>>>>| {
+            known.iter().find(|(calendar, _)| *calendar == run.world.calendar).map(|(_, vermagic)| vermagic.clone())
+        };
+        if let Some(vermagic) = of_calendar(&known()) {
+            return Ok(vermagic);
+        }
+        let vermagic: Option<Arc<str>> = found()?;
+        known().push((run.world.calendar, vermagic.clone()));
+        Ok(vermagic)
     }
 
     /// What the kernel can compute, found once for each calendar.
