@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::image::Image;
-use crate::kernel::{Kernel, ModuleTree, is_object, module_name_of, objects_below};
+use crate::kernel::{ErrorKind, Kernel, ModuleTree, is_object, module_name_of, objects_below};
 
 /// What can keep an object from being audited.
 #[derive(Debug, thiserror::Error)]
@@ -95,7 +95,10 @@ pub fn open_objects(paths: &[PathBuf]) -> Result<Objects, AuditError> {
 
 impl Objects {
     fn add_kernel(&mut self, path: &Path) -> Result<(), AuditError> {
-        let kernel = Kernel::open(&[path])?;
+        let kernel = match Kernel::open(&[path]) {
+            Err(error) if matches!(error.kind, ErrorKind::NothingFound) => return Ok(()),
+            opened => opened?,
+        };
         let index = self.kernels.len();
         let modules = kernel.tree().into_iter().flat_map(ModuleTree::modules);
         let modules: Vec<_> =

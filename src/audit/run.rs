@@ -14,7 +14,7 @@ use super::subject::{Subject, placed_exports};
 use super::world::{Module, Standing, World, WorldExport};
 use super::wrappers::Wrappers;
 use super::{Audit, AuditFinding, AuditedObject};
-use crate::image::ModuleElf;
+use crate::image::{ModuleElf, THIS_MODULE};
 use crate::kernel::{Kernel, KernelImage, module_name_of};
 use crate::terms::{ExportKind, ExportedSymbol, License};
 
@@ -155,6 +155,10 @@ fn first(objects: &Objects, file: &ModuleFile) -> Result<(Surveyed, Vec<Box<str>
         surveyed.unread = Some("it is no ELF file".to_owned());
         return Ok((surveyed, Vec::new()));
     };
+    let this_module = elf.find_sec(THIS_MODULE).and_then(|section| elf.this_module_name(section));
+    if let Some(own) = this_module.filter(|own| !own.is_empty()) {
+        surveyed.name = own.replace('-', "_");
+    }
     surveyed.license = elf.modinfo().get("license").map(str::to_owned);
     surveyed.intree = elf.modinfo().has("intree");
     surveyed.exports = placed_exports(&elf).into_iter().map(|(export, ..)| export).collect();

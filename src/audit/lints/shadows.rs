@@ -20,7 +20,9 @@ pub fn lint(module: &Audited<'_>) -> Vec<AuditFinding> {
         let name = module.elf.symbol_text(symbol);
         let Some(export) = module.world.export(&name).filter(|export| export.kind.is_gpl_only()) else { continue };
         let again = || found.iter().any(|finding| finding.symbol.as_deref() == Some(&*name));
-        if *export.owner == *module.name || again() {
+        // Its own export, also where others have one of that name, stands in front of nobody's.
+        let own = || module.elf.exports().iter().any(|own| own.name == name);
+        if *export.owner == *module.name || own() || again() {
             continue;
         }
         found.push(AuditFinding {

@@ -82,8 +82,8 @@ fn an_object_before_modpost_tells_its_exports() {
 fn a_folder_without_code_is_an_error_that_names_it() {
     let folder = folder().join("../keys");
     let error = open_objects(std::slice::from_ref(&folder)).expect_err("there is no code in it");
-    assert!(!matches!(error, AuditError::Module(_)));
-    assert!(error.to_string().contains("keys"), "{error}");
+    assert!(matches!(&error, AuditError::NoCode(path) if *path == folder), "{error}");
+    assert!(error.to_string().contains("expected modules (.ko)"), "{error}");
 }
 
 /// A damaged file may lead to other findings, but to no harm: bytes all over it, one at a time.
@@ -144,4 +144,15 @@ ffffffff83000000 D linux_banner
     assert_eq!(world.standing("devm_memremap_pages"), Standing::Unknown);
     assert_eq!(world.standing("walk_page_range"), Standing::Unexported);
     assert_eq!(world.standing("of_some_module"), Standing::Unknown);
+}
+
+/// Several builds of one module, side by side: each is called what it calls itself, and none stands in another's way.
+#[test]
+fn builds_of_one_module_are_no_shadows_of_each_other() {
+    let objects = open_objects(&[folder()]).expect("there are modules in it");
+    let kernel = Kernel::open(&[folder().join("shapes.symvers")]).expect("the rows are good");
+    let audit = audit(&objects, Some(&kernel), &AuditOptions::default(), || ()).expect("they can be read");
+    assert!(audit.objects.len() > 10);
+    assert!(audit.objects.iter().all(|object| ["hmm", "shapes"].contains(&&*object.name)));
+    assert!(audit.findings.iter().all(|finding| finding.code != AuditCode::ShadowsGplOnly));
 }
