@@ -56,7 +56,7 @@ impl Config {
 
     /// Is it `y` (or `m`)?
     pub fn is_set(&self, option: ConfigOption) -> bool {
-        self.value(option).is_some_and(|value| value != "n")
+        self.last_setting(option.0).is_some_and(|value| matches!(value, "y\n" | "m\n") || trimmed(value) != "n")
     }
 
     /// The value, without quotes.
@@ -66,11 +66,20 @@ impl Config {
 
     /// The value of an option by its name: of the last line that sets it, as in a shell.
     pub fn value_named(&self, name: &str) -> Option<&str> {
+        self.last_setting(name).map(trimmed)
+    }
+
+    /// The value as it stands in the last line that sets it, to the end of the line.
+    fn last_setting(&self, name: &str) -> Option<&str> {
         let settings =
             self.index.candidates(name.as_bytes()).filter_map(|index| self.text.get(self.settings.get(index)?.clone()));
         let mut values = settings.filter_map(|setting| setting.strip_prefix(name)?.strip_prefix('='));
-        values.next().map(|value| value.trim().trim_matches('"'))
+        values.next()
     }
+}
+
+fn trimmed(value: &str) -> &str {
+    value.trim().trim_matches('"')
 }
 
 #[cfg(test)]

@@ -64,16 +64,20 @@ const SHOWN_NAMESPACES: usize = 64;
 
 pub(super) fn resolve_symbol(run: &mut Run<'_>, name: &str, raw: &[u8]) -> Step<Resolved> {
     let gplok = !run.info()?.taints.has(Taint::ProprietaryModule);
-    // What the kernel itself gives, and not only to some, hangs on no other module.
-    if let Some(assumed) = run.call.assumed
-        && (assumed.get() || !gplok || find_in_vmlinux(run, name, gplok)?.is_none())
-    {
-        assumed.set(true);
-        return Ok(Resolved::Symbol);
-    }
-    let found = match find_symbol(run, name, raw, gplok)? {
-        None => in_unlisted_module(run, name)?,
-        found => found,
+    let found = match run.call.assumed {
+        // What the kernel itself gives, and not only to some, hangs on no other module.
+        Some(assumed) => {
+            let found = if assumed.get() || !gplok { None } else { find_in_vmlinux(run, name, gplok)? };
+            if found.is_none() {
+                assumed.set(true);
+                return Ok(Resolved::Symbol);
+            }
+            found
+        }
+        None => match find_symbol(run, name, raw, gplok)? {
+            None => in_unlisted_module(run, name)?,
+            found => found,
+        },
     };
     let Some(found) = found else {
         not_found(run, name, raw, gplok)?;

@@ -13,7 +13,7 @@ use crate::elf::Section;
 use crate::history::{Behaviour, Calendar};
 use crate::image::{Bytes, ExportTable, Image, Modinfo, ModuleElf, Versions};
 use crate::kernel::{ConfigOption, Kernel};
-use crate::terms::{Arch, Errno, ExportedSymbol, License, Taint, Taints};
+use crate::terms::{Arch, Errno, ExportedSymbol, License, Taint, Taints, name_hash};
 use crate::verdict::{Cause, Finding, KernelLine, LogLevel, Missing, Outcome, Stage};
 
 /// Why a stage does not go on.
@@ -111,8 +111,8 @@ impl Info {
 pub(crate) struct RefusedExporter {
     pub name: Arc<str>,
     exports: Arc<Vec<ExportedSymbol>>,
-    /// Their places, in order of name.
-    places: OnceLock<Vec<u32>>,
+    /// The hashes of their names and their places, in order.
+    places: OnceLock<Vec<(u64, usize)>>,
 }
 
 impl RefusedExporter {
@@ -122,13 +122,16 @@ impl RefusedExporter {
     }
 
     pub fn exports(&self, symbol: &str) -> bool {
-        let name = |place: &u32| self.exports.get(usize::try_from(*place).ok()?).map(|export| export.name.as_str());
         let in_order = || {
-            let mut places: Vec<_> = (0..).take(self.exports.len()).collect();
-            places.sort_unstable_by_key(name);
+            let hashes = self.exports.iter().map(|export| name_hash(export.name.as_bytes()));
+            let mut places: Vec<_> = hashes.zip(0..).collect();
+            places.sort_unstable();
             places
         };
-        self.places.get_or_init(in_order).binary_search_by(|place| name(place).cmp(&Some(symbol))).is_ok()
+        let (places, hash) = (self.places.get_or_init(in_order), name_hash(symbol.as_bytes()));
+        let behind = places.iter().skip(places.partition_point(|(other, _)| *other < hash));
+        let mut of_hash = behind.take_while(|(other, _)| *other == hash);
+        of_hash.any(|(_, place)| self.exports.get(*place).is_some_and(|export| export.name == symbol))
     }
 }
 

@@ -52,19 +52,15 @@ fn key(run: &Run<'_>) -> Step<ResolutionKey> {
 fn resolve_all(run: &mut Run<'_>) -> Step {
     let elf = Arc::clone(&run.info()?.elf);
     let simple = simple_imports(run)?;
-    let mut result = Ok(());
+    let (mut result, found) = (Ok(()), run.findings.len());
     let all = elf.loose_symbols();
     let (mut next, mut left) = (0, simple.as_ref().map_or(&[][..], |simple| &simple.others));
-    if let Some(assumed) = run.call.assumed {
-        let exports = run.call.kernel.exports();
-        let given = |raw: &[u8]| exports.is_some_and(|exports| exports.in_vmlinux(&as_text(raw)));
-        let hangs =
-            |symbol: &LooseSymbol| symbol.is_undefined() && elf.loose_name(symbol).is_some_and(|raw| !given(raw));
-        if simple.is_some() && left.iter().filter_map(|place| all.get(*place)).any(hangs) {
-            // Whatever is said of the others is not worth saying: it will be said once other modules are known.
-            assumed.set(true);
-            return Ok(());
-        }
+    if let Some(assumed) = run.call.assumed
+        && simple.as_ref().is_some_and(|simple| simple.hangs)
+    {
+        // Whatever is said of the others is not worth saying: it will be said once other modules are known.
+        assumed.set(true);
+        return Ok(());
     }
     loop {
         // Simple ones are passed over, unless the module has become a proprietary one.
@@ -82,6 +78,10 @@ fn resolve_all(run: &mut Run<'_>) -> Step {
         };
         let Some(symbol) = all.get(place) else { return result };
         (next, left) = (place + 1, left.split_first().map_or(&[][..], |(_, rest)| rest));
+        if run.findings.len() > found && run.findings.len() == run.findings.capacity() {
+            // Where symbols of another version are wanted, most are.
+            run.findings.reserve(left.len() + 1);
+        }
         if let Err(errno) = simplify_symbol(run, &elf, symbol)? {
             result = Err(Stop::Refused(errno));
         }
@@ -96,6 +96,8 @@ pub(super) struct SimpleImports {
     pub(super) others: Vec<usize>,
     /// The first GPL-only one.
     gpl_only: Option<(usize, String)>,
+    /// Is there one that the kernel itself does not export?
+    hangs: bool,
 }
 
 /// So many names are looked up at the same time.
@@ -122,17 +124,24 @@ fn simple_imports(run: &Run<'_>) -> Step<Option<Arc<SimpleImports>>> {
             let name = if loose.is_undefined() { info.elf.loose_name(loose) } else { None };
             name.filter(|name| is_plain(name)).unwrap_or_default()
         };
+        let given = |raw: &[u8]| exports.in_vmlinux(&as_text(raw));
+        let hangs =
+            |loose: &LooseSymbol| loose.is_undefined() && info.elf.loose_name(loose).is_some_and(|raw| !given(raw));
         let mut place = 0;
         for some in info.elf.loose_symbols().chunks(AT_ONCE) {
             let mut names = [&[][..]; AT_ONCE];
             names.iter_mut().zip(some).for_each(|(place, loose)| *place = name(loose));
             exports.look_ahead(&names);
-            for (name, _) in names.into_iter().zip(some) {
-                let row = exports.vmlinux_row(name).filter(|row| !row.in_namespace && is_version(name, row.crc));
-                match row.and_then(|row| row.kind) {
+            for (name, loose) in names.into_iter().zip(some) {
+                let row = exports.vmlinux_row(name);
+                let simply = row.filter(|row| !row.in_namespace && is_version(name, row.crc));
+                match simply.and_then(|row| row.kind) {
                     Some(ExportKind::Plain) => {}
                     Some(ExportKind::Gpl) => _ = simple.gpl_only.get_or_insert_with(|| (place, escaped(name))),
-                    _ => simple.others.push(place),
+                    _ => {
+                        simple.others.push(place);
+                        simple.hangs = simple.hangs || row.is_none() && hangs(loose);
+                    }
                 }
                 place += 1;
             }

@@ -59,12 +59,13 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
 /// The threads that modules are judged on. glibc asks the system for each thread's memory page by page, ten thousand times for a
 /// whole tree; asked for much once, it takes and keeps the address space, and memory is used only as it is written to.
 pub fn threads(jobs: Option<usize>) -> Result<(), Error> {
-    const ROOM: usize = 24 << 20;
-    let make_room = |_| {
-        // The first time, the C library only learns that blocks may be so large.
-        for _ in 0..2 {
-            drop(std::hint::black_box(Vec::<u8>::with_capacity(ROOM)));
-        }
+    // Two of them fit into what glibc sets aside for a thread at a time.
+    const ROOM: usize = 30 << 20;
+    let room = |len| std::hint::black_box(Vec::<u8>::with_capacity(len));
+    let make_room = move |_| {
+        // At first, the C library only learns that blocks may be so large, and that twice as much may lie idle.
+        drop(room(ROOM + (1 << 20)));
+        drop((room(ROOM), room(ROOM)));
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.unwrap_or_default()).start_handler(make_room);
     Ok(pool.build_global()?)
