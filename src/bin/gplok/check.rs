@@ -61,7 +61,12 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
 pub fn threads(jobs: Option<usize>) -> Result<(), Error> {
     // Two of them fit into what glibc sets aside for a thread at a time.
     const ROOM: usize = 30 << 20;
-    let room = |len| std::hint::black_box(Vec::<u8>::with_capacity(len));
+    let room = |len| {
+        let mut room = Vec::<u8>::new();
+        // Where address space is short, it goes without.
+        _ = room.try_reserve_exact(len);
+        std::hint::black_box(room)
+    };
     let make_room = move |_| {
         // At first, the C library only learns that blocks may be so large, and that twice as much may lie idle.
         drop(room(ROOM + (1 << 20)));
