@@ -4,11 +4,10 @@
 //! itself uses in many places, that is another file's, and that modules come to by a few plain exports only.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::{Arc, PoisonError, RwLock};
 
 use rayon::prelude::*;
 
-use super::body::{Arguments, Body};
+use super::body::Arguments;
 use super::finding::{AuditCode, AuditFinding, Hop, Thinness};
 use super::plumbing::is_plumbing;
 use super::subject::Subject;
@@ -34,7 +33,7 @@ struct Exposure {
 /// Finds them in a kernel.
 pub fn exposed(subject: &Subject<'_>, object: usize) -> Vec<AuditFinding> {
     let exported: HashSet<u64> = subject.exports.iter().map(|export| export.address).collect();
-    let finder = Finder { subject, exported, bodies: RwLock::default() };
+    let finder = Finder { subject, exported };
     let plain: Vec<_> = subject.exports.iter().filter(|export| export.kind == ExportKind::Plain).collect();
     let of_export = |export: &&super::Export| {
         let mut found = BTreeMap::new();
@@ -71,23 +70,12 @@ pub fn exposed(subject: &Subject<'_>, object: usize) -> Vec<AuditFinding> {
 struct Finder<'s, 'a> {
     subject: &'s Subject<'a>,
     exported: HashSet<u64>,
-    /// What has been read, of functions that several call.
-    bodies: RwLock<HashMap<u64, Option<Arc<Body>>>>,
 }
 
 impl Finder<'_, '_> {
-    fn body(&self, address: u64) -> Option<Arc<Body>> {
-        if let Some(known) = self.bodies.read().unwrap_or_else(PoisonError::into_inner).get(&address) {
-            return known.clone();
-        }
-        let body = Body::read(&self.subject.space, address).map(Arc::new);
-        self.bodies.write().unwrap_or_else(PoisonError::into_inner).insert(address, body.clone());
-        body
-    }
-
     /// Adds what the function at an address calls and nobody may, and what its helpers do.
     fn follow(&self, export: &str, address: u64, way: &mut Vec<(Hop, Thinness)>, found: &mut BTreeMap<u64, Exposure>) {
-        let Some(body) = self.body(address) else { return };
+        let Some(body) = self.subject.body(address) else { return };
         let name = |spot| self.subject.name(spot).unwrap_or_default();
         let counts = |call: &&super::Call| call.callee.is_none_or(|callee| !is_plumbing(name(callee)));
         let calls: Vec<_> = body.calls.iter().filter(counts).collect();
@@ -96,16 +84,13 @@ impl Finder<'_, '_> {
         }
         for call in &calls {
             let Some(Spot::Address(callee)) = call.callee else { continue };
-            let Some(label) = self.subject.space.names(callee).iter().rev().find(|label| label.code) else { continue };
-            let hop = self.subject.hop(address, call.at, call.how);
-            let thinness =
-                Thinness { instructions: body.own, calls: calls.len(), arguments: call.arguments, result: call.result };
-            let is_exported =
-                self.subject.space.names(callee).iter().any(|label| self.exported.contains(&label.address));
-            if is_exported || label.name.starts_with("__SCT__") {
+            let Some((label, _)) = self.subject.space.function(callee) else { continue };
+            if self.exported.contains(&callee) || label.name.starts_with("__SCT__") {
                 continue;
             }
-            way.push((hop, thinness));
+            let thinness =
+                Thinness { instructions: body.own, calls: calls.len(), arguments: call.arguments, result: call.result };
+            way.push((self.subject.hop(address, call.at, call.how), thinness));
             if label.global {
                 self.add(export, callee, way, found);
             } else if way.len() <= MAX_HELPERS {
@@ -116,7 +101,6 @@ impl Finder<'_, '_> {
     }
 
     fn add(&self, export: &str, callee: u64, way: &[(Hop, Thinness)], found: &mut BTreeMap<u64, Exposure>) {
-        // What a function is called with only for its own ends is not handed out; the export's own halves are it.
         let arguments = way.iter().map(|(_, thinness)| thinness.arguments).max().unwrap_or(Arguments::Own);
         let thinness = Thinness {
             instructions: way.iter().map(|(_, thinness)| thinness.instructions).sum(),
@@ -133,7 +117,7 @@ impl Finder<'_, '_> {
     }
 }
 
-/// By how many functions each of `wanted` is called or its address taken.
+/// By how many functions each of `wanted` is called.
 fn users(space: &AddressSpace<'_>, wanted: &BTreeSet<u64>) -> HashMap<u64, usize> {
     let mut starts: Vec<u64> = space.labels().iter().filter(|label| label.code).map(|label| label.address).collect();
     starts.dedup();

@@ -208,9 +208,4 @@ impl AuditFinding {
         let functions = self.hops.iter().filter_map(|hop| hop.function.split(".cold").next());
         functions.chain(self.symbol.as_deref()).collect()
     }
-
-    /// What tells it from others of its object; [`Audit::key`](super::Audit::key) does so across objects and runs.
-    pub fn key(&self) -> (AuditCode, Option<&str>, Option<&str>) {
-        (self.code, self.export.as_deref(), self.symbol.as_deref())
-    }
 }

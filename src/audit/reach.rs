@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::rc::Rc;
 
-use super::body::{Body, How};
+use super::body::How;
 use super::finding::{AuditCode, AuditFinding, Hop};
 use super::plumbing::is_plumbing;
 use super::subject::Subject;
@@ -71,7 +71,7 @@ impl<'s, 'a> Reach<'s, 'a> {
 
     fn read(&self, address: u64) -> Vec<Edge> {
         let space = &self.subject.space;
-        if let Some(body) = Body::read(space, address) {
+        if let Some(body) = self.subject.body(address) {
             let calls = body.calls.iter().filter_map(|call| Some((call.at, call.callee?, call.how)));
             let addresses = body.addresses.iter().map(|(at, spot)| (*at, *spot, How::Address));
             let start = |(at, spot, how): Edge| match spot {

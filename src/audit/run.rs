@@ -37,28 +37,22 @@ pub fn audit(
     step: impl Fn() + Sync,
 ) -> Result<Audit, AuditError> {
     let (world, modules) = survey(objects, kernel, &step)?;
-    let images = objects.kernels.iter().filter_map(Kernel::boot_image);
-    let mut audited: Vec<(AuditedObject, Vec<AuditFinding>)> = Vec::new();
     let mut banners = BTreeSet::new();
     // A tree brings its own image along, which may have been named as well.
-    for image in images.filter(|image| banners.insert(image.banner())) {
-        audited.push(of_kernel(image, &world, options)?);
-    }
-    let results: Vec<_> = objects
-        .modules
-        .par_iter()
-        .zip(&modules)
-        .map(|(file, surveyed)| {
-            let module = of_module(objects, file, surveyed, &world, options);
-            step();
-            module
-        })
-        .collect();
-    audited.extend(results);
+    let images = objects.kernels.iter().filter_map(Kernel::boot_image).filter(|image| banners.insert(image.banner()));
+    let kernels = images.enumerate().map(|(number, image)| of_kernel(number, image, &world, options));
+    let mut audited = kernels.collect::<Result<Vec<_>, _>>()?;
+    let before = audited.len();
+    let of_file = |(index, (file, surveyed)): (usize, (&ModuleFile, &Surveyed))| {
+        let module = of_module(before + index, objects, file, surveyed, &world, options);
+        step();
+        module
+    };
+    audited.par_extend(objects.modules.par_iter().zip(&modules).enumerate().map(of_file));
     let mut audit = Audit::default();
-    for (number, (object, findings)) in audited.into_iter().enumerate() {
+    for (object, findings) in audited {
         audit.objects.push(object);
-        audit.findings.extend(findings.into_iter().map(|finding| AuditFinding { object: number, ..finding }));
+        audit.findings.extend(findings);
     }
     sort(&mut audit.findings);
     Ok(audit)
@@ -175,6 +169,7 @@ fn file_stem(path: &Path) -> String {
 }
 
 fn of_kernel(
+    number: usize,
     image: &KernelImage,
     world: &World,
     options: &AuditOptions,
@@ -198,12 +193,13 @@ fn of_kernel(
         return Ok((object, Vec::new()));
     }
     let subject = Subject::of_kernel(image, exports).ok_or(AuditError::NoSymbols(path))?;
-    let mut findings = code(&subject, world, options, &mut object);
-    findings.extend(exposed(&subject, 0));
+    let mut findings = code(number, &subject, world, options, &mut object);
+    findings.extend(exposed(&subject, number));
     Ok((object, findings))
 }
 
 fn of_module(
+    number: usize,
     objects: &Objects,
     file: &ModuleFile,
     surveyed: &Surveyed,
@@ -232,36 +228,48 @@ fn of_module(
         }
     };
     let Some(elf) = image.as_announced() else { return (object, Vec::new()) };
-    let findings = of_elf(&elf, world, options, &mut object);
+    let findings = of_elf(number, &elf, world, options, &mut object);
     if let Some(fault) = image.fault() {
         object.unread = Some(fault.kind.to_string());
     }
     (object, findings)
 }
 
-fn of_elf(elf: &ModuleElf, world: &World, options: &AuditOptions, object: &mut AuditedObject) -> Vec<AuditFinding> {
-    let has_code = object.exports.iter().any(|(_, kind)| !kind.is_gpl_only());
+fn of_elf(
+    number: usize,
+    elf: &ModuleElf,
+    world: &World,
+    options: &AuditOptions,
+    object: &mut AuditedObject,
+) -> Vec<AuditFinding> {
+    let has_code = object.exports.iter().any(|(_, kind)| is_open(*kind));
     if has_code {
         object.unread = unread(elf.machine());
     }
     let subject = Subject::of_object(elf);
-    let mut findings = lints(0, &object.name, elf, subject.as_ref(), world);
+    let mut findings = lints(number, &object.name, elf, subject.as_ref(), world);
     if let Some(subject) = subject.filter(|_| has_code && object.unread.is_none()) {
-        findings.extend(code(&subject, world, options, object));
+        findings.extend(code(number, &subject, world, options, object));
     }
     findings
 }
 
 /// What the plain exports of a subject hand on.
-fn code(subject: &Subject<'_>, world: &World, options: &AuditOptions, object: &mut AuditedObject) -> Vec<AuditFinding> {
+fn code(
+    number: usize,
+    subject: &Subject<'_>,
+    world: &World,
+    options: &AuditOptions,
+    object: &mut AuditedObject,
+) -> Vec<AuditFinding> {
     let (mut wrappers, mut reach) = (Wrappers::new(subject, world), Reach::new(subject, world));
     let (mut findings, mut unknown) = (Vec::new(), BTreeSet::new());
     for export in subject.exports.iter().filter(|export| is_open(export.kind)) {
-        let (laundered, symbols) = wrappers.laundered(0, export);
+        let (laundered, symbols) = wrappers.laundered(number, export);
         unknown.extend(symbols);
         if let Some(depth) = options.reaches {
             let is_new = |finding: &AuditFinding| laundered.iter().all(|known| known.symbol != finding.symbol);
-            findings.extend(reach.of(0, export, depth).into_iter().filter(is_new));
+            findings.extend(reach.of(number, export, depth).into_iter().filter(is_new));
         }
         findings.extend(laundered);
     }
@@ -270,7 +278,7 @@ fn code(subject: &Subject<'_>, world: &World, options: &AuditOptions, object: &m
 }
 
 /// May modules under any licence use it?
-fn is_open(kind: ExportKind) -> bool {
+const fn is_open(kind: ExportKind) -> bool {
     !kind.is_gpl_only()
 }
 

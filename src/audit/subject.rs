@@ -1,8 +1,9 @@
 //! What is audited: code, with what it exports.
 
 use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
 
-use super::body::How;
+use super::body::{Body, How};
 use super::finding::Hop;
 use crate::elf::Symbol;
 use crate::graph::{AddressSpace, Spot};
@@ -28,8 +29,8 @@ pub struct Subject<'a> {
     pub space: AddressSpace<'a>,
     /// What it exports and where that is.
     pub exports: Vec<Export>,
-    /// Is it a kernel? Then it has functions that no other source file of it may call, and others that no module may.
-    pub is_kernel: bool,
+    /// What its functions do, as far as it was asked for.
+    bodies: RwLock<HashMap<u64, Option<Arc<Body>>>>,
 }
 
 impl<'a> Subject<'a> {
@@ -45,7 +46,7 @@ impl<'a> Subject<'a> {
             })
             .collect();
         exports.sort_by(|one, other| one.name.cmp(&other.name));
-        Some(Self { exports, space, is_kernel: false })
+        Some(Self { exports, space, bodies: RwLock::default() })
     }
 
     /// A kernel image; `None` when its symbols do not tell where its code lies.
@@ -65,7 +66,7 @@ impl<'a> Subject<'a> {
         let mut exports: Vec<_> = exports.rows().filter_map(export).collect();
         exports.sort_by(|one, other| one.name.cmp(&other.name));
         drop(addresses);
-        Some(Self { exports, space, is_kernel: true })
+        Some(Self { exports, space, bodies: RwLock::default() })
     }
 
     /// A reference at an address, in a function or a piece of one that stands elsewhere.
@@ -76,6 +77,16 @@ impl<'a> Subject<'a> {
         };
         let function = self.name(Spot::Address(start)).unwrap_or_default().to_owned();
         Hop { function, offset: at.wrapping_sub(start), how }
+    }
+
+    /// What the function does that begins at an address; read when it is first asked for. `None` where no function is known to.
+    pub(super) fn body(&self, address: u64) -> Option<Arc<Body>> {
+        if let Some(known) = self.bodies.read().unwrap_or_else(PoisonError::into_inner).get(&address) {
+            return known.clone();
+        }
+        let body = Body::read(&self.space, address).map(Arc::new);
+        self.bodies.write().unwrap_or_else(PoisonError::into_inner).insert(address, body.clone());
+        body
     }
 
     /// The export of that name.

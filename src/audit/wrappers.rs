@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::body::{Arguments, Body, Call};
+use super::body::{Arguments, Call};
 use super::finding::{AuditCode, AuditFinding, Hop, Thinness};
 use super::plumbing::{is_order, is_plumbing};
 use super::subject::Subject;
@@ -119,7 +119,7 @@ impl<'s, 'a> Wrappers<'s, 'a> {
     }
 
     fn read(&mut self, address: u64, depth: usize) -> Summary {
-        let Some(body) = Body::read(&self.subject.space, address) else { return Summary::default() };
+        let Some(body) = self.subject.body(address) else { return Summary::default() };
         let mut summary = Summary { own: body.own, loops: body.loops, ..Summary::default() };
         let mut order = Vec::new();
         for call in &body.calls {

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use super::references::{is_code, is_description, place_of};
 use super::steps::{Relocated, Spot, Step, steps};
+use super::symbols::names_place;
 use crate::elf::{Section, Symbol, SymbolBinding, SymbolKind, is_relative};
 use crate::image::ModuleElf;
 use crate::kernel::KernelImage;
@@ -289,10 +290,8 @@ const fn base(section: usize) -> u64 {
 fn label<'a>(elf: &'a ModuleElf, symbol: &Symbol) -> Option<Label<'a>> {
     let place = place_of(symbol)?;
     let section = elf.sections().get(place.section).filter(|section| section.is_alloc())?;
-    let name = elf.symbol_name(symbol)?;
-    let named = matches!(symbol.kind(), SymbolKind::FUNC | SymbolKind::OBJECT)
-        || (symbol.kind() == SymbolKind::NOTYPE && !name.starts_with(b".L") && !name.starts_with(b"$"));
-    (named && !name.is_empty()).then(|| Label {
+    let is_named = elf.symbol_name(symbol).is_some_and(|name| !name.is_empty());
+    (is_named && names_place(elf, symbol)).then(|| Label {
         address: base(place.section).wrapping_add(place.offset),
         size: symbol.size,
         name: Cow::Owned(elf.symbol_text(symbol)),

@@ -33,8 +33,7 @@ impl<'a> Symbols<'a> {
     pub fn new(elf: &'a ModuleElf) -> Self {
         let mut sections: HashMap<usize, Vec<(u64, usize)>> = HashMap::new();
         for (index, symbol) in elf.symbols().iter().enumerate().skip(1) {
-            let names = matches!(symbol.kind(), SymbolKind::FUNC | SymbolKind::OBJECT) || is_label(elf, symbol);
-            if let Some(place) = place_of(symbol).filter(|_| names) {
+            if let Some(place) = place_of(symbol).filter(|_| names_place(elf, symbol)) {
                 sections.entry(place.section).or_default().push((place.offset, index));
             }
         }
@@ -75,6 +74,11 @@ impl<'a> Symbols<'a> {
     pub fn get(&self, symbol: usize) -> Option<&'a Symbol> {
         self.elf.symbols().get(symbol)
     }
+}
+
+/// Does it name what stands at its place, as functions, variables and labels do?
+pub(super) fn names_place(elf: &ModuleElf, symbol: &Symbol) -> bool {
+    matches!(symbol.kind(), SymbolKind::FUNC | SymbolKind::OBJECT) || is_label(elf, symbol)
 }
 
 /// Assembly code is often marked by nothing but a label.

@@ -68,10 +68,7 @@ pub fn steps(code: &[u8], start: u64, relocated: &[Relocated]) -> Vec<Step> {
 fn symbol(relocated: &[Relocated], at: u64) -> Option<Spot> {
     let first = relocated.partition_point(|relocated| relocated.at < at);
     let found = relocated.get(first).filter(|relocated| relocated.at == at)?;
-    Some(match found.symbol {
-        Spot::Address(address) => Spot::Address(address.wrapping_add_signed(found.addend)),
-        undefined @ Spot::Undefined(_) => undefined,
-    })
+    Some(found.symbol.plus(found.addend))
 }
 
 /// The reader, at one instruction.

@@ -1,19 +1,15 @@
 //! The pages of what `audit` finds, one Markdown file a code.
 
 use super::Page;
-use super::page::page;
+use super::page::{files, page};
 use crate::audit::AuditCode;
 
-macro_rules! pages {
-    ($($variant:ident = $file:literal),* $(,)?) => {
-        /// The page of a code of `audit`.
-        pub fn explain_finding(code: AuditCode) -> Page {
-            page(match code { $(AuditCode::$variant => include_str!(concat!("audit/", $file, ".md"))),* })
-        }
-    };
+/// The page of a code of `audit`.
+pub fn explain_finding(code: AuditCode) -> Page {
+    page(finding(code))
 }
 
-pages! {
+files! { finding(AuditCode) in "audit/":
     LaundersGplOnly = "launders-gpl-only",
     ExposesUnexported = "exposes-unexported",
     ReexportsProprietary = "reexports-proprietary",

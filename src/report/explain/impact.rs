@@ -1,19 +1,20 @@
 //! The pages of what `diff` and `upgrade` say, one Markdown file a word.
 
 use super::Page;
-use super::page::page;
+use super::page::{files, page};
 use crate::impact::{Answer, ChangeClass};
 
-macro_rules! pages {
-    ($name:ident, $type:ident, $doc:literal: $($variant:ident = $file:literal),* $(,)?) => {
-        #[doc = $doc]
-        pub fn $name(of: $type) -> Page {
-            page(match of { $($type::$variant => include_str!(concat!("impact/", $file, ".md"))),* })
-        }
-    };
+/// The page of a class of changes.
+pub fn explain_change(of: ChangeClass) -> Page {
+    page(change(of))
 }
 
-pages! { explain_change, ChangeClass, "The page of a class of changes.":
+/// The page of an answer.
+pub fn explain_answer(of: Answer) -> Page {
+    page(answer(of))
+}
+
+files! { change(ChangeClass) in "impact/":
     Removed = "removed",
     Added = "added",
     BecameGplOnly = "became_gpl_only",
@@ -23,7 +24,7 @@ pages! { explain_change, ChangeClass, "The page of a class of changes.":
     CrcChanged = "crc_changed",
 }
 
-pages! { explain_answer, Answer, "The page of an answer.":
+files! { answer(Answer) in "impact/":
     LoadsAsItIs = "loads_as_it_is",
     LoadsOnceSigned = "loads_once_signed",
     LoadsAfterRebuild = "loads_after_rebuild",

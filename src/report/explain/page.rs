@@ -11,15 +11,17 @@ pub struct Page {
     pub text: &'static str,
 }
 
-macro_rules! pages {
-    ($($variant:ident = $name:literal),* $(,)?) => {
-        const fn source(code: Code) -> &'static str {
-            match code { $(Code::$variant => include_str!(concat!($name, ".md"))),* }
+/// The files of a set of words, by word: in a folder here, each named as the word is written.
+macro_rules! files {
+    ($function:ident($type:ident) in $folder:literal: $($variant:ident = $name:literal),* $(,)?) => {
+        const fn $function(of: $type) -> &'static str {
+            match of { $($type::$variant => include_str!(concat!($folder, $name, ".md"))),* }
         }
     };
 }
+pub(super) use files;
 
-pages! {
+files! { source(Code) in "":
     NotPermitted = "not-permitted",
     UnknownFlags = "unknown-flags",
     Decompression = "decompression",
