@@ -149,6 +149,12 @@ fn first(objects: &Objects, file: &ModuleFile) -> Result<(Surveyed, Vec<Box<str>
         surveyed.unread = Some("it is no ELF file".to_owned());
         return Ok((surveyed, Vec::new()));
     };
+    // What is cut short holds nothing that could be found, and that is no answer.
+    let missing = [
+        (elf.sections().is_empty(), "its section headers do not lie inside the file"),
+        (elf.symtab().is_none(), "it has no symbol table"),
+    ];
+    surveyed.unread = missing.iter().find(|(is_so, _)| *is_so).map(|(_, what)| (*what).to_owned());
     let this_module = elf.find_sec(THIS_MODULE).and_then(|section| elf.this_module_name(section));
     if let Some(own) = this_module.filter(|own| !own.is_empty()) {
         surveyed.name = own.replace('-', "_");

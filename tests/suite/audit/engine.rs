@@ -156,3 +156,16 @@ fn builds_of_one_module_are_no_shadows_of_each_other() {
     assert!(audit.objects.iter().all(|object| ["hmm", "shapes"].contains(&&*object.name)));
     assert!(audit.findings.iter().all(|finding| finding.code != AuditCode::ShadowsGplOnly));
 }
+
+/// Nothing is found in a file that is cut short, and it is said that it was not read.
+#[test]
+fn what_is_cut_short_is_not_read() {
+    let here = tempfile::tempdir().expect("a folder");
+    let whole = Image::open(folder().join("hmm-x86_64.ko.xz")).expect("it is there").contents().to_vec();
+    let path = here.path().join("cut.ko");
+    std::fs::write(&path, &whole[..whole.len() / 2]).expect("it can be written");
+    let objects = open_objects(&[path]).expect("it is there");
+    let audit = audit(&objects, None, &AuditOptions::default(), || ()).expect("it can be opened");
+    assert_eq!(audit.objects[0].unread.as_deref(), Some("its section headers do not lie inside the file"));
+    assert!(audit.findings.is_empty() && audit.is_undetermined());
+}
