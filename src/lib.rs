@@ -51,7 +51,7 @@
 //! let kernel = Arc::new(Kernel::open(&[format!("{folder}/linux-4.18")])?);
 //! let mut machine = Machine::boot(kernel, Cmdline::parse("quiet"));
 //! let verdict = machine.insmod(&Image::open(format!("{folder}/openafs.ko"))?, &Insmod::default());
-//! assert!(verdict.log.iter().any(|line| line.text.contains("taints kernel")));
+//! assert!(verdict.log.iter().any(|line| line.text.to_str().contains("taints kernel")));
 //! assert_eq!(machine.loaded(), ["openafs"]);
 //! assert_eq!(machine.rmmod("openafs").outcome.errno(), None);
 //! # Ok(())

@@ -87,7 +87,7 @@ impl<'a> ModuleImpact<'a> {
         let license = self.licenses.iter().find(|license| !license.is_gpl_compatible())?;
         let after = change.after.as_ref().filter(|_| self.rebuilt.is_some())?;
         let cause = Cause::GplOnlySymbol {
-            symbol: change.symbol.to_string(),
+            symbol: (*change.symbol).into(),
             exporter: after.owner.to_owned(),
             kind: after.kind.filter(|kind| kind.is_gpl_only())?,
             namespace: after.namespace.clone(),

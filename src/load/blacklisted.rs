@@ -5,14 +5,15 @@ use std::sync::Arc;
 use super::run::{Run, Step, Stop};
 use crate::history::Behaviour;
 use crate::terms::Errno;
-use crate::verdict::Cause;
+use crate::verdict::{Cause, LineText};
 
 pub(super) fn blacklisted(run: &mut Run<'_>) -> Step {
     let name = Arc::clone(&run.info()?.name);
     if !run.call.cmdline.blacklist.iter().any(|listed| **listed == *name) {
         return Ok(());
     }
-    let line = run.has(Behaviour::LoadBlacklistMessage)?.then(|| format!("Module {name} is blacklisted"));
+    let line =
+        run.has(Behaviour::LoadBlacklistMessage)?.then(|| LineText::from(format!("Module {name} is blacklisted")));
     run.find(Cause::Blacklisted { name: name.to_string() }, line.clone());
     if let Some(line) = line {
         run.err(line);

@@ -84,7 +84,9 @@ impl<'a> Boots<'a> {
             }
         };
         for (symbol, module) in self.modules.rivals(index) {
-            verdict.findings.push(Finding::new(Stage::CompleteFormation, Cause::RivalExport { symbol, module }));
+            verdict
+                .findings
+                .push(Finding::new(Stage::CompleteFormation, Cause::RivalExport { symbol: symbol.into(), module }));
         }
         verdict
     }

@@ -73,7 +73,7 @@ pub(super) fn check_livepatch(run: &mut Run<'_>) -> Step {
     }
     let name = run.mod_name();
     let line = format!("{name}: module is marked as livepatch module, but livepatch support is disabled");
-    run.find(Cause::LivepatchDisabled, Some(line.clone()));
+    run.find(Cause::LivepatchDisabled, Some(line.clone().into()));
     run.printk_held(LogLevel::Err, line);
     Err(Stop::Refused(Errno::ENOEXEC))
 }

@@ -38,7 +38,7 @@ fn verify_exported_symbols(run: &mut Run<'_>) -> Step {
             Owner::Module(module) => &module.name,
         };
         let line = format!("{}: exports duplicate symbol {name} (owned by {owner})", run.mod_name());
-        run.say(Cause::DuplicateExport { symbol: name.clone(), owner: owner.to_owned() }, LogLevel::Err, line);
+        run.say(Cause::DuplicateExport { symbol: name.as_str().into(), owner: owner.to_owned() }, LogLevel::Err, line);
         return Err(Stop::Refused(Errno::ENOEXEC));
     }
     Ok(())

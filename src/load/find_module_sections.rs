@@ -137,7 +137,7 @@ fn obsolete_tables(run: &mut Run<'_>) -> Step {
         if section == "__ksymtab_gpl" {
             let of_kind = |export: &&ExportedSymbol| export.kind == ExportKind::Gpl;
             let symbols = elf.exports().iter().filter(of_kind).map(|export| export.name.clone()).collect();
-            run.find(Cause::ObsoleteExportTable { section: section.into(), symbols }, Some(line.clone()));
+            run.find(Cause::ObsoleteExportTable { section: section.into(), symbols }, Some(line.clone().into()));
         }
         run.warn(line);
     }

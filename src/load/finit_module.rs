@@ -79,14 +79,14 @@ fn module_decompress(run: &mut Run<'_>) -> Step {
             }
             Err(fault) => {
                 // enum xz_ret, include/linux/xz.h. What the other decompressors print depends on where they stop.
-                let line = (supported == Compression::Xz).then(|| match fault {
-                    KernelDecompressFault::Truncated => "decompression failed with status 0".to_owned(),
-                    KernelDecompressFault::UnsupportedCheck => "decompression failed with status 6".to_owned(),
-                    KernelDecompressFault::Broken => "decompression failed with status 7".to_owned(),
+                let line = (supported == Compression::Xz).then_some(match fault {
+                    KernelDecompressFault::Truncated => "decompression failed with status 0",
+                    KernelDecompressFault::UnsupportedCheck => "decompression failed with status 6",
+                    KernelDecompressFault::Broken => "decompression failed with status 7",
                 });
                 let cause =
                     Cause::Decompression { found: format!("broken {supported}"), supported: supported.to_string() };
-                run.find(cause, line.clone());
+                run.find(cause, line.map(Into::into));
                 if let Some(line) = line {
                     run.err(line);
                 }

@@ -40,6 +40,7 @@ mod run;
 mod rwx;
 mod same_name;
 mod simplify_symbols;
+mod symbol_name;
 mod taints;
 mod verify_pkcs7;
 mod vermagic;

@@ -11,7 +11,7 @@ use crate::image::distinguished_name::readable_signer;
 use crate::image::{AppendedSignature, MarkedSignature, Pkcs7, SignerId};
 use crate::kernel::{Certificate, ConfigOption};
 use crate::terms::{DigestAlgorithm, Errno};
-use crate::verdict::{Cause, KernelLine, LogLevel, Missing};
+use crate::verdict::{Cause, KernelLine, LineText, LogLevel, Missing};
 
 /// What verifying came to, when it is not success: the errno and what to say of it.
 struct Failure {
@@ -60,7 +60,7 @@ pub(super) fn module_sig_check(run: &mut Run<'_>) -> Step {
     if is_module_sig_enforced(run)? {
         let loading = format!("Loading of {reason} is rejected");
         let loading = if run.has(Behaviour::SigReasonsPlain)? { loading } else { format!("(null): {loading}") };
-        run.find((failure.cause)(failure.what, run, true), Some(loading.clone()));
+        run.find((failure.cause)(failure.what, run, true), Some(loading.clone().into()));
         run.notice(loading);
         return Err(Stop::Refused(Errno::EKEYREJECTED));
     }
@@ -71,7 +71,7 @@ pub(super) fn module_sig_check(run: &mut Run<'_>) -> Step {
 }
 
 /// Up to 5.3 nothing was explained, only a missing key was tolerated, and an unsigned module counted as that.
-fn before_reasons(run: &mut Run<'_>, failure: &Failure, line: Option<String>) -> Step {
+fn before_reasons(run: &mut Run<'_>, failure: &Failure, line: Option<LineText>) -> Step {
     let errno = if failure.errno == Errno::ENODATA { Errno::ENOKEY } else { failure.errno };
     let tolerated = errno == Errno::ENOKEY && !is_module_sig_enforced(run)?;
     if failure.errno != Errno::ENODATA || !tolerated {

@@ -19,7 +19,7 @@ fn klp_module_coming(run: &mut Run<'_>) -> Step {
         return Ok(());
     }
     let line = "livepatch: vmlinux.ko: invalid module name";
-    run.find(Cause::ReservedName { name: name.to_string() }, Some(line.to_owned()));
+    run.find(Cause::ReservedName { name: name.to_string() }, Some(line.into()));
     if run.has(Behaviour::LoadKlpVmlinuxNewline)? {
         run.err(line);
     } else {

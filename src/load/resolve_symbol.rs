@@ -6,10 +6,11 @@ use std::sync::Arc;
 use super::check_version::{Versioned, check_version};
 use super::loaded::LoadedModule;
 use super::run::{Run, Step};
+use super::symbol_name::SymbolName;
 use crate::history::Behaviour;
 use crate::kernel::{Exports, KernelExport, VMLINUX};
-use crate::terms::{Crc, Errno, ExportKind, License, Namespace, Taint};
-use crate::verdict::{Cause, LogLevel, Missing};
+use crate::terms::{Crc, ExportKind, License, Namespace, Taint};
+use crate::verdict::{Cause, LineText, LogLevel, Missing, OfSymbol};
 
 /// What a symbol resolves to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,8 +19,8 @@ pub(super) enum Resolved {
     Symbol,
     /// NULL: not found, which a weak reference survives.
     Null,
-    /// An error, which it does not.
-    Error(Errno),
+    /// `-EINVAL`, which it does not.
+    Invalid,
 }
 
 /// `struct find_symbol_arg`, what comes out of it.
@@ -62,7 +63,7 @@ impl Owner {
 /// How many of its namespaces are told of a module that lacks one.
 const SHOWN_NAMESPACES: usize = 64;
 
-pub(super) fn resolve_symbol(run: &mut Run<'_>, name: &str, raw: &[u8]) -> Step<Resolved> {
+pub(super) fn resolve_symbol(run: &mut Run<'_>, name: &SymbolName<'_>, raw: &[u8]) -> Step<Resolved> {
     let gplok = !run.info()?.taints.has(Taint::ProprietaryModule);
     let found = match run.call.assumed {
         // What the kernel itself gives, and not only to some, hangs on no other module.
@@ -90,22 +91,22 @@ pub(super) fn resolve_symbol(run: &mut Run<'_>, name: &str, raw: &[u8]) -> Step<
         }
     }
     if found.kind.is_gpl_only() {
-        run.info_mut()?.using_gplonly_symbols.get_or_insert_with(|| name.to_owned());
+        run.info_mut()?.using_gplonly_symbols.get_or_insert_with(|| name.to_string());
     }
     warn_future_and_unused(run, name, &found, gplok)?;
     if !inherit_taint(run, name, &found)? {
         return Ok(Resolved::Null);
     }
     if !told_by_names(run, &found)? {
-        return Ok(Resolved::Error(Errno::EINVAL));
+        return Ok(Resolved::Invalid);
     }
     if matches!(check_version(run, name, found.owner.name(), found.crc)?, Versioned::Bad) {
-        return Ok(Resolved::Error(Errno::EINVAL));
+        return Ok(Resolved::Invalid);
     }
     if let Some(namespace) = &found.namespace
         && !namespace_is_imported(run, name, found.owner.name(), namespace)?
     {
-        return Ok(Resolved::Error(Errno::EINVAL));
+        return Ok(Resolved::Invalid);
     }
     if let Some(owner) = found.owner.module() {
         let uses = &mut run.info_mut()?.uses;
@@ -217,8 +218,8 @@ fn visible_row(
 }
 
 /// Why it was not found: the finding only; the kernel makes no difference.
-fn not_found(run: &mut Run<'_>, name: &str, raw: &[u8], gplok: bool) -> Step {
-    let symbol = name.to_owned();
+fn not_found(run: &mut Run<'_>, name: &SymbolName<'_>, raw: &[u8], gplok: bool) -> Step {
+    let symbol = name.shared();
     if !gplok && let Some(hidden) = find_symbol(run, name, raw, true)? {
         let info = run.info()?;
         let cause = Cause::GplOnlySymbol {
@@ -242,21 +243,19 @@ fn not_found(run: &mut Run<'_>, name: &str, raw: &[u8], gplok: bool) -> Step {
     unknown(run, cause, name)
 }
 
-fn unknown(run: &mut Run<'_>, cause: Cause, name: &str) -> Step {
-    let line = [&run.mod_name(), ": Unknown symbol ", name, " (err -2)"].concat();
-    run.find(cause, Some(line));
+fn unknown(run: &mut Run<'_>, cause: Cause, name: &SymbolName<'_>) -> Step {
+    run.find(cause, Some(LineText::of_symbol(run.mod_name(), OfSymbol::Missing, name.shared())));
     Ok(())
 }
 
 /// `EXPORT_SYMBOL_GPL_FUTURE` and the unused kinds, up to 5.11: visible, with a warning.
-fn warn_future_and_unused(run: &mut Run<'_>, name: &str, found: &Found, gplok: bool) -> Step {
-    let symbol = || name.to_owned();
+fn warn_future_and_unused(run: &mut Run<'_>, name: &SymbolName<'_>, found: &Found, gplok: bool) -> Step {
     if found.kind == ExportKind::GplFuture && !gplok {
         let line = format!("Symbol {name} is being used by a non-GPL module, which will not be allowed in the future");
-        run.say(Cause::GplFutureSymbol { symbol: symbol() }, LogLevel::Warn, line);
+        run.say(Cause::GplFutureSymbol { symbol: name.shared() }, LogLevel::Warn, line);
     } else if found.kind.is_unused() {
         let line = format!("Symbol {name} is marked as UNUSED, however this module is using it.");
-        run.say(Cause::UnusedSymbol { symbol: symbol() }, LogLevel::Warn, line);
+        run.say(Cause::UnusedSymbol { symbol: name.shared() }, LogLevel::Warn, line);
         run.warn("This symbol will go away in the future.");
         run.warn(
             "Please evaluate if this is the right api to use and if it really is, submit a report to the linux kernel \
@@ -268,7 +267,7 @@ fn warn_future_and_unused(run: &mut Run<'_>, name: &str, found: &Found, gplok: b
 
 /// Mirrors `inherit_taint()` (commit 262e6ae7081d): a user of a proprietary module's symbols is proprietary too, unless it
 /// uses GPL-only symbols already; then it gets none.
-fn inherit_taint(run: &mut Run<'_>, symbol: &str, found: &Found) -> Step<bool> {
+fn inherit_taint(run: &mut Run<'_>, symbol: &SymbolName<'_>, found: &Found) -> Step<bool> {
     let Some(owner) = found.owner.module().filter(|owner| owner.taints.has(Taint::ProprietaryModule)) else {
         return Ok(true);
     };
@@ -277,7 +276,7 @@ fn inherit_taint(run: &mut Run<'_>, symbol: &str, found: &Found) -> Step<bool> {
     }
     let (exporter, license): (_, Option<License>) = (&owner.name, owner.license.clone());
     let named = if run.has(Behaviour::SymInheritMessageSymbol)? { format!(" {symbol}") } else { String::new() };
-    let (name, symbol, exporter) = (run.mod_name(), symbol.to_owned(), exporter.to_string());
+    let (name, symbol, exporter) = (run.mod_name(), symbol.shared(), exporter.to_string());
     if let Some(gpl_only) = run.info()?.using_gplonly_symbols.clone() {
         let line =
             format!("{name}: module using GPL-only symbols uses symbols{named} from proprietary module {exporter}.");
@@ -294,7 +293,12 @@ fn inherit_taint(run: &mut Run<'_>, symbol: &str, found: &Found) -> Step<bool> {
     Ok(true)
 }
 
-fn namespace_is_imported(run: &mut Run<'_>, symbol: &str, exporter: &str, namespace: &Namespace) -> Step<bool> {
+fn namespace_is_imported(
+    run: &mut Run<'_>,
+    symbol: &SymbolName<'_>,
+    exporter: &str,
+    namespace: &Namespace,
+) -> Step<bool> {
     if !run.has(Behaviour::SymNamespaces)? {
         return Ok(true);
     }
@@ -311,7 +315,7 @@ fn namespace_is_imported(run: &mut Run<'_>, symbol: &str, exporter: &str, namesp
     let allowed = run.config("MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS")?;
     let line = format!("{name}: module uses symbol ({symbol}) from namespace {namespace}, but does not import it.");
     let cause = Cause::NamespaceNotImported {
-        symbol: symbol.to_owned(),
+        symbol: symbol.shared(),
         exporter: exporter.to_owned(),
         namespace: namespace.clone(),
         imported,
@@ -319,7 +323,7 @@ fn namespace_is_imported(run: &mut Run<'_>, symbol: &str, exporter: &str, namesp
         allowed,
         module_list,
     };
-    run.find(cause, Some(line.clone()));
+    run.find(cause, Some(line.clone().into()));
     if allowed {
         run.warn(line);
     } else {

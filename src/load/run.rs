@@ -14,7 +14,7 @@ use crate::history::{Behaviour, Calendar};
 use crate::image::{Bytes, ExportTable, Image, Modinfo, ModuleElf, Versions};
 use crate::kernel::{ConfigOption, Kernel};
 use crate::terms::{Arch, Errno, ExportedSymbol, License, Taint, Taints, name_hash};
-use crate::verdict::{Cause, Finding, KernelLine, LogLevel, Missing, Outcome, Stage};
+use crate::verdict::{Cause, Finding, KernelLine, LineText, LogLevel, Missing, Outcome, Stage};
 
 /// Why a stage does not go on.
 #[derive(Clone, Debug, PartialEq)]
@@ -305,14 +305,15 @@ impl<'a> Run<'a> {
     }
 
     /// Prints a line; one held back before comes out first. A line too long for a record is cut, and so loses its newline.
-    pub fn printk(&mut self, level: LogLevel, text: impl Into<String>) {
-        let mut text = text.into();
+    pub fn printk(&mut self, level: LogLevel, text: impl Into<LineText>) {
+        let text = text.into();
         let long = self.world.calendar.and_then(|calendar| calendar.has(Behaviour::LogLongRecord)) != Some(false);
         // LOG_LINE_MAX less the two bytes of the level and the NUL.
         let room = if long { 1024 - 3 } else { 992 - 3 };
         if text.len() > room {
-            text.truncate(room);
-            return self.printk_held(level, text);
+            let mut cut = text.to_string();
+            cut.truncate(room);
+            return self.printk_held(level, cut);
         }
         if !self.surveying {
             self.flush();
@@ -321,22 +322,22 @@ impl<'a> Run<'a> {
     }
 
     /// Prints without a newline: the line is held back until the next one.
-    pub fn printk_held(&mut self, level: LogLevel, text: impl Into<String>) {
+    pub fn printk_held(&mut self, level: LogLevel, text: impl Into<LineText>) {
         if !self.surveying {
             self.flush();
             self.world.state.held = Some(KernelLine::new(level, text));
         }
     }
 
-    pub fn err(&mut self, text: impl Into<String>) {
+    pub fn err(&mut self, text: impl Into<LineText>) {
         self.printk(LogLevel::Err, text);
     }
 
-    pub fn warn(&mut self, text: impl Into<String>) {
+    pub fn warn(&mut self, text: impl Into<LineText>) {
         self.printk(LogLevel::Warn, text);
     }
 
-    pub fn notice(&mut self, text: impl Into<String>) {
+    pub fn notice(&mut self, text: impl Into<LineText>) {
         self.printk(LogLevel::Notice, text);
     }
 
@@ -352,7 +353,7 @@ impl<'a> Run<'a> {
     }
 
     /// Records a finding; `line` is what the kernel prints for it.
-    pub fn find(&mut self, cause: Cause, line: Option<String>) {
+    pub fn find(&mut self, cause: Cause, line: Option<LineText>) {
         let reached = !self.surveying;
         if self.findings.is_empty() {
             // Most modules have one, and all are kept.
@@ -362,7 +363,8 @@ impl<'a> Run<'a> {
     }
 
     /// Records a finding and prints its line.
-    pub fn say(&mut self, cause: Cause, level: LogLevel, line: String) {
+    pub fn say(&mut self, cause: Cause, level: LogLevel, line: impl Into<LineText>) {
+        let line = line.into();
         let printed = (!self.surveying).then(|| line.clone());
         self.find(cause, Some(line));
         if let Some(line) = printed {
@@ -404,7 +406,7 @@ impl<'a> Run<'a> {
         }
         let line = format!("{}: {reason}: kernel tainted.", self.mod_name());
         let first = !self.test_taint(Taint::ForcedModule);
-        self.find(finding(true), first.then(|| line.clone()));
+        self.find(finding(true), first.then(|| line.clone().into()));
         if first {
             self.warn(line);
         }

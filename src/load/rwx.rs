@@ -4,7 +4,7 @@ use super::run::{Run, Step, Stop};
 use crate::elf::SectionFlags;
 use crate::history::Behaviour;
 use crate::terms::Errno;
-use crate::verdict::Cause;
+use crate::verdict::{Cause, LineText};
 
 pub(super) fn module_enforce_rwx_sections(run: &mut Run<'_>) -> Step {
     let both = SectionFlags::WRITE | SectionFlags::EXECINSTR;
@@ -15,7 +15,7 @@ pub(super) fn module_enforce_rwx_sections(run: &mut Run<'_>) -> Step {
     }
     let (name, index) = (elf.section_text(section), section.index);
     let line = format!("{}: section {name} (index {index}) has invalid WRITE|EXEC flags", run.mod_name());
-    let line = run.has(Behaviour::LoadWxMessage)?.then_some(line);
+    let line = run.has(Behaviour::LoadWxMessage)?.then_some(LineText::from(line));
     run.find(Cause::WritableExecutable { section: name, index }, line.clone());
     if let Some(line) = line {
         run.err(line);

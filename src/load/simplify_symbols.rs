@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use super::resolve_symbol::{Resolved, resolve_symbol};
 use super::run::{Once, Resolution, ResolutionKey, Run, Step, Stop};
+use super::symbol_name::SymbolName;
 use crate::elf::SymbolPlace;
 use crate::history::Behaviour;
 use crate::image::{LooseSymbol, ModuleElf, as_text, escaped, is_plain};
 use crate::terms::{Crc, ElfMachine, Errno, ExportKind, Taint};
-use crate::verdict::{Cause, LogLevel, Missing};
+use crate::verdict::{Cause, LineText, LogLevel, Missing, OfSymbol};
 
 /// All symbols are processed; the errno of the last one that fails is returned.
 ///
@@ -165,7 +166,7 @@ fn common(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol) -> Step<Resul
         return Ok(Ok(()));
     }
     let line = format!("{}: please compile with -fno-common", run.mod_name());
-    run.say(Cause::CommonSymbol { symbol }, LogLevel::Warn, line);
+    run.say(Cause::CommonSymbol { symbol: symbol.into() }, LogLevel::Warn, line);
     Ok(Err(Errno::ENOEXEC))
 }
 
@@ -179,10 +180,10 @@ fn undefined(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol) -> Step<Re
     if absolute {
         return Ok(Ok(()));
     }
-    let name = as_text(raw);
+    let name = SymbolName::of_bytes(raw);
     let found = run.findings.len();
     let resolved = resolve_symbol(run, &name, raw)?;
-    let errno = match resolved {
+    let (errno, says) = match resolved {
         Resolved::Symbol => return Ok(Ok(())),
         Resolved::Null if loose.is_weak() || ignored(run, &name)? => {
             run.info_mut()?.unresolved.insert(loose.index());
@@ -193,11 +194,11 @@ fn undefined(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol) -> Step<Re
             run.findings.extend(rest.into_iter().filter(is_trouble));
             return Ok(Ok(()));
         }
-        Resolved::Null => Errno::ENOENT,
-        Resolved::Error(errno) => errno,
+        Resolved::Null => (Errno::ENOENT, OfSymbol::Missing),
+        Resolved::Invalid => (Errno::EINVAL, OfSymbol::Invalid),
     };
     if !run.surveying {
-        run.warn(format!("{}: Unknown symbol {name} (err -{})", run.mod_name(), errno.number()));
+        run.warn(LineText::of_symbol(run.mod_name(), says, name.shared()));
     }
     Ok(Err(errno))
 }
@@ -225,10 +226,10 @@ fn section_index(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol, shndx:
     let (symbol, max) = (escaped(elf.loose_name(loose).unwrap_or_default()), count.saturating_sub(1));
     if run.has(Behaviour::SymShndxCheck)? {
         let line = format!("{}: Symbol {symbol} has an invalid section index {shndx} (max {max})", run.mod_name());
-        run.say(Cause::SymbolSection { symbol, shndx, max }, LogLevel::Err, line);
+        run.say(Cause::SymbolSection { symbol: symbol.into(), shndx, max }, LogLevel::Err, line);
         return Ok(Err(Errno::ENOEXEC));
     }
-    run.find(Cause::SymbolSection { symbol, shndx, max }, None);
+    run.find(Cause::SymbolSection { symbol: symbol.into(), shndx, max }, None);
     // An address is read from behind the section headers; it is used if a relocation refers to the symbol.
     run.read_around("the section headers", "reads a section's address behind the section headers").map(Ok)
 }

@@ -13,7 +13,7 @@ pub fn dmesg(entries: &[Entry<'_>], levels: bool) -> String {
         if levels {
             let _ = write!(out, "<{}>", line.level as u8);
         }
-        out.push_str(&printable(&line.text));
+        out.push_str(&printable(&line.text.to_str()));
         out.push('\n');
     }
     out

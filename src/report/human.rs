@@ -236,7 +236,7 @@ impl Page<'_> {
         self.styled("  ", self.palette.heading, &format!("{note}{} [{}]", title(group), group.code));
         self.labelled("what", &sentence.what);
         self.labelled("why", &sentence.why);
-        let named = group.findings.iter().map(|finding| (finding.symbol().unwrap_or_default(), &finding.uses));
+        let named = group.findings.iter().map(|finding| (finding.symbol().unwrap_or_default(), finding.uses()));
         self.usage(&named.flat_map(|(symbol, uses)| uses.iter().map(move |place| (symbol, place))).collect::<Vec<_>>());
         for (label, line) in provenance(&group.findings) {
             self.labelled(label, &line);

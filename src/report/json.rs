@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::{Entry, KernelSummary, Op, sentence};
 use crate::terms::{Errno, Taints};
-use crate::verdict::{Candidate, Cause, Code, DebugInfo, Finding, KernelLine, Missing, Outcome, Stage, Use};
+use crate::verdict::{Candidate, Cause, Code, DebugInfo, Finding, KernelLine, LineText, Missing, Outcome, Stage, Use};
 use crate::why::{Elsewhere, SymbolUse};
 
 /// The name of the schema; it changes only when a reader of the old one would be misled.
@@ -90,7 +90,7 @@ pub(super) struct Found<'a> {
     cause: String,
     fix: String,
     reached: bool,
-    kernel_line: Option<&'a str>,
+    kernel_line: Option<&'a LineText>,
     uses: &'a [Use],
     candidates: &'a [Candidate],
     incidents: &'a [u32],
@@ -137,10 +137,10 @@ pub(super) fn found<'a>(finding: &'a Finding, module: &str, kernel: &KernelSumma
         cause: sentence.cause(),
         fix: sentence.fix,
         reached: finding.reached,
-        kernel_line: finding.kernel_line.as_deref(),
-        uses: &finding.uses,
-        candidates: &finding.candidates,
-        incidents: &finding.incidents,
+        kernel_line: finding.kernel_line.as_ref(),
+        uses: finding.uses(),
+        candidates: finding.candidates(),
+        incidents: finding.incidents(),
         facts: facts(&finding.cause),
     }
 }

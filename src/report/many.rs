@@ -1,12 +1,13 @@
 //! Many modules on one page: grouped by what the kernel answers and why, each cause once; and as depmod warns.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 use std::fmt::Write as _;
 
 use rayon::prelude::*;
 
 use super::headline::{kind, tally};
-use super::wording::{all, count, list, printable};
+use super::wording::{all, count, first_of, list, printable};
 use super::{Entry, KernelSummary, Palette, remedy, sentence};
 use crate::terms::Errno;
 use crate::verdict::{Cause, Code, Finding, Missing, Outcome};
@@ -48,7 +49,7 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
         answers.entry((answer, codes)).or_default().push(entry);
     }
     let mut answers: Vec<_> = answers.into_iter().collect();
-    answers.sort_by_key(|(_, entries)| std::cmp::Reverse(entries.len()));
+    answers.sort_by_key(|(_, entries)| Reverse(entries.len()));
     for ((answer, codes), entries) in &answers {
         // Several of a kind, whose number stands below.
         let kinds: Vec<String> = codes.iter().map(|code| kind(*code, 2).trim_start_matches("2 ").to_owned()).collect();
@@ -128,29 +129,36 @@ fn refusing<'a>(entry: &Entry<'a>, reached: bool) -> impl Iterator<Item = &'a Fi
 struct Shared<'a> {
     /// The first finding of it, and whose it is.
     first: (&'a Finding, &'a str),
-    modules: HashSet<&'a str>,
+    /// The modules, each once for every file of its name.
+    modules: Vec<&'a str>,
     /// How many modules meet it for each symbol.
     symbols: HashMap<&'a str, usize>,
 }
 
-/// So many modules are gone through on one processor at a time.
-const AT_ONCE: usize = 512;
+/// So many modules are gone through on one processor at least: few are not worth the while.
+const AT_ONCE: usize = 256;
 
 /// What these modules share.
 fn shared<'a>(entries: &[&Entry<'a>], reached: bool) -> BTreeMap<Code, Shared<'a>> {
     let mut by_code: BTreeMap<Code, Shared<'_>> = BTreeMap::new();
     for entry in entries {
         let name = entry.verdict.name.as_str();
-        for finding in refusing(entry, reached) {
-            let new = || Shared { first: (finding, name), modules: HashSet::new(), symbols: HashMap::new() };
-            let shared = by_code.entry(finding.code()).or_insert_with(new);
-            shared.modules.insert(name);
-            let symbol = match &finding.cause {
-                Cause::DependencyRefused { dependency, .. } => Some(dependency.as_str()),
-                _ => finding.symbol(),
-            };
-            if let Some(symbol) = symbol {
-                *shared.symbols.entry(symbol).or_default() += 1;
+        let mut findings = refusing(entry, reached).peekable();
+        while let Some(first) = findings.next() {
+            let new = || Shared { first: (first, name), modules: Vec::new(), symbols: HashMap::new() };
+            let shared = by_code.entry(first.code()).or_insert_with(new);
+            shared.modules.push(name);
+            // Most have many of a kind, one behind the other.
+            let mut alike = Some(first);
+            while let Some(finding) = alike {
+                let symbol = match &finding.cause {
+                    Cause::DependencyRefused { dependency, .. } => Some(dependency.as_str()),
+                    _ => finding.symbol(),
+                };
+                if let Some(symbol) = symbol {
+                    *shared.symbols.entry(symbol).or_default() += 1;
+                }
+                alike = findings.next_if(|next| next.code() == first.code());
             }
         }
     }
@@ -176,14 +184,16 @@ fn joined<'a>(mut one: BTreeMap<Code, Shared<'a>>, other: BTreeMap<Code, Shared<
 
 /// Each kind of cause once, with the symbols most modules meet it for, and what to do.
 fn causes(text: &mut String, entries: &[&Entry<'_>], kernel: &KernelSummary, palette: &Palette, reached: bool) {
-    let shared = entries.par_chunks(AT_ONCE).map(|some| shared(some, reached)).collect::<Vec<_>>();
+    let at_once = entries.len().div_ceil(rayon::current_num_threads()).max(AT_ONCE);
+    let shared = entries.par_chunks(at_once).map(|some| shared(some, reached)).collect::<Vec<_>>();
     let by_code = shared.into_iter().reduce(joined).unwrap_or_default();
-    for (code, Shared { first: (finding, module), modules, symbols }) in by_code {
-        let mut ranked: Vec<_> = symbols.into_iter().collect();
-        ranked.sort_by_key(|(symbol, number)| (std::cmp::Reverse(*number), *symbol));
-        let named: Vec<String> = ranked.iter().map(|(symbol, number)| format!("{symbol} ({number})")).collect();
-        let label = palette.paint(palette.label, &format!("{} [{code}]", kind(code, ranked.len().max(1))));
-        let which = if named.is_empty() { String::new() } else { format!(": {}", list(&named, SYMBOLS)) };
+    for (code, Shared { first: (finding, module), mut modules, symbols }) in by_code {
+        modules.sort_unstable();
+        modules.dedup();
+        let named = most_met(&symbols);
+        let label = palette.paint(palette.label, &format!("{} [{code}]", kind(code, symbols.len().max(1))));
+        let more = symbols.len() - named.len();
+        let which = if named.is_empty() { String::new() } else { format!(": {}", first_of(&named, more)) };
         let of = match reached && modules.len() == entries.len() {
             true => String::new(),
             false => format!(", of {}", count(modules.len(), "module", "modules")),
@@ -194,6 +204,17 @@ fn causes(text: &mut String, entries: &[&Entry<'_>], kernel: &KernelSummary, pal
             let _ = writeln!(text, "      fix: {}", printable(&said.fix));
         }
     }
+}
+
+/// The symbols that most modules meet, with how many.
+fn most_met(symbols: &HashMap<&str, usize>) -> Vec<String> {
+    let mut all: Vec<_> = symbols.iter().map(|(symbol, number)| (Reverse(*number), *symbol)).collect();
+    if all.len() > SYMBOLS {
+        all.select_nth_unstable(SYMBOLS);
+        all.truncate(SYMBOLS);
+    }
+    all.sort_unstable();
+    all.into_iter().map(|(Reverse(number), symbol)| format!("{symbol} ({number})")).collect()
 }
 
 /// The lines that `depmod -e` prints for the same modules: symbols that nobody exports, and versions that differ, whether or not

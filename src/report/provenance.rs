@@ -19,7 +19,7 @@ pub(super) fn provenance(findings: &[&Finding]) -> Vec<(&'static str, String)> {
         lines.push(("maybe", format!("through {}", list(&named, SHOWN))));
     }
     let numbers: std::collections::BTreeSet<u32> =
-        findings.iter().flat_map(|finding| finding.incidents.iter().copied()).collect();
+        findings.iter().flat_map(|finding| finding.incidents().iter().copied()).collect();
     let fitting = incidents().iter().filter(|incident| numbers.contains(&incident.id));
     lines.extend(fitting.map(|incident| ("seen", note(incident))));
     lines
@@ -29,7 +29,7 @@ pub(super) fn provenance(findings: &[&Finding]) -> Vec<(&'static str, String)> {
 fn candidates<'f>(findings: &[&'f Finding]) -> Vec<&'f Candidate> {
     let mut all: BTreeMap<&str, (usize, usize, &Candidate)> = BTreeMap::new();
     for finding in findings {
-        for (rank, candidate) in finding.candidates.iter().enumerate() {
+        for (rank, candidate) in finding.candidates().iter().enumerate() {
             let (number, best, _) = all.entry(&candidate.name).or_insert((0, rank, candidate));
             *number += 1;
             *best = rank.min(*best);

@@ -9,7 +9,7 @@ use crate::kernel::{ExportFilter, Exports, Fact, Kernel};
 use crate::terms::{Arch, Distribution, Errno, ExportKind, KernelRelease, Taints};
 use crate::verdict::{
     Candidate, CandidateSource, Code, DebugInfo, Declared, Finding, Frame, Inside, KernelLine, LogLevel, Missing,
-    Outcome, Stage, Use, Verdict,
+    Origin, Outcome, Stage, Use, Verdict,
 };
 use crate::why::inlines::{Dropped, Inline, InlineChanges, InlineMap, SkippedHeader};
 use crate::why::{Elsewhere, OptionDifference, SymbolExport, SymbolUse};
@@ -38,15 +38,15 @@ fn uses() -> [Use; 2] {
 
 fn full_verdict(outcome: Outcome) -> Verdict {
     let mut findings: Vec<_> = causes().into_iter().map(|cause| Finding::new(Stage::SimplifySymbols, cause)).collect();
-    findings[0].uses.extend(uses());
-    findings[0].incidents.push(1);
-    findings[0].candidates.push(Candidate {
+    let candidate = Candidate {
         name: "put_page".into(),
         file: Some("include/linux/mm.h".into()),
         line: Some(3),
         path: vec!["put_page".into(), "f".into()],
         source: CandidateSource::InlineMap,
-    });
+    };
+    let origin = Origin { uses: uses().into(), candidates: vec![candidate], incidents: vec![1] };
+    findings[0].origin = Some(Box::new(origin));
     Verdict {
         name: "foo".into(),
         outcome,

@@ -146,7 +146,7 @@ pub(super) fn gpl_only(topic: &Topic<'_>, license: Option<&License>, inherited_f
 /// whose names the source need not mention.
 fn without(topic: &Topic<'_>) -> String {
     let outermost = |place: &Use| place.divided().0.last().map(|frame| frame.function.clone());
-    let uses = || topic.group.iter().flat_map(|finding| &finding.uses);
+    let uses = || topic.group.iter().flat_map(|finding| finding.uses());
     // Of data, only debug information says that the source has it so.
     let is_known = |place: &Use| match place.chain.as_slice() {
         [] => place.inside.as_ref().is_some_and(|inside| inside.declared.is_some()),
@@ -164,7 +164,7 @@ fn without(topic: &Topic<'_>) -> String {
              where {} uses {it})",
             topic.module
         ),
-        inlines if topic.group.iter().all(|finding| through_inlines(&finding.uses)) => {
+        inlines if topic.group.iter().all(|finding| through_inlines(finding.uses())) => {
             format!("call something else than {} in the lines above", list(inlines, INLINES))
         }
         inlines => format!(

@@ -3,7 +3,9 @@
 use super::samples::causes;
 use super::*;
 use crate::terms::{Arch, Crc, Errno, ExportKind, KernelRelease, License, Namespace, Taint};
-use crate::verdict::{Cause, Code, Finding, Frame, KernelLine, LogLevel, Missing, Outcome, Stage, Use, Verdict};
+use crate::verdict::{
+    Cause, Code, Finding, Frame, KernelLine, LogLevel, Missing, Origin, Outcome, Stage, Use, Verdict,
+};
 
 fn kernel() -> KernelSummary {
     KernelSummary {
@@ -39,7 +41,7 @@ fn not_imported(namespace: &str, quoted: bool, module_list: bool, imported: &[&s
 }
 
 fn needs(symbol: String) -> Finding {
-    Finding::new(Stage::SimplifySymbols, Cause::ExporterNotLoaded { symbol, exporter: "spl".into() })
+    Finding::new(Stage::SimplifySymbols, Cause::ExporterNotLoaded { symbol: symbol.into(), exporter: "spl".into() })
 }
 
 fn changed(symbol: &str, exporter: &str) -> Finding {
@@ -187,7 +189,7 @@ fn every_code_has_a_cause_and_a_fix() {
             let found = Finding::new(Stage::SimplifySymbols, cause.clone());
             let mut other = found.clone();
             if let Cause::MissingSymbol { symbol, .. } | Cause::CommonSymbol { symbol } = &mut other.cause {
-                symbol.push('2');
+                *symbol = format!("{symbol}2").into();
             }
             let pair = group_sentence(&[&found, &other], "foo", &kernel).expect("two findings");
             for sentence in [sentence(&found, "foo", &kernel), pair] {
@@ -269,7 +271,7 @@ fn the_page_for_one_refused_module() {
         ],
     };
     let mut first = Finding::new(Stage::SimplifySymbols, gpl_only("devmap_managed_key", Some("CDDL")));
-    first.uses.push(used);
+    first.origin = Some(Box::new(Origin { uses: vec![used], ..Origin::default() }));
     let mut behind =
         Finding::new(Stage::CompleteFormation, Cause::DuplicateExport { symbol: "crc".into(), owner: "kernel".into() });
     behind.reached = false;

@@ -47,8 +47,13 @@ impl std::fmt::Display for Names<'_> {
 
 /// `a`, `a and b`, `a, b and c`, `a, b and 38 more`.
 pub(super) fn list<S: AsRef<str>>(names: &[S], limit: usize) -> String {
-    let shown: Vec<&str> = names.iter().take(limit).map(AsRef::as_ref).collect();
-    let more = names.len() - shown.len();
+    let shown = names.get(..limit).unwrap_or(names);
+    first_of(shown, names.len() - shown.len())
+}
+
+/// The same where the first are given, and how many there are more.
+pub(super) fn first_of<S: AsRef<str>>(shown: &[S], more: usize) -> String {
+    let shown: Vec<&str> = shown.iter().map(AsRef::as_ref).collect();
     match (more, shown.split_last()) {
         (_, None) => "none".to_owned(),
         (0, Some((only, []))) => (*only).to_owned(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
-use super::{Candidate, Stage, Use};
+use super::{Candidate, LineText, Stage, Use};
 use crate::terms::{Crc, Errno, ExportKind, License, Namespace};
 
 /// One thing found.
@@ -17,10 +17,17 @@ pub struct Finding {
     /// What it is.
     pub cause: Cause,
     /// The line the kernel prints for it, if it prints one.
-    pub kernel_line: Option<String>,
+    pub kernel_line: Option<LineText>,
     /// Does the kernel get this far, or did an earlier stage refuse?
     pub reached: bool,
-    /// Where the module uses the symbol; filled by [`why`](crate::why).
+    /// What the module does with the symbol; filled by [`why`](crate::why).
+    pub origin: Option<Box<Origin>>,
+}
+
+/// How a symbol has come into a module.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Origin {
+    /// Where the module uses the symbol.
     pub uses: Vec<Use>,
     /// Inlines of the kernel's headers that may have brought the symbol in, the likeliest first; where the chains in `uses`
     /// say it, there are none.
@@ -32,15 +39,22 @@ pub struct Finding {
 impl Finding {
     /// A finding the kernel gets as far as, and prints nothing for.
     pub const fn new(stage: Stage, cause: Cause) -> Self {
-        Self {
-            stage,
-            cause,
-            kernel_line: None,
-            reached: true,
-            uses: Vec::new(),
-            candidates: Vec::new(),
-            incidents: Vec::new(),
-        }
+        Self { stage, cause, kernel_line: None, reached: true, origin: None }
+    }
+
+    /// Where the module uses the symbol, as far as it was looked for.
+    pub fn uses(&self) -> &[Use] {
+        self.origin.as_ref().map_or(&[], |origin| &origin.uses)
+    }
+
+    /// Inlines that may have brought the symbol in.
+    pub fn candidates(&self) -> &[Candidate] {
+        self.origin.as_ref().map_or(&[], |origin| &origin.candidates)
+    }
+
+    /// The numbers of the known incidents that fit.
+    pub fn incidents(&self) -> &[u32] {
+        self.origin.as_ref().map_or(&[], |origin| &origin.incidents)
     }
 
     /// The stable code.
@@ -175,11 +189,11 @@ codes! {
     ImportsModuleNamespace { /** The namespace. */ namespace: String } = "imports-module-namespace",
 
     /// Nobody exports the symbol.
-    MissingSymbol { /** The symbol. */ symbol: String, /** Exporters that have refused to load in this run. */ refused_exporter: Option<Arc<str>> } = "missing-symbol",
+    MissingSymbol { /** The symbol. */ symbol: Arc<str>, /** Exporters that have refused to load in this run. */ refused_exporter: Option<Arc<str>> } = "missing-symbol",
     /// Exported GPL-only, and the module's licence is not GPL-compatible: invisible to it.
     GplOnlySymbol {
         /// The symbol.
-        symbol: String,
+        symbol: Arc<str>,
         /// Who exports it.
         exporter: String,
         /// How it is exported.
@@ -192,17 +206,17 @@ codes! {
         inherited_from: Option<String>,
     } = "gpl-only-symbol",
     /// Exported by a module that is not loaded.
-    ExporterNotLoaded { /** The symbol. */ symbol: String, /** Who would export it. */ exporter: String } = "exporter-not-loaded",
+    ExporterNotLoaded { /** The symbol. */ symbol: Arc<str>, /** Who would export it. */ exporter: String } = "exporter-not-loaded",
     /// The exporter is on its way out or not yet live.
-    ExporterNotLive { /** The symbol. */ symbol: String, /** Who exports it. */ exporter: String } = "exporter-not-live",
+    ExporterNotLive { /** The symbol. */ symbol: Arc<str>, /** Who exports it. */ exporter: String } = "exporter-not-live",
     /// The symbol's type has changed.
-    SymbolVersion { /** The symbol. */ symbol: String, /** Who exports it: most often the kernel. */ exporter: Cow<'static, str>, /** The CRC the module wants. */ module: u64, /** The CRC the exporter has. */ kernel: Crc } = "symbol-version",
+    SymbolVersion { /** The symbol. */ symbol: Arc<str>, /** Who exports it: most often the kernel. */ exporter: Cow<'static, str>, /** The CRC the module wants. */ module: u64, /** The CRC the exporter has. */ kernel: Crc } = "symbol-version",
     /// The module names no version for the symbol.
-    NoSymbolVersion { /** The symbol. */ symbol: String, /** Is that fatal on this kernel? */ fatal: bool } = "no-symbol-version",
+    NoSymbolVersion { /** The symbol. */ symbol: Arc<str>, /** Is that fatal on this kernel? */ fatal: bool } = "no-symbol-version",
     /// The symbol's namespace is not imported.
     NamespaceNotImported {
         /// The symbol.
-        symbol: String,
+        symbol: Arc<str>,
         /// Who exports it.
         exporter: String,
         /// The namespace to import.
@@ -217,20 +231,20 @@ codes! {
         module_list: bool,
     } = "namespace-not-imported",
     /// Uses a proprietary module's symbol, and so counts as proprietary itself.
-    InheritedTaint { /** The symbol. */ symbol: String, /** The proprietary module. */ exporter: String, /** Its licence, if known. */ license: Option<License> } = "inherited-taint",
+    InheritedTaint { /** The symbol. */ symbol: Arc<str>, /** The proprietary module. */ exporter: String, /** Its licence, if known. */ license: Option<License> } = "inherited-taint",
     /// Uses GPL-only symbols first and a proprietary module's then.
-    GplOnlyWithProprietary { /** The symbol. */ symbol: String, /** The proprietary module. */ exporter: String, /** Its licence, if known. */ license: Option<License>, /** The GPL-only symbol met first. */ gpl_only: String } = "gpl-only-with-proprietary",
+    GplOnlyWithProprietary { /** The symbol. */ symbol: Arc<str>, /** The proprietary module. */ exporter: String, /** Its licence, if known. */ license: Option<License>, /** The GPL-only symbol met first. */ gpl_only: String } = "gpl-only-with-proprietary",
     /// Exported GPL-only from some day on.
-    GplFutureSymbol { /** The symbol. */ symbol: String } = "gpl-future-symbol",
+    GplFutureSymbol { /** The symbol. */ symbol: Arc<str> } = "gpl-future-symbol",
     /// Exported only until its users are gone.
-    UnusedSymbol { /** The symbol. */ symbol: String } = "unused-symbol",
+    UnusedSymbol { /** The symbol. */ symbol: Arc<str> } = "unused-symbol",
     /// A common symbol.
-    CommonSymbol { /** The symbol. */ symbol: String } = "common-symbol",
+    CommonSymbol { /** The symbol. */ symbol: Arc<str> } = "common-symbol",
     /// A symbol in a section that does not exist.
-    SymbolSection { /** The symbol. */ symbol: String, /** `st_shndx`. */ shndx: u16, /** The last index there is. */ max: usize } = "symbol-section",
+    SymbolSection { /** The symbol. */ symbol: Arc<str>, /** `st_shndx`. */ shndx: u16, /** The last index there is. */ max: usize } = "symbol-section",
 
     /// A value does not fit where a relocation puts it.
-    RelocationOverflow { /** The section. */ section: String, /** Its type. */ kind: u32, /** The symbol. */ symbol: String } = "relocation-overflow",
+    RelocationOverflow { /** The section. */ section: String, /** Its type. */ kind: u32, /** The symbol. */ symbol: Arc<str> } = "relocation-overflow",
     /// A type of relocation the kernel cannot apply.
     UnknownRelocation { /** The section. */ section: String, /** Its type. */ kind: u32 } = "unknown-relocation",
     /// The bytes to be relocated are not zero.
@@ -241,7 +255,7 @@ codes! {
     BadRelocation { /** The section. */ section: String, /** What. */ what: String } = "bad-relocation",
 
     /// Exports a symbol that exists already.
-    DuplicateExport { /** The symbol. */ symbol: String, /** Who has it. */ owner: String } = "duplicate-export",
+    DuplicateExport { /** The symbol. */ symbol: Arc<str>, /** Who has it. */ owner: String } = "duplicate-export",
     /// The name is refused by livepatch.
     ReservedName { /** The name. */ name: String } = "reserved-name",
     /// A parameter that the module does not have.
@@ -265,7 +279,7 @@ codes! {
     /// Modules need each other, so that none can be the first.
     DependencyCycle { /** Each needs the next, and the last the first. */ modules: Vec<String> } = "dependency-cycle",
     /// Another module exports a symbol of the same name: only one of the two can be loaded.
-    RivalExport { /** The symbol. */ symbol: String, /** The other module. */ module: String } = "rival-export",
+    RivalExport { /** The symbol. */ symbol: Arc<str>, /** The other module. */ module: String } = "rival-export",
     /// A file of the same name stands in another folder, where modprobe does not get to it.
     ShadowedFile { /** That file. */ file: String } = "shadowed-file",
 }

@@ -1,6 +1,8 @@
 //! Lines of the kernel log.
 
+use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
@@ -31,18 +33,111 @@ pub struct KernelLine {
     /// Its level.
     pub level: LogLevel,
     /// Its text.
-    pub text: String,
+    pub text: LineText,
 }
 
 impl KernelLine {
     /// A line.
-    pub fn new(level: LogLevel, text: impl Into<String>) -> Self {
+    pub fn new(level: LogLevel, text: impl Into<LineText>) -> Self {
         Self { level, text: text.into() }
     }
 }
 
 impl fmt::Display for KernelLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        self.text.fmt(f)
+    }
+}
+
+/// The text of a line; [`Display`](fmt::Display) writes it.
+///
+/// What a module built for another kernel is told of its symbols, by the dozen, shares their names with findings.
+#[derive(Clone, Debug)]
+pub struct LineText(Text);
+
+#[derive(Clone, Debug)]
+enum Text {
+    Whole(Box<str>),
+    OfSymbol { module: Arc<str>, says: OfSymbol, symbol: Arc<str> },
+}
+
+/// What a module is told of one symbol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum OfSymbol {
+    /// `check_version()`, kernel/module/version.c.
+    Disagrees,
+    /// `simplify_symbols()`, kernel/module/main.c, for `-ENOENT`.
+    Missing,
+    /// The same for `-EINVAL`.
+    Invalid,
+}
+
+impl LineText {
+    /// What a module is told of one symbol.
+    pub(crate) const fn of_symbol(module: Arc<str>, says: OfSymbol, symbol: Arc<str>) -> Self {
+        Self(Text::OfSymbol { module, says, symbol })
+    }
+
+    /// The text; put together where it is not at hand in one piece.
+    pub fn to_str(&self) -> Cow<'_, str> {
+        match &self.0 {
+            Text::Whole(text) => Cow::Borrowed(text),
+            Text::OfSymbol { .. } => Cow::Owned(self.parts().concat()),
+        }
+    }
+
+    /// The text is these, one behind the other.
+    fn parts(&self) -> [&str; 4] {
+        match &self.0 {
+            Text::Whole(text) => [text, "", "", ""],
+            Text::OfSymbol { module, says: OfSymbol::Disagrees, symbol } => {
+                [module, ": disagrees about version of symbol ", symbol, ""]
+            }
+            Text::OfSymbol { module, says: OfSymbol::Missing, symbol } => {
+                [module, ": Unknown symbol ", symbol, " (err -2)"]
+            }
+            Text::OfSymbol { module, says: OfSymbol::Invalid, symbol } => {
+                [module, ": Unknown symbol ", symbol, " (err -22)"]
+            }
+        }
+    }
+
+    /// Its length in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.parts().iter().map(|part| part.len()).sum()
+    }
+}
+
+impl fmt::Display for LineText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.parts().iter().try_for_each(|part| f.write_str(part))
+    }
+}
+
+impl PartialEq for LineText {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (
+                Text::OfSymbol { module, says, symbol },
+                Text::OfSymbol { module: other_module, says: says_other, symbol: other_symbol },
+            ) if says == says_other && module.len() == other_module.len() => {
+                symbol == other_symbol && module == other_module
+            }
+            _ => self.len() == other.len() && self.to_str() == other.to_str(),
+        }
+    }
+}
+
+impl Eq for LineText {}
+
+impl<T: Into<Box<str>>> From<T> for LineText {
+    fn from(text: T) -> Self {
+        Self(Text::Whole(text.into()))
+    }
+}
+
+impl Serialize for LineText {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }

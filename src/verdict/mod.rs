@@ -6,8 +6,9 @@ mod missing;
 mod stage;
 mod usage;
 
-pub use finding::{Cause, Code, Finding};
-pub use line::{KernelLine, LogLevel};
+pub use finding::{Cause, Code, Finding, Origin};
+pub(crate) use line::OfSymbol;
+pub use line::{KernelLine, LineText, LogLevel};
 pub use missing::Missing;
 pub use stage::Stage;
 pub use usage::{Candidate, CandidateSource, Chain, DebugInfo, Declared, Frame, Inside, Use};

@@ -90,9 +90,9 @@ fn options_of_incidents(finding: &Finding) -> BTreeSet<String> {
 
 /// The headers on the way to the symbol.
 fn headers(finding: &Finding) -> BTreeSet<&str> {
-    let frames = finding.uses.iter().flat_map(|place| &place.chain).filter(|frame| frame.header);
+    let frames = finding.uses().iter().flat_map(|place| &place.chain).filter(|frame| frame.header);
     let chains = frames.filter_map(|frame| frame.file.as_deref());
-    chains.chain(finding.candidates.iter().filter_map(|candidate| candidate.file.as_deref())).collect()
+    chains.chain(finding.candidates().iter().filter_map(|candidate| candidate.file.as_deref())).collect()
 }
 
 /// The options that a text names.

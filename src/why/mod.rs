@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::image::{DebugFiles, Error, Image, ModuleElf};
 use crate::kernel::Kernel;
-use crate::verdict::{Code, DebugInfo, Finding, Use, Verdict};
+use crate::verdict::{Code, DebugInfo, Finding, Origin, Use, Verdict};
 use incidents::{Evidence, known};
 use inlines::InlineMap;
 pub use uses::Inlined;
@@ -56,12 +56,12 @@ pub fn explain(verdict: &mut Verdict, image: &Image, kernel: &Kernel, lookup: &L
 
 fn annotate(finding: &mut Finding, source: &Source<'_>, kernel: &Kernel, lookup: &Lookup) {
     let Some(symbol) = finding.cause.symbol() else { return };
-    let uses = source.uses(symbol);
+    let mut origin = Origin { uses: source.uses(symbol), ..Origin::default() };
     // Only where a licence or an export is the trouble can an incident be like it.
     if matches!(finding.cause.code(), Code::GplOnlySymbol | Code::MissingSymbol) {
-        let functions = candidates::functions(&uses);
+        let functions = candidates::functions(&origin.uses);
         // A chain is evidence only where lines are known: else it holds nothing but the function out of line.
-        let lines = uses.iter().any(|place| place.chain.iter().any(|frame| frame.file.is_some()));
+        let lines = origin.uses.iter().any(|place| place.chain.iter().any(|frame| frame.file.is_some()));
         let evidence = Evidence {
             functions: if lines { &functions } else { &[] },
             arch: kernel.arch(),
@@ -70,11 +70,11 @@ fn annotate(finding: &mut Finding, source: &Source<'_>, kernel: &Kernel, lookup:
         };
         let incidents = known(symbol, &evidence);
         if !lines {
-            finding.candidates = candidates::candidates(symbol, source, lookup.inlines.as_ref(), &incidents);
+            origin.candidates = candidates::candidates(symbol, source, lookup.inlines.as_ref(), &incidents);
         }
-        finding.incidents = incidents.iter().map(|incident| incident.id).collect();
+        origin.incidents = incidents.iter().map(|incident| incident.id).collect();
     }
-    finding.uses = uses;
+    finding.origin = Some(Box::new(origin));
 }
 
 /// What a module does with one symbol, whatever a kernel says to it.

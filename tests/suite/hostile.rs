@@ -178,7 +178,7 @@ fn spoilt_debug_information() {
         let image = Image::from_bytes_raw("openafs.ko", bytes);
         let debug = gplok::image::DebugFiles::default();
         let verdict = explained(&image, &["devmap_managed_key", "__put_devmap_managed_page"], debug);
-        verdict.expect("no file is asked for").findings.iter().map(|finding| finding.uses.len()).sum::<usize>()
+        verdict.expect("no file is asked for").findings.iter().map(|finding| finding.uses().len()).sum::<usize>()
     };
     ends(move || {
         assert_eq!(explain(whole.clone()), 12);
@@ -388,7 +388,7 @@ fn is_explained(bytes: Vec<u8>) {
         let image = Image::from_bytes_raw("crowd.ko", bytes);
         explained(&image, &["wanted"], gplok::image::DebugFiles::default()).expect("no file is asked for")
     });
-    assert!(verdict.findings.iter().all(|finding| finding.uses.len() == 1));
+    assert!(verdict.findings.iter().all(|finding| finding.uses().len() == 1));
     assert!(matches!(verdict.debug_info, gplok::verdict::DebugInfo::Read { .. }), "{:?}", verdict.debug_info);
 }
 

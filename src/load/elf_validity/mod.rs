@@ -77,7 +77,7 @@ impl Checks<'_> {
             Form::OneLine => vec![ONE_LINE.to_owned()],
             Form::Lines => vec![line],
         };
-        run.find(cause, printed.first().cloned());
+        run.find(cause, printed.first().cloned().map(Into::into));
         for line in printed {
             run.err(line);
         }
@@ -314,7 +314,7 @@ impl Checks<'_> {
     }
 
     fn refuse_held(&self, run: &mut Run<'_>, rule: &str, line: &str) -> Step {
-        run.find(Cause::InvalidElf { rule: rule.to_owned() }, Some(line.to_owned()));
+        run.find(Cause::InvalidElf { rule: rule.to_owned() }, Some(line.into()));
         run.printk_held(LogLevel::Err, line);
         Err(Stop::Refused(Errno::ENOEXEC))
     }

@@ -37,7 +37,7 @@ pub fn apply<E>(
 impl RelocationSection<'_> {
     /// A value does not fit.
     pub(super) fn overflow(&self, module: &Module<'_>, entry: &Relocation) -> Cause {
-        let symbol = module.symbol(entry).map_or_else(String::new, |symbol| symbol.name.to_owned());
+        let symbol = module.symbol(entry).map_or_else(std::sync::Arc::default, |symbol| symbol.name.into());
         Cause::RelocationOverflow { section: module.section_name(self.target), kind: entry.kind, symbol }
     }
 

@@ -75,7 +75,7 @@ fn word(judgement: &Judgement) -> String {
     match judgement {
         Judgement::Applied => "applied".into(),
         Judgement::Refused { errno, lines, .. } => {
-            format!("{errno} {}", lines.first().map_or("(silent)", |line| line.text.as_str()))
+            format!("{errno} {}", lines.first().map_or("(silent)".to_owned(), ToString::to_string))
         }
         Judgement::Crash(_) => "crash".into(),
         Judgement::Undetermined(missing) => missing.word(),
@@ -137,7 +137,7 @@ fn x86_64_overflow_is_two_lines() {
     let Judgement::Refused { lines, .. } = judge_at(Arch::X86_64, (6, 12, 0), &[entry(0, 11, NOTHING, 1 << 40)]) else {
         panic!("not refused")
     };
-    let lines: Vec<_> = lines.iter().map(|line| line.text.as_str()).collect();
+    let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
     assert_eq!(
         lines,
         [

@@ -15,7 +15,7 @@ use super::crypto::{Crypto, CryptoAlgorithm, Support};
 use crate::image::{MarkedSignature, Pkcs7, SignatureAlgorithm, SignatureInfo};
 use crate::kernel::{Certificate, Curve, PublicKey};
 use crate::terms::Errno;
-use crate::verdict::{KernelLine, LogLevel};
+use crate::verdict::{KernelLine, LineText, LogLevel};
 
 /// What `verify_pkcs7_signature()` says of a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,11 +60,11 @@ pub enum Pkcs7Verdict {
     },
 }
 
-fn err(text: impl Into<String>) -> Option<KernelLine> {
+fn err(text: impl Into<LineText>) -> Option<KernelLine> {
     Some(KernelLine::new(LogLevel::Err, text))
 }
 
-fn warning(text: impl Into<String>) -> Option<KernelLine> {
+fn warning(text: impl Into<LineText>) -> Option<KernelLine> {
     Some(KernelLine::new(LogLevel::Warn, text))
 }
 

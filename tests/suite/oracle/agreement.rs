@@ -76,7 +76,7 @@ fn shown(step: &Step, verdict: &Verdict) -> Outcome {
         verdict::Outcome::Crash { why, .. } => Ended::Crashed(why.clone()),
         verdict::Outcome::Undetermined => unreachable!("handled by the caller"),
     };
-    let log = verdict.log.iter().map(|line| (line.level as u8, mask(&line.text))).collect();
+    let log = verdict.log.iter().map(|line| (line.level as u8, mask(&line.text.to_str()))).collect();
     Outcome { ended, log, tainted: verdict.kernel_tainted.number() }
 }
 

@@ -12,7 +12,7 @@ const BOTH: [&str; 2] = ["devmap_key", "__put_page"];
 
 fn spoilt(spoil: impl Fn(&mut Elf) + 'static) -> Verdict {
     let verdict = verdict_on(module(Source::new(&[super::unit()]).dwarf(5)).tweak(spoil).build(&x86_64()), &BOTH);
-    let places: Vec<_> = verdict.findings.iter().flat_map(|finding| &finding.uses).map(|place| place.offset).collect();
+    let places: Vec<_> = verdict.findings.iter().flat_map(|finding| finding.uses()).map(|place| place.offset).collect();
     assert_eq!(places, [0x48, 0x59]);
     verdict
 }
@@ -32,7 +32,7 @@ fn the_answer_does_not_depend_on_debug_information() {
         let verdicts = check(&kernel, &Cmdline::default(), std::slice::from_ref(&image), &Insmod::default());
         let mut verdict = verdicts.expect("the tree can be read").remove(0);
         explain(&mut verdict, &image, &kernel, &Lookup::default()).expect("no file is asked for");
-        assert!(verdict.findings.iter().all(|finding| finding.symbol().is_none() || finding.uses.len() == 1));
+        assert!(verdict.findings.iter().all(|finding| finding.symbol().is_none() || finding.uses().len() == 1));
         let causes: Vec<_> = verdict.findings.into_iter().map(|finding| finding.cause).collect();
         (verdict.outcome, verdict.log, verdict.kernel_tainted, causes)
     };
@@ -121,7 +121,7 @@ fn every_prefix_of_every_section() {
                 let name = name.clone();
                 let cut = ko.clone().tweak(move |elf| elf.section(&name).data.truncate(length)).build(&x86_64());
                 let verdict = crate::hostile::ends(move || verdict_on(cut, &["__put_page"]));
-                assert_eq!(verdict.findings[0].uses.len(), 2, "DWARF {version}, {length} bytes");
+                assert_eq!(verdict.findings[0].uses().len(), 2, "DWARF {version}, {length} bytes");
             }
         }
     }

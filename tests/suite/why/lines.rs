@@ -48,7 +48,7 @@ fn inlines_of_the_module_are_no_headers_of_the_kernel() {
     let chain =
         "put_page include/linux/mm.h:926 < release include/pages.h:7 < drop_all sub/a.c:30 < foo_exit sub/a.c:44";
     assert_eq!(uses(&verdict), [format!(".text+0x49: {chain}")]);
-    let headers: Vec<bool> = verdict.findings[0].uses[0].chain.iter().map(|frame| frame.header).collect();
+    let headers: Vec<bool> = verdict.findings[0].uses()[0].chain.iter().map(|frame| frame.header).collect();
     assert_eq!(headers, [true, false, false, false]);
 }
 

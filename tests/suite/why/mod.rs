@@ -45,7 +45,7 @@ fn kernel() -> &'static Kernel {
 pub fn explained(image: &Image, symbols: &[&str], debug: DebugFiles) -> Result<Verdict, Error> {
     let mut verdict = Verdict::new("foo", Outcome::Loads);
     for symbol in symbols {
-        let cause = Cause::MissingSymbol { symbol: (*symbol).to_owned(), refused_exporter: None };
+        let cause = Cause::MissingSymbol { symbol: (*symbol).into(), refused_exporter: None };
         verdict.findings.push(Finding::new(Stage::SimplifySymbols, cause));
     }
     explain(&mut verdict, image, kernel(), &Lookup { debug, inlines: None })?;
@@ -57,7 +57,7 @@ fn verdict_on(bytes: Vec<u8>, symbols: &[&str]) -> Verdict {
 }
 
 fn uses(verdict: &Verdict) -> Vec<String> {
-    verdict.findings.iter().flat_map(|finding| &finding.uses).map(told).collect()
+    verdict.findings.iter().flat_map(|finding| finding.uses()).map(told).collect()
 }
 
 /// Where a module, built for a kernel of this profile, uses a symbol.

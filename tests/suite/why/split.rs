@@ -136,6 +136,6 @@ fn broken_files_beside_the_module() {
         write("main.dwo", &whole[..length]);
         let image = Image::open(folder.path().join("foo.ko")).expect("it is there");
         let verdict = explained(&image, &["__put_page"], DebugFiles::default()).expect("no file is asked for");
-        assert_eq!(verdict.findings[0].uses.len(), 1);
+        assert_eq!(verdict.findings[0].uses().len(), 1);
     }
 }

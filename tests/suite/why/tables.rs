@@ -210,7 +210,7 @@ fn functions_without_debug_information() {
         assert_eq!([uses_of("devmap_key", &ko, &profile), uses_of("__put_page", &ko, &profile)].concat(), BARE);
     }
     let verdict = super::verdict_on(ko.build(&x86_64()), &["__put_page"]);
-    let inside = verdict.findings[0].uses[0].inside.as_ref().expect("it lies in a function");
+    let inside = verdict.findings[0].uses()[0].inside.as_ref().expect("it lies in a function");
     assert_eq!((inside.name.as_str(), inside.offset, inside.size), ("foo_read", 0x19, 40));
     assert_eq!(verdict.debug_info, gplok::verdict::DebugInfo::Absent);
 }
