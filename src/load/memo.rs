@@ -187,8 +187,8 @@ impl Memo {
         Some(found)
     }
 
-    /// The places of its loose symbols that are not simple imports, as far as they have been looked at.
-    pub fn not_simple(&self, image: &Image) -> Option<Arc<SimpleImports>> {
+    /// Its imports, as far as they have been looked at: which of them the kernel itself does not export hangs on no more.
+    pub fn looked_at(&self, image: &Image) -> Option<Arc<SimpleImports>> {
         let known = self.imports.lock().unwrap_or_else(PoisonError::into_inner);
         known.get(&image.number())?.first().map(|(_, simple)| Arc::clone(simple))
     }

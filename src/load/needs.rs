@@ -239,16 +239,15 @@ impl Givers<'_> {
     fn needs(&self, image: &Image) -> Vec<Need> {
         let (mut needs, mut seen, mut opened) = (Vec::new(), HashSet::<_, ByNumber>::default(), HashSet::new());
         let Some(elf) = image.as_announced() else { return needs };
-        let simple = self.memo.not_simple(image);
-        let all = elf.loose_symbols();
-        let places: &mut dyn Iterator<Item = usize> = match &simple {
-            Some(simple) => &mut simple.others.iter().copied(),
+        let (known, all) = (self.memo.looked_at(image), elf.loose_symbols());
+        let is_given = |name: &str| self.kernel.exports().is_some_and(|exports| exports.in_vmlinux(name));
+        let places: &mut dyn Iterator<Item = usize> = match &known {
+            Some(simple) => &mut simple.foreign.iter().copied(),
             None => &mut (0..all.len()),
         };
         for symbol in places.filter_map(|place| all.get(place)).filter(|symbol| symbol.is_undefined()) {
-            let name = as_text(elf.loose_name(symbol).unwrap_or_default());
-            let exports = self.kernel.exports();
-            if exports.is_some_and(|exports| exports.in_vmlinux(&name)) {
+            let Some(name) = elf.loose_name(symbol).map(as_text) else { continue };
+            if known.is_none() && is_given(&name) {
                 continue;
             }
             let given = self.symbols.get(name.as_ref()).copied();

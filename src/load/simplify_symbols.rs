@@ -57,7 +57,7 @@ fn resolve_all(run: &mut Run<'_>) -> Step {
     let all = elf.loose_symbols();
     let (mut next, mut left) = (0, simple.as_ref().map_or(&[][..], |simple| &simple.others));
     if let Some(assumed) = run.call.assumed
-        && simple.as_ref().is_some_and(|simple| simple.hangs)
+        && simple.as_ref().is_some_and(|simple| !simple.foreign.is_empty())
     {
         // Whatever is said of the others is not worth saying: it will be said once other modules are known.
         assumed.set(true);
@@ -97,8 +97,8 @@ pub(super) struct SimpleImports {
     pub(super) others: Vec<usize>,
     /// The first GPL-only one.
     gpl_only: Option<(usize, String)>,
-    /// Is there one that the kernel itself does not export?
-    hangs: bool,
+    /// The places of those undefined that the kernel itself does not export, in order.
+    pub(super) foreign: Vec<usize>,
 }
 
 /// So many names are looked up at the same time.
@@ -126,7 +126,7 @@ fn simple_imports(run: &Run<'_>) -> Step<Option<Arc<SimpleImports>>> {
             name.filter(|name| is_plain(name)).unwrap_or_default()
         };
         let given = |raw: &[u8]| exports.in_vmlinux(&as_text(raw));
-        let hangs =
+        let is_foreign =
             |loose: &LooseSymbol| loose.is_undefined() && info.elf.loose_name(loose).is_some_and(|raw| !given(raw));
         let mut place = 0;
         for some in info.elf.loose_symbols().chunks(AT_ONCE) {
@@ -141,13 +141,16 @@ fn simple_imports(run: &Run<'_>) -> Step<Option<Arc<SimpleImports>>> {
                     Some(ExportKind::Gpl) => _ = simple.gpl_only.get_or_insert_with(|| (place, escaped(name))),
                     _ => {
                         simple.others.push(place);
-                        simple.hangs = simple.hangs || row.is_none() && hangs(loose);
+                        if row.is_none() && is_foreign(loose) {
+                            simple.foreign.push(place);
+                        }
                     }
                 }
                 place += 1;
             }
         }
         simple.others.shrink_to_fit();
+        simple.foreign.shrink_to_fit();
         simple
     }))
 }

@@ -31,26 +31,12 @@ enum Answer {
 pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palette) -> String {
     let all_modules = count(entries.len(), "module", "modules");
     let mut text = format!("{all_modules} on {}: {}\n", printable(kernel.called()), tally(entries));
-    let mut answers: BTreeMap<(Answer, Vec<Code>), Vec<&Entry<'_>>> = BTreeMap::new();
-    let codes_of = |entry: &Entry<'_>| {
-        let codes: BTreeSet<Code> = refusing(entry, true).map(Finding::code).collect();
-        (codes.into_iter().collect::<Vec<_>>(), refusing(entry, false).next().is_some())
-    };
-    let codes: Vec<_> = entries.par_iter().map(codes_of).collect();
-    let (codes, is_behind): (Vec<_>, Vec<_>) = codes.into_iter().unzip();
-    for (entry, codes) in entries.iter().zip(codes) {
-        let answer = match &entry.verdict.outcome {
-            Outcome::Loads => continue,
-            Outcome::Crash { .. } => Answer::Crash,
-            Outcome::Refused { errno, .. } => Answer::Refused(*errno),
-            Outcome::Undetermined if entry.verdict.never_loads => Answer::Never,
-            Outcome::Undetermined => Answer::Undetermined,
-        };
-        answers.entry((answer, codes)).or_default().push(entry);
-    }
+    let at_once = entries.len().div_ceil(rayon::current_num_threads()).max(AT_ONCE);
+    let gone_through = entries.par_chunks(at_once).map(Share::of).collect::<Vec<_>>();
+    let Share { answers, behind, notes, missing } = gone_through.into_iter().reduce(Share::joined).unwrap_or_default();
     let mut answers: Vec<_> = answers.into_iter().collect();
-    answers.sort_by_key(|(_, entries)| Reverse(entries.len()));
-    for ((answer, codes), entries) in &answers {
+    answers.sort_by_key(|(_, group)| Reverse(group.modules.len()));
+    for ((answer, codes), group) in answers {
         // Several of a kind, whose number stands below.
         let kinds: Vec<String> = codes.iter().map(|code| kind(*code, 2).trim_start_matches("2 ").to_owned()).collect();
         let (style, word) = match answer {
@@ -63,20 +49,16 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
         };
         let because = if kinds.is_empty() { String::new() } else { format!(", {}", all(&kinds)) };
         let heading = palette.paint(style, &format!("{word}{because}"));
-        let names: Vec<&str> = entries.iter().map(|entry| entry.verdict.name.as_str()).collect();
-        let _ = writeln!(text, "\n{heading}: {}", count(names.len(), "module", "modules"));
-        let _ = writeln!(text, "  {}", printable(&list(&names, MODULES)));
-        causes(&mut text, entries, kernel, palette, true);
+        let _ = writeln!(text, "\n{heading}: {}", count(group.modules.len(), "module", "modules"));
+        let _ = writeln!(text, "  {}", printable(&list(&group.modules, MODULES)));
+        causes(&mut text, group, kernel, palette, true);
     }
-    let behind = entries.iter().zip(is_behind).filter(|(_, is_behind)| *is_behind);
-    let behind: Vec<&Entry<'_>> = behind.map(|(entry, _)| entry).collect();
-    if !behind.is_empty() {
+    if !behind.causes.is_empty() {
         let heading = palette.paint(palette.heading, "also, once that is mended");
         let _ = writeln!(text, "\n{heading}:");
-        causes(&mut text, &behind, kernel, palette, false);
+        causes(&mut text, behind, kernel, palette, false);
     }
-    notes(&mut text, entries, palette);
-    let missing: BTreeSet<&Missing> = entries.iter().flat_map(|entry| &entry.verdict.missing).collect();
+    worth_knowing(&mut text, notes, palette);
     if !missing.is_empty() {
         let heading = palette.paint(palette.heading, "not known, and some answers or lines depend on it");
         let _ = writeln!(text, "\n{heading}:");
@@ -91,28 +73,25 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
 }
 
 /// What keeps no module from loading, and yet decides which ones are.
-fn notes(text: &mut String, entries: &[Entry<'_>], palette: &Palette) {
-    let mut by_code: BTreeMap<Code, Vec<String>> = BTreeMap::new();
-    for entry in entries {
-        for finding in &entry.verdict.findings {
-            let note = match &finding.cause {
-                Cause::ShadowedFile { file } => format!("{file} (not used: {} is)", entry.title()),
-                // Each pair once.
-                Cause::RivalExport { symbol, module } if entry.verdict.name <= *module => {
-                    format!("{symbol} ({} and {module})", entry.verdict.name)
-                }
-                _ => continue,
-            };
-            by_code.entry(finding.code()).or_default().push(note);
-        }
-    }
-    if !by_code.is_empty() {
+fn worth_knowing(text: &mut String, notes: BTreeMap<Code, Vec<String>>, palette: &Palette) {
+    if !notes.is_empty() {
         let _ = writeln!(text, "\n{}:", palette.paint(palette.heading, "worth knowing"));
     }
-    for (code, notes) in by_code {
+    for (code, notes) in notes {
         let label = palette.paint(palette.label, &format!("{} [{code}]", kind(code, notes.len())));
         let notes: Vec<&str> = notes.iter().map(String::as_str).collect();
         let _ = writeln!(text, "    {label}: {}", printable(&list(&notes, SYMBOLS)));
+    }
+}
+
+fn note(entry: &Entry<'_>, finding: &Finding) -> Option<String> {
+    match &finding.cause {
+        Cause::ShadowedFile { file } => Some(format!("{file} (not used: {} is)", entry.title())),
+        // Each pair once.
+        Cause::RivalExport { symbol, module } if entry.verdict.name <= *module => {
+            Some(format!("{symbol} ({} and {module})", entry.verdict.name))
+        }
+        _ => None,
     }
 }
 
@@ -135,18 +114,36 @@ struct Shared<'a> {
     symbols: HashMap<&'a str, usize>,
 }
 
+/// Modules that go together, and what they share.
+#[derive(Default)]
+struct Group<'a> {
+    modules: Vec<&'a str>,
+    causes: BTreeMap<Code, Shared<'a>>,
+}
+
+/// What the page says of some of the modules: their findings are many, and gone through once.
+#[derive(Default)]
+struct Share<'a> {
+    /// By what they are told, and for which causes.
+    answers: BTreeMap<(Answer, Vec<Code>), Group<'a>>,
+    /// Behind the stages that refused.
+    behind: Group<'a>,
+    notes: BTreeMap<Code, Vec<String>>,
+    missing: BTreeSet<&'a Missing>,
+}
+
 /// So many modules are gone through on one processor at least: few are not worth the while.
 const AT_ONCE: usize = 256;
 
-/// What these modules share.
-fn shared<'a>(entries: &[&Entry<'a>], reached: bool) -> BTreeMap<Code, Shared<'a>> {
-    let mut by_code: BTreeMap<Code, Shared<'_>> = BTreeMap::new();
-    for entry in entries {
+impl<'a> Group<'a> {
+    /// Adds a module and what refuses it.
+    fn add(&mut self, entry: &Entry<'a>, reached: bool) {
         let name = entry.verdict.name.as_str();
+        self.modules.push(name);
         let mut findings = refusing(entry, reached).peekable();
         while let Some(first) = findings.next() {
             let new = || Shared { first: (first, name), modules: Vec::new(), symbols: HashMap::new() };
-            let shared = by_code.entry(first.code()).or_insert_with(new);
+            let shared = self.causes.entry(first.code()).or_insert_with(new);
             shared.modules.push(name);
             // Most have many of a kind, one behind the other.
             let mut alike = Some(first);
@@ -162,39 +159,78 @@ fn shared<'a>(entries: &[&Entry<'a>], reached: bool) -> BTreeMap<Code, Shared<'a
             }
         }
     }
-    by_code
-}
 
-/// What these share with the modules behind them.
-fn joined<'a>(mut one: BTreeMap<Code, Shared<'a>>, other: BTreeMap<Code, Shared<'a>>) -> BTreeMap<Code, Shared<'a>> {
-    for (code, shared) in other {
-        match one.entry(code) {
-            btree_map::Entry::Vacant(entry) => _ = entry.insert(shared),
-            btree_map::Entry::Occupied(entry) => {
-                let known = entry.into_mut();
-                known.modules.extend(shared.modules);
-                for (symbol, number) in shared.symbols {
-                    *known.symbols.entry(symbol).or_default() += number;
+    /// Adds the modules behind them.
+    fn join(&mut self, other: Self) {
+        self.modules.extend(other.modules);
+        for (code, shared) in other.causes {
+            match self.causes.entry(code) {
+                btree_map::Entry::Vacant(entry) => _ = entry.insert(shared),
+                btree_map::Entry::Occupied(entry) => {
+                    let known = entry.into_mut();
+                    known.modules.extend(shared.modules);
+                    for (symbol, number) in shared.symbols {
+                        *known.symbols.entry(symbol).or_default() += number;
+                    }
                 }
             }
         }
     }
-    one
+}
+
+impl<'a> Share<'a> {
+    fn of(entries: &[Entry<'a>]) -> Self {
+        let mut share = Self::default();
+        entries.iter().for_each(|entry| share.add(entry));
+        share
+    }
+
+    fn add(&mut self, entry: &Entry<'a>) {
+        self.missing.extend(&entry.verdict.missing);
+        for finding in &entry.verdict.findings {
+            if let Some(note) = note(entry, finding) {
+                self.notes.entry(finding.code()).or_default().push(note);
+            }
+        }
+        if refusing(entry, false).next().is_some() {
+            self.behind.add(entry, false);
+        }
+        let answer = match &entry.verdict.outcome {
+            Outcome::Loads => return,
+            Outcome::Crash { .. } => Answer::Crash,
+            Outcome::Refused { errno, .. } => Answer::Refused(*errno),
+            Outcome::Undetermined if entry.verdict.never_loads => Answer::Never,
+            Outcome::Undetermined => Answer::Undetermined,
+        };
+        let codes: BTreeSet<Code> = refusing(entry, true).map(Finding::code).collect();
+        self.answers.entry((answer, codes.into_iter().collect())).or_default().add(entry, true);
+    }
+
+    /// Both, the modules of the other behind these.
+    fn joined(mut self, other: Self) -> Self {
+        for (answer, group) in other.answers {
+            self.answers.entry(answer).or_default().join(group);
+        }
+        self.behind.join(other.behind);
+        for (code, notes) in other.notes {
+            self.notes.entry(code).or_default().extend(notes);
+        }
+        self.missing.extend(other.missing);
+        self
+    }
 }
 
 /// Each kind of cause once, with the symbols most modules meet it for, and what to do.
-fn causes(text: &mut String, entries: &[&Entry<'_>], kernel: &KernelSummary, palette: &Palette, reached: bool) {
-    let at_once = entries.len().div_ceil(rayon::current_num_threads()).max(AT_ONCE);
-    let shared = entries.par_chunks(at_once).map(|some| shared(some, reached)).collect::<Vec<_>>();
-    let by_code = shared.into_iter().reduce(joined).unwrap_or_default();
-    for (code, Shared { first: (finding, module), mut modules, symbols }) in by_code {
+fn causes(text: &mut String, group: Group<'_>, kernel: &KernelSummary, palette: &Palette, reached: bool) {
+    let all_modules = group.modules.len();
+    for (code, Shared { first: (finding, module), mut modules, symbols }) in group.causes {
         modules.sort_unstable();
         modules.dedup();
         let named = most_met(&symbols);
         let label = palette.paint(palette.label, &format!("{} [{code}]", kind(code, symbols.len().max(1))));
         let more = symbols.len() - named.len();
         let which = if named.is_empty() { String::new() } else { format!(": {}", first_of(&named, more)) };
-        let of = match reached && modules.len() == entries.len() {
+        let of = match reached && modules.len() == all_modules {
             true => String::new(),
             false => format!(", of {}", count(modules.len(), "module", "modules")),
         };

@@ -1,7 +1,8 @@
 //! `gplok check`: would these modules load?
 
+use std::borrow::Cow;
 use std::hash::Hash as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gplok::history::eras;
@@ -145,9 +146,9 @@ fn judge(
                 .collect::<Result<(), _>>()?,
         }
     }
-    let paths: Vec<_> = images.iter().map(|image| image.path().display().to_string()).collect();
+    let paths: Vec<_> = images.iter().map(|image| shown(image.path())).collect();
     let entry = |(path, verdict)| Entry { op: Op::Insmod, path: Some(path), verdict };
-    let entries: Vec<_> = paths.iter().map(String::as_str).zip(&verdicts).map(entry).collect();
+    let entries: Vec<_> = paths.iter().map(AsRef::as_ref).zip(&verdicts).map(entry).collect();
     let summary = KernelSummary::from(&*kernel);
     let said = |format| -> Result<_, Error> {
         let pages = if page { human_many } else { human };
@@ -168,6 +169,11 @@ fn judge(
     // The program ends here: giving back what a whole tree takes, piece by piece, would take longer than reading a tenth of it.
     std::mem::forget((images, verdicts, kernel, left));
     Ok(exit)
+}
+
+/// A path as text; a good one as it is, which is found out sooner than what is wrong with a bad one.
+fn shown(path: &Path) -> Cow<'_, str> {
+    path.to_str().map_or_else(|| path.to_string_lossy(), Cow::Borrowed)
 }
 
 /// Modules to be judged, and the files that stand back behind one of them.
