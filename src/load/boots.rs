@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use super::loaded::LoadedModule;
 use super::machine::{Judged, MAX_WORLDS};
 use super::needs::Modules;
-use super::run::{RefusedExporter, State, World};
+use super::run::{RefusedExporter, World};
 use super::{Insmod, Machine};
 use crate::image::Image;
 use crate::terms::{Taint, Taints};
@@ -169,7 +169,9 @@ impl After {
                 let proprietary = |module: &LoadedModule| module.taints.has(Taint::ProprietaryModule);
                 proprietary(module) == proprietary(first) && module.is_alike(first)
             });
-            if let (true, Some(first), Some(module)) = (alike, &first, world.state.modules.first_mut()) {
+            if let (true, Some(first), Some(module)) =
+                (alike, &first, Arc::make_mut(&mut world.state.modules).first_mut())
+            {
                 *module = Arc::clone(first);
             }
         }
@@ -186,57 +188,87 @@ fn newest(world: &World) -> Option<&Arc<LoadedModule>> {
     world.state.modules.first().filter(|_| world.last == Some(Outcome::Loads))
 }
 
-/// In the order of what tells states apart, for the modules that are loaded then.
-fn by_shape(one: &World, other: &World) -> Ordering {
-    let (state, other_state) = (&one.state, &other.state);
-    let proprietary = |module: &Arc<LoadedModule>| module.taints.has(Taint::ProprietaryModule);
-    (state.tainted.number(), &state.once, &one.answers)
-        .cmp(&(other_state.tainted.number(), &other_state.once, &other.answers))
-        .then_with(|| state.modules.iter().map(proprietary).cmp(other_state.modules.iter().map(proprietary)))
+/// A boot in which some modules are loaded: its state but for them, and the modules, the oldest first.
+#[derive(Clone)]
+struct Boot<'a> {
+    world: World,
+    modules: Vec<&'a Arc<LoadedModule>>,
 }
 
 /// The states of a boot in which all of these modules are loaded, and whether there are too many to follow.
 fn put_together(first: &[World], all: &[Arc<After>]) -> (Vec<World>, bool) {
-    let mut worlds = first.to_vec();
+    let boot = |world: &World| Boot { world: world.clone(), modules: Vec::with_capacity(all.len()) };
+    let mut boots: Vec<_> = first.iter().map(boot).collect();
     for after in all {
-        let mut next: Vec<World> = Vec::with_capacity(worlds.len());
-        for world in &worlds {
-            for other in after.worlds.iter().filter(|other| agree(world, other)) {
-                let both = together(world, other);
-                if let Err(place) = next.binary_search_by(|known| by_shape(known, &both)) {
-                    next.insert(place, both);
-                }
-            }
-        }
+        let mut next = Vec::with_capacity(boots.len());
+        boots.into_iter().for_each(|boot| boot.behind(&after.worlds, &mut next));
         if next.len() > MAX_WORLDS {
             return (first.to_vec(), true);
         }
-        worlds = next;
+        boots = next;
     }
-    (worlds, false)
+    (boots.into_iter().map(Boot::into_world).collect(), false)
 }
 
 /// Can both be of one boot?
 fn agree(one: &World, other: &World) -> bool {
-    one.calendar == other.calendar
-        && one.answers.iter().all(|(question, answer)| other.answers.get(question).is_none_or(|own| own == answer))
+    let same_answers =
+        || one.answers.iter().all(|(question, answer)| other.answers.get(question).is_none_or(|own| own == answer));
+    one.calendar == other.calendar && (Arc::ptr_eq(&one.answers, &other.answers) || same_answers())
 }
 
-fn together(world: &World, other: &World) -> World {
-    let mut state: State = world.state.clone();
-    state.modules.splice(0..0, newest(other).cloned());
-    state.tainted = Taints::from_number(state.tainted.number() | other.state.tainted.number());
-    state.once.extend_from_slice(&other.state.once);
-    state.once.sort_unstable();
-    state.once.dedup();
-    let (mut answers, mut because) = (Arc::clone(&world.answers), Arc::clone(&world.because));
-    for (question, answer) in other.answers.iter().filter(|(question, _)| !world.answers.contains_key(question)) {
-        Arc::make_mut(&mut answers).insert(question.clone(), *answer);
+impl<'a> Boot<'a> {
+    /// Adds to `next`, which is in order of shape, what comes of this boot with each of those states that may be its own.
+    fn behind(self, worlds: &'a [World], next: &mut Vec<Self>) {
+        let mut add = |boot: Self| {
+            if let Err(place) = next.binary_search_by(|known| known.by_shape(&boot)) {
+                next.insert(place, boot);
+            }
+        };
+        let Some(last) = worlds.iter().rposition(|world| agree(&self.world, world)) else { return };
+        for world in worlds.iter().take(last).filter(|world| agree(&self.world, world)) {
+            add(self.clone().joined(world));
+        }
+        if let Some(world) = worlds.get(last) {
+            add(self.joined(world));
+        }
     }
-    if !other.because.is_subset(&because) {
-        Arc::make_mut(&mut because).extend(other.because.iter().cloned());
+
+    fn joined(mut self, other: &'a World) -> Self {
+        let World { answers, state, because, .. } = &mut self.world;
+        self.modules.extend(newest(other));
+        state.tainted = Taints::from_number(state.tainted.number() | other.state.tainted.number());
+        state.once.join(other.state.once);
+        if answers.is_empty() {
+            *answers = Arc::clone(&other.answers);
+        } else if !Arc::ptr_eq(answers, &other.answers) {
+            for (question, answer) in other.answers.iter() {
+                if !answers.contains_key(question) {
+                    Arc::make_mut(answers).insert(question.clone(), *answer);
+                }
+            }
+        }
+        if !other.because.is_subset(because) {
+            Arc::make_mut(because).extend(other.because.iter().cloned());
+        }
+        self
     }
-    World { answers, calendar: world.calendar, state, because, last: None }
+
+    /// In the order of what tells states apart, for the modules that are loaded then.
+    fn by_shape(&self, other: &Self) -> Ordering {
+        let shape = |boot: &Self| (boot.world.state.tainted.number(), boot.world.state.once);
+        let proprietary = |module: &&Arc<LoadedModule>| module.taints.has(Taint::ProprietaryModule);
+        let modules = || self.modules.iter().rev().map(proprietary).cmp(other.modules.iter().rev().map(proprietary));
+        let answers = || self.world.answers.cmp(&other.world.answers);
+        shape(self).cmp(&shape(other)).then_with(answers).then_with(modules)
+    }
+
+    fn into_world(mut self) -> World {
+        let modules = self.modules.into_iter().rev().chain(self.world.state.modules.iter()).cloned().collect();
+        self.world.state.modules = Arc::new(modules);
+        self.world.last = None;
+        self.world
+    }
 }
 
 /// A module it needs may be loaded or not: what was said of this one holds if it is.

@@ -1,5 +1,7 @@
 //! Unloading: mirrors `delete_module()`, kernel/module/main.c.
 
+use std::sync::Arc;
+
 use super::run::{Call, World};
 use crate::terms::Errno;
 use crate::verdict::Cause;
@@ -10,7 +12,7 @@ pub(super) fn delete_module(call: Call<'_>, world: &mut World, name: &str) -> Re
     if let Some(switch) = call.cmdline.modules_disabled.clone() {
         return refuse(Errno::EPERM, Cause::NotPermitted { switch });
     }
-    let (name, modules) = (name.to_owned(), &mut world.state.modules);
+    let (name, modules) = (name.to_owned(), &world.state.modules);
     let Some(index) = modules.iter().position(|module| *module.name == *name) else {
         return refuse(Errno::ENOENT, Cause::NotLoaded { name });
     };
@@ -25,6 +27,6 @@ pub(super) fn delete_module(call: Call<'_>, world: &mut World, name: &str) -> Re
     if modules.get(index).is_some_and(|module| module.has_init && !module.has_exit) {
         return refuse(Errno::EBUSY, Cause::NoExit { name });
     }
-    modules.remove(index);
+    Arc::make_mut(&mut world.state.modules).remove(index);
     Ok(())
 }

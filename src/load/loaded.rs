@@ -6,7 +6,7 @@ use crate::image::ExportTable;
 use crate::terms::{ExportKind, ExportedSymbol, License, Taints};
 
 /// A live module.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LoadedModule {
     /// `mod->name`.
     pub name: Arc<str>,

@@ -41,7 +41,7 @@ impl Gone {
     fn holds_for(&self, run: &Run<'_>) -> bool {
         let of_signature = |missing: &Missing| matches!(missing, Missing::Signer(_) | Missing::SignatureMatch);
         let (own, other) = (&self.world, &run.world);
-        let modules = own.state.modules.iter().zip(&other.state.modules);
+        let modules = own.state.modules.iter().zip(other.state.modules.iter());
         !run.surveying
             && self.len == run.bytes.len()
             && own.calendar == other.calendar

@@ -169,7 +169,7 @@ fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
             has_exit,
             percpu,
         };
-        world.state.modules.insert(0, Arc::new(module));
+        Arc::make_mut(&mut world.state.modules).insert(0, Arc::new(module));
     }
     let (kernel_tainted, log, findings, inferred) = (world.state.tainted, run.log, run.findings, run.inferred);
     let verdict = Verdict { log, module_taints, kernel_tainted, findings, inferred, ..Verdict::new(name, outcome) };

@@ -31,7 +31,7 @@ pub(crate) enum Stop {
 pub(crate) type Step<T = ()> = Result<T, Stop>;
 
 /// Lines that are printed once a boot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Once {
     LockDebugging,
     VerificationFailed,
@@ -40,13 +40,32 @@ pub(crate) enum Once {
     NoExtendedSymbolVersion,
 }
 
+/// Those of them that have been printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Printed(u8);
+
+impl Printed {
+    pub const fn has(self, line: Once) -> bool {
+        self.0 & (1 << line as u8) != 0
+    }
+
+    pub const fn add(&mut self, line: Once) {
+        self.0 |= 1 << line as u8;
+    }
+
+    /// Those printed in one or the other.
+    pub const fn join(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}
+
 /// The kernel's state: what loading changes.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct State {
     pub tainted: Taints,
-    /// The newest first, as the kernel links them.
-    pub modules: Vec<Arc<LoadedModule>>,
-    pub once: Vec<Once>,
+    /// The newest first, as the kernel links them; worlds in which the same ones are loaded share the list.
+    pub modules: Arc<Vec<Arc<LoadedModule>>>,
+    pub once: Printed,
     /// How often a failed per-CPU allocation was complained of.
     pub percpu_warnings: u8,
     /// A line without newline, held back until the next one.
@@ -169,7 +188,7 @@ pub(crate) struct ResolutionKey {
     pub calendar: Option<Calendar>,
     pub answers: Vec<(Missing, bool)>,
     /// The loaded modules.
-    pub modules: Vec<Arc<LoadedModule>>,
+    pub modules: Arc<Vec<Arc<LoadedModule>>>,
     /// Was a line said that is said once?
     pub once: bool,
     pub is_proprietary: bool,
@@ -182,7 +201,7 @@ impl PartialEq for ResolutionKey {
         same(self) == same(other)
             && self.answers == other.answers
             && self.modules.len() == other.modules.len()
-            && self.modules.iter().zip(&other.modules).all(|(one, other)| Arc::ptr_eq(one, other))
+            && self.modules.iter().zip(other.modules.iter()).all(|(one, other)| Arc::ptr_eq(one, other))
     }
 }
 
@@ -344,10 +363,9 @@ impl<'a> Run<'a> {
     /// Is it the first time this boot?
     pub fn once(&mut self, line: Once) -> bool {
         let once = &mut self.world.state.once;
-        let first = !self.surveying && !once.contains(&line);
+        let first = !self.surveying && !once.has(line);
         if first {
-            once.push(line);
-            once.sort_unstable();
+            once.add(line);
         }
         first
     }

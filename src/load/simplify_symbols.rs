@@ -43,8 +43,8 @@ fn key(run: &Run<'_>) -> Step<ResolutionKey> {
     Ok(ResolutionKey {
         calendar: run.world.calendar,
         answers: answers.map(|(missing, answer)| (missing.clone(), *answer)).collect(),
-        modules: run.world.state.modules.clone(),
-        once: run.world.state.once.contains(&Once::NoSymbolVersion),
+        modules: Arc::clone(&run.world.state.modules),
+        once: run.world.state.once.has(Once::NoSymbolVersion),
         is_proprietary: run.info()?.taints.has(Taint::ProprietaryModule),
         surveying: run.surveying,
     })
