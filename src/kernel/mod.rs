@@ -250,11 +250,6 @@ impl Kernel {
         }
     }
 
-    /// The bytes of a module file; 0 where there is none, or in a package.
-    pub(crate) fn module_size(&self, path: &Path) -> u64 {
-        std::fs::metadata(path).map_or(0, |metadata| metadata.len())
-    }
-
     /// A module file of the tree; each is read once.
     pub(crate) fn image(&self, path: &Path) -> Result<Arc<Image>, crate::image::Error> {
         let locked = || self.images.lock().unwrap_or_else(std::sync::PoisonError::into_inner);

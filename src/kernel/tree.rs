@@ -21,6 +21,8 @@ pub struct TreeModule {
     pub name: String,
     /// The file.
     pub path: PathBuf,
+    /// How many bytes it had when the tree was listed; 0 in a package.
+    pub size: u64,
 }
 
 /// The modules under a directory, by name. The files themselves are opened only when asked for.
@@ -56,7 +58,8 @@ fn list(folder: &Path) -> Result<(Vec<TreeModule>, Vec<PathBuf>), Error> {
         } else if kind.is_file()
             && let Some(name) = module_name_of(Path::new(&entry.file_name()))
         {
-            files.push(TreeModule { name, path: entry.path() });
+            let size = entry.metadata().map_or(0, |metadata| metadata.len());
+            files.push(TreeModule { name, path: entry.path(), size });
         }
     }
     Ok((files, folders))
@@ -90,10 +93,22 @@ impl ModuleTree {
             }
         }
         let place = |path: &Path| path.strip_prefix(root).map_or(2, place_of_search);
-        files.sort_by_cached_key(|module| (place(&module.path), module.path.clone().into_os_string()));
-        let mut tree = Self { roots: vec![root.to_owned()], ..Self::default() };
-        files.into_iter().for_each(|module| tree.add(module));
-        Ok(tree)
+        let by_place = |one: &TreeModule, other: &TreeModule| {
+            let paths = || one.path.as_os_str().cmp(other.path.as_os_str());
+            place(&one.path).cmp(&place(&other.path)).then_with(paths)
+        };
+        files.sort_unstable_by(|one, other| one.name.cmp(&other.name).then_with(|| by_place(one, other)));
+        let mut shadowed = Vec::new();
+        files.dedup_by(|later, first| {
+            let is_shadowed = later.name == first.name;
+            if is_shadowed {
+                shadowed.push(later.clone());
+            }
+            is_shadowed
+        });
+        shadowed.sort_unstable_by(by_place);
+        let modules = files.into_iter().map(|module| (module.name.clone(), module)).collect();
+        Ok(Self { roots: vec![root.to_owned()], modules, shadowed, ..Self::default() })
     }
 
     /// Adds a module, behind those of its name that are there.
@@ -109,7 +124,7 @@ impl ModuleTree {
         for inside in store.under(&format!("{folder}/")) {
             if let Some(name) = module_name_of(Path::new(inside)) {
                 let path = store.package().join(inside);
-                self.add(TreeModule { name, path });
+                self.add(TreeModule { name, path, size: 0 });
             }
         }
         self.roots.push(store.package().join(folder));

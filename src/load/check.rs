@@ -12,6 +12,15 @@ use crate::image::Image;
 use crate::kernel::Kernel;
 use crate::verdict::Verdict;
 
+/// A module file to be judged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModuleFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How many bytes it has, as far as that is known: the largest are read first.
+    pub size: u64,
+}
+
 /// What is of no use to anybody any more.
 pub type Left = Box<dyn Send>;
 
@@ -55,7 +64,7 @@ pub fn check_otherwise(
 pub fn check_files(
     kernel: &Arc<Kernel>,
     cmdline: &Cmdline,
-    paths: &[PathBuf],
+    files: &[ModuleFile],
     insmod: &Insmod,
     progress: impl Fn() + Sync,
 ) -> Result<(Vec<Image>, Vec<Verdict>, Left), ModprobeError> {
@@ -71,12 +80,11 @@ pub fn check_files(
         Ok((if is_alone { image.forget_all() } else { image.forget() }, known))
     };
     // The largest first: while they are read, memory is still empty; and at the end no processor waits for one of them.
-    let sizes = of_each(paths, |path| kernel.module_size(path));
-    let mut order: Vec<_> = paths.iter().enumerate().collect();
-    order.sort_by_key(|(index, _)| std::cmp::Reverse(sizes.get(*index).copied()));
-    let places: Vec<_> = paths.iter().map(|_| OnceLock::new()).collect();
-    of_each(&order, |(index, path)| places.get(*index).map(|place| place.set(read(path)).is_ok()));
-    let (mut images, mut known) = (Vec::with_capacity(paths.len()), Vec::with_capacity(paths.len()));
+    let mut order: Vec<_> = files.iter().enumerate().collect();
+    order.sort_by_key(|(_, file)| std::cmp::Reverse(file.size));
+    let places: Vec<_> = files.iter().map(|_| OnceLock::new()).collect();
+    of_each(&order, |(index, file)| places.get(*index).map(|place| place.set(read(&file.path)).is_ok()));
+    let (mut images, mut known) = (Vec::with_capacity(files.len()), Vec::with_capacity(files.len()));
     for read in places.into_iter().filter_map(OnceLock::into_inner) {
         let (image, judged) = read?;
         images.push(image);

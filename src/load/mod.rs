@@ -46,7 +46,7 @@ mod verify_pkcs7;
 mod vermagic;
 
 pub use arguments::{Insmod, ModuleInitFlags, SystemCall};
-pub use check::{Left, check, check_files, check_in_order, check_otherwise};
+pub use check::{Left, ModuleFile, check, check_files, check_in_order, check_otherwise};
 pub use cmdline::Cmdline;
 pub use crypto::{Crypto, CryptoAlgorithm, Support};
 pub use machine::{Machine, ModprobeError};

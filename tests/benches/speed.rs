@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use gplok::audit::{AuditOptions, audit, open_objects};
 use gplok::image::Image;
 use gplok::kernel::{Exports, Kernel};
-use gplok::load::{Cmdline, Insmod, Machine, check, check_files};
+use gplok::load::{Cmdline, Insmod, Machine, ModuleFile, check, check_files};
 use gplok::verdict::{Outcome, Verdict};
 
 #[allow(dead_code, unused_imports, reason = "shared with the suite, which uses more of it")]
@@ -65,8 +65,9 @@ fn wrappers(name: &str) {
 /// 1,000 module files, of which a tenth are needed by nine others each.
 fn tree(profile: &Profile) {
     let here = tempfile::tempdir().expect("a folder");
-    let paths: Vec<_> = (0..1_000).map(|number| here.path().join(format!("m{number}.ko"))).collect();
-    for (number, path) in paths.iter().enumerate() {
+    let file = |number| ModuleFile { path: here.path().join(format!("m{number}.ko")), size: 0 };
+    let files: Vec<_> = (0..1_000).map(file).collect();
+    for (number, ModuleFile { path, .. }) in files.iter().enumerate() {
         let ko = Ko::new(&format!("m{number}")).needs("kfree");
         let ko = match number % 10 {
             0 => ko.export(&format!("given_{number}")),
@@ -77,7 +78,7 @@ fn tree(profile: &Profile) {
     let kernel = Arc::new(Kernel::open(&[folder("6.12")]).expect("a recorded kernel"));
     bench("check a tree of 1,000 modules", || {
         let (_, verdicts, _) =
-            check_files(&kernel, &Cmdline::default(), &paths, &Insmod::default(), || ()).expect("files");
+            check_files(&kernel, &Cmdline::default(), &files, &Insmod::default(), || ()).expect("files");
         verdicts.iter().for_each(loads);
     });
 }

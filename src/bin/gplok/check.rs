@@ -8,7 +8,7 @@ use std::sync::Arc;
 use gplok::history::eras;
 use gplok::image::Image;
 use gplok::kernel::{Kernel, ModuleTree};
-use gplok::load::{Insmod, Left, ModuleInitFlags, check_files, check_in_order};
+use gplok::load::{Insmod, Left, ModuleFile, ModuleInitFlags, check_files, check_in_order};
 use gplok::report::{Entry, KernelSummary, Op, depmod, human, human_many, modules_document};
 use gplok::terms::KernelRelease;
 use gplok::verdict::{Cause, Finding, Stage, Verdict};
@@ -34,8 +34,8 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
             (given?, kernel?)
         }
     };
-    let whole_tree = arguments.tree.is_some() || given.paths.is_empty();
-    if given.paths.is_empty() {
+    let whole_tree = arguments.tree.is_some() || given.files.is_empty();
+    if given.files.is_empty() {
         given.add(kernel.tree().ok_or("no module was given, and the kernel has no module tree: add it with -k")?);
     }
     let page = whole_tree && !arguments.list && arguments.format == CheckFormat::Human;
@@ -89,7 +89,7 @@ fn key(arguments: &CheckArguments, kernel: &Kernel, modules: &Given) -> Option<K
     // The kernel's own modules give what those of another tree need.
     let own = kernel.tree().filter(|_| arguments.tree.is_some());
     let own = own.iter().flat_map(|tree| tree.modules()).map(|module| &module.path);
-    let paths: Vec<_> = modules.paths.iter().chain(own).collect();
+    let paths: Vec<_> = modules.files.iter().map(|file| &file.path).chain(own).collect();
     let found: Vec<_> = paths.par_iter().map(std::fs::metadata).collect();
     for (path, metadata) in paths.into_iter().zip(found) {
         question.file(path, Some(&metadata.ok()?));
@@ -104,10 +104,10 @@ fn judge(
     (page, short): (bool, bool),
     keep: &dyn Fn(&str, Exit),
 ) -> Result<Exit, Error> {
-    let paths = &given.paths;
+    let files = &given.files;
     if kernel.release().is_none() {
-        let fits = |path: &PathBuf| Image::open(path).ok().filter(|image| kernel.release_by(image).is_some());
-        let first = match paths.as_slice() {
+        let fits = |file: &ModuleFile| Image::open(&file.path).ok().filter(|image| kernel.release_by(image).is_some());
+        let first = match files.as_slice() {
             [one] => fits(one),
             all => all.par_iter().find_map_first(fits),
         };
@@ -127,12 +127,12 @@ fn judge(
     let insmod = Insmod { flags, ..Insmod::default() };
     let cmdline = arguments.kernel.cmdline(&kernel);
     let (images, mut verdicts, left) = if arguments.in_order {
-        let images = paths.iter().map(|path| kernel.open_module(path)).collect::<Result<Vec<_>, _>>()?;
+        let images = files.iter().map(|file| kernel.open_module(&file.path)).collect::<Result<Vec<_>, _>>()?;
         let verdicts = check_in_order(&kernel, &cmdline, &images, &insmod)?;
         (images, verdicts, Box::new(()) as Left)
     } else {
-        let progress = Progress::new("modules read", paths.len());
-        check_files(&kernel, &cmdline, paths, &insmod, || progress.step())?
+        let progress = Progress::new("modules read", files.len());
+        check_files(&kernel, &cmdline, files, &insmod, || progress.step())?
     };
     given.tell(&mut verdicts);
     if !short {
@@ -179,17 +179,18 @@ fn shown(path: &Path) -> Cow<'_, str> {
 /// Modules to be judged, and the files that stand back behind one of them.
 #[derive(Default)]
 struct Given {
-    paths: Vec<PathBuf>,
+    files: Vec<ModuleFile>,
     shadowed: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Given {
     /// The modules given, one by one or by their directory.
     fn new(arguments: &CheckArguments) -> Result<Self, Error> {
-        let mut given = Self { paths: arguments.modules.clone(), ..Self::default() };
+        let file = |path: &PathBuf| ModuleFile { path: path.clone(), size: 0 };
+        let mut given = Self { files: arguments.modules.iter().map(file).collect(), ..Self::default() };
         if let Some(tree) = &arguments.tree {
             given.add(&ModuleTree::open(tree)?);
-            if given.paths.is_empty() {
+            if given.files.is_empty() {
                 return Err(format!("no module lies below {}", tree.display()).into());
             }
         }
@@ -197,13 +198,13 @@ impl Given {
     }
 
     fn add(&mut self, tree: &ModuleTree) {
-        self.paths.extend(tree.modules().map(|module| module.path.clone()));
+        self.files.extend(tree.modules().map(|module| ModuleFile { path: module.path.clone(), size: module.size }));
         self.shadowed.extend(tree.shadowed().map(|(module, used)| (used.path.clone(), module.path.clone())));
     }
 
     /// Says of each module that counts which files do not.
     fn tell(&self, verdicts: &mut [Verdict]) {
-        for (verdict, path) in verdicts.iter_mut().zip(&self.paths) {
+        for (verdict, ModuleFile { path, .. }) in verdicts.iter_mut().zip(&self.files) {
             for (_, file) in self.shadowed.iter().filter(|(used, _)| used == path) {
                 let cause = Cause::ShadowedFile { file: file.display().to_string() };
                 verdict.findings.push(Finding::new(Stage::FinitModule, cause));
