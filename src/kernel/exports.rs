@@ -1,9 +1,12 @@
 //! The export tables of a kernel and of its modules, as `Module.symvers` lists them.
 
 use std::collections::HashMap;
+use std::hash::{Hash, Hasher};
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use super::name_index::NameIndex;
+use super::own_exports::{OwnExports, OwnRow};
 use super::{ErrorKind, VMLINUX, symvers};
 use crate::terms::{Crc, ExportKind, Namespace};
 
@@ -33,24 +36,35 @@ struct Row {
     in_vmlinux: bool,
 }
 
-/// A symbol that the kernel itself exports: how, in which version, and whether in a namespace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct VmlinuxRow {
-    pub kind: Option<ExportKind>,
-    pub crc: Option<Crc>,
-    pub in_namespace: bool,
-}
-
 /// All exported symbols of one kernel build, found by name.
-#[derive(Clone, Debug, Default, Hash)]
+#[derive(Clone, Debug, Default)]
 pub struct Exports {
     text: String,
     rows: Vec<Row>,
     owners: Vec<Range<u32>>,
-    index: NameIndex,
+    own: OwnExports,
+    index: Index,
     modversions: Option<bool>,
     names_only: bool,
     pub(super) covers_modules: bool,
+}
+
+/// The index of all rows by name: made once one is asked for that the kernel itself does not export.
+#[derive(Debug, Default)]
+struct Index(OnceLock<NameIndex>);
+
+impl Clone for Index {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+impl Hash for Exports {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        // Of the rest, what is not made from this.
+        let Self { text, rows, owners, own: _, index: _, modversions, names_only, covers_modules } = self;
+        (text, rows, owners, modversions, names_only, covers_modules).hash(hasher);
+    }
 }
 
 /// No row.
@@ -87,7 +101,10 @@ impl Exports {
                 last = (columns.module, owner, columns.module == VMLINUX);
             }
             versions |= columns.crc != 0;
-            exports.index.push(columns.name);
+            if last.2 {
+                let row = (columns.kind, Some(columns.crc), !columns.namespace.is_empty());
+                exports.own.push(columns.name, exports.rows.len(), row);
+            }
             exports.rows.push(Row {
                 name: place_of(columns.name),
                 namespace: place_of(columns.namespace),
@@ -105,7 +122,8 @@ impl Exports {
 
     /// Room for about so many rows.
     pub(super) fn with_capacity(rows: usize) -> Self {
-        Self { rows: Vec::with_capacity(rows), index: NameIndex::with_capacity(rows), ..Self::default() }
+        // Of Debian's kernels it is a half that exports half of it all.
+        Self { rows: Vec::with_capacity(rows), own: OwnExports::with_capacity(rows / 2), ..Self::default() }
     }
 
     /// No rows yet, of a source that tells neither versions nor namespaces; whether there are versions it may.
@@ -134,7 +152,10 @@ impl Exports {
         }
         let in_vmlinux = self.owners.get(owner).is_none_or(|place| matches!(slice(&self.text, place), "" | VMLINUX));
         let owner = u32::try_from(owner).unwrap_or(NONE);
-        self.index.push(name);
+        if in_vmlinux {
+            self.own.push(name, self.rows.len(), (kind, crc, !namespace.is_empty()));
+        }
+        self.index = Index::default();
         self.rows.push(Row { name: name_place, namespace, owner, crc, kind, in_vmlinux });
     }
 
@@ -197,7 +218,12 @@ impl Exports {
 
     fn places(&self, name: &[u8]) -> impl Iterator<Item = usize> {
         let is_of_name = move |index: &usize| self.rows.get(*index).is_some_and(|row| self.bytes(&row.name) == name);
-        self.index.candidates(name).filter(is_of_name)
+        let index = self.index.0.get_or_init(|| {
+            let mut index = NameIndex::with_capacity(self.rows.len());
+            self.rows.iter().for_each(|row| index.push(slice(&self.text, &row.name)));
+            index
+        });
+        index.candidates(name).filter(is_of_name)
     }
 
     fn bytes(&self, place: &Range<u32>) -> &[u8] {
@@ -221,39 +247,36 @@ impl Exports {
         self.named(name).find(|row| row.owner == owner)
     }
 
-    /// Looks where these names are likely to stand. Memory is far away, and asked for many places at once it answers sooner;
-    /// what comes of it is of no use to anybody.
+    /// Looks where these names are likely to stand, all at once.
     pub(crate) fn look_ahead<const N: usize>(&self, names: &[&[u8]; N]) {
-        let rows = names.map(|name| self.rows.get(self.index.first(name)?));
-        let letters = rows.map(|row| self.bytes(&row?.name).first().copied());
-        std::hint::black_box(letters);
+        self.own.look_ahead(names);
     }
 
     /// What there is to know of a symbol that the kernel itself exports, once, without a copy of anything.
-    pub(crate) fn vmlinux_row(&self, name: &[u8]) -> Option<VmlinuxRow> {
-        let mut rows = self.rows_in_vmlinux(name);
-        let Row { namespace, crc, kind, .. } = rows.next()?;
-        let is_only = rows.next().is_none();
-        is_only.then(|| VmlinuxRow { kind: *kind, crc: crc.map(Crc), in_namespace: !namespace.is_empty() })
+    pub(crate) fn own_row(&self, name: &[u8]) -> Option<&OwnRow> {
+        let mut rows = self.own.named(name);
+        let row = rows.next()?;
+        rows.next().is_none().then_some(row)
     }
 
     /// The rows of that name that the kernel itself exports, the last first.
-    pub(crate) fn all_in_vmlinux<'a>(&'a self, name: &'a str) -> impl Iterator<Item = KernelExport<'a>> {
-        self.rows_in_vmlinux(name.as_bytes()).map(|row| self.export(row))
+    pub(crate) fn own_rows(&self, name: &str) -> impl Iterator<Item = &OwnRow> {
+        self.own.named(name.as_bytes())
     }
 
-    fn rows_in_vmlinux(&self, name: &[u8]) -> impl Iterator<Item = &Row> {
-        self.places(name).filter_map(|position| self.rows.get(position)).filter(|row| row.in_vmlinux)
+    /// The namespace of such a row.
+    pub(crate) fn namespace(&self, row: &OwnRow) -> Option<Namespace> {
+        if row.in_namespace { self.at(usize::try_from(row.position).ok()?)?.namespace } else { None }
     }
 
     /// Does the kernel itself export that name?
     pub fn in_vmlinux(&self, name: &str) -> bool {
-        self.rows_in_vmlinux(name.as_bytes()).next().is_some()
+        self.own_rows(name).next().is_some()
     }
 
     /// The row of that name that is built into the kernel.
-    pub fn vmlinux<'a>(&'a self, name: &'a str) -> Option<KernelExport<'a>> {
-        self.all_in_vmlinux(name).next()
+    pub fn vmlinux(&self, name: &str) -> Option<KernelExport<'_>> {
+        self.at(usize::try_from(self.own_rows(name).next()?.position).ok()?)
     }
 }
 

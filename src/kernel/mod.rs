@@ -16,6 +16,7 @@ mod merge;
 mod name_index;
 mod objects;
 mod open;
+mod own_exports;
 mod package;
 pub mod probe;
 mod symvers;

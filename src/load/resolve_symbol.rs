@@ -8,7 +8,7 @@ use super::loaded::LoadedModule;
 use super::run::{Run, Step};
 use super::symbol_name::SymbolName;
 use crate::history::Behaviour;
-use crate::kernel::{Exports, KernelExport, VMLINUX};
+use crate::kernel::{Exports, VMLINUX};
 use crate::terms::{Crc, ExportKind, License, Namespace, Taint};
 use crate::verdict::{Cause, LineText, LogLevel, Missing, OfSymbol};
 
@@ -136,9 +136,9 @@ pub(super) fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) ->
             // A module that this run has loaded or refused itself speaks for itself.
             let judged = run.world.state.modules.iter().any(|module| is_named(row.owner, &module.name))
                 || run.call.refused.iter().any(|refused| is_named(row.owner, &refused.name));
-            let owner = || Owner::InTree(module_name(row.owner));
-            if !judged && let Some(found) = visible_row(run, name, &row, gplok, owner)? {
-                return Ok(Some(found));
+            if !judged && let Some(kind) = visible_kind(run, name, row.kind, gplok)? {
+                let owner = Owner::InTree(module_name(row.owner));
+                return Ok(Some(Found { kind, crc: row.crc, namespace: row.namespace, owner }));
             }
         }
     }
@@ -147,9 +147,11 @@ pub(super) fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) ->
 
 /// The kernel's own tables.
 fn find_in_vmlinux(run: &Run<'_>, name: &str, gplok: bool) -> Step<Option<Found>> {
-    for row in run.call.kernel.exports().into_iter().flat_map(|exports| exports.all_in_vmlinux(name)) {
-        if let Some(found) = visible_row(run, name, &row, gplok, || Owner::Vmlinux)? {
-            return Ok(Some(found));
+    let Some(exports) = run.call.kernel.exports() else { return Ok(None) };
+    for row in exports.own_rows(name) {
+        if let Some(kind) = visible_kind(run, name, row.kind, gplok)? {
+            let namespace = exports.namespace(row);
+            return Ok(Some(Found { kind, crc: row.crc, namespace, owner: Owner::Vmlinux }));
         }
     }
     Ok(None)
@@ -198,23 +200,16 @@ fn is_named(path: &str, name: &str) -> bool {
         && file.bytes().zip(name.bytes()).all(|(one, other)| (if one == b'-' { b'_' } else { one }) == other)
 }
 
-fn visible_row(
-    run: &Run<'_>,
-    name: &str,
-    row: &KernelExport<'_>,
-    gplok: bool,
-    owner: impl FnOnce() -> Owner,
-) -> Step<Option<Found>> {
-    let kind = match row.kind {
+/// How a row exports the symbol, if this module may see it.
+fn visible_kind(run: &Run<'_>, name: &str, kind: Option<ExportKind>, gplok: bool) -> Step<Option<ExportKind>> {
+    let kind = match kind {
         Some(kind) => kind,
         None if gplok => ExportKind::Plain,
         None if run.ask(Missing::ExportKind(name.to_owned()))? => ExportKind::Plain,
         None => ExportKind::Gpl,
     };
-    if kind.is_gpl_only() && !gplok || kind.is_unused() && !run.config("UNUSED_SYMBOLS")? {
-        return Ok(None);
-    }
-    Ok(Some(Found { kind, crc: row.crc, namespace: row.namespace.clone(), owner: owner() }))
+    let hidden = kind.is_gpl_only() && !gplok || kind.is_unused() && !run.config("UNUSED_SYMBOLS")?;
+    Ok((!hidden).then_some(kind))
 }
 
 /// Why it was not found: the finding only; the kernel makes no difference.

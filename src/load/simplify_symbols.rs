@@ -134,7 +134,7 @@ fn simple_imports(run: &Run<'_>) -> Step<Option<Arc<SimpleImports>>> {
             names.iter_mut().zip(some).for_each(|(place, loose)| *place = name(loose));
             exports.look_ahead(&names);
             for (name, loose) in names.into_iter().zip(some) {
-                let row = exports.vmlinux_row(name);
+                let row = exports.own_row(name);
                 let simply = row.filter(|row| !row.in_namespace && is_version(name, row.crc));
                 match simply.and_then(|row| row.kind) {
                     Some(ExportKind::Plain) => {}
