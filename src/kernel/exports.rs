@@ -43,17 +43,17 @@ pub struct Exports {
     rows: Vec<Row>,
     owners: Vec<Range<u32>>,
     own: OwnExports,
-    index: Index,
+    others: Others,
     modversions: Option<bool>,
     names_only: bool,
     pub(super) covers_modules: bool,
 }
 
-/// The index of all rows by name: made once one is asked for that the kernel itself does not export.
+/// The rows that are not the kernel's own, by name: put in order once one is asked for.
 #[derive(Debug, Default)]
-struct Index(OnceLock<NameIndex>);
+struct Others(OnceLock<(NameIndex, Vec<usize>)>);
 
-impl Clone for Index {
+impl Clone for Others {
     fn clone(&self) -> Self {
         Self::default()
     }
@@ -62,7 +62,7 @@ impl Clone for Index {
 impl Hash for Exports {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         // Of the rest, what is not made from this.
-        let Self { text, rows, owners, own: _, index: _, modversions, names_only, covers_modules } = self;
+        let Self { text, rows, owners, own: _, others: _, modversions, names_only, covers_modules } = self;
         (text, rows, owners, modversions, names_only, covers_modules).hash(hasher);
     }
 }
@@ -155,7 +155,7 @@ impl Exports {
         if in_vmlinux {
             self.own.push(name, self.rows.len(), (kind, crc, !namespace.is_empty()));
         }
-        self.index = Index::default();
+        self.others = Others::default();
         self.rows.push(Row { name: name_place, namespace, owner, crc, kind, in_vmlinux });
     }
 
@@ -212,23 +212,27 @@ impl Exports {
     }
 
     /// Where the rows of that name stand, the last first.
-    pub fn positions(&self, name: &str) -> impl Iterator<Item = usize> {
-        self.places(name.as_bytes())
+    pub fn positions<'a>(&'a self, name: &'a str) -> impl Iterator<Item = usize> {
+        let mut own = self.own_rows(name).filter_map(OwnRow::position).peekable();
+        let mut others = self.of_others(name).peekable();
+        std::iter::from_fn(move || if others.peek() > own.peek() { others.next() } else { own.next() })
     }
 
-    fn places(&self, name: &[u8]) -> impl Iterator<Item = usize> {
-        let is_of_name = move |index: &usize| self.rows.get(*index).is_some_and(|row| self.bytes(&row.name) == name);
-        let index = self.index.0.get_or_init(|| {
-            let mut index = NameIndex::with_capacity(self.rows.len());
-            self.rows.iter().for_each(|row| index.push(slice(&self.text, &row.name)));
-            index
+    /// The same, of those rows that are not the kernel's own.
+    fn of_others<'a>(&'a self, name: &'a str) -> impl Iterator<Item = usize> {
+        let (index, positions) = self.others.0.get_or_init(|| {
+            let others = self.rows.iter().enumerate().filter(|(_, row)| !row.in_vmlinux);
+            let number = self.rows.len() - self.own.len();
+            let (mut index, mut positions) = (NameIndex::with_capacity(number), Vec::with_capacity(number));
+            for (position, row) in others {
+                index.push(slice(&self.text, &row.name));
+                positions.push(position);
+            }
+            (index, positions)
         });
-        index.candidates(name).filter(is_of_name)
-    }
-
-    fn bytes(&self, place: &Range<u32>) -> &[u8] {
-        let place = usize::try_from(place.start).ok().zip(usize::try_from(place.end).ok());
-        place.and_then(|(start, end)| self.text.as_bytes().get(start..end)).unwrap_or_default()
+        let is_of_name =
+            move |position: &usize| self.rows.get(*position).is_some_and(|row| slice(&self.text, &row.name) == name);
+        index.candidates(name.as_bytes()).filter_map(|entry| positions.get(entry).copied()).filter(is_of_name)
     }
 
     /// The row at a place.
@@ -238,13 +242,12 @@ impl Exports {
 
     /// The row that a symbol is resolved by: the kernel's own, else that of the last module.
     pub fn find(&self, name: &str) -> Option<KernelExport<'_>> {
-        let rows = || self.positions(name).filter_map(|position| self.at(position));
-        rows().find(|row| row.owner == VMLINUX).or_else(|| rows().next())
+        self.vmlinux(name).or_else(|| self.at(self.of_others(name).next()?))
     }
 
     /// The row of that name that `owner` exports.
     pub fn owned_by<'a>(&'a self, owner: &'a str, name: &'a str) -> Option<KernelExport<'a>> {
-        self.named(name).find(|row| row.owner == owner)
+        if owner == VMLINUX { self.vmlinux(name) } else { self.named(name).find(|row| row.owner == owner) }
     }
 
     /// Looks where these names are likely to stand, all at once.
@@ -266,7 +269,7 @@ impl Exports {
 
     /// The namespace of such a row.
     pub(crate) fn namespace(&self, row: &OwnRow) -> Option<Namespace> {
-        if row.in_namespace { self.at(usize::try_from(row.position).ok()?)?.namespace } else { None }
+        if row.in_namespace { self.at(row.position()?)?.namespace } else { None }
     }
 
     /// Does the kernel itself export that name?
@@ -276,7 +279,7 @@ impl Exports {
 
     /// The row of that name that is built into the kernel.
     pub fn vmlinux(&self, name: &str) -> Option<KernelExport<'_>> {
-        self.at(usize::try_from(self.own_rows(name).next()?.position).ok()?)
+        self.at(self.own_rows(name).next()?.position()?)
     }
 }
 

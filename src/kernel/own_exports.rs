@@ -19,10 +19,17 @@ pub(crate) struct OwnRow {
     start: u32,
     len: u32,
     /// Its place among all rows.
-    pub position: u32,
+    position: u32,
     pub kind: Option<ExportKind>,
     pub in_namespace: bool,
     pub crc: Option<Crc>,
+}
+
+impl OwnRow {
+    /// Its place among all rows.
+    pub fn position(&self) -> Option<usize> {
+        usize::try_from(self.position).ok()
+    }
 }
 
 impl OwnExports {
@@ -30,6 +37,11 @@ impl OwnExports {
     pub fn with_capacity(rows: usize) -> Self {
         let names = Vec::with_capacity(rows.saturating_mul(20));
         Self { names, rows: Vec::with_capacity(rows), index: NameIndex::with_capacity(rows) }
+    }
+
+    /// How many rows there are.
+    pub const fn len(&self) -> usize {
+        self.rows.len()
     }
 
     /// Adds the row at a position.
