@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::check_version::{Versioned, check_version};
 use super::loaded::LoadedModule;
-use super::run::{Run, Step};
+use super::run::{RefusedExporter, Run, Step};
 use super::symbol_name::SymbolName;
 use crate::history::Behaviour;
 use crate::kernel::{Exports, VMLINUX};
@@ -134,8 +134,9 @@ pub(super) fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) ->
     if run.call.dependencies_loaded {
         for row in exports.named(name).filter(|row| row.owner != VMLINUX) {
             // A module that this run has loaded or refused itself speaks for itself.
-            let judged = run.world.state.modules.iter().any(|module| is_named(row.owner, &module.name))
-                || run.call.refused.iter().any(|refused| is_named(row.owner, &refused.name));
+            let file = row.owner.rsplit('/').next().unwrap_or(row.owner);
+            let judged = run.world.state.modules.iter().any(|module| is_named(file, &module.name))
+                || run.call.refused.iter().any(|refused| is_named(file, &refused.name));
             if !judged && let Some(kind) = visible_kind(run, name, row.kind, gplok)? {
                 let owner = Owner::InTree(module_name(row.owner));
                 return Ok(Some(Found { kind, crc: row.crc, namespace: row.namespace, owner }));
@@ -193,9 +194,8 @@ pub(super) fn module_name(path: &str) -> String {
     path.rsplit('/').next().unwrap_or(path).replace('-', "_")
 }
 
-/// Is that the module's name?
-fn is_named(path: &str, name: &str) -> bool {
-    let file = path.rsplit('/').next().unwrap_or(path);
+/// Is that the name of the module's file, but for its end?
+fn is_named(file: &str, name: &str) -> bool {
     file.len() == name.len()
         && file.bytes().zip(name.bytes()).all(|(one, other)| (if one == b'-' { b'_' } else { one }) == other)
 }
@@ -227,13 +227,14 @@ fn not_found(run: &mut Run<'_>, name: &SymbolName<'_>, raw: &[u8], gplok: bool) 
         };
         return unknown(run, cause, name);
     }
-    let exports = run.call.kernel.exports();
-    let owner = exports.and_then(|exports| exports.named(name).next().map(|row| row.owner));
-    let refused = run.call.refused.iter().find(|refused| refused.exports(&symbol));
-    let cause = match (owner, refused) {
-        (_, Some(refused)) => Cause::MissingSymbol { symbol, refused_exporter: Some(Arc::clone(&refused.name)) },
-        (Some(path), None) if path != VMLINUX => Cause::ExporterNotLoaded { symbol, exporter: module_name(path) },
-        _ => Cause::MissingSymbol { symbol, refused_exporter: None },
+    if let Some(refused) = RefusedExporter::of_symbol(run.call.refused, &symbol) {
+        let refused_exporter = Some(Arc::clone(&refused.name));
+        return unknown(run, Cause::MissingSymbol { symbol, refused_exporter }, name);
+    }
+    let owner = run.call.kernel.exports().and_then(|exports| exports.named(name).next().map(|row| row.owner));
+    let cause = match owner.filter(|owner| *owner != VMLINUX) {
+        Some(path) => Cause::ExporterNotLoaded { symbol, exporter: module_name(path) },
+        None => Cause::MissingSymbol { symbol, refused_exporter: None },
     };
     unknown(run, cause, name)
 }

@@ -130,27 +130,62 @@ impl Info {
 pub(crate) struct RefusedExporter {
     pub name: Arc<str>,
     exports: Arc<Vec<ExportedSymbol>>,
-    /// The hashes of their names and their places, in order.
-    places: OnceLock<Vec<(u64, usize)>>,
+    hashes: OnceLock<Hashes>,
+}
+
+/// What a name is looked for by, in many modules of which at most one has it.
+#[derive(Debug)]
+struct Hashes {
+    /// A power of two of bits, eight or more for each name: the bit that a hash names is set where a name may be.
+    bits: Vec<u64>,
+    /// The hashes of the names and their places, in order.
+    places: Vec<(u64, usize)>,
+}
+
+impl Hashes {
+    fn new(exports: &[ExportedSymbol]) -> Self {
+        let hashes = exports.iter().map(|export| name_hash(export.name.as_bytes()));
+        let mut places: Vec<_> = hashes.zip(0..).collect();
+        places.sort_unstable();
+        let mut all = Self { bits: vec![0; places.len().div_ceil(8).next_power_of_two()], places: Vec::new() };
+        for (hash, _) in &places {
+            let (word, bit) = all.bit(*hash);
+            all.bits.get_mut(word).into_iter().for_each(|word| *word |= bit);
+        }
+        all.places = places;
+        all
+    }
+
+    /// The word that a hash's bit is in, and the bit.
+    fn bit(&self, hash: u64) -> (usize, u64) {
+        let word = usize::try_from(hash >> 6).unwrap_or_default() & (self.bits.len() - 1);
+        (word, 1 << (hash & 63))
+    }
+
+    /// The places of names with that hash.
+    fn places(&self, hash: u64) -> impl Iterator<Item = usize> {
+        let (word, bit) = self.bit(hash);
+        let may_be = self.bits.get(word).is_some_and(|word| word & bit != 0);
+        let behind = || self.places.iter().skip(self.places.partition_point(|(other, _)| *other < hash));
+        let of_hash = may_be.then(|| behind().take_while(move |(other, _)| *other == hash));
+        of_hash.into_iter().flatten().map(|(_, place)| *place)
+    }
 }
 
 impl RefusedExporter {
     /// `None` for one that exports nothing.
     pub fn new(name: &str, exports: Arc<Vec<ExportedSymbol>>) -> Option<Self> {
-        (!exports.is_empty()).then(|| Self { name: name.into(), exports, places: OnceLock::new() })
+        (!exports.is_empty()).then(|| Self { name: name.into(), exports, hashes: OnceLock::new() })
     }
 
-    pub fn exports(&self, symbol: &str) -> bool {
-        let in_order = || {
-            let hashes = self.exports.iter().map(|export| name_hash(export.name.as_bytes()));
-            let mut places: Vec<_> = hashes.zip(0..).collect();
-            places.sort_unstable();
-            places
+    /// The first of them that exports a symbol.
+    pub fn of_symbol<'a>(all: &'a [Arc<Self>], symbol: &str) -> Option<&'a Arc<Self>> {
+        let hash = name_hash(symbol.as_bytes());
+        let exports = |refused: &&Arc<Self>| {
+            let mut places = refused.hashes.get_or_init(|| Hashes::new(&refused.exports)).places(hash);
+            places.any(|place| refused.exports.get(place).is_some_and(|export| export.name == symbol))
         };
-        let (places, hash) = (self.places.get_or_init(in_order), name_hash(symbol.as_bytes()));
-        let behind = places.iter().skip(places.partition_point(|(other, _)| *other < hash));
-        let mut of_hash = behind.take_while(|(other, _)| *other == hash);
-        of_hash.any(|(_, place)| self.exports.get(*place).is_some_and(|export| export.name == symbol))
+        all.iter().find(exports)
     }
 }
 
