@@ -80,6 +80,11 @@ pub fn as_text(bytes: &[u8]) -> Cow<'_, str> {
     Cow::Owned(text)
 }
 
+/// The same as bytes: of most names nothing more is ever asked.
+fn text_bytes(bytes: &[u8]) -> Cow<'_, [u8]> {
+    if is_plain(bytes) { Cow::Borrowed(bytes) } else { Cow::Owned(escaped(bytes).into_bytes()) }
+}
+
 /// Are these the bytes of the text they stand for?
 pub(crate) fn is_plain(bytes: &[u8]) -> bool {
     // All of them are looked at, several at once.
@@ -366,7 +371,7 @@ impl ModuleElf {
             let (word, bytes) = (self.class.word(), self.contents(section));
             let version = |index: usize| {
                 let name = section.offset.checked_add(u64::try_from(index * 64 + word).ok()?)?;
-                Some((as_text(self.string(name)?), self.format().number(bytes, index * 64, word)?))
+                Some((text_bytes(self.string(name)?), self.format().number(bytes, index * 64, word)?))
             };
             Some(Arc::new(Versions::new((0..bytes.len() / 64).filter_map(version))))
         };
@@ -379,7 +384,7 @@ impl ModuleElf {
             let (names, crcs) = self.find_sec("__version_ext_names").zip(self.find_sec("__version_ext_crcs"))?;
             let crcs = self.contents(crcs);
             let numbers = (0..crcs.len() / 4).filter_map(|index| self.format().number(crcs, index * 4, 4));
-            let names = self.contents(names).split(|byte| *byte == 0).map(as_text);
+            let names = self.contents(names).split(|byte| *byte == 0).map(text_bytes);
             Some(Arc::new(Versions::new(names.zip(numbers))))
         };
         self.kept.extended_versions.get_or_init(read).as_ref()

@@ -6,8 +6,8 @@ use crate::terms::name_hash;
 /// `__version_ext_names` and `__version_ext_crcs`, found by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Versions {
-    /// The names, a NUL behind each, in the order of the table.
-    names: String,
+    /// The names as text, a NUL behind each, in the order of the table.
+    names: Vec<u8>,
     /// In order of hash, and of place in the table where hashes are equal.
     entries: Vec<Entry>,
 }
@@ -22,17 +22,17 @@ struct Entry {
 }
 
 impl Versions {
-    /// Takes symbols and their versions in the order of their table; of one that is larger than any kernel loads, the
-    /// beginning.
-    pub fn new<N: AsRef<str>>(versions: impl Iterator<Item = (N, u64)>) -> Self {
+    /// Takes symbols, as the text that stands for them, and their versions in the order of their table; of one that is larger
+    /// than any kernel loads, the beginning.
+    pub fn new<N: AsRef<[u8]>>(versions: impl Iterator<Item = (N, u64)>) -> Self {
         // As many as there may be, of the length that names have.
         let room = versions.size_hint().1.unwrap_or_default().min(1 << 20);
-        let (mut names, mut entries) = (String::with_capacity(room * 24), Vec::with_capacity(room));
+        let (mut names, mut entries) = (Vec::with_capacity(room * 24), Vec::with_capacity(room));
         for (name, crc) in versions {
             let Ok(start) = u32::try_from(names.len()) else { break };
-            names.push_str(name.as_ref());
-            names.push('\0');
-            entries.push(Entry { key: first_key(name.as_ref().as_bytes()) | u64::from(start), crc });
+            names.extend_from_slice(name.as_ref());
+            names.push(0);
+            entries.push(Entry { key: first_key(name.as_ref()) | u64::from(start), crc });
         }
         entries.sort_unstable_by_key(|entry| entry.key);
         names.shrink_to_fit();
@@ -46,7 +46,8 @@ impl Versions {
         entries.sort_unstable_by_key(|entry| entry.start());
         entries.into_iter().map(|entry| {
             let rest = self.names.get(entry.start()..).unwrap_or_default();
-            (rest.split('\0').next().unwrap_or_default(), entry.crc)
+            let name = rest.split(|byte| *byte == 0).next().unwrap_or_default();
+            (std::str::from_utf8(name).unwrap_or_default(), entry.crc)
         })
     }
 
@@ -56,9 +57,8 @@ impl Versions {
         let first = first_key(name);
         let behind = self.entries.get(self.entries.partition_point(|entry| entry.key < first)..)?;
         let mut of_hash = behind.iter().take_while(|entry| entry.key & HASH == first);
-        let names = self.names.as_bytes();
         let is_its_name = |entry: &&Entry| {
-            let rest = names.get(entry.start()..).and_then(|rest| rest.strip_prefix(name));
+            let rest = self.names.get(entry.start()..).and_then(|rest| rest.strip_prefix(name));
             rest.is_some_and(|rest| rest.first() == Some(&0))
         };
         of_hash.find(is_its_name).map(|entry| entry.crc)

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::resolve_symbol::{Owner, find_in_modules, find_symbol};
+use super::resolve_symbol::{Owner, find_in_modules, find_in_vmlinux};
 use super::run::{Run, Step, Stop};
 use crate::elf::SectionFlags;
 use crate::terms::Errno;
@@ -25,17 +25,13 @@ fn verify_exported_symbols(run: &mut Run<'_>) -> Step {
     let tables = Arc::clone(&run.info()?.exports);
     for entry in tables.iter().flat_map(|table| &table.entries) {
         let name = &entry.symbol.name;
-        // Without a table of exports nothing says that the kernel has the symbol already.
-        let found = match run.call.kernel.exports() {
-            Some(_) => find_symbol(run, name, &entry.raw_name, true)?,
-            None => find_in_modules(run, &entry.raw_name, true),
-        };
-        let Some(found) = found else { continue };
+        // Without a table of exports nothing says that the kernel has the symbol already; and a module that was never loaded
+        // here owns nothing.
+        let own = find_in_vmlinux(run, name, true)?;
+        let Some(found) = own.or_else(|| find_in_modules(run, &entry.raw_name, true)) else { continue };
         let owner = match &found.owner {
-            Owner::Vmlinux => "kernel",
-            // A module that was never loaded here owns nothing.
-            Owner::InTree(_) => continue,
             Owner::Module(module) => &module.name,
+            _ => "kernel",
         };
         let line = format!("{}: exports duplicate symbol {name} (owned by {owner})", run.mod_name());
         run.say(Cause::DuplicateExport { symbol: name.as_str().into(), owner: owner.to_owned() }, LogLevel::Err, line);

@@ -26,7 +26,7 @@ pub(super) fn finit_module(run: &mut Run<'_>) -> Step {
 
 /// A buffer shorter than an ELF header is refused without a word.
 fn copy_module_from_user(run: &mut Run<'_>) -> Step {
-    let class = run.call.kernel.arch().map_or(Class::Elf64, |arch| arch.class);
+    let class = run.call.memo.arch(run.call.kernel).map_or(Class::Elf64, |arch| arch.class);
     let header = Elf::new(&[], class, crate::terms::Endian::Little).header_size();
     if run.bytes.len() < header {
         run.find(Cause::UnreadableFile { what: format!("{} bytes are no ELF header", run.bytes.len()) }, None);

@@ -77,6 +77,9 @@ type Remembered<K, V> = Mutex<HashMap<K, V, ByNumber>>;
 /// What holds under a calendar.
 type OfCalendar<T> = (Option<Calendar>, T);
 
+/// The kernel's own, where its files tell it.
+type Vermagic = Option<Arc<str>>;
+
 /// What is remembered of one kernel.
 #[derive(Debug, Default)]
 pub(super) struct Memo {
@@ -84,7 +87,9 @@ pub(super) struct Memo {
     signatures: Remembered<Signing, (Pkcs7Verdict, Arc<str>)>,
     crypto: Mutex<Vec<OfCalendar<Arc<Crypto>>>>,
     arch: OnceLock<Option<Arch>>,
-    vermagic: Mutex<Vec<OfCalendar<Option<Arc<str>>>>>,
+    modversions: OnceLock<Option<bool>>,
+    /// For those that look on behind a refusal, and for those that do not.
+    vermagic: [Mutex<Vec<OfCalendar<Vermagic>>>; 2],
     exports: Remembered<Exporting, Arc<Vec<ExportTable>>>,
     imports: Remembered<u64, Imports>,
     relocated: Remembered<Relocating, Vec<Asked>>,
@@ -119,25 +124,28 @@ impl Memo {
         *self.arch.get_or_init(|| kernel.arch())
     }
 
+    /// Does the kernel compare the versions of symbols, as far as its files tell?
+    pub fn modversions(&self, kernel: &Kernel) -> Option<bool> {
+        *self.modversions.get_or_init(|| kernel.modversions())
+    }
+
     /// The kernel's own vermagic, put together once for each calendar; each time where it may hang on an answer.
-    pub fn vermagic<'a>(
-        &self,
-        run: &Run<'a>,
-        find: impl FnOnce() -> Step<Option<Cow<'a, str>>>,
-    ) -> Step<Option<Arc<str>>> {
+    pub fn vermagic<'a>(&self, run: &Run<'a>, find: impl FnOnce() -> Step<Option<Cow<'a, str>>>) -> Step<Vermagic> {
         let of_signature = |missing: &Missing| matches!(missing, Missing::Signer(_) | Missing::SignatureMatch);
         let found = || Ok(find()?.map(Arc::from));
-        if run.surveying || !run.world.answers.keys().all(of_signature) {
+        if !run.world.answers.keys().all(of_signature) {
             return found();
         }
-        let known = || self.vermagic.lock().unwrap_or_else(PoisonError::into_inner);
-        let of_calendar = |known: &Vec<OfCalendar<Option<Arc<str>>>>| {
+        let [silent, speaking] = &self.vermagic;
+        let known = if run.surveying { silent } else { speaking };
+        let known = || known.lock().unwrap_or_else(PoisonError::into_inner);
+        let of_calendar = |known: &Vec<OfCalendar<Vermagic>>| {
             known.iter().find(|(calendar, _)| *calendar == run.world.calendar).map(|(_, vermagic)| vermagic.clone())
         };
         if let Some(vermagic) = of_calendar(&known()) {
             return Ok(vermagic);
         }
-        let vermagic: Option<Arc<str>> = found()?;
+        let vermagic: Vermagic = found()?;
         known().push((run.world.calendar, vermagic.clone()));
         Ok(vermagic)
     }

@@ -118,7 +118,7 @@ pub(super) fn resolve_symbol(run: &mut Run<'_>, name: &SymbolName<'_>, raw: &[u8
 }
 
 /// Mirrors `find_symbol()`: the kernel's own tables first, then the modules, the newest first.
-pub(super) fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) -> Step<Option<Found>> {
+fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) -> Step<Option<Found>> {
     if let Some(found) = find_in_vmlinux(run, name, gplok)? {
         return Ok(Some(found));
     }
@@ -147,7 +147,7 @@ pub(super) fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) ->
 }
 
 /// The kernel's own tables.
-fn find_in_vmlinux(run: &Run<'_>, name: &str, gplok: bool) -> Step<Option<Found>> {
+pub(super) fn find_in_vmlinux(run: &Run<'_>, name: &str, gplok: bool) -> Step<Option<Found>> {
     let Some(exports) = run.call.kernel.exports() else { return Ok(None) };
     for row in exports.own_rows(name) {
         if let Some(kind) = visible_kind(run, name, row.kind, gplok)? {

@@ -328,7 +328,7 @@ impl<'a> Run<'a> {
 
     /// Is `CONFIG_MODVERSIONS` set?
     pub fn modversions(&self) -> Step<bool> {
-        match self.call.kernel.modversions() {
+        match self.call.memo.modversions(self.call.kernel) {
             Some(set) => Ok(set),
             None => self.config("MODVERSIONS"),
         }

@@ -108,7 +108,7 @@ fn simple_imports(run: &Run<'_>) -> Step<Option<Arc<SimpleImports>>> {
     let kernel = run.call.kernel;
     let info = run.info()?;
     let (Some(exports), Some(modversions)) =
-        (kernel.exports().filter(|exports| !exports.is_names_only()), kernel.modversions())
+        (kernel.exports().filter(|exports| !exports.is_names_only()), run.call.memo.modversions(kernel))
     else {
         return Ok(None);
     };

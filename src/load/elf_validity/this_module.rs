@@ -114,5 +114,5 @@ pub(in crate::load) fn kernel_struct_module_size(run: &Run<'_>) -> Option<u64> {
     let kernel = run.call.kernel;
     kernel
         .struct_module_size()
-        .or_else(|| struct_module_size(kernel.release()?, kernel.arch()?, kernel.module_layout()))
+        .or_else(|| struct_module_size(kernel.release()?, run.call.memo.arch(kernel)?, kernel.module_layout()))
 }
