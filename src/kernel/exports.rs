@@ -299,3 +299,34 @@ fn slice<'a>(text: &'a str, place: &Range<u32>) -> &'a str {
     let place = usize::try_from(place.start).ok().zip(usize::try_from(place.end).ok());
     place.and_then(|(start, end)| text.get(start..end)).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_a_name_come_last_first_whoever_has_them() {
+        let owners = ["vmlinux", "a", "b", "vmlinux", "a"];
+        let row = |(number, owner): (usize, &&str)| format!("0x{number:08x}\ttwice\t{owner}\tEXPORT_SYMBOL\t\n");
+        let rows: String = owners.iter().enumerate().map(row).collect();
+        let exports = Exports::parse(rows + "0x00000009\tonce\tc\tEXPORT_SYMBOL_GPL\tNS\n").expect("a good list");
+        assert_eq!(exports.positions("twice").collect::<Vec<_>>(), [4, 3, 2, 1, 0]);
+        assert_eq!(exports.positions("once").collect::<Vec<_>>(), [5]);
+        assert_eq!(exports.positions("never").count(), 0);
+        let crc = |found: Option<KernelExport<'_>>| found.and_then(|row| row.crc).map(|crc| crc.0);
+        assert_eq!((crc(exports.find("twice")), crc(exports.find("once"))), (Some(3), Some(9)));
+        assert_eq!((crc(exports.owned_by("a", "twice")), crc(exports.owned_by(VMLINUX, "twice"))), (Some(4), Some(3)));
+        // Of two rows of the kernel's own, neither is the one.
+        assert!(exports.own_row(b"twice").is_none() && exports.in_vmlinux("twice") && !exports.in_vmlinux("once"));
+    }
+
+    #[test]
+    fn a_row_added_later_is_found() {
+        let mut exports = Exports::of_names(None);
+        for (symbol, owner) in [("a", VMLINUX), ("b", "m"), ("a", "m")] {
+            exports.push(None, symbol, owner, Some(ExportKind::Plain), "");
+            assert_eq!(exports.named(symbol).next().map(|row| row.owner), Some(owner));
+        }
+        assert_eq!(exports.positions("a").collect::<Vec<_>>(), [2, 0]);
+    }
+}

@@ -33,6 +33,7 @@ mod pipeline;
 mod plain_relocations;
 mod prepare_coming_module;
 mod public_key;
+mod refused_exporter;
 pub mod relocate;
 mod relocations;
 mod resolve_symbol;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::check_version::{Versioned, check_version};
 use super::loaded::LoadedModule;
-use super::run::{RefusedExporter, Run, Step};
+use super::refused_exporter::RefusedExporter;
+use super::run::{Run, Step};
 use super::symbol_name::SymbolName;
 use crate::history::Behaviour;
 use crate::kernel::{Exports, VMLINUX};

@@ -2,18 +2,19 @@
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::loaded::LoadedModule;
 use super::memo::Memo;
 use super::merge::Furthest;
 use super::passed::Passed;
+use super::refused_exporter::RefusedExporter;
 use super::{Cmdline, Insmod};
 use crate::elf::Section;
 use crate::history::{Behaviour, Calendar};
 use crate::image::{Bytes, ExportTable, Image, Modinfo, ModuleElf, Versions};
 use crate::kernel::{ConfigOption, Kernel};
-use crate::terms::{Arch, Errno, ExportedSymbol, License, Taint, Taints, name_hash};
+use crate::terms::{Arch, Errno, License, Taint, Taints};
 use crate::verdict::{Cause, Finding, KernelLine, LineText, LogLevel, Missing, Outcome, Stage};
 
 /// Why a stage does not go on.
@@ -122,70 +123,6 @@ impl Info {
     /// Does a section still have `SHF_ALLOC` when the module is laid out?
     pub fn keeps_alloc(&self, section: &Section) -> bool {
         section.is_alloc() && !self.dropped.contains(&section.index)
-    }
-}
-
-/// A module that was refused, and what it would have exported.
-#[derive(Debug)]
-pub(crate) struct RefusedExporter {
-    pub name: Arc<str>,
-    exports: Arc<Vec<ExportedSymbol>>,
-    hashes: OnceLock<Hashes>,
-}
-
-/// What a name is looked for by, in many modules of which at most one has it.
-#[derive(Debug)]
-struct Hashes {
-    /// A power of two of bits, eight or more for each name: the bit that a hash names is set where a name may be.
-    bits: Vec<u64>,
-    /// The hashes of the names and their places, in order.
-    places: Vec<(u64, usize)>,
-}
-
-impl Hashes {
-    fn new(exports: &[ExportedSymbol]) -> Self {
-        let hashes = exports.iter().map(|export| name_hash(export.name.as_bytes()));
-        let mut places: Vec<_> = hashes.zip(0..).collect();
-        places.sort_unstable();
-        let mut all = Self { bits: vec![0; places.len().div_ceil(8).next_power_of_two()], places: Vec::new() };
-        for (hash, _) in &places {
-            let (word, bit) = all.bit(*hash);
-            all.bits.get_mut(word).into_iter().for_each(|word| *word |= bit);
-        }
-        all.places = places;
-        all
-    }
-
-    /// The word that a hash's bit is in, and the bit.
-    fn bit(&self, hash: u64) -> (usize, u64) {
-        let word = usize::try_from(hash >> 6).unwrap_or_default() & (self.bits.len() - 1);
-        (word, 1 << (hash & 63))
-    }
-
-    /// The places of names with that hash.
-    fn places(&self, hash: u64) -> impl Iterator<Item = usize> {
-        let (word, bit) = self.bit(hash);
-        let may_be = self.bits.get(word).is_some_and(|word| word & bit != 0);
-        let behind = || self.places.iter().skip(self.places.partition_point(|(other, _)| *other < hash));
-        let of_hash = may_be.then(|| behind().take_while(move |(other, _)| *other == hash));
-        of_hash.into_iter().flatten().map(|(_, place)| *place)
-    }
-}
-
-impl RefusedExporter {
-    /// `None` for one that exports nothing.
-    pub fn new(name: &str, exports: Arc<Vec<ExportedSymbol>>) -> Option<Self> {
-        (!exports.is_empty()).then(|| Self { name: name.into(), exports, hashes: OnceLock::new() })
-    }
-
-    /// The first of them that exports a symbol.
-    pub fn of_symbol<'a>(all: &'a [Arc<Self>], symbol: &str) -> Option<&'a Arc<Self>> {
-        let hash = name_hash(symbol.as_bytes());
-        let exports = |refused: &&Arc<Self>| {
-            let mut places = refused.hashes.get_or_init(|| Hashes::new(&refused.exports)).places(hash);
-            places.any(|place| refused.exports.get(place).is_some_and(|export| export.name == symbol))
-        };
-        all.iter().find(exports)
     }
 }
 
