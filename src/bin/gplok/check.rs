@@ -8,7 +8,7 @@ use std::sync::Arc;
 use gplok::history::eras;
 use gplok::image::Image;
 use gplok::kernel::{Kernel, ModuleTree};
-use gplok::load::{Insmod, Left, ModuleFile, ModuleInitFlags, check_files, check_in_order};
+use gplok::load::{Insmod, Left, ModuleFile, ModuleInitFlags, check, check_files, check_in_order};
 use gplok::report::{Entry, KernelSummary, Op, depmod, human, human_many, modules_document};
 use gplok::terms::KernelRelease;
 use gplok::verdict::{Cause, Finding, Stage, Verdict};
@@ -105,13 +105,13 @@ fn judge(
     keep: &dyn Fn(&str, Exit),
 ) -> Result<Exit, Error> {
     let files = &given.files;
+    // A single module is read once, and stays in memory.
+    let only = match files.as_slice() {
+        [one] => Some(kernel.open_module(&one.path)?),
+        _ => None,
+    };
     if kernel.release().is_none() {
-        let fits = |file: &ModuleFile| Image::open(&file.path).ok().filter(|image| kernel.release_by(image).is_some());
-        let first = match files.as_slice() {
-            [one] => fits(one),
-            all => all.par_iter().find_map_first(fits),
-        };
-        first.iter().for_each(|image| kernel.infer_release(image));
+        infer_release(&mut kernel, files, only.as_ref());
     }
     if arguments.format == CheckFormat::Depmod && kernel.version().is_none() {
         // Symbols are looked up alike by all releases, and nothing else is printed: one will do.
@@ -127,8 +127,13 @@ fn judge(
     let insmod = Insmod { flags, ..Insmod::default() };
     let cmdline = arguments.kernel.cmdline(&kernel);
     let (images, mut verdicts, left) = if arguments.in_order {
-        let images = files.iter().map(|file| kernel.open_module(&file.path)).collect::<Result<Vec<_>, _>>()?;
+        let open = || files.iter().map(|file| kernel.open_module(&file.path)).collect::<Result<Vec<_>, _>>();
+        let images = only.map_or_else(open, |image| Ok(vec![image]))?;
         let verdicts = check_in_order(&kernel, &cmdline, &images, &insmod)?;
+        (images, verdicts, Box::new(()) as Left)
+    } else if let Some(image) = only {
+        let images = vec![image];
+        let verdicts = check(&kernel, &cmdline, &images, &insmod)?;
         (images, verdicts, Box::new(()) as Left)
     } else {
         let progress = Progress::new("modules read", files.len());
@@ -169,6 +174,16 @@ fn judge(
     // The program ends here: giving back what a whole tree takes, piece by piece, would take longer than reading a tenth of it.
     std::mem::forget((images, verdicts, kernel, left));
     Ok(exit)
+}
+
+/// Takes the kernel's release from the first of the modules that tells it; a single one is open already.
+fn infer_release(kernel: &mut Kernel, files: &[ModuleFile], only: Option<&Image>) {
+    let tells = |image: &Image| kernel.release_by(image).is_some();
+    let open = |file: &ModuleFile| Image::open(&file.path).ok().filter(tells);
+    let first = if only.is_some() { None } else { files.par_iter().find_map_first(open) };
+    if let Some(image) = first.as_ref().or(only.filter(|image| tells(image))) {
+        kernel.infer_release(image);
+    }
 }
 
 /// A path as text; a good one as it is, which is found out sooner than what is wrong with a bad one.
