@@ -59,14 +59,18 @@
 //! ```
 
 pub mod audit;
+pub mod compression;
 pub mod elf;
 pub mod graph;
+pub mod headers;
 pub mod history;
 pub mod image;
 pub mod impact;
 pub mod kernel;
 pub mod load;
+pub mod probe;
 pub mod report;
 pub mod terms;
 pub mod verdict;
 pub mod why;
+pub mod x509;

@@ -8,7 +8,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::SystemTime;
 
 use super::parts::Parts;
-use super::{Compression, Error, ErrorKind, decompress};
+use super::{Error, ErrorKind};
+use crate::compression::{Compression, decompress};
 
 /// Bytes that are read from several sides, or only their beginning: the loader cuts a signature off without copying.
 ///

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Compression;
+use crate::compression::CompressionError;
 
 /// A module file could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -27,24 +27,9 @@ pub enum ErrorKind {
     /// The system refuses.
     #[error("{0}")]
     Io(std::io::Error),
-    /// The compressed data is broken or cut short.
-    #[error("broken {compression} data after {produced} bytes of output: {source}")]
-    Compressed {
-        /// The format.
-        compression: Compression,
-        /// How many bytes came out before it broke.
-        produced: usize,
-        /// What the decompressor says.
-        source: std::io::Error,
-    },
-    /// It would fill memory.
-    #[error("{compression} data grows beyond {limit} bytes")]
-    TooLarge {
-        /// The format.
-        compression: Compression,
-        /// The bound.
-        limit: usize,
-    },
+    /// The compressed data cannot be decompressed.
+    #[error(transparent)]
+    Compression(#[from] CompressionError),
     /// It is no longer what it was when it was opened.
     #[error("it has changed while it was read")]
     Changed,
@@ -69,10 +54,7 @@ impl ErrorKind {
         let io = |error: &std::io::Error| std::io::Error::new(error.kind(), error.to_string());
         match self {
             Self::Io(error) => Self::Io(io(error)),
-            Self::Compressed { compression, produced, source } => {
-                Self::Compressed { compression: *compression, produced: *produced, source: io(source) }
-            }
-            Self::TooLarge { compression, limit } => Self::TooLarge { compression: *compression, limit: *limit },
+            Self::Compression(error) => Self::Compression(error.duplicate()),
             Self::Changed => Self::Changed,
             Self::NotElf => Self::NotElf,
             Self::AnotherBuild { module, found, wanted } => {

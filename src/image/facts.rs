@@ -2,10 +2,12 @@
 
 use serde::Serialize;
 
-use super::distinguished_name::readable_signer;
-use super::{AppendedSignature, Compression, Image, LooseSymbol, Modinfo, Parameter, Pkcs7, THIS_MODULE, escaped};
+use super::{AppendedSignature, Image, LooseSymbol, Modinfo, Parameter, THIS_MODULE, escaped};
+use crate::compression::Compression;
 use crate::elf::SectionType;
 use crate::terms::{Arch, ExportedSymbol};
+use crate::x509::distinguished_name::readable_signer;
+use crate::x509::{Pkcs7, SignerInfo};
 
 /// The facts of one module file, read as its own header announces it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -156,7 +158,7 @@ impl Image {
         let Some(message) = marked.message.clone().and_then(|range| self.contents().part(range)) else {
             return SignatureFacts::Broken;
         };
-        let signer = |signer: &super::SignerInfo| Signer {
+        let signer = |signer: &SignerInfo| Signer {
             id: readable_signer(&signer.id),
             digest: signer.digest.as_ref().map(|digest| match digest {
                 Ok(digest) => digest.to_string(),

@@ -1,6 +1,6 @@
 //! Decompression as the kernel's own decompressors do it: stricter than user space in one thing, laxer in another.
 
-use super::compression::{Compression, first_stream};
+use crate::compression::{Compression, first_stream};
 
 /// What goes wrong, as kernel/module/decompress.c sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,11 +1,8 @@
 //! One module file as facts. Nothing here says whether a fact is good.
 
-pub(crate) mod asn1;
 mod buffer;
 mod bytes;
-mod compression;
 mod debug_file;
-pub(crate) mod distinguished_name;
 mod error;
 mod exports;
 mod facts;
@@ -16,15 +13,10 @@ mod module_elf;
 mod modversions;
 mod parameters;
 mod parts;
-mod pkcs7;
 mod signature;
-pub(crate) mod stream;
 
 pub use bytes::Bytes;
 pub(crate) use bytes::Extent;
-pub use compression::{
-    Compression, DECOMPRESSED_LIMIT, decompress, decompress_payload, decompress_section, decompressor,
-};
 pub use debug_file::{DebugFiles, DebugObject};
 pub use error::{Error, ErrorKind};
 pub use exports::{EntryLayout, ExportEntry, ExportTable, TABLES};
@@ -36,13 +28,13 @@ pub(crate) use module_elf::is_plain;
 pub use module_elf::{ModuleElf, THIS_MODULE, as_text, escaped};
 pub use modversions::Versions;
 pub use parameters::Parameter;
-pub use pkcs7::{ContentType, EmbeddedCertificate, Pkcs7, Pkcs7Fault, SignatureAlgorithm, SignerId, SignerInfo};
 pub use signature::{AppendedSignature, MarkedSignature, SignatureInfo};
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
+use crate::compression::Compression;
 use crate::elf::Elf;
 use crate::terms::{Arch, Class, ElfMachine, Endian};
 

@@ -8,7 +8,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::module::Kernels;
 use super::symbol::{Fate, Prototypes, Replacement, Wanting};
-use crate::kernel::{Declaration, Exports, Form, Mention, Mentions, Place, is_made_by_macros};
+use crate::headers::{Declaration, Form, Mention, Mentions, Place, is_made_by_macros};
+use crate::kernel::Exports;
 use crate::verdict::{Cause, Use};
 use crate::why::is_of_compiler;
 

@@ -27,7 +27,7 @@ pub enum ErrorKind {
     Io(std::io::Error),
     /// Compressed data that cannot be undone.
     #[error("{0}")]
-    Decompress(crate::image::ErrorKind),
+    Decompress(crate::compression::CompressionError),
     /// A line of `Module.symvers` that is none.
     #[error("line {line}: {what}: {text:?}")]
     SymversLine {
@@ -46,7 +46,7 @@ pub enum ErrorKind {
     SystemMap(super::SystemMapFault),
     /// A file of certificates that holds none, or a broken one.
     #[error("{0}")]
-    Certificate(super::CertificateError),
+    Certificate(crate::x509::CertificateError),
     /// A package that cannot be read through.
     #[error("{0}")]
     Package(super::PackageError),

@@ -2,7 +2,6 @@
 
 mod all_exports;
 mod boot;
-mod certificate;
 mod config;
 mod error;
 mod exports;
@@ -18,20 +17,16 @@ mod objects;
 mod open;
 mod own_exports;
 mod package;
-pub mod probe;
 mod symvers;
 mod system_map;
 mod tree;
 mod vmlinux;
 
-pub use certificate::{Certificate, CertificateError, CertificateErrorKind, CertificateSignature, Curve, PublicKey};
 pub use config::{Config, ConfigOption};
 pub use error::{Error, ErrorKind};
 pub use exports::{Exports, KernelExport};
 pub use fact::{Evidence, Fact};
 pub use filter::ExportFilter;
-pub(crate) use headers::is_made_by_macros;
-pub use headers::{Declaration, Form, Mention, Mentions, Place};
 pub use installed::out_of_tree_modules;
 pub use merge::{Conflict, Difference};
 pub use objects::{is_object, objects_below};
@@ -50,6 +45,7 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use crate::image::{Extent, Image};
 use crate::terms::{Arch, Class, Crc, Distribution, ElfMachine, Endian, KernelRelease, KernelVersion};
+use crate::x509::Certificate;
 
 /// The owner of what is built into the kernel, as `Module.symvers` writes it.
 pub const VMLINUX: &str = "vmlinux";

@@ -7,8 +7,9 @@ use super::package::Format;
 use super::system_map::{SystemMap, is_system_map};
 use super::vmlinux::{KernelImage, is_image};
 use super::{Config, Error, ErrorKind, Exports, Fact, Kernel, ModuleTree, SystemMapFault};
-use crate::image::{Compression, decompress};
+use crate::compression::{Compression, decompress};
 use crate::terms::{KernelRelease, KernelVersion};
+use crate::x509::{Certificate, CertificateError};
 
 /// What a file can be, told by its contents: names vary.
 enum Contents {
@@ -246,8 +247,8 @@ impl Kernel {
     /// # Errors
     /// When there is none in it or one is broken.
     pub fn add_certificates(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-        let broken = |error: super::CertificateError| Error::new(path, ErrorKind::Certificate(error));
-        let certificates = super::Certificate::parse_all(bytes).map_err(broken)?;
+        let broken = |error: CertificateError| Error::new(path, ErrorKind::Certificate(error));
+        let certificates = Certificate::parse_all(bytes).map_err(broken)?;
         self.note(Fact::Certificates, path);
         self.certificates.get_or_insert_default().extend(certificates);
         Ok(())

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::terms::DigestAlgorithm;
+use crate::x509::DigestAlgorithm;
 
 /// An algorithm that verifying a module signature may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,9 +3,10 @@
 
 use super::run::{Run, Step, Stop};
 use super::{ModuleInitFlags, SystemCall};
+use crate::compression::Compression;
 use crate::elf::Elf;
 use crate::history::Behaviour;
-use crate::image::{Compression, KernelDecompressFault, kernel_decompress};
+use crate::image::{KernelDecompressFault, kernel_decompress};
 use crate::terms::{Class, Errno};
 use crate::verdict::Cause;
 

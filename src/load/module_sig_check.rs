@@ -7,11 +7,14 @@ use super::crypto::{Crypto, CryptoAlgorithm, Support};
 use super::run::{Run, Step, Stop};
 use super::verify_pkcs7::{Pkcs7Verdict, mod_check_sig, verify_pkcs7_assuming, verify_pkcs7_signature};
 use crate::history::Behaviour;
-use crate::image::distinguished_name::readable_signer;
-use crate::image::{AppendedSignature, MarkedSignature, Pkcs7, SignerId};
-use crate::kernel::{Certificate, ConfigOption};
-use crate::terms::{DigestAlgorithm, Errno};
+use crate::image::{AppendedSignature, MarkedSignature};
+use crate::kernel::ConfigOption;
+use crate::terms::Errno;
 use crate::verdict::{Cause, KernelLine, LineText, LogLevel, Missing};
+use crate::x509::Certificate;
+use crate::x509::DigestAlgorithm;
+use crate::x509::distinguished_name::readable_signer;
+use crate::x509::{Pkcs7, SignerId};
 
 /// What verifying came to, when it is not success: the errno and what to say of it.
 struct Failure {

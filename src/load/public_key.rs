@@ -6,9 +6,10 @@ use rsa::traits::PublicKeyParts;
 use rsa::{BigUint, RsaPublicKey};
 use sha1::Digest;
 
-use crate::image::asn1::{self, Asn1Fault, Reader};
-use crate::kernel::{Curve, PublicKey};
-use crate::terms::{DigestAlgorithm, Errno};
+use crate::terms::Errno;
+use crate::x509::DigestAlgorithm;
+use crate::x509::asn1::{self, Asn1Fault, Reader};
+use crate::x509::{Curve, PublicKey};
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Eq)]

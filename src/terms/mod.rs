@@ -3,7 +3,6 @@
 //! Nothing here reads a file or judges a module.
 
 mod arch;
-mod digest;
 mod errno;
 mod export;
 mod glob;
@@ -13,7 +12,6 @@ mod taint;
 mod version;
 
 pub use arch::{Arch, Class, Endian, Machine as ElfMachine};
-pub use digest::DigestAlgorithm;
 pub use errno::Errno;
 pub use export::{Crc, ExportKind, ExportedSymbol, Namespace};
 pub use glob::Glob;

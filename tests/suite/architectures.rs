@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use gplok::image::{Compression, Image};
+use gplok::compression::Compression;
+use gplok::image::Image;
 use gplok::kernel::Kernel;
 use gplok::load::{Cmdline, Insmod, Machine};
 use gplok::terms::{Arch, Class, ElfMachine, Endian, Errno, ExportKind};

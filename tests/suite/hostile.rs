@@ -7,11 +7,13 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use gplok::image::{Image, Pkcs7};
-use gplok::kernel::{Certificate, Exports, Kernel};
+use gplok::image::Image;
+use gplok::kernel::{Exports, Kernel};
 use gplok::load::{Cmdline, Crypto, Insmod, Machine, check, verify_pkcs7_signature};
 use gplok::terms::{Arch, ElfMachine};
 use gplok::verdict::Verdict;
+use gplok::x509::Certificate;
+use gplok::x509::Pkcs7;
 
 use crate::ko::{Ko, Profile, Re};
 use crate::why::explained;

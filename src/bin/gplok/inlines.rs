@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use gplok::image::Image;
-use gplok::kernel::probe::{ProbeOptions, compile};
 use gplok::kernel::{Exports, Kernel};
+use gplok::probe::{ProbeOptions, compile};
 use gplok::report::{KernelSummary, human_inline_changes, human_inlines, inline_changes_document, inlines_document};
 use gplok::terms::KernelRelease;
 use gplok::why::inlines::{InlineChanges, InlineMap};

@@ -8,9 +8,10 @@ use rayon::prelude::*;
 
 use super::bases::Bases;
 use super::{DwarfError, Slice};
+use crate::compression::decompress_section;
 use crate::elf::{DebugRelocation, Section, SectionType, Symbol, SymbolPlace};
 use crate::graph::Place;
-use crate::image::{ModuleElf, decompress_section};
+use crate::image::ModuleElf;
 use crate::terms::Endian;
 
 /// The sections that lines, chains and variables are read from.

@@ -4,9 +4,7 @@ use std::collections::BTreeSet;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use super::mention::{Mention, Mentions};
-use super::names::Names;
-use super::scan::{Said, scan};
+use crate::headers::{Mention, Mentions, Names, Said, scan};
 use crate::kernel::Kernel;
 
 impl Kernel {

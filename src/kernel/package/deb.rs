@@ -7,7 +7,7 @@ use super::PackageError;
 use super::entry::{Metadata, Visit};
 use super::format::undone;
 use super::tar;
-use crate::image::stream::{array, broken, skip};
+use crate::compression::stream::{array, broken, skip};
 
 /// An archive, and the name of its first member.
 pub(super) const MAGIC: &[u8] = b"!<arch>\ndebian-binary";

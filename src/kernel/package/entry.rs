@@ -4,7 +4,7 @@ use std::fmt;
 use std::io::{Read, Result as IoResult};
 
 use super::PackageError;
-use crate::image::stream::broken;
+use crate::compression::stream::broken;
 
 /// The most that a package may hold: 8 GiB. Those of debug information hold some 5 GiB.
 pub(super) const CONTENTS_LIMIT: u64 = 8 << 30;

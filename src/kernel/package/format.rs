@@ -6,8 +6,8 @@ use std::path::Path;
 
 use super::entry::{Metadata, Visit};
 use super::{PackageError, deb, rpm, tar};
-use crate::image::stream::Unending;
-use crate::image::{Compression, decompressor};
+use crate::compression::stream::Unending;
+use crate::compression::{Compression, decompressor};
 use crate::kernel::{Error, ErrorKind};
 
 /// How much is read of a file at once.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Result};
 use std::vec::IntoIter;
 
-use crate::image::stream::{array, broken};
+use crate::compression::stream::{array, broken};
 
 /// How many pieces a file may have.
 const PIECES_LIMIT: u64 = 1 << 16;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::entry::{EntryKind, Metadata};
 use super::{PackageError, format};
-use crate::image::stream::broken;
+use crate::compression::stream::broken;
 use crate::kernel::{Error, ErrorKind};
 
 /// How much is written at once.

@@ -8,7 +8,7 @@ use super::PackageError;
 use super::entry::{CONTENTS_LIMIT, Entry, EntryKind, Metadata, Visit, normalised, read_rest};
 use super::format::undone;
 use super::sparse::{Filled, SparseFile};
-use crate::image::stream::{Unending, broken};
+use crate::compression::stream::{Unending, broken};
 
 /// The size of a header.
 pub(super) const BLOCK: u64 = 512;

@@ -7,7 +7,7 @@ use super::rpm::tests::{cpio, rpm, rpm_of};
 use ::tar as tar_crate;
 
 use super::*;
-use crate::image::Compression;
+use crate::compression::Compression;
 use crate::kernel::{Error, ErrorKind};
 
 const CONFIG: &[u8] = b"CONFIG_MODULES=y\n";

@@ -2,7 +2,7 @@
 
 use memchr::memmem::{find, find_iter};
 
-use crate::image::{Compression, decompress_payload};
+use crate::compression::{Compression, decompress_payload};
 use crate::kernel::Config;
 use crate::terms::KernelRelease;
 

@@ -7,8 +7,9 @@ use goblin::pe;
 
 use super::error::{ImageError, ImageErrorKind};
 use super::relative;
+use crate::compression::{Compression, decompress_payload};
 use crate::elf::Elf;
-use crate::image::{Bytes, Compression, decompress_payload};
+use crate::image::Bytes;
 use crate::terms::{Arch, Class, ElfMachine, Endian};
 
 /// How many containers stand in each other: a unified image around an EFI image around a compressed one are three.
@@ -246,7 +247,7 @@ fn payload(bytes: &[u8], container: Container) -> Option<Packed> {
 fn begins(compression: Compression, packed: &[u8]) -> bool {
     use std::io::Read as _;
     let mut beginning = Vec::new();
-    let reader = crate::image::decompressor(compression, packed);
+    let reader = crate::compression::decompressor(compression, packed);
     let read = reader.is_ok_and(|reader| reader.take(1 << 16).read_to_end(&mut beginning).is_ok());
     read && beginning.len() == 1 << 16
 }

@@ -37,7 +37,7 @@ pub enum ImageErrorKind {
     UnknownCompression(Vec<u8>),
     /// Broken compressed data.
     #[error("{0}")]
-    Compressed(crate::image::ErrorKind),
+    Compressed(crate::compression::CompressionError),
     /// Nothing that is packed.
     #[error("no compressed kernel in it")]
     NoPayload,

@@ -3,7 +3,7 @@
 
 use super::kallsyms::Kallsyms;
 use super::memory::Memory;
-use crate::kernel::Certificate;
+use crate::x509::Certificate;
 
 /// More than all certificates of a distribution together have.
 const MAX_SIZE: u64 = 1 << 20;

@@ -23,9 +23,10 @@ use std::sync::OnceLock;
 
 use self::ksymtab::Tables;
 use self::memory::Memory;
-use super::{Certificate, Config, Exports};
-use crate::image::Compression;
+use super::{Config, Exports};
+use crate::compression::Compression;
 use crate::terms::{Arch, KernelRelease, KernelVersion};
+use crate::x509::Certificate;
 
 /// A kernel image, out of its containers.
 #[derive(Debug)]

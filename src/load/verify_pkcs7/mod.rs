@@ -12,10 +12,11 @@ use std::ops::Range;
 
 use self::verification::Verification;
 use super::crypto::{Crypto, CryptoAlgorithm, Support};
-use crate::image::{MarkedSignature, Pkcs7, SignatureAlgorithm, SignatureInfo};
-use crate::kernel::{Certificate, Curve, PublicKey};
+use crate::image::{MarkedSignature, SignatureInfo};
 use crate::terms::Errno;
 use crate::verdict::{KernelLine, LineText, LogLevel};
+use crate::x509::{Certificate, Curve, PublicKey};
+use crate::x509::{Pkcs7, SignatureAlgorithm};
 
 /// What `verify_pkcs7_signature()` says of a module.
 #[derive(Clone, Debug, PartialEq, Eq)]

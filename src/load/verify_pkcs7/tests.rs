@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::image::AppendedSignature;
-use crate::terms::DigestAlgorithm;
+use crate::x509::DigestAlgorithm;
 
 macro_rules! file {
     ($name:literal) => {

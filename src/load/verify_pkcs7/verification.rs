@@ -1,11 +1,12 @@
 //! One run of `verify_pkcs7_signature()` in a kernel whose cryptography is known, step by step.
 
 use super::{Pkcs7Verdict, err, key_family, signature_family, warning};
-use crate::image::{ContentType, Pkcs7, Pkcs7Fault, SignatureAlgorithm, SignerInfo};
-use crate::kernel::{Certificate, CertificateErrorKind, CertificateSignature, PublicKey};
 use crate::load::crypto::{Crypto, CryptoAlgorithm, Support};
 use crate::load::public_key::{KeyCheck, digest, public_key_verify_signature};
-use crate::terms::{DigestAlgorithm, Errno};
+use crate::terms::Errno;
+use crate::x509::DigestAlgorithm;
+use crate::x509::{Certificate, CertificateErrorKind, CertificateSignature, PublicKey};
+use crate::x509::{ContentType, Pkcs7, Pkcs7Fault, SignatureAlgorithm, SignerInfo};
 
 /// One run of `verify_pkcs7_signature()`.
 pub(super) struct Verification<'a> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::kernel::probe::SkippedHeader;
+use crate::probe::SkippedHeader;
 
 /// What the inlines of one kernel's headers need.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -10,7 +10,7 @@ mod map;
 mod probed;
 mod reach;
 
-pub use crate::kernel::probe::SkippedHeader;
+pub use crate::probe::SkippedHeader;
 pub use change::InlineChanges;
 pub use error::MapError;
 pub use map::{Dropped, Inline, InlineMap};

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{Dropped, InlineMap, MapError};
 use crate::image::Image;
 use crate::kernel::Exports;
-use crate::kernel::probe::Probe;
+use crate::probe::Probe;
 
 impl InlineMap {
     /// Reads the objects of a probe.

@@ -21,7 +21,7 @@ fn kernel() -> Vmlinux {
 }
 
 fn boot(kernel: &Vmlinux) -> Vec<u8> {
-    bz_image(&payload(gplok::image::Compression::Zstd, &kernel.elf()))
+    bz_image(&payload(gplok::compression::Compression::Zstd, &kernel.elf()))
 }
 
 fn open(folder: &TempDir, names: &[&str]) -> Kernel {
@@ -165,7 +165,7 @@ fn the_program_reads_images_as_lists() {
         assert!(human.starts_with("6.1.0-test: "), "{human}");
     }
     // Compressed as a whole, and cut.
-    let gzip = super::forms::pack(gplok::image::Compression::Gzip, &kernel.elf());
+    let gzip = super::forms::pack(gplok::compression::Compression::Gzip, &kernel.elf());
     desk.file("vmlinux.gz", &gzip).file("cut.gz", &gzip[..gzip.len() / 2]);
     assert_eq!(desk.run("exports -k vmlinux.gz").out, list);
     assert!(desk.run("exports -k cut.gz").err.starts_with("gplok: cannot read cut.gz: broken gzip data"));

@@ -1,6 +1,6 @@
 //! What a boot loader is given, around a kernel.
 
-use gplok::image::Compression;
+use gplok::compression::Compression;
 use gplok::kernel::KernelImage;
 use gplok::terms::{Arch, Class, ElfMachine, Endian};
 

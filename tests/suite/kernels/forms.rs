@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 
-use gplok::image::Compression;
+use gplok::compression::Compression;
 use gplok::terms::{Class, ElfMachine, Endian};
 
 use super::room::Room;

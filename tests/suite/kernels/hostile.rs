@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use gplok::image::Compression;
+use gplok::compression::Compression;
 use gplok::kernel::{ImageErrorKind, Kernel, KernelImage};
 use gplok::terms::Arch;
 

@@ -44,7 +44,7 @@ fn both(options: &[&str]) -> Both {
         std::fs::create_dir_all(path.parent().expect("a parent")).expect("made");
         std::fs::write(path, bytes).expect("written");
     };
-    write("vmlinuz", &bz_image(&payload(gplok::image::Compression::Zstd, &kernel.elf())));
+    write("vmlinuz", &bz_image(&payload(gplok::compression::Compression::Zstd, &kernel.elf())));
     write("k/release", b"6.1.0\n");
     write("k/config", config.as_bytes());
     write("k/Module.symvers", kernel.symvers().as_bytes());

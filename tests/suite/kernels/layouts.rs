@@ -1,7 +1,8 @@
 //! Every layout of export tables, in ELF files and bare images; and what else a kernel tells.
 
-use gplok::kernel::{Certificate, ConfigOption};
+use gplok::kernel::ConfigOption;
 use gplok::terms::{Arch, Class, ElfMachine, Endian};
+use gplok::x509::Certificate;
 
 use super::kallsyms::{FORMS, Form};
 use super::vmlinux::{Crcs, Vmlinux, arch};
@@ -70,7 +71,7 @@ fn every_layout_of_a_bare_image() {
 fn relative_versions_of_a_bare_image() {
     let mut kernel = Vmlinux::new("5.10.0-test").on(S390);
     (kernel.crcs, kernel.padding) = (Crcs::Relative, 1 << 16);
-    let packed = super::forms::pack(gplok::image::Compression::Gzip, &kernel.bare());
+    let packed = super::forms::pack(gplok::compression::Compression::Gzip, &kernel.bare());
     same(&kernel, super::forms::s390(&packed), "s390");
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{Empty, Read, Result as IoResult, empty};
 
-use crate::image::stream::{Unending, array, broken, read_into, skip};
+use crate::compression::stream::{Unending, array, broken, read_into, skip};
 use crate::kernel::package::PackageError;
 use crate::kernel::package::entry::{CONTENTS_LIMIT, Entry, EntryKind, PATH_LIMIT, Visit, normalised, read_rest};
 

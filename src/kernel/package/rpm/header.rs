@@ -2,7 +2,7 @@
 
 use std::io::{Read, Result};
 
-use crate::image::stream::{array, broken, read_into};
+use crate::compression::stream::{array, broken, read_into};
 
 /// As many values as rpm takes, and a quarter of the data: 64 MiB. Real headers stay below 16 MiB.
 const VALUES_LIMIT: u32 = 0xffff;

@@ -5,7 +5,7 @@ use std::io::{BufRead, Result as IoResult};
 
 use super::cpio::{self, Inode, Member};
 use super::header::{Header, Tag};
-use crate::image::stream::{broken, skip};
+use crate::compression::stream::{broken, skip};
 use crate::kernel::package::PackageError;
 use crate::kernel::package::entry::{Metadata, PATH_LIMIT, Visit};
 use crate::kernel::package::format::undone;

@@ -1,6 +1,6 @@
 use std::io::Write;
 
-use crate::image::Compression;
+use crate::compression::Compression;
 use crate::kernel::package::entry::EntryKind;
 use crate::kernel::package::tests::{MODULE, SAMPLES, Sample, complaint, compressed, list_bytes};
 

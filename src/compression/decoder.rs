@@ -4,9 +4,8 @@ use std::io::{BufRead, Read, Result as IoResult};
 
 use liblzma::stream::{CONCATENATED, Stream};
 
-use super::{Compression, lz4, lzo, xz};
+use super::{Compression, CompressionError, lz4, lzo, xz};
 use crate::elf::{CompressedSection, SectionCompression};
-use crate::image::ErrorKind;
 
 /// The largest file gplok decompresses: 512 MiB. The largest real modules, graphics drivers with debug information, stay
 /// below 200 MiB, and kernels below 100 MiB.
@@ -66,7 +65,7 @@ fn decoder<'a>(compression: Compression, input: impl BufRead + 'a, streams: Stre
 ///
 /// # Errors
 /// When the data is broken, cut short, or grows beyond the limit.
-pub fn decompress(compression: Compression, bytes: &[u8]) -> Result<Vec<u8>, ErrorKind> {
+pub fn decompress(compression: Compression, bytes: &[u8]) -> Result<Vec<u8>, CompressionError> {
     decompress_streams(compression, bytes, bytes.len().saturating_mul(4), Streams::All)
 }
 
@@ -80,7 +79,7 @@ pub fn decompress_payload(
     compression: Compression,
     bytes: &[u8],
     announced: Option<usize>,
-) -> Result<Vec<u8>, ErrorKind> {
+) -> Result<Vec<u8>, CompressionError> {
     let believed = announced.filter(|size| *size <= bytes.len().saturating_mul(BELIEVED_RATIO).min(DECOMPRESSED_LIMIT));
     let at_once = believed.filter(|_| compression == Compression::Zstd).and_then(|size| zstd_at_once(bytes, size));
     match at_once {
@@ -103,20 +102,20 @@ fn decompress_streams(
     bytes: &[u8],
     capacity: usize,
     streams: Streams,
-) -> Result<Vec<u8>, ErrorKind> {
-    let broken = |produced, source| ErrorKind::Compressed { compression, produced, source };
+) -> Result<Vec<u8>, CompressionError> {
+    let broken = |produced, source| CompressionError::Broken { compression, produced, source };
     let reader = decoder(compression, bytes, streams).map_err(|source| broken(0, source))?;
     let mut contents = Vec::with_capacity(capacity.min(DECOMPRESSED_LIMIT));
     let result = reader.take(DECOMPRESSED_LIMIT as u64 + 1).read_to_end(&mut contents);
     if contents.len() > DECOMPRESSED_LIMIT {
-        return Err(ErrorKind::TooLarge { compression, limit: DECOMPRESSED_LIMIT });
+        return Err(CompressionError::TooLarge { compression, limit: DECOMPRESSED_LIMIT });
     }
     result.map_err(|source| broken(contents.len(), source))?;
     Ok(contents)
 }
 
 /// Undoes the first stream only; never more than [`DECOMPRESSED_LIMIT`].
-pub(in crate::image) fn first_stream(compression: Compression, bytes: &[u8]) -> IoResult<Vec<u8>> {
+pub(crate) fn first_stream(compression: Compression, bytes: &[u8]) -> IoResult<Vec<u8>> {
     let mut contents = Vec::new();
     decoder(compression, bytes, Streams::First)?.take(DECOMPRESSED_LIMIT as u64).read_to_end(&mut contents)?;
     Ok(contents)

@@ -10,8 +10,9 @@ mod parser;
 use serde::Serialize;
 
 use self::parser::Parser;
-use crate::image::asn1::{self, Asn1Fault, Reader};
-use crate::terms::{DigestAlgorithm, Errno};
+use crate::terms::Errno;
+use crate::x509::DigestAlgorithm;
+use crate::x509::asn1::{self, Asn1Fault, Reader};
 
 /// The longest message `asn1_ber_decoder()` takes (lib/asn1_decoder.c).
 const MAX_MESSAGE: usize = 65535;

@@ -15,14 +15,14 @@ const BODIES: usize = 16;
 
 /// What a header says of a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Said {
+pub(crate) enum Said {
     Declared(Declaration),
     Defined(Place),
     Used(Place),
 }
 
 /// All that a header says of the names asked for.
-pub(super) fn scan(file: &str, text: &str, names: &Names<'_>) -> Vec<(String, Said)> {
+pub(crate) fn scan(file: &str, text: &str, names: &Names<'_>) -> Vec<(String, Said)> {
     let mut scanner = Scanner {
         file,
         names,

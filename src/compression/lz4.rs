@@ -3,7 +3,7 @@
 use std::io::{BufRead, Cursor, ErrorKind, Read, Result};
 
 use super::blocks::Blocks;
-use crate::image::stream::{Unending, array, broken, read_into};
+use crate::compression::stream::{Unending, array, broken, read_into};
 
 const LEGACY_MAGIC: [u8; 4] = [0x02, 0x21, 0x4c, 0x18];
 /// What a block of a legacy frame grows to at most: 8 MiB.

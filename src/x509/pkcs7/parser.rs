@@ -1,8 +1,9 @@
 //! The grammar of a message, rule by rule, with what the kernel does at each.
 
 use super::{ContentType, EmbeddedCertificate, Pkcs7, Pkcs7Fault, SignatureAlgorithm, SignerId, SignerInfo};
-use crate::image::asn1::{self, Reader, Scope, Value, context, context_primitive, x509_decode_time};
-use crate::terms::{DigestAlgorithm, Errno};
+use crate::terms::Errno;
+use crate::x509::DigestAlgorithm;
+use crate::x509::asn1::{self, Reader, Scope, Value, context, context_primitive, x509_decode_time};
 
 const OID_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01];
 pub(super) const OID_SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];

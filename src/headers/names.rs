@@ -19,7 +19,7 @@ pub fn is_made_by_macros(name: &str) -> bool {
 }
 
 /// The names asked for.
-pub(super) struct Names<'n> {
+pub(crate) struct Names<'n> {
     all: &'n BTreeSet<&'n str>,
     /// The words that macros make some of them from.
     stems: BTreeMap<&'n str, Vec<&'n str>>,
@@ -28,7 +28,7 @@ pub(super) struct Names<'n> {
 }
 
 impl<'n> Names<'n> {
-    pub(super) fn new(all: &'n BTreeSet<&'n str>) -> Self {
+    pub(crate) fn new(all: &'n BTreeSet<&'n str>) -> Self {
         let mut stems: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for name in all {
             if let Some(stem) = stem(name) {
@@ -67,7 +67,7 @@ impl<'n> Names<'n> {
     }
 
     /// Does any stand in a text, be it in a comment?
-    pub(super) fn stand_in(&self, text: &[u8]) -> bool {
+    pub(crate) fn stand_in(&self, text: &[u8]) -> bool {
         let words = text.split(|byte| !is_name_byte(*byte));
         let likely = words.filter(|word| self.may_be(word));
         likely.filter_map(|word| std::str::from_utf8(word).ok()).any(|word| self.has_or_makes(word))

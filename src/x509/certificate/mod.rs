@@ -12,9 +12,9 @@ use serde::{Serialize, Serializer};
 
 use self::base64::Base64;
 use self::fields::Fields;
-use crate::image::asn1::{self, Asn1Fault, Reader};
-use crate::image::distinguished_name::hex;
-use crate::terms::DigestAlgorithm;
+use crate::x509::DigestAlgorithm;
+use crate::x509::asn1::{self, Asn1Fault, Reader};
+use crate::x509::distinguished_name::hex;
 
 const PEM_BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const PEM_END: &str = "-----END CERTIFICATE-----";

@@ -1,14 +1,17 @@
-//! The compressions that modules, kernel images and packages are shipped in, told by their magic.
+//! Decompressors for modules, packages and kernel images, each with a limit on what it may produce.
 
 mod blocks;
 mod decoder;
+mod error;
 mod format;
 mod lz4;
 mod lzo;
+pub(crate) mod stream;
 #[cfg(test)]
 mod tests;
 mod xz;
 
-pub(super) use decoder::first_stream;
+pub(crate) use decoder::first_stream;
 pub use decoder::{DECOMPRESSED_LIMIT, decompress, decompress_payload, decompress_section, decompressor};
+pub use error::CompressionError;
 pub use format::Compression;

@@ -1,9 +1,9 @@
 //! The grammar of a certificate, field by field.
 
 use super::{Certificate, CertificateErrorKind, CertificateSignature, Curve, PublicKey};
-use crate::image::asn1::{self, Reader, Value, context, context_primitive, x509_decode_time};
-use crate::image::distinguished_name::{Name, name};
-use crate::terms::DigestAlgorithm;
+use crate::x509::DigestAlgorithm;
+use crate::x509::asn1::{self, Reader, Value, context, context_primitive, x509_decode_time};
+use crate::x509::distinguished_name::{Name, name};
 
 const OID_EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
 const OID_PRIME256V1: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];

@@ -1,7 +1,6 @@
 use std::io::{Read, Write};
 
 use super::*;
-use crate::image::ErrorKind;
 
 const SAMPLE: &[u8] = b"static int answer(void) { return 42; }\nstatic int answer_again(void) { return 42; }\n";
 /// `lzop -9` of the sample.
@@ -99,7 +98,7 @@ fn what_is_cut_short_is_an_error() {
                 "{compression} cut at {end}"
             );
             match result {
-                Err(ErrorKind::Compressed { .. }) => {}
+                Err(CompressionError::Broken { .. }) => {}
                 Err(other) => panic!("{compression} cut at {end}: {other}"),
                 Ok(contents) => {
                     let has_no_end = compression == Compression::Lz4 && stored == LZ4_LEGACY;
@@ -170,7 +169,7 @@ fn bombs_are_bounded() {
     let stored = encoder.finish().unwrap();
     for announced in [None, Some(600 << 20)] {
         let result = decompress_payload(Compression::Zstd, &stored, announced);
-        assert!(matches!(result, Err(ErrorKind::TooLarge { limit: DECOMPRESSED_LIMIT, .. })));
+        assert!(matches!(result, Err(CompressionError::TooLarge { limit: DECOMPRESSED_LIMIT, .. })));
     }
 }
 
@@ -179,7 +178,7 @@ fn bombs_are_bounded() {
 fn dictionaries_are_bounded() {
     let mut stored = lzma(SAMPLE);
     stored[1..5].copy_from_slice(&(1_u32 << 31).to_le_bytes());
-    assert!(matches!(decompress(Compression::Lzma, &stored), Err(ErrorKind::Compressed { .. })));
+    assert!(matches!(decompress(Compression::Lzma, &stored), Err(CompressionError::Broken { .. })));
 }
 
 #[test]

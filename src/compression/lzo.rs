@@ -3,7 +3,7 @@
 use std::io::{BufRead, Read, Result};
 
 use super::blocks::Blocks;
-use crate::image::stream::{array, broken, read_into, skip};
+use crate::compression::stream::{array, broken, read_into, skip};
 
 /// From this version on a header has a level and the upper half of a time.
 const VERSION_WITH_LEVEL: u16 = 0x0940;

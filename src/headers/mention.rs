@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 /// What the headers say of names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Mentions(pub(super) BTreeMap<String, Mention>);
+pub struct Mentions(pub(crate) BTreeMap<String, Mention>);
 
 impl Mentions {
     /// What they say of a name; `None` if it stands nowhere in them.
@@ -31,7 +31,7 @@ pub struct Mention {
 
 impl Mention {
     /// Brings what was found into order; a place counts once.
-    pub(super) fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         self.declared.sort_by(|a, b| (&a.file, a.line, &a.text).cmp(&(&b.file, b.line, &b.text)));
         self.declared.dedup();
         for places in [&mut self.defined, &mut self.used_by] {

@@ -1,0 +1,41 @@
+//! Why compressed data cannot be decompressed.
+
+use super::Compression;
+
+/// Compressed data could not be decompressed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompressionError {
+    /// The data is broken or truncated.
+    #[error("broken {compression} data after {produced} bytes of output: {source}")]
+    Broken {
+        /// The format.
+        compression: Compression,
+        /// The number of bytes decompressed before the error.
+        produced: usize,
+        /// The decompressor's own error.
+        source: std::io::Error,
+    },
+    /// The output is larger than the limit.
+    #[error("{compression} data grows beyond {limit} bytes")]
+    TooLarge {
+        /// The format.
+        compression: Compression,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+}
+
+impl CompressionError {
+    /// An equal error. `std::io::Error` cannot be cloned, so its kind and its message are copied.
+    pub(crate) fn duplicate(&self) -> Self {
+        match self {
+            Self::Broken { compression, produced, source } => Self::Broken {
+                compression: *compression,
+                produced: *produced,
+                source: std::io::Error::new(source.kind(), source.to_string()),
+            },
+            Self::TooLarge { compression, limit } => Self::TooLarge { compression: *compression, limit: *limit },
+        }
+    }
+}

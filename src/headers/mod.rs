@@ -1,0 +1,18 @@
+//! C header text: which names it declares, defines and uses. The text is not preprocessed: every branch of every
+//! condition is read, except for branches that no C file ever sees.
+//!
+//! This room reads text only. Finding and opening header files is the job of `kernel/headers/`.
+
+mod attributes;
+mod branches;
+mod declared;
+mod mention;
+mod names;
+mod parameters;
+mod scan;
+mod tokens;
+mod uses;
+
+pub use mention::{Declaration, Form, Mention, Mentions, Place};
+pub(crate) use names::{Names, is_made_by_macros};
+pub(crate) use scan::{Said, scan};
