@@ -115,7 +115,7 @@ pub enum Detail {
         oddity: LicenseOddity,
     },
     /// The module that a symbol comes from, and its licence.
-    Owner {
+    Exporter {
         /// Its name.
         module: String,
         /// Its licence.

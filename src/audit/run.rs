@@ -120,9 +120,9 @@ fn survey(
     let read = objects.modules.par_iter().map(read).collect::<Result<Vec<_>, AuditError>>()?;
     for (module, _) in &read {
         for export in &module.exports {
-            let owner = module.name.as_str().into();
+            let exporter = module.name.as_str().into();
             let (kind, namespace) = (export.kind, export.namespace.clone());
-            world.add(&export.name, WorldExport { kind, owner, namespace });
+            world.add(&export.name, WorldExport { kind, exporter, namespace });
         }
     }
     for (module, imports) in &read {

@@ -26,7 +26,7 @@ pub struct WorldExport {
     /// How.
     pub kind: ExportKind,
     /// The name of the module that exports it, or `vmlinux`.
-    pub owner: Box<str>,
+    pub exporter: Box<str>,
     /// Its namespace.
     pub namespace: Option<Namespace>,
 }
@@ -73,7 +73,8 @@ impl World {
         for row in exports.rows() {
             match row.kind {
                 Some(kind) => {
-                    let export = WorldExport { kind, owner: module_of(row.owner).into(), namespace: row.namespace };
+                    let export =
+                        WorldExport { kind, exporter: module_of(row.exporter).into(), namespace: row.namespace };
                     self.add(row.name, export);
                 }
                 None => _ = self.unsaid.insert(row.name.into()),
@@ -159,9 +160,9 @@ impl World {
 }
 
 /// The name of a module by the path that `Module.symvers` has.
-fn module_of(owner: &str) -> String {
-    if owner == VMLINUX {
-        return owner.to_owned();
+fn module_of(exporter: &str) -> String {
+    if exporter == VMLINUX {
+        return exporter.to_owned();
     }
-    owner.rsplit('/').next().unwrap_or(owner).replace('-', "_")
+    exporter.rsplit('/').next().unwrap_or(exporter).replace('-', "_")
 }

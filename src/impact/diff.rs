@@ -67,7 +67,7 @@ impl Totals {
 impl<'a> ExportDiff<'a> {
     /// Compares all exports of an earlier kernel with those of a later one.
     ///
-    /// Where a name is exported more than once, rows of one owner belong together, and then the rest in order of owner; one exporter
+    /// Where a name is exported more than once, rows of one exporter belong together, and then the rest in order of exporter; one exporter
     /// more or less is no change.
     pub fn between(from: &'a Exports, to: &'a Exports) -> Self {
         let compare = Comparison::of(from, to);
@@ -208,7 +208,7 @@ impl Comparison {
         none.with(ChangeClass::BecameGplOnly, gpl_only == Some((false, true)))
             .with(ChangeClass::BecamePlain, gpl_only == Some((true, false)))
             .with(ChangeClass::NamespaceChanged, self.namespaces && before.namespace != after.namespace)
-            .with(ChangeClass::OwnerMoved, self.removals && self.additions && before.owner != after.owner)
+            .with(ChangeClass::OwnerMoved, self.removals && self.additions && before.exporter != after.exporter)
             .with(ChangeClass::CrcChanged, versions.is_some_and(|(before, after)| before != after))
     }
 
@@ -216,7 +216,7 @@ impl Comparison {
     fn pairs<'a>(&self, name: &'a str, from: &'a Exports, to: &'a Exports) -> Vec<Place<'a>> {
         let sorted = |exports: &'a Exports| {
             let mut rows: Vec<_> =
-                exports.positions(name).filter_map(|index| Some((exports.at(index)?.owner, index))).collect();
+                exports.positions(name).filter_map(|index| Some((exports.at(index)?.exporter, index))).collect();
             rows.sort_unstable();
             rows.into_iter().peekable()
         };
@@ -308,7 +308,7 @@ mod tests {
         assert_eq!(diff.totals(), all);
     }
 
-    /// A name that two modules export is compared owner by owner.
+    /// A name that two modules export is compared exporter by exporter.
     #[test]
     fn repeated_names_are_paired_by_owner() {
         let from = exports("0x1\tf\ta/a\tEXPORT_SYMBOL\n0x2\tf\tb/b\tEXPORT_SYMBOL\n");

@@ -88,7 +88,7 @@ impl<'a> ModuleImpact<'a> {
         let after = change.after.as_ref().filter(|_| self.rebuilt.is_some())?;
         let cause = Cause::GplOnlySymbol {
             symbol: (*change.symbol).into(),
-            exporter: after.owner.to_owned(),
+            exporter: after.exporter.to_owned(),
             kind: after.kind.filter(|kind| kind.is_gpl_only())?,
             namespace: after.namespace.clone(),
             license: Some(license.clone()),

@@ -35,7 +35,7 @@ impl<'d> Successors<'d> {
         let new = after.rows().filter(|row| before.positions(row.name).next().is_none());
         let added: Vec<_> = new
             .map(|row| {
-                (row.name, Successor { symbol: row.name.to_owned(), kind: row.kind, module: row.owner.to_owned() })
+                (row.name, Successor { symbol: row.name.to_owned(), kind: row.kind, module: row.exporter.to_owned() })
             })
             .collect();
         let mut by_words: HashMap<String, Vec<usize>> = HashMap::new();

@@ -22,11 +22,11 @@ impl Exports {
     fn with_modules(&self, tree: &ModuleTree) -> Self {
         let mut all = self.clone();
         for (module, exports) in tree.exports() {
-            let owner = owner(tree.inside(module));
+            let exporter = exporter(tree.inside(module));
             for export in exports {
                 let namespace = export.namespace.as_ref().map_or("", |namespace| namespace.as_str());
                 let crc = Some(export.crc.map_or(0, |crc| crc.0));
-                all.push(crc, &export.name, &owner, Some(export.kind), namespace);
+                all.push(crc, &export.name, &exporter, Some(export.kind), namespace);
             }
         }
         all.covers_modules = true;
@@ -35,7 +35,7 @@ impl Exports {
 }
 
 /// The path that `Module.symvers` names a module by: as in the kernel's source, without `.ko`.
-fn owner(inside: &Path) -> String {
+fn exporter(inside: &Path) -> String {
     let inside = inside.strip_prefix("kernel").unwrap_or(inside);
     let folder = inside.parent().unwrap_or(Path::new(""));
     let file = inside.file_name().and_then(|name| name.to_str()).unwrap_or_default();

@@ -22,7 +22,7 @@ pub struct KernelExport<'a> {
     /// Its namespace.
     pub namespace: Option<Namespace>,
     /// The path (without `.ko`) of the module that exports it, or [`VMLINUX`].
-    pub owner: &'a str,
+    pub exporter: &'a str,
 }
 
 /// A row, its strings by their place in the text: tens of thousands of rows are read for one module.
@@ -30,7 +30,7 @@ pub struct KernelExport<'a> {
 struct Row {
     name: Range<u32>,
     namespace: Range<u32>,
-    owner: u32,
+    exporter: u32,
     crc: Option<u32>,
     kind: Option<ExportKind>,
     in_vmlinux: bool,
@@ -41,7 +41,7 @@ struct Row {
 pub struct Exports {
     text: String,
     rows: Vec<Row>,
-    owners: Vec<Range<u32>>,
+    exporters: Vec<Range<u32>>,
     own: OwnExports,
     others: Others,
     modversions: Option<bool>,
@@ -62,8 +62,8 @@ impl Clone for Others {
 impl Hash for Exports {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         // Of the rest, what is not made from this.
-        let Self { text, rows, owners, own: _, others: _, modversions, names_only, covers_modules } = self;
-        (text, rows, owners, modversions, names_only, covers_modules).hash(hasher);
+        let Self { text, rows, exporters, own: _, others: _, modversions, names_only, covers_modules } = self;
+        (text, rows, exporters, modversions, names_only, covers_modules).hash(hasher);
     }
 }
 
@@ -94,11 +94,11 @@ impl Exports {
             }
             let columns = symvers::parse_line(line, index + 1)?;
             if last.0 != columns.module {
-                let owner = *known.entry(columns.module).or_insert_with(|| {
-                    exports.owners.push(place_of(columns.module));
-                    u32::try_from(exports.owners.len() - 1).unwrap_or(NONE)
+                let exporter = *known.entry(columns.module).or_insert_with(|| {
+                    exports.exporters.push(place_of(columns.module));
+                    u32::try_from(exports.exporters.len() - 1).unwrap_or(NONE)
                 });
-                last = (columns.module, owner, columns.module == VMLINUX);
+                last = (columns.module, exporter, columns.module == VMLINUX);
             }
             versions |= columns.crc != 0;
             if last.2 {
@@ -108,7 +108,7 @@ impl Exports {
             exports.rows.push(Row {
                 name: place_of(columns.name),
                 namespace: place_of(columns.namespace),
-                owner: last.1,
+                exporter: last.1,
                 crc: Some(columns.crc),
                 kind: columns.kind,
                 in_vmlinux: last.2,
@@ -136,27 +136,28 @@ impl Exports {
         &mut self,
         crc: Option<u32>,
         name: &str,
-        owner: &str,
+        exporter: &str,
         kind: Option<ExportKind>,
         namespace: &str,
     ) {
         let (name_place, namespace) = (self.put(name), self.put(namespace));
-        let same = |place: &Range<u32>| slice(&self.text, place) == owner;
-        let owner = self.owners.iter().rposition(same).unwrap_or_else(|| {
-            let place = self.put(owner);
-            self.owners.push(place);
-            self.owners.len() - 1
+        let same = |place: &Range<u32>| slice(&self.text, place) == exporter;
+        let exporter = self.exporters.iter().rposition(same).unwrap_or_else(|| {
+            let place = self.put(exporter);
+            self.exporters.push(place);
+            self.exporters.len() - 1
         });
         if let Some(crc) = crc {
             self.modversions = Some(self.modversions == Some(true) || crc != 0);
         }
-        let in_vmlinux = self.owners.get(owner).is_none_or(|place| matches!(slice(&self.text, place), "" | VMLINUX));
-        let owner = u32::try_from(owner).unwrap_or(NONE);
+        let in_vmlinux =
+            self.exporters.get(exporter).is_none_or(|place| matches!(slice(&self.text, place), "" | VMLINUX));
+        let exporter = u32::try_from(exporter).unwrap_or(NONE);
         if in_vmlinux {
             self.own.push(name, self.rows.len(), (kind, crc, !namespace.is_empty()));
         }
         self.others = Others::default();
-        self.rows.push(Row { name: name_place, namespace, owner, crc, kind, in_vmlinux });
+        self.rows.push(Row { name: name_place, namespace, exporter, crc, kind, in_vmlinux });
     }
 
     /// Adds to the text.
@@ -172,13 +173,13 @@ impl Exports {
             kind: row.kind,
             crc: row.crc.map(Crc),
             namespace: Namespace::new(slice(&self.text, &row.namespace)),
-            owner: self.owner(row),
+            exporter: self.exporter(row),
         }
     }
 
-    fn owner(&self, row: &Row) -> &str {
-        let owner = usize::try_from(row.owner).ok().and_then(|index| self.owners.get(index));
-        owner.map(|place| slice(&self.text, place)).filter(|owner| !owner.is_empty()).unwrap_or(VMLINUX)
+    fn exporter(&self, row: &Row) -> &str {
+        let exporter = usize::try_from(row.exporter).ok().and_then(|index| self.exporters.get(index));
+        exporter.map(|place| slice(&self.text, place)).filter(|exporter| !exporter.is_empty()).unwrap_or(VMLINUX)
     }
 
     /// All rows, in the order of the source.
@@ -245,9 +246,9 @@ impl Exports {
         self.vmlinux(name).or_else(|| self.at(self.of_others(name).next()?))
     }
 
-    /// The row of that name that `owner` exports.
-    pub fn owned_by<'a>(&'a self, owner: &'a str, name: &'a str) -> Option<KernelExport<'a>> {
-        if owner == VMLINUX { self.vmlinux(name) } else { self.named(name).find(|row| row.owner == owner) }
+    /// The row of that name that `exporter` exports.
+    pub fn owned_by<'a>(&'a self, exporter: &'a str, name: &'a str) -> Option<KernelExport<'a>> {
+        if exporter == VMLINUX { self.vmlinux(name) } else { self.named(name).find(|row| row.exporter == exporter) }
     }
 
     /// Looks where these names are likely to stand, all at once.
@@ -306,9 +307,9 @@ mod tests {
 
     #[test]
     fn rows_of_a_name_come_last_first_whoever_has_them() {
-        let owners = ["vmlinux", "a", "b", "vmlinux", "a"];
-        let row = |(number, owner): (usize, &&str)| format!("0x{number:08x}\ttwice\t{owner}\tEXPORT_SYMBOL\t\n");
-        let rows: String = owners.iter().enumerate().map(row).collect();
+        let exporters = ["vmlinux", "a", "b", "vmlinux", "a"];
+        let row = |(number, exporter): (usize, &&str)| format!("0x{number:08x}\ttwice\t{exporter}\tEXPORT_SYMBOL\t\n");
+        let rows: String = exporters.iter().enumerate().map(row).collect();
         let exports = Exports::parse(rows + "0x00000009\tonce\tc\tEXPORT_SYMBOL_GPL\tNS\n").expect("a good list");
         assert_eq!(exports.positions("twice").collect::<Vec<_>>(), [4, 3, 2, 1, 0]);
         assert_eq!(exports.positions("once").collect::<Vec<_>>(), [5]);
@@ -323,9 +324,9 @@ mod tests {
     #[test]
     fn a_row_added_later_is_found() {
         let mut exports = Exports::of_names(None);
-        for (symbol, owner) in [("a", VMLINUX), ("b", "m"), ("a", "m")] {
-            exports.push(None, symbol, owner, Some(ExportKind::Plain), "");
-            assert_eq!(exports.named(symbol).next().map(|row| row.owner), Some(owner));
+        for (symbol, exporter) in [("a", VMLINUX), ("b", "m"), ("a", "m")] {
+            exports.push(None, symbol, exporter, Some(ExportKind::Plain), "");
+            assert_eq!(exports.named(symbol).next().map(|row| row.exporter), Some(exporter));
         }
         assert_eq!(exports.positions("a").collect::<Vec<_>>(), [2, 0]);
     }

@@ -26,7 +26,7 @@ impl ExportFilter {
             && any(&self.namespaces, |wanted| {
                 wanted.as_str().is_empty() == namespace.is_empty() && wanted.matches(namespace)
             })
-            && any(&self.modules, |wanted| is_of(wanted, export.owner))
+            && any(&self.modules, |wanted| is_of(wanted, export.exporter))
     }
 }
 
@@ -41,17 +41,17 @@ impl Exports {
 }
 
 fn place<'a>(row: &KernelExport<'a>) -> (bool, &'a str, &'a str) {
-    (row.owner != VMLINUX, row.owner, row.name)
+    (row.exporter != VMLINUX, row.exporter, row.name)
 }
 
 fn any<T>(wanted: &[T], fits: impl Fn(&T) -> bool) -> bool {
     wanted.is_empty() || wanted.iter().any(fits)
 }
 
-fn is_of(wanted: &Glob, owner: &str) -> bool {
+fn is_of(wanted: &Glob, exporter: &str) -> bool {
     let plain = |text: &str| text.replace('-', "_");
     let wanted = plain(wanted.as_str());
-    let named = if wanted.contains('/') { owner } else { owner.rsplit('/').next().unwrap_or(owner) };
+    let named = if wanted.contains('/') { exporter } else { exporter.rsplit('/').next().unwrap_or(exporter) };
     Glob::from(wanted.as_str()).matches(&plain(named))
 }
 

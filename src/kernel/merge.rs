@@ -167,7 +167,7 @@ fn export_conflict(
     (other, other_path): Sourced<'_, Exports>,
 ) -> Option<Conflict> {
     let modules = used.covers_modules() && other.covers_modules();
-    let compared = |row: &KernelExport<'_>| modules || row.owner == VMLINUX;
+    let compared = |row: &KernelExport<'_>| modules || row.exporter == VMLINUX;
     let names_only = used.is_names_only() || other.is_names_only();
     let same = |a: &KernelExport<'_>, b: &KernelExport<'_>| {
         let agree = |a: Option<u32>, b: Option<u32>| a.is_none() || b.is_none() || a == b;
@@ -175,13 +175,13 @@ fn export_conflict(
         let crc = |row: &KernelExport<'_>| row.crc.map(|crc| crc.0);
         agree(kind(a), kind(b)) && agree(crc(a), crc(b)) && (names_only || a.namespace == b.namespace)
     };
-    let differs = |row: &KernelExport<'_>| match other.owned_by(row.owner, row.name) {
+    let differs = |row: &KernelExport<'_>| match other.owned_by(row.exporter, row.name) {
         Some(counterpart) => !same(row, &counterpart),
         None => true,
     };
     let mut different: Vec<_> = used.rows().filter(compared).filter(differs).map(|row| row.name.to_owned()).collect();
     let common = used.rows().filter(compared).count();
-    let additional = other.rows().filter(compared).filter(|row| used.owned_by(row.owner, row.name).is_none());
+    let additional = other.rows().filter(compared).filter(|row| used.owned_by(row.exporter, row.name).is_none());
     let before = different.len();
     different.extend(additional.map(|row| row.name.to_owned()));
     let of = common + different.len() - before;

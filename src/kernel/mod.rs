@@ -47,7 +47,7 @@ use crate::image::{Extent, Image};
 use crate::terms::{Arch, Class, Crc, Distribution, ElfMachine, Endian, KernelRelease, KernelVersion};
 use crate::x509::Certificate;
 
-/// The owner of what is built into the kernel, as `Module.symvers` writes it.
+/// The exporter of what is built into the kernel, as `Module.symvers` writes it.
 pub const VMLINUX: &str = "vmlinux";
 
 /// One kernel: the facts that its files tell. Later sources fill what earlier ones left open.

@@ -171,8 +171,8 @@ impl ModuleTree {
 
     fn read_exporters(&self) -> HashMap<String, String> {
         let of_module = |(module, exports): (&TreeModule, &[ExportedSymbol])| {
-            let owner = module.name.clone();
-            exports.iter().map(|export| (export.name.clone(), owner.clone())).collect::<Vec<_>>()
+            let exporter = module.name.clone();
+            exports.iter().map(|export| (export.name.clone(), exporter.clone())).collect::<Vec<_>>()
         };
         self.exports().flat_map(of_module).collect()
     }

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::resolve_symbol::{Owner, find_in_modules, find_in_vmlinux};
+use super::resolve_symbol::{Exporter, find_in_modules, find_in_vmlinux};
 use super::run::{Run, Step, Stop};
 use crate::elf::SectionFlags;
 use crate::terms::Errno;
@@ -29,12 +29,16 @@ fn verify_exported_symbols(run: &mut Run<'_>) -> Step {
         // here owns nothing.
         let own = find_in_vmlinux(run, name, true)?;
         let Some(found) = own.or_else(|| find_in_modules(run, &entry.raw_name, true)) else { continue };
-        let owner = match &found.owner {
-            Owner::Module(module) => &module.name,
+        let exporter = match &found.exporter {
+            Exporter::Module(module) => &module.name,
             _ => "kernel",
         };
-        let line = format!("{}: exports duplicate symbol {name} (owned by {owner})", run.mod_name());
-        run.say(Cause::DuplicateExport { symbol: name.as_str().into(), owner: owner.to_owned() }, LogLevel::Err, line);
+        let line = format!("{}: exports duplicate symbol {name} (owned by {exporter})", run.mod_name());
+        run.say(
+            Cause::DuplicateExport { symbol: name.as_str().into(), exporter: exporter.to_owned() },
+            LogLevel::Err,
+            line,
+        );
         return Err(Stop::Refused(Errno::ENOEXEC));
     }
     Ok(())

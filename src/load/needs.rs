@@ -278,7 +278,7 @@ impl Givers<'_> {
 pub(super) fn in_tree<'k>(kernel: &'k Kernel, symbol: &str, look_through: bool) -> Option<&'k TreeModule> {
     let tree = kernel.tree()?;
     let listed = kernel.exports().and_then(|exports| exports.named(symbol).next());
-    let owner = listed.map(|row| module_name(row.owner)).filter(|owner| owner != VMLINUX);
-    let owner = owner.or_else(|| if look_through { tree.exporter(symbol) } else { None });
-    tree.module(&owner?)
+    let exporter = listed.map(|row| module_name(row.exporter)).filter(|exporter| exporter != VMLINUX);
+    let exporter = exporter.or_else(|| if look_through { tree.exporter(symbol) } else { None });
+    tree.module(&exporter?)
 }

@@ -31,12 +31,12 @@ pub(super) struct Found {
     /// `None`: the exporter has no CRC table.
     pub crc: Option<Crc>,
     pub namespace: Option<Namespace>,
-    pub owner: Owner,
+    pub exporter: Exporter,
 }
 
 /// Who exports it.
 #[derive(Clone, Debug)]
-pub(super) enum Owner {
+pub(super) enum Exporter {
     Vmlinux,
     /// A module that gplok has loaded.
     Module(Arc<LoadedModule>),
@@ -44,7 +44,7 @@ pub(super) enum Owner {
     InTree(String),
 }
 
-impl Owner {
+impl Exporter {
     pub fn name(&self) -> &str {
         match self {
             Self::Vmlinux => VMLINUX,
@@ -85,8 +85,8 @@ pub(super) fn resolve_symbol(run: &mut Run<'_>, name: &SymbolName<'_>, raw: &[u8
         not_found(run, name, raw, gplok)?;
         return Ok(Resolved::Null);
     };
-    if let Owner::InTree(owner) = &found.owner {
-        let taken = format!("{owner} is loaded first, as modprobe does, and is no proprietary module");
+    if let Exporter::InTree(exporter) = &found.exporter {
+        let taken = format!("{exporter} is loaded first, as modprobe does, and is no proprietary module");
         if !run.inferred.contains(&taken) {
             run.inferred.push(taken);
         }
@@ -101,18 +101,18 @@ pub(super) fn resolve_symbol(run: &mut Run<'_>, name: &SymbolName<'_>, raw: &[u8
     if !told_by_names(run, &found)? {
         return Ok(Resolved::Invalid);
     }
-    if matches!(check_version(run, name, found.owner.name(), found.crc)?, Versioned::Bad) {
+    if matches!(check_version(run, name, found.exporter.name(), found.crc)?, Versioned::Bad) {
         return Ok(Resolved::Invalid);
     }
     if let Some(namespace) = &found.namespace
-        && !namespace_is_imported(run, name, found.owner.name(), namespace)?
+        && !namespace_is_imported(run, name, found.exporter.name(), namespace)?
     {
         return Ok(Resolved::Invalid);
     }
-    if let Some(owner) = found.owner.module() {
+    if let Some(exporter) = found.exporter.module() {
         let uses = &mut run.info_mut()?.uses;
-        if !uses.contains(&owner.name) {
-            uses.push(Arc::clone(&owner.name));
+        if !uses.contains(&exporter.name) {
+            uses.push(Arc::clone(&exporter.name));
         }
     }
     Ok(Resolved::Symbol)
@@ -130,17 +130,17 @@ fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) -> Step<Optio
         // Without any table of exports, whether the kernel has it is not known.
         let found = run.ask(Missing::Exports)?;
         let (kind, crc, namespace) = (ExportKind::Plain, None, None);
-        return Ok(found.then_some(Found { kind, crc, namespace, owner: Owner::Vmlinux }));
+        return Ok(found.then_some(Found { kind, crc, namespace, exporter: Exporter::Vmlinux }));
     };
     if run.call.dependencies_loaded {
-        for row in exports.named(name).filter(|row| row.owner != VMLINUX) {
+        for row in exports.named(name).filter(|row| row.exporter != VMLINUX) {
             // A module that this run has loaded or refused itself speaks for itself.
-            let file = row.owner.rsplit('/').next().unwrap_or(row.owner);
+            let file = row.exporter.rsplit('/').next().unwrap_or(row.exporter);
             let judged = run.world.state.modules.iter().any(|module| is_named(file, &module.name))
                 || run.call.refused.iter().any(|refused| is_named(file, &refused.name));
             if !judged && let Some(kind) = visible_kind(run, name, row.kind, gplok)? {
-                let owner = Owner::InTree(module_name(row.owner));
-                return Ok(Some(Found { kind, crc: row.crc, namespace: row.namespace, owner }));
+                let exporter = Exporter::InTree(module_name(row.exporter));
+                return Ok(Some(Found { kind, crc: row.crc, namespace: row.namespace, exporter }));
             }
         }
     }
@@ -153,7 +153,7 @@ pub(super) fn find_in_vmlinux(run: &Run<'_>, name: &str, gplok: bool) -> Step<Op
     for row in exports.own_rows(name) {
         if let Some(kind) = visible_kind(run, name, row.kind, gplok)? {
             let namespace = exports.namespace(row);
-            return Ok(Some(Found { kind, crc: row.crc, namespace, owner: Owner::Vmlinux }));
+            return Ok(Some(Found { kind, crc: row.crc, namespace, exporter: Exporter::Vmlinux }));
         }
     }
     Ok(None)
@@ -166,14 +166,14 @@ fn in_unlisted_module(run: &Run<'_>, name: &str) -> Step<Option<Found>> {
     if !unlisted || !run.call.dependencies_loaded || !run.ask(Missing::ModuleExports)? {
         return Ok(None);
     }
-    let owner = Owner::InTree("a module of the kernel's own".to_owned());
-    Ok(Some(Found { kind: ExportKind::Plain, crc: None, namespace: None, owner }))
+    let exporter = Exporter::InTree("a module of the kernel's own".to_owned());
+    Ok(Some(Found { kind: ExportKind::Plain, crc: None, namespace: None, exporter }))
 }
 
 /// A source of names only does not tell whether versions agree and namespaces are imported: the kernel refuses when not.
 fn told_by_names(run: &Run<'_>, found: &Found) -> Step<bool> {
     let names_only = run.call.kernel.exports().is_some_and(Exports::is_names_only);
-    if !names_only || !matches!(found.owner, Owner::Vmlinux) {
+    if !names_only || !matches!(found.exporter, Exporter::Vmlinux) {
         return Ok(true);
     }
     let namespaces = run.has(Behaviour::SymNamespaces)? && !run.config("MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS")?;
@@ -186,7 +186,7 @@ pub(super) fn find_in_modules(run: &Run<'_>, raw: &[u8], gplok: bool) -> Option<
     run.world.state.modules.iter().find_map(|module| {
         let (_, symbol) = module.find(raw, visible)?;
         let (kind, crc, namespace) = (symbol.kind, symbol.crc, symbol.namespace.clone());
-        Some(Found { kind, crc, namespace, owner: Owner::Module(Arc::clone(module)) })
+        Some(Found { kind, crc, namespace, exporter: Exporter::Module(Arc::clone(module)) })
     })
 }
 
@@ -220,7 +220,7 @@ fn not_found(run: &mut Run<'_>, name: &SymbolName<'_>, raw: &[u8], gplok: bool) 
         let info = run.info()?;
         let cause = Cause::GplOnlySymbol {
             symbol,
-            exporter: hidden.owner.name().to_owned(),
+            exporter: hidden.exporter.name().to_owned(),
             kind: hidden.kind,
             namespace: hidden.namespace,
             license: info.license.clone(),
@@ -232,8 +232,8 @@ fn not_found(run: &mut Run<'_>, name: &SymbolName<'_>, raw: &[u8], gplok: bool) 
         let refused_exporter = Some(Arc::clone(&refused.name));
         return unknown(run, Cause::MissingSymbol { symbol, refused_exporter }, name);
     }
-    let owner = run.call.kernel.exports().and_then(|exports| exports.named(name).next().map(|row| row.owner));
-    let cause = match owner.filter(|owner| *owner != VMLINUX) {
+    let exporter = run.call.kernel.exports().and_then(|exports| exports.named(name).next().map(|row| row.exporter));
+    let cause = match exporter.filter(|exporter| *exporter != VMLINUX) {
         Some(path) => Cause::ExporterNotLoaded { symbol, exporter: module_name(path) },
         None => Cause::MissingSymbol { symbol, refused_exporter: None },
     };
@@ -265,13 +265,14 @@ fn warn_future_and_unused(run: &mut Run<'_>, name: &SymbolName<'_>, found: &Foun
 /// Mirrors `inherit_taint()` (commit 262e6ae7081d): a user of a proprietary module's symbols is proprietary too, unless it
 /// uses GPL-only symbols already; then it gets none.
 fn inherit_taint(run: &mut Run<'_>, symbol: &SymbolName<'_>, found: &Found) -> Step<bool> {
-    let Some(owner) = found.owner.module().filter(|owner| owner.taints.has(Taint::ProprietaryModule)) else {
+    let Some(exporter) = found.exporter.module().filter(|exporter| exporter.taints.has(Taint::ProprietaryModule))
+    else {
         return Ok(true);
     };
     if !run.has(Behaviour::SymInheritTaint)? {
         return Ok(true);
     }
-    let (exporter, license): (_, Option<License>) = (&owner.name, owner.license.clone());
+    let (exporter, license): (_, Option<License>) = (&exporter.name, exporter.license.clone());
     let named = if run.has(Behaviour::SymInheritMessageSymbol)? { format!(" {symbol}") } else { String::new() };
     let (name, symbol, exporter) = (run.mod_name(), symbol.shared(), exporter.to_string());
     if let Some(gpl_only) = run.info()?.using_gplonly_symbols.clone() {

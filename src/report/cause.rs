@@ -267,11 +267,11 @@ pub(super) fn because(topic: &Topic<'_>) -> Because {
             Because::colon(format!("a relocation in {section} cannot be applied"), what)
         }
 
-        Cause::DuplicateExport { owner, .. } => Because::but(
+        Cause::DuplicateExport { exporter, .. } => Because::but(
             format!("{module} exports {names}"),
             format!(
                 "{} exports {} already",
-                if owner == "kernel" { "the kernel itself" } else { owner },
+                if exporter == "kernel" { "the kernel itself" } else { exporter },
                 names.pick("that name", "those names")
             ),
         ),

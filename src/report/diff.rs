@@ -78,7 +78,7 @@ pub fn short_diff(diff: &ExportDiff<'_>) -> String {
 /// What a change of a class is from and to, in a word each; `-` for nothing.
 pub(super) fn sides(change: &ExportChange<'_>, class: ChangeClass) -> (String, String) {
     let word = |export: &KernelExport<'_>| match class {
-        ChangeClass::Removed | ChangeClass::Added | ChangeClass::OwnerMoved => export.owner.to_owned(),
+        ChangeClass::Removed | ChangeClass::Added | ChangeClass::OwnerMoved => export.exporter.to_owned(),
         ChangeClass::BecameGplOnly | ChangeClass::BecamePlain => kind_word(export.kind).to_owned(),
         ChangeClass::NamespaceChanged => namespace_word(export).to_owned(),
         ChangeClass::CrcChanged => export.crc.map(|crc| crc.to_string()).unwrap_or_default(),
@@ -212,7 +212,7 @@ fn group(change: &ExportChange<'_>, class: ChangeClass) -> String {
             let word = |word: String| if word == "-" { "none".to_owned() } else { word };
             format!("{} → {}", word(before), word(after))
         }
-        ChangeClass::Added => change.after.as_ref().map_or("", |export| export.owner).to_owned(),
-        _ => change.known().map_or("", |export| export.owner).to_owned(),
+        ChangeClass::Added => change.after.as_ref().map_or("", |export| export.exporter).to_owned(),
+        _ => change.known().map_or("", |export| export.exporter).to_owned(),
     }
 }

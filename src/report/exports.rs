@@ -35,7 +35,7 @@ pub(super) struct Item<'a> {
 
 impl<'a> From<&'a KernelExport<'_>> for Item<'a> {
     fn from(row: &'a KernelExport<'_>) -> Self {
-        let KernelExport { name: symbol, kind, crc, namespace, owner: module } = row;
+        let KernelExport { name: symbol, kind, crc, namespace, exporter: module } = row;
         Self { symbol, crc: *crc, module, kind: *kind, namespace: namespace.as_ref() }
     }
 }
@@ -63,7 +63,7 @@ pub fn exports_document<'a>(rows: &'a [KernelExport<'_>], kernel: &'a KernelSumm
 /// The document of `exports --count`.
 pub fn counts_document<'a>(rows: &'a [KernelExport<'_>], kernel: &'a KernelSummary) -> CountsDocument<'a> {
     let of_module = |rows: &'a [KernelExport<'a>]| {
-        let module = rows.first().map_or(VMLINUX, |row| row.owner);
+        let module = rows.first().map_or(VMLINUX, |row| row.exporter);
         kinds(rows).into_iter().map(move |(kind, symbols)| Count { module, kind, symbols })
     };
     CountsDocument { schema: super::json::SCHEMA, kernel, counts: by_module(rows).flat_map(of_module).collect() }
@@ -79,7 +79,7 @@ pub fn symvers(rows: &[KernelExport<'_>]) -> String {
         let crc = row.crc.unwrap_or(Crc(0));
         let _ = write!(text, "{crc}\t");
         column(&mut text, row.name);
-        column(&mut text, row.owner);
+        column(&mut text, row.exporter);
         column(&mut text, kind_word(row.kind));
         column(&mut text, row.namespace.as_ref().map_or("", Namespace::as_str));
         text.pop();
@@ -102,8 +102,8 @@ fn column(text: &mut String, what: &str) {
 pub fn human_exports(rows: &[KernelExport<'_>], kernel: &KernelSummary, palette: &Palette) -> String {
     let mut text = String::with_capacity(rows.len() * 90);
     for module in by_module(rows) {
-        let owner = module.first().map_or(VMLINUX, |row| row.owner);
-        let heading = palette.paint(palette.heading, &printable(owner));
+        let exporter = module.first().map_or(VMLINUX, |row| row.exporter);
+        let heading = palette.paint(palette.heading, &printable(exporter));
         let _ = writeln!(text, "{heading} ({})", module.len());
         for row in module {
             let crc = row.crc.map_or_else(|| "-".to_owned(), |crc| crc.to_string());
@@ -121,8 +121,8 @@ pub fn human_exports(rows: &[KernelExport<'_>], kernel: &KernelSummary, palette:
 pub fn human_counts(rows: &[KernelExport<'_>], kernel: &KernelSummary) -> String {
     let mut text = total(rows, kernel);
     for module in by_module(rows) {
-        let owner = printable(module.first().map_or(VMLINUX, |row| row.owner));
-        let _ = writeln!(text, "  {:>6}  {owner}: {}", module.len(), tally(module));
+        let exporter = printable(module.first().map_or(VMLINUX, |row| row.exporter));
+        let _ = writeln!(text, "  {:>6}  {exporter}: {}", module.len(), tally(module));
     }
     text
 }
@@ -168,7 +168,7 @@ pub fn export_notes(
             count(without, "symbol has", "symbols have")
         ));
     }
-    if filter.modules.is_empty() && exports.rows().all(|row| row.owner == VMLINUX) {
+    if filter.modules.is_empty() && exports.rows().all(|row| row.exporter == VMLINUX) {
         notes.push("only what is built into the kernel is known, and nothing that its modules export".to_owned());
     }
     notes
@@ -176,7 +176,7 @@ pub fn export_notes(
 
 /// The rows of each module; they stand in order of module.
 fn by_module<'r, 'a>(rows: &'r [KernelExport<'a>]) -> impl Iterator<Item = &'r [KernelExport<'a>]> {
-    rows.chunk_by(|a, b| a.owner == b.owner)
+    rows.chunk_by(|a, b| a.exporter == b.exporter)
 }
 
 fn kinds(rows: &[KernelExport<'_>]) -> BTreeMap<Option<ExportKind>, usize> {
@@ -206,11 +206,11 @@ fn total(rows: &[KernelExport<'_>], kernel: &KernelSummary) -> String {
 pub(super) fn exporters<'a>(rows: impl IntoIterator<Item = &'a KernelExport<'a>>) -> String {
     let (mut own, mut others, mut modules) = (0, 0, BTreeSet::new());
     for row in rows {
-        if row.owner == VMLINUX {
+        if row.exporter == VMLINUX {
             own += 1;
         } else {
             others += 1;
-            modules.insert(row.owner);
+            modules.insert(row.exporter);
         }
     }
     let modules = count(modules.len(), "module", "modules");

@@ -124,11 +124,11 @@ pub(super) fn fix(topic: &Topic<'_>) -> String {
         Cause::RelocationKind { .. } => "use the tool chain of the kernel's architecture, unpatched".into(),
         Cause::BadRelocation { .. } => rebuild(),
 
-        Cause::DuplicateExport { owner, .. } if owner == "kernel" => {
+        Cause::DuplicateExport { exporter, .. } if exporter == "kernel" => {
             format!("do not load {module} if what it does is there already; or rename the {}", names.pick("export", "exports"))
         }
-        Cause::DuplicateExport { owner, .. } => {
-            format!("load only one of {module} and {owner}, or rename the {}", names.pick("export", "exports"))
+        Cause::DuplicateExport { exporter, .. } => {
+            format!("load only one of {module} and {exporter}, or rename the {}", names.pick("export", "exports"))
         }
         Cause::ReservedName { .. } => "give the module another name (obj-m += NAME.o)".into(),
         Cause::UnknownParameter { .. } => {

@@ -68,7 +68,7 @@ fn shared(cause: &Cause) -> Shared<'_> {
         | Cause::GplOnlyWithProprietary { exporter, .. } => Shared::Name(exporter),
         Cause::NamespaceNotImported { namespace, .. } => Shared::Name(namespace.as_str()),
         Cause::NoSymbolVersion { fatal, .. } => Shared::Number(u64::from(*fatal)),
-        Cause::DuplicateExport { owner, .. } => Shared::Name(owner),
+        Cause::DuplicateExport { exporter, .. } => Shared::Name(exporter),
         Cause::RivalExport { module, .. } => Shared::Name(module),
         Cause::RelocationOverflow { kind, .. }
         | Cause::UnknownRelocation { kind, .. }

@@ -87,7 +87,7 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::RelocationTarget { section: ".text".into(), kind: 11, offset: 16 },
         Cause::RelocationKind { section: ".text".into() },
         Cause::BadRelocation { section: ".text".into(), what: "a plain description".into() },
-        Cause::DuplicateExport { symbol: "bar".into(), owner: "kernel".into() },
+        Cause::DuplicateExport { symbol: "bar".into(), exporter: "kernel".into() },
         Cause::ReservedName { name: "vmlinux".into() },
         Cause::UnknownParameter { parameter: "debug".into() },
         Cause::InvalidParameter { parameter: "debug".into(), value: "abc".into() },

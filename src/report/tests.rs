@@ -272,8 +272,10 @@ fn the_page_for_one_refused_module() {
     };
     let mut first = Finding::new(Stage::SimplifySymbols, gpl_only("devmap_managed_key", Some("CDDL")));
     first.origin = Some(Box::new(Origin { uses: vec![used], ..Origin::default() }));
-    let mut behind =
-        Finding::new(Stage::CompleteFormation, Cause::DuplicateExport { symbol: "crc".into(), owner: "kernel".into() });
+    let mut behind = Finding::new(
+        Stage::CompleteFormation,
+        Cause::DuplicateExport { symbol: "crc".into(), exporter: "kernel".into() },
+    );
     behind.reached = false;
     let second = Finding::new(Stage::SimplifySymbols, gpl_only("rcu_read_unlock_strict", Some("CDDL")));
     let mut verdict = verdict(refused(Errno::ENOENT, Stage::SimplifySymbols), vec![first, second, behind]);

@@ -255,7 +255,7 @@ codes! {
     BadRelocation { /** The section. */ section: String, /** What. */ what: String } = "bad-relocation",
 
     /// Exports a symbol that exists already.
-    DuplicateExport { /** The symbol. */ symbol: Arc<str>, /** Who has it. */ owner: String } = "duplicate-export",
+    DuplicateExport { /** The symbol. */ symbol: Arc<str>, /** The exporter. */ #[serde(rename = "owner")] exporter: String } = "duplicate-export",
     /// The name is refused by livepatch.
     ReservedName { /** The name. */ name: String } = "reserved-name",
     /// A parameter that the module does not have.

@@ -40,7 +40,7 @@ pub struct SymbolExport {
 impl SymbolExport {
     pub(super) fn of(symbol: &str, exports: &Exports) -> Option<Self> {
         let row = exports.named(symbol).next()?;
-        Some(Self { exporter: row.owner.to_owned(), kind: row.kind, namespace: row.namespace })
+        Some(Self { exporter: row.exporter.to_owned(), kind: row.kind, namespace: row.namespace })
     }
 }
 

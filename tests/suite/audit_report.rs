@@ -89,7 +89,7 @@ fn every_code() -> Audit {
         ..wrapper(ExposesUnexported, 0, export, symbol, thin(1, 1, Arguments::Derived, true))
     };
     let reexported = |object, export, symbol, module: &str, license: &str| AuditFinding {
-        detail: Detail::Owner { module: module.into(), license: license.into() },
+        detail: Detail::Exporter { module: module.into(), license: license.into() },
         symbol_kind: Some(Plain),
         ..wrapper(ReexportsProprietary, object, export, symbol, STRAIGHT)
     };

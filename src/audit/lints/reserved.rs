@@ -18,7 +18,7 @@ pub fn lint(module: &Audited<'_>) -> Vec<AuditFinding> {
         let Some(list) = namespace.module_list().filter(|list| list.split(',').all(|entry| entry != "*")) else {
             continue;
         };
-        if *export.owner != *module.name && namespace.allows_module(&module.name) {
+        if *export.exporter != *module.name && namespace.allows_module(&module.name) {
             *lists.entry(list).or_default() += 1;
         }
     }

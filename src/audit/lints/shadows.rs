@@ -22,7 +22,7 @@ pub fn lint(module: &Audited<'_>) -> Vec<AuditFinding> {
         let again = || found.iter().any(|finding| finding.symbol.as_deref() == Some(&*name));
         // Its own export, also where others have one of that name, stands in front of nobody's.
         let own = || module.elf.exports().iter().any(|own| own.name == name);
-        if *export.owner == *module.name || own() || again() {
+        if *export.exporter == *module.name || own() || again() {
             continue;
         }
         found.push(AuditFinding {

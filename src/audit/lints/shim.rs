@@ -21,21 +21,21 @@ fn imports_of<'m>(
     module: &'m Audited<'_>,
     is_such: impl Fn(&Module, &WorldExport) -> bool,
 ) -> BTreeMap<&'m str, (&'m WorldExport, &'m Module)> {
-    let owner = |import: &'m Cow<'_, str>| {
+    let exporter = |import: &'m Cow<'_, str>| {
         let export = module.world.export(import)?;
-        let owner = module.world.module(&export.owner).filter(|owner| is_such(owner, export))?;
-        (*export.owner != *module.name).then_some((&**import, (export, owner)))
+        let exporter = module.world.module(&export.exporter).filter(|exporter| is_such(exporter, export))?;
+        (*export.exporter != *module.name).then_some((&**import, (export, exporter)))
     };
-    module.imports.iter().filter_map(owner).collect()
+    module.imports.iter().filter_map(exporter).collect()
 }
 
-fn finding(module: &Audited<'_>, symbol: &str, export: &WorldExport, owner: &Module) -> AuditFinding {
+fn finding(module: &Audited<'_>, symbol: &str, export: &WorldExport, exporter: &Module) -> AuditFinding {
     // The kernel's own word for no licence (kernel/module/main.c, set_license()).
-    let license = owner.license.as_ref().map_or("unspecified", License::as_str);
+    let license = exporter.license.as_ref().map_or("unspecified", License::as_str);
     AuditFinding {
         symbol: Some(symbol.to_owned()),
         symbol_kind: Some(export.kind),
-        detail: Detail::Owner { module: export.owner.to_string(), license: license.to_owned() },
+        detail: Detail::Exporter { module: export.exporter.to_string(), license: license.to_owned() },
         ..module.finding(AuditCode::ReexportsProprietary)
     }
 }
@@ -43,20 +43,20 @@ fn finding(module: &Audited<'_>, symbol: &str, export: &WorldExport, owner: &Mod
 /// A module that is not compatible with the GPL, and uses the plain exports of one that is, is not the kernel's own, and
 /// itself uses what only GPL modules may.
 fn taken_from_shims(module: &Audited<'_>) -> Vec<AuditFinding> {
-    let is_shim = |owner: &Module, export: &WorldExport| {
-        is_compatible(owner) && !owner.intree && owner.uses_gpl_only && !export.kind.is_gpl_only()
+    let is_shim = |exporter: &Module, export: &WorldExport| {
+        is_compatible(exporter) && !exporter.intree && exporter.uses_gpl_only && !export.kind.is_gpl_only()
     };
     let imports = imports_of(module, is_shim);
-    imports.into_iter().map(|(symbol, (export, owner))| finding(module, symbol, export, owner)).collect()
+    imports.into_iter().map(|(symbol, (export, exporter))| finding(module, symbol, export, exporter)).collect()
 }
 
-fn is_compatible(owner: &Module) -> bool {
-    owner.license.as_ref().is_some_and(License::is_gpl_compatible)
+fn is_compatible(exporter: &Module) -> bool {
+    exporter.license.as_ref().is_some_and(License::is_gpl_compatible)
 }
 
 /// A GPL module that uses symbols of a proprietary one; where an export of its own comes to one of them, with the way there.
 fn passed_on(module: &Audited<'_>) -> Vec<AuditFinding> {
-    let imports = imports_of(module, |owner, _| !is_compatible(owner));
+    let imports = imports_of(module, |exporter, _| !is_compatible(exporter));
     let mut found: BTreeMap<&str, AuditFinding> = BTreeMap::new();
     if let Some(subject) = module.subject.filter(|_| !imports.is_empty()) {
         // The plain exports first: they are open to all.
@@ -64,18 +64,18 @@ fn passed_on(module: &Audited<'_>) -> Vec<AuditFinding> {
         exports.sort_by_key(|export| export.kind.is_gpl_only());
         for export in exports {
             for (symbol, hops) in reached(module, subject, export.address) {
-                let Some((symbol, (import, owner))) = imports.get_key_value(&*symbol) else { continue };
+                let Some((symbol, (import, exporter))) = imports.get_key_value(&*symbol) else { continue };
                 found.entry(symbol).or_insert_with(|| AuditFinding {
                     export: Some(export.name.clone()),
                     kind: Some(export.kind),
                     hops,
-                    ..finding(module, symbol, import, owner)
+                    ..finding(module, symbol, import, exporter)
                 });
             }
         }
     }
-    for (symbol, (import, owner)) in imports {
-        found.entry(symbol).or_insert_with(|| finding(module, symbol, import, owner));
+    for (symbol, (import, exporter)) in imports {
+        found.entry(symbol).or_insert_with(|| finding(module, symbol, import, exporter));
     }
     found.into_values().collect()
 }

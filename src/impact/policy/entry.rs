@@ -60,7 +60,7 @@ impl<'a> Entry<'a> {
             Concern::Change(ChangeClass::NamespaceChanged) => {
                 after.and_then(|export| export.namespace.as_ref()).map(ToString::to_string)
             }
-            Concern::Change(ChangeClass::OwnerMoved) => after.map(|export| export.owner.to_owned()),
+            Concern::Change(ChangeClass::OwnerMoved) => after.map(|export| export.exporter.to_owned()),
             _ => None,
         };
         let symbol = self.change.map_or("", |change| change.symbol.as_ref());

@@ -128,7 +128,7 @@ impl Rule {
         self.classes.is_none_or(|classes| classes.has(class))
             && match &self.pattern {
                 Pattern::Symbol(glob) => glob.matches(export.name),
-                Pattern::Exporter(glob) => glob.matches(export.owner),
+                Pattern::Exporter(glob) => glob.matches(export.exporter),
                 Pattern::Namespace(glob) => export.namespace.as_ref().is_some_and(|name| glob.matches(name.as_str())),
                 Pattern::Kind(glob) => export.kind.is_some_and(|kind| glob.matches(kind.macro_name())),
                 Pattern::License(glob) => entry.license.is_some_and(|license| glob.matches(license)),

@@ -92,7 +92,8 @@ enum More<'a> {
         loader_takes: bool,
         modpost_takes: bool,
     },
-    Owner {
+    #[serde(rename = "owner")]
+    Exporter {
         module: &'a str,
         license: &'a str,
     },
@@ -208,7 +209,7 @@ fn detail(detail: &Detail) -> Option<More<'_>> {
             };
             More::License { text, oddity: word, nearest, count, loader_takes, modpost_takes }
         }
-        Detail::Owner { module, license } => More::Owner { module, license },
+        Detail::Exporter { module, license } => More::Exporter { module, license },
         Detail::ModuleList { list, exports } => More::ModuleList { list, exports: *exports },
         Detail::Lookup { by } => More::Lookup { by },
         Detail::Definition { global } => More::Definition { global: *global },

@@ -70,8 +70,8 @@ fn about(finding: &AuditFinding, object: Option<&AuditedObject>, name: &str) -> 
             };
             one(format!("→ {handed}{}", brackets(calls.into_iter().chain(thin()).collect())))
         }
-        (AuditCode::ReexportsProprietary, Detail::Owner { module, license }) => {
-            one(format!("→ {handed}  ({})", owner(module, license, object)))
+        (AuditCode::ReexportsProprietary, Detail::Exporter { module, license }) => {
+            one(format!("→ {handed}  ({})", exporter(module, license, object)))
         }
         (AuditCode::ShadowsGplOnly, Detail::Definition { global: true }) => {
             one(format!("defines {handed}, which counts in the whole module"))
@@ -138,7 +138,7 @@ fn users(number: usize) -> String {
 }
 
 /// Whose symbol it is that is passed on, and on which side of the border.
-fn owner(module: &str, license: &str, object: Option<&AuditedObject>) -> String {
+fn exporter(module: &str, license: &str, object: Option<&AuditedObject>) -> String {
     if !License::new(license).is_gpl_compatible() {
         return format!("of {module}, which is proprietary: \"{license}\"");
     }

@@ -120,7 +120,8 @@ fn troubles(impact: &SymbolImpact<'_>) -> Vec<Trouble> {
 
 /// Does a module of another name export it? Only the name counts for those who load modules.
 fn is_elsewhere(impact: &SymbolImpact<'_>) -> bool {
-    let name = |export: &Option<KernelExport<'_>>| export.as_ref().map(|export| last(export.owner).replace('-', "_"));
+    let name =
+        |export: &Option<KernelExport<'_>>| export.as_ref().map(|export| last(export.exporter).replace('-', "_"));
     name(&impact.change.before) != name(&impact.change.after)
 }
 
@@ -157,8 +158,8 @@ fn details(
         }
         Trouble::Gone | Trouble::Open => {
             let gone = match &impact.change.before {
-                Some(before) if before.owner == VMLINUX => None,
-                Some(before) => Some(format!("{} exported it", last(before.owner))),
+                Some(before) if before.exporter == VMLINUX => None,
+                Some(before) => Some(format!("{} exported it", last(before.exporter))),
                 None => Some("the earlier kernel did not export it, either".to_owned()),
             };
             details.extend(gone);

@@ -43,7 +43,7 @@ impl Known {
     }
 
     fn export(mut self, owner: &str, name: &str, kind: ExportKind, namespace: &str) -> Self {
-        self.world.add(name, WorldExport { kind, owner: owner.into(), namespace: Namespace::new(namespace) });
+        self.world.add(name, WorldExport { kind, exporter: owner.into(), namespace: Namespace::new(namespace) });
         self
     }
 
@@ -273,7 +273,7 @@ fn a_gpl_module_that_uses_a_proprietary_one_passes_it_on() {
     let found = known.only(&calls(uses.clone(), "inner", &["nv_get"]));
     assert_eq!((found.code, found.symbol.as_deref()), (AuditCode::ReexportsProprietary, Some("nv_get")));
     assert_eq!((found.export, found.hops.len()), (None, 0));
-    let owner = Detail::Owner { module: "nvidia".to_owned(), license: "NVIDIA".to_owned() };
+    let owner = Detail::Exporter { module: "nvidia".to_owned(), license: "NVIDIA".to_owned() };
     assert_eq!(found.detail, owner);
 
     let through =
@@ -296,7 +296,7 @@ fn a_proprietary_module_that_uses_a_gpl_one_in_between_is_found() {
     known.none(&user);
     let found = known.only(&user.clone().needs("shim_call"));
     assert_eq!((found.code, found.symbol.as_deref()), (AuditCode::ReexportsProprietary, Some("shim_call")));
-    assert_eq!(found.detail, Detail::Owner { module: "shim".to_owned(), license: "GPL".to_owned() });
+    assert_eq!(found.detail, Detail::Exporter { module: "shim".to_owned(), license: "GPL".to_owned() });
     known.none(&Ko::new("m").license("GPL").needs("shim_call"));
 }
 
