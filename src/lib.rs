@@ -15,7 +15,8 @@
 //!
 //! use gplok::image::Image;
 //! use gplok::kernel::Kernel;
-//! use gplok::load::{Cmdline, Insmod, check};
+//! use gplok::check::check;
+//! use gplok::load::{Cmdline, Insmod};
 //! use gplok::terms::Errno;
 //! use gplok::verdict::Outcome;
 //!
@@ -59,6 +60,7 @@
 //! ```
 
 pub mod audit;
+pub mod check;
 pub mod compression;
 pub mod elf;
 pub mod graph;

@@ -55,7 +55,7 @@ impl Cmdline {
 
 #[cfg(test)]
 mod tests {
-    use super::Cmdline;
+    use crate::load::Cmdline;
 
     #[test]
     fn the_loaders_switches_are_found_among_others() {

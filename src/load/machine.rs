@@ -1,26 +1,25 @@
 //! One boot: its modules, its taints, the lines it prints once.
 
 use std::cell::Cell;
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::delete_module::delete_module;
-use super::memo::Memo;
-use super::merge::{furthest, join_equal, merge};
-use super::needs::in_tree;
-use super::passed::Passed;
-use super::pipeline::load_module;
-use super::refused_exporter::RefusedExporter;
-use super::run::{Call, Run, State, World};
-use super::{Cmdline, Insmod};
 use crate::history::{Behaviour, Calendar, eras};
-use crate::image::{Image, as_text};
+use crate::image::Image;
 use crate::kernel::Kernel;
+use crate::load::cache::memo::Memo;
+use crate::load::cache::passed::Passed;
+use crate::load::merge::{furthest, join_equal, merge};
+use crate::load::pipeline::load_module;
+use crate::load::refused_exporter::RefusedExporter;
+use crate::load::run::{Call, Run};
+use crate::load::stages::delete_module::delete_module;
+use crate::load::state::{State, World};
+use crate::load::{Cmdline, Insmod};
 use crate::terms::{Errno, ExportedSymbol, Taints};
 use crate::verdict::{Finding, Missing, Outcome, Stage, Verdict};
 
 /// A module that needs no other, loaded.
-pub(super) struct Judged {
+pub(crate) struct Judged {
     pub verdict: Verdict,
     /// The states a boot may be in behind it; none where it exports nothing, for then nobody comes behind it.
     pub worlds: Vec<World>,
@@ -42,9 +41,7 @@ struct Attempts {
 }
 
 /// How many sets of answers are followed at once.
-pub(super) const MAX_WORLDS: usize = 256;
-/// How deep chains of dependencies go; the kernel's own are below 20.
-const MAX_DEPENDENCIES: usize = 64;
+pub(crate) const MAX_WORLDS: usize = 256;
 
 /// A booted kernel: the state that loading and unloading change, from its first module on.
 #[derive(Clone, Debug)]
@@ -93,7 +90,7 @@ impl Machine {
     }
 
     /// What is known of module files.
-    pub(super) fn memo(&self) -> &Memo {
+    pub(crate) fn memo(&self) -> &Memo {
         &self.memo
     }
 
@@ -106,14 +103,14 @@ impl Machine {
     }
 
     /// Is a module loaded for certain?
-    fn is_loaded(&self, name: &str) -> bool {
+    pub(crate) fn is_loaded(&self, name: &str) -> bool {
         let loaded = |world: &World| world.state.modules.iter().any(|module| *module.name == *name);
         !self.worlds.is_empty() && self.worlds.iter().all(loaded)
     }
 
     /// Finds out of a module file what its verdict depends on, whatever else is loaded: judging it then does not need the file
     /// any more, but for what only a module in trouble asks. Where nothing else matters, this is the verdict already.
-    pub(super) fn prepare(&self, image: &Image, insmod: &Insmod) -> Option<Judged> {
+    pub(crate) fn prepare(&self, image: &Image, insmod: &Insmod) -> Option<Judged> {
         let (passed, assumed) = (Passed::default(), Cell::default());
         let call = Call { assumed: Some(&assumed), ..self.call(&passed) };
         let attempts = self.attempt(call, image, insmod);
@@ -127,19 +124,24 @@ impl Machine {
     }
 
     /// Takes a module for refused.
-    pub(super) fn refuse(&mut self, exporter: Arc<RefusedExporter>) {
+    pub(crate) fn refuse(&mut self, exporter: Arc<RefusedExporter>) {
         self.refused.push(exporter);
     }
 
     /// Takes other states for those it may be in; are there too many?
-    pub(super) fn with_worlds(&mut self, other: impl FnOnce(&[World]) -> (Vec<World>, bool)) -> bool {
+    pub(crate) fn with_worlds(&mut self, other: impl FnOnce(&[World]) -> (Vec<World>, bool)) -> bool {
         let (worlds, too_many) = other(&self.worlds);
         self.worlds = worlds;
         too_many
     }
 
+    /// The first of the states it may be in.
+    pub(crate) fn first_world(&self) -> Option<&World> {
+        self.worlds.first()
+    }
+
     /// The states it may be in.
-    pub(super) fn into_worlds(self) -> Vec<World> {
+    pub(crate) fn into_worlds(self) -> Vec<World> {
         self.worlds
     }
 
@@ -282,94 +284,6 @@ impl Machine {
         let results = self.worlds.iter().map(remove).collect();
         self.settle(results, false)
     }
-
-    /// Loads a module of the kernel's tree by name, and before it what it needs: one verdict for each, in order.
-    ///
-    /// # Errors
-    /// When the tree has no such module, or a file of it cannot be read.
-    pub fn modprobe(&mut self, name: &str) -> Result<Vec<Verdict>, ModprobeError> {
-        let module = self.kernel.tree().and_then(|tree| tree.module(name)).cloned();
-        let module = module.ok_or_else(|| ModprobeError::NotFound(name.to_owned()))?;
-        let image = self.kernel.image(&module.path)?;
-        let mut verdicts = self.load_dependencies(&image)?;
-        verdicts.push(match self.is_loaded(&module.name) {
-            false => self.insmod(&image, &Insmod::default()),
-            true => self.already_loaded(&module.name),
-        });
-        Ok(verdicts)
-    }
-
-    /// What `modprobe` says of a module that is there already: nothing, and success.
-    fn already_loaded(&self, name: &str) -> Verdict {
-        let state = self.worlds.first().map(|world| &world.state);
-        let module = state.and_then(|state| state.modules.iter().find(|module| *module.name == *name));
-        Verdict {
-            module_taints: module.map_or(Taints::NONE, |module| module.taints),
-            kernel_tainted: state.map_or(Taints::NONE, |state| state.tainted),
-            ..Verdict::new(name, Outcome::Loads)
-        }
-    }
-
-    /// Loads, out of the kernel's tree, the modules that export what `image` needs.
-    ///
-    /// # Errors
-    /// When a file of the tree cannot be read.
-    pub fn load_dependencies(&mut self, image: &Image) -> Result<Vec<Verdict>, ModprobeError> {
-        let mut verdicts = Vec::new();
-        self.load_dependencies_of(image, MAX_DEPENDENCIES, &mut verdicts)?;
-        Ok(verdicts)
-    }
-
-    fn load_dependencies_of(
-        &mut self,
-        image: &Image,
-        depth: usize,
-        verdicts: &mut Vec<Verdict>,
-    ) -> Result<(), ModprobeError> {
-        if depth == 0 || self.kernel.tree().is_none() {
-            return Ok(());
-        }
-        for path in self.dependencies(image) {
-            let Some(name) = crate::kernel::module_name_of(&path) else { continue };
-            if self.is_loaded(&name) {
-                continue;
-            }
-            let dependency = self.kernel.image(&path)?;
-            self.load_dependencies_of(&dependency, depth - 1, verdicts)?;
-            verdicts.push(self.insmod(&dependency, &Insmod::default()));
-        }
-        Ok(())
-    }
-
-    /// The files in the tree that export what the module leaves undefined, each once, in order of need.
-    fn dependencies(&self, image: &Image) -> Vec<PathBuf> {
-        let Some(elf) = image.as_announced() else { return Vec::new() };
-        let mut paths = Vec::new();
-        for symbol in elf.undefined_symbols() {
-            let name = as_text(elf.loose_name(symbol).unwrap_or_default());
-            if self.kernel.exports().is_some_and(|exports| exports.in_vmlinux(&name)) {
-                continue;
-            }
-            if let Some(module) = in_tree(&self.kernel, &name, true)
-                && !paths.contains(&module.path)
-                && module.path != image.path()
-            {
-                paths.push(module.path.clone());
-            }
-        }
-        paths
-    }
-}
-
-/// `modprobe` could not begin.
-#[derive(Debug, thiserror::Error)]
-pub enum ModprobeError {
-    /// The tree has no such module.
-    #[error("module {0} not found in the kernel's module tree")]
-    NotFound(String),
-    /// A module file cannot be read.
-    #[error(transparent)]
-    Image(#[from] crate::image::Error),
 }
 
 /// The worlds a boot begins with: one, or one for every span of versions when the release is not known.

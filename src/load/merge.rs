@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::run::World;
+use crate::load::state::{Furthest, World};
 use crate::terms::Taints;
-use crate::verdict::{Missing, Outcome, Stage, Verdict};
+use crate::verdict::{Missing, Outcome, Verdict};
 
 /// Drops the questions that made no difference: two worlds that differ in one answer only, and agree in state and verdict,
 /// are one.
@@ -90,9 +90,6 @@ fn taken(verdict: &mut Verdict) -> Verdict {
     taken.log.shrink_to_fit();
     taken
 }
-
-/// How far a module gets: is it loaded, and if not, the last stage it reaches.
-pub(super) type Furthest = (bool, Option<Stage>);
 
 pub(super) fn furthest(verdict: &Verdict) -> Furthest {
     (verdict.outcome == Outcome::Loads, verdict.outcome.stage())

@@ -2,18 +2,19 @@
 
 use std::sync::Arc;
 
-use super::loaded::LoadedModule;
-use super::run::{Run, Step, Stop, World};
-use super::{
+use crate::history::Behaviour;
+use crate::load::loaded::LoadedModule;
+use crate::load::run::Run;
+use crate::load::stages::{
     blacklisted, check_modinfo, check_version, complete_formation, do_init_module, elf_validity, find_module_sections,
     finit_module, layout, mod_sysfs_setup, module_sig_check, parse_args, percpu_modalloc, prepare_coming_module,
     relocations, rwx, same_name, simplify_symbols, taints,
 };
-use crate::history::Behaviour;
+use crate::load::state::{StageResult, Stop, World};
 use crate::terms::Taints;
 use crate::verdict::{Missing, Outcome, Stage, Verdict};
 
-type Function = fn(&mut Run<'_>) -> Step;
+type Function = fn(&mut Run<'_>) -> StageResult;
 
 /// Before the module's own name is known.
 const FIRST: [(Stage, Function); 3] = [
@@ -95,7 +96,7 @@ pub(super) fn load_module(mut run: Run<'_>) -> Result<(World, Verdict), Missing>
     Ok(conclude(run, refused))
 }
 
-fn nothing(_: &mut Run<'_>) -> Step {
+fn nothing(_: &mut Run<'_>) -> StageResult {
     Ok(())
 }
 
@@ -145,7 +146,7 @@ fn step(run: &mut Run<'_>, stage: Stage, function: Function, refused: &mut Optio
 }
 
 fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
-    let named = |info: &super::run::Info| {
+    let named = |info: &crate::load::state::Info| {
         if info.mod_name.is_empty() { info.name.to_string() } else { info.mod_name.to_string() }
     };
     let name = run.info.as_ref().map_or_else(|| announced_name(&run), named);

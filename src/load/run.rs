@@ -1,130 +1,20 @@
 //! One attempt at one system call: what a stage may see, say and do.
 
 use std::cell::Cell;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::loaded::LoadedModule;
-use super::memo::Memo;
-use super::merge::Furthest;
-use super::passed::Passed;
-use super::refused_exporter::RefusedExporter;
-use super::{Cmdline, Insmod};
-use crate::elf::Section;
 use crate::history::{Behaviour, Calendar};
-use crate::image::{Bytes, ExportTable, Image, Modinfo, ModuleElf, Versions};
+use crate::image::{Bytes, Image};
 use crate::kernel::{ConfigOption, Kernel};
-use crate::terms::{Arch, Errno, License, Taint, Taints};
-use crate::verdict::{Cause, Finding, KernelLine, LineText, LogLevel, Missing, Outcome, Stage};
-
-/// Why a stage does not go on.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Stop {
-    /// The kernel returns an error.
-    Refused(Errno),
-    /// The kernel touches what it must not.
-    Crash(String),
-    /// A fact is needed that nobody has given: the run is made again with both answers.
-    Ask(Missing),
-}
-
-/// What a stage returns.
-pub(crate) type Step<T = ()> = Result<T, Stop>;
-
-/// Lines that are printed once a boot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Once {
-    LockDebugging,
-    VerificationFailed,
-    Livepatch,
-    NoSymbolVersion,
-    NoExtendedSymbolVersion,
-}
-
-/// Those of them that have been printed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Printed(u8);
-
-impl Printed {
-    pub const fn has(self, line: Once) -> bool {
-        self.0 & (1 << line as u8) != 0
-    }
-
-    pub const fn add(&mut self, line: Once) {
-        self.0 |= 1 << line as u8;
-    }
-
-    /// Those printed in one or the other.
-    pub const fn join(&mut self, other: Self) {
-        self.0 |= other.0;
-    }
-}
-
-/// The kernel's state: what loading changes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct State {
-    pub tainted: Taints,
-    /// The newest first, as the kernel links them; worlds in which the same ones are loaded share the list.
-    pub modules: Arc<Vec<Arc<LoadedModule>>>,
-    pub once: Printed,
-    /// How often a failed per-CPU allocation was complained of.
-    pub percpu_warnings: u8,
-    /// A line without newline, held back until the next one.
-    pub held: Option<KernelLine>,
-}
-
-/// One consistent set of answers to what is not known, and the kernel's state under it.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct World {
-    pub answers: Arc<BTreeMap<Missing, bool>>,
-    pub calendar: Option<Calendar>,
-    pub state: State,
-    /// What earlier loads depended on, where worlds differ by it still.
-    pub because: Arc<BTreeSet<Missing>>,
-    /// How its last system call ended, until the next one.
-    pub last: Option<Outcome>,
-}
-
-/// `struct load_info` and `struct module`, as far as they matter.
-#[derive(Clone, Debug)]
-pub(crate) struct Info {
-    pub elf: Arc<ModuleElf>,
-    pub arch: Arch,
-    /// `info->name`.
-    pub name: Arc<str>,
-    /// `mod->name`.
-    pub mod_name: Arc<str>,
-    /// The entries of `__versions`; `None` without that section, and when the caller wants it ignored.
-    pub vers: Option<Arc<Versions>>,
-    /// The pairs of `__version_ext_crcs` and `__version_ext_names`.
-    pub vers_ext: Option<Arc<Versions>>,
-    /// Index of `.gnu.linkonce.this_module`.
-    pub this_module: usize,
-    /// Index of the per-CPU section.
-    pub percpu: Option<usize>,
-    /// Indices of the sections that lose `SHF_ALLOC` before the module is laid out: those the loader has found itself.
-    pub dropped: Vec<usize>,
-    pub sig_ok: bool,
-    pub taints: Taints,
-    pub license: Option<License>,
-    /// `.modinfo`, as this kernel sees it.
-    pub modinfo: Arc<Modinfo>,
-    /// The first GPL-only symbol resolved: `mod->using_gplonly_symbols`.
-    pub using_gplonly_symbols: Option<String>,
-    /// The module whose taint it has inherited.
-    pub inherited_from: Option<String>,
-    pub uses: Vec<Arc<str>>,
-    /// Indices of weak symbols that nobody has: their value is 0.
-    pub unresolved: HashSet<usize>,
-    pub exports: Arc<Vec<ExportTable>>,
-}
-
-impl Info {
-    /// Does a section still have `SHF_ALLOC` when the module is laid out?
-    pub fn keeps_alloc(&self, section: &Section) -> bool {
-        section.is_alloc() && !self.dropped.contains(&section.index)
-    }
-}
+use crate::load::cache::memo::Memo;
+use crate::load::cache::passed::Passed;
+use crate::load::loaded::LoadedModule;
+use crate::load::refused_exporter::RefusedExporter;
+use crate::load::state::{Furthest, Info, Once, StageResult, Stop, World};
+use crate::load::{Cmdline, Insmod};
+use crate::terms::{Errno, Taint};
+use crate::verdict::{Cause, Finding, KernelLine, LineText, LogLevel, Missing, Stage};
 
 /// What is the same for every attempt at one system call.
 #[derive(Clone, Copy)]
@@ -228,7 +118,7 @@ impl<'a> Run<'a> {
     }
 
     /// The answer to a question about what no file tells.
-    pub fn ask(&self, missing: Missing) -> Step<bool> {
+    pub fn ask(&self, missing: Missing) -> StageResult<bool> {
         match self.world.answers.get(&missing) {
             Some(answer) => Ok(*answer),
             None if self.surveying => Ok(true),
@@ -237,7 +127,7 @@ impl<'a> Run<'a> {
     }
 
     /// Reads memory around a place, which nobody knows: it goes well, or the kernel crashes.
-    pub fn read_around(&self, place: &str, crash: impl Into<String>) -> Step {
+    pub fn read_around(&self, place: &str, crash: impl Into<String>) -> StageResult {
         if self.insmod.as_rebuilt || self.ask(Missing::Memory(place.to_owned()))? {
             Ok(())
         } else {
@@ -246,7 +136,7 @@ impl<'a> Run<'a> {
     }
 
     /// Has this kernel a dated behaviour?
-    pub fn has(&self, behaviour: Behaviour) -> Step<bool> {
+    pub fn has(&self, behaviour: Behaviour) -> StageResult<bool> {
         match self.world.calendar.and_then(|calendar| calendar.has(behaviour)) {
             Some(has) => Ok(has),
             None => self.ask(Missing::Behaviour(behaviour)),
@@ -254,7 +144,7 @@ impl<'a> Run<'a> {
     }
 
     /// Is a configuration option set?
-    pub fn config(&self, name: &'static str) -> Step<bool> {
+    pub fn config(&self, name: &'static str) -> StageResult<bool> {
         let option = ConfigOption(name);
         if let Some(config) = self.call.kernel.config() {
             return Ok(config.is_set(option));
@@ -264,7 +154,7 @@ impl<'a> Run<'a> {
     }
 
     /// Is `CONFIG_MODVERSIONS` set?
-    pub fn modversions(&self) -> Step<bool> {
+    pub fn modversions(&self) -> StageResult<bool> {
         match self.call.memo.modversions(self.call.kernel) {
             Some(set) => Ok(set),
             None => self.config("MODVERSIONS"),
@@ -272,12 +162,12 @@ impl<'a> Run<'a> {
     }
 
     /// What the ELF checks have gathered. Stages behind them are run only when they have.
-    pub fn info(&self) -> Step<&Info> {
+    pub fn info(&self) -> StageResult<&Info> {
         self.info.as_ref().ok_or_else(|| Stop::Crash("the module was not read".into()))
     }
 
     /// The same, to change.
-    pub fn info_mut(&mut self) -> Step<&mut Info> {
+    pub fn info_mut(&mut self) -> StageResult<&mut Info> {
         self.info.as_mut().ok_or_else(|| Stop::Crash("the module was not read".into()))
     }
 
@@ -368,7 +258,7 @@ impl<'a> Run<'a> {
     }
 
     /// Mirrors `add_taint()` (kernel/panic.c). `lockdep_unreliable` is its second argument.
-    pub fn add_taint(&mut self, taint: Taint, lockdep_unreliable: bool) -> Step {
+    pub fn add_taint(&mut self, taint: Taint, lockdep_unreliable: bool) -> StageResult {
         if lockdep_unreliable && self.once(Once::LockDebugging) {
             self.warn("Disabling lock debugging due to kernel taint");
         }
@@ -382,14 +272,14 @@ impl<'a> Run<'a> {
     }
 
     /// Mirrors `add_taint_module()` (kernel/module/main.c).
-    pub fn add_taint_module(&mut self, taint: Taint, lockdep_unreliable: bool) -> Step {
+    pub fn add_taint_module(&mut self, taint: Taint, lockdep_unreliable: bool) -> StageResult {
         self.add_taint(taint, lockdep_unreliable)?;
         self.info_mut()?.taints.add(taint);
         Ok(())
     }
 
     /// Mirrors `try_to_force_load()` (kernel/module/main.c): the caller's finding says what was forced.
-    pub fn try_to_force_load(&mut self, reason: &str, finding: impl FnOnce(bool) -> Cause) -> Step {
+    pub fn try_to_force_load(&mut self, reason: &str, finding: impl FnOnce(bool) -> Cause) -> StageResult {
         if !self.config("MODULE_FORCE_LOAD")? {
             self.find(finding(false), None);
             return Err(Stop::Refused(Errno::ENOEXEC));

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gplok::audit::{AuditOptions, audit, open_objects};
+use gplok::check::{ModuleFile, check, check_files};
 use gplok::image::Image;
 use gplok::kernel::{Exports, Kernel};
-use gplok::load::{Cmdline, Insmod, Machine, ModuleFile, check, check_files};
+use gplok::load::{Cmdline, Insmod, Machine};
 use gplok::verdict::{Outcome, Verdict};
 
 #[allow(dead_code, unused_imports, reason = "shared with the suite, which uses more of it")]

@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gplok::audit::{AuditCode, AuditOptions, audit, open_objects};
+use gplok::check::check;
 use gplok::image::Image;
 use gplok::kernel::Kernel;
-use gplok::load::{Cmdline, Insmod, check};
+use gplok::load::{Cmdline, Insmod};
 use gplok::terms::Errno;
 use gplok::verdict::{Code, Outcome, Verdict};
 

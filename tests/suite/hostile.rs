@@ -7,9 +7,10 @@ use std::path::Path;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
+use gplok::check::check;
 use gplok::image::Image;
 use gplok::kernel::{Exports, Kernel};
-use gplok::load::{Cmdline, Crypto, Insmod, Machine, check, verify_pkcs7_signature};
+use gplok::load::{Cmdline, Crypto, Insmod, Machine, verify_pkcs7_signature};
 use gplok::terms::{Arch, ElfMachine};
 use gplok::verdict::Verdict;
 use gplok::x509::Certificate;

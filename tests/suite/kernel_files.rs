@@ -4,9 +4,10 @@ use std::io::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use gplok::check::check;
 use gplok::image::Image;
 use gplok::kernel::{Difference, Fact, Kernel};
-use gplok::load::{Cmdline, Insmod, Machine, check};
+use gplok::load::{Cmdline, Insmod, Machine};
 use gplok::terms::KernelVersion;
 use gplok::verdict::Outcome;
 use tempfile::TempDir;

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use gplok::check::check;
 use gplok::image::Image;
 use gplok::kernel::Kernel;
-use gplok::load::{Cmdline, Insmod, check};
+use gplok::load::{Cmdline, Insmod};
 use gplok::report::{Entry, Op, Palette, human, inspect, modules_document};
 use gplok::why::{Lookup, explain};
 

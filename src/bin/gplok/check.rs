@@ -5,10 +5,11 @@ use std::hash::Hash as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use gplok::check::{Left, ModuleFile, check, check_files, check_in_order};
 use gplok::history::eras;
 use gplok::image::Image;
 use gplok::kernel::{Kernel, ModuleTree};
-use gplok::load::{Insmod, Left, ModuleFile, ModuleInitFlags, check, check_files, check_in_order};
+use gplok::load::{Insmod, ModuleInitFlags};
 use gplok::report::{Entry, KernelSummary, Op, depmod, human, human_many, modules_document};
 use gplok::terms::KernelRelease;
 use gplok::verdict::{Cause, Finding, Stage, Verdict};

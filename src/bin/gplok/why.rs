@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use gplok::check::check;
 use gplok::image::Image;
 use gplok::kernel::Kernel;
-use gplok::load::{Insmod, check};
+use gplok::load::Insmod;
 use gplok::report::{Entry, KernelSummary, Op, human_why, why_document};
 use gplok::why::{elsewhere, explain, undefined, uses};
 

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
+use gplok::check::check;
 use gplok::image::Image;
 use gplok::kernel::Kernel;
-use gplok::load::{Cmdline, Insmod, Machine, check};
+use gplok::load::{Cmdline, Insmod, Machine};
 use gplok::verdict::{Outcome, Verdict};
 use rsa::pkcs8::DecodePrivateKey as _;
 use sha2::Digest as _;

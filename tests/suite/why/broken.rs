@@ -1,6 +1,7 @@
 //! Debug information that is broken: the verdict stays as it was, and so does what the symbol table knows.
 
-use gplok::load::{Cmdline, Insmod, check};
+use gplok::check::check;
+use gplok::load::{Cmdline, Insmod};
 use gplok::verdict::{DebugInfo, Verdict};
 use gplok::why::{Lookup, explain};
 

@@ -1,0 +1,12 @@
+//! Why modules could not be judged.
+
+/// `modprobe` could not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum ModprobeError {
+    /// The tree has no such module.
+    #[error("module {0} not found in the kernel's module tree")]
+    NotFound(String),
+    /// A module file cannot be read.
+    #[error(transparent)]
+    Image(#[from] crate::image::Error),
+}

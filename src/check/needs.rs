@@ -1,0 +1,284 @@
+//! Which modules a module needs loaded before it, as modprobe finds them: by who exports what it leaves undefined.
+
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::error::ModprobeError;
+use crate::image::{Image, as_text};
+use crate::kernel::{Kernel, ModuleTree, TreeModule, VMLINUX, module_name_of};
+use crate::load::Memo;
+use crate::terms::{ByNumber, ExportedSymbol, ModuleName};
+
+/// The modules given, and behind them those of the kernel's tree that they need.
+pub(super) struct Modules<'a> {
+    given: &'a [Image],
+    own: Vec<Arc<Image>>,
+    /// Of each, the modules it needs itself, in order of need.
+    needs: Vec<Vec<usize>>,
+    /// Those that export a symbol another one exports too.
+    rivals: Rivals,
+    needed: HashSet<usize, ByNumber>,
+}
+
+/// Who gives which symbol.
+struct Givers<'a> {
+    kernel: &'a Kernel,
+    memo: &'a Memo,
+    symbols: HashMap<&'a str, usize>,
+    names: HashSet<String>,
+    paths: HashSet<&'a OsStr>,
+    /// Is every module of the kernel's tree among those given?
+    whole_tree: bool,
+}
+
+/// A need is met by a module given, or by one of the kernel's tree.
+enum Need {
+    Given(usize),
+    Own(PathBuf),
+}
+
+/// Of each module, the exports that others have, too, and who.
+type Rivals = BTreeMap<usize, BTreeSet<(String, usize)>>;
+
+fn meet(rivals: &mut Rivals, symbol: &str, one: usize, other: usize) {
+    for (one, other) in [(one, other), (other, one)] {
+        rivals.entry(one).or_default().insert((symbol.to_owned(), other));
+    }
+}
+
+/// What a function makes of each, on all threads; of a single one without waking any.
+pub(super) fn of_each<T: Sync, R: Send>(all: &[T], make: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
+    match all {
+        [] | [_] => all.iter().map(make).collect(),
+        _ => all.par_iter().map(make).collect(),
+    }
+}
+
+fn exports(image: &Image) -> Arc<Vec<ExportedSymbol>> {
+    image.as_announced().map(|elf| Arc::clone(elf.exports())).unwrap_or_default()
+}
+
+impl<'a> Modules<'a> {
+    /// # Errors
+    /// When a file of the kernel's tree cannot be read.
+    pub fn new(
+        kernel: &Kernel,
+        memo: &Memo,
+        given: &'a [Image],
+        is_alone: &(impl Fn(usize) -> bool + Sync),
+    ) -> Result<Self, ModprobeError> {
+        let numbered: Vec<_> = given.iter().enumerate().collect();
+        let none = Arc::<Vec<ExportedSymbol>>::default();
+        let exported =
+            of_each(&numbered, |(index, image)| if is_alone(*index) { Arc::clone(&none) } else { exports(image) });
+        let number = exported.iter().map(|exports| exports.len()).sum();
+        let (mut symbols, mut rivals) = (HashMap::with_capacity(number), Rivals::new());
+        for (index, exports) in exported.iter().enumerate() {
+            for export in exports.iter() {
+                // The first that exports a symbol gives it.
+                let first = *symbols.entry(export.name.as_str()).or_insert(index);
+                if first != index {
+                    meet(&mut rivals, &export.name, first, index);
+                }
+            }
+        }
+        let of_tree = || given.iter().filter(|_| kernel.tree().is_some());
+        let names = of_tree().filter_map(|image| module_name_of(image.path())).collect();
+        let paths: HashSet<_> = of_tree().map(|image| image.path().as_os_str()).collect();
+        let is_given = |tree: &ModuleTree| tree.modules().all(|module| paths.contains(module.path.as_os_str()));
+        let whole_tree = kernel.tree().is_some_and(is_given);
+        let givers = Givers { kernel, memo, symbols, names, paths, whole_tree };
+        let of_given =
+            of_each(&numbered, |(index, image)| if is_alone(*index) { Vec::new() } else { givers.needs(image) });
+        let mut all = Self { given, own: Vec::new(), needs: Vec::new(), rivals, needed: HashSet::default() };
+        let mut known = HashMap::new();
+        for needs in of_given {
+            let needs = all.numbered(kernel, &mut known, needs)?;
+            all.needs.push(needs);
+        }
+        while let Some(image) = all.own.get(all.needs.len() - given.len()).cloned() {
+            let needs = all.numbered(kernel, &mut known, givers.needs(&image))?;
+            all.needs.push(needs);
+        }
+        for (index, image) in all.own.iter().enumerate() {
+            let exports = exports(image);
+            for export in exports.iter() {
+                if let Some(first) = givers.symbols.get(export.name.as_str()) {
+                    meet(&mut all.rivals, &export.name, *first, given.len() + index);
+                }
+            }
+        }
+        all.needed = all.needs.iter().flatten().copied().collect();
+        Ok(all)
+    }
+
+    /// Opens modules of the tree that are not known yet.
+    fn numbered(
+        &mut self,
+        kernel: &Kernel,
+        known: &mut HashMap<PathBuf, usize>,
+        needs: Vec<Need>,
+    ) -> Result<Vec<usize>, ModprobeError> {
+        let mut numbers = Vec::with_capacity(needs.len());
+        for need in needs {
+            numbers.push(match need {
+                Need::Given(index) => index,
+                Need::Own(path) => match known.get(&path) {
+                    Some(index) => *index,
+                    None => {
+                        let index = self.given.len() + self.own.len();
+                        self.own.push(kernel.image(&path)?);
+                        known.insert(path, index);
+                        index
+                    }
+                },
+            });
+        }
+        Ok(numbers)
+    }
+
+    /// Those of the kernel's tree.
+    pub fn own(&self) -> impl Iterator<Item = &Image> {
+        self.own.iter().map(AsRef::as_ref)
+    }
+
+    /// The module of a number.
+    pub fn image(&self, index: usize) -> Option<&Image> {
+        self.given.get(index).or_else(|| self.own.get(index.checked_sub(self.given.len())?).map(AsRef::as_ref))
+    }
+
+    /// Was it given, and not taken from the kernel's tree?
+    pub fn is_given(&self, index: usize) -> bool {
+        index < self.given.len()
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.needs.len()
+    }
+
+    /// Does it export what another one exports, too?
+    pub fn is_rival(&self, index: usize) -> bool {
+        self.rivals.contains_key(&index)
+    }
+
+    /// The symbols that it exports and another module does, too, and that module's name.
+    pub fn rivals(&self, index: usize) -> impl Iterator<Item = (String, String)> {
+        let rivals = self.rivals.get(&index).into_iter().flatten();
+        rivals.map(|(symbol, other)| (symbol.clone(), self.name(*other)))
+    }
+
+    /// The modules of a shortest circle of needs that it is in: each needs the next.
+    pub fn cycle(&self, index: usize) -> Option<Vec<String>> {
+        let mut from = HashMap::new();
+        let mut open = VecDeque::from([index]);
+        while let Some(module) = open.pop_front() {
+            for need in self.needs(module) {
+                if *need == index {
+                    let mut back = vec![module];
+                    while let Some(before) = back.last().filter(|last| **last != index).and_then(|last| from.get(last))
+                    {
+                        back.push(*before);
+                    }
+                    return Some(back.into_iter().rev().map(|module| self.name(module)).collect());
+                }
+                if let Entry::Vacant(entry) = from.entry(*need) {
+                    entry.insert(module);
+                    open.push_back(*need);
+                }
+            }
+        }
+        None
+    }
+
+    /// The name in its file, or of its file.
+    fn name(&self, index: usize) -> String {
+        let Some(image) = self.image(index) else { return String::new() };
+        let own = image.as_announced().and_then(|elf| elf.modinfo().get("name").map(str::to_owned));
+        own.or_else(|| module_name_of(image.path())).unwrap_or_default()
+    }
+
+    /// Does another one need it?
+    pub fn is_needed(&self, index: usize) -> bool {
+        self.needed.contains(&index)
+    }
+
+    /// The modules that one needs itself.
+    pub fn needs(&self, index: usize) -> &[usize] {
+        self.needs.get(index).map_or(&[], Vec::as_slice)
+    }
+
+    /// The modules that one needs, their own needs before them, and at last itself.
+    pub fn chain(&self, index: usize) -> Vec<usize> {
+        let (mut chain, mut met) = (Vec::new(), HashSet::<_, ByNumber>::default());
+        met.insert(index);
+        let mut open = vec![(index, 0)];
+        while let Some((module, next)) = open.last_mut() {
+            let need = self.needs(*module).get(*next).copied();
+            *next += 1;
+            match need {
+                Some(need) if met.insert(need) => open.push((need, 0)),
+                Some(_) => {}
+                None => {
+                    chain.push(*module);
+                    open.pop();
+                }
+            }
+        }
+        chain
+    }
+}
+
+impl Givers<'_> {
+    fn needs(&self, image: &Image) -> Vec<Need> {
+        let (mut needs, mut seen, mut opened) = (Vec::new(), HashSet::<_, ByNumber>::default(), HashSet::new());
+        let Some(elf) = image.as_announced() else { return needs };
+        let (known, all) = (self.memo.looked_at(image), elf.loose_symbols());
+        let is_given = |name: &str| self.kernel.exports().is_some_and(|exports| exports.in_vmlinux(name));
+        let places: &mut dyn Iterator<Item = usize> = match &known {
+            Some(simple) => &mut simple.foreign.iter().copied(),
+            None => &mut (0..all.len()),
+        };
+        for symbol in places.filter_map(|place| all.get(place)).filter(|symbol| symbol.is_undefined()) {
+            let Some(name) = elf.loose_name(symbol).map(as_text) else { continue };
+            if known.is_none() && is_given(&name) {
+                continue;
+            }
+            let given = self.symbols.get(name.as_ref()).copied();
+            if let Some(giver) = given {
+                if seen.insert(giver) {
+                    needs.push(Need::Given(giver));
+                }
+            } else if let Some(path) = self.of_tree(&name)
+                && path != image.path()
+                && opened.insert(path.to_owned())
+            {
+                needs.push(Need::Own(path.to_owned()));
+            }
+        }
+        needs
+    }
+
+    /// The module of the kernel's tree that exports a symbol; none that was given, or stands back behind one of its name.
+    fn of_tree(&self, symbol: &str) -> Option<&Path> {
+        let module = in_tree(self.kernel, symbol, !self.whole_tree)?;
+        let is_given = self.paths.contains(module.path.as_os_str()) || self.names.contains(&module.name);
+        (!is_given).then_some(module.path.as_path())
+    }
+}
+
+/// The module of the kernel's tree that exports a symbol: as the list of exports has it, else, where they are to be looked
+/// through, as the files themselves tell.
+pub(super) fn in_tree<'k>(kernel: &'k Kernel, symbol: &str, look_through: bool) -> Option<&'k TreeModule> {
+    let tree = kernel.tree()?;
+    let listed = kernel.exports().and_then(|exports| exports.named(symbol).next());
+    let exporter =
+        listed.map(|row| String::from(ModuleName::of_exporter(row.exporter))).filter(|exporter| exporter != VMLINUX);
+    let exporter = exporter.or_else(|| if look_through { tree.exporter(symbol) } else { None });
+    tree.module(&exporter?)
+}

@@ -1,0 +1,133 @@
+//! Which cryptography a kernel has, as far as its files tell.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::x509::DigestAlgorithm;
+
+/// An algorithm that verifying a module signature may need.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CryptoAlgorithm {
+    /// A digest: named in a message (`pkcs7_sig_note_digest_algo()`) and computed (`crypto_alloc_shash()`).
+    Digest(DigestAlgorithm),
+    /// RSA with PKCS#1 v1.5 padding.
+    Rsa,
+    /// ECDSA over P-256 and P-384.
+    Ecdsa,
+    /// ECDSA over P-521.
+    EcdsaP521,
+    /// ML-DSA.
+    MlDsa,
+    /// RSASSA-PSS.
+    RsaPss,
+    /// SM2 with SM3.
+    Sm2,
+    /// GOST R 34.10-2012.
+    Ecrdsa,
+}
+
+/// What a kernel does with an algorithm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Support {
+    /// It knows the identifier and has the code.
+    Available,
+    /// It knows the identifier but was built without the code.
+    NotBuilt,
+    /// It does not know the identifier.
+    Unrecognised,
+    /// The files do not tell.
+    Unknown,
+}
+
+/// The algorithms of one kernel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crypto {
+    support: BTreeMap<CryptoAlgorithm, Support>,
+}
+
+impl Crypto {
+    /// A kernel that has what `MODULE_SIG` selects or commonly comes with: the SHA families, RSA and ECDSA. Of the
+    /// others nothing is known.
+    pub fn common() -> Self {
+        use DigestAlgorithm::{Sha1, Sha3_256, Sha3_384, Sha3_512, Sha224, Sha256, Sha384, Sha512};
+        let digests = [Sha1, Sha224, Sha256, Sha384, Sha512, Sha3_256, Sha3_384, Sha3_512];
+        let keys = [CryptoAlgorithm::Rsa, CryptoAlgorithm::Ecdsa, CryptoAlgorithm::EcdsaP521];
+        let all = digests.map(CryptoAlgorithm::Digest).into_iter().chain(keys);
+        Self { support: all.map(|algorithm| (algorithm, Support::Available)).collect() }
+    }
+
+    /// What a kernel's configuration says, `value` giving the value of an option, without CONFIG_ (`None`: not set).
+    /// An algorithm that is itself a module is [`Support::Unknown`]: it depends on whether user space loads it.
+    ///
+    /// Which identifiers that kernel's source knows at all is a question of its version, for [`Crypto::set`].
+    pub fn from_config<'a>(value: impl Fn(&str) -> Option<&'a str>) -> Self {
+        use CryptoAlgorithm::{Digest, Ecdsa, EcdsaP521, Ecrdsa, MlDsa, Rsa, Sm2};
+        use DigestAlgorithm::{
+            Md4, Md5, Sha1, Sha3_256, Sha3_384, Sha3_512, Sha224, Sha256, Sha384, Sha512, Sm3, Streebog256, Streebog512,
+        };
+        let options = [
+            ("CRYPTO_MD4", &[Digest(Md4)][..]),
+            ("CRYPTO_MD5", &[Digest(Md5)]),
+            ("CRYPTO_SHA1", &[Digest(Sha1)]),
+            ("CRYPTO_SHA256", &[Digest(Sha224), Digest(Sha256)]),
+            ("CRYPTO_SHA512", &[Digest(Sha384), Digest(Sha512)]),
+            ("CRYPTO_SHA3", &[Digest(Sha3_256), Digest(Sha3_384), Digest(Sha3_512)]),
+            ("CRYPTO_SM3_GENERIC", &[Digest(Sm3)]),
+            ("CRYPTO_STREEBOG", &[Digest(Streebog256), Digest(Streebog512)]),
+            ("CRYPTO_RSA", &[Rsa]),
+            ("CRYPTO_ECDSA", &[Ecdsa, EcdsaP521]),
+            ("CRYPTO_MLDSA", &[MlDsa]),
+            ("CRYPTO_SM2", &[Sm2]),
+            ("CRYPTO_ECRDSA", &[Ecrdsa]),
+        ];
+        let mut crypto = Self { support: BTreeMap::new() };
+        for (option, algorithms) in options {
+            let support = match value(option) {
+                Some("y") => Support::Available,
+                Some("m") => Support::Unknown,
+                _ => Support::NotBuilt,
+            };
+            for algorithm in algorithms {
+                crypto.set(*algorithm, support);
+            }
+        }
+        crypto
+    }
+
+    /// Says what the kernel does with an algorithm.
+    pub fn set(&mut self, algorithm: CryptoAlgorithm, support: Support) -> &mut Self {
+        self.support.insert(algorithm, support);
+        self
+    }
+
+    /// What the kernel does with an algorithm.
+    pub fn support(&self, algorithm: CryptoAlgorithm) -> Support {
+        self.support.get(&algorithm).copied().unwrap_or(Support::Unknown)
+    }
+
+    /// The same kernel, were everything unknown so.
+    pub(in crate::load) fn assuming(&self, algorithms: &[CryptoAlgorithm], support: Support) -> Self {
+        let mut assumed = self.clone();
+        for algorithm in algorithms {
+            if self.support(*algorithm) == Support::Unknown {
+                assumed.set(*algorithm, support);
+            }
+        }
+        assumed
+    }
+}
+
+impl fmt::Display for CryptoAlgorithm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Digest(digest) => digest.name(),
+            Self::Rsa => "rsa",
+            Self::Ecdsa => "ecdsa",
+            Self::EcdsaP521 => "ecdsa-nist-p521",
+            Self::MlDsa => "mldsa",
+            Self::RsaPss => "rsassa-pss",
+            Self::Sm2 => "sm2",
+            Self::Ecrdsa => "ecrdsa",
+        })
+    }
+}

@@ -1,0 +1,175 @@
+//! Does a public key verify a signature over a digest? Mirrors `public_key_verify_signature()`
+//! (crypto/asymmetric_keys/public_key.c) and the algorithms under it.
+
+use p256::ecdsa::signature::hazmat::PrehashVerifier;
+use rsa::traits::PublicKeyParts;
+use rsa::{BigUint, RsaPublicKey};
+use sha1::Digest;
+
+use crate::terms::Errno;
+use crate::x509::DigestAlgorithm;
+use crate::x509::asn1::{self, Asn1Fault, Reader};
+use crate::x509::{Curve, PublicKey};
+
+/// What came of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::load) enum KeyCheck {
+    /// The signature is good.
+    Good,
+    /// It is not, or the key is of no use. Only the signature of a key inside a message shows which errno it is.
+    Bad(Errno),
+    /// There is no code here for such a key.
+    Unable,
+}
+
+/// The digest of some data; `None` when there is no code here for it.
+pub(in crate::load) fn digest(algorithm: DigestAlgorithm, data: &[u8]) -> Option<Vec<u8>> {
+    Some(match algorithm {
+        DigestAlgorithm::Sha1 => sha1::Sha1::digest(data).to_vec(),
+        DigestAlgorithm::Sha224 => sha2::Sha224::digest(data).to_vec(),
+        DigestAlgorithm::Sha256 => sha2::Sha256::digest(data).to_vec(),
+        DigestAlgorithm::Sha384 => sha2::Sha384::digest(data).to_vec(),
+        DigestAlgorithm::Sha512 => sha2::Sha512::digest(data).to_vec(),
+        DigestAlgorithm::Sha3_256 => sha3::Sha3_256::digest(data).to_vec(),
+        DigestAlgorithm::Sha3_384 => sha3::Sha3_384::digest(data).to_vec(),
+        DigestAlgorithm::Sha3_512 => sha3::Sha3_512::digest(data).to_vec(),
+        DigestAlgorithm::Md4
+        | DigestAlgorithm::Md5
+        | DigestAlgorithm::Shake256
+        | DigestAlgorithm::Sm3
+        | DigestAlgorithm::Streebog256
+        | DigestAlgorithm::Streebog512 => return None,
+    })
+}
+
+/// `public_key_verify_signature()`; the caller has compared the families of key and signature.
+pub(in crate::load) fn public_key_verify_signature(
+    key: &PublicKey,
+    algorithm: DigestAlgorithm,
+    digest: &[u8],
+    signature: &[u8],
+) -> KeyCheck {
+    let errno = match key {
+        PublicKey::Rsa(encoded) => rsa_verify(encoded, algorithm, digest, signature),
+        PublicKey::Ec(curve, point) => ecdsa_verify(*curve, point, digest, signature),
+        PublicKey::Other(_) => return KeyCheck::Unable,
+    };
+    match errno {
+        Ok(()) => KeyCheck::Good,
+        Err(None) => KeyCheck::Unable,
+        Err(Some(errno)) => KeyCheck::Bad(errno),
+    }
+}
+
+/// The errno, or `None` when the libraries here will not take what the kernel might.
+type Verified = Result<(), Option<Errno>>;
+
+impl From<Asn1Fault> for KeyFault {
+    fn from(_: Asn1Fault) -> Self {
+        Self
+    }
+}
+
+/// A key or signature that is not encoded as it should be.
+struct KeyFault;
+
+/// Two integers in a sequence: an RSA public key (crypto/rsapubkey.asn1) or an ECDSA signature
+/// (crypto/ecdsasignature.asn1).
+fn two_integers(encoded: &[u8]) -> Result<(&[u8], &[u8]), KeyFault> {
+    let mut reader = Reader::new(encoded);
+    let sequence = reader.enter(asn1::SEQUENCE)?;
+    let first = reader.primitive(asn1::INTEGER)?.bytes;
+    let second = reader.primitive(asn1::INTEGER)?.bytes;
+    reader.leave(sequence)?;
+    Ok((first, second))
+}
+
+/// `rsassa_pkcs1_verify()` (crypto/rsassa-pkcs1.c), before 6.13 `pkcs1pad_verify()` (crypto/rsa-pkcs1pad.c).
+fn rsa_verify(encoded: &[u8], algorithm: DigestAlgorithm, digest: &[u8], signature: &[u8]) -> Verified {
+    let (n, e) = two_integers(encoded).map_err(|KeyFault| Some(Errno::EINVAL))?;
+    let (n, e) = (BigUint::from_bytes_be(n), BigUint::from_bytes_be(e));
+    // rsa_check_key_length() (crypto/rsa.c); the shorter ones fall away only in FIPS mode.
+    let size = n.bits().div_ceil(8);
+    if ![64, 128, 192, 256, 384, 512].contains(&size) || signature.len() != size {
+        return Err(Some(Errno::EINVAL));
+    }
+    let key = RsaPublicKey::new_with_max_size(n, e, 4096).map_err(|_| None)?;
+    let signature = BigUint::from_bytes_be(signature);
+    if signature >= *key.n() {
+        return Err(Some(Errno::EINVAL));
+    }
+    let decrypted = power(&signature, key.e(), key.n()).to_bytes_be();
+    // 00 01 FF .. FF 00 DigestInfo, of which the number has lost the first byte.
+    let [0x01, padded @ ..] = &decrypted[..] else { return Err(Some(Errno::EBADMSG)) };
+    if decrypted.len() + 1 != size {
+        return Err(Some(Errno::EBADMSG));
+    }
+    let padding = padded.iter().take_while(|byte| **byte == 0xff).count();
+    let Some([0x00, info @ ..]) = padded.get(padding..) else { return Err(Some(Errno::EBADMSG)) };
+    if padding < 8 {
+        return Err(Some(Errno::EBADMSG));
+    }
+    let hash = info.strip_prefix(&digest_info_prefix(algorithm, digest)[..]).ok_or(Some(Errno::EBADMSG))?;
+    if hash == digest { Ok(()) } else { Err(Some(Errno::EKEYREJECTED)) }
+}
+
+/// `base` to the power of a public exponent, which is short and mostly zeros: one squaring a bit. The library's own way is
+/// made for exponents as long as the modulus.
+fn power(base: &BigUint, exponent: &BigUint, modulus: &BigUint) -> BigUint {
+    let bits = exponent.to_bytes_be().into_iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 != 0));
+    let one = BigUint::from(1_u32);
+    bits.skip_while(|set| !set).fold(one, |result, set| {
+        let squared = &result * &result % modulus;
+        if set { squared * base % modulus } else { squared }
+    })
+}
+
+/// `rsa_digest_info_*` (crypto/rsassa-pkcs1.c): everything of a DigestInfo but the digest.
+fn digest_info_prefix(algorithm: DigestAlgorithm, digest: &[u8]) -> Vec<u8> {
+    let byte = |len: usize| u8::try_from(len).unwrap_or(u8::MAX);
+    let oid = algorithm.oid();
+    let mut prefix = vec![asn1::SEQUENCE, byte(oid.len() + digest.len() + 8), asn1::SEQUENCE, byte(oid.len() + 4)];
+    prefix.extend([asn1::OBJECT_IDENTIFIER, byte(oid.len())]);
+    prefix.extend(oid);
+    prefix.extend([0x05, 0x00, asn1::OCTET_STRING, byte(digest.len())]);
+    prefix
+}
+
+/// `ecdsa_verify()` behind `ecdsa_x962_verify()` (crypto/ecdsa.c, crypto/ecdsa-x962.c).
+fn ecdsa_verify(curve: Curve, point: &[u8], digest: &[u8], signature: &[u8]) -> Verified {
+    // The kernel takes uncompressed points only.
+    if point.first() != Some(&0x04) {
+        return Err(Some(Errno::EINVAL));
+    }
+    let (r, s) = two_integers(signature).map_err(|KeyFault| Some(Errno::EBADMSG))?;
+    macro_rules! verify {
+        ($curve:ident, $size:literal) => {{
+            let scalar = |bytes: &[u8]| field::<$size>(bytes).ok_or(Some(Errno::EINVAL));
+            let (r, s) = (scalar(r)?, scalar(s)?);
+            let key = $curve::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(|_| Some(Errno::EINVAL))?;
+            let both = [r, s].concat();
+            let signature = $curve::ecdsa::Signature::from_slice(&both).map_err(|_| Some(Errno::EBADMSG))?;
+            // A digest shorter than the field is a smaller number, which this library wants written out.
+            let padded = field::<$size>(digest).map_or_else(|| digest.to_vec(), |padded| padded.to_vec());
+            key.verify_prehash(&padded, &signature).map_err(|_| Some(Errno::EKEYREJECTED))
+        }};
+    }
+    match curve {
+        Curve::P256 => verify!(p256, 32),
+        Curve::P384 => verify!(p384, 48),
+        Curve::P521 => verify!(p521, 66),
+    }
+}
+
+/// A number in as many bytes as the field has, as `ecdsa_get_signature_rs()` brings it there: one zero byte too many
+/// is the sign of an INTEGER.
+fn field<const SIZE: usize>(bytes: &[u8]) -> Option<[u8; SIZE]> {
+    let bytes = match bytes {
+        [] => return None,
+        [0, rest @ ..] if rest.len() == SIZE => rest,
+        bytes => bytes,
+    };
+    let mut padded = [0; SIZE];
+    padded.get_mut(SIZE.checked_sub(bytes.len())?..)?.copy_from_slice(bytes);
+    Some(padded)
+}

@@ -1,0 +1,419 @@
+//! One run of `verify_pkcs7_signature()` in a kernel whose cryptography is known, step by step.
+
+use super::{Pkcs7Verdict, err, key_family, signature_family, warning};
+use crate::load::signature::crypto::{Crypto, CryptoAlgorithm, Support};
+use crate::load::signature::public_key::{KeyCheck, digest, public_key_verify_signature};
+use crate::terms::Errno;
+use crate::x509::DigestAlgorithm;
+use crate::x509::{Certificate, CertificateErrorKind, CertificateSignature, PublicKey};
+use crate::x509::{ContentType, Pkcs7, Pkcs7Fault, SignatureAlgorithm, SignerInfo};
+
+/// One run of `verify_pkcs7_signature()`.
+pub(super) struct Verification<'a> {
+    data: &'a [u8],
+    message: &'a Pkcs7,
+    trusted: &'a [Certificate],
+    crypto: &'a Crypto,
+    certificates: Vec<Embedded>,
+}
+
+/// A certificate of the message.
+struct Embedded {
+    certificate: Certificate,
+    self_signed: bool,
+    /// `x509->signer`: which of the certificates signed it.
+    signer: Option<usize>,
+    seen: bool,
+    /// The trusted certificate that vouches for it.
+    verified: Option<usize>,
+}
+
+/// A signer as `pkcs7_verify_one()` leaves it.
+struct Checked<'a> {
+    signer: &'a SignerInfo,
+    algorithm: DigestAlgorithm,
+    /// `None` when the algorithm is not built in: `sinfo->unsupported_crypto`.
+    digest: Option<Vec<u8>>,
+    /// `sinfo->signer`: its certificate in the message.
+    certificate: Option<usize>,
+}
+
+type Step<T = ()> = Result<T, Pkcs7Verdict>;
+
+impl<'a> Verification<'a> {
+    pub(super) fn new(data: &'a [u8], message: &'a Pkcs7, trusted: &'a [Certificate], crypto: &'a Crypto) -> Self {
+        Self { data, message, trusted, crypto, certificates: Vec::new() }
+    }
+
+    pub(super) fn run(mut self) -> Step<Pkcs7Verdict> {
+        self.pkcs7_parse_message()?;
+        // pkcs7_supply_detached_data()
+        if self.message.has_content {
+            let line = err("PKCS#7 signature with non-detached data");
+            return Err(Pkcs7Verdict::error(Errno::EBADMSG, "the message brings its own content", line));
+        }
+        let checked = self.pkcs7_verify()?;
+        self.pkcs7_validate_trust(&checked)
+    }
+
+    /// What of the parser depends on the kernel: the first algorithm it does not know ends the parsing.
+    fn pkcs7_parse_message(&mut self) -> Step {
+        let message = self.message;
+        for embedded in &message.certificates {
+            let certificate = Certificate::parse_der(&embedded.der).map_err(|kind| {
+                let errno = match kind {
+                    CertificateErrorKind::AlgorithmMismatch => Errno::EINVAL,
+                    _ => Errno::EBADMSG,
+                };
+                Pkcs7Verdict::error(errno, format!("certificate in the message: {kind}"), None)
+            })?;
+            if certificate.signature_algorithm.is_none() {
+                return undetermined(
+                    "whether the kernel knows the signature algorithm of a certificate in the message",
+                );
+            }
+            // A certificate with a signature of a kind that the kernel has never heard of ends it here.
+            if let Some((family, digest)) = &certificate.signature_algorithm {
+                let family = match family {
+                    CertificateSignature::Rsa => CryptoAlgorithm::Rsa,
+                    CertificateSignature::Ecdsa => CryptoAlgorithm::Ecdsa,
+                };
+                self.recognise(family)?;
+                self.recognise(CryptoAlgorithm::Digest(*digest))?;
+            }
+            let self_signed = self.x509_check_for_self_signed(&certificate)?;
+            self.certificates.push(Embedded { certificate, self_signed, signer: None, seen: false, verified: None });
+        }
+        for signer in message.signers.iter().chain(&message.unfinished) {
+            match &signer.digest {
+                Some(Ok(digest)) => self.recognise(CryptoAlgorithm::Digest(*digest))?,
+                Some(Err(oid)) => return Err(Pkcs7Verdict::NoPkg { what: oid.clone() }),
+                None => {}
+            }
+            match &signer.signature_algorithm {
+                Some(SignatureAlgorithm::Other(oid)) => return Err(Pkcs7Verdict::NoPkg { what: oid.clone() }),
+                Some(algorithm) => {
+                    // The identifiers of ECDSA with some digest came and went together with that digest.
+                    if let SignatureAlgorithm::Ecdsa(digest) = algorithm {
+                        self.recognise(CryptoAlgorithm::Digest(*digest))?;
+                    }
+                    signature_family(algorithm).map_or(Ok(()), |family| self.recognise(family))?;
+                }
+                None => {}
+            }
+        }
+        match &message.fault {
+            None => Ok(()),
+            Some(Pkcs7Fault { errno, offset, reason, warning: text }) => {
+                let line = text.and_then(warning);
+                Err(Pkcs7Verdict::error(*errno, format!("{reason} at offset {offset}"), line))
+            }
+        }
+    }
+
+    fn recognise(&self, algorithm: CryptoAlgorithm) -> Step {
+        match self.crypto.support(algorithm) {
+            Support::Unrecognised => Err(Pkcs7Verdict::NoPkg { what: algorithm.to_string() }),
+            _ => Ok(()),
+        }
+    }
+
+    /// `x509_check_for_self_signed()` (crypto/asymmetric_keys/x509_public_key.c): a certificate that claims to have
+    /// signed itself must have.
+    fn x509_check_for_self_signed(&self, certificate: &Certificate) -> Step<bool> {
+        if !certificate.names_itself() {
+            return Ok(false);
+        }
+        match self.verify_certificate(&certificate.public_key, certificate) {
+            KeyCheck::Good => Ok(true),
+            KeyCheck::Bad(errno) => Err(Pkcs7Verdict::error(errno, "certificate in the message", None)),
+            KeyCheck::Unable => undetermined("what the kernel thinks of a certificate in the message"),
+        }
+    }
+
+    /// `pkcs7_verify()` (crypto/asymmetric_keys/pkcs7_verify.c).
+    fn pkcs7_verify(&mut self) -> Step<Vec<Checked<'a>>> {
+        let message = self.message;
+        if message.content_type != Some(ContentType::Data) {
+            let line = warning("PKCS7: Invalid module sig (not pkcs7-data)");
+            return Err(Pkcs7Verdict::KeyRejected { line });
+        }
+        // All signers have attributes or none has. The rule comes before any digest and any key.
+        if let Some(SignerInfo { authattrs: Some(_), signature_algorithm, .. }) = message.signers.first() {
+            let ml_dsa = matches!(signature_algorithm, Some(SignatureAlgorithm::MlDsa(_)));
+            if ml_dsa && self.crypto.support(CryptoAlgorithm::MlDsa) == Support::Available {
+                return undetermined("CONFIG_PKCS7_WAIVE_AUTHATTRS_REJECTION_FOR_MLDSA, and ML-DSA");
+            }
+            let line = warning("PKCS7: Invalid module sig (has authattrs)");
+            return Err(Pkcs7Verdict::KeyRejected { line });
+        }
+        let checked = message.signers.iter().zip(1..).map(|(signer, number)| self.pkcs7_verify_one(signer, number));
+        let checked = checked.collect::<Step<Vec<_>>>()?;
+        match checked.iter().find(|one| one.digest.is_none()) {
+            Some(missing) if checked.iter().all(|one| one.digest.is_none()) => {
+                Err(Pkcs7Verdict::NoPkg { what: missing.algorithm.to_string() })
+            }
+            _ => Ok(checked),
+        }
+    }
+
+    /// `pkcs7_verify_one()` (crypto/asymmetric_keys/pkcs7_verify.c).
+    fn pkcs7_verify_one(&mut self, signer: &'a SignerInfo, number: usize) -> Step<Checked<'a>> {
+        let Some(Ok(algorithm)) = signer.digest else { return undetermined("a digest algorithm") };
+        let mut checked = Checked { signer, algorithm, digest: None, certificate: None };
+        if matches!(signer.signature_algorithm, Some(SignatureAlgorithm::MlDsa(_))) {
+            // ML-DSA digests the data itself.
+            checked.digest = Some(Vec::new());
+        } else {
+            match self.crypto.support(CryptoAlgorithm::Digest(algorithm)) {
+                Support::Available | Support::Unknown => {}
+                Support::NotBuilt | Support::Unrecognised => return Ok(checked),
+            }
+            checked.digest = Some(match digest(algorithm, self.data) {
+                Some(digest) => digest,
+                None => return undetermined(algorithm.name()),
+            });
+        }
+        // pkcs7_find_key()
+        for (index, embedded) in self.certificates.iter().enumerate() {
+            if embedded.certificate.id() != signer.key_id {
+                continue;
+            }
+            if !same_family(&embedded.certificate.public_key, signer.signature_algorithm.as_ref()) {
+                return undetermined(format!("certificate of signer {number} in the message is of another algorithm"));
+            }
+            checked.certificate = Some(index);
+            break;
+        }
+        let Some(embedded) = checked.certificate.and_then(|index| self.certificates.get(index)) else {
+            return Ok(checked);
+        };
+        match self.verify_signer(&embedded.certificate.public_key, &checked) {
+            KeyCheck::Good => {}
+            KeyCheck::Bad(errno) => return Err(Pkcs7Verdict::error(errno, "signature", None)),
+            KeyCheck::Unable => return undetermined(embedded.certificate.public_key.name()),
+        }
+        self.pkcs7_verify_sig_chain(checked.certificate, number)?;
+        Ok(checked)
+    }
+
+    /// `pkcs7_verify_sig_chain()` (crypto/asymmetric_keys/pkcs7_verify.c).
+    fn pkcs7_verify_sig_chain(&mut self, first: Option<usize>, number: usize) -> Step {
+        for embedded in &mut self.certificates {
+            embedded.seen = false;
+        }
+        let mut current = first;
+        while let Some(index) = current {
+            let Some(embedded) = self.certificates.get_mut(index) else { return Ok(()) };
+            embedded.seen = true;
+            if embedded.self_signed {
+                embedded.signer = Some(index);
+                return Ok(());
+            }
+            let Some(embedded) = self.certificates.get(index) else { return Ok(()) };
+            let Certificate { akid, akid_issuer_serial, .. } = &embedded.certificate;
+            let parent = self.certificates.iter().position(|candidate| match (akid_issuer_serial, akid) {
+                (Some(id), _) => candidate.certificate.id() == *id,
+                (None, Some(_)) => candidate.certificate.skid == *akid,
+                (None, None) => false,
+            });
+            let Some((parent, issuer)) = parent.and_then(|parent| Some((parent, self.certificates.get(parent)?)))
+            else {
+                return Ok(());
+            };
+            if akid_issuer_serial.is_some() && akid.is_some() && issuer.certificate.skid != *akid {
+                let text = format!(
+                    "PKCS7: Sig {number}: X.509 chain contains auth-skid nonmatch ({}->{})",
+                    index + 1,
+                    parent + 1
+                );
+                return Err(Pkcs7Verdict::KeyRejected { line: warning(text) });
+            }
+            if issuer.seen {
+                return undetermined("a loop in the chain of the message's certificates");
+            }
+            match self.verify_certificate(&issuer.certificate.public_key, &embedded.certificate) {
+                KeyCheck::Good => {}
+                KeyCheck::Bad(errno) => return Err(Pkcs7Verdict::error(errno, "certificate chain", None)),
+                KeyCheck::Unable => return undetermined("the chain of the message's certificates"),
+            }
+            if let Some(embedded) = self.certificates.get_mut(index) {
+                embedded.signer = Some(parent);
+            }
+            current = Some(parent);
+        }
+        Ok(())
+    }
+
+    /// `pkcs7_validate_trust()` (crypto/asymmetric_keys/pkcs7_trust.c).
+    fn pkcs7_validate_trust(&mut self, checked: &[Checked<'_>]) -> Step<Pkcs7Verdict> {
+        for embedded in &mut self.certificates {
+            embedded.seen = false;
+        }
+        let mut verdict = Pkcs7Verdict::NoKey;
+        for one in checked {
+            match self.pkcs7_validate_trust_one(one)? {
+                Pkcs7Verdict::NoKey => {}
+                unsupported @ Pkcs7Verdict::NoPkg { .. } if verdict == Pkcs7Verdict::NoKey => verdict = unsupported,
+                Pkcs7Verdict::NoPkg { .. } => {}
+                // A later good signer replaces nothing: the first certificate is the one to tell.
+                valid if !matches!(verdict, Pkcs7Verdict::Valid { .. }) => verdict = valid,
+                _ => {}
+            }
+        }
+        Ok(verdict)
+    }
+
+    /// `pkcs7_validate_trust_one()` (crypto/asymmetric_keys/pkcs7_trust.c).
+    fn pkcs7_validate_trust_one(&mut self, checked: &Checked<'_>) -> Step<Pkcs7Verdict> {
+        if checked.digest.is_none() {
+            return Ok(Pkcs7Verdict::NoPkg { what: checked.algorithm.to_string() });
+        }
+        // The message's own certificates from the signer upwards: is one of them trusted?
+        let mut current = checked.certificate;
+        let mut below = None;
+        while let Some((index, embedded)) = current.and_then(|index| Some((index, self.certificates.get_mut(index)?))) {
+            if embedded.seen {
+                return Ok(match embedded.verified {
+                    Some(certificate) => Pkcs7Verdict::Valid { certificate },
+                    None => Pkcs7Verdict::NoKey,
+                });
+            }
+            embedded.seen = true;
+            let Some(embedded) = self.certificates.get(index) else { break };
+            let skid = embedded.certificate.skid.as_deref();
+            if let Ok(key) = self.find_asymmetric_key(Some(&embedded.certificate.id()), skid)? {
+                return self.matched(checked, below, key, Some(index));
+            }
+            if embedded.signer == Some(index) {
+                return Ok(Pkcs7Verdict::NoKey);
+            }
+            below = Some(index);
+            current = embedded.signer;
+        }
+        // Is the issuer of the last of them trusted?
+        if let Some(embedded) = below.and_then(|index| self.certificates.get(index)) {
+            let Certificate { akid, akid_issuer_serial, .. } = &embedded.certificate;
+            if akid.is_some() || akid_issuer_serial.is_some() {
+                match self.find_asymmetric_key(akid_issuer_serial.as_deref(), akid.as_deref())? {
+                    Ok(key) => return self.matched(checked, below, key, below),
+                    Err(Errno::ENOKEY) => {}
+                    Err(errno) => {
+                        return Err(Pkcs7Verdict::error(errno, "issuer of a certificate in the message", None));
+                    }
+                }
+            }
+        }
+        // Is the signer itself trusted? The only question for a module signed by the kernel's build.
+        match self.find_asymmetric_key(Some(&checked.signer.key_id), None)? {
+            Ok(key) => self.matched(checked, None, key, None),
+            Err(Errno::ENOKEY) => Ok(Pkcs7Verdict::NoKey),
+            Err(errno) => Err(Pkcs7Verdict::error(errno, "no identifier of the signer's key", None)),
+        }
+    }
+
+    /// The label `matched` of `pkcs7_validate_trust_one()`: the trusted key must verify what it vouches for, a
+    /// certificate of the message or the module. Whatever is wrong with it, the errno is EKEYREJECTED.
+    fn matched(
+        &mut self,
+        checked: &Checked<'_>,
+        vouched: Option<usize>,
+        key: usize,
+        verified_to: Option<usize>,
+    ) -> Step<Pkcs7Verdict> {
+        let Some(trusted) = self.trusted.get(key) else { return Ok(Pkcs7Verdict::NoKey) };
+        let check = match vouched.and_then(|index| self.certificates.get(index)) {
+            Some(embedded) => self.verify_certificate(&trusted.public_key, &embedded.certificate),
+            None => self.verify_signer(&trusted.public_key, checked),
+        };
+        match check {
+            KeyCheck::Good => {}
+            KeyCheck::Bad(_) => return Err(Pkcs7Verdict::rejected()),
+            KeyCheck::Unable => return undetermined(trusted.public_key.name()),
+        }
+        let mut current = checked.certificate.filter(|_| verified_to.is_some());
+        while let Some(embedded) = current.and_then(|index| self.certificates.get_mut(index)) {
+            embedded.verified = Some(key);
+            current = if current == verified_to { None } else { embedded.signer };
+        }
+        Ok(Pkcs7Verdict::Valid { certificate: key })
+    }
+
+    /// `find_asymmetric_key()` (crypto/asymmetric_keys/asymmetric_type.c) among the keys that this kernel could load.
+    fn find_asymmetric_key(&self, id_0: Option<&[u8]>, id_1: Option<&[u8]>) -> Step<Result<usize, Errno>> {
+        let Some(lookup) = id_0.or(id_1) else { return Ok(Err(Errno::EINVAL)) };
+        if lookup.is_empty() {
+            // asymmetric_key_hex_to_key_id() refuses an empty text.
+            return Ok(Err(Errno::EINVAL));
+        }
+        for (index, certificate) in self.trusted.iter().enumerate().filter(|(_, trusted)| trusted.has_id(lookup)) {
+            let support = match key_family(&certificate.public_key) {
+                Some(family) => self.crypto.support(family),
+                None => return undetermined(format!("whether the kernel has {}", certificate.public_key.name())),
+            };
+            // x509_key_preparse(): a key of no known algorithm, or one that cannot prove to have signed itself, was
+            // never added to the keyring.
+            let loaded = match support {
+                Support::Available | Support::Unknown => true,
+                Support::NotBuilt => !certificate.names_itself(),
+                Support::Unrecognised => false,
+            };
+            if !loaded {
+                continue;
+            }
+            let other_skid = id_0.is_some() && id_1.is_some() && certificate.skid.as_deref() != id_1;
+            return Ok(if other_skid { Err(Errno::EKEYREJECTED) } else { Ok(index) });
+        }
+        Ok(Err(Errno::ENOKEY))
+    }
+
+    fn verify_signer(&self, key: &PublicKey, checked: &Checked<'_>) -> KeyCheck {
+        let SignerInfo { signature_algorithm, signature, .. } = checked.signer;
+        if !matches!(key, PublicKey::Other(_)) && !same_family(key, signature_algorithm.as_ref()) {
+            return KeyCheck::Bad(Errno::EKEYREJECTED);
+        }
+        match &checked.digest {
+            Some(digest) => self.verify_digest(key, checked.algorithm, digest, signature),
+            None => KeyCheck::Unable,
+        }
+    }
+
+    /// Does a key verify a certificate's own signature?
+    fn verify_certificate(&self, key: &PublicKey, certificate: &Certificate) -> KeyCheck {
+        let Some((family, algorithm)) = certificate.signature_algorithm else { return KeyCheck::Unable };
+        let same = match (key, family) {
+            (PublicKey::Rsa(_), CertificateSignature::Rsa) | (PublicKey::Ec(..), CertificateSignature::Ecdsa) => true,
+            (PublicKey::Other(_), _) => return KeyCheck::Unable,
+            _ => false,
+        };
+        if !same {
+            return KeyCheck::Bad(Errno::EKEYREJECTED);
+        }
+        if self.crypto.support(CryptoAlgorithm::Digest(algorithm)) != Support::Available {
+            return KeyCheck::Unable;
+        }
+        match digest(algorithm, &certificate.tbs) {
+            Some(digest) => self.verify_digest(key, algorithm, &digest, &certificate.signature),
+            None => KeyCheck::Unable,
+        }
+    }
+
+    fn verify_digest(&self, key: &PublicKey, algorithm: DigestAlgorithm, digest: &[u8], signature: &[u8]) -> KeyCheck {
+        match key_family(key).map(|family| self.crypto.support(family)) {
+            // crypto_alloc_sig() finds no such algorithm.
+            Some(Support::NotBuilt | Support::Unrecognised) => KeyCheck::Bad(Errno::ENOENT),
+            _ => public_key_verify_signature(key, algorithm, digest, signature),
+        }
+    }
+}
+
+fn same_family(key: &PublicKey, algorithm: Option<&SignatureAlgorithm>) -> bool {
+    matches!(
+        (key, algorithm),
+        (PublicKey::Rsa(_), Some(SignatureAlgorithm::Rsa)) | (PublicKey::Ec(..), Some(SignatureAlgorithm::Ecdsa(_)))
+    )
+}
+
+fn undetermined<T>(what: impl Into<String>) -> Step<T> {
+    Err(Pkcs7Verdict::Undetermined { what: what.into() })
+}

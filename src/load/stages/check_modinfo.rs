@@ -1,0 +1,80 @@
+//! vermagic, and whether a live patch is allowed: mirrors `check_modinfo()` and `check_modinfo_livepatch()`,
+//! kernel/module/main.c.
+
+use std::sync::Arc;
+
+use crate::load::ModuleInitFlags;
+use crate::load::run::Run;
+use crate::load::stages::vermagic::vermagic;
+use crate::load::state::{StageResult, Stop};
+use crate::terms::Errno;
+use crate::verdict::{Cause, LogLevel, Missing};
+
+pub(in crate::load) fn check_vermagic(run: &mut Run<'_>) -> StageResult {
+    if run.insmod.as_rebuilt {
+        return Ok(());
+    }
+    let by_flag = run.insmod.flags.has(ModuleInitFlags::IGNORE_VERMAGIC);
+    let info = run.info()?;
+    let (has_versions, modinfo) = (info.vers.is_some(), Arc::clone(&info.modinfo));
+    let Some(module) = modinfo.get("vermagic").filter(|_| !by_flag) else {
+        return run.try_to_force_load("bad vermagic", |forced| Cause::NoVermagic { forced, by_flag });
+    };
+    let known = run.call.memo.vermagic(run, || vermagic(run))?;
+    let Some(kernel) = known else { return unknown_vermagic(run, module) };
+    let only_flags = has_versions && run.modversions()?;
+    if same_magic(module, &kernel, only_flags) {
+        return Ok(());
+    }
+    let line = format!("{}: version magic '{module}' should be '{kernel}'", run.info_name());
+    let (module, kernel) = (module.to_owned(), kernel.to_string());
+    run.say(Cause::Vermagic { module, kernel, with_release: !only_flags }, LogLevel::Err, line);
+    Err(Stop::Refused(Errno::ENOEXEC))
+}
+
+/// Mirrors `same_magic()`, kernel/module/version.c: with symbol versions the release does not count.
+fn same_magic(module: &str, kernel: &str, only_flags: bool) -> bool {
+    if only_flags { flags_of(module) == flags_of(kernel) } else { module == kernel }
+}
+
+/// What stands from the first blank on.
+fn flags_of(magic: &str) -> &str {
+    magic.find(' ').and_then(|blank| magic.get(blank..)).unwrap_or_default()
+}
+
+/// Neither a configuration nor a module of the kernel's own says what its string is. A module that names this very release,
+/// and whose version of `module_layout` is the kernel's, was built with its headers; the string is made from them.
+fn unknown_vermagic(run: &mut Run<'_>, module: &str) -> StageResult {
+    let kernel = run.call.kernel;
+    let release = module.split(' ').next().unwrap_or_default();
+    let same_release = kernel.release().is_some_and(|known| known.as_str() == release);
+    let info = run.info()?;
+    let wanted = info.vers.as_ref().and_then(|versions| versions.get("module_layout"));
+    let same_layout = match (run.modversions()?, wanted, kernel.module_layout()) {
+        (false, ..) => true,
+        (true, Some(wanted), Some(crc)) => wanted == u64::from(crc.0),
+        _ => false,
+    };
+    if same_release && same_layout {
+        run.inferred
+            .push("vermagic fits: the module was built for this release, with its version of module_layout".into());
+        return Ok(());
+    }
+    if run.ask(Missing::Vermagic)? {
+        return Ok(());
+    }
+    run.find(Cause::Vermagic { module: module.to_owned(), kernel: String::new(), with_release: true }, None);
+    Err(Stop::Refused(Errno::ENOEXEC))
+}
+
+/// `CONFIG_LIVEPATCH` off, and the module says it is a live patch. The line has no newline.
+pub(in crate::load) fn check_livepatch(run: &mut Run<'_>) -> StageResult {
+    if !run.info()?.modinfo.has("livepatch") || run.config("LIVEPATCH")? {
+        return Ok(());
+    }
+    let name = run.mod_name();
+    let line = format!("{name}: module is marked as livepatch module, but livepatch support is disabled");
+    run.find(Cause::LivepatchDisabled, Some(line.clone().into()));
+    run.printk_held(LogLevel::Err, line);
+    Err(Stop::Refused(Errno::ENOEXEC))
+}

@@ -1,0 +1,33 @@
+//! Unloading: mirrors `delete_module()`, kernel/module/main.c.
+
+use std::sync::Arc;
+
+use crate::load::run::Call;
+use crate::load::state::World;
+use crate::terms::Errno;
+use crate::verdict::Cause;
+
+/// Removes a module, as `rmmod` does (`O_NONBLOCK`), or says why not.
+pub(in crate::load) fn delete_module(call: Call<'_>, world: &mut World, name: &str) -> Result<(), (Errno, Box<Cause>)> {
+    let refuse = |errno, cause| Err((errno, Box::new(cause)));
+    if let Some(switch) = call.cmdline.modules_disabled.clone() {
+        return refuse(Errno::EPERM, Cause::NotPermitted { switch });
+    }
+    let (name, modules) = (name.to_owned(), &world.state.modules);
+    let Some(index) = modules.iter().position(|module| *module.name == *name) else {
+        return refuse(Errno::ENOENT, Cause::NotLoaded { name });
+    };
+    let users: Vec<_> = modules
+        .iter()
+        .filter(|module| module.uses.iter().any(|used| **used == *name))
+        .map(|module| module.name.to_string())
+        .collect();
+    if !users.is_empty() {
+        return refuse(Errno::EAGAIN, Cause::InUse { name, users });
+    }
+    if modules.get(index).is_some_and(|module| module.has_init && !module.has_exit) {
+        return refuse(Errno::EBUSY, Cause::NoExit { name });
+    }
+    Arc::make_mut(&mut world.state.modules).remove(index);
+    Ok(())
+}

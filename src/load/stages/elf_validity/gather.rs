@@ -1,0 +1,62 @@
+//! Filling `struct load_info`, once the file is found good.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::Checks;
+use crate::history::Behaviour;
+use crate::image::{Modinfo, Versions};
+use crate::load::ModuleInitFlags;
+use crate::load::run::Run;
+use crate::load::state::{Info, StageResult, Stop};
+use crate::terms::{ElfMachine, Errno, Taints};
+
+impl Checks<'_> {
+    /// Fills `struct load_info`.
+    pub(super) fn gather(&self, run: &mut Run<'_>, this_module: usize) -> StageResult {
+        let elf = Arc::clone(self.elf);
+        let section = elf.sections().get(this_module).cloned().ok_or(Stop::Refused(Errno::ENOEXEC))?;
+        let mod_name = elf.this_module_name(&section).unwrap_or_default();
+        let ignore = run.insmod.flags.has(ModuleInitFlags::IGNORE_MODVERSIONS);
+        let index = |name: &str| elf.find_sec(name).map(|section| section.index);
+        let extended = run.has(Behaviour::ElfExtendedVersions)?;
+        let named = |name: &str| elf.find_sec(name).filter(|_| !ignore);
+        let vers_ext = elf.extended_versions().filter(|_| extended && !ignore).cloned();
+        let mut vers = elf.symbol_versions().filter(|_| !ignore).cloned();
+        if self.arch.machine == ElfMachine::Ppc64 {
+            // dedotify_versions(), arch/powerpc/kernel/module_64.c.
+            vers = vers.map(|versions| {
+                let undotted = versions.iter().map(|(name, crc)| (name.strip_prefix('.').unwrap_or(name), crc));
+                Arc::new(Versions::new(undotted))
+            });
+        }
+        // Up to 6.3 a .modinfo without SHF_ALLOC is not seen.
+        let seen = elf.find_sec(".modinfo").is_some() || run.has(Behaviour::ElfUniqueSections)?;
+        let modinfo = if seen { Arc::clone(elf.modinfo()) } else { Arc::<Modinfo>::default() };
+        let versions =
+            ["__versions", "__version_ext_crcs", "__version_ext_names"].map(|name| named(name).map(|s| s.index));
+        let dropped = [index(".modinfo"), index(".data..percpu")].into_iter().chain(versions).flatten().collect();
+        let info = Info {
+            arch: self.arch,
+            name: modinfo.get("name").map_or_else(|| Arc::clone(&mod_name), Arc::from),
+            mod_name,
+            vers,
+            vers_ext,
+            this_module,
+            percpu: index(".data..percpu"),
+            dropped,
+            sig_ok: run.sig_ok,
+            taints: Taints::NONE,
+            license: modinfo.get("license").map(crate::terms::License::new),
+            modinfo,
+            using_gplonly_symbols: None,
+            inherited_from: None,
+            uses: Vec::new(),
+            unresolved: HashSet::new(),
+            exports: Arc::default(),
+            elf,
+        };
+        run.info = Some(info);
+        Ok(())
+    }
+}

@@ -1,0 +1,336 @@
+//! Is it an ELF file the loader can walk? Mirrors `elf_validity_cache_copy()` and, before 6.4, `elf_validity_check()` and
+//! `setup_load_info()`, kernel/module/main.c.
+
+mod gather;
+mod tables;
+mod this_module;
+
+use this_module::NO_NAME;
+pub(in crate::load) use this_module::kernel_struct_module_size;
+
+use std::sync::Arc;
+
+use crate::elf::{Header, Section, SectionType};
+use crate::history::Behaviour;
+use crate::image::{ModuleElf, THIS_MODULE};
+use crate::load::ModuleInitFlags;
+use crate::load::run::Run;
+use crate::load::state::{StageResult, Stop};
+use crate::terms::{Arch, ElfMachine, Errno};
+use crate::verdict::{Cause, LogLevel, Missing};
+
+const ET_REL: u16 = 1;
+
+/// The forms the checks have had.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// Up to 5.11: the header only, in silence.
+    Silent,
+    /// 5.12 to 5.16: every section, one line for all failures.
+    OneLine,
+    /// Since 5.17: a line for every failure.
+    Lines,
+}
+
+pub(in crate::load) fn elf_validity(run: &mut Run<'_>) -> StageResult {
+    let arch = arch(run)?;
+    let elf = run.image.reading(&run.bytes, arch.class, arch.endian);
+    let checks = Checks { arch, elf: &elf };
+    let header = checks.header(run)?;
+    let new_order = run.has(Behaviour::ElfUniqueSections)? && run.has(Behaviour::ElfNewOrder)?;
+    if new_order {
+        checks.new_order(run, &header)?
+    } else {
+        checks.old_order(run, &header)?
+    };
+    Ok(())
+}
+
+/// The architecture that the kernel reads the module as.
+fn arch(run: &mut Run<'_>) -> StageResult<Arch> {
+    if let Some(arch) = run.call.memo.arch(run.call.kernel) {
+        return Ok(arch);
+    }
+    // Without a word from the kernel's files it is the module's own, or the module is refused.
+    match run.image.arch() {
+        Some(arch) if run.ask(Missing::Arch)? => Ok(arch),
+        Some(arch) if arch != Arch::X86_64 => Ok(Arch::X86_64),
+        _ => Ok(Arch { machine: ElfMachine::S390, ..Arch::X86_64 }),
+    }
+}
+
+struct Checks<'a> {
+    arch: Arch,
+    elf: &'a Arc<ModuleElf>,
+}
+
+impl Checks<'_> {
+    /// Refuses with the line this form prints; with `always` the one-line form prints it too.
+    fn refuse<T>(&self, run: &mut Run<'_>, rule: &str, line: String, always: bool) -> StageResult<T> {
+        self.refuse_for(run, Cause::InvalidElf { rule: rule.to_owned() }, line, always)
+    }
+
+    fn refuse_for<T>(&self, run: &mut Run<'_>, cause: Cause, line: String, always: bool) -> StageResult<T> {
+        const ONE_LINE: &str = "Module has invalid ELF structures";
+        let printed = match form(run)? {
+            Form::Silent => vec![],
+            Form::OneLine if always => vec![line, ONE_LINE.to_owned()],
+            Form::OneLine => vec![ONE_LINE.to_owned()],
+            Form::Lines => vec![line],
+        };
+        run.find(cause, printed.first().cloned().map(Into::into));
+        for line in printed {
+            run.err(line);
+        }
+        Err(Stop::Refused(Errno::ENOEXEC))
+    }
+
+    /// Refuses with a line that every form prints at `level`.
+    fn refuse_saying<T>(&self, run: &mut Run<'_>, cause: Cause, level: LogLevel, line: String) -> StageResult<T> {
+        run.say(cause, level, line);
+        Err(Stop::Refused(Errno::ENOEXEC))
+    }
+
+    fn header(&self, run: &mut Run<'_>) -> StageResult<Header> {
+        let reader = self.elf.format();
+        let len = self.elf.bytes().len();
+        let Some(header) = self.elf.header().cloned() else {
+            return self.refuse(
+                run,
+                "the file is shorter than an ELF header",
+                format!("Invalid ELF header len {len}"),
+                false,
+            );
+        };
+        if header.magic != *b"\x7fELF" {
+            let line = r"Invalid ELF header magic: != \x7fELF".to_owned();
+            return self.refuse(run, "it does not begin with the ELF magic", line, false);
+        }
+        if !header.is_relocatable() {
+            let line = format!("Invalid ELF header type: {} != {ET_REL}", header.e_type);
+            return self.refuse(run, "e_type is not ET_REL: only relocatable files are modules", line, false);
+        }
+        if !self.elf_check_arch(&header) {
+            let (module, kernel) = (header.e_machine, self.arch.to_string());
+            let line = format!("Invalid architecture in ELF header: {module}");
+            return self.refuse_for(run, Cause::WrongArchitecture { module, kernel }, line, false);
+        }
+        if self.arch.machine == ElfMachine::Ppc64 && run.has(Behaviour::ElfModuleArch)? {
+            // e_flags carries the ABI level: 2 for ELFv2, which little-endian kernels use.
+            let v2 = self.arch.endian == crate::terms::Endian::Little || run.config("PPC64_ELF_ABI_V2")?;
+            let level = header.e_flags & 3;
+            if (v2 && level != 2) || (!v2 && level == 2) {
+                let line = format!("Invalid module architecture in ELF header: {}", header.e_machine);
+                return self.refuse(run, "the ABI level in e_flags is not the kernel's", line, false);
+            }
+        }
+        if usize::from(header.e_shentsize) != reader.section_header_size() {
+            let line = "Invalid ELF section header size".to_owned();
+            return self.refuse(run, "e_shentsize is not the size of a section header", line, false);
+        }
+        let table = u64::from(header.e_shnum) * reader.section_header_size() as u64;
+        if header.e_shoff >= len as u64 || table > len as u64 - header.e_shoff {
+            let line = "Invalid ELF section header overflow".to_owned();
+            return self.refuse(run, "the section headers do not lie inside the file", line, false);
+        }
+        Ok(header)
+    }
+
+    /// Mirrors `elf_check_arch()` of the architectures.
+    fn elf_check_arch(&self, header: &Header) -> bool {
+        let number = header.e_machine;
+        match self.arch.machine {
+            ElfMachine::I386 => matches!(number, 3 | 6),
+            machine => number == machine.e_machine(),
+        }
+    }
+
+    fn section_zero(&self, run: &mut Run<'_>) -> StageResult {
+        // A table of no sections has none to check; what the kernel then reads is the memory behind it.
+        let Some(zero) = self.elf.sections().first() else {
+            return self.refuse(run, "there is no section 0", section_zero_line(0), false);
+        };
+        if zero.kind != SectionType::NULL || zero.size != 0 || zero.addr != 0 {
+            return self.refuse(run, "section 0 is not empty", section_zero_line(zero.kind), false);
+        }
+        Ok(())
+    }
+
+    fn name_table_index(&self, run: &mut Run<'_>, header: &Header) -> StageResult<Section> {
+        let (index, count) = (header.e_shstrndx, header.e_shnum);
+        match self.elf.sections().get(usize::from(index)) {
+            Some(section) if index != 0 => Ok(section.clone()),
+            _ => {
+                let line =
+                    format!("Invalid ELF section name index: {index} || e_shstrndx ({index}) >= e_shnum ({count})");
+                self.refuse(run, "e_shstrndx names no section", line, false)
+            }
+        }
+    }
+
+    /// The byte at a place of the file.
+    fn byte(&self, at: u64) -> Option<u8> {
+        self.elf.bytes().get(at..at.checked_add(1)?)?.first().copied()
+    }
+
+    fn is_inside(&self, section: &Section) -> bool {
+        section.offset.checked_add(section.size).is_some_and(|end| end <= self.elf.bytes().len() as u64)
+    }
+
+    fn name_table_contents(&self, run: &mut Run<'_>, table: &Section) -> StageResult {
+        if table.size == 0 {
+            if run.has(Behaviour::ElfEmptyShstrtab)? {
+                return self.refuse(run, "the section name table is empty", "empty section name table".into(), false);
+            }
+            // The byte before the table is looked at instead; then no section's name lies inside it.
+            if table.offset.checked_sub(1).and_then(|at| self.byte(at)) == Some(0) {
+                return Ok(());
+            }
+            let line = "ELF Spec violation: section name table isn't null terminated".to_owned();
+            return self.refuse(run, "the section name table does not end with NUL", line, false);
+        }
+        // Its bytes are read from their place in the file, whatever its type.
+        if table.offset.checked_add(table.size - 1).and_then(|last| self.byte(last)) != Some(0) {
+            let line = "ELF Spec violation: section name table isn't null terminated".to_owned();
+            return self.refuse(run, "the section name table does not end with NUL", line, false);
+        }
+        Ok(())
+    }
+
+    fn section_bounds(&self, run: &mut Run<'_>, section: &Section) -> StageResult {
+        if self.is_inside(section) {
+            return Ok(());
+        }
+        let line = format!("Invalid ELF section in module (section {} type {})", section.index, section.kind);
+        let rule = format!("section {} does not lie inside the file", section.index);
+        self.refuse(run, &rule, line, true)
+    }
+
+    fn section_name(&self, run: &mut Run<'_>, section: &Section, table: &Section) -> StageResult {
+        if u64::from(section.name) < table.size {
+            return Ok(());
+        }
+        let line = format!("Invalid ELF section name in module (section {} type {})", section.index, section.kind);
+        let rule = format!("the name of section {} lies outside the section name table", section.index);
+        self.refuse(run, &rule, line, true)
+    }
+
+    fn sh_link(&self, run: &mut Run<'_>, symtab: &Section, header: &Header) -> StageResult {
+        if symtab.link != 0 && symtab.link < u32::from(header.e_shnum) {
+            return Ok(());
+        }
+        let link = symtab.link.cast_signed();
+        let line =
+            format!("Invalid ELF sh_link!=SHN_UNDEF({link}) or (sh_link({link}) >= hdr->e_shnum({})", header.e_shnum);
+        self.refuse(run, "the symbol table's sh_link names no section", line, false)
+    }
+
+    /// Up to 6.12 (without the backport): header, names, sections, then what `setup_load_info()` looks for.
+    fn old_order(&self, run: &mut Run<'_>, header: &Header) -> StageResult {
+        let sections = self.elf.sections();
+        let hardened = run.has(Behaviour::ElfHardened)?;
+        if hardened {
+            let table = self.name_table_index(run, header)?;
+            if !self.is_inside(&table) {
+                let line = format!("Invalid ELF section hdr(type {})", table.kind);
+                return self.refuse(run, "the section name table does not lie inside the file", line, false);
+            }
+            self.name_table_contents(run, &table)?;
+            self.section_zero(run)?;
+            for section in sections.iter().skip(1).filter(|section| section.has_contents()) {
+                if section.kind == SectionType::SYMTAB {
+                    self.sh_link(run, section, header)?;
+                }
+                self.section_bounds(run, section)?;
+                if section.is_alloc() {
+                    self.section_name(run, section, &table)?;
+                }
+            }
+        }
+        if run.has(Behaviour::ElfUniqueSections)? {
+            self.modinfo_unique(run)?;
+            let name = self.modinfo_name();
+            self.symtab_unique(run, &name)?;
+            let this_module = self.this_module_6_4(run, &name)?;
+            return self.gather(run, this_module);
+        }
+        let name = self.elf.find_sec(".modinfo").and_then(|_| self.modinfo_name());
+        let shown = || name.clone().unwrap_or_else(|| NO_NAME.to_owned());
+        if self.elf.symtab().is_none() {
+            let line = format!("{}: module has no symbols (stripped?)", shown());
+            return self.refuse_saying(run, Cause::NoSymbolTable { count: 0 }, LogLevel::Warn, line);
+        }
+        let Some(this_module) = self.elf.find_sec(THIS_MODULE) else {
+            let line = format!("{}: No module found in object", shown());
+            let cause = Cause::BadThisModule { what: "there is none that occupies memory".into() };
+            return self.refuse_saying(run, cause, LogLevel::Warn, line);
+        };
+        if !hardened
+            && let Some(section) = sections.iter().skip(1).find(|s| s.kind != SectionType::NOBITS && !self.is_inside(s))
+        {
+            // rewrite_section_headers(), up to 5.11.
+            let line = format!("Module len {} truncated", self.elf.bytes().len());
+            let rule = format!("section {} does not lie inside the file", section.index);
+            return self.refuse_saying(run, Cause::InvalidElf { rule }, LogLevel::Err, line);
+        }
+        let this_module = this_module.index;
+        self.gather(run, this_module)
+    }
+
+    /// Since 6.13, and in the stable releases that took it.
+    fn new_order(&self, run: &mut Run<'_>, header: &Header) -> StageResult {
+        let sections = self.elf.sections();
+        self.section_zero(run)?;
+        for section in sections.iter().skip(1).filter(|section| section.has_contents()) {
+            self.section_bounds(run, section)?;
+        }
+        let table = self.name_table_index(run, header)?;
+        if table.kind != SectionType::STRTAB && run.has(Behaviour::ElfStrtabTypes)? {
+            let line = format!("Invalid ELF section name table type: {}", table.kind);
+            return self.refuse(run, "the section name table is no string table", line, false);
+        }
+        self.name_table_contents(run, &table)?;
+        for section in sections.iter().filter(|section| section.kind != SectionType::NULL) {
+            self.section_name(run, section, &table)?;
+        }
+        self.modinfo_unique(run)?;
+        let name = self.modinfo_name();
+        let this_module = self.this_module_6_13(run, &name)?;
+        self.symtab_unique(run, &name)?;
+        let symtab = self.elf.symtab().cloned().ok_or(Stop::Refused(Errno::ENOEXEC))?;
+        self.sh_link(run, &symtab, header)?;
+        let strtab = self.elf.strtab().cloned().ok_or(Stop::Refused(Errno::ENOEXEC))?;
+        if strtab.kind != SectionType::STRTAB && run.has(Behaviour::ElfStrtabTypes)? {
+            let line = format!("Invalid ELF symbol string table type: {}", strtab.kind);
+            return self.refuse(run, "the symbol string table is no string table", line, false);
+        }
+        let ignore = run.insmod.flags.has(ModuleInitFlags::IGNORE_MODVERSIONS);
+        if !ignore && run.has(Behaviour::ElfExtendedVersions)? {
+            self.extended_versions(run)?;
+        }
+        if run.has(Behaviour::ElfStrtabContent)? {
+            self.strtab_contents(run, &strtab)?;
+        }
+        self.gather(run, this_module)
+    }
+
+    fn refuse_held(&self, run: &mut Run<'_>, rule: &str, line: &str) -> StageResult {
+        run.find(Cause::InvalidElf { rule: rule.to_owned() }, Some(line.into()));
+        run.printk_held(LogLevel::Err, line);
+        Err(Stop::Refused(Errno::ENOEXEC))
+    }
+}
+
+fn section_zero_line(kind: u32) -> String {
+    format!("ELF Spec violation: section 0 type({kind})!=SH_NULL or non-zero len or addr")
+}
+
+fn form(run: &Run<'_>) -> StageResult<Form> {
+    Ok(if run.has(Behaviour::ElfDetailedMessages)? {
+        Form::Lines
+    } else if run.has(Behaviour::ElfHardened)? {
+        Form::OneLine
+    } else {
+        Form::Silent
+    })
+}

@@ -1,0 +1,124 @@
+//! The sections that must be there once: `.modinfo`, the symbol table, `.gnu.linkonce.this_module`, and its size.
+
+use super::Checks;
+use crate::elf::{Section, SectionType};
+use crate::history::struct_module_size;
+use crate::image::THIS_MODULE;
+use crate::load::run::Run;
+use crate::load::state::StageResult;
+use crate::verdict::{Cause, LogLevel, Missing};
+
+pub(super) const NO_NAME: &str = "(missing .modinfo section or name field)";
+
+impl Checks<'_> {
+    pub(super) fn modinfo_unique(&self, run: &mut Run<'_>) -> StageResult {
+        if self.elf.sections_named(".modinfo").nth(1).is_some() {
+            let line = "Only one .modinfo section must exist.".to_owned();
+            return self.refuse(run, "there are several sections .modinfo", line, false);
+        }
+        Ok(())
+    }
+
+    pub(super) fn modinfo_name(&self) -> Option<String> {
+        self.elf.modinfo().get("name").map(str::to_owned)
+    }
+
+    pub(super) fn symtab_unique(&self, run: &mut Run<'_>, name: &Option<String>) -> StageResult {
+        let count = self.elf.sections().iter().skip(1).filter(|section| section.kind == SectionType::SYMTAB).count();
+        if count == 1 {
+            return Ok(());
+        }
+        let line = format!("{}: module has no symbols (stripped?)", name.as_deref().unwrap_or(NO_NAME));
+        self.refuse_saying(run, Cause::NoSymbolTable { count }, LogLevel::Warn, line)
+    }
+
+    pub(super) fn bad_this_module<T>(
+        &self,
+        run: &mut Run<'_>,
+        name: &Option<String>,
+        what: &str,
+        rest: &str,
+    ) -> StageResult<T> {
+        let line = format!("module {}: {rest}", name.as_deref().unwrap_or(NO_NAME));
+        self.refuse_saying(run, Cause::BadThisModule { what: what.into() }, LogLevel::Err, line)
+    }
+
+    pub(super) fn this_module_6_4(&self, run: &mut Run<'_>, name: &Option<String>) -> StageResult<usize> {
+        let found: Vec<_> = self.elf.sections_named(THIS_MODULE).filter(|section| section.has_contents()).collect();
+        match found.as_slice() {
+            [section] => self.this_module_rest(run, name, section),
+            found => {
+                let what = format!("there are {} of it", found.len());
+                self.bad_this_module(run, name, &what, &format!("Only one {THIS_MODULE} section must exist."))
+            }
+        }
+    }
+
+    pub(super) fn this_module_6_13(&self, run: &mut Run<'_>, name: &Option<String>) -> StageResult<usize> {
+        let found: Vec<_> = self.elf.sections_named(THIS_MODULE).collect();
+        match found.as_slice() {
+            [section] if section.kind == SectionType::NOBITS => {
+                let rest = format!("{THIS_MODULE} section must have a size set");
+                self.bad_this_module(run, name, "it has no contents", &rest)
+            }
+            [section] => self.this_module_rest(run, name, section),
+            found => {
+                let what = format!("there are {} of it", found.len());
+                self.bad_this_module(run, name, &what, &format!("Exactly one {THIS_MODULE} section must exist."))
+            }
+        }
+    }
+
+    pub(super) fn this_module_rest(
+        &self,
+        run: &mut Run<'_>,
+        name: &Option<String>,
+        section: &Section,
+    ) -> StageResult<usize> {
+        if !section.is_alloc() {
+            let rest = format!("{THIS_MODULE} must occupy memory during process execution");
+            return self.bad_this_module(run, name, "it does not occupy memory", &rest);
+        }
+        let kernel = kernel_struct_module_size(run);
+        let right = match kernel {
+            _ if run.insmod.as_rebuilt => true,
+            Some(size) => size == section.size,
+            None => self.size_follows(run)? || run.ask(Missing::StructModuleSize)?,
+        };
+        if !right {
+            let line = format!(
+                "module {}: {THIS_MODULE} section size must match the kernel's built struct module size at run time",
+                name.as_deref().unwrap_or(NO_NAME)
+            );
+            let cause = Cause::StructModuleSize { module: section.size, kernel };
+            return self.refuse_saying(run, cause, LogLevel::Err, line);
+        }
+        Ok(section.index)
+    }
+
+    /// The CRC of `module_layout` covers `struct module`; without versions, a module of the very same release was built
+    /// with the same header.
+    pub(super) fn size_follows(&self, run: &mut Run<'_>) -> StageResult<bool> {
+        let layout = self.elf.symbol_versions().and_then(|versions| versions.get("module_layout"));
+        let kernel = run.call.kernel.module_layout().map(|crc| u64::from(crc.0)).filter(|crc| *crc != 0);
+        if layout.is_some() && layout == kernel {
+            run.inferred.push("sizeof(struct module) is the module's: the versions of module_layout are equal".into());
+            return Ok(true);
+        }
+        let release = run.call.kernel.release().map(ToString::to_string);
+        let built_for = self.elf.modinfo().get("vermagic").and_then(|vermagic| vermagic.split(' ').next());
+        let same = release.is_some() && release.as_deref() == built_for && !run.modversions()?;
+        if same {
+            run.inferred.push("sizeof(struct module) is the module's: it was built for this very release".into());
+        }
+        Ok(same)
+    }
+}
+
+/// `sizeof(struct module)`: of the tree's own modules, or measured on this build before.
+pub(in crate::load) fn kernel_struct_module_size(run: &Run<'_>) -> Option<u64> {
+    let kernel = run.call.kernel;
+    kernel
+        .struct_module_size()
+        .or_else(|| struct_module_size(kernel.release()?, run.call.memo.arch(kernel)?, kernel.module_layout()))
+}

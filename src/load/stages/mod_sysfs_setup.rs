@@ -1,0 +1,73 @@
+//! Its place in sysfs: mirrors `mod_sysfs_setup()`, kernel/module/sysfs.c.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use crate::elf::Section;
+use crate::history::{Behaviour, is_taken_in_sysfs};
+use crate::load::run::Run;
+use crate::load::state::{StageResult, Stop};
+use crate::terms::{Errno, Taint};
+use crate::verdict::{Cause, LogLevel, Missing};
+
+pub(in crate::load) fn mod_sysfs_setup(run: &mut Run<'_>) -> StageResult {
+    let name = run.mod_name();
+    if name.is_empty() {
+        // kobject_add_internal() warns with a stack dump, which taints W.
+        run.find(Cause::SysfsName { name: name.to_string(), what: "it is empty".into() }, None);
+        if !run.surveying {
+            run.world.state.tainted.add(Taint::Warn);
+        }
+        return Err(Stop::Refused(Errno::EINVAL));
+    }
+    if is_builtin(run, &name)? {
+        let line = format!("{name}: module is already loaded");
+        run.say(Cause::BuiltinName { name: name.to_string() }, LogLevel::Err, line);
+        return Err(Stop::Refused(Errno::EINVAL));
+    }
+    section_attributes(run)
+}
+
+/// What is built in has a directory if it has parameters or a version: which, is known of builds where it was listed.
+fn is_builtin(run: &Run<'_>, name: &str) -> StageResult<bool> {
+    let kernel = run.call.kernel;
+    if let Some(taken) = is_taken_in_sysfs(kernel.release(), run.call.memo.arch(kernel), name) {
+        return Ok(taken);
+    }
+    if kernel.is_builtin_with_parameters(name) {
+        return Ok(true);
+    }
+    let builtin = kernel.builtin().unwrap_or_default().iter().any(|known| known == name);
+    Ok(builtin && !run.ask(Missing::NoParameters(name.to_owned()))?)
+}
+
+/// Every section that still occupies memory gets a file; two of one name collide. The first `.modinfo`, `__versions` and
+/// per-CPU section have lost their `SHF_ALLOC` by now.
+fn section_attributes(run: &mut Run<'_>) -> StageResult {
+    let info = run.info()?;
+    if info.elf.has_distinct_names() {
+        return Ok(());
+    }
+    let elf = Arc::clone(&info.elf);
+    let mut seen = HashSet::new();
+    let shown = |section: &&Section| info.keeps_alloc(section) && section.size > 0;
+    let shown: Vec<_> = elf.sections().iter().filter(shown).collect();
+    for section in shown {
+        let name = elf.section_text(section);
+        if seen.insert(name.clone()) {
+            continue;
+        }
+        if !run.config("KALLSYMS")? {
+            return Ok(());
+        }
+        let module = run.mod_name();
+        let line = format!("sysfs: cannot create duplicate filename '/module/{module}/sections/{name}'");
+        let what = format!("its sections {name} are two");
+        run.say(Cause::SysfsName { name: module.to_string(), what }, LogLevel::Warn, line);
+        if run.has(Behaviour::LoadSectionAttributesFail)? {
+            return Err(Stop::Refused(Errno::EEXIST));
+        }
+        return Ok(());
+    }
+    Ok(())
+}

@@ -1,0 +1,16 @@
+//! A module of the same name: mirrors `module_patient_check_exists()`, kernel/module/main.c.
+
+use crate::load::run::Run;
+use crate::load::state::{StageResult, Stop};
+use crate::terms::Errno;
+use crate::verdict::Cause;
+
+/// Every module gplok has loaded is live, so there is nothing to wait for.
+pub(in crate::load) fn module_patient_check_exists(run: &mut Run<'_>) -> StageResult {
+    let name = run.mod_name();
+    if run.world.state.modules.iter().all(|module| module.name != name) {
+        return Ok(());
+    }
+    run.find(Cause::AlreadyLoaded { name: name.to_string() }, None);
+    Err(Stop::Refused(Errno::EEXIST))
+}

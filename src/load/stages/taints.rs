@@ -1,0 +1,146 @@
+//! Taints: mirrors `module_augment_kernel_taints()` and, before 6.4, what `check_modinfo()`, `load_module()` and
+//! `check_module_license_and_versions()` did, kernel/module/main.c.
+
+use crate::history::Behaviour;
+use crate::load::run::Run;
+use crate::load::state::{Once, StageResult};
+use crate::terms::{ElfMachine, License, Taint};
+
+/// Everything at once, once the module is in the list: since 6.4.
+pub(in crate::load) fn module_augment_kernel_taints(run: &mut Run<'_>) -> StageResult {
+    let before = run.test_taint(Taint::ProprietaryModule);
+    out_of_tree(run)?;
+    retpoline(run)?;
+    staging(run)?;
+    livepatch(run)?;
+    license(run)?;
+    test(run)?;
+    unsigned(run)?;
+    special_names(run)?;
+    license_line(run, before);
+    Ok(())
+}
+
+/// The first half, with `check_modinfo()`: up to 6.3. The check for live patches stands in its middle.
+pub(in crate::load) fn early_taints(run: &mut Run<'_>) -> StageResult {
+    out_of_tree(run)?;
+    retpoline(run)?;
+    staging(run)?;
+    super::check_modinfo::check_livepatch(run)?;
+    livepatch(run)?;
+    license(run)?;
+    test(run)
+}
+
+/// The taint of an unsigned module.
+pub(in crate::load) fn unsigned(run: &mut Run<'_>) -> StageResult {
+    if run.info()?.sig_ok || !run.config("MODULE_SIG")? {
+        return Ok(());
+    }
+    if run.once(Once::VerificationFailed) {
+        let name = run.mod_name();
+        run.notice(format!(
+            "{name}: module verification failed: signature and/or required key missing - tainting kernel"
+        ));
+    }
+    run.add_taint_module(Taint::UnsignedModule, false)
+}
+
+/// Names that count as proprietary whatever their licence, with their own snapshot: up to 6.3.
+pub(in crate::load) fn check_module_license(run: &mut Run<'_>) -> StageResult {
+    let before = run.test_taint(Taint::ProprietaryModule);
+    special_names(run)?;
+    license_line(run, before);
+    Ok(())
+}
+
+fn modinfo_has(run: &Run<'_>, tag: &str) -> StageResult<bool> {
+    Ok(run.info()?.modinfo.has(tag))
+}
+
+fn out_of_tree(run: &mut Run<'_>) -> StageResult {
+    if modinfo_has(run, "intree")? {
+        return Ok(());
+    }
+    if !run.test_taint(Taint::OotModule) {
+        let name = run.mod_name();
+        run.warn(format!("{name}: loading out-of-tree module taints kernel."));
+    }
+    run.add_taint_module(Taint::OotModule, false)
+}
+
+fn retpoline(run: &mut Run<'_>) -> StageResult {
+    let x86 = matches!(run.info()?.arch.machine, ElfMachine::X86_64 | ElfMachine::I386);
+    if !x86 || modinfo_has(run, "retpoline")? || run.call.cmdline.no_spectre_v2 {
+        return Ok(());
+    }
+    if run.config("RETPOLINE")? || run.config("MITIGATION_RETPOLINE")? {
+        let name = run.mod_name();
+        run.err("Spectre V2 : System may be vulnerable to spectre v2");
+        run.warn(format!("{name}: loading module not compiled with retpoline compiler."));
+    }
+    Ok(())
+}
+
+fn staging(run: &mut Run<'_>) -> StageResult {
+    if modinfo_has(run, "staging")? {
+        run.add_taint_module(Taint::Crap, false)?;
+        let name = run.mod_name();
+        run.warn(format!(
+            "{name}: module is from the staging directory, the quality is unknown, you have been warned."
+        ));
+    }
+    Ok(())
+}
+
+fn livepatch(run: &mut Run<'_>) -> StageResult {
+    if !modinfo_has(run, "livepatch")? {
+        return Ok(());
+    }
+    run.add_taint_module(Taint::Livepatch, false)?;
+    if run.once(Once::Livepatch) {
+        let name = run.mod_name();
+        run.notice(format!("{name}: tainting kernel with TAINT_LIVEPATCH"));
+    }
+    Ok(())
+}
+
+/// Mirrors `module_license_taint_check()`.
+fn license(run: &mut Run<'_>) -> StageResult {
+    let license = run.info()?.license.clone().unwrap_or_else(|| License::new("unspecified"));
+    if license.is_gpl_compatible() {
+        return Ok(());
+    }
+    if !run.test_taint(Taint::ProprietaryModule) {
+        let name = run.mod_name();
+        run.warn(format!("{name}: module license '{license}' taints kernel."));
+    }
+    run.add_taint_module(Taint::ProprietaryModule, true)
+}
+
+fn test(run: &mut Run<'_>) -> StageResult {
+    if !modinfo_has(run, "test")? || !run.has(Behaviour::LoadTestTaint)? {
+        return Ok(());
+    }
+    if !run.test_taint(Taint::Test) {
+        let name = run.mod_name();
+        run.warn(format!("{name}: loading test module taints kernel."));
+    }
+    run.add_taint_module(Taint::Test, false)
+}
+
+/// ndiswrapper taints the kernel only, for it loads proprietary code while being free itself.
+fn special_names(run: &mut Run<'_>) -> StageResult {
+    match &*run.mod_name() {
+        "ndiswrapper" => run.add_taint(Taint::ProprietaryModule, true),
+        "driverloader" | "lve" => run.add_taint_module(Taint::ProprietaryModule, true),
+        _ => Ok(()),
+    }
+}
+
+fn license_line(run: &mut Run<'_>, tainted_before: bool) {
+    if !tainted_before && run.test_taint(Taint::ProprietaryModule) {
+        let name = run.mod_name();
+        run.warn(format!("{name}: module license taints kernel."));
+    }
+}
