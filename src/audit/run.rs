@@ -164,9 +164,6 @@ fn first(objects: &Objects, file: &ModuleFile) -> Result<(Surveyed, Vec<Box<str>
     surveyed.exports = placed_exports(&elf).into_iter().map(|(export, ..)| export).collect();
     let undefined = elf.symbols().iter().skip(1).filter(|symbol| symbol.is_undefined());
     let imports = undefined.map(|symbol| elf.symbol_text(symbol).into()).collect();
-    if let Some(fault) = image.fault() {
-        surveyed.unread = Some(fault.kind.to_string());
-    }
     Ok((surveyed, imports))
 }
 
@@ -235,9 +232,6 @@ fn of_module(
     };
     let Some(elf) = image.as_announced() else { return (object, Vec::new()) };
     let findings = of_elf(number, &elf, world, options, &mut object);
-    if let Some(fault) = image.fault() {
-        object.unread = Some(fault.kind.to_string());
-    }
     (object, findings)
 }
 

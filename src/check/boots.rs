@@ -1,71 +1,75 @@
-//! A boot for every module, in which what it needs is loaded before it.
+//! A boot for every module, in which the modules that it needs are loaded first.
 //!
-//! Each module is judged once. What comes of loading one depends on the modules it needs and on what they leave behind, and
-//! on no others: so the boots of those it needs are put together, instead of being made again for each that needs them.
+//! Each module is judged once. The result of loading a module depends only on the modules that it needs and on the state they
+//! leave. So the boots of the needed modules are combined instead of being repeated for every module that needs them.
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
-use std::sync::{Arc, OnceLock};
+use std::collections::{BTreeMap, HashSet};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::check::needs::Modules;
-use crate::image::Image;
+use crate::image::{Error, Image};
 use crate::load::{Insmod, Judged, LoadedModule, MAX_WORLDS, Machine, RefusedExporter, World};
 use crate::terms::{Taint, Taints};
 use crate::verdict::{Cause, Finding, Missing, Outcome, Stage, Verdict};
 
-/// Modules with this much per-CPU memory together have room for it in every kernel, however they are aligned.
+/// Modules that need at most this much per-CPU memory in sum find room for it in every kernel, however they are aligned.
 const SURE_PERCPU: u64 = 2 << 10;
 
-/// The modules, and what is known of each already.
+/// The modules to judge, and the results so far.
 pub(super) struct Boots<'a> {
     first: Machine,
     insmod: &'a Insmod,
     modules: Modules<'a>,
     known: Vec<OnceLock<Arc<After>>>,
+    /// The errors of modules that had to be read once more and could not be, by number.
+    faults: Mutex<BTreeMap<usize, Error>>,
 }
 
-/// What comes of loading a module behind those it needs.
+/// The result of loading a module after the modules that it needs.
 struct After {
     verdict: Verdict,
-    /// The states a boot may be in then. Where the module may be loaded or not, those in which it is.
+    /// The states that the boot may be in afterwards. If the module may or may not be loaded, only the states in which it is.
     worlds: Vec<World>,
-    /// Where it may be refused: what it exports then all the same.
+    /// The exports that are missing if the module is refused.
     refused: Option<Arc<RefusedExporter>>,
-    /// Is all that it leaves behind a module and taints, whatever else is loaded?
+    /// Whether it leaves nothing but a loaded module and taints, whatever else is loaded.
     is_plain: bool,
 }
 
 impl<'a> Boots<'a> {
-    /// `known` is what has come of loading modules that need no other, in order.
+    /// `known` holds the results of modules that need no other, in the order of the modules.
     pub fn new(first: Machine, insmod: &'a Insmod, modules: Modules<'a>, known: Vec<Option<Judged>>) -> Self {
         let after = |known: Option<Judged>| Some(Arc::new(After::new(known?)));
         let known = known.into_iter().map(after).chain(std::iter::repeat(None)).take(modules.len());
         let known = known.map(|after| after.map_or_else(OnceLock::new, OnceLock::from)).collect();
-        Self { first, insmod, modules, known }
+        Self { first, insmod, modules, known, faults: Mutex::default() }
     }
 
-    /// The modules that were taken from the kernel's tree.
-    pub fn own(&self) -> impl Iterator<Item = &Image> {
-        self.modules.own()
+    /// Ends after all modules were judged. Returns the memory that is left, so that the caller can defer freeing it.
+    ///
+    /// # Errors
+    /// When a module had to be read once more and could not be: no verdict holds then.
+    pub fn end(self) -> Result<impl Send + 'static, Error> {
+        let faults = self.faults.into_inner().unwrap_or_else(PoisonError::into_inner);
+        match faults.into_values().next() {
+            Some(fault) => Err(fault),
+            None => Ok((self.first, self.known)),
+        }
     }
 
-    /// What is left once all are judged. There is much of it, and giving it back takes a while.
-    pub fn left(self) -> impl Send + 'static {
-        (self.first, self.known)
-    }
-
-    /// Loads what the module needs, and then itself.
+    /// Loads the modules that a module needs, and then the module.
     pub fn judge(&self, index: usize) -> Verdict {
         let chain = self.modules.chain(index);
         let (own, before) = chain.split_last().map_or((index, &[][..]), |(own, before)| (*own, before));
-        let mut verdict = match self.after_all(before) {
-            Some(before_it) if self.fit_together(own, before, &before_it) => {
+        let mut verdict = match self.after_all(before).filter(|_| self.first.memo().is_enabled()) {
+            Some(before_it) if self.can_be_combined(own, before, &before_it) => {
                 let mut verdict = match Arc::try_unwrap(self.after(own, &before_it)) {
                     Ok(after) => after.verdict,
-                    // Others need it, too.
+                    // Other modules need this one, too.
                     Err(shared) => shared.verdict.clone(),
                 };
-                before_it.iter().for_each(|dependency| hang_on(&mut verdict, &dependency.verdict));
+                before_it.iter().for_each(|dependency| depend_on(&mut verdict, &dependency.verdict));
                 blamed(verdict, before_it.iter().map(|after| &after.verdict))
             }
             together => {
@@ -88,7 +92,7 @@ impl<'a> Boots<'a> {
         verdict
     }
 
-    /// What comes of loading each of a chain of modules; `None` where they need each other.
+    /// The results of loading each module of a chain; `None` if the modules need each other.
     fn after_all(&self, chain: &[usize]) -> Option<Vec<Arc<After>>> {
         let mut done: Vec<(usize, Arc<After>)> = Vec::with_capacity(chain.len());
         for module in chain {
@@ -106,12 +110,12 @@ impl<'a> Boots<'a> {
         Some(done.into_iter().map(|(_, after)| after).collect())
     }
 
-    /// What comes of loading one module, given what has come of those it needs.
+    /// The result of loading one module after the modules that it needs.
     fn after(&self, module: usize, needed: &[Arc<After>]) -> Arc<After> {
         let judge = || {
             let mut machine = self.first.clone();
             needed.iter().filter_map(|after| after.refused.clone()).for_each(|exporter| machine.refuse(exporter));
-            let too_many = machine.with_worlds(|first| put_together(first, needed));
+            let too_many = machine.with_worlds(|first| combined(first, needed));
             let mut verdict = self.load(&mut machine, module);
             if too_many {
                 verdict.outcome = Outcome::Undetermined;
@@ -129,14 +133,16 @@ impl<'a> Boots<'a> {
 
     fn load(&self, machine: &mut Machine, module: usize) -> Verdict {
         let Some(image) = self.modules.image(module) else { return Verdict::new("", Outcome::Undetermined) };
-        match self.modules.is_given(module) {
-            true => machine.insmod(image, self.insmod),
-            false => machine.insmod(image, &Insmod::default()),
-        }
+        let plain = Insmod::default();
+        let insmod = if self.modules.is_given(module) { self.insmod } else { &plain };
+        super::modprobe::insmod(machine, image, insmod).unwrap_or_else(|fault| {
+            self.faults.lock().unwrap_or_else(PoisonError::into_inner).insert(module, fault);
+            Verdict::new("", Outcome::Undetermined)
+        })
     }
 
-    /// Is a boot of these modules what their own boots are together?
-    fn fit_together(&self, own: usize, before: &[usize], after: &[Arc<After>]) -> bool {
+    /// Returns whether a boot with these modules equals the combination of their own boots.
+    fn can_be_combined(&self, own: usize, before: &[usize], after: &[Arc<After>]) -> bool {
         let mut names = HashSet::new();
         let percpu = |after: &Arc<After>| after.worlds.iter().filter_map(newest).map(|module| module.percpu).max();
         after.iter().all(|after| after.is_plain && names.insert(after.verdict.name.as_str()))
@@ -144,7 +150,7 @@ impl<'a> Boots<'a> {
             && !before.iter().chain([&own]).any(|module| self.modules.is_rival(*module))
     }
 
-    /// The same on one boot, the long way.
+    /// Loads a chain of modules one after another on one boot.
     fn one_by_one(&self, chain: &[usize]) -> Verdict {
         let mut machine = self.first.clone();
         let mut verdicts: Vec<_> = chain.iter().map(|module| self.load(&mut machine, *module)).collect();
@@ -159,7 +165,7 @@ impl After {
         if worlds.iter().any(is_loaded) {
             worlds.retain(is_loaded);
         }
-        // The taints of a module are nobody else's affair, unless it is a proprietary one.
+        // No other module depends on the taints of a module, except on the proprietary taint.
         let first = worlds.first().and_then(newest).cloned();
         for world in worlds.iter_mut().skip(1) {
             let alike = newest(world).zip(first.as_ref()).is_some_and(|(module, first)| {
@@ -180,20 +186,20 @@ impl After {
     }
 }
 
-/// The module a world has loaded last.
+/// The module that was loaded last in a world.
 fn newest(world: &World) -> Option<&Arc<LoadedModule>> {
     world.state.modules.first().filter(|_| world.last == Some(Outcome::Loads))
 }
 
-/// A boot in which some modules are loaded: its state but for them, and the modules, the oldest first.
+/// A boot under construction: its state without the modules, and the loaded modules, the oldest first.
 #[derive(Clone)]
 struct Boot<'a> {
     world: World,
     modules: Vec<&'a Arc<LoadedModule>>,
 }
 
-/// The states of a boot in which all of these modules are loaded, and whether there are too many to follow.
-fn put_together(first: &[World], all: &[Arc<After>]) -> (Vec<World>, bool) {
+/// Combines boots: returns the states in which all of these modules are loaded, and whether there are too many to follow.
+fn combined(first: &[World], all: &[Arc<After>]) -> (Vec<World>, bool) {
     let boot = |world: &World| Boot { world: world.clone(), modules: Vec::with_capacity(all.len()) };
     let mut boots: Vec<_> = first.iter().map(boot).collect();
     for after in all {
@@ -207,7 +213,7 @@ fn put_together(first: &[World], all: &[Arc<After>]) -> (Vec<World>, bool) {
     (boots.into_iter().map(Boot::into_world).collect(), false)
 }
 
-/// Can both be of one boot?
+/// Returns whether two states can be states of one boot.
 fn agree(one: &World, other: &World) -> bool {
     let same_answers =
         || one.answers.iter().all(|(question, answer)| other.answers.get(question).is_none_or(|own| own == answer));
@@ -215,7 +221,7 @@ fn agree(one: &World, other: &World) -> bool {
 }
 
 impl<'a> Boot<'a> {
-    /// Adds to `next`, which is in order of shape, what comes of this boot with each of those states that may be its own.
+    /// Combines this boot with each state that agrees with it, and adds the results to `next`, which is sorted by shape.
     fn behind(self, worlds: &'a [World], next: &mut Vec<Self>) {
         let mut add = |boot: Self| {
             if let Err(place) = next.binary_search_by(|known| known.by_shape(&boot)) {
@@ -251,7 +257,7 @@ impl<'a> Boot<'a> {
         self
     }
 
-    /// In the order of what tells states apart, for the modules that are loaded then.
+    /// Compares what can make a difference to a module that is loaded next.
     fn by_shape(&self, other: &Self) -> Ordering {
         let shape = |boot: &Self| (boot.world.state.tainted.number(), boot.world.state.once);
         let proprietary = |module: &&Arc<LoadedModule>| module.taints.has(Taint::ProprietaryModule);
@@ -268,8 +274,8 @@ impl<'a> Boot<'a> {
     }
 }
 
-/// A module it needs may be loaded or not: what was said of this one holds if it is.
-fn hang_on(verdict: &mut Verdict, dependency: &Verdict) {
+/// Makes a verdict undetermined if it depends on a module that may or may not be loaded.
+fn depend_on(verdict: &mut Verdict, dependency: &Verdict) {
     if dependency.outcome != Outcome::Undetermined || dependency.never_loads {
         return;
     }
@@ -290,7 +296,7 @@ fn hang_on(verdict: &mut Verdict, dependency: &Verdict) {
     verdict.missing.extend(missing);
 }
 
-/// A module that was refused names those it needed that were refused before it.
+/// Adds to the verdict on a refused module the needed modules that were refused before it.
 pub(super) fn blamed<'a>(mut verdict: Verdict, before: impl DoubleEndedIterator<Item = &'a Verdict>) -> Verdict {
     if !matches!(verdict.outcome, Outcome::Loads) {
         before.rev().for_each(|dependency| verdict.blame(dependency));

@@ -1,16 +1,17 @@
 //! Would each of these modules load, given the others and the kernel's own?
 
+use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use super::boots::{Boots, blamed};
 use super::error::ModprobeError;
-use crate::check::boots::{Boots, blamed};
-use crate::check::needs::{Modules, of_each};
+use super::modprobe::insmod;
+use super::needs::{Modules, of_each};
 use crate::history::Behaviour;
 use crate::image::Image;
 use crate::kernel::Kernel;
-use crate::load::Judged;
-use crate::load::{Cmdline, Insmod, Machine};
+use crate::load::{Cmdline, Insmod, Judged, Machine};
 use crate::verdict::Verdict;
 
 /// A module file to be judged.
@@ -18,17 +19,37 @@ use crate::verdict::Verdict;
 pub struct ModuleFile {
     /// Where it is.
     pub path: PathBuf,
-    /// How many bytes it has, as far as that is known: the largest are read first.
+    /// Its size in bytes, as far as that is known: the largest files are read first.
     pub size: u64,
 }
 
-/// What is of no use to anybody any more.
-pub type Left = Box<dyn Send>;
+/// What came of judging module files.
+pub struct Checked {
+    /// The files, in the order given. Of each, little more is in memory than what the loader looks at.
+    pub images: Vec<Image>,
+    /// One verdict for each.
+    pub verdicts: Vec<Verdict>,
+    /// Memory that is not needed any more. Freeing it takes a while, and a program that ends anyway need not wait for that.
+    pub leftover: Leftover,
+}
 
-/// Judges every module on a boot of its own, in which what it needs is loaded first: those of `images` that export it, and
-/// modules of the kernel's tree. One verdict for each image, in their order.
+/// Memory that is not needed any more, returned so that the caller can defer freeing it.
+pub type Leftover = Box<dyn Send>;
+
+/// How modules are judged: on which kernel, booted and loaded how.
+#[derive(Clone, Debug)]
+pub struct Check<'a> {
+    kernel: &'a Arc<Kernel>,
+    cmdline: Cmdline,
+    insmod: Insmod,
+    otherwise: Option<Behaviour>,
+    uncached: bool,
+}
+
+/// Judges every module on a boot of its own, in which the modules that it needs are loaded first: those of `images` that export
+/// what it imports, and modules of the kernel's tree. Returns one verdict for each image, in their order.
 ///
-/// Without a module tree, modules that `Module.symvers` names as exporters are taken for loaded.
+/// Without a module tree, modules that `Module.symvers` names as exporters count as loaded.
 ///
 /// # Errors
 /// When a file of the tree that a module depends on cannot be read.
@@ -38,122 +59,158 @@ pub fn check(
     images: &[Image],
     insmod: &Insmod,
 ) -> Result<Vec<Verdict>, ModprobeError> {
-    alone(check_on(machine(kernel, cmdline), images, insmod, Vec::new()))
+    Check::new(kernel).cmdline(cmdline.clone()).insmod(insmod.clone()).images(images)
 }
 
-/// The same on a kernel whose loader has one behaviour otherwise: what that behaviour decides shows in the difference.
-///
-/// # Errors
-/// As [`check`].
-pub fn check_otherwise(
-    kernel: &Arc<Kernel>,
-    cmdline: &Cmdline,
-    images: &[Image],
-    insmod: &Insmod,
-    behaviour: Behaviour,
-) -> Result<Vec<Verdict>, ModprobeError> {
-    alone(check_on(machine(kernel, cmdline).otherwise(behaviour), images, insmod, Vec::new()))
-}
+impl<'a> Check<'a> {
+    /// Judges on a kernel booted with an empty command line, where modules are loaded with no flags and no parameters.
+    pub fn new(kernel: &'a Arc<Kernel>) -> Self {
+        let insmod = Insmod::default();
+        Self { kernel, cmdline: Cmdline::default(), insmod, otherwise: None, uncached: false }
+    }
 
-/// The same for module files. Of each, once it was read, only what its verdict can depend on is kept in memory.
-///
-/// `progress` is told of each module when its file is read. What is returned last is what judging leaves behind: giving it back
-/// takes a while, and whoever ends anyway need not.
-///
-/// # Errors
-/// As [`check`], and when one of the files cannot be read.
-pub fn check_files(
-    kernel: &Arc<Kernel>,
-    cmdline: &Cmdline,
-    files: &[ModuleFile],
-    insmod: &Insmod,
-    progress: impl Fn() + Sync,
-) -> Result<(Vec<Image>, Vec<Verdict>, Left), ModprobeError> {
-    let first = machine(kernel, cmdline);
-    let read = |path: &Path| {
-        let image = kernel.open_module(path)?;
-        let known = first.prepare(&image, insmod);
-        progress();
-        if let Some(fault) = image.fault() {
-            return Err(ModprobeError::Image(fault));
+    /// The kernel's command line.
+    #[must_use]
+    pub fn cmdline(mut self, cmdline: Cmdline) -> Self {
+        self.cmdline = cmdline;
+        self
+    }
+
+    /// How the modules given are loaded. Modules that they need are always loaded without flags and parameters.
+    #[must_use]
+    pub fn insmod(mut self, insmod: Insmod) -> Self {
+        self.insmod = insmod;
+        self
+    }
+
+    /// Inverts one behaviour of the kernel's loader. What that behaviour decides shows in the difference of the verdicts.
+    #[must_use]
+    pub const fn otherwise(mut self, behaviour: Behaviour) -> Self {
+        self.otherwise = Some(behaviour);
+        self
+    }
+
+    /// Computes every answer anew instead of using one again. The verdicts are equal, as tests prove; it only takes longer.
+    #[must_use]
+    pub const fn uncached(mut self) -> Self {
+        self.uncached = true;
+        self
+    }
+
+    /// Judges every module on a boot of its own: see [`check`].
+    ///
+    /// # Errors
+    /// When a file of the tree that a module depends on cannot be read.
+    pub fn images(&self, images: &[Image]) -> Result<Vec<Verdict>, ModprobeError> {
+        let (verdicts, leftover) = self.judge(self.machine(), images, Vec::new())?;
+        if verdicts.len() > 1 {
+            rayon::spawn(move || drop(leftover));
         }
-        let is_alone = known.as_ref().is_some_and(Judged::is_alone);
-        Ok((if is_alone { image.forget_all() } else { image.forget() }, known))
-    };
-    // The largest first: while they are read, memory is still empty; and at the end no processor waits for one of them.
-    let mut order: Vec<_> = files.iter().enumerate().collect();
-    order.sort_by_key(|(_, file)| std::cmp::Reverse(file.size));
-    let places: Vec<_> = files.iter().map(|_| OnceLock::new()).collect();
-    of_each(&order, |(index, file)| places.get(*index).map(|place| place.set(read(&file.path)).is_ok()));
-    let (mut images, mut known) = (Vec::with_capacity(files.len()), Vec::with_capacity(files.len()));
-    for read in places.into_iter().filter_map(OnceLock::into_inner) {
-        let (image, judged) = read?;
-        images.push(image);
-        known.push(judged);
+        Ok(verdicts)
     }
-    let (verdicts, left) = check_on(first, &images, insmod, known)?;
-    Ok((images, verdicts, left))
-}
 
-fn check_on(
-    first: Machine,
-    images: &[Image],
-    insmod: &Insmod,
-    known: Vec<Option<Judged>>,
-) -> Result<(Vec<Verdict>, Left), ModprobeError> {
-    // What needs nothing and gives nothing is nobody's affair any more.
-    let settle = |known: Option<Judged>| match known {
-        Some(judged) if judged.is_alone() => (Some(judged.verdict), None),
-        known => (None, known),
-    };
-    let (mut verdicts, known): (Vec<_>, Vec<_>) = known.into_iter().map(settle).unzip();
-    verdicts.resize_with(images.len(), || None);
-    let is_alone = |index: usize| verdicts.get(index).is_some_and(Option::is_some);
-    let modules = Modules::new(first.kernel(), first.memo(), images, &is_alone)?;
-    let rest: Vec<_> = (0..images.len()).filter(|index| !is_alone(*index)).collect();
-    let boots = Boots::new(first, insmod, modules, known);
-    for (index, verdict) in rest.iter().zip(of_each(&rest, |index| boots.judge(*index))) {
-        if let Some(place) = verdicts.get_mut(*index) {
-            *place = Some(verdict);
+    /// Judges every module on a boot of its own, as [`Check::images`] does. Each file is read once, and what its verdict cannot
+    /// depend on is freed at once. `progress` is called after each file.
+    ///
+    /// # Errors
+    /// When one of the files, or a file of the tree that a module depends on, cannot be read.
+    pub fn files(&self, files: &[ModuleFile], progress: impl Fn() + Sync) -> Result<Checked, ModprobeError> {
+        let first = self.machine();
+        // The largest first: while they are read, memory is still empty; and no core waits for one of them at the end.
+        let mut order: Vec<_> = files.iter().enumerate().collect();
+        order.sort_by_key(|(_, file)| Reverse(file.size));
+        let places: Vec<_> = files.iter().map(|_| OnceLock::new()).collect();
+        of_each(&order, |(index, file)| {
+            let read = self.read_ahead(&first, &file.path);
+            progress();
+            places.get(*index).map(|place| place.set(read).is_ok())
+        });
+        let mut images = Vec::with_capacity(files.len());
+        let mut known = Vec::with_capacity(files.len());
+        for read in places.into_iter().filter_map(OnceLock::into_inner) {
+            let (image, judged) = read?;
+            images.push(image);
+            known.push(judged);
         }
+        let (verdicts, leftover) = self.judge(first, &images, known)?;
+        Ok(Checked { images, verdicts, leftover })
     }
-    let fault = images.iter().chain(boots.own()).find_map(Image::fault);
-    let left = Box::new(boots.left());
-    fault.map_or_else(
-        || Ok((verdicts.into_iter().flatten().collect(), left as Left)),
-        |fault| Err(ModprobeError::Image(fault)),
-    )
-}
 
-/// The verdicts alone.
-fn alone(checked: Result<(Vec<Verdict>, Left), ModprobeError>) -> Result<Vec<Verdict>, ModprobeError> {
-    let (verdicts, left) = checked?;
-    if verdicts.len() > 1 {
-        // Nobody has to wait for that.
-        rayon::spawn(move || drop(left));
+    /// Judges the modules on one boot, in the order given. What the kernel's tree can provide is loaded before each.
+    ///
+    /// # Errors
+    /// When a file of the tree that a module depends on cannot be read.
+    pub fn in_order(&self, images: &[Image]) -> Result<Vec<Verdict>, ModprobeError> {
+        let mut machine = self.machine();
+        let mut verdicts = Vec::with_capacity(images.len());
+        for image in images {
+            let dependencies = machine.load_dependencies(image)?;
+            verdicts.push(blamed(insmod(&mut machine, image, &self.insmod)?, dependencies.iter()));
+        }
+        Ok(verdicts)
     }
-    Ok(verdicts)
-}
 
-/// Judges the modules on one boot, in the order given; what the kernel's tree can provide is loaded before each.
-///
-/// # Errors
-/// As [`check`].
-pub fn check_in_order(
-    kernel: &Arc<Kernel>,
-    cmdline: &Cmdline,
-    images: &[Image],
-    insmod: &Insmod,
-) -> Result<Vec<Verdict>, ModprobeError> {
-    let mut machine = machine(kernel, cmdline);
-    let judge = |image| {
-        let dependencies = machine.load_dependencies(image)?;
-        Ok(blamed(machine.insmod(image, insmod), dependencies.iter()))
-    };
-    images.iter().map(judge).collect()
-}
+    fn machine(&self) -> Machine {
+        let mut machine = Machine::boot(Arc::clone(self.kernel), self.cmdline.clone());
+        if self.kernel.tree().is_none() {
+            machine = machine.with_dependencies_loaded();
+        }
+        if let Some(behaviour) = self.otherwise {
+            machine = machine.otherwise(behaviour);
+        }
+        if self.uncached {
+            machine = machine.uncached();
+        }
+        machine
+    }
 
-fn machine(kernel: &Arc<Kernel>, cmdline: &Cmdline) -> Machine {
-    let machine = Machine::boot(Arc::clone(kernel), cmdline.clone());
-    if kernel.tree().is_some() { machine } else { machine.with_dependencies_loaded() }
+    /// Reads a module file and computes what its verdict depends on, whatever else is loaded. A module that needs no other is
+    /// judged by that.
+    fn read_ahead(&self, first: &Machine, path: &Path) -> Result<(Image, Option<Judged>), ModprobeError> {
+        let mut image = self.kernel.open_module_for_loading(path)?;
+        if self.uncached {
+            return Ok((image, None));
+        }
+        let mut judged = first.prepare(&image, &self.insmod);
+        if image.lacked()
+            && let Some(whole) = image.completed()?
+        {
+            image = whole;
+            judged = first.prepare(&image, &self.insmod);
+        }
+        let is_alone = judged.as_ref().is_some_and(Judged::is_alone);
+        Ok((if is_alone { image.emptied() } else { image.reduced() }, judged))
+    }
+
+    /// `known` holds what reading ahead has found, in the order of the images; nothing where they were not read ahead.
+    fn judge(
+        &self,
+        first: Machine,
+        images: &[Image],
+        known: Vec<Option<Judged>>,
+    ) -> Result<(Vec<Verdict>, Leftover), ModprobeError> {
+        let mut verdicts = Vec::with_capacity(images.len());
+        let mut unsettled = Vec::with_capacity(images.len());
+        for judged in known {
+            // No other module depends on one that exports nothing, so its verdict is settled.
+            let (verdict, judged) = match judged {
+                Some(judged) if judged.is_alone() => (Some(judged.verdict), None),
+                judged => (None, judged),
+            };
+            verdicts.push(verdict);
+            unsettled.push(judged);
+        }
+        verdicts.resize_with(images.len(), || None);
+        let is_settled = |index: usize| verdicts.get(index).is_some_and(Option::is_some);
+        let modules = Modules::new(first.kernel(), first.memo(), images, &is_settled)?;
+        let rest: Vec<_> = (0..images.len()).filter(|index| !is_settled(*index)).collect();
+        let boots = Boots::new(first, &self.insmod, modules, unsettled);
+        for (index, verdict) in rest.iter().zip(of_each(&rest, |index| boots.judge(*index))) {
+            if let Some(place) = verdicts.get_mut(*index) {
+                *place = Some(verdict);
+            }
+        }
+        let leftover = boots.end()?;
+        Ok((verdicts.into_iter().flatten().collect(), Box::new(leftover)))
+    }
 }

@@ -1,6 +1,6 @@
 //! Why modules could not be judged.
 
-/// `modprobe` could not begin.
+/// Why modules could not be judged, or `modprobe` could not find one.
 #[derive(Debug, thiserror::Error)]
 pub enum ModprobeError {
     /// The tree has no such module.

@@ -8,5 +8,5 @@ mod error;
 mod modprobe;
 mod needs;
 
-pub use check::{Left, ModuleFile, check, check_files, check_in_order, check_otherwise};
+pub use check::{Check, Checked, Leftover, ModuleFile, check};
 pub use error::ModprobeError;

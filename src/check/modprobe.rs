@@ -1,19 +1,31 @@
-//! Loading by name, and dependencies first, as `modprobe` does it: on one [`Machine`].
+//! Loading modules by name on one [`Machine`], dependencies first, as `modprobe` does.
 
 use std::path::PathBuf;
 
 use super::error::ModprobeError;
 use super::needs::in_tree;
-use crate::image::{Image, as_text};
+use crate::image::{Error, Image, as_text};
 use crate::load::{Insmod, Machine};
 use crate::terms::Taints;
 use crate::verdict::{Outcome, Verdict};
 
-/// How deep chains of dependencies go; the kernel's own are below 20.
+/// How deep dependencies are followed. Those of Debian's modules are less than 20 deep.
 const MAX_DEPENDENCIES: usize = 64;
 
+/// Loads a module. If not all that the loader asks for is in memory, the file is read once more.
+///
+/// # Errors
+/// When the file cannot be read again, or has changed.
+pub(super) fn insmod(machine: &mut Machine, image: &Image, insmod: &Insmod) -> Result<Verdict, Error> {
+    if let Ok(verdict) = machine.insmod_whole(image, insmod) {
+        return Ok(verdict);
+    }
+    let whole = image.completed()?;
+    Ok(machine.insmod(whole.as_ref().unwrap_or(image), insmod))
+}
+
 impl Machine {
-    /// Loads a module of the kernel's tree by name, and before it what it needs: one verdict for each, in order.
+    /// Loads a module of the kernel's tree by name, after the modules that it needs. Returns one verdict for each, in order.
     ///
     /// # Errors
     /// When the tree has no such module, or a file of it cannot be read.
@@ -23,13 +35,13 @@ impl Machine {
         let image = self.kernel().image(&module.path)?;
         let mut verdicts = self.load_dependencies(&image)?;
         verdicts.push(match self.is_loaded(&module.name) {
-            false => self.insmod(&image, &Insmod::default()),
+            false => insmod(self, &image, &Insmod::default())?,
             true => self.already_loaded(&module.name),
         });
         Ok(verdicts)
     }
 
-    /// What `modprobe` says of a module that is there already: nothing, and success.
+    /// `modprobe` succeeds silently if a module is loaded already.
     fn already_loaded(&self, name: &str) -> Verdict {
         let state = self.first_world().map(|world| &world.state);
         let module = state.and_then(|state| state.modules.iter().find(|module| *module.name == *name));
@@ -40,7 +52,7 @@ impl Machine {
         }
     }
 
-    /// Loads, out of the kernel's tree, the modules that export what `image` needs.
+    /// Loads the modules of the kernel's tree that export what `image` imports.
     ///
     /// # Errors
     /// When a file of the tree cannot be read.
@@ -59,19 +71,19 @@ impl Machine {
         if depth == 0 || self.kernel().tree().is_none() {
             return Ok(());
         }
-        for path in self.dependencies(image) {
+        for path in image.ask(|image| self.dependencies(image))? {
             let Some(name) = crate::kernel::module_name_of(&path) else { continue };
             if self.is_loaded(&name) {
                 continue;
             }
             let dependency = self.kernel().image(&path)?;
             self.load_dependencies_of(&dependency, depth - 1, verdicts)?;
-            verdicts.push(self.insmod(&dependency, &Insmod::default()));
+            verdicts.push(insmod(self, &dependency, &Insmod::default())?);
         }
         Ok(())
     }
 
-    /// The files in the tree that export what the module leaves undefined, each once, in order of need.
+    /// The files of the tree that export what the module imports, without duplicates, in the order of the imports.
     fn dependencies(&self, image: &Image) -> Vec<PathBuf> {
         let Some(elf) = image.as_announced() else { return Vec::new() };
         let mut paths = Vec::new();

@@ -1,4 +1,4 @@
-//! Which modules a module needs loaded before it, as modprobe finds them: by who exports what it leaves undefined.
+//! Which modules a module needs: those that export the symbols which it imports.
 
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -9,40 +9,40 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::error::ModprobeError;
-use crate::image::{Image, as_text};
+use crate::image::{Error, Image, as_text};
 use crate::kernel::{Kernel, ModuleTree, TreeModule, VMLINUX, module_name_of};
 use crate::load::Memo;
 use crate::terms::{ByNumber, ExportedSymbol, ModuleName};
 
-/// The modules given, and behind them those of the kernel's tree that they need.
+/// The modules given, followed by the modules of the kernel's tree that they need. Each has a number in this order.
 pub(super) struct Modules<'a> {
     given: &'a [Image],
-    own: Vec<Arc<Image>>,
-    /// Of each, the modules it needs itself, in order of need.
+    of_tree: Vec<Arc<Image>>,
+    /// The modules that each module needs itself, in the order of its imports.
     needs: Vec<Vec<usize>>,
-    /// Those that export a symbol another one exports too.
+    /// Modules that export a symbol which another module exports too.
     rivals: Rivals,
     needed: HashSet<usize, ByNumber>,
 }
 
-/// Who gives which symbol.
-struct Givers<'a> {
+/// Which module exports which symbol.
+struct Exporters<'a> {
     kernel: &'a Kernel,
     memo: &'a Memo,
     symbols: HashMap<&'a str, usize>,
     names: HashSet<String>,
     paths: HashSet<&'a OsStr>,
-    /// Is every module of the kernel's tree among those given?
+    /// Whether every module of the kernel's tree is among the modules given.
     whole_tree: bool,
 }
 
-/// A need is met by a module given, or by one of the kernel's tree.
+/// A needed module: one of those given, or one of the kernel's tree.
 enum Need {
     Given(usize),
-    Own(PathBuf),
+    OfTree(PathBuf),
 }
 
-/// Of each module, the exports that others have, too, and who.
+/// The exports of each module that another module has too, with that module's number.
 type Rivals = BTreeMap<usize, BTreeSet<(String, usize)>>;
 
 fn meet(rivals: &mut Rivals, symbol: &str, one: usize, other: usize) {
@@ -51,7 +51,7 @@ fn meet(rivals: &mut Rivals, symbol: &str, one: usize, other: usize) {
     }
 }
 
-/// What a function makes of each, on all threads; of a single one without waking any.
+/// Maps a function over a slice on all threads. For a single item no thread is started.
 pub(super) fn of_each<T: Sync, R: Send>(all: &[T], make: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
     match all {
         [] | [_] => all.iter().map(make).collect(),
@@ -59,8 +59,12 @@ pub(super) fn of_each<T: Sync, R: Send>(all: &[T], make: impl Fn(&T) -> R + Sync
     }
 }
 
-fn exports(image: &Image) -> Arc<Vec<ExportedSymbol>> {
-    image.as_announced().map(|elf| Arc::clone(elf.exports())).unwrap_or_default()
+/// What a module exports.
+///
+/// # Errors
+/// When the file has to be read once more and cannot be.
+fn exports(image: &Image) -> Result<Arc<Vec<ExportedSymbol>>, Error> {
+    image.ask(|image| image.as_announced().map(|elf| Arc::clone(elf.exports())).unwrap_or_default())
 }
 
 impl<'a> Modules<'a> {
@@ -74,13 +78,16 @@ impl<'a> Modules<'a> {
     ) -> Result<Self, ModprobeError> {
         let numbered: Vec<_> = given.iter().enumerate().collect();
         let none = Arc::<Vec<ExportedSymbol>>::default();
-        let exported =
-            of_each(&numbered, |(index, image)| if is_alone(*index) { Arc::clone(&none) } else { exports(image) });
+        let exported = of_each(&numbered, |(index, image)| match is_alone(*index) {
+            true => Ok(Arc::clone(&none)),
+            false => exports(image),
+        });
+        let exported = exported.into_iter().collect::<Result<Vec<_>, _>>()?;
         let number = exported.iter().map(|exports| exports.len()).sum();
         let (mut symbols, mut rivals) = (HashMap::with_capacity(number), Rivals::new());
         for (index, exports) in exported.iter().enumerate() {
             for export in exports.iter() {
-                // The first that exports a symbol gives it.
+                // The first module that exports a symbol provides it.
                 let first = *symbols.entry(export.name.as_str()).or_insert(index);
                 if first != index {
                     meet(&mut rivals, &export.name, first, index);
@@ -92,23 +99,25 @@ impl<'a> Modules<'a> {
         let paths: HashSet<_> = of_tree().map(|image| image.path().as_os_str()).collect();
         let is_given = |tree: &ModuleTree| tree.modules().all(|module| paths.contains(module.path.as_os_str()));
         let whole_tree = kernel.tree().is_some_and(is_given);
-        let givers = Givers { kernel, memo, symbols, names, paths, whole_tree };
-        let of_given =
-            of_each(&numbered, |(index, image)| if is_alone(*index) { Vec::new() } else { givers.needs(image) });
-        let mut all = Self { given, own: Vec::new(), needs: Vec::new(), rivals, needed: HashSet::default() };
+        let exporters = Exporters { kernel, memo, symbols, names, paths, whole_tree };
+        let of_given = of_each(&numbered, |(index, image)| {
+            if is_alone(*index) { Ok(Vec::new()) } else { image.ask(|image| exporters.needs(image)) }
+        });
+        let mut all = Self { given, of_tree: Vec::new(), needs: Vec::new(), rivals, needed: HashSet::default() };
         let mut known = HashMap::new();
         for needs in of_given {
+            let needs = all.numbered(kernel, &mut known, needs?)?;
+            all.needs.push(needs);
+        }
+        while let Some(image) = all.of_tree.get(all.needs.len() - given.len()).cloned() {
+            let needs = image.ask(|image| exporters.needs(image))?;
             let needs = all.numbered(kernel, &mut known, needs)?;
             all.needs.push(needs);
         }
-        while let Some(image) = all.own.get(all.needs.len() - given.len()).cloned() {
-            let needs = all.numbered(kernel, &mut known, givers.needs(&image))?;
-            all.needs.push(needs);
-        }
-        for (index, image) in all.own.iter().enumerate() {
-            let exports = exports(image);
+        for (index, image) in all.of_tree.iter().enumerate() {
+            let exports = exports(image)?;
             for export in exports.iter() {
-                if let Some(first) = givers.symbols.get(export.name.as_str()) {
+                if let Some(first) = exporters.symbols.get(export.name.as_str()) {
                     meet(&mut all.rivals, &export.name, *first, given.len() + index);
                 }
             }
@@ -117,7 +126,7 @@ impl<'a> Modules<'a> {
         Ok(all)
     }
 
-    /// Opens modules of the tree that are not known yet.
+    /// The numbers of needed modules. Modules of the tree are opened at first.
     fn numbered(
         &mut self,
         kernel: &Kernel,
@@ -128,11 +137,11 @@ impl<'a> Modules<'a> {
         for need in needs {
             numbers.push(match need {
                 Need::Given(index) => index,
-                Need::Own(path) => match known.get(&path) {
+                Need::OfTree(path) => match known.get(&path) {
                     Some(index) => *index,
                     None => {
-                        let index = self.given.len() + self.own.len();
-                        self.own.push(kernel.image(&path)?);
+                        let index = self.given.len() + self.of_tree.len();
+                        self.of_tree.push(kernel.image(&path)?);
                         known.insert(path, index);
                         index
                     }
@@ -142,38 +151,33 @@ impl<'a> Modules<'a> {
         Ok(numbers)
     }
 
-    /// Those of the kernel's tree.
-    pub fn own(&self) -> impl Iterator<Item = &Image> {
-        self.own.iter().map(AsRef::as_ref)
-    }
-
-    /// The module of a number.
+    /// The module with a number.
     pub fn image(&self, index: usize) -> Option<&Image> {
-        self.given.get(index).or_else(|| self.own.get(index.checked_sub(self.given.len())?).map(AsRef::as_ref))
+        self.given.get(index).or_else(|| self.of_tree.get(index.checked_sub(self.given.len())?).map(AsRef::as_ref))
     }
 
-    /// Was it given, and not taken from the kernel's tree?
+    /// Returns whether a module was given, and not found in the kernel's tree.
     pub fn is_given(&self, index: usize) -> bool {
         index < self.given.len()
     }
 
-    /// How many there are.
+    /// How many modules there are.
     pub fn len(&self) -> usize {
         self.needs.len()
     }
 
-    /// Does it export what another one exports, too?
+    /// Returns whether a module exports a symbol that another module exports too.
     pub fn is_rival(&self, index: usize) -> bool {
         self.rivals.contains_key(&index)
     }
 
-    /// The symbols that it exports and another module does, too, and that module's name.
+    /// The exports of a module that another module has too, with that module's name.
     pub fn rivals(&self, index: usize) -> impl Iterator<Item = (String, String)> {
         let rivals = self.rivals.get(&index).into_iter().flatten();
         rivals.map(|(symbol, other)| (symbol.clone(), self.name(*other)))
     }
 
-    /// The modules of a shortest circle of needs that it is in: each needs the next.
+    /// A shortest dependency cycle that a module is in: each module needs the next, and the last needs the first.
     pub fn cycle(&self, index: usize) -> Option<Vec<String>> {
         let mut from = HashMap::new();
         let mut open = VecDeque::from([index]);
@@ -196,24 +200,24 @@ impl<'a> Modules<'a> {
         None
     }
 
-    /// The name in its file, or of its file.
+    /// The name that the module gives itself, else the name of its file.
     fn name(&self, index: usize) -> String {
         let Some(image) = self.image(index) else { return String::new() };
         let own = image.as_announced().and_then(|elf| elf.modinfo().get("name").map(str::to_owned));
         own.or_else(|| module_name_of(image.path())).unwrap_or_default()
     }
 
-    /// Does another one need it?
+    /// Returns whether another module needs this one.
     pub fn is_needed(&self, index: usize) -> bool {
         self.needed.contains(&index)
     }
 
-    /// The modules that one needs itself.
+    /// The modules that a module needs itself.
     pub fn needs(&self, index: usize) -> &[usize] {
         self.needs.get(index).map_or(&[], Vec::as_slice)
     }
 
-    /// The modules that one needs, their own needs before them, and at last itself.
+    /// The order in which to load a module and all that it needs: the module is the last.
     pub fn chain(&self, index: usize) -> Vec<usize> {
         let (mut chain, mut met) = (Vec::new(), HashSet::<_, ByNumber>::default());
         met.insert(index);
@@ -234,7 +238,7 @@ impl<'a> Modules<'a> {
     }
 }
 
-impl Givers<'_> {
+impl Exporters<'_> {
     fn needs(&self, image: &Image) -> Vec<Need> {
         let (mut needs, mut seen, mut opened) = (Vec::new(), HashSet::<_, ByNumber>::default(), HashSet::new());
         let Some(elf) = image.as_announced() else { return needs };
@@ -250,21 +254,21 @@ impl Givers<'_> {
                 continue;
             }
             let given = self.symbols.get(name.as_ref()).copied();
-            if let Some(giver) = given {
-                if seen.insert(giver) {
-                    needs.push(Need::Given(giver));
+            if let Some(exporter) = given {
+                if seen.insert(exporter) {
+                    needs.push(Need::Given(exporter));
                 }
             } else if let Some(path) = self.of_tree(&name)
                 && path != image.path()
                 && opened.insert(path.to_owned())
             {
-                needs.push(Need::Own(path.to_owned()));
+                needs.push(Need::OfTree(path.to_owned()));
             }
         }
         needs
     }
 
-    /// The module of the kernel's tree that exports a symbol; none that was given, or stands back behind one of its name.
+    /// The module of the kernel's tree that exports a symbol, unless it or another file of its name was given.
     fn of_tree(&self, symbol: &str) -> Option<&Path> {
         let module = in_tree(self.kernel, symbol, !self.whole_tree)?;
         let is_given = self.paths.contains(module.path.as_os_str()) || self.names.contains(&module.name);
@@ -272,8 +276,8 @@ impl Givers<'_> {
     }
 }
 
-/// The module of the kernel's tree that exports a symbol: as the list of exports has it, else, where they are to be looked
-/// through, as the files themselves tell.
+/// The module of the kernel's tree that exports a symbol: as `Module.symvers` says, else, with `look_through`, as the files of the
+/// tree say.
 pub(super) fn in_tree<'k>(kernel: &'k Kernel, symbol: &str, look_through: bool) -> Option<&'k TreeModule> {
     let tree = kernel.tree()?;
     let listed = kernel.exports().and_then(|exports| exports.named(symbol).next());

@@ -25,17 +25,3 @@ pub enum CompressionError {
         limit: usize,
     },
 }
-
-impl CompressionError {
-    /// An equal error. `std::io::Error` cannot be cloned, so its kind and its message are copied.
-    pub(crate) fn duplicate(&self) -> Self {
-        match self {
-            Self::Broken { compression, produced, source } => Self::Broken {
-                compression: *compression,
-                produced: *produced,
-                source: std::io::Error::new(source.kind(), source.to_string()),
-            },
-            Self::TooLarge { compression, limit } => Self::TooLarge { compression: *compression, limit: *limit },
-        }
-    }
-}

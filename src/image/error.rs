@@ -47,19 +47,3 @@ pub enum ErrorKind {
         wanted: String,
     },
 }
-
-impl ErrorKind {
-    /// The same once more; of an error of the system or a decompressor, its kind and words.
-    pub(super) fn again(&self) -> Self {
-        let io = |error: &std::io::Error| std::io::Error::new(error.kind(), error.to_string());
-        match self {
-            Self::Io(error) => Self::Io(io(error)),
-            Self::Compression(error) => Self::Compression(error.duplicate()),
-            Self::Changed => Self::Changed,
-            Self::NotElf => Self::NotElf,
-            Self::AnotherBuild { module, found, wanted } => {
-                Self::AnotherBuild { module: module.clone(), found: found.clone(), wanted: wanted.clone() }
-            }
-        }
-    }
-}

@@ -6,6 +6,7 @@ mod debug_file;
 mod error;
 mod exports;
 mod facts;
+mod file;
 mod kernel_decompress;
 mod loose_symbols;
 mod modinfo;
@@ -16,11 +17,11 @@ mod parts;
 mod signature;
 
 pub use bytes::Bytes;
-pub(crate) use bytes::Extent;
 pub use debug_file::{DebugFiles, DebugObject};
 pub use error::{Error, ErrorKind};
 pub use exports::{EntryLayout, ExportEntry, ExportTable, TABLES};
 pub use facts::{Facts, Import, SectionFacts, SignatureFacts, Signer};
+pub(crate) use file::Extent;
 pub use kernel_decompress::{KernelDecompressFault, kernel_decompress};
 pub use loose_symbols::LooseSymbol;
 pub use modinfo::Modinfo;
@@ -34,7 +35,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use crate::compression::Compression;
+use self::file::ModuleFile;
+use crate::compression::{Compression, decompress};
 use crate::elf::Elf;
 use crate::terms::{Arch, Class, ElfMachine, Endian};
 
@@ -42,6 +44,8 @@ use crate::terms::{Arch, Class, ElfMachine, Endian};
 #[derive(Debug)]
 pub struct Image {
     path: PathBuf,
+    /// `None` for bytes that were handed over in memory, or came out of a pipe.
+    file: Option<ModuleFile>,
     compression: Option<Compression>,
     stored: Bytes,
     contents: Bytes,
@@ -53,36 +57,41 @@ pub struct Image {
 /// The size of the larger of the two ELF headers.
 const HEAD: usize = 64;
 
-/// Every image has a number of its own: under it others remember what they have found out of it.
+/// Every image has a number of its own, under which caches keep what they computed from it.
 fn next_number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Image {
-    /// Opens a module file, compressed or not. Of a long one, what a loader looks at is read, and more only when it is asked for.
+    /// Reads a module file, compressed or not.
     ///
     /// # Errors
-    /// When the file cannot be read or decompressed. A file that is no module at all is no error: the kernel judges it.
+    /// When the file cannot be read or decompressed. A file that is not a module is no error: the loader judges it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::open_for(path.as_ref(), Extent::Parts)
+        Self::open_for(path.as_ref(), Extent::Whole)
     }
 
-    /// The same, so much of it at once.
+    /// Reads a module file to the given extent. Compressed files are always read whole.
+    ///
+    /// # Errors
+    /// When the file cannot be read or decompressed.
     pub(crate) fn open_for(path: &Path, extent: Extent) -> Result<Self, Error> {
-        Self::from_shared(path, Bytes::open(path, extent)?)
+        let (stored, file) = ModuleFile::open(path, extent)?;
+        Ok(Self { file, ..Self::from_shared(path, stored)? })
     }
 
-    /// Opens a module file to be handed to the kernel as it is: what is compressed and broken is the kernel's to refuse.
+    /// Reads a module file that is handed to the kernel as it is: if it is compressed and broken, the kernel refuses it.
     ///
     /// # Errors
     /// When the file cannot be read.
     pub fn open_raw(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
-        Ok(Self::raw_from_shared(path, Bytes::open(path, Extent::Parts)?))
+        let (stored, file) = ModuleFile::open(path, Extent::Whole)?;
+        Ok(Self { file, ..Self::raw_from_shared(path, stored) })
     }
 
-    /// A module from bytes in memory, to be handed to the kernel as they are.
+    /// A module from bytes in memory, handed to the kernel as they are.
     pub fn from_bytes_raw(path: impl AsRef<Path>, bytes: impl Into<Vec<u8>>) -> Self {
         Self::raw_from_shared(path.as_ref(), Bytes::from(bytes.into()))
     }
@@ -106,47 +115,93 @@ impl Image {
         let compression = Compression::of(stored.tail(0, HEAD));
         let contents = match compression {
             None => stored.clone(),
-            Some(compression) => stored.decompressed(compression).map_err(|kind| Error::new(path, kind))?,
+            Some(compression) => {
+                let contents = decompress(compression, stored.whole()).map_err(|kind| Error::new(path, kind.into()))?;
+                contents.into()
+            }
         };
         Ok(Self::new(path, compression, stored, contents))
     }
 
     fn new(path: &Path, compression: Option<Compression>, stored: Bytes, contents: Bytes) -> Self {
-        let (signature, readings, number) = (OnceLock::new(), Mutex::default(), next_number());
-        Self { path: path.to_owned(), compression, stored, contents, signature, readings, number }
+        Self {
+            path: path.to_owned(),
+            file: None,
+            compression,
+            stored,
+            contents,
+            signature: OnceLock::new(),
+            readings: Mutex::default(),
+            number: next_number(),
+        }
     }
 
-    /// Gives back what memory holds of the file, but for what loads ask for again; where that is not enough, the file is read
-    /// again.
+    /// Frees the bytes of an image whose file can be read again, except for the parts that every load looks at.
     #[must_use]
-    pub fn forget(mut self) -> Self {
+    pub(crate) fn reduced(mut self) -> Self {
+        if self.file.is_none() {
+            return self;
+        }
         let readings = self.readings.get_mut().unwrap_or_else(PoisonError::into_inner);
         readings.retain_mut(|reading| Arc::get_mut(reading).is_some());
         let mut kept: Vec<_> = readings.iter().flat_map(|reading| reading.often_read()).collect();
         kept.push(0..HEAD.min(self.contents.len()) as u64);
-        let Some(contents) = self.contents.forgotten(&kept) else { return self };
+        let contents = self.contents.reduced(&kept);
         for reading in readings.iter_mut().filter_map(Arc::get_mut) {
-            reading.forget(contents.prefix(reading.bytes().len()));
+            reading.reduce(contents.prefix(reading.bytes().len()));
         }
-        match self.compression {
-            None => self.stored = contents.clone(),
-            Some(_) => self.stored = self.stored.forgotten(&[]).unwrap_or_else(|| self.stored.clone()),
-        }
+        self.stored = match self.compression {
+            None => contents.clone(),
+            Some(_) => self.stored.reduced(&[]),
+        };
         self.contents = contents;
         self
     }
 
-    /// The same, and nothing is kept: for a file about which nothing is left to ask.
+    /// Frees the bytes of an image that needs no further judging, if its file can be read again.
     #[must_use]
-    pub fn forget_all(mut self) -> Self {
+    pub(crate) fn emptied(mut self) -> Self {
         self.readings.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
-        self.forget()
+        self.reduced()
     }
 
-    /// What went wrong when more of the file was read than there was at first: what was found out of it since is void.
-    pub fn fault(&self) -> Option<Error> {
-        let kind = self.contents.fault().or_else(|| self.stored.fault())?;
-        Some(Error::new(&self.path, kind))
+    /// Returns whether all bytes of the module are in memory.
+    pub fn is_whole(&self) -> bool {
+        self.contents.is_whole()
+    }
+
+    /// Returns whether something was asked of this image that is not in memory. Whatever was computed from it is then void.
+    pub fn lacked(&self) -> bool {
+        self.contents.lacked() || self.stored.lacked()
+    }
+
+    /// The image with all its bytes in memory, read once more; `None` if they are in memory already.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or has changed since it was opened.
+    pub(crate) fn completed(&self) -> Result<Option<Self>, Error> {
+        match &self.file {
+            Some(file) if !self.is_whole() || self.lacked() => {
+                let image = Self::from_shared(&self.path, file.reopen()?)?;
+                Ok(Some(Self { file: Some(file.clone()), ..image }))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Computes something from this image; and once more from the whole file, if not all that it asks for is in memory.
+    ///
+    /// # Errors
+    /// When the file cannot be read again, or has changed since it was opened.
+    pub(crate) fn ask<T>(&self, compute: impl Fn(&Self) -> T) -> Result<T, Error> {
+        let found = compute(self);
+        if !self.lacked() {
+            return Ok(found);
+        }
+        Ok(match self.completed()? {
+            Some(whole) => compute(&whole),
+            None => found,
+        })
     }
 
     /// The end of its contents, as far as signatures are concerned.

@@ -128,10 +128,11 @@ impl ModuleElf {
         self.class == class && self.endian == endian && self.bytes.is_same(bytes)
     }
 
-    /// Gives back what memory holds of the file, where that can be read again; what loads ask for is kept.
-    pub(super) fn forget(&mut self, bytes: Bytes) {
+    /// Replaces the bytes by fewer of them, and frees the tables that can be read again. What loads ask for is kept.
+    pub(super) fn reduce(&mut self, bytes: Bytes) {
         self.bytes = bytes;
-        (self.symbols, self.relocating) = Default::default();
+        self.symbols = OnceLock::new();
+        self.relocating = OnceLock::new();
     }
 
     /// The parts of the file that are looked at too often to be read again: the names of sections, and around them.
@@ -167,7 +168,7 @@ impl ModuleElf {
         match within(near) {
             Some(end) => near.get(..end),
             None => {
-                let last = self.last_nul.get_or_init(|| memchr::memrchr(0, &self.bytes));
+                let last = self.last_nul.get_or_init(|| memchr::memrchr(0, self.bytes.whole()));
                 last.is_some_and(|last| last >= offset).then(|| near.get(..MAX_STRING).unwrap_or(near))
             }
         }

@@ -45,9 +45,10 @@ impl Parts {
         Self { places, bytes: Buffer::from(bytes) }
     }
 
-    /// Reads what a loader looks at: of a short file all, of one that is no ELF file nothing.
-    pub fn read(file: &File, len: usize) -> Result<Self> {
-        let wanted = if len <= SHORT { Vec::from([Range { start: 0, end: len }]) } else { wanted(file, len)? };
+    /// Reads the parts of a file that a loader looks at: all of a short file. `None` for a longer one that is not ELF or has no
+    /// section headers.
+    pub fn read(file: &File, len: usize) -> Result<Option<Self>> {
+        let Some(wanted) = wanted(file, len)? else { return Ok(None) };
         let mut parts = Self { places: Vec::with_capacity(wanted.len()), ..Self::default() };
         let bytes = parts.bytes.of_len(wanted.iter().map(Range::len).sum());
         let mut kept = 0;
@@ -57,7 +58,7 @@ impl Parts {
             file.read_exact_at(bytes.get_mut(place.kept..kept).unwrap_or_default(), place.start as u64)?;
             parts.places.push(place);
         }
-        Ok(parts)
+        Ok(Some(parts))
     }
 
     /// What there is from an offset on.
@@ -69,19 +70,23 @@ impl Parts {
     }
 }
 
-/// The ranges of a file that hold what a loader looks at, in order and apart; none when it is no ELF file.
-fn wanted(file: &File, len: usize) -> Result<Vec<Range<usize>>> {
+/// The ranges of a file that hold what a loader looks at, in order and without overlap; all of a short file. `None` for a
+/// longer one that is not ELF or has no section headers.
+fn wanted(file: &File, len: usize) -> Result<Option<Vec<Range<usize>>>> {
+    if len <= SHORT {
+        return Ok(Some(Vec::from([Range { start: 0, end: len }])));
+    }
     let mut head = [0; 64];
     file.read_exact_at(&mut head, 0)?;
     let Some((elf, header)) = Elf::ident(&head).and_then(|(class, endian)| {
         let elf = Elf::new(&head, class, endian);
         Some((elf, elf.header()?))
     }) else {
-        return Ok(Vec::new());
+        return Ok(None);
     };
     let size = usize::from(header.e_shnum) * elf.section_header_size();
     let table = usize::try_from(header.e_shoff).unwrap_or(usize::MAX);
-    let Some(table_end) = table.checked_add(size).filter(|end| *end <= len) else { return Ok(Vec::new()) };
+    let Some(table_end) = table.checked_add(size).filter(|end| *end <= len) else { return Ok(None) };
     let mut headers = vec![0; size];
     file.read_exact_at(&mut headers, header.e_shoff)?;
     let at_start = Header { e_shoff: 0, ..header };
@@ -101,7 +106,7 @@ fn wanted(file: &File, len: usize) -> Result<Vec<Range<usize>>> {
             _ => apart.push(range),
         }
     }
-    Ok(apart)
+    Ok(Some(apart))
 }
 
 /// The parts of a section that a loader looks at: all of the tables and of what is loaded or short; of anything else,

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::diff::Comparison;
 use super::judge::{inherit, read_headers};
 use super::{Answer, Fate, SymbolImpact, Uncompared, Wanting};
-use crate::check::{ModprobeError, check, check_otherwise};
+use crate::check::{Check, ModprobeError, check};
 use crate::history::{Behaviour, Calendar};
 use crate::image::{Error, Image};
 use crate::kernel::{Exports, Kernel};
@@ -185,7 +185,8 @@ fn decisive(
 ) -> Result<(), ModprobeError> {
     let insmod = Insmod { look_on: true, ..Insmod::default() };
     for rule in rules {
-        let others = check_otherwise(kernels.to, &circumstances.cmdline, images, &insmod, *rule)?;
+        let check = Check::new(kernels.to).cmdline(circumstances.cmdline.clone()).insmod(insmod.clone());
+        let others = check.otherwise(*rule).images(images)?;
         for (module, other) in modules.iter_mut().zip(others) {
             if judgement(&module.binary) != judgement(&other) {
                 module.rules.push(*rule);

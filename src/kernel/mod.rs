@@ -234,13 +234,24 @@ impl Kernel {
         })
     }
 
-    /// Opens a module file: of the tree's packages, if it lies in one. Where signatures can be verified, all of it is read.
+    /// Reads a module file; out of the tree's packages, if it is in one.
     ///
     /// # Errors
     /// When it cannot be read.
     pub fn open_module(&self, path: &Path) -> Result<Image, crate::image::Error> {
+        self.read_module(path, Extent::Whole)
+    }
+
+    /// Reads of a module file what a loader looks at; all of it where signatures can be verified.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn open_module_for_loading(&self, path: &Path) -> Result<Image, crate::image::Error> {
         let verifies = self.certificates().is_some_and(|trusted| !trusted.is_empty());
-        let extent = if verifies { Extent::Whole } else { Extent::Parts };
+        self.read_module(path, if verifies { Extent::Whole } else { Extent::Parts })
+    }
+
+    fn read_module(&self, path: &Path, extent: Extent) -> Result<Image, crate::image::Error> {
         match &self.tree {
             Some(tree) => tree.image(path, extent),
             None => Image::open_for(path, extent),
@@ -248,12 +259,15 @@ impl Kernel {
     }
 
     /// A module file of the tree; each is read once.
+    ///
+    /// # Errors
+    /// When it cannot be read.
     pub(crate) fn image(&self, path: &Path) -> Result<Arc<Image>, crate::image::Error> {
         let locked = || self.images.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(image) = locked().get(path) {
             return Ok(Arc::clone(image));
         }
-        let image = Arc::new(self.open_module(path)?);
+        let image = Arc::new(self.open_module_for_loading(path)?);
         Ok(Arc::clone(locked().entry(path.to_owned()).or_insert(image)))
     }
 

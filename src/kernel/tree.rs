@@ -187,8 +187,9 @@ impl ModuleTree {
     fn read_exports(&self) -> Vec<(String, Vec<ExportedSymbol>)> {
         let modules: Vec<_> = self.modules.values().collect();
         let exports = |module: &&'_ TreeModule| {
-            let elf = self.image(&module.path, Extent::Parts).ok().and_then(|image| image.as_announced());
-            elf.map(|elf| elf.exports().to_vec()).unwrap_or_default()
+            let exports = |image: &Image| image.as_announced().map(|elf| elf.exports().to_vec()).unwrap_or_default();
+            let read = self.image(&module.path, Extent::Parts).and_then(|image| image.ask(exports));
+            read.unwrap_or_default()
         };
         // Not on rayon's threads: one of those that waited for the others here could be handed a job that asks the same
         // question, and would wait for itself.
@@ -222,6 +223,10 @@ impl OwnModule {
     pub(super) fn read(tree: &ModuleTree) -> Option<Self> {
         let mut modules = tree.modules().filter(|module| tree.inside(module).starts_with("kernel"));
         let image = modules.find_map(|module| tree.image(&module.path, Extent::Parts).ok())?;
+        image.ask(Self::of).ok()?
+    }
+
+    fn of(image: &Image) -> Option<Self> {
         let elf = image.as_announced()?;
         let this_module_size = elf.find_sec(".gnu.linkonce.this_module")?.size;
         let module_layout = elf.symbol_versions().and_then(|versions| versions.get("module_layout"));

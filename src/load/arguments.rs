@@ -1,6 +1,6 @@
-//! What a caller says to the system call.
+//! The arguments of the system calls that load a module.
 
-/// The system call that loads.
+/// The system call that loads a module.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SystemCall {
     /// `finit_module(fd, args, flags)`.
@@ -22,12 +22,12 @@ impl ModuleInitFlags {
     /// MODULE_INIT_COMPRESSED_FILE, since 5.17.
     pub const COMPRESSED_FILE: Self = Self(4);
 
-    /// Is any bit of `other` set?
+    /// Returns whether any bit of `other` is set.
     pub const fn has(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
 
-    /// Both sets of bits.
+    /// The union of both sets of flags.
     #[must_use]
     pub const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -41,17 +41,17 @@ pub struct Insmod {
     pub call: SystemCall,
     /// Its flags.
     pub flags: ModuleInitFlags,
-    /// Hand the stored bytes to the kernel even if they are compressed; otherwise they are decompressed first, as kmod
-    /// does for a kernel that cannot.
+    /// Whether the kernel gets the bytes as they are stored, even if they are compressed. Otherwise they are decompressed first,
+    /// as kmod does where the kernel cannot decompress.
     pub raw: bool,
     /// Module parameters, as one string.
     pub args: String,
-    /// What the module's init function is taken to return; gplok does not run it.
+    /// The value that the module's init function is assumed to return. gplok does not run it.
     pub init_returns: i32,
-    /// Judge what the same source would come to, built against the headers of the kernel in question: the same symbols needed
-    /// and exported, the same signer, but versions, version magic, structures, tables and code as that kernel wants them.
+    /// Whether to judge another build of the same source, made with the headers of the kernel in question. It imports and exports
+    /// the symbols of this file and has its signer; versions, vermagic, structures, tables and code are as the kernel expects.
     pub as_rebuilt: bool,
-    /// Look on also behind a refusal that comes before the file is read as ELF, for example for its signature: what else is
-    /// wrong is found then, too.
+    /// Whether to survey the later stages also when the module is refused before it is read as ELF, for example for its
+    /// signature.
     pub look_on: bool,
 }

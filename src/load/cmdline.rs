@@ -1,24 +1,24 @@
-//! The switches on the boot command line that the loader reads.
+//! The options of the kernel command line that the loader depends on.
 
-/// The boot command line, as far as the loader depends on it.
+/// The options of the kernel command line that the loader depends on.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cmdline {
     /// `module.sig_enforce`.
     pub sig_enforce: bool,
-    /// `module_blacklist=`, names compared exactly.
+    /// `module_blacklist=`. Names are compared exactly.
     pub blacklist: Vec<String>,
-    /// `nomodule` or `sysctl.kernel.modules_disabled=1`: the switch itself.
+    /// `nomodule` or `sysctl.kernel.modules_disabled=1`, whichever was given.
     pub modules_disabled: Option<String>,
     /// `lockdown=integrity` or `lockdown=confidentiality`.
     pub lockdown: bool,
-    /// Spectre v2 mitigations are switched off.
+    /// Whether the mitigations of Spectre v2 are disabled.
     pub no_spectre_v2: bool,
-    /// `panic_on_taint=`: the taints that panic.
+    /// `panic_on_taint=`: the taints that make the kernel panic, as a bit mask.
     pub panic_on_taint: u32,
 }
 
 impl Cmdline {
-    /// Reads a command line. Switches of other parts of the kernel are passed over; in names `-` and `_` are the same.
+    /// Parses a command line. Options of other parts of the kernel are ignored. `-` and `_` are equal in names.
     pub fn parse(text: &str) -> Self {
         let mut cmdline = Self::default();
         for word in text.split_whitespace() {

@@ -1,26 +1,26 @@
-//! Modules that are in the kernel.
+//! Modules that are loaded.
 
 use std::sync::Arc;
 
 use crate::image::ExportTable;
 use crate::terms::{ExportKind, ExportedSymbol, License, Taints};
 
-/// A live module.
+/// A module in state `MODULE_STATE_LIVE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct LoadedModule {
     /// `mod->name`.
     pub name: Arc<str>,
-    /// Its licence, for findings only.
+    /// Its license, for findings only.
     pub license: Option<License>,
-    /// Its own taints.
+    /// `mod->taints`.
     pub taints: Taints,
     /// Its export tables, in the order of search.
     pub exports: Arc<Vec<ExportTable>>,
-    /// The modules whose symbols it uses, each once.
+    /// The modules whose symbols it uses, without duplicates.
     pub uses: Vec<Arc<str>>,
-    /// Has it an init function?
+    /// Whether it has an init function.
     pub has_init: bool,
-    /// Has it an exit function?
+    /// Whether it has an exit function.
     pub has_exit: bool,
     /// Bytes of per-CPU data it holds.
     pub percpu: u64,
@@ -46,14 +46,14 @@ pub(crate) fn bsearch<'t>(table: &'t ExportTable, name: &[u8]) -> Option<&'t Exp
 }
 
 impl LoadedModule {
-    /// Are they the same, but for their taints?
+    /// Returns whether two modules are equal except for their taints.
     pub fn is_alike(&self, other: &Self) -> bool {
         let Self { name, license, taints: _, exports, uses, has_init, has_exit, percpu } = self;
         (name, license, exports) == (&other.name, &other.license, &other.exports)
             && (uses, has_init, has_exit, percpu) == (&other.uses, &other.has_init, &other.has_exit, &other.percpu)
     }
 
-    /// Looks for an export as `find_symbol()` does: a kind that `visible` hides is passed over.
+    /// Looks up an export as `find_symbol()` does. Kinds for which `visible` is false are skipped.
     pub fn find(&self, name: &[u8], visible: impl Fn(ExportKind) -> bool) -> Option<(&ExportTable, &ExportedSymbol)> {
         let found = self.exports.iter().filter_map(|table| bsearch(table, name).map(|symbol| (table, symbol)));
         found.into_iter().find(|(_, symbol)| visible(symbol.kind))

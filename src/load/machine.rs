@@ -1,4 +1,7 @@
-//! One boot: its modules, its taints, the lines it prints once.
+//! One boot: the modules that are loaded, the taints, and the lines that were printed already.
+//!
+//! A machine keeps every state that the boot may be in, one [`World`] for each set of answers to what no file tells. A system
+//! call is attempted in each of them.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -18,32 +21,38 @@ use crate::load::{Cmdline, Insmod};
 use crate::terms::{Errno, ExportedSymbol, Taints};
 use crate::verdict::{Finding, Missing, Outcome, Stage, Verdict};
 
-/// A module that needs no other, loaded.
+/// The result of loading a module that needs no other.
 pub(crate) struct Judged {
     pub verdict: Verdict,
-    /// The states a boot may be in behind it; none where it exports nothing, for then nobody comes behind it.
+    /// The states that the boot may be in afterwards; none if the module exports nothing, because no other module needs it then.
     pub worlds: Vec<World>,
     pub exports: Arc<Vec<ExportedSymbol>>,
 }
 
 impl Judged {
-    /// Does it export nothing?
+    /// Returns whether the module exports nothing, so that no other can depend on it.
     pub fn is_alone(&self) -> bool {
         self.exports.is_empty()
     }
 }
 
-/// What came of the ways a system call may go.
+/// The loader asked for bytes of a module that are not in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NotInMemory;
+
+/// The results of one system call, one for each way that it may go.
 #[derive(Default)]
 struct Attempts {
     results: Vec<(World, Verdict)>,
     too_many: bool,
 }
 
-/// How many sets of answers are followed at once.
+/// How many sets of answers are followed at the same time.
 pub(crate) const MAX_WORLDS: usize = 256;
 
-/// A booted kernel: the state that loading and unloading change, from its first module on.
+/// A booted kernel, and the state that loading and unloading modules change.
+///
+/// It mirrors `load_module()` and `delete_module()` (kernel/module/main.c) one system call at a time.
 #[derive(Clone, Debug)]
 pub struct Machine {
     kernel: Arc<Kernel>,
@@ -56,21 +65,35 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Boots a kernel. Nothing is loaded yet and nothing tainted.
+    /// Boots a kernel. No module is loaded yet, and the kernel is not tainted.
     pub fn boot(kernel: Arc<Kernel>, cmdline: Cmdline) -> Self {
-        let (comm, refused) = ("insmod", Vec::new());
         let worlds = worlds(&kernel);
-        Self { kernel, cmdline, comm, dependencies_loaded: false, worlds, refused, memo: Arc::default() }
+        Self {
+            kernel,
+            cmdline,
+            comm: "insmod",
+            dependencies_loaded: false,
+            worlds,
+            refused: Vec::new(),
+            memo: Arc::default(),
+        }
     }
 
-    /// Takes the modules of the kernel's own tree that a module needs for loaded, as `modprobe` would see to it.
+    /// Counts the modules of the kernel's own tree that a module needs as loaded, because `modprobe` loads them first.
     #[must_use]
     pub fn with_dependencies_loaded(mut self) -> Self {
         self.dependencies_loaded = true;
         self
     }
 
-    /// The same kernel as if one behaviour of its loader were otherwise, before anything is loaded.
+    /// Computes every answer anew, without any cache. Call it before anything is loaded. The verdicts are equal, as tests prove.
+    #[must_use]
+    pub fn uncached(mut self) -> Self {
+        self.memo = Arc::new(Memo::disabled());
+        self
+    }
+
+    /// Inverts one behaviour of the kernel's loader. Call it before anything is loaded.
     #[must_use]
     pub(crate) fn otherwise(mut self, behaviour: Behaviour) -> Self {
         for calendar in self.worlds.iter_mut().filter_map(|world| world.calendar.as_mut()) {
@@ -79,39 +102,38 @@ impl Machine {
         self
     }
 
-    /// Switches loading and unloading off for good, as writing 1 to `/proc/sys/kernel/modules_disabled` does.
+    /// Disables loading and unloading until the next boot, as writing 1 to `/proc/sys/kernel/modules_disabled` does.
     pub fn disable_modules(&mut self) {
         self.cmdline.modules_disabled = Some("kernel.modules_disabled=1".to_owned());
     }
 
-    /// The kernel it runs.
+    /// The kernel that is booted.
     pub const fn kernel(&self) -> &Arc<Kernel> {
         &self.kernel
     }
 
-    /// What is known of module files.
+    /// Results that hold for every call on this kernel.
     pub(crate) fn memo(&self) -> &Memo {
         &self.memo
     }
 
-    /// The names of the modules that are loaded for certain, the newest first.
+    /// The names of the modules that are certainly loaded, the newest first.
     pub fn loaded(&self) -> Vec<String> {
         let [first, rest @ ..] = self.worlds.as_slice() else { return Vec::new() };
-        let in_all =
-            |name: &str| rest.iter().all(|world| world.state.modules.iter().any(|module| *module.name == *name));
-        first.state.modules.iter().map(|module| module.name.to_string()).filter(|name| in_all(name)).collect()
+        let names = first.state.modules.iter().map(|module| &*module.name);
+        names.filter(|name| rest.iter().all(|world| world.has_loaded(name))).map(str::to_owned).collect()
     }
 
-    /// Is a module loaded for certain?
+    /// Returns whether a module is certainly loaded.
     pub(crate) fn is_loaded(&self, name: &str) -> bool {
-        let loaded = |world: &World| world.state.modules.iter().any(|module| *module.name == *name);
-        !self.worlds.is_empty() && self.worlds.iter().all(loaded)
+        !self.worlds.is_empty() && self.worlds.iter().all(|world| world.has_loaded(name))
     }
 
-    /// Finds out of a module file what its verdict depends on, whatever else is loaded: judging it then does not need the file
-    /// any more, but for what only a module in trouble asks. Where nothing else matters, this is the verdict already.
+    /// Reads from a module file what its verdict can depend on, whatever else is loaded. The module can then be judged without
+    /// the file, except for what only a refused module asks. Returns the verdict if it depends on no other module.
     pub(crate) fn prepare(&self, image: &Image, insmod: &Insmod) -> Option<Judged> {
-        let (passed, assumed) = (Passed::default(), Cell::default());
+        let passed = Passed::default();
+        let assumed = Cell::default();
         let call = Call { assumed: Some(&assumed), ..self.call(&passed) };
         let attempts = self.attempt(call, image, insmod);
         let elf = image.as_announced();
@@ -123,30 +145,30 @@ impl Machine {
         Some(Judged { verdict, worlds: if exports.is_empty() { Vec::new() } else { machine.worlds }, exports })
     }
 
-    /// Takes a module for refused.
+    /// Counts a module as refused.
     pub(crate) fn refuse(&mut self, exporter: Arc<RefusedExporter>) {
         self.refused.push(exporter);
     }
 
-    /// Takes other states for those it may be in; are there too many?
+    /// Replaces the states that the boot may be in. Returns whether there are too many to follow.
     pub(crate) fn with_worlds(&mut self, other: impl FnOnce(&[World]) -> (Vec<World>, bool)) -> bool {
         let (worlds, too_many) = other(&self.worlds);
         self.worlds = worlds;
         too_many
     }
 
-    /// The first of the states it may be in.
+    /// The first of the states that the boot may be in.
     pub(crate) fn first_world(&self) -> Option<&World> {
         self.worlds.first()
     }
 
-    /// The states it may be in.
+    /// The states that the boot may be in.
     pub(crate) fn into_worlds(self) -> Vec<World> {
         self.worlds
     }
 
-    /// Tells how a real kernel ended the last system call, where it was undetermined, and how it was tainted afterwards:
-    /// only what fits goes on.
+    /// Reports how a real kernel ended the last system call, whose verdict was undetermined, and its taints afterwards. States
+    /// that do not fit are dropped.
     pub fn observe(&mut self, errno: Option<Errno>, tainted: Taints) {
         let fits = |world: &World| {
             let last = world.last.as_ref();
@@ -158,7 +180,7 @@ impl Machine {
         self.worlds.iter_mut().for_each(|world| world.state.tainted = tainted);
     }
 
-    /// What every attempt at a system call has in common.
+    /// What is equal for every attempt at one system call.
     fn call<'a>(&'a self, passed: &'a Passed) -> Call<'a> {
         Call {
             kernel: &self.kernel,
@@ -172,7 +194,7 @@ impl Machine {
         }
     }
 
-    /// Forgets how the last call ended; worlds that differed only in that are one.
+    /// Forgets how the last call ended, and merges worlds that differ in nothing else.
     fn next_call(&mut self) {
         let mut worlds = std::mem::take(&mut self.worlds);
         let same_state = |world: &World, first: &World| world.state == first.state && world.answers == first.answers;
@@ -187,22 +209,38 @@ impl Machine {
         }
     }
 
-    /// Loads a module.
+    /// Loads a module. The verdict is undetermined if the image turns out not to be whole in memory.
     pub fn insmod(&mut self, image: &Image, insmod: &Insmod) -> Verdict {
+        self.insmod_whole(image, insmod).unwrap_or_else(|NotInMemory| {
+            let missing = vec![Missing::Unread(image.path().display().to_string())];
+            Verdict { missing, ..Verdict::new("", Outcome::Undetermined) }
+        })
+    }
+
+    /// Loads a module, unless the loader asks for bytes of it that are not in memory; then nothing has happened.
+    pub(crate) fn insmod_whole(&mut self, image: &Image, insmod: &Insmod) -> Result<Verdict, NotInMemory> {
         self.next_call();
         let passed = Passed::default();
         let results = self.attempt(self.call(&passed), image, insmod);
-        self.conclude(image, results.unwrap_or_default())
+        if image.lacked() {
+            return Err(NotInMemory);
+        }
+        Ok(self.conclude(image, results.unwrap_or_default()))
     }
 
-    /// Every way a system call may go, in all the worlds there are; `None` where it was only assumed that a symbol resolves.
+    /// Attempts a system call in every world, and with both answers to every question that a stage asks. Returns `None` if a
+    /// symbol was only taken for resolved.
     fn attempt(&self, call: Call<'_>, image: &Image, insmod: &Insmod) -> Option<Attempts> {
         let mut attempts = Attempts::default();
         let results = &mut attempts.results;
         for world in &self.worlds {
             let mut open = vec![world.clone()];
             while let Some(world) = open.pop() {
-                let best = results.iter().map(|(_, verdict)| furthest(verdict)).max();
+                let best = if self.memo.is_enabled() {
+                    results.iter().map(|(_, verdict)| furthest(verdict)).max()
+                } else {
+                    None
+                };
                 let result = load_module(Run::new(call, image, insmod, world.clone()).behind(best));
                 if call.assumed.is_some_and(Cell::get) {
                     return None;
@@ -210,7 +248,7 @@ impl Machine {
                 match result {
                     Ok(result) => results.push(result),
                     Err(_) if results.len() + open.len() >= MAX_WORLDS => attempts.too_many = true,
-                    // The favourable answer is followed first.
+                    // The answer with which the module may load is followed first.
                     Err(missing) => {
                         let mut other = world.clone();
                         Arc::make_mut(&mut other.answers).insert(missing.clone(), false);
@@ -234,7 +272,7 @@ impl Machine {
         verdict
     }
 
-    /// Merges what the worlds say, and keeps those that go on.
+    /// Merges the verdicts of all worlds into one, and keeps the worlds in which the kernel still runs.
     fn settle(&mut self, mut results: Vec<(World, Verdict)>, too_many: bool) -> Verdict {
         join_equal(&mut results);
         let mut verdict = merge(&mut results).unwrap_or_else(|| Verdict::new("", Outcome::Undetermined));
@@ -244,7 +282,7 @@ impl Machine {
         }
         results.retain(|(_, verdict)| !matches!(verdict.outcome, Outcome::Crash { .. }));
         if results.is_empty() {
-            // It crashed for certain: what follows happens on a machine started afresh.
+            // The kernel crashed in every world. The next call happens after a reboot.
             self.worlds = worlds(&self.kernel);
         } else {
             self.worlds = Vec::new();
@@ -264,7 +302,7 @@ impl Machine {
         verdict
     }
 
-    /// Unloads a module, as `rmmod` does.
+    /// Unloads a module, as `rmmod` does: mirrors `delete_module()` (kernel/module/main.c) with `O_NONBLOCK`.
     pub fn rmmod(&mut self, name: &str) -> Verdict {
         self.next_call();
         let passed = Passed::default();
@@ -286,7 +324,7 @@ impl Machine {
     }
 }
 
-/// The worlds a boot begins with: one, or one for every span of versions when the release is not known.
+/// The worlds that a boot begins with: one, or one for each era of the loader if the release is not known.
 fn worlds(kernel: &Kernel) -> Vec<World> {
     let distribution = kernel.distribution();
     let world = |version, given| World {

@@ -1,4 +1,6 @@
-//! One verdict out of the verdicts of several worlds.
+//! Merging the verdicts of several worlds into one.
+//!
+//! Where all worlds agree, the verdict is certain. Where they differ, it is undetermined and names the questions that decide.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -7,8 +9,8 @@ use crate::load::state::{Furthest, World};
 use crate::terms::Taints;
 use crate::verdict::{Missing, Outcome, Verdict};
 
-/// Drops the questions that made no difference: two worlds that differ in one answer only, and agree in state and verdict,
-/// are one.
+/// Drops the questions that make no difference: two worlds that differ in one answer only, and agree in state and verdict, become
+/// one.
 pub(super) fn join_equal(results: &mut Vec<(World, Verdict)>) {
     let mut index = 0;
     while index < results.len() {
@@ -36,7 +38,8 @@ fn differ_in_one_answer(one: &(World, Verdict), other: &(World, Verdict)) -> boo
         && are_alike(verdict, other_verdict)
 }
 
-/// Do two verdicts say the same of what happens? What is behind a refusal was not looked at in every world.
+/// Returns whether two verdicts agree on what happens. What was found past a refusal is not compared, because the survey past it is
+/// skipped in some worlds.
 fn are_alike(one: &Verdict, other: &Verdict) -> bool {
     let reached = |verdict: &'_ Verdict| verdict.findings.iter().take_while(|finding| finding.reached).count();
     one.name == other.name
@@ -47,8 +50,8 @@ fn are_alike(one: &Verdict, other: &Verdict) -> bool {
         && one.findings.get(..reached(one)) == other.findings.get(..reached(other))
 }
 
-/// The verdict that all worlds allow. Of those that differ, the one in which the module gets furthest lends its findings.
-/// It is taken out of the results; what it leaves there is how each ended.
+/// The verdict that all worlds allow. Where they differ, the findings are those of the world in which the module gets furthest.
+/// That verdict is moved out of the results; its outcome remains there.
 pub(super) fn merge(results: &mut [(World, Verdict)]) -> Option<Verdict> {
     let verdicts = || results.iter().map(|(_, verdict)| verdict);
     let (_, first) = results.first()?;
@@ -63,7 +66,7 @@ pub(super) fn merge(results: &mut [(World, Verdict)]) -> Option<Verdict> {
         verdicts().enumerate().reduce(|best, other| if furthest(other.1) > furthest(best.1) { other } else { best });
     let (best, verdict) = best?;
     let missing = questions(results);
-    // A crash leaves no log behind that anybody reads: the others speak, of lines and taints as far as they agree.
+    // A crashed kernel leaves no log that user space can read. Lines and taints are certain as far as the other worlds agree.
     let alive = || verdicts().filter(|verdict| !matches!(verdict.outcome, Outcome::Crash { .. }));
     let certain = |taints: fn(&Verdict) -> Taints| {
         let all = alive().map(|verdict| taints(verdict).number()).reduce(|one, other| one & other);
@@ -82,7 +85,7 @@ pub(super) fn merge(results: &mut [(World, Verdict)]) -> Option<Verdict> {
     Some(merged)
 }
 
-/// A verdict, of which the outcome stays behind.
+/// Moves a verdict out of its place, and leaves its outcome there.
 fn taken(verdict: &mut Verdict) -> Verdict {
     let left = Verdict::new("", verdict.outcome.clone());
     let mut taken = std::mem::replace(verdict, left);
@@ -95,7 +98,7 @@ pub(super) fn furthest(verdict: &Verdict) -> Furthest {
     (verdict.outcome == Outcome::Loads, verdict.outcome.stage())
 }
 
-/// The questions that were answered differently.
+/// The questions to which two worlds have different answers.
 fn questions(results: &[(World, Verdict)]) -> Vec<Missing> {
     let mut missing = BTreeSet::new();
     for (world, _) in results {
@@ -108,7 +111,7 @@ fn questions(results: &[(World, Verdict)]) -> Vec<Missing> {
     }
     let calendars = results.iter().any(|(world, _)| world.calendar != results[0].0.calendar);
     if missing.is_empty() {
-        // They differ by what an earlier load depended on.
+        // The worlds differ by what an earlier load depended on.
         missing.extend(results.iter().flat_map(|(world, _)| world.because.iter().cloned()));
     }
     let told = |question| match question {

@@ -1,5 +1,6 @@
 //! The stages in their order, and what happens when one refuses.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::history::Behaviour;
@@ -69,9 +70,10 @@ const LAST: [(Stage, Function); 11] = [
 /// Mirrors `load_module()`: what happens in one world. `Err` asks for a fact.
 pub(super) fn load_module(mut run: Run<'_>) -> Result<(World, Verdict), Missing> {
     let mut refused = None;
-    for (stage, function) in &FIRST {
-        step(&mut run, *stage, *function, &mut refused)?;
-        let goes_on = run.surveys() && run.insmod.look_on && (*stage != Stage::ElfValidity || run.info.is_some());
+    for (position, (stage, function)) in FIRST.iter().enumerate() {
+        step(&mut run, position, *stage, *function, &mut refused)?;
+        let gathered = *stage != Stage::ElfValidity || run.unrecorded_info().is_some();
+        let goes_on = run.surveys() && run.insmod.look_on && gathered;
         if refused.is_some() && !goes_on {
             return Ok(conclude(run, refused));
         }
@@ -86,10 +88,12 @@ pub(super) fn load_module(mut run: Run<'_>) -> Result<(World, Verdict), Missing>
         (Stage::FindModuleSections, find_module_sections::find_module_sections),
         (Stage::FindModuleSections, if late { nothing } else { taints::check_module_license }),
     ];
-    for (stage, function) in early.iter().chain(&sections).chain(&LAST) {
-        let looks_on = refused.is_some();
-        step(&mut run, *stage, *function, &mut refused)?;
-        if refused.is_some() && !looks_on && !run.surveys() {
+    // The two orders have positions of their own.
+    let first = if late { FIRST.len() } else { FIRST.len() + early.len() + sections.len() + LAST.len() };
+    for (position, (stage, function)) in early.iter().chain(&sections).chain(&LAST).enumerate() {
+        let surveying = refused.is_some();
+        step(&mut run, first + position, *stage, *function, &mut refused)?;
+        if refused.is_some() && !surveying && !run.surveys() {
             break;
         }
     }
@@ -100,37 +104,38 @@ fn nothing(_: &mut Run<'_>) -> StageResult {
     Ok(())
 }
 
-/// What a refused run has come to, put aside while the later stages are looked at.
+/// The outcome of a refused run and the world at that moment, kept while the later stages are surveyed.
 struct Refusal {
     outcome: Outcome,
     world: World,
 }
 
-/// The stages whose outcome a build against the kernel's own headers makes good.
+/// The stages that a build against the kernel's own headers passes.
 const MADE_GOOD: [Stage; 4] =
     [Stage::CheckModstructVersion, Stage::ModuleFrobArchSections, Stage::ApplyRelocations, Stage::PrepareComing];
 
-/// Runs one stage. The first refusal is kept; behind it, stages run on a copy that prints and changes nothing.
-fn step(run: &mut Run<'_>, stage: Stage, function: Function, refused: &mut Option<Refusal>) -> Result<(), Missing> {
+/// Runs one stage, or skips it where another attempt has passed it. The first refusal is kept; stages past it print nothing.
+fn step(
+    run: &mut Run<'_>,
+    position: usize,
+    stage: Stage,
+    function: Function,
+    refused: &mut Option<Refusal>,
+) -> Result<(), Missing> {
     if run.insmod.as_rebuilt && MADE_GOOD.contains(&stage) {
         return Ok(());
     }
-    run.stage = stage;
-    if run.call.passed.has(run, stage) {
+    run.begin(stage);
+    let may_skip = run.call.memo.is_enabled() && !run.surveying;
+    if may_skip && run.call.passed.skip(run, position) {
         return Ok(());
     }
-    if stage == Stage::ElfValidity
-        && let Some(info) = run.call.passed.info(run)
-    {
-        run.info = Some(info);
-        return Ok(());
-    }
-    let said = |run: &Run<'_>| (run.findings.len(), run.log.len(), run.inferred.len());
     let before = said(run);
     let outcome = match function(run) {
         Ok(()) => {
-            if said(run) == before {
-                run.call.passed.keep(run, stage);
+            // While a file is read ahead, a stage may have taken a symbol for resolved.
+            if may_skip && said(run) == before && !run.call.assumed.is_some_and(Cell::get) {
+                run.call.passed.keep(run, position);
             }
             return Ok(());
         }
@@ -139,41 +144,55 @@ fn step(run: &mut Run<'_>, stage: Stage, function: Function, refused: &mut Optio
         Err(Stop::Crash(why)) => Outcome::Crash { stage, why },
     };
     if refused.is_none() {
-        *refused = Some(Refusal { outcome, world: run.world.clone() });
+        *refused = Some(Refusal { outcome, world: run.unrecorded_world().clone() });
         run.surveying = true;
     }
     Ok(())
 }
 
+/// How much was found, printed and inferred so far.
+const fn said(run: &Run<'_>) -> (usize, usize, usize) {
+    (run.findings.len(), run.log.len(), run.inferred.len())
+}
+
 fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
-    let named = |info: &crate::load::state::Info| {
-        if info.mod_name.is_empty() { info.name.to_string() } else { info.mod_name.to_string() }
+    let name = match run.unrecorded_info() {
+        Some(info) if info.mod_name.is_empty() => info.name.to_string(),
+        Some(info) => info.mod_name.to_string(),
+        None => announced_name(&run),
     };
-    let name = run.info.as_ref().map_or_else(|| announced_name(&run), named);
+    let ended = run.end();
     let (outcome, mut world) = match refused {
         Some(Refusal { outcome, world }) => (outcome, world),
-        None => (Outcome::Loads, run.world),
+        None => (Outcome::Loads, ended.world),
     };
     let mut module_taints = Taints::NONE;
-    if let (Outcome::Loads, Some(info)) = (&outcome, run.info) {
-        module_taints = info.taints;
+    if let (Outcome::Loads, Some(info)) = (&outcome, ended.info) {
+        module_taints = ended.taints;
         let section = info.elf.sections().get(info.this_module);
         let [has_init, has_exit] = section.map_or([false; 2], |section| info.elf.has_init_and_exit(section));
         let percpu = info.percpu.and_then(|index| info.elf.sections().get(index)).map_or(0, |section| section.size);
         let module = LoadedModule {
-            name: info.mod_name,
-            license: info.license,
-            taints: info.taints,
-            exports: info.exports,
-            uses: info.uses,
+            name: Arc::clone(&info.mod_name),
+            license: info.license.clone(),
+            taints: module_taints,
+            exports: Arc::clone(&info.exports),
+            uses: info.uses.clone(),
             has_init,
             has_exit,
             percpu,
         };
         Arc::make_mut(&mut world.state.modules).insert(0, Arc::new(module));
     }
-    let (kernel_tainted, log, findings, inferred) = (world.state.tainted, run.log, run.findings, run.inferred);
-    let verdict = Verdict { log, module_taints, kernel_tainted, findings, inferred, ..Verdict::new(name, outcome) };
+    let kernel_tainted = world.state.tainted;
+    let verdict = Verdict {
+        log: ended.log,
+        module_taints,
+        kernel_tainted,
+        findings: ended.findings,
+        inferred: ended.inferred,
+        ..Verdict::new(name, outcome)
+    };
     (world, verdict)
 }
 

@@ -1,4 +1,4 @@
-//! Modules that were refused: whoever needs what they export is told of them.
+//! Modules that were refused. A module that needs their exports is refused too, and its finding names them.
 
 use std::sync::{Arc, OnceLock};
 
@@ -12,12 +12,12 @@ pub(crate) struct RefusedExporter {
     hashes: OnceLock<Hashes>,
 }
 
-/// What a name is looked for by, in many modules of which at most one has it.
+/// An index for looking a name up in many modules, most of which do not export it.
 #[derive(Debug)]
 struct Hashes {
-    /// A power of two of bits, eight or more for each name: the bit that a hash names is set where a name may be.
+    /// A Bloom filter with one hash: a power of two of bits, at least eight for each name.
     bits: Vec<u64>,
-    /// The hashes of the names and their places, in order.
+    /// The hashes of the names and the names' positions, sorted.
     places: Vec<(u64, usize)>,
 }
 
@@ -35,13 +35,13 @@ impl Hashes {
         all
     }
 
-    /// The word that a hash's bit is in, and the bit.
+    /// The word that holds the bit of a hash, and the bit.
     fn bit(&self, hash: u64) -> (usize, u64) {
         let word = usize::try_from(hash >> 6).unwrap_or_default() & (self.bits.len() - 1);
         (word, 1 << (hash & 63))
     }
 
-    /// The places of names with that hash.
+    /// The positions of names with that hash.
     fn places(&self, hash: u64) -> impl Iterator<Item = usize> {
         let (word, bit) = self.bit(hash);
         let may_be = self.bits.get(word).is_some_and(|word| word & bit != 0);
@@ -52,12 +52,12 @@ impl Hashes {
 }
 
 impl RefusedExporter {
-    /// `None` for one that exports nothing.
+    /// Returns `None` for a module that exports nothing.
     pub fn new(name: &str, exports: Arc<Vec<ExportedSymbol>>) -> Option<Self> {
         (!exports.is_empty()).then(|| Self { name: name.into(), exports, hashes: OnceLock::new() })
     }
 
-    /// The first of them that exports a symbol.
+    /// The first of these modules that exports a symbol.
     pub fn of_symbol<'a>(all: &'a [Arc<Self>], symbol: &str) -> Option<&'a Arc<Self>> {
         let hash = name_hash(symbol.as_bytes());
         let exports = |refused: &&Arc<Self>| {

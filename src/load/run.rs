@@ -1,70 +1,41 @@
-//! One attempt at one system call: what a stage may see, say and do.
+//! One attempt at one system call: what a stage may see, print and change.
+//!
+//! Everything that can differ between two attempts is private here. The accessors record what a stage was told (see
+//! [`Premise`]), so a cache knows what its results depended on.
 
-use std::cell::Cell;
-use std::collections::HashSet;
+use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
-use crate::history::{Behaviour, Calendar};
+use crate::history::Behaviour;
 use crate::image::{Bytes, Image};
 use crate::kernel::{ConfigOption, Kernel};
 use crate::load::cache::memo::Memo;
 use crate::load::cache::passed::Passed;
+use crate::load::cache::premise::{Premise, Recording, are_same_modules, is_same_info};
 use crate::load::loaded::LoadedModule;
 use crate::load::refused_exporter::RefusedExporter;
 use crate::load::state::{Furthest, Info, Once, StageResult, Stop, World};
 use crate::load::{Cmdline, Insmod};
-use crate::terms::{Errno, Taint};
+use crate::terms::{Errno, Taint, Taints};
 use crate::verdict::{Cause, Finding, KernelLine, LineText, LogLevel, Missing, Stage};
 
-/// What is the same for every attempt at one system call.
+/// What is equal for every attempt at one system call.
 #[derive(Clone, Copy)]
 pub(crate) struct Call<'a> {
     pub kernel: &'a Kernel,
     pub cmdline: &'a Cmdline,
     /// `current->comm`, which lockdown prints.
     pub comm: &'a str,
-    /// Modules of the kernel's own tree that are not loaded yet count as loaded: `modprobe` would have seen to it.
+    /// Modules of the kernel's own tree count as loaded although they are not: `modprobe` would have loaded them.
     pub dependencies_loaded: bool,
-    /// Where it is noted that a symbol was taken for resolved, because only what hangs on the file is to be found out.
+    /// Where a stage notes that it took a symbol for resolved. Set while a file is read ahead, when no other module is known.
     pub assumed: Option<&'a Cell<bool>>,
     /// Exporters that were refused before, for findings.
     pub refused: &'a [Arc<RefusedExporter>],
-    /// What is known of module files from earlier loads.
+    /// Results that hold for every call on this kernel.
     pub memo: &'a Memo,
-    /// What other attempts at the same call have gone through in silence.
+    /// Stages passed by other attempts at this call.
     pub passed: &'a Passed,
-}
-
-/// What comes of resolving a module's symbols.
-#[derive(Clone, Debug)]
-pub(crate) struct Resolution {
-    pub key: ResolutionKey,
-    pub using_gplonly_symbols: Option<String>,
-    pub uses: Vec<Arc<str>>,
-    pub unresolved: HashSet<usize>,
-}
-
-/// What that depends on.
-#[derive(Clone, Debug)]
-pub(crate) struct ResolutionKey {
-    pub calendar: Option<Calendar>,
-    pub answers: Vec<(Missing, bool)>,
-    /// The loaded modules.
-    pub modules: Arc<Vec<Arc<LoadedModule>>>,
-    /// Was a line said that is said once?
-    pub once: bool,
-    pub is_proprietary: bool,
-    pub surveying: bool,
-}
-
-impl PartialEq for ResolutionKey {
-    fn eq(&self, other: &Self) -> bool {
-        let same = |one: &Self| (one.calendar, one.once, one.is_proprietary, one.surveying);
-        same(self) == same(other)
-            && self.answers == other.answers
-            && self.modules.len() == other.modules.len()
-            && self.modules.iter().zip(other.modules.iter()).all(|(one, other)| Arc::ptr_eq(one, other))
-    }
 }
 
 /// One attempt.
@@ -72,19 +43,24 @@ pub(crate) struct Run<'a> {
     pub call: Call<'a>,
     pub image: &'a Image,
     pub insmod: &'a Insmod,
-    pub world: World,
     pub stage: Stage,
     pub log: Vec<KernelLine>,
     pub findings: Vec<Finding>,
     pub inferred: Vec<String>,
-    /// How far other attempts have got: nobody looks on behind a stage that is not beyond it.
+    /// How far other attempts got. Stages past a refusal are surveyed only if this attempt gets further.
     pub best: Option<Furthest>,
-    /// Behind the stage that refused: look on, print nothing, ask nothing.
+    /// The module is refused already: stages go on to find more, but print nothing and ask nothing.
     pub surveying: bool,
-    pub bytes: Bytes,
-    pub sig_ok: bool,
-    pub info: Option<Info>,
+    world: World,
+    bytes: Bytes,
+    sig_ok: bool,
+    taints: Taints,
+    info: Option<Arc<Info>>,
+    recording: RefCell<Recording>,
 }
+
+/// What a stage made of the module: of its information and of its taints, where it changed them.
+pub(in crate::load) type Effect = (Option<Arc<Info>>, Option<Taints>);
 
 impl<'a> Run<'a> {
     pub fn new(call: Call<'a>, image: &'a Image, insmod: &'a Insmod, world: World) -> Self {
@@ -93,40 +69,119 @@ impl<'a> Run<'a> {
             call,
             image,
             insmod,
-            world,
             stage: Stage::FinitModule,
             log: Vec::new(),
             findings: Vec::new(),
             inferred: call.kernel.inferred.clone(),
             best: None,
             surveying: false,
+            world,
             bytes: bytes.clone(),
             sig_ok: false,
+            taints: Taints::NONE,
             info: None,
+            recording: RefCell::default(),
         }
     }
 
-    /// After others that have got so far.
+    /// Tells this attempt how far others got.
     pub const fn behind(mut self, best: Option<Furthest>) -> Self {
         self.best = best;
         self
     }
 
-    /// Is it worth while to look on behind the stage that it is at, which has refused?
+    /// Returns whether the stages past a refusal are worth surveying.
     pub fn surveys(&self) -> bool {
         self.best.is_none_or(|best| (false, Some(self.stage)) > best)
     }
 
-    /// The answer to a question about what no file tells.
+    fn record(&self, premise: impl FnOnce() -> Premise) {
+        if self.call.memo.is_enabled() {
+            self.recording.borrow_mut().add(premise());
+        }
+    }
+
+    /// Records the premises of a cached result that is used.
+    pub(in crate::load) fn record_all(&self, premises: &[Premise]) {
+        premises.iter().for_each(|premise| self.record(|| premise.clone()));
+    }
+
+    /// Begins a computation whose premises are wanted. Returns what [`Run::leave`] needs.
+    pub(in crate::load) fn enter(&self) -> usize {
+        self.recording.borrow_mut().enter()
+    }
+
+    /// Ends that computation and returns its premises.
+    pub(in crate::load) fn leave(&self, outer: usize) -> Vec<Premise> {
+        self.recording.borrow_mut().leave(outer)
+    }
+
+    /// Computes something, and returns its premises with it.
+    pub(in crate::load) fn recording<T>(&self, compute: impl FnOnce() -> T) -> (T, Vec<Premise>) {
+        let outer = self.enter();
+        let computed = compute();
+        (computed, self.leave(outer))
+    }
+
+    /// Begins to record a stage.
+    pub(in crate::load) fn begin(&mut self, stage: Stage) {
+        self.stage = stage;
+        self.recording.get_mut().begin();
+    }
+
+    /// The effect of the stage that has just ended; its premises are added to `premises`. `None` if it changed the kernel's
+    /// state.
+    pub(in crate::load) fn recorded(&self, premises: &mut Vec<Premise>) -> Option<Effect> {
+        let recording = self.recording.borrow();
+        if recording.changed_kernel {
+            return None;
+        }
+        premises.extend_from_slice(recording.premises());
+        let info = if recording.owns_info { self.info.clone() } else { None };
+        Some((info, recording.owns_taints.then_some(self.taints)))
+    }
+
+    /// Takes over the effect of a stage that is skipped.
+    pub(in crate::load) fn take_over(&mut self, info: Option<&Arc<Info>>, taints: Option<Taints>) {
+        if let Some(info) = info {
+            self.info = Some(Arc::clone(info));
+        }
+        self.taints = taints.unwrap_or(self.taints);
+    }
+
+    /// Returns whether all of these premises hold for this attempt.
+    pub(in crate::load) fn holds(&self, premises: &[Premise]) -> bool {
+        premises.iter().all(|premise| match premise {
+            Premise::Answer(missing, answer) => self.world.answers.get(missing) == Some(answer),
+            Premise::Assumed(missing) => self.surveying && !self.world.answers.contains_key(missing),
+            Premise::Behaviour(behaviour, has) => self.calendar_has(*behaviour) == *has,
+            Premise::DistributionConfig(option, set) => self.distribution_sets(*option) == *set,
+            Premise::Modules(modules) => are_same_modules(&self.world.state.modules, modules),
+            Premise::Printed(line, printed) => self.world.state.once.has(*line) == *printed,
+            Premise::KernelTaint(taint, has) => self.world.state.tainted.has(*taint) == *has,
+            Premise::ModuleTaints(taints) => self.taints == *taints,
+            Premise::SignatureOk(ok) => self.sig_ok == *ok,
+            Premise::Info(info) => is_same_info(self.info.as_ref(), info.as_ref()),
+            Premise::Len(len) => self.bytes.len() == *len,
+        })
+    }
+
+    /// The answer to a question about a fact that no file tells.
     pub fn ask(&self, missing: Missing) -> StageResult<bool> {
         match self.world.answers.get(&missing) {
-            Some(answer) => Ok(*answer),
-            None if self.surveying => Ok(true),
+            Some(answer) => {
+                self.record(|| Premise::Answer(missing, *answer));
+                Ok(*answer)
+            }
+            None if self.surveying => {
+                self.record(|| Premise::Assumed(missing));
+                Ok(true)
+            }
             None => Err(Stop::Ask(missing)),
         }
     }
 
-    /// Reads memory around a place, which nobody knows: it goes well, or the kernel crashes.
+    /// Reads memory around a place, whose contents no file tells: it goes well, or the kernel crashes.
     pub fn read_around(&self, place: &str, crash: impl Into<String>) -> StageResult {
         if self.insmod.as_rebuilt || self.ask(Missing::Memory(place.to_owned()))? {
             Ok(())
@@ -135,25 +190,41 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Has this kernel a dated behaviour?
+    fn calendar_has(&self, behaviour: Behaviour) -> Option<bool> {
+        self.world.calendar.and_then(|calendar| calendar.has(behaviour))
+    }
+
+    fn distribution_sets(&self, option: ConfigOption) -> Option<bool> {
+        self.world.calendar.and_then(|calendar| calendar.distribution_config(option.0))
+    }
+
+    /// Whether this kernel has a dated behaviour, as far as the calendar tells.
+    pub fn known(&self, behaviour: Behaviour) -> Option<bool> {
+        let has = self.calendar_has(behaviour);
+        self.record(|| Premise::Behaviour(behaviour, has));
+        has
+    }
+
+    /// Returns whether this kernel has a dated behaviour.
     pub fn has(&self, behaviour: Behaviour) -> StageResult<bool> {
-        match self.world.calendar.and_then(|calendar| calendar.has(behaviour)) {
+        match self.known(behaviour) {
             Some(has) => Ok(has),
             None => self.ask(Missing::Behaviour(behaviour)),
         }
     }
 
-    /// Is a configuration option set?
+    /// Returns whether a configuration option is set.
     pub fn config(&self, name: &'static str) -> StageResult<bool> {
         let option = ConfigOption(name);
         if let Some(config) = self.call.kernel.config() {
             return Ok(config.is_set(option));
         }
-        let known = self.world.calendar.and_then(|calendar| calendar.distribution_config(name));
+        let known = self.distribution_sets(option);
+        self.record(|| Premise::DistributionConfig(option, known));
         known.map_or_else(|| self.ask(Missing::Config(option)), Ok)
     }
 
-    /// Is `CONFIG_MODVERSIONS` set?
+    /// Returns whether `CONFIG_MODVERSIONS` is set.
     pub fn modversions(&self) -> StageResult<bool> {
         match self.call.memo.modversions(self.call.kernel) {
             Some(set) => Ok(set),
@@ -161,24 +232,111 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// What the ELF checks have gathered. Stages behind them are run only when they have.
-    pub fn info(&self) -> StageResult<&Info> {
-        self.info.as_ref().ok_or_else(|| Stop::Crash("the module was not read".into()))
+    /// The modules that are loaded, the newest first.
+    pub fn modules(&self) -> &[Arc<LoadedModule>] {
+        self.record(|| Premise::Modules(Arc::clone(&self.world.state.modules)));
+        &self.world.state.modules
     }
 
-    /// The same, to change.
+    /// The bytes of the file, as far as the loader still has them.
+    pub fn bytes(&self) -> &Bytes {
+        self.record(|| Premise::Len(self.bytes.len()));
+        &self.bytes
+    }
+
+    /// Replaces the bytes: without the signature, or decompressed.
+    pub fn set_bytes(&mut self, bytes: Bytes) {
+        self.recording.get_mut().changed_kernel = true;
+        self.bytes = bytes;
+    }
+
+    /// `info->sig_ok`.
+    pub fn sig_ok(&self) -> bool {
+        self.record(|| Premise::SignatureOk(self.sig_ok));
+        self.sig_ok
+    }
+
+    /// Sets `info->sig_ok`.
+    pub fn set_sig_ok(&mut self) {
+        self.recording.get_mut().changed_kernel = true;
+        self.sig_ok = true;
+    }
+
+    /// `mod->taints`.
+    pub fn module_taints(&self) -> Taints {
+        if !self.recording.borrow().owns_taints {
+            self.record(|| Premise::ModuleTaints(self.taints));
+        }
+        self.taints
+    }
+
+    /// Returns whether the module counts as proprietary.
+    pub fn is_proprietary(&self) -> bool {
+        self.module_taints().has(Taint::ProprietaryModule)
+    }
+
+    /// Sets `mod->taints`.
+    pub fn set_module_taints(&mut self, taints: Taints) {
+        self.module_taints();
+        self.recording.get_mut().owns_taints = true;
+        self.taints = taints;
+    }
+
+    fn read_info(&self) -> Option<&Arc<Info>> {
+        if !self.recording.borrow().owns_info {
+            self.record(|| Premise::Info(self.info.clone()));
+        }
+        self.info.as_ref()
+    }
+
+    /// What the ELF checks gathered. Later stages run only when they have.
+    pub fn info(&self) -> StageResult<&Info> {
+        self.read_info().map(AsRef::as_ref).ok_or_else(not_read)
+    }
+
+    /// What the ELF checks gathered, shared.
+    pub fn shared_info(&self) -> StageResult<&Arc<Info>> {
+        self.read_info().ok_or_else(not_read)
+    }
+
+    /// What the ELF checks gathered, to change it.
     pub fn info_mut(&mut self) -> StageResult<&mut Info> {
-        self.info.as_mut().ok_or_else(|| Stop::Crash("the module was not read".into()))
+        self.read_info();
+        self.recording.get_mut().owns_info = true;
+        self.info.as_mut().map(Arc::make_mut).ok_or_else(not_read)
+    }
+
+    /// Sets what the ELF checks gathered.
+    pub fn set_info(&mut self, info: Info) {
+        self.read_info();
+        self.recording.get_mut().owns_info = true;
+        self.info = Some(Arc::new(info));
+    }
+
+    /// What the ELF checks gathered, for the scheduler, which records nothing.
+    pub(in crate::load) fn unrecorded_info(&self) -> Option<&Arc<Info>> {
+        self.info.as_ref()
+    }
+
+    /// The world, for the scheduler, which records nothing.
+    pub(in crate::load) const fn unrecorded_world(&self) -> &World {
+        &self.world
+    }
+
+    /// Ends the attempt: the world it leaves, the module's information and taints, and what was printed and found.
+    pub(in crate::load) fn end(self) -> Ended {
+        let Self { world, info, taints, log, findings, inferred, .. } = self;
+        Ended { world, info, taints, log, findings, inferred }
     }
 
     /// `info->name`, for messages.
     pub fn info_name(&self) -> Arc<str> {
-        self.info.as_ref().map(|info| Arc::clone(&info.name)).unwrap_or_default()
+        self.read_info().map(|info| Arc::clone(&info.name)).unwrap_or_default()
     }
 
     /// `mod->name`, for messages.
     pub fn mod_name(&self) -> Arc<str> {
-        self.info.as_ref().map(|info| Arc::clone(&info.mod_name)).unwrap_or_default()
+        self.read_info().map(|info| Arc::clone(&info.mod_name)).unwrap_or_default()
     }
 
     fn flush(&mut self) {
@@ -188,7 +346,7 @@ impl<'a> Run<'a> {
     /// Prints a line; one held back before comes out first. A line too long for a record is cut, and so loses its newline.
     pub fn printk(&mut self, level: LogLevel, text: impl Into<LineText>) {
         let text = text.into();
-        let long = self.world.calendar.and_then(|calendar| calendar.has(Behaviour::LogLongRecord)) != Some(false);
+        let long = self.known(Behaviour::LogLongRecord) != Some(false);
         // LOG_LINE_MAX less the two bytes of the level and the NUL.
         let room = if long { 1024 - 3 } else { 992 - 3 };
         if text.len() > room {
@@ -205,6 +363,7 @@ impl<'a> Run<'a> {
     /// Prints without a newline: the line is held back until the next one.
     pub fn printk_held(&mut self, level: LogLevel, text: impl Into<LineText>) {
         if !self.surveying {
+            self.recording.get_mut().changed_kernel = true;
             self.flush();
             self.world.state.held = Some(KernelLine::new(level, text));
         }
@@ -222,14 +381,34 @@ impl<'a> Run<'a> {
         self.printk(LogLevel::Notice, text);
     }
 
-    /// Is it the first time this boot?
+    /// Returns whether a line that is printed once a boot is printed now.
     pub fn once(&mut self, line: Once) -> bool {
-        let once = &mut self.world.state.once;
-        let first = !self.surveying && !once.has(line);
+        let printed = self.world.state.once.has(line);
+        self.record(|| Premise::Printed(line, printed));
+        let first = !self.surveying && !printed;
         if first {
-            once.add(line);
+            self.recording.get_mut().changed_kernel = true;
+            self.world.state.once.add(line);
         }
         first
+    }
+
+    /// Counts one more complaint about a failed per-CPU allocation. Returns whether it is among the first `limit` of the boot,
+    /// which are printed.
+    pub fn complains_of_percpu(&mut self, limit: u8) -> bool {
+        self.recording.get_mut().changed_kernel = true;
+        let warnings = &mut self.world.state.percpu_warnings;
+        let printed = *warnings < limit;
+        *warnings += u8::from(printed);
+        printed
+    }
+
+    /// A `WARN()` of the kernel's, of which gplok keeps the taint only.
+    pub fn taint_warn(&mut self) {
+        if !self.surveying {
+            self.recording.get_mut().changed_kernel = true;
+            self.world.state.tainted.add(Taint::Warn);
+        }
     }
 
     /// Records a finding; `line` is what the kernel prints for it.
@@ -252,9 +431,11 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Is the kernel tainted so? Mirrors `test_taint()`.
-    pub const fn test_taint(&self, taint: Taint) -> bool {
-        self.world.state.tainted.has(taint)
+    /// Mirrors `test_taint()` (kernel/panic.c): returns whether the kernel has a taint.
+    pub fn test_taint(&self, taint: Taint) -> bool {
+        let has = self.world.state.tainted.has(taint);
+        self.record(|| Premise::KernelTaint(taint, has));
+        has
     }
 
     /// Mirrors `add_taint()` (kernel/panic.c). `lockdep_unreliable` is its second argument.
@@ -263,6 +444,7 @@ impl<'a> Run<'a> {
             self.warn("Disabling lock debugging due to kernel taint");
         }
         if !self.surveying {
+            self.recording.get_mut().changed_kernel = true;
             self.world.state.tainted.add(taint);
             if self.call.cmdline.panic_on_taint & (1 << taint as u8) != 0 {
                 return Err(Stop::Crash(format!("panic_on_taint is set for taint {}", taint.letter())));
@@ -274,7 +456,9 @@ impl<'a> Run<'a> {
     /// Mirrors `add_taint_module()` (kernel/module/main.c).
     pub fn add_taint_module(&mut self, taint: Taint, lockdep_unreliable: bool) -> StageResult {
         self.add_taint(taint, lockdep_unreliable)?;
-        self.info_mut()?.taints.add(taint);
+        let mut taints = self.module_taints();
+        taints.add(taint);
+        self.set_module_taints(taints);
         Ok(())
     }
 
@@ -292,4 +476,18 @@ impl<'a> Run<'a> {
         }
         self.add_taint_module(Taint::ForcedModule, true)
     }
+}
+
+/// What an attempt leaves.
+pub(in crate::load) struct Ended {
+    pub world: World,
+    pub info: Option<Arc<Info>>,
+    pub taints: Taints,
+    pub log: Vec<KernelLine>,
+    pub findings: Vec<Finding>,
+    pub inferred: Vec<String>,
+}
+
+fn not_read() -> Stop {
+    Stop::Crash("the module was not read".into())
 }

@@ -10,21 +10,21 @@ use crate::load::loaded::LoadedModule;
 use crate::terms::{Arch, Errno, License, Taints};
 use crate::verdict::{KernelLine, Missing, Outcome, Stage};
 
-/// Why a stage does not go on.
+/// Why a stage does not continue.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Stop {
     /// The kernel returns an error.
     Refused(Errno),
-    /// The kernel touches what it must not.
+    /// The kernel accesses memory that it must not access, or panics.
     Crash(String),
-    /// A fact is needed that nobody has given: the run is made again with both answers.
+    /// A fact is needed that no file tells. The call is attempted again with each answer.
     Ask(Missing),
 }
 
 /// What a stage returns.
 pub(crate) type StageResult<T = ()> = Result<T, Stop>;
 
-/// Lines that are printed once a boot.
+/// The lines that the kernel prints only once in a boot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Once {
     LockDebugging,
@@ -34,7 +34,7 @@ pub(crate) enum Once {
     NoExtendedSymbolVersion,
 }
 
-/// Those of them that have been printed.
+/// The set of those lines that were printed already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Printed(u8);
 
@@ -47,38 +47,46 @@ impl Printed {
         self.0 |= 1 << line as u8;
     }
 
-    /// Those printed in one or the other.
+    /// Adds the lines printed in another state.
     pub const fn join(&mut self, other: Self) {
         self.0 |= other.0;
     }
 }
 
-/// The kernel's state: what loading changes.
+/// The part of the kernel's state that loading and unloading change.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct State {
     pub tainted: Taints,
-    /// The newest first, as the kernel links them; worlds in which the same ones are loaded share the list.
+    /// The newest first, as the kernel links them. Worlds in which equal modules are loaded share the list.
     pub modules: Arc<Vec<Arc<LoadedModule>>>,
     pub once: Printed,
-    /// How often a failed per-CPU allocation was complained of.
+    /// How many failed per-CPU allocations were reported; the kernel stops after ten.
     pub percpu_warnings: u8,
     /// A line without newline, held back until the next one.
     pub held: Option<KernelLine>,
 }
 
-/// One consistent set of answers to what is not known, and the kernel's state under it.
+/// One consistent set of answers to what no file tells, and the kernel's state under these answers.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct World {
     pub answers: Arc<BTreeMap<Missing, bool>>,
     pub calendar: Option<Calendar>,
     pub state: State,
-    /// What earlier loads depended on, where worlds differ by it still.
+    /// The questions that earlier loads depended on, as long as worlds still differ by the answers.
     pub because: Arc<BTreeSet<Missing>>,
-    /// How its last system call ended, until the next one.
+    /// How the last system call ended; forgotten at the next one.
     pub last: Option<Outcome>,
 }
 
-/// `struct load_info` and `struct module`, as far as they matter.
+impl World {
+    /// Returns whether a module of that name is loaded.
+    pub fn has_loaded(&self, name: &str) -> bool {
+        self.state.modules.iter().any(|module| *module.name == *name)
+    }
+}
+
+/// The fields of `struct load_info` and `struct module` (kernel/module/internal.h, include/linux/module.h) that later stages
+/// read.
 #[derive(Clone, Debug)]
 pub(crate) struct Info {
     pub elf: Arc<ModuleElf>,
@@ -87,7 +95,7 @@ pub(crate) struct Info {
     pub name: Arc<str>,
     /// `mod->name`.
     pub mod_name: Arc<str>,
-    /// The entries of `__versions`; `None` without that section, and when the caller wants it ignored.
+    /// The entries of `__versions`; `None` without that section, and with `MODULE_INIT_IGNORE_MODVERSIONS`.
     pub vers: Option<Arc<Versions>>,
     /// The pairs of `__version_ext_crcs` and `__version_ext_names`.
     pub vers_ext: Option<Arc<Versions>>,
@@ -95,29 +103,27 @@ pub(crate) struct Info {
     pub this_module: usize,
     /// Index of the per-CPU section.
     pub percpu: Option<usize>,
-    /// Indices of the sections that lose `SHF_ALLOC` before the module is laid out: those the loader has found itself.
+    /// Indices of the sections that lose `SHF_ALLOC` before the module is laid out, because the loader reads them itself.
     pub dropped: Vec<usize>,
-    pub sig_ok: bool,
-    pub taints: Taints,
     pub license: Option<License>,
     /// `.modinfo`, as this kernel sees it.
     pub modinfo: Arc<Modinfo>,
     /// The first GPL-only symbol resolved: `mod->using_gplonly_symbols`.
     pub using_gplonly_symbols: Option<String>,
-    /// The module whose taint it has inherited.
+    /// The module whose proprietary taint it inherited.
     pub inherited_from: Option<String>,
     pub uses: Vec<Arc<str>>,
-    /// Indices of weak symbols that nobody has: their value is 0.
+    /// Indices of weak symbols that nothing exports: their value is 0.
     pub unresolved: HashSet<usize>,
     pub exports: Arc<Vec<ExportTable>>,
 }
 
 impl Info {
-    /// Does a section still have `SHF_ALLOC` when the module is laid out?
+    /// Returns whether a section still has `SHF_ALLOC` when the module is laid out.
     pub fn keeps_alloc(&self, section: &Section) -> bool {
         section.is_alloc() && !self.dropped.contains(&section.index)
     }
 }
 
-/// How far a module gets: is it loaded, and if not, the last stage it reaches.
+/// How far a module gets: whether it is loaded, and if not, the last stage that it reaches.
 pub(super) type Furthest = (bool, Option<Stage>);

@@ -62,6 +62,7 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
             "the address the kernel places the module at: no file tells it, it differs from boot to boot".into()
         }
         Missing::Memory(what) => format!("what lies in memory around {what}: no file tells it"),
+        Missing::Unread(path) => format!("the rest of {path}: only parts of it were read"),
         Missing::TooMany => {
             "too many facts at once to try every combination: start with --release RELEASE and the configuration".into()
         }

@@ -55,6 +55,8 @@ pub enum Missing {
     Addresses,
     /// What happens to lie in memory behind the named part of the module.
     Memory(String),
+    /// The rest of a module file, of which only parts are in memory.
+    Unread(String),
     /// More facts than gplok follows at once.
     TooMany,
 }
@@ -99,6 +101,7 @@ impl Missing {
             Self::Crypto(what) => format!("crypto:{what}"),
             Self::Addresses => "addresses".into(),
             Self::Memory(what) => format!("memory:{what}"),
+            Self::Unread(path) => format!("unread:{path}"),
             Self::TooMany => "too-many".into(),
         }
     }

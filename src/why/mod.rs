@@ -38,12 +38,15 @@ pub struct Lookup {
 /// are like it.
 ///
 /// # Errors
-/// When a debug file that was asked for cannot be read or is of another build. Broken debug information is no error:
+/// When the module has to be read once more and cannot be, or a debug file that was asked for cannot be read or is of another
+/// build. Broken debug information is no error:
 /// [`Verdict::debug_info`] says so then.
 pub fn explain(verdict: &mut Verdict, image: &Image, kernel: &Kernel, lookup: &Lookup) -> Result<(), Error> {
     if verdict.findings.iter().all(|finding| finding.symbol().is_none()) {
         return Ok(());
     }
+    let completed = image.completed()?;
+    let image = completed.as_ref().unwrap_or(image);
     let Some(elf) = image.as_announced() else { return Ok(()) };
     let file = lookup.debug.of(image, &elf)?;
     verdict.debug_info = Source::with(&elf, file.as_ref(), |source| {
@@ -95,6 +98,8 @@ pub struct SymbolUse {
 /// # Errors
 /// As [`explain`].
 pub fn uses(image: &Image, symbol: &str, kernel: &Kernel, lookup: &Lookup) -> Result<Option<SymbolUse>, Error> {
+    let completed = image.completed()?;
+    let image = completed.as_ref().unwrap_or(image);
     let Some(elf) = image.as_announced() else { return Ok(None) };
     if !undefined(&elf).any(|name| name == symbol) {
         return Ok(None);
@@ -121,6 +126,8 @@ pub struct SourceFacts {
 /// As [`explain`].
 pub fn source_facts(image: &Image, symbols: &[&str], lookup: &Lookup) -> Result<SourceFacts, Error> {
     let mut facts = SourceFacts { uses: vec![Vec::new(); symbols.len()], inlined: None };
+    let completed = image.completed()?;
+    let image = completed.as_ref().unwrap_or(image);
     let Some(elf) = image.as_announced() else { return Ok(facts) };
     let file = lookup.debug.of(image, &elf)?;
     Source::with(&elf, file.as_ref(), |source| {

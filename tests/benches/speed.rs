@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gplok::audit::{AuditOptions, audit, open_objects};
-use gplok::check::{ModuleFile, check, check_files};
+use gplok::check::{Check, ModuleFile, check};
 use gplok::image::Image;
 use gplok::kernel::{Exports, Kernel};
 use gplok::load::{Cmdline, Insmod, Machine};
@@ -78,9 +78,8 @@ fn tree(profile: &Profile) {
     }
     let kernel = Arc::new(Kernel::open(&[folder("6.12")]).expect("a recorded kernel"));
     bench("check a tree of 1,000 modules", || {
-        let (_, verdicts, _) =
-            check_files(&kernel, &Cmdline::default(), &files, &Insmod::default(), || ()).expect("files");
-        verdicts.iter().for_each(loads);
+        let checked = Check::new(&kernel).files(&files, || ()).expect("files");
+        checked.verdicts.iter().for_each(loads);
     });
 }
 

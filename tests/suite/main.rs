@@ -1,8 +1,10 @@
 //! The whole test suite: one binary.
 
 mod architectures;
+
 mod audit;
 mod audit_report;
+mod caches;
 mod cases;
 mod cli;
 mod exports;

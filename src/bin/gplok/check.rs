@@ -5,7 +5,7 @@ use std::hash::Hash as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gplok::check::{Left, ModuleFile, check, check_files, check_in_order};
+use gplok::check::{Check, Checked, ModuleFile};
 use gplok::history::eras;
 use gplok::image::Image;
 use gplok::kernel::{Kernel, ModuleTree};
@@ -127,18 +127,24 @@ fn judge(
     let flags = force.into_iter().filter(|(given, _)| *given).fold(ModuleInitFlags(0), |all, (_, flag)| all.with(flag));
     let insmod = Insmod { flags, ..Insmod::default() };
     let cmdline = arguments.kernel.cmdline(&kernel);
-    let (images, mut verdicts, left) = if arguments.in_order {
-        let open = || files.iter().map(|file| kernel.open_module(&file.path)).collect::<Result<Vec<_>, _>>();
-        let images = only.map_or_else(open, |image| Ok(vec![image]))?;
-        let verdicts = check_in_order(&kernel, &cmdline, &images, &insmod)?;
-        (images, verdicts, Box::new(()) as Left)
+    let mut check = Check::new(&kernel).cmdline(cmdline).insmod(insmod);
+    if arguments.uncached {
+        check = check.uncached();
+    }
+    let Checked { images, mut verdicts, leftover } = if arguments.in_order {
+        let images = match only {
+            Some(image) => vec![image],
+            None => files.iter().map(|file| kernel.open_module(&file.path)).collect::<Result<Vec<_>, _>>()?,
+        };
+        let verdicts = check.in_order(&images)?;
+        Checked { images, verdicts, leftover: Box::new(()) }
     } else if let Some(image) = only {
         let images = vec![image];
-        let verdicts = check(&kernel, &cmdline, &images, &insmod)?;
-        (images, verdicts, Box::new(()) as Left)
+        let verdicts = check.images(&images)?;
+        Checked { images, verdicts, leftover: Box::new(()) }
     } else {
         let progress = Progress::new("modules read", files.len());
-        check_files(&kernel, &cmdline, files, &insmod, || progress.step())?
+        check.files(files, || progress.step())?
     };
     given.tell(&mut verdicts);
     if !short {
@@ -173,7 +179,7 @@ fn judge(
     write(&text)?;
     keep(&text, exit);
     // The program ends here: giving back what a whole tree takes, piece by piece, would take longer than reading a tenth of it.
-    std::mem::forget((images, verdicts, kernel, left));
+    std::mem::forget((images, verdicts, kernel, leftover));
     Ok(exit)
 }
 

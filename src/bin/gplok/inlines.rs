@@ -89,7 +89,7 @@ fn written(path: &Path) -> Result<(InlineMap, KernelSummary), Error> {
         release: Option<String>,
     }
     let image = Image::open(path)?;
-    let written: Written = serde_json::from_slice(image.contents())
+    let written: Written = serde_json::from_slice(image.contents().whole())
         .map_err(|error| format!("cannot read {} as an inline map: {error}", path.display()))?;
     let release = written.kernel.and_then(|kernel| kernel.release).map(KernelRelease::new);
     Ok((written.map, KernelSummary { release, ..KernelSummary::default() }))
@@ -99,16 +99,16 @@ fn written(path: &Path) -> Result<(InlineMap, KernelSummary), Error> {
 pub fn read_map(path: &Path, kernel: &Kernel) -> Result<InlineMap, Error> {
     let fail = |what: &dyn std::fmt::Display| format!("cannot read {}: {what}", path.display());
     let image = Image::open(path)?;
-    if image.contents().first() == Some(&b'{') {
-        return Ok(serde_json::from_slice(image.contents()).map_err(|error| fail(&error))?);
+    if image.contents().whole().first() == Some(&b'{') {
+        return Ok(serde_json::from_slice(image.contents().whole()).map_err(|error| fail(&error))?);
     }
     let exports = kernel.exports().ok_or("the kernel's exports are not known: give its Module.symvers with -k")?;
     if let Some(elf) = image.as_announced() {
         return Ok(InlineMap::of_object(&elf, exports).map_err(|error| fail(&error))?);
     }
-    if image.contents().contains(&0) {
+    if image.contents().whole().contains(&0) {
         return Err(fail(&"it is neither an inline map nor an object nor assembly text").into());
     }
-    let text = String::from_utf8_lossy(image.contents());
+    let text = String::from_utf8_lossy(image.contents().whole());
     Ok(InlineMap::of_assembly(&text, exports).map_err(|error| fail(&error))?)
 }

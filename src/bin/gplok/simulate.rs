@@ -29,6 +29,9 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, Error> {
     steps.iter().filter_map(|(.., image)| image.as_ref()).for_each(|image| kernel.infer_release(image));
     let kernel = Arc::new(kernel);
     let mut machine = Machine::boot(Arc::clone(&kernel), arguments.kernel.cmdline(&kernel));
+    if arguments.uncached {
+        machine = machine.uncached();
+    }
     let lookup = arguments.source.open(&kernel, steps.len())?;
     let mut results: Vec<(Op, Option<String>, Verdict)> = Vec::new();
     for (line, step, image) in &steps {

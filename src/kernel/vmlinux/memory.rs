@@ -41,8 +41,8 @@ pub(super) struct Memory {
 impl Memory {
     /// An ELF file; `None` when it does not begin as one.
     pub fn elf(bytes: Bytes) -> Option<Self> {
-        let (class, endian) = Elf::ident(&bytes)?;
-        let elf = Elf::new(&bytes, class, endian);
+        let (class, endian) = Elf::ident(bytes.whole())?;
+        let elf = Elf::new(bytes.whole(), class, endian);
         let header = elf.header()?;
         let loads = elf.loads(&header);
         let segments =
@@ -84,7 +84,7 @@ impl Memory {
 
     /// All bytes.
     pub fn bytes(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.whole()
     }
 
     /// The machine it runs on; `None` for one that is not known.
@@ -94,7 +94,7 @@ impl Memory {
 
     /// Is it an object that is still to be linked?
     pub fn is_relocatable(&self) -> bool {
-        let elf = Elf::new(&self.bytes, self.class, self.endian);
+        let elf = Elf::new(self.bytes.whole(), self.class, self.endian);
         !self.is_flat && elf.header().is_some_and(|header| header.is_relocatable())
     }
 
@@ -154,7 +154,7 @@ impl Memory {
 
     /// The number of `width` bytes at a place in the file.
     pub fn number(&self, offset: usize, width: usize) -> Option<u64> {
-        Elf::new(&self.bytes, self.class, self.endian).number(&self.bytes, offset, width)
+        Elf::new(self.bytes.whole(), self.class, self.endian).number(self.bytes.whole(), offset, width)
     }
 
     /// The place in the file that the 32-bit reference at `offset` points to, relative to itself.
@@ -170,7 +170,7 @@ impl Memory {
 
     /// The string at a place in the file, without its NUL.
     pub fn string(&self, offset: usize) -> Option<&[u8]> {
-        let bytes: &[u8] = &self.bytes;
+        let bytes = self.bytes.whole();
         let rest = bytes.get(offset..)?;
         let near = rest.get(..MAX_STRING).unwrap_or(rest);
         near.get(..near.iter().position(|byte| *byte == 0)?)

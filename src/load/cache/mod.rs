@@ -3,3 +3,5 @@
 pub(in crate::load) mod memo;
 pub(in crate::load) mod passed;
 pub(in crate::load) mod plain_relocations;
+pub(in crate::load) mod premise;
+pub(in crate::load) mod simple_imports;

@@ -30,8 +30,8 @@ pub(in crate::load) fn finit_module(run: &mut Run<'_>) -> StageResult {
 fn copy_module_from_user(run: &mut Run<'_>) -> StageResult {
     let class = run.call.memo.arch(run.call.kernel).map_or(Class::Elf64, |arch| arch.class);
     let header = Elf::new(&[], class, crate::terms::Endian::Little).header_size();
-    if run.bytes.len() < header {
-        run.find(Cause::UnreadableFile { what: format!("{} bytes are no ELF header", run.bytes.len()) }, None);
+    if run.bytes().len() < header {
+        run.find(Cause::UnreadableFile { what: format!("{} bytes are no ELF header", run.bytes().len()) }, None);
         return Err(Stop::Refused(Errno::ENOEXEC));
     }
     Ok(())
@@ -53,7 +53,7 @@ fn flags(run: &mut Run<'_>) -> StageResult {
 }
 
 fn kernel_read_file(run: &mut Run<'_>) -> StageResult {
-    if run.bytes.is_empty() {
+    if run.bytes().is_empty() {
         run.find(Cause::UnreadableFile { what: "the file is empty".into() }, None);
         return Err(Stop::Refused(Errno::EINVAL));
     }
@@ -74,9 +74,9 @@ fn module_decompress(run: &mut Run<'_>) -> StageResult {
         (Compression::Zstd, "not a zstd compressed module")
     };
     if run.insmod.raw && run.image.compression() == Some(supported) {
-        return match kernel_decompress(supported, run.image.stored()) {
+        return match kernel_decompress(supported, run.image.stored().whole()) {
             Ok(contents) => {
-                run.bytes = contents.into();
+                run.set_bytes(contents.into());
                 Ok(())
             }
             Err(fault) => {

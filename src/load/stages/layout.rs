@@ -27,12 +27,12 @@ fn this_module_without_contents(run: &mut Run<'_>) -> StageResult {
     let (start, end) = (this_module.offset, this_module.offset.saturating_add(this_module.size));
     let under = |section: &Section| section.size > 0 && section.offset < end && start < section.offset + section.size;
     let symbols = info.elf.symtab().is_some_and(under) || info.elf.strtab().is_some_and(under);
-    if symbols || end > (run.bytes.len() as u64).next_multiple_of(PAGE_SIZE) {
+    if symbols || end > (run.bytes().len() as u64).next_multiple_of(PAGE_SIZE) {
         return Err(Stop::Crash("struct module without contents is written over the symbols in the file".into()));
     }
     let info = run.info_mut()?;
     info.mod_name = Arc::default();
-    info.taints = Taints::NONE;
+    run.set_module_taints(Taints::NONE);
     Ok(())
 }
 
@@ -78,7 +78,7 @@ pub(in crate::load) fn post_relocation(run: &mut Run<'_>) -> StageResult {
     let info = run.info()?;
     let percpu = info.percpu.and_then(|index| info.elf.sections().get(index));
     // percpu_modcopy() reads the section's place in the file, even where it has no contents.
-    let buffer = (run.bytes.len() as u64).next_multiple_of(PAGE_SIZE);
+    let buffer = (run.bytes().len() as u64).next_multiple_of(PAGE_SIZE);
     if percpu.is_some_and(|section| section.size > 0 && section.offset.saturating_add(section.size) > buffer) {
         return Err(Stop::Crash("per-CPU data without contents is copied from behind the file".into()));
     }

@@ -7,7 +7,7 @@ use crate::elf::Section;
 use crate::history::{Behaviour, is_taken_in_sysfs};
 use crate::load::run::Run;
 use crate::load::state::{StageResult, Stop};
-use crate::terms::{Errno, Taint};
+use crate::terms::Errno;
 use crate::verdict::{Cause, LogLevel, Missing};
 
 pub(in crate::load) fn mod_sysfs_setup(run: &mut Run<'_>) -> StageResult {
@@ -15,9 +15,7 @@ pub(in crate::load) fn mod_sysfs_setup(run: &mut Run<'_>) -> StageResult {
     if name.is_empty() {
         // kobject_add_internal() warns with a stack dump, which taints W.
         run.find(Cause::SysfsName { name: name.to_string(), what: "it is empty".into() }, None);
-        if !run.surveying {
-            run.world.state.tainted.add(Taint::Warn);
-        }
+        run.taint_warn();
         return Err(Stop::Refused(Errno::EINVAL));
     }
     if is_builtin(run, &name)? {

@@ -37,7 +37,7 @@ pub(in crate::load) fn module_sig_check(run: &mut Run<'_>) -> StageResult {
             let len = marked.unmarked_len;
             match mod_verify_sig(run, &marked)? {
                 Ok(()) => {
-                    run.sig_ok = true;
+                    run.set_sig_ok();
                     return Ok(());
                 }
                 Err(failure) => {
@@ -91,8 +91,8 @@ fn marked(run: &Run<'_>) -> StageResult<Option<MarkedSignature>> {
     let mangling = ModuleInitFlags::IGNORE_MODVERSIONS.with(ModuleInitFlags::IGNORE_VERMAGIC);
     let flags = run.insmod.flags;
     let ignored = flags.has(mangling) || (flags.0 != 0 && !run.has(Behaviour::SigIgnoreOnlyMangling)?);
-    let own = run.bytes.is_same(run.image.contents());
-    let signature = if own { run.image.signature().clone() } else { AppendedSignature::of(&run.bytes) };
+    let own = run.bytes().is_same(run.image.contents());
+    let signature = if own { run.image.signature().clone() } else { AppendedSignature::of(run.bytes()) };
     Ok(match signature {
         AppendedSignature::Marked(marked) if !ignored => Some(marked),
         _ => None,
@@ -101,8 +101,8 @@ fn marked(run: &Run<'_>) -> StageResult<Option<MarkedSignature>> {
 
 /// Mirrors what happens to `info->len`: without the marker once it was seen, without the signature once its header was good.
 fn truncate(run: &mut Run<'_>, len: usize) {
-    if len < run.bytes.len() {
-        run.bytes = run.bytes.prefix(len);
+    if len < run.bytes().len() {
+        run.set_bytes(run.bytes().prefix(len));
     }
 }
 
@@ -115,7 +115,7 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> StageResult<Re
             return Ok(Err(Failure { errno, cause, what, line }));
         }
     };
-    let whole = run.bytes.clone();
+    let whole = run.bytes().clone();
     truncate(run, message.start);
     let pkcs7 = || Pkcs7::parse(whole.part(message.clone()).unwrap_or_default());
     let (crypto_of_kernel, known) = (run.call.memo.crypto(run, || crypto(run)), run.call.kernel.certificates());
@@ -184,7 +184,7 @@ fn crypto(run: &Run<'_>) -> Crypto {
         (Behaviour::SigEcdsaP521, vec![CryptoAlgorithm::EcdsaP521]),
     ];
     for (behaviour, algorithms) in dated {
-        let known = run.world.calendar.and_then(|calendar| calendar.has(behaviour));
+        let known = run.known(behaviour);
         let support = match known {
             Some(true) => continue,
             Some(false) => Support::Unrecognised,

@@ -2,7 +2,7 @@
 
 use crate::load::run::Run;
 use crate::load::state::{StageResult, Stop};
-use crate::terms::{Errno, Taint};
+use crate::terms::Errno;
 use crate::verdict::{Cause, LogLevel};
 
 const PAGE_SIZE: u64 = 4096;
@@ -26,7 +26,7 @@ pub(in crate::load) fn percpu_modalloc(run: &mut Run<'_>) -> StageResult {
     // PERCPU_MODULE_RESERVE (include/linux/percpu.h): one chunk for all modules.
     let profiling = run.call.kernel.config().is_some() && run.config("MEM_ALLOC_PROFILING")?;
     let reserve = if profiling { 8 << 13 } else { 8 << 10 };
-    let used: u64 = run.world.state.modules.iter().map(|module| module.percpu).sum();
+    let used: u64 = run.modules().iter().map(|module| module.percpu).sum();
     if size > reserve || used.next_multiple_of(align.max(1)) + size > reserve {
         let line = format!("{name}: Could not allocate {size} bytes percpu data");
         pcpu_alloc_fails(run, size, align);
@@ -43,12 +43,10 @@ fn pcpu_alloc_fails(run: &mut Run<'_>, size: u64, align: u64) {
         return;
     }
     if size > PCPU_MIN_UNIT_SIZE {
-        run.world.state.tainted.add(Taint::Warn);
+        run.taint_warn();
         return;
     }
-    let said = &mut run.world.state.percpu_warnings;
-    if *said < 10 {
-        *said += 1;
+    if run.complains_of_percpu(10) {
         let (size, align) = (size.next_multiple_of(4), align.max(4));
         run.warn(format!(
             "percpu: allocation failed, size={size} align={align} atomic=0, alloc from reserved chunk failed"

@@ -1,14 +1,13 @@
 //! Relocations and the architecture's hooks around them: mirrors `apply_relocations()`, kernel/module/main.c, and the
 //! calls of `module_frob_arch_sections()` and `module_finalize()`.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 
 use crate::elf::{SectionFlags, SectionType, SymbolPlace};
 use crate::history::Behaviour;
 use crate::image::ModuleElf;
 use crate::kernel::ConfigOption;
-use crate::load::cache::memo::{Asked, Memo, Question};
+use crate::load::cache::memo::Memo;
 use crate::load::cache::plain_relocations::{Plain, go_through};
 use crate::load::relocate::{self, Facts, Judgement, Module, RelocationSection, Section, Symbol, SymbolValue};
 use crate::load::run::Run;
@@ -28,8 +27,7 @@ pub(in crate::load) fn module_frob_arch_sections(run: &mut Run<'_>) -> StageResu
     }
     let names: Vec<_> = elf.sections().iter().map(|section| (elf.section_text(section), section.kind)).collect();
     let sections: Vec<_> = names.iter().map(|(name, kind)| (name.as_str(), *kind)).collect();
-    let judgement =
-        with_facts(run, &mut Asked::new(), |facts| relocate::module_frob_arch_sections(&name, arch, &sections, facts))?;
+    let judgement = with_facts(run, |facts| relocate::module_frob_arch_sections(&name, arch, &sections, facts))?;
     settle(run, judgement)?;
     // arm64 looks at the section that relocations apply to before anybody has looked at its index.
     let beyond = |section: &crate::elf::Section| {
@@ -43,41 +41,42 @@ pub(in crate::load) fn module_frob_arch_sections(run: &mut Run<'_>) -> StageResu
 
 /// Sections in order; the first that fails ends it.
 pub(in crate::load) fn apply_relocations(run: &mut Run<'_>) -> StageResult {
-    let remembered = Memo::relocating(run);
-    if remembered.as_ref().is_some_and(|key| run.call.memo.were_applied(run, key)) {
+    let info = Arc::clone(run.shared_info()?);
+    let key = Memo::relocating(run, &info);
+    if key.as_ref().is_some_and(|key| run.call.memo.relocated.get(run, key).is_some()) {
         return Ok(());
     }
-    let mut asked = Asked::new();
-    if judge_relocations(run, &mut asked)? {
-        run.call.memo.keep_applied(remembered, asked);
+    let outer = run.enter();
+    let applied = judge_relocations(run, &info);
+    let premises = run.leave(outer);
+    if applied? && let Some(key) = key {
+        run.call.memo.relocated.keep(run, key, premises, ());
     }
     Ok(())
 }
 
-/// Judges them one by one. Have they gone through for certain, by the facts that were asked for and nothing else?
-fn judge_relocations(run: &mut Run<'_>, asked: &mut Asked) -> StageResult<bool> {
+/// Judges them one by one. Returns whether they were applied for certain: the premises alone decide that.
+fn judge_relocations(run: &mut Run<'_>, info: &Info) -> StageResult<bool> {
     let mut certain = true;
-    let info = run.info()?;
-    let (info, elf, arch, percpu) = (info.clone(), Arc::clone(&info.elf), info.arch, info.percpu);
+    let elf = Arc::clone(&info.elf);
+    let arch = info.arch;
     let mut room = MAX_RELOCATIONS;
-    let percpu_relocated = percpu.is_none() || noted(run, asked, Behaviour::LoadPercpuRelocs)?;
-    match go_through(&info, |sh_info| target(&info, sh_info, percpu_relocated)) {
-        Some(Plain::Everywhere) => return Ok(true),
-        Some(Plain::WithPc64) if noted(run, asked, Behaviour::X86Pc64)? => return Ok(true),
-        _ => {}
+    let percpu_relocated = info.percpu.is_none() || run.has(Behaviour::LoadPercpuRelocs)?;
+    if run.call.memo.is_enabled() {
+        match go_through(info, |sh_info| target(info, sh_info, percpu_relocated)) {
+            Some(Plain::Everywhere) => return Ok(true),
+            Some(Plain::WithPc64) if run.has(Behaviour::X86Pc64)? => return Ok(true),
+            _ => {}
+        }
     }
     let names: Names = Names::new(&elf);
-    let mut module = module(&elf, &info, &names);
+    let mut module = module(&elf, info, &names);
     // The only messages that show addresses as they are.
-    let shown = run.world.calendar.and_then(|calendar| calendar.has(Behaviour::X86TargetNamesSection)) == Some(true);
-    if arch.machine == ElfMachine::X86_64 && run.has(Behaviour::X86TargetNamesSection).is_ok() {
-        asked.push((Question::Behaviour(Behaviour::X86TargetNamesSection), shown));
-    }
-    if shown && arch.machine == ElfMachine::X86_64 {
+    if arch.machine == ElfMachine::X86_64 && run.known(Behaviour::X86TargetNamesSection) == Some(true) {
         module = module.with_code_apart();
     }
     for section in elf.sections().iter().skip(1) {
-        let Some(target) = target(&info, section.info, percpu_relocated) else { continue };
+        let Some(target) = target(info, section.info, percpu_relocated) else { continue };
         if section.flags & SectionFlags::RELA_LIVEPATCH != 0 {
             klp_apply_section_relocs(run, &elf, section)?;
             certain = false;
@@ -99,7 +98,7 @@ fn judge_relocations(run: &mut Run<'_>, asked: &mut Asked) -> StageResult<bool> 
         };
         room = rest;
         let section = RelocationSection { index: section.index, target, rela, entries: &entries };
-        let judgement = with_facts(run, asked, |facts| relocate::apply(&mut module, &section, facts))?;
+        let judgement = with_facts(run, |facts| relocate::apply(&mut module, &section, facts))?;
         certain &= judgement == Judgement::Applied;
         settle(run, judgement)?;
     }
@@ -199,29 +198,10 @@ fn module<'a>(elf: &'a ModuleElf, info: &'a Info, names: &'a Names) -> Module<'a
     Module::new(&info.mod_name, info.arch, sections, symbols)
 }
 
-/// Asks for a behaviour, and notes the answer.
-fn noted(run: &Run<'_>, asked: &mut Asked, behaviour: Behaviour) -> StageResult<bool> {
-    let answer = run.has(behaviour)?;
-    asked.push((Question::Behaviour(behaviour), answer));
-    Ok(answer)
-}
-
-/// Lets the relocation code ask what this run can answer, and notes what it asks.
-fn with_facts<T>(
-    run: &Run<'_>,
-    asked: &mut Asked,
-    judge: impl FnOnce(&mut Facts<'_, Stop>) -> Result<T, Stop>,
-) -> StageResult<T> {
-    let asked = RefCell::new(asked);
-    let note = |question, answer| {
-        let mut asked = asked.borrow_mut();
-        if !asked.contains(&(question, answer)) {
-            asked.push((question, answer));
-        }
-        answer
-    };
-    let mut has = |behaviour| Ok(note(Question::Behaviour(behaviour), run.has(behaviour)?));
-    let mut config = |option: ConfigOption| Ok(note(Question::Config(option), run.config(option.0)?));
+/// Lets the relocation code ask what this attempt can answer.
+fn with_facts<T>(run: &Run<'_>, judge: impl FnOnce(&mut Facts<'_, Stop>) -> Result<T, Stop>) -> StageResult<T> {
+    let mut has = |behaviour| run.has(behaviour);
+    let mut config = |option: ConfigOption| run.config(option.0);
     judge(&mut Facts { has: &mut has, config: &mut config })
 }
 

@@ -66,7 +66,7 @@ impl Exporter {
 const SHOWN_NAMESPACES: usize = 64;
 
 pub(in crate::load) fn resolve_symbol(run: &mut Run<'_>, name: &SymbolName<'_>, raw: &[u8]) -> StageResult<Resolved> {
-    let gplok = !run.info()?.taints.has(Taint::ProprietaryModule);
+    let gplok = !run.is_proprietary();
     let found = match run.call.assumed {
         // What the kernel itself gives, and not only to some, hangs on no other module.
         Some(assumed) => {
@@ -137,7 +137,7 @@ fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) -> StageResul
         for row in exports.named(name).filter(|row| row.exporter != VMLINUX) {
             // A module that this run has loaded or refused itself speaks for itself.
             let file = row.exporter.rsplit('/').next().unwrap_or(row.exporter);
-            let judged = run.world.state.modules.iter().any(|module| is_named(file, &module.name))
+            let judged = run.modules().iter().any(|module| is_named(file, &module.name))
                 || run.call.refused.iter().any(|refused| is_named(file, &refused.name));
             if !judged && let Some(kind) = visible_kind(run, name, row.kind, gplok)? {
                 let exporter = Exporter::InTree(module_name(row.exporter));
@@ -184,7 +184,7 @@ fn told_by_names(run: &Run<'_>, found: &Found) -> StageResult<bool> {
 /// The loaded modules, the newest first.
 pub(in crate::load) fn find_in_modules(run: &Run<'_>, raw: &[u8], gplok: bool) -> Option<Found> {
     let visible = |kind: ExportKind| gplok || !kind.is_gpl_only();
-    run.world.state.modules.iter().find_map(|module| {
+    run.modules().iter().find_map(|module| {
         let (_, symbol) = module.find(raw, visible)?;
         let (kind, crc, namespace) = (symbol.kind, symbol.crc, symbol.namespace.clone());
         Some(Found { kind, crc, namespace, exporter: Exporter::Module(Arc::clone(module)) })
@@ -282,11 +282,12 @@ fn inherit_taint(run: &mut Run<'_>, symbol: &SymbolName<'_>, found: &Found) -> S
         run.say(Cause::GplOnlyWithProprietary { symbol, exporter, license, gpl_only }, LogLevel::Err, line);
         return Ok(false);
     }
-    if !run.info()?.taints.has(Taint::ProprietaryModule) {
+    if !run.is_proprietary() {
         let line = format!("{name}: module uses symbols{named} from proprietary module {exporter}, inheriting taint.");
-        let info = run.info_mut()?;
-        info.taints.add(Taint::ProprietaryModule);
-        info.inherited_from = Some(exporter.clone());
+        let mut taints = run.module_taints();
+        taints.add(Taint::ProprietaryModule);
+        run.set_module_taints(taints);
+        run.info_mut()?.inherited_from = Some(exporter.clone());
         run.say(Cause::InheritedTaint { symbol, exporter, license }, LogLevel::Warn, line);
     }
     Ok(true)

@@ -8,7 +8,7 @@ use crate::verdict::Cause;
 /// Every module gplok has loaded is live, so there is nothing to wait for.
 pub(in crate::load) fn module_patient_check_exists(run: &mut Run<'_>) -> StageResult {
     let name = run.mod_name();
-    if run.world.state.modules.iter().all(|module| module.name != name) {
+    if run.modules().iter().all(|module| module.name != name) {
         return Ok(());
     }
     run.find(Cause::AlreadyLoaded { name: name.to_string() }, None);

@@ -1,59 +1,23 @@
 //! Every symbol of the symbol table, in order: mirrors `simplify_symbols()`, kernel/module/main.c.
 
-use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::elf::SymbolPlace;
 use crate::history::Behaviour;
-use crate::image::{LooseSymbol, ModuleElf, as_text, escaped, is_plain};
-use crate::load::run::{Resolution, ResolutionKey, Run};
+use crate::image::{LooseSymbol, ModuleElf, escaped};
+use crate::load::cache::simple_imports::simple_imports;
+use crate::load::run::Run;
 use crate::load::stages::resolve_symbol::{Resolved, resolve_symbol};
 use crate::load::stages::symbol_name::SymbolName;
-use crate::load::state::{Once, StageResult, Stop};
-use crate::terms::{Crc, ElfMachine, Errno, ExportKind, Taint};
-use crate::verdict::{Cause, LineText, LogLevel, Missing, OfSymbol};
+use crate::load::state::{StageResult, Stop};
+use crate::terms::{ElfMachine, Errno};
+use crate::verdict::{Cause, LineText, LogLevel, OfSymbol};
 
 /// All symbols are processed; the errno of the last one that fails is returned.
-///
-/// Where one attempt at a call finds nothing to say, others that differ in the signature's fate alone find nothing, either.
 pub(in crate::load) fn simplify_symbols(run: &mut Run<'_>) -> StageResult {
-    let key = key(run)?;
-    let known = run.call.passed.resolved.borrow().as_ref().filter(|known| known.key == key).cloned();
-    if let Some(known) = known {
-        let info = run.info_mut()?;
-        (info.using_gplonly_symbols, info.uses, info.unresolved) =
-            (known.using_gplonly_symbols, known.uses, known.unresolved);
-        return Ok(());
-    }
-    let said = |run: &Run<'_>| (run.findings.len(), run.log.len(), run.inferred.len());
-    let before = said(run);
-    resolve_all(run)?;
-    if said(run) == before && self::key(run)? == key && !run.call.assumed.is_some_and(Cell::get) {
-        let info = run.info()?;
-        let (using_gplonly_symbols, uses) = (info.using_gplonly_symbols.clone(), info.uses.clone());
-        let resolution = Resolution { key, using_gplonly_symbols, uses, unresolved: info.unresolved.clone() };
-        *run.call.passed.resolved.borrow_mut() = Some(resolution);
-    }
-    Ok(())
-}
-
-/// Everything that resolving a module's symbols depends on.
-fn key(run: &Run<'_>) -> StageResult<ResolutionKey> {
-    let of_signature = |missing: &Missing| matches!(missing, Missing::Signer(_) | Missing::SignatureMatch);
-    let answers = run.world.answers.iter().filter(|(missing, _)| !of_signature(missing));
-    Ok(ResolutionKey {
-        calendar: run.world.calendar,
-        answers: answers.map(|(missing, answer)| (missing.clone(), *answer)).collect(),
-        modules: Arc::clone(&run.world.state.modules),
-        once: run.world.state.once.has(Once::NoSymbolVersion),
-        is_proprietary: run.info()?.taints.has(Taint::ProprietaryModule),
-        surveying: run.surveying,
-    })
-}
-
-fn resolve_all(run: &mut Run<'_>) -> StageResult {
-    let elf = Arc::clone(&run.info()?.elf);
-    let simple = simple_imports(run)?;
+    let info = run.info()?;
+    let elf = Arc::clone(&info.elf);
+    let simple = simple_imports(run, info);
     let (mut result, found) = (Ok(()), run.findings.len());
     let all = elf.loose_symbols();
     let (mut next, mut left) = (0, simple.as_ref().map_or(&[][..], |simple| &simple.others));
@@ -67,7 +31,7 @@ fn resolve_all(run: &mut Run<'_>) -> StageResult {
     loop {
         // Simple ones are passed over, unless the module has become a proprietary one.
         let place = match &simple {
-            Some(simple) if !run.info()?.taints.has(Taint::ProprietaryModule) => {
+            Some(simple) if !run.is_proprietary() => {
                 let passed = left.first().copied().unwrap_or(all.len());
                 if let Some((place, name)) = &simple.gpl_only
                     && *place < passed
@@ -88,72 +52,6 @@ fn resolve_all(run: &mut Run<'_>) -> StageResult {
             result = Err(Stop::Refused(errno));
         }
     }
-}
-
-/// The imports about which nothing is left to ask: exported by the kernel itself, plainly or GPL-only, in no namespace, and in
-/// the very version that the module wants. To a module that is not proprietary they resolve whatever else is loaded.
-#[derive(Debug, Default)]
-pub(crate) struct SimpleImports {
-    /// The places of all other loose symbols, in order.
-    pub(in crate::load) others: Vec<usize>,
-    /// The first GPL-only one.
-    gpl_only: Option<(usize, String)>,
-    /// The places of those undefined that the kernel itself does not export, in order.
-    pub(crate) foreign: Vec<usize>,
-}
-
-/// So many names are looked up at the same time.
-const AT_ONCE: usize = 16;
-
-fn simple_imports(run: &Run<'_>) -> StageResult<Option<Arc<SimpleImports>>> {
-    let kernel = run.call.kernel;
-    let info = run.info()?;
-    let (Some(exports), Some(modversions)) =
-        (kernel.exports().filter(|exports| !exports.is_names_only()), run.call.memo.modversions(kernel))
-    else {
-        return Ok(None);
-    };
-    if run.insmod.as_rebuilt || info.arch.machine == ElfMachine::Ppc64 {
-        return Ok(None);
-    }
-    let versions = info.vers_ext.as_ref().or(info.vers.as_ref());
-    let is_version = |name: &[u8], crc: Option<Crc>| {
-        !modversions || versions.zip(crc).is_some_and(|(all, crc)| all.get(name) == Some(u64::from(crc.0)))
-    };
-    Ok(run.call.memo.imports(run, || {
-        let mut simple = SimpleImports::default();
-        let name = |loose: &LooseSymbol| {
-            let name = if loose.is_undefined() { info.elf.loose_name(loose) } else { None };
-            name.filter(|name| is_plain(name)).unwrap_or_default()
-        };
-        let given = |raw: &[u8]| exports.in_vmlinux(&as_text(raw));
-        let is_foreign =
-            |loose: &LooseSymbol| loose.is_undefined() && info.elf.loose_name(loose).is_some_and(|raw| !given(raw));
-        let mut place = 0;
-        for some in info.elf.loose_symbols().chunks(AT_ONCE) {
-            let mut names = [&[][..]; AT_ONCE];
-            names.iter_mut().zip(some).for_each(|(place, loose)| *place = name(loose));
-            exports.look_ahead(&names);
-            for (name, loose) in names.into_iter().zip(some) {
-                let row = exports.own_row(name);
-                let simply = row.filter(|row| !row.in_namespace && is_version(name, row.crc));
-                match simply.and_then(|row| row.kind) {
-                    Some(ExportKind::Plain) => {}
-                    Some(ExportKind::Gpl) => _ = simple.gpl_only.get_or_insert_with(|| (place, escaped(name))),
-                    _ => {
-                        simple.others.push(place);
-                        if row.is_none() && is_foreign(loose) {
-                            simple.foreign.push(place);
-                        }
-                    }
-                }
-                place += 1;
-            }
-        }
-        simple.others.shrink_to_fit();
-        simple.foreign.shrink_to_fit();
-        simple
-    }))
 }
 
 fn simplify_symbol(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol) -> StageResult<Result<(), Errno>> {

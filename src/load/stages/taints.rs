@@ -34,7 +34,7 @@ pub(in crate::load) fn early_taints(run: &mut Run<'_>) -> StageResult {
 
 /// The taint of an unsigned module.
 pub(in crate::load) fn unsigned(run: &mut Run<'_>) -> StageResult {
-    if run.info()?.sig_ok || !run.config("MODULE_SIG")? {
+    if run.sig_ok() || !run.config("MODULE_SIG")? {
         return Ok(());
     }
     if run.once(Once::VerificationFailed) {

@@ -91,7 +91,7 @@ fn a_folder_without_code_is_an_error_that_names_it() {
 fn damaged_objects_are_audited_without_harm() {
     for name in ["hmm-x86_64.ko.xz", "hmm-arm64.ko.xz", "object-x86_64.o"] {
         let whole = Image::open(folder().join(name)).expect("it is there");
-        let whole = whole.contents().to_vec();
+        let whole = whole.contents().whole().to_vec();
         for (at, value) in (0..whole.len()).step_by(11).zip([0xff, 0x80, 0x01, 0x7f].into_iter().cycle()) {
             let mut bytes = whole.clone();
             bytes[at] ^= value;
@@ -161,7 +161,7 @@ fn builds_of_one_module_are_no_shadows_of_each_other() {
 #[test]
 fn what_is_cut_short_is_not_read() {
     let here = tempfile::tempdir().expect("a folder");
-    let whole = Image::open(folder().join("hmm-x86_64.ko.xz")).expect("it is there").contents().to_vec();
+    let whole = Image::open(folder().join("hmm-x86_64.ko.xz")).expect("it is there").contents().whole().to_vec();
     let path = here.path().join("cut.ko");
     std::fs::write(&path, &whole[..whole.len() / 2]).expect("it can be written");
     let objects = open_objects(&[path]).expect("it is there");

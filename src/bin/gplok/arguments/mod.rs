@@ -153,6 +153,9 @@ pub struct CheckArguments {
     /// $XDG_CACHE_HOME/gplok, as long as nothing they depend on has changed.
     #[arg(long)]
     pub no_cache: bool,
+    /// Compute every answer anew: none is used again for another module or boot.
+    #[arg(long, hide = true)]
+    pub uncached: bool,
     /// Load them on one boot in the order given, instead of finding the order.
     #[arg(long)]
     pub in_order: bool,
@@ -177,6 +180,9 @@ pub struct SimulateArguments {
     /// How to print the answer.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
+    /// Compute every answer anew: none is used again for another step.
+    #[arg(long, hide = true)]
+    pub uncached: bool,
 }
 
 /// Arguments of `inlines`.

@@ -9,7 +9,7 @@ use crate::image::{Modinfo, Versions};
 use crate::load::ModuleInitFlags;
 use crate::load::run::Run;
 use crate::load::state::{Info, StageResult, Stop};
-use crate::terms::{ElfMachine, Errno, Taints};
+use crate::terms::{ElfMachine, Errno};
 
 impl Checks<'_> {
     /// Fills `struct load_info`.
@@ -45,8 +45,6 @@ impl Checks<'_> {
             this_module,
             percpu: index(".data..percpu"),
             dropped,
-            sig_ok: run.sig_ok,
-            taints: Taints::NONE,
             license: modinfo.get("license").map(crate::terms::License::new),
             modinfo,
             using_gplonly_symbols: None,
@@ -56,7 +54,7 @@ impl Checks<'_> {
             exports: Arc::default(),
             elf,
         };
-        run.info = Some(info);
+        run.set_info(info);
         Ok(())
     }
 }

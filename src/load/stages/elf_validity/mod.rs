@@ -34,7 +34,7 @@ enum Form {
 
 pub(in crate::load) fn elf_validity(run: &mut Run<'_>) -> StageResult {
     let arch = arch(run)?;
-    let elf = run.image.reading(&run.bytes, arch.class, arch.endian);
+    let elf = run.image.reading(run.bytes(), arch.class, arch.endian);
     let checks = Checks { arch, elf: &elf };
     let header = checks.header(run)?;
     let new_order = run.has(Behaviour::ElfUniqueSections)? && run.has(Behaviour::ElfNewOrder)?;

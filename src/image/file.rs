@@ -1,0 +1,78 @@
+//! Reading module files.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use super::parts::Parts;
+use super::{Bytes, Error, ErrorKind};
+
+/// How much of a file is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// The parts that a loader looks at.
+    Parts,
+    /// All of it.
+    Whole,
+}
+
+/// A regular file as it was when it was opened: it is read again only while its length and its time are the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ModuleFile {
+    path: PathBuf,
+    len: u64,
+    modified: Option<SystemTime>,
+}
+
+impl ModuleFile {
+    /// Reads a file. The second value is `None` for what is not a regular file, such as a pipe: it can be read only once.
+    ///
+    /// # Errors
+    /// When the file cannot be opened or read.
+    pub fn open(path: &Path, extent: Extent) -> Result<(Bytes, Option<Self>), Error> {
+        Self::read(path, extent).map_err(|kind| Error::new(path, kind))
+    }
+
+    /// Reads all of the file once more.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or is not what it was.
+    pub fn reopen(&self) -> Result<Bytes, Error> {
+        match Self::open(&self.path, Extent::Whole)? {
+            (bytes, Some(now)) if now == *self => Ok(bytes),
+            _ => Err(Error::new(&self.path, ErrorKind::Changed)),
+        }
+    }
+
+    fn read(path: &Path, extent: Extent) -> Result<(Bytes, Option<Self>), ErrorKind> {
+        let mut file = File::open(path).map_err(ErrorKind::Io)?;
+        let metadata = file.metadata().map_err(ErrorKind::Io)?;
+        if !metadata.is_file() {
+            return Ok((read_all(&mut file)?.into(), None));
+        }
+        let this = Self { path: path.to_owned(), len: metadata.len(), modified: metadata.modified().ok() };
+        let len = usize::try_from(this.len).unwrap_or(usize::MAX);
+        if extent == Extent::Parts
+            && let Some(parts) = Parts::read(&file, len).map_err(cut_short)?
+        {
+            return Ok((Bytes::partial(len, parts), Some(this)));
+        }
+        let bytes = read_all(&mut file)?;
+        if bytes.len() == len { Ok((bytes.into(), Some(this))) } else { Err(ErrorKind::Changed) }
+    }
+}
+
+fn read_all(file: &mut File) -> Result<Vec<u8>, ErrorKind> {
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(ErrorKind::Io)?;
+    Ok(bytes)
+}
+
+/// A regular file that ends before the length it had when it was opened has changed meanwhile.
+fn cut_short(error: io::Error) -> ErrorKind {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => ErrorKind::Changed,
+        _ => ErrorKind::Io(error),
+    }
+}
