@@ -1,6 +1,6 @@
 //! What one function does with what it is given: how much work of its own, and what it calls with which arguments.
 
-use super::flow::Reader;
+use super::flow::FlowReader;
 use crate::graph::{Action, AddressSpace, Register, Spot, Step, Way, convention};
 
 /// How many bytes of a function are read: the largest of a kernel have 20,000.
@@ -91,7 +91,7 @@ impl Body {
             ranges.push(piece);
         }
         let mut body = Self { own, ..Self::default() };
-        Reader { space, convention, ranges, steps }.follow(&mut body);
+        FlowReader { space, convention, ranges, steps }.follow(&mut body);
         Some(body)
     }
 }

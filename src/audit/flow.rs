@@ -16,7 +16,7 @@ const MAX_ELEMENTS: usize = 64;
 const MAX_ROUNDS: usize = 8;
 
 /// One function, read.
-pub(super) struct Reader<'r, 'a> {
+pub(super) struct FlowReader<'r, 'a> {
     pub space: &'r AddressSpace<'a>,
     pub convention: &'static Convention,
     /// The function, and its pieces that stand elsewhere.
@@ -24,7 +24,7 @@ pub(super) struct Reader<'r, 'a> {
     pub steps: Vec<Step>,
 }
 
-impl Reader<'_, '_> {
+impl FlowReader<'_, '_> {
     fn is_inside(&self, address: u64) -> bool {
         self.ranges.iter().any(|range| range.contains(&address))
     }

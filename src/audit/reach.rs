@@ -5,9 +5,9 @@ use std::rc::Rc;
 
 use super::body::How;
 use super::finding::{AuditCode, AuditFinding, Hop};
+use super::known::{KnownExports, Standing};
 use super::plumbing::is_plumbing;
 use super::subject::Subject;
-use super::world::{Standing, World};
 use crate::graph::Spot;
 
 /// How many pointers of one piece of data are followed.
@@ -19,14 +19,14 @@ type Edge = (u64, Spot, How);
 /// Follows references, and remembers what it has read.
 pub struct Reach<'s, 'a> {
     subject: &'s Subject<'a>,
-    world: &'s World,
+    known: &'s KnownExports,
     edges: HashMap<u64, Rc<[Edge]>>,
 }
 
 impl<'s, 'a> Reach<'s, 'a> {
     /// Nothing read yet.
-    pub fn new(subject: &'s Subject<'a>, world: &'s World) -> Self {
-        Self { subject, world, edges: HashMap::new() }
+    pub fn new(subject: &'s Subject<'a>, known: &'s KnownExports) -> Self {
+        Self { subject, known, edges: HashMap::new() }
     }
 
     /// What an export comes to within so many calls, each symbol once, by the shortest way.
@@ -38,14 +38,14 @@ impl<'s, 'a> Reach<'s, 'a> {
                 if !seen.insert(*to) {
                     continue;
                 }
-                let (symbol, standing) = self.world.standing_in(self.subject, *to);
+                let (symbol, standing) = self.known.standing_in(self.subject, *to);
                 let mut hops = way.clone();
                 hops.push(self.subject.hop(address, *at, *how));
                 match (standing, to) {
                     (Standing::GplOnly, _) if !is_plumbing(&symbol) => findings.push(AuditFinding {
                         export: Some(export.name.clone()),
                         kind: Some(export.kind),
-                        symbol_kind: self.world.kind(&symbol),
+                        symbol_kind: self.known.kind(&symbol),
                         symbol: Some(symbol),
                         hops,
                         ..AuditFinding::new(AuditCode::ReachesGplOnly, object)

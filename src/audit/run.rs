@@ -7,11 +7,11 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::exposed::exposed;
+use super::known::{KnownExport, KnownExports, KnownModule, Standing};
 use super::lints::lints;
 use super::open::{AuditError, ModuleFile, Objects};
 use super::reach::Reach;
 use super::subject::{Subject, placed_exports};
-use super::world::{Module, Standing, World, WorldExport};
 use super::wrappers::Wrappers;
 use super::{Audit, AuditFinding, AuditedObject};
 use crate::image::{ModuleElf, THIS_MODULE};
@@ -36,15 +36,15 @@ pub fn audit(
     options: &AuditOptions,
     step: impl Fn() + Sync,
 ) -> Result<Audit, AuditError> {
-    let (world, modules) = survey(objects, kernel, &step)?;
+    let (known, modules) = survey(objects, kernel, &step)?;
     let mut banners = BTreeSet::new();
     // A tree brings its own image along, which may have been named as well.
     let images = objects.kernels.iter().filter_map(Kernel::boot_image).filter(|image| banners.insert(image.banner()));
-    let kernels = images.enumerate().map(|(number, image)| of_kernel(number, image, &world, options));
+    let kernels = images.enumerate().map(|(number, image)| of_kernel(number, image, &known, options));
     let mut audited = kernels.collect::<Result<Vec<_>, _>>()?;
     let before = audited.len();
     let of_file = |(index, (file, surveyed)): (usize, (&ModuleFile, &Surveyed))| {
-        let module = of_module(before + index, objects, file, surveyed, &world, options);
+        let module = of_module(before + index, objects, file, surveyed, &known, options);
         step();
         module
     };
@@ -99,17 +99,17 @@ fn survey(
     objects: &Objects,
     kernel: Option<&Kernel>,
     step: &(impl Fn() + Sync),
-) -> Result<(World, Vec<Surveyed>), AuditError> {
-    let mut world = World::default();
+) -> Result<(KnownExports, Vec<Surveyed>), AuditError> {
+    let mut known = KnownExports::default();
     if let Some(kernel) = kernel {
-        world.add_kernel(kernel);
+        known.add_kernel(kernel);
     }
     for kernel in &objects.kernels {
         if let Some(exports) = kernel.exports() {
-            world.add_exports(exports);
+            known.add_exports(exports);
         }
         if let Some(symbols) = kernel.symbols() {
-            world.add_symbols(symbols);
+            known.add_symbols(symbols);
         }
     }
     let read = |file| {
@@ -122,15 +122,15 @@ fn survey(
         for export in &module.exports {
             let exporter = module.name.as_str().into();
             let (kind, namespace) = (export.kind, export.namespace.clone());
-            world.add(&export.name, WorldExport { kind, exporter, namespace });
+            known.add(&export.name, KnownExport { kind, exporter, namespace });
         }
     }
     for (module, imports) in &read {
         let license = module.license.as_deref().map(License::new);
-        let uses_gpl_only = imports.iter().any(|name| world.standing(name) == Standing::GplOnly);
-        world.add_module(&module.name, Module { license, uses_gpl_only, intree: module.intree });
+        let uses_gpl_only = imports.iter().any(|name| known.standing(name) == Standing::GplOnly);
+        known.add_module(&module.name, KnownModule { license, uses_gpl_only, intree: module.intree });
     }
-    Ok((world, read.into_iter().map(|(module, _)| module).collect()))
+    Ok((known, read.into_iter().map(|(module, _)| module).collect()))
 }
 
 /// The first reading of a module: what it is, and the symbols that it imports.
@@ -177,7 +177,7 @@ fn file_stem(path: &Path) -> String {
 fn of_kernel(
     number: usize,
     image: &KernelImage,
-    world: &World,
+    known: &KnownExports,
     options: &AuditOptions,
 ) -> Result<(AuditedObject, Vec<AuditFinding>), AuditError> {
     let path = image.path().to_owned();
@@ -199,7 +199,7 @@ fn of_kernel(
         return Ok((object, Vec::new()));
     }
     let subject = Subject::of_kernel(image, exports).ok_or(AuditError::NoSymbols(path))?;
-    let mut findings = code(number, &subject, world, options, &mut object);
+    let mut findings = code(number, &subject, known, options, &mut object);
     findings.extend(exposed(&subject, number));
     Ok((object, findings))
 }
@@ -209,7 +209,7 @@ fn of_module(
     objects: &Objects,
     file: &ModuleFile,
     surveyed: &Surveyed,
-    world: &World,
+    known: &KnownExports,
     options: &AuditOptions,
 ) -> (AuditedObject, Vec<AuditFinding>) {
     let mut exports: Vec<_> = surveyed.exports.iter().map(|export| (export.name.clone(), export.kind)).collect();
@@ -234,7 +234,7 @@ fn of_module(
         }
     };
     let Some(elf) = image.as_announced() else { return (object, Vec::new()) };
-    let findings = of_elf(number, &elf, world, options, &mut object);
+    let findings = of_elf(number, &elf, known, options, &mut object);
     if let Some(fault) = image.fault() {
         object.unread = Some(fault.kind.to_string());
     }
@@ -244,7 +244,7 @@ fn of_module(
 fn of_elf(
     number: usize,
     elf: &ModuleElf,
-    world: &World,
+    known: &KnownExports,
     options: &AuditOptions,
     object: &mut AuditedObject,
 ) -> Vec<AuditFinding> {
@@ -253,9 +253,9 @@ fn of_elf(
         object.unread = unread(elf.machine());
     }
     let subject = Subject::of_object(elf);
-    let mut findings = lints(number, &object.name, elf, subject.as_ref(), world);
+    let mut findings = lints(number, &object.name, elf, subject.as_ref(), known);
     if let Some(subject) = subject.filter(|_| has_code && object.unread.is_none()) {
-        findings.extend(code(number, &subject, world, options, object));
+        findings.extend(code(number, &subject, known, options, object));
     }
     findings
 }
@@ -264,11 +264,11 @@ fn of_elf(
 fn code(
     number: usize,
     subject: &Subject<'_>,
-    world: &World,
+    known: &KnownExports,
     options: &AuditOptions,
     object: &mut AuditedObject,
 ) -> Vec<AuditFinding> {
-    let (mut wrappers, mut reach) = (Wrappers::new(subject, world), Reach::new(subject, world));
+    let (mut wrappers, mut reach) = (Wrappers::new(subject, known), Reach::new(subject, known));
     let (mut findings, mut unknown) = (Vec::new(), BTreeSet::new());
     for export in subject.exports.iter().filter(|export| is_open(export.kind)) {
         let (laundered, symbols) = wrappers.laundered(number, export);

@@ -4,9 +4,9 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::body::{Arguments, Call};
 use super::finding::{AuditCode, AuditFinding, Hop, Thinness};
+use super::known::{KnownExports, Standing};
 use super::plumbing::{is_order, is_plumbing};
 use super::subject::Subject;
-use super::world::{Standing, World};
 use crate::graph::Spot;
 
 /// How deep wrappers of wrappers are followed.
@@ -56,14 +56,14 @@ impl Summary {
 /// Reads functions and remembers them.
 pub struct Wrappers<'s, 'a> {
     subject: &'s Subject<'a>,
-    world: &'s World,
+    known: &'s KnownExports,
     summaries: HashMap<u64, Summary>,
 }
 
 impl<'s, 'a> Wrappers<'s, 'a> {
     /// Nothing read yet.
-    pub fn new(subject: &'s Subject<'a>, world: &'s World) -> Self {
-        Self { subject, world, summaries: HashMap::new() }
+    pub fn new(subject: &'s Subject<'a>, known: &'s KnownExports) -> Self {
+        Self { subject, known, summaries: HashMap::new() }
     }
 
     /// What an export launders: its findings, and the symbols of which nobody says how they are exported.
@@ -91,7 +91,7 @@ impl<'s, 'a> Wrappers<'s, 'a> {
             AuditFinding {
                 export: Some(export.name.clone()),
                 kind: Some(export.kind),
-                symbol_kind: self.world.kind(&handed.symbol),
+                symbol_kind: self.known.kind(&handed.symbol),
                 symbol: Some(handed.symbol),
                 hops: handed.hops,
                 thinness: Some(Thinness { instructions, calls, arguments, result }),
@@ -139,7 +139,7 @@ impl<'s, 'a> Wrappers<'s, 'a> {
             summary.others.push("?".to_owned());
             return None;
         };
-        let (name, standing) = self.world.standing_in(self.subject, callee);
+        let (name, standing) = self.known.standing_in(self.subject, callee);
         if is_plumbing(&name) {
             let (arguments, result) = (call.arguments, call.result);
             let handed = Handed { symbol: name, standing, hops: vec![hop], arguments, result };

@@ -92,7 +92,7 @@ impl Program {
         let references = References::new(elf);
         let symbols = Symbols::new(elf);
         let mut reader =
-            Reader { elf, symbols, program: Self::default(), nodes: HashMap::new(), undefined: HashMap::new() };
+            ProgramReader { elf, symbols, program: Self::default(), nodes: HashMap::new(), undefined: HashMap::new() };
         let decoded = reader.decode()?;
         let ends: HashMap<Place, u64> = decoded
             .iter()
@@ -137,7 +137,7 @@ impl Program {
     }
 }
 
-struct Reader<'a> {
+struct ProgramReader<'a> {
     elf: &'a ModuleElf,
     symbols: Symbols<'a>,
     program: Program,
@@ -146,7 +146,7 @@ struct Reader<'a> {
     undefined: HashMap<usize, usize>,
 }
 
-impl Reader<'_> {
+impl ProgramReader<'_> {
     /// Decodes the code of every section.
     fn decode(&self) -> Result<BTreeMap<usize, Code>, UndecodedCalls> {
         let sections = self.elf.sections().iter().skip(1);

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::Place;
-use super::tables::{Kind, Table};
+use super::tables::{Table, TableKind};
 use crate::elf::{Relocation, Section, SectionFlags, Symbol, SymbolPlace, is_relative, is_short};
 use crate::image::ModuleElf;
 
@@ -64,7 +64,7 @@ impl<'a> References<'a> {
     pub fn new(elf: &'a ModuleElf) -> Self {
         let mut tables = HashMap::new();
         for section in elf.sections().iter().skip(1).filter(|section| section.is_alloc()) {
-            let Some(kind) = elf.section_name(section).and_then(Kind::of) else { continue };
+            let Some(kind) = elf.section_name(section).and_then(TableKind::of) else { continue };
             let mut pointers = elf.relocations_of(section.index);
             // Headers may name what only others define, also where an entry holds a small number.
             pointers.retain(|relocation| !is_short(elf.e_machine(), relocation.kind));

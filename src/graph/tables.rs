@@ -10,7 +10,7 @@ use crate::terms::ElfMachine;
 
 /// A kind of table.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Kind {
+pub(super) struct TableKind {
     /// The section.
     pub name: &'static str,
     /// Pointers in an entry, each of which has a relocation; the first is the code. Where versions and architectures
@@ -24,19 +24,24 @@ pub(super) struct Kind {
 
 /// Sources: include/linux/jump_label.h, include/linux/static_call_types.h, and of the architectures asm/alternative.h and
 /// asm/extable.h. All of them are 32-bit offsets or whole words, as the version and the architecture please.
-const KINDS: [Kind; 4] = [
+const KINDS: [TableKind; 4] = [
     // struct jump_entry: code, target, key.
-    Kind { name: "__jump_table", pointers: &[3], replacements: None, has_lengths: false },
+    TableKind { name: "__jump_table", pointers: &[3], replacements: None, has_lengths: false },
     // struct static_call_site: code, key.
-    Kind { name: ".static_call_sites", pointers: &[2], replacements: None, has_lengths: false },
+    TableKind { name: ".static_call_sites", pointers: &[2], replacements: None, has_lengths: false },
     // struct alt_instr: code, replacement. On arm64 the second may be a function that makes the replacement, and
     // replacements stand in .text, behind the functions.
-    Kind { name: ".altinstructions", pointers: &[2], replacements: Some(".altinstr_replacement"), has_lengths: true },
+    TableKind {
+        name: ".altinstructions",
+        pointers: &[2],
+        replacements: Some(".altinstr_replacement"),
+        has_lengths: true,
+    },
     // struct exception_table_entry: instruction, where to go on, and (x86 before 5.16) the handler.
-    Kind { name: "__ex_table", pointers: &[3, 2], replacements: Some(".fixup"), has_lengths: false },
+    TableKind { name: "__ex_table", pointers: &[3, 2], replacements: Some(".fixup"), has_lengths: false },
 ];
 
-impl Kind {
+impl TableKind {
     pub fn of(name: &[u8]) -> Option<&'static Self> {
         KINDS.iter().find(|kind| kind.name.as_bytes() == name)
     }
@@ -75,7 +80,7 @@ fn is_regular(relocations: &[Relocation], pointers: usize, entry: u64) -> bool {
 /// One table of an object: its relocations, entry by entry.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
-    pub kind: &'static Kind,
+    pub kind: &'static TableKind,
     relocations: Vec<Relocation>,
     stride: usize,
 }
@@ -83,7 +88,7 @@ pub(super) struct Table {
 impl Table {
     /// `None` where the table is not regular: nothing is known then of what belongs together.
     pub fn new(
-        kind: &'static Kind,
+        kind: &'static TableKind,
         mut relocations: Vec<Relocation>,
         size: u64,
         machine: Option<ElfMachine>,

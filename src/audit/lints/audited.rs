@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use crate::audit::{AuditCode, AuditFinding, Body, Call, Hop, How, Subject, World};
+use crate::audit::{AuditCode, AuditFinding, Body, Call, Hop, How, KnownExports, Subject};
 use crate::graph::Spot;
 use crate::image::{ModuleElf, as_text, escaped};
 use crate::terms::License;
@@ -15,7 +15,7 @@ pub struct Audited<'a> {
     pub name: String,
     pub elf: &'a ModuleElf,
     pub subject: Option<&'a Subject<'a>>,
-    pub world: &'a World,
+    pub known: &'a KnownExports,
     /// The symbols that it leaves to others to define.
     pub imports: BTreeSet<Cow<'a, str>>,
 }
@@ -26,12 +26,12 @@ impl<'a> Audited<'a> {
         name: &str,
         elf: &'a ModuleElf,
         subject: Option<&'a Subject<'a>>,
-        world: &'a World,
+        known: &'a KnownExports,
     ) -> Self {
         let undefined = elf.symbols().iter().skip(1).filter(|symbol| symbol.is_undefined());
         let names = undefined.filter_map(|symbol| elf.symbol_name(symbol)).filter(|name| !name.is_empty());
         let imports = names.map(as_text).collect();
-        Self { object, name: name.replace('-', "_"), elf, subject, world, imports }
+        Self { object, name: name.replace('-', "_"), elf, subject, known, imports }
     }
 
     pub const fn finding(&self, code: AuditCode) -> AuditFinding {

@@ -38,14 +38,14 @@ const OPENERS: &[&str] = &["file_open_root", "filp_open", "kernel_read_file_from
 pub fn symbol_get(module: &Audited<'_>) -> Vec<AuditFinding> {
     let mut found = Vec::new();
     for (name, hop) in constants(module, module.calls_of("__symbol_get")) {
-        let is_refused = match module.world.standing(&name) {
+        let is_refused = match module.known.standing(&name) {
             Standing::Plain => true,
-            Standing::Unexported => module.world.names(&name),
+            Standing::Unexported => module.known.names(&name),
             Standing::GplOnly | Standing::Unknown => false,
         };
         if is_refused {
             found.push(AuditFinding {
-                symbol_kind: module.world.kind(&name),
+                symbol_kind: module.known.kind(&name),
                 symbol: Some(name),
                 hops: vec![hop],
                 ..module.finding(AuditCode::SymbolGet)
@@ -86,7 +86,7 @@ pub fn kallsyms(module: &Audited<'_>) -> Vec<AuditFinding> {
 fn lookup(module: &Audited<'_>, by: &str, symbol: Option<&str>, hop: Option<Hop>) -> AuditFinding {
     AuditFinding {
         symbol: symbol.map(str::to_owned),
-        symbol_kind: symbol.and_then(|symbol| module.world.kind(symbol)),
+        symbol_kind: symbol.and_then(|symbol| module.known.kind(symbol)),
         hops: hop.into_iter().collect(),
         detail: Detail::Lookup { by: by.to_owned() },
         ..module.finding(AuditCode::KallsymsLookup)
@@ -95,7 +95,7 @@ fn lookup(module: &Audited<'_>, by: &str, symbol: Option<&str>, hop: Option<Hop>
 
 /// Would linking refuse it to this module, as far as is known?
 fn is_refused(module: &Audited<'_>, name: &str) -> bool {
-    match module.world.standing(name) {
+    match module.known.standing(name) {
         Standing::Plain => false,
         Standing::GplOnly => !module.is_gpl_compatible(),
         Standing::Unexported | Standing::Unknown => true,
@@ -127,7 +127,7 @@ fn through_pointers(module: &Audited<'_>, by: &str) -> Vec<AuditFinding> {
         calls.map(move |call| (start, call))
     };
     let names = constants(module, module.bodies().flat_map(unknown));
-    let kernels = names.into_iter().filter(|(name, _)| module.world.names(name) && is_refused(module, name));
+    let kernels = names.into_iter().filter(|(name, _)| module.known.names(name) && is_refused(module, name));
     kernels.map(|(name, hop)| lookup(module, by, Some(&name), Some(hop))).collect()
 }
 

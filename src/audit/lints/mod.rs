@@ -7,7 +7,7 @@ mod reserved;
 mod shadows;
 mod shim;
 
-use super::{AuditFinding, Subject, World};
+use super::{AuditFinding, KnownExports, Subject};
 use crate::image::ModuleElf;
 use audited::Audited;
 
@@ -18,9 +18,9 @@ pub fn lints(
     name: &str,
     elf: &ModuleElf,
     subject: Option<&Subject<'_>>,
-    world: &World,
+    known: &KnownExports,
 ) -> Vec<AuditFinding> {
-    let module = Audited::new(object, name, elf, subject, world);
+    let module = Audited::new(object, name, elf, subject, known);
     let lints = [shim::lint, shadows::lint, lookup::symbol_get, lookup::kallsyms, license::lint, reserved::lint];
     lints.iter().flat_map(|lint| lint(&module)).collect()
 }

@@ -12,7 +12,7 @@ pub fn lint(module: &Audited<'_>) -> Vec<AuditFinding> {
         return Vec::new();
     }
     let mut lists: BTreeMap<&str, usize> = BTreeMap::new();
-    for (_, export) in module.world.exports() {
+    for (_, export) in module.known.exports() {
         let Some(namespace) = &export.namespace else { continue };
         // What is open to every name is reserved for none; and the exporter's own name needs no leave.
         let Some(list) = namespace.module_list().filter(|list| list.split(',').all(|entry| entry != "*")) else {

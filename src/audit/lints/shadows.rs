@@ -18,7 +18,7 @@ pub fn lint(module: &Audited<'_>) -> Vec<AuditFinding> {
     let mut found: Vec<AuditFinding> = Vec::new();
     for symbol in module.elf.symbols().iter().skip(1).filter(named).filter(seen) {
         let name = module.elf.symbol_text(symbol);
-        let Some(export) = module.world.export(&name).filter(|export| export.kind.is_gpl_only()) else { continue };
+        let Some(export) = module.known.export(&name).filter(|export| export.kind.is_gpl_only()) else { continue };
         let again = || found.iter().any(|finding| finding.symbol.as_deref() == Some(&*name));
         // Its own export, also where others have one of that name, stands in front of nobody's.
         let own = || module.elf.exports().iter().any(|own| own.name == name);

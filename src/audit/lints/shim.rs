@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
 use super::audited::Audited;
-use crate::audit::{AuditCode, AuditFinding, Body, Detail, Hop, Module, Subject, WorldExport};
+use crate::audit::{AuditCode, AuditFinding, Body, Detail, Hop, KnownExport, KnownModule, Subject};
 use crate::graph::Spot;
 use crate::terms::License;
 
@@ -19,17 +19,17 @@ pub fn lint(module: &Audited<'_>) -> Vec<AuditFinding> {
 /// The symbols that a module imports from another of which `is_such` is true, with their exports and the module.
 fn imports_of<'m>(
     module: &'m Audited<'_>,
-    is_such: impl Fn(&Module, &WorldExport) -> bool,
-) -> BTreeMap<&'m str, (&'m WorldExport, &'m Module)> {
+    is_such: impl Fn(&KnownModule, &KnownExport) -> bool,
+) -> BTreeMap<&'m str, (&'m KnownExport, &'m KnownModule)> {
     let exporter = |import: &'m Cow<'_, str>| {
-        let export = module.world.export(import)?;
-        let exporter = module.world.module(&export.exporter).filter(|exporter| is_such(exporter, export))?;
+        let export = module.known.export(import)?;
+        let exporter = module.known.module(&export.exporter).filter(|exporter| is_such(exporter, export))?;
         (*export.exporter != *module.name).then_some((&**import, (export, exporter)))
     };
     module.imports.iter().filter_map(exporter).collect()
 }
 
-fn finding(module: &Audited<'_>, symbol: &str, export: &WorldExport, exporter: &Module) -> AuditFinding {
+fn finding(module: &Audited<'_>, symbol: &str, export: &KnownExport, exporter: &KnownModule) -> AuditFinding {
     // The kernel's own word for no licence (kernel/module/main.c, set_license()).
     let license = exporter.license.as_ref().map_or("unspecified", License::as_str);
     AuditFinding {
@@ -43,14 +43,14 @@ fn finding(module: &Audited<'_>, symbol: &str, export: &WorldExport, exporter: &
 /// A module that is not compatible with the GPL, and uses the plain exports of one that is, is not the kernel's own, and
 /// itself uses what only GPL modules may.
 fn taken_from_shims(module: &Audited<'_>) -> Vec<AuditFinding> {
-    let is_shim = |exporter: &Module, export: &WorldExport| {
+    let is_shim = |exporter: &KnownModule, export: &KnownExport| {
         is_compatible(exporter) && !exporter.intree && exporter.uses_gpl_only && !export.kind.is_gpl_only()
     };
     let imports = imports_of(module, is_shim);
     imports.into_iter().map(|(symbol, (export, exporter))| finding(module, symbol, export, exporter)).collect()
 }
 
-fn is_compatible(exporter: &Module) -> bool {
+fn is_compatible(exporter: &KnownModule) -> bool {
     exporter.license.as_ref().is_some_and(License::is_gpl_compatible)
 }
 

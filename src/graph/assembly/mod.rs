@@ -24,7 +24,7 @@ use std::collections::{HashMap, HashSet};
 use super::{Edge, NodeDeclaration, Program, Target, Undefined};
 use crate::image::escaped;
 use dialect::Dialect;
-use reader::{Draft, Reader};
+use reader::{AssemblyReader, Draft};
 use symbols::Definition;
 
 impl Program {
@@ -35,7 +35,7 @@ impl Program {
     pub fn of_assembly(text: &str) -> Result<Self, AssemblyError> {
         let dialect = Dialect::of(text)?;
         let text = statements::without_comments(text, dialect)?;
-        let mut reader = Reader::new(&text, dialect);
+        let mut reader = AssemblyReader::new(&text, dialect);
         for (number, line) in (1..).zip(text.lines()) {
             for statement in statements::statements(line, dialect) {
                 reader.statement(statement, number)?;
@@ -46,7 +46,7 @@ impl Program {
     }
 }
 
-fn program(reader: &Reader<'_>) -> Program {
+fn program(reader: &AssemblyReader<'_>) -> Program {
     let mut linker = Linker { reader, undefined: Vec::new(), by_symbol: HashMap::new() };
     let mut program = Program { is_declared: reader.files.has_lines, ..Program::default() };
     let files = reader.files.named();
@@ -68,7 +68,7 @@ fn program(reader: &Reader<'_>) -> Program {
 
 /// Finds what references mean.
 struct Linker<'a, 't> {
-    reader: &'a Reader<'t>,
+    reader: &'a AssemblyReader<'t>,
     undefined: Vec<Undefined>,
     by_symbol: HashMap<usize, usize>,
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::conditions::Conditions;
 use super::operands::{Named, number, of_expression, of_instruction, word};
-use super::sections::{Kind, Sections};
+use super::sections::{SectionKind, Sections};
 use super::symbols::{Definition, Symbols};
 use super::{AssemblyError, Dialect, data, lines};
 use crate::graph::Node;
@@ -29,7 +29,7 @@ pub(super) struct Draft {
 
 /// What has been read of a text.
 #[derive(Debug)]
-pub(super) struct Reader<'t> {
+pub(super) struct AssemblyReader<'t> {
     dialect: Dialect,
     pub sections: Sections<'t>,
     pub symbols: Symbols<'t>,
@@ -47,7 +47,7 @@ pub(super) struct Reader<'t> {
     fresh: Option<usize>,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> AssemblyReader<'t> {
     pub fn new(text: &'t str, dialect: Dialect) -> Self {
         Self {
             dialect,
@@ -169,7 +169,7 @@ impl<'t> Reader<'t> {
             self.refer(&mut |found| of_expression(rest, found));
         }
         let dialect = self.dialect;
-        if let Some(section) = self.sections.here_mut().filter(|section| section.kind == Kind::Data) {
+        if let Some(section) = self.sections.here_mut().filter(|section| section.kind == SectionKind::Data) {
             let after = data::after(section.written, word, rest, dialect);
             if after > section.written && !word.ends_with("align") {
                 self.fresh = None;
@@ -200,7 +200,8 @@ impl<'t> Reader<'t> {
     /// Back in the section of a function that is not ended, it is being written again.
     fn arrived(&mut self) {
         self.fresh = None;
-        let open = self.sections.here().filter(|section| section.kind == Kind::Code).and_then(|section| section.open);
+        let open =
+            self.sections.here().filter(|section| section.kind == SectionKind::Code).and_then(|section| section.open);
         self.body = open.or(self.body);
     }
 
@@ -209,10 +210,10 @@ impl<'t> Reader<'t> {
             return;
         }
         let definition = match self.sections.here().map(|section| section.kind) {
-            Some(Kind::Code) => self.label_in_code(name),
-            Some(Kind::Data) => self.begin(name, false),
-            Some(Kind::Table) => self.owner().map_or(Definition::Nothing, Definition::Inside),
-            Some(Kind::Description) | None => Definition::Nothing,
+            Some(SectionKind::Code) => self.label_in_code(name),
+            Some(SectionKind::Data) => self.begin(name, false),
+            Some(SectionKind::Table) => self.owner().map_or(Definition::Nothing, Definition::Inside),
+            Some(SectionKind::Description) | None => Definition::Nothing,
         };
         self.symbols.define(name, definition);
     }
@@ -239,7 +240,7 @@ impl<'t> Reader<'t> {
         self.drafts.push(Draft { node, symbol, section, ..Draft::default() });
         self.fresh = Some(index);
         let Some(here) = self.sections.here_mut() else { return Definition::Nothing };
-        if here.kind == Kind::Code {
+        if here.kind == SectionKind::Code {
             (here.open, self.body) = (Some(index), Some(index));
         } else {
             here.last = Some(index);
@@ -276,10 +277,10 @@ impl<'t> Reader<'t> {
         let more = more.trim_ascii().strip_prefix('+').and_then(|digits| number(digits.trim_ascii())).unwrap_or(0);
         let current = self.sections.current.section;
         match self.sections.here() {
-            Some(section) if section.kind == Kind::Data => {
+            Some(section) if section.kind == SectionKind::Data => {
                 Definition::At(current, section.written.wrapping_add_signed(more))
             }
-            Some(section) if section.kind != Kind::Description => {
+            Some(section) if section.kind != SectionKind::Description => {
                 self.owner().map_or(Definition::Nothing, Definition::Inside)
             }
             _ => Definition::Nothing,
@@ -316,12 +317,12 @@ impl<'t> Reader<'t> {
     }
 
     fn is_description(&self) -> bool {
-        self.sections.here().is_none_or(|section| section.kind == Kind::Description)
+        self.sections.here().is_none_or(|section| section.kind == SectionKind::Description)
     }
 
     /// The function that code written here belongs to.
     fn code(&self) -> Option<usize> {
-        let here = self.sections.here().filter(|section| section.kind == Kind::Code)?;
+        let here = self.sections.here().filter(|section| section.kind == SectionKind::Code)?;
         here.open.or(self.body)
     }
 
@@ -329,10 +330,10 @@ impl<'t> Reader<'t> {
     fn owner(&mut self) -> Option<usize> {
         let here = self.sections.here()?;
         let owner = match here.kind {
-            Kind::Code => here.open.or(self.body),
-            Kind::Table => self.body,
-            Kind::Data => self.sections.current.label.or(self.body).or(here.last),
-            Kind::Description => return None,
+            SectionKind::Code => here.open.or(self.body),
+            SectionKind::Table => self.body,
+            SectionKind::Data => self.sections.current.label.or(self.body).or(here.last),
+            SectionKind::Description => return None,
         };
         owner.or_else(|| self.rest())
     }

@@ -8,7 +8,7 @@ use crate::graph::tables;
 
 /// What stands in a section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum SectionKind {
     /// Functions, and parts of functions.
     Code,
     /// Entries that belong to the code in the middle of which they are written.
@@ -23,7 +23,7 @@ pub(super) enum Kind {
 #[derive(Clone, Debug)]
 pub(super) struct Section<'t> {
     pub name: &'t str,
-    pub kind: Kind,
+    pub kind: SectionKind,
     /// The function that is begun in it and not ended.
     pub open: Option<usize>,
     /// The data last begun in it.
@@ -122,19 +122,19 @@ const DATA: [&str; 8] = [".data", ".rodata", ".bss", ".tdata", ".tbss", ".init_a
 /// Tables of what an instruction does when it faults, besides those that the graph knows.
 const TABLES: [&str; 3] = ["__bug_table", ".parainstructions", ".smp_locks"];
 
-fn kind(name: &str, flags: Option<&str>) -> Kind {
+fn kind(name: &str, flags: Option<&str>) -> SectionKind {
     let is_of = |names: &[&str]| {
         names.iter().any(|known| name.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('.')))
     };
     let has = |flag: char| flags.is_some_and(|flags| flags.contains(flag));
     let (code, data) = (is_of(&CODE), is_of(&DATA));
     if is_description(name.as_bytes()) || !(has('a') || code || data) {
-        return Kind::Description;
+        return SectionKind::Description;
     }
-    if tables::Kind::of(name.as_bytes()).is_some() || TABLES.contains(&name) {
-        return Kind::Table;
+    if tables::TableKind::of(name.as_bytes()).is_some() || TABLES.contains(&name) {
+        return SectionKind::Table;
     }
-    if has('x') || (code && flags.is_none()) || name == ".text" { Kind::Code } else { Kind::Data }
+    if has('x') || (code && flags.is_none()) || name == ".text" { SectionKind::Code } else { SectionKind::Data }
 }
 
 #[cfg(test)]
@@ -143,16 +143,16 @@ mod tests {
 
     #[test]
     fn sections_are_told_by_flags_and_names() {
-        assert_eq!(kind(".text.f", Some("ax")), Kind::Code);
-        assert_eq!(kind(".init.text", Some("ax")), Kind::Code);
-        assert_eq!(kind(".text.hot", None), Kind::Code);
-        assert_eq!(kind(".init_array", None), Kind::Data);
-        assert_eq!(kind(".rodata.f.str1.1", Some("aMS")), Kind::Data);
-        assert_eq!(kind("__jump_table", Some("aw")), Kind::Table);
-        assert_eq!(kind(".discard.addressable", Some("aw")), Kind::Description);
-        assert_eq!(kind(".debug_info", Some("")), Kind::Description);
-        assert_eq!(kind(".note.GNU-stack", Some("")), Kind::Description);
-        assert_eq!(kind("unsaid", None), Kind::Description);
+        assert_eq!(kind(".text.f", Some("ax")), SectionKind::Code);
+        assert_eq!(kind(".init.text", Some("ax")), SectionKind::Code);
+        assert_eq!(kind(".text.hot", None), SectionKind::Code);
+        assert_eq!(kind(".init_array", None), SectionKind::Data);
+        assert_eq!(kind(".rodata.f.str1.1", Some("aMS")), SectionKind::Data);
+        assert_eq!(kind("__jump_table", Some("aw")), SectionKind::Table);
+        assert_eq!(kind(".discard.addressable", Some("aw")), SectionKind::Description);
+        assert_eq!(kind(".debug_info", Some("")), SectionKind::Description);
+        assert_eq!(kind(".note.GNU-stack", Some("")), SectionKind::Description);
+        assert_eq!(kind("unsaid", None), SectionKind::Description);
     }
 
     #[test]

@@ -22,12 +22,12 @@ pub struct SourceDeclaration {
 }
 
 /// Reads the entries of one unit.
-pub(super) struct Reader<'d, 'a> {
+pub(super) struct EntryReader<'d, 'a> {
     pub dwarf: &'d gimli::Dwarf<Slice<'a>>,
     pub unit: &'d Unit<Slice<'a>>,
 }
 
-impl<'a> Reader<'_, 'a> {
+impl<'a> EntryReader<'_, 'a> {
     /// The declaration of an entry, of itself or of the one it stands for.
     pub fn declared(&self, entry: &Entry<'a>) -> gimli::Result<SourceDeclaration> {
         let mut found = self.own_declaration(entry)?;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::entries::{Entry, Reader, SourceDeclaration, file_number};
+use super::entries::{Entry, EntryReader, SourceDeclaration, file_number};
 use super::{DebugSections, Slice};
 
 /// Every function out of line, by the address it begins at.
@@ -12,7 +12,7 @@ pub(super) fn read(sections: &DebugSections<'_>) -> gimli::Result<HashMap<u64, S
     let mut headers = dwarf.units();
     while let Some(header) = headers.next()? {
         let unit = dwarf.unit(header)?;
-        let reader = Reader { dwarf: &dwarf, unit: &unit };
+        let reader = EntryReader { dwarf: &dwarf, unit: &unit };
         let mut entries = unit.entries();
         while let Some(entry) = entries.next_dfs()? {
             if entry.tag() != gimli::DW_TAG_subprogram {
@@ -45,7 +45,7 @@ pub(super) fn inlined(sections: &DebugSections<'_>) -> gimli::Result<BTreeSet<In
     let mut headers = dwarf.units();
     while let Some(header) = headers.next()? {
         let unit = dwarf.unit(header)?;
-        let reader = Reader { dwarf: &dwarf, unit: &unit };
+        let reader = EntryReader { dwarf: &dwarf, unit: &unit };
         // Many places are of one function and file: each is looked up once.
         let mut known = HashSet::new();
         let mut entries = unit.entries();

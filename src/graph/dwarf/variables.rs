@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use gimli::{AttributeValue, Operation, Unit, UnitOffset};
 
-use super::entries::{Entry, Reader};
+use super::entries::{Entry, EntryReader};
 use super::{DebugSections, Slice};
 
 /// How deep a type may lie in others; real ones stay far below.
@@ -56,7 +56,7 @@ impl Variables {
         let dwarf = sections.dwarf();
         let header = dwarf.debug_info.header_from_offset(*unit)?;
         let unit = dwarf.unit(header)?;
-        let reader = Reader { dwarf: &dwarf, unit: &unit };
+        let reader = EntryReader { dwarf: &dwarf, unit: &unit };
         reader.describe(&unit.entry(*entry)?, offset).map(Some)
     }
 }
@@ -71,7 +71,7 @@ fn address(dwarf: &Dwarf<'_>, unit: &Unit<Slice<'_>>, entry: &Entry<'_>) -> giml
     }
 }
 
-impl<'a> Reader<'_, 'a> {
+impl<'a> EntryReader<'_, 'a> {
     fn describe(&self, variable: &Entry<'a>, offset: u64) -> gimli::Result<DataPlace> {
         let declared = self.declared(variable)?;
         let kind = match self.type_of(variable)? {

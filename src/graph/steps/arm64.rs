@@ -55,7 +55,7 @@ const BUG: Operand = Operand::Imm16(0x800);
 pub fn steps(code: &[u8], start: u64, relocated: &[Relocated]) -> Vec<Step> {
     let words = code.chunks_exact(4).filter_map(|word| word.try_into().ok().map(u32::from_le_bytes));
     let addresses = iter::successors(Some(start), |at| Some(at.wrapping_add(4)));
-    let mut reader = Reader { steps: Vec::with_capacity(code.len() / 4), at: start, symbol: None };
+    let mut reader = Arm64Decoder { steps: Vec::with_capacity(code.len() / 4), at: start, symbol: None };
     for (word, at) in words.zip(addresses) {
         reader.at = at;
         reader.symbol = symbol(relocated, at);
@@ -72,7 +72,7 @@ fn symbol(relocated: &[Relocated], at: u64) -> Option<Spot> {
 }
 
 /// The reader, at one instruction.
-struct Reader {
+struct Arm64Decoder {
     /// What has been read.
     steps: Vec<Step>,
     /// Where the instruction is.
@@ -81,7 +81,7 @@ struct Reader {
     symbol: Option<Spot>,
 }
 
-impl Reader {
+impl Arm64Decoder {
     /// Notes what the instruction does.
     fn push(&mut self, action: Action) {
         self.steps.push(Step { at: self.at, action });

@@ -24,7 +24,7 @@ const CANARY: u64 = 0x28;
 
 pub fn steps(code: &[u8], start: u64, relocated: &[Relocated]) -> Vec<Step> {
     let mut decoder = Decoder::with_ip(64, code, start, DecoderOptions::NONE);
-    let mut reader = Reader { steps: Vec::with_capacity(code.len() / 4), info: InstructionInfoFactory::new() };
+    let mut reader = X86Decoder { steps: Vec::with_capacity(code.len() / 4), info: InstructionInfoFactory::new() };
     let mut instruction = Instruction::default();
     while decoder.can_decode() {
         decoder.decode_out(&mut instruction);
@@ -68,12 +68,12 @@ enum Memory {
     Other,
 }
 
-struct Reader {
+struct X86Decoder {
     steps: Vec<Step>,
     info: InstructionInfoFactory,
 }
 
-impl Reader {
+impl X86Decoder {
     fn push(&mut self, at: u64, action: Action) {
         self.steps.push(Step { at, action });
     }

@@ -2,9 +2,9 @@
 
 use yaxpeax_arm::armv8::a64::{Instruction, Opcode, Operand, ShiftStyle, SizeCode};
 
-use super::{Action, Reader, Register, Spot, register};
+use super::{Action, Arm64Decoder, Register, Spot, register};
 
-impl Reader {
+impl Arm64Decoder {
     /// Arm Architecture Reference Manual, C4.1.93 and C4.1.95: data processing.
     pub(super) fn arithmetic(&self, instruction: &Instruction) -> Action {
         use Opcode::*;

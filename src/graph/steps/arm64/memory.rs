@@ -2,7 +2,7 @@
 
 use yaxpeax_arm::armv8::a64::{Instruction, Opcode, Operand, SizeCode};
 
-use super::{Action, Reader, Register, Spot, Table, based, numbered, register};
+use super::{Action, Arm64Decoder, Register, Spot, Table, based, numbered, register};
 
 /// What an instruction does with memory.
 #[derive(Clone, Copy)]
@@ -23,7 +23,7 @@ enum Access {
 
 /// Where memory is.
 #[derive(Clone, Copy)]
-enum Place {
+enum MemoryOperand {
     /// At a distance from a register.
     Field(Register, i64),
     /// At a known place.
@@ -34,7 +34,7 @@ enum Place {
     Unknown,
 }
 
-impl Place {
+impl MemoryOperand {
     const fn plus(self, distance: i64) -> Self {
         match self {
             Self::Field(base, offset) => Self::Field(base, offset.wrapping_add(distance)),
@@ -60,7 +60,7 @@ impl Place {
     }
 }
 
-impl Reader {
+impl Arm64Decoder {
     /// Arm Architecture Reference Manual, C4.1.96: loads and stores. Is it one?
     pub(super) fn memory(&mut self, instruction: &Instruction) -> bool {
         let mut operands = instruction.operands.iter().enumerate();
@@ -87,23 +87,23 @@ impl Reader {
     }
 
     /// The place that an operand is, once the base has been moved on if that comes first.
-    fn place(&self, opcode: Opcode, operand: Operand) -> Option<Place> {
+    fn place(&self, opcode: Opcode, operand: Operand) -> Option<MemoryOperand> {
         Some(match operand {
             Operand::RegPreIndex(base, _, true)
             | Operand::RegPostIndex(base, _)
-            | Operand::RegPostIndexReg(base, _) => Place::Field(based(base), 0),
+            | Operand::RegPostIndexReg(base, _) => MemoryOperand::Field(based(base), 0),
             Operand::RegPreIndex(base, offset, false) => {
-                self.symbol.map_or(Place::Field(based(base), i64::from(offset)), Place::Known)
+                self.symbol.map_or(MemoryOperand::Field(based(base), i64::from(offset)), MemoryOperand::Known)
             }
-            Operand::RegRegOffset(base, ..) => Place::Element(based(base)),
+            Operand::RegRegOffset(base, ..) => MemoryOperand::Element(based(base)),
             Operand::PCOffset(_) if matches!(opcode, Opcode::LDR | Opcode::LDRSW | Opcode::PRFM) => {
-                self.target(operand).map_or(Place::Unknown, Place::Known)
+                self.target(operand).map_or(MemoryOperand::Unknown, MemoryOperand::Known)
             }
             _ => return None,
         })
     }
 
-    fn access(&mut self, opcode: Opcode, data: &[Operand], place: Place) {
+    fn access(&mut self, opcode: Opcode, data: &[Operand], place: MemoryOperand) {
         let operand = |index: usize| data.get(index).copied().unwrap_or(Operand::Nothing);
         match access(opcode) {
             Access::Prefetch => self.push(Action::Nothing),
@@ -122,7 +122,7 @@ impl Reader {
         }
     }
 
-    fn load(&mut self, opcode: Opcode, data: &[Operand], place: Place) {
+    fn load(&mut self, opcode: Opcode, data: &[Operand], place: MemoryOperand) {
         let width = if opcode == Opcode::LDPSW { 4 } else { width(data) };
         let mut loads: Vec<Action> = data
             .iter()
@@ -138,7 +138,7 @@ impl Reader {
         self.each(&loads);
     }
 
-    fn store(&mut self, data: &[Operand], place: Place) {
+    fn store(&mut self, data: &[Operand], place: MemoryOperand) {
         let stores: Vec<Action> = data
             .iter()
             .zip((0..).step_by(width(data)))

@@ -22,7 +22,7 @@ pub enum Standing {
 
 /// One export.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorldExport {
+pub struct KnownExport {
     /// How.
     pub kind: ExportKind,
     /// The name of the module that exports it, or `vmlinux`.
@@ -33,7 +33,7 @@ pub struct WorldExport {
 
 /// What is known of a module besides its exports.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Module {
+pub struct KnownModule {
     /// The first licence string, which is the one the loader reads.
     pub license: Option<License>,
     /// Does it import a GPL-only symbol?
@@ -44,10 +44,10 @@ pub struct Module {
 
 /// All exports and modules that are known of.
 #[derive(Debug, Default)]
-pub struct World {
-    exported: HashMap<Box<str>, WorldExport>,
+pub struct KnownExports {
+    exported: HashMap<Box<str>, KnownExport>,
     /// By name, with `_` for `-`.
-    modules: BTreeMap<Box<str>, Module>,
+    modules: BTreeMap<Box<str>, KnownModule>,
     /// Is nothing exported but what is known of?
     complete: bool,
     /// Names that are exported, nobody says how.
@@ -57,7 +57,7 @@ pub struct World {
     internal: HashMap<Box<str>, bool>,
 }
 
-impl World {
+impl KnownExports {
     /// Adds what the files of a kernel tell of its exports. What was added before counts before it.
     pub fn add_kernel(&mut self, kernel: &Kernel) {
         if let Some(symbols) = kernel.symbols() {
@@ -74,7 +74,7 @@ impl World {
             match row.kind {
                 Some(kind) => {
                     let export =
-                        WorldExport { kind, exporter: module_of(row.exporter).into(), namespace: row.namespace };
+                        KnownExport { kind, exporter: module_of(row.exporter).into(), namespace: row.namespace };
                     self.add(row.name, export);
                 }
                 None => _ = self.unsaid.insert(row.name.into()),
@@ -92,29 +92,29 @@ impl World {
     }
 
     /// Adds an export. Of two of one name the first counts.
-    pub fn add(&mut self, name: &str, export: WorldExport) {
+    pub fn add(&mut self, name: &str, export: KnownExport) {
         if !self.exported.contains_key(name) {
             self.exported.insert(name.into(), export);
         }
     }
 
     /// Adds a module.
-    pub fn add_module(&mut self, name: &str, module: Module) {
+    pub fn add_module(&mut self, name: &str, module: KnownModule) {
         self.modules.entry(name.replace('-', "_").into()).or_insert(module);
     }
 
     /// The module of that name.
-    pub fn module(&self, name: &str) -> Option<&Module> {
+    pub fn module(&self, name: &str) -> Option<&KnownModule> {
         self.modules.get(&*name.replace('-', "_"))
     }
 
     /// The export of a symbol.
-    pub fn export(&self, name: &str) -> Option<&WorldExport> {
+    pub fn export(&self, name: &str) -> Option<&KnownExport> {
         self.exported.get(name)
     }
 
     /// All exports, in no order.
-    pub fn exports(&self) -> impl Iterator<Item = (&str, &WorldExport)> {
+    pub fn exports(&self) -> impl Iterator<Item = (&str, &KnownExport)> {
         self.exported.iter().map(|(name, export)| (&**name, export))
     }
 
@@ -159,7 +159,7 @@ impl World {
     }
 }
 
-/// The name of a module by the path that `Module.symvers` has.
+/// The name of a module by the path that `KnownModule.symvers` has.
 fn module_of(exporter: &str) -> String {
     if exporter == VMLINUX {
         return exporter.to_owned();
