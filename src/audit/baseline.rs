@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::{Audit, AuditCode, AuditFinding, FindingKey};
+use super::finding::{Audit, AuditCode, AuditFinding};
+use super::scope::FindingKey;
 
 /// Findings that are known, and are no news.
 #[derive(Clone, Debug, Default)]

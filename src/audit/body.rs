@@ -1,10 +1,6 @@
 //! What one function does with what it is given: how much work of its own, and what it calls with which arguments.
 
-use super::flow::FlowReader;
-use crate::graph::{Action, AddressSpace, Register, Spot, Step, Way, convention};
-
-/// How many bytes of a function are read: the largest of a kernel have 20,000.
-const MAX_BYTES: u64 = 1 << 15;
+use crate::graph::Spot;
 
 /// How the arguments of a call come from those of its caller, the plainest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -62,66 +58,4 @@ pub struct Body {
     pub calls: Vec<Call>,
     /// The places of which it takes the address.
     pub addresses: Vec<(u64, Spot)>,
-}
-
-impl Body {
-    /// Reads the function that begins at `start`; `None` where no function is known to.
-    pub fn read(space: &AddressSpace<'_>, start: u64) -> Option<Self> {
-        let (label, end) = space.function(start)?;
-        let convention = convention(space.machine())?;
-        let whole = start..end.min(start.saturating_add(MAX_BYTES));
-        let mut steps = space.steps(whole.clone());
-        let own = own(&steps, convention.stack);
-        let mut ranges = Vec::from([whole]);
-        // What the compiler has put out of the way belongs to it: name.cold, reached by jumps.
-        let cold = format!("{}.cold", label.name);
-        let piece = |step: &Step| {
-            let (Action::Jump(Way::To(Spot::Address(to))) | Action::Branch(Spot::Address(to))) = step.action else {
-                return None;
-            };
-            let piece = space.covering(to).filter(|piece| piece.code && piece.name.starts_with(&cold))?;
-            let (_, end) = space.function(piece.address)?;
-            Some(piece.address..end.min(piece.address.saturating_add(MAX_BYTES)))
-        };
-        let mut pieces: Vec<_> = steps.iter().filter_map(piece).collect();
-        pieces.sort_by_key(|piece| piece.start);
-        pieces.dedup();
-        for piece in pieces {
-            steps.extend(space.steps(piece.clone()));
-            ranges.push(piece);
-        }
-        let mut body = Self { own, ..Self::default() };
-        FlowReader { space, convention, ranges, steps }.follow(&mut body);
-        Some(body)
-    }
-}
-
-/// Counts what is neither handing on nor the frame that functions put up and take down.
-fn own(steps: &[Step], stack: Register) -> usize {
-    let works = |action: Action| {
-        matches!(
-            action,
-            Action::Load { .. }
-                | Action::LoadAt { .. }
-                | Action::Element { .. }
-                | Action::Derive { .. }
-                | Action::Store { .. }
-                | Action::Compute { .. }
-                | Action::Compare
-        )
-    };
-    let framed = |action: Action| match action {
-        Action::Load { base, .. } | Action::Store { base, .. } => base == stack,
-        _ => false,
-    };
-    let mut own = 0;
-    let mut last = None;
-    for step in steps {
-        // An instruction of several steps counts once.
-        if works(step.action) && !framed(step.action) && last != Some(step.at) {
-            own += 1;
-            last = Some(step.at);
-        }
-    }
-    own
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Audit, AuditFinding};
+use super::finding::{Audit, AuditFinding};
 use crate::terms::ExportKind;
 
 /// How the export of a new finding was exported before.

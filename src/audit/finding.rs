@@ -1,6 +1,7 @@
 //! What an audit finds, as data. `report` makes the sentences.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
@@ -166,7 +167,7 @@ pub enum LicenseOddity {
 pub struct AuditFinding {
     /// What it is.
     pub code: AuditCode,
-    /// The object it is found in: its place in [`Audit::objects`](super::Audit::objects).
+    /// The object it is found in: its place in [`Audit::objects`].
     pub object: usize,
     /// The export that hands on; `None` where it is about a module.
     pub export: Option<String>,
@@ -208,4 +209,32 @@ impl AuditFinding {
         let functions = self.hops.iter().filter_map(|hop| hop.function.split(".cold").next());
         functions.chain(self.symbol.as_deref()).collect()
     }
+}
+
+/// One object that was audited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditedObject {
+    /// Where it was read from.
+    pub path: PathBuf,
+    /// The module's name; of a kernel its release.
+    pub name: String,
+    /// Is it a kernel?
+    pub is_kernel: bool,
+    /// The first licence string; `None` of kernels, and of modules without one.
+    pub license: Option<String>,
+    /// What it exports and how, in order of name.
+    pub exports: Vec<(String, ExportKind)>,
+    /// Why its code could not be read, where it could not.
+    pub unread: Option<String>,
+    /// Symbols that its plain exports call and of which the files do not say how they are exported.
+    pub unknown: Vec<String>,
+}
+
+/// What an audit comes to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// What was audited, in order of path.
+    pub objects: Vec<AuditedObject>,
+    /// What was found: by code, and within a code the plainest first.
+    pub findings: Vec<AuditFinding>,
 }

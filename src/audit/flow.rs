@@ -6,8 +6,10 @@ use std::ops::Range;
 use super::body::{Arguments, Body, Call, How};
 use super::plumbing::{self, indirect_thunk};
 use super::state::{State, Value};
-use crate::graph::{Action, AddressSpace, Convention, Register, Spot, Step, Table, Way};
+use crate::graph::{Action, AddressSpace, Convention, Register, Spot, Step, Table, Way, convention};
 
+/// How many bytes of a function are read: the largest of a kernel have 20,000.
+const MAX_BYTES: u64 = 1 << 15;
 /// In functions with more steps the values of registers are not followed: none of them is thin.
 const MAX_FOLLOWED: usize = 1500;
 /// How many different pointers of a table are followed.
@@ -15,13 +17,75 @@ const MAX_ELEMENTS: usize = 64;
 /// How often the values at the beginnings of blocks are looked at again; what is not settled then is not known.
 const MAX_ROUNDS: usize = 8;
 
+impl Body {
+    /// Reads the function that begins at `start`; `None` where no function is known to.
+    pub fn read(space: &AddressSpace<'_>, start: u64) -> Option<Self> {
+        let (label, end) = space.function(start)?;
+        let convention = convention(space.machine())?;
+        let whole = start..end.min(start.saturating_add(MAX_BYTES));
+        let mut steps = space.steps(whole.clone());
+        let own = own(&steps, convention.stack);
+        let mut ranges = Vec::from([whole]);
+        // What the compiler has put out of the way belongs to it: name.cold, reached by jumps.
+        let cold = format!("{}.cold", label.name);
+        let piece = |step: &Step| {
+            let (Action::Jump(Way::To(Spot::Address(to))) | Action::Branch(Spot::Address(to))) = step.action else {
+                return None;
+            };
+            let piece = space.covering(to).filter(|piece| piece.code && piece.name.starts_with(&cold))?;
+            let (_, end) = space.function(piece.address)?;
+            Some(piece.address..end.min(piece.address.saturating_add(MAX_BYTES)))
+        };
+        let mut pieces: Vec<_> = steps.iter().filter_map(piece).collect();
+        pieces.sort_by_key(|piece| piece.start);
+        pieces.dedup();
+        for piece in pieces {
+            steps.extend(space.steps(piece.clone()));
+            ranges.push(piece);
+        }
+        let mut body = Self { own, ..Self::default() };
+        FlowReader { space, convention, ranges, steps }.follow(&mut body);
+        Some(body)
+    }
+}
+
+/// Counts what is neither handing on nor the frame that functions put up and take down.
+fn own(steps: &[Step], stack: Register) -> usize {
+    let works = |action: Action| {
+        matches!(
+            action,
+            Action::Load { .. }
+                | Action::LoadAt { .. }
+                | Action::Element { .. }
+                | Action::Derive { .. }
+                | Action::Store { .. }
+                | Action::Compute { .. }
+                | Action::Compare
+        )
+    };
+    let framed = |action: Action| match action {
+        Action::Load { base, .. } | Action::Store { base, .. } => base == stack,
+        _ => false,
+    };
+    let mut own = 0;
+    let mut last = None;
+    for step in steps {
+        // An instruction of several steps counts once.
+        if works(step.action) && !framed(step.action) && last != Some(step.at) {
+            own += 1;
+            last = Some(step.at);
+        }
+    }
+    own
+}
+
 /// One function, read.
-pub(super) struct FlowReader<'r, 'a> {
-    pub space: &'r AddressSpace<'a>,
-    pub convention: &'static Convention,
+struct FlowReader<'r, 'a> {
+    space: &'r AddressSpace<'a>,
+    convention: &'static Convention,
     /// The function, and its pieces that stand elsewhere.
-    pub ranges: Vec<Range<u64>>,
-    pub steps: Vec<Step>,
+    ranges: Vec<Range<u64>>,
+    steps: Vec<Step>,
 }
 
 impl FlowReader<'_, '_> {
@@ -30,7 +94,7 @@ impl FlowReader<'_, '_> {
     }
 
     /// Follows the values of registers through all ways, and then asks every call what it hands on.
-    pub fn follow(&self, body: &mut Body) {
+    fn follow(&self, body: &mut Body) {
         let index: HashMap<u64, usize> =
             self.steps.iter().enumerate().rev().map(|(index, step)| (step.at, index)).collect();
         let mut starts: BTreeMap<usize, Option<State>> = BTreeMap::new();

@@ -7,13 +7,13 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::exposed::exposed;
+use super::finding::{Audit, AuditFinding, AuditedObject};
 use super::known::{KnownExport, KnownExports, KnownModule, Standing};
 use super::lints::lints;
 use super::open::{AuditError, ModuleFile, Objects};
 use super::reach::Reach;
 use super::subject::{Subject, placed_exports};
 use super::wrappers::Wrappers;
-use super::{Audit, AuditFinding, AuditedObject};
 use crate::image::{ModuleElf, THIS_MODULE};
 use crate::kernel::{Kernel, KernelImage, module_name_of};
 use crate::terms::{ExportKind, ExportedSymbol, License};

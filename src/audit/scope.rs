@@ -1,6 +1,6 @@
 //! What an audit is asked about, and what tells its findings apart.
 
-use super::{Audit, AuditCode, AuditFinding};
+use super::finding::{Audit, AuditCode, AuditFinding};
 
 /// What tells a finding from others, also in another run: code, export and symbol; where it is about a module and no export,
 /// the module's name as well.

@@ -9,6 +9,7 @@ mod code;
 mod dwarf;
 mod place;
 mod program;
+mod program_reader;
 mod references;
 mod space;
 mod static_calls;
@@ -22,7 +23,8 @@ pub use dwarf::{
     SourcePaths, SplitUnit,
 };
 pub use place::Place;
-pub use program::{Edge, Node, NodeDeclaration, Program, Target, UndecodedCalls, Undefined};
+pub use program::{Edge, Node, NodeDeclaration, Program, Target, Undefined};
+pub use program_reader::UndecodedCalls;
 pub use references::{Reference, References, Site};
 pub use space::{AddressSpace, Label};
 pub use steps::{Action, Convention, Register, Relocated, Spot, Step, Table, Way, convention, steps};

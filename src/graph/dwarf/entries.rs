@@ -2,8 +2,8 @@
 
 use gimli::{AttributeValue, DebuggingInformationEntry, Unit};
 
-use super::Slice;
 use super::paths::join;
+use super::sections::Slice;
 
 pub(super) type Entry<'a> = DebuggingInformationEntry<Slice<'a>>;
 

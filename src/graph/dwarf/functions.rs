@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::entries::{Entry, EntryReader, SourceDeclaration, file_number};
-use super::{DebugSections, Slice};
+use super::sections::{DebugSections, Slice};
 
 /// Every function out of line, by the address it begins at.
 pub(super) fn read(sections: &DebugSections<'_>) -> gimli::Result<HashMap<u64, SourceDeclaration>> {

@@ -26,13 +26,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use addr2line::{Context, LookupResult, SplitDwarfLoad};
-use gimli::{EndianSlice, RunTimeEndian};
 
 use super::Place;
+use sections::Slice;
 use variables::Variables;
-
-/// What gimli reads from.
-type Slice<'a> = EndianSlice<'a, RunTimeEndian>;
 
 /// One step of a chain of calls: in the source file at the line, the function is at work.
 #[derive(Clone, Debug, PartialEq, Eq)]

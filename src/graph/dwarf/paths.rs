@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{DebugSections, Slice};
+use super::sections::{DebugSections, Slice};
 
 /// Headers that every kernel source file includes: where one of them is, is a kernel tree.
 const LANDMARKS: [&str; 5] = [

@@ -7,7 +7,7 @@ use gimli::{EndianSlice, RunTimeEndian, SectionId};
 use rayon::prelude::*;
 
 use super::bases::Bases;
-use super::{DwarfError, Slice};
+use super::error::DwarfError;
 use crate::compression::decompress_section;
 use crate::elf::{DebugRelocation, Section, SectionType, Symbol, SymbolPlace};
 use crate::graph::Place;
@@ -28,6 +28,9 @@ const NEEDED: [SectionId; 11] = [
     SectionId::DebugTypes,
     SectionId::DebugLoc,
 ];
+
+/// What gimli reads from.
+pub(super) type Slice<'a> = EndianSlice<'a, RunTimeEndian>;
 
 /// The debug sections of one object, and of the files its units were split into.
 #[derive(Debug)]

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use gimli::{AttributeValue, Operation, Unit, UnitOffset};
 
 use super::entries::{Entry, EntryReader};
-use super::{DebugSections, Slice};
+use super::sections::{DebugSections, Slice};
 
 /// How deep a type may lie in others; real ones stay far below.
 const DEEPEST: usize = 32;

@@ -10,7 +10,7 @@ use std::iter;
 use yaxpeax_arch::{Decoder, U8Reader};
 use yaxpeax_arm::armv8::a64::{InstDecoder, Instruction, Opcode, Operand};
 
-use super::{Action, Convention, Register, Relocated, Spot, Step, Table, Way};
+use super::step::{Action, Convention, Register, Relocated, Spot, Step, Table, Way};
 
 /// Procedure Call Standard for the Arm 64-bit Architecture, 6.1.1: the stack pointer is 31 here.
 pub const CONVENTION: Convention = Convention {

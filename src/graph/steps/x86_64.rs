@@ -5,7 +5,7 @@ use iced_x86::{
     Register as Name,
 };
 
-use super::{Action, Convention, Register, Relocated, Spot, Step, Table, Way};
+use super::step::{Action, Convention, Register, Relocated, Spot, Step, Table, Way};
 
 /// System V Application Binary Interface, AMD64 Architecture Processor Supplement, 3.2.1; registers by their number in
 /// instructions.
