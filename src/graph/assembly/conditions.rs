@@ -1,6 +1,6 @@
 //! `.if` and its like, and the bodies of macros.
 
-use super::AssemblyError;
+use super::error::AssemblyError;
 use super::operands::number;
 
 /// One `.if` that is not ended.

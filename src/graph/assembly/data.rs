@@ -1,6 +1,6 @@
 //! Data: which directives hold pointers, and how many bytes each writes.
 
-use super::Dialect;
+use super::dialect::Dialect;
 use super::operands::number;
 
 /// How many bytes each number of a directive takes; `None` of one that holds no numbers that could be pointers.

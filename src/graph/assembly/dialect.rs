@@ -1,6 +1,6 @@
 //! Whose assembly a text is: the machines differ in comments, operands and marks.
 
-use super::AssemblyError;
+use super::error::AssemblyError;
 
 /// How a machine's assembly is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! The symbols that operands name.
 
-use super::Dialect;
+use super::dialect::Dialect;
 
 /// A symbol in an operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

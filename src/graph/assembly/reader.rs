@@ -3,10 +3,12 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::conditions::Conditions;
+use super::dialect::Dialect;
+use super::error::AssemblyError;
 use super::operands::{Named, number, of_expression, of_instruction, word};
 use super::sections::{SectionKind, Sections};
 use super::symbols::{Definition, Symbols};
-use super::{AssemblyError, Dialect, data, lines};
+use super::{data, lines};
 use crate::graph::Node;
 use crate::graph::static_calls::ADDRESSABLE;
 use crate::image::escaped;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::AssemblyError;
+use super::error::AssemblyError;
 use crate::graph::references::is_description;
 use crate::graph::tables;
 

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{AssemblyError, Dialect};
+use super::dialect::Dialect;
+use super::error::AssemblyError;
 
 /// The text with blanks in place of its `/* … */`, line for line.
 pub(super) fn without_comments(text: &str, dialect: Dialect) -> Result<Cow<'_, str>, AssemblyError> {
