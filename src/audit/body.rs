@@ -1,32 +1,32 @@
-//! What one function does with what it is given: how much work of its own, and what it calls with which arguments.
+//! What one function does: how much work of its own, and what it calls with which arguments.
 
 use crate::graph::Spot;
 
-/// How the arguments of a call come from those of its caller, the plainest first.
+/// Where the arguments of a call come from, the simplest source first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Arguments {
-    /// As they came.
+    /// The caller's own arguments, unchanged and in order.
     Straight,
-    /// As they came, with numbers behind or between them, or in another order.
+    /// The caller's own arguments in another order, or with constants added to the list.
     Arranged,
-    /// Fields of what they point to, or addresses inside it.
+    /// Fields of what the caller's arguments point to, or addresses inside it.
     Derived,
-    /// One of them is fixed: the address of something of the wrapper's own.
+    /// At least one is the address of something that belongs to the wrapper.
     Bound,
-    /// Also others.
+    /// At least one comes from elsewhere.
     Own,
 }
 
 /// How a call is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum How {
-    /// A call.
+    /// By a call instruction.
     Call,
-    /// A jump that leaves the function.
+    /// By a jump that leaves the function.
     TailCall,
-    /// Through a pointer that stands in data.
+    /// Through a pointer that is stored in data.
     Pointer,
-    /// Not called: its address is taken, or stands in data that is referred to.
+    /// Not called: the function takes its address, or refers to data that holds the address.
     Address,
 }
 
@@ -35,27 +35,27 @@ pub enum How {
 pub struct Call {
     /// The address of the instruction.
     pub at: u64,
-    /// What is called; `None` where only running it would tell.
+    /// What is called; `None` if only running the code would tell.
     pub callee: Option<Spot>,
-    /// How.
+    /// How it is called.
     pub how: How,
-    /// What is handed on.
+    /// Where the arguments come from.
     pub arguments: Arguments,
-    /// Is what it gives what the function gives?
+    /// Whether the function returns the result of this call.
     pub result: bool,
-    /// The number or address in the first argument's register, if it is one.
+    /// The first argument, if it is a known address.
     pub first: Option<Spot>,
 }
 
 /// What a function does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Body {
-    /// Instructions that read, write, compute or compare something, besides handing on.
+    /// How many instructions read, write, compute or compare something, apart from passing arguments on.
     pub own: usize,
-    /// Does it go back to what it has done already?
+    /// Whether it contains a loop.
     pub loops: bool,
-    /// What it calls, in order of address.
+    /// Its calls, in order of address.
     pub calls: Vec<Call>,
-    /// The places of which it takes the address.
+    /// The addresses that it takes, each with the address of the instruction.
     pub addresses: Vec<(u64, Spot)>,
 }
