@@ -5,7 +5,7 @@ use gplok::audit::{
     lints as lints_of,
 };
 use gplok::kernel::Kernel;
-use gplok::terms::{ExportKind, License, Namespace};
+use gplok::terms::{ExportKind, License, ModuleName, Namespace};
 use object::elf::{
     R_X86_64_32S, R_X86_64_64, R_X86_64_PLT32, SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, STB_GLOBAL, STB_LOCAL, STB_WEAK,
     STT_FUNC, STT_OBJECT,
@@ -39,12 +39,13 @@ impl Known {
     /// Another module, which exports a symbol.
     fn module(mut self, name: &str, license: &str, uses_gpl_only: bool, export: &str) -> Self {
         let license = Some(License::new(license));
-        self.known.add_module(name, KnownModule { license, uses_gpl_only, intree: false });
+        self.known.add_module(ModuleName::new(name), KnownModule { license, uses_gpl_only, intree: false });
         self.export(name, export, ExportKind::Plain, "")
     }
 
-    fn export(mut self, owner: &str, name: &str, kind: ExportKind, namespace: &str) -> Self {
-        self.known.add(name, KnownExport { kind, exporter: owner.into(), namespace: Namespace::new(namespace) });
+    fn export(mut self, exporter: &str, name: &str, kind: ExportKind, namespace: &str) -> Self {
+        let exporter = ModuleName::new(exporter);
+        self.known.add(name, KnownExport { kind, exporter, namespace: Namespace::new(namespace) });
         self
     }
 
@@ -52,7 +53,7 @@ impl Known {
         let elf = self.made.image(ko).as_announced().expect("it is ELF");
         let subject = Subject::of_object(&elf);
         assert!(subject.is_some());
-        lints_of(7, ko.name(), &elf, subject.as_ref(), &self.known)
+        lints_of(7, &ModuleName::new(ko.name()), &elf, subject.as_ref(), &self.known)
     }
 
     /// The one finding there is.
