@@ -1,5 +1,7 @@
-//! Exports that hand on what they should not: code read to tell what a plain export makes of GPL-only symbols and of those
-//! exported to nobody, and other ways around the licence check.
+//! Finds ways around the license check: plain exports that only wrap GPL-only or unexported symbols, lookups of symbols at run
+//! time, odd licenses, and more.
+//!
+//! Machine code is read, never run: a call whose target only running it would tell is not followed.
 
 mod baseline;
 mod body;
