@@ -1,4 +1,4 @@
-//! An object as functions and data that refer to each other, and to symbols it does not define.
+//! An object as functions and data that refer to each other and to undefined symbols.
 
 use super::dwarf::{DeclaredFunctions, SourcePaths};
 use super::place::Place;
@@ -6,37 +6,37 @@ use super::place::Place;
 /// A function, or a piece of data.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Node {
-    /// Its name; of the bytes of a section that have none, the section's.
+    /// Its name. Bytes of a section that no symbol covers have the section's name.
     pub name: String,
-    /// Is it a function?
+    /// Whether it is a function.
     pub function: bool,
-    /// Is its name the object's own affair (`STB_LOCAL`)?
+    /// Whether its symbol is local to the object (`STB_LOCAL`).
     pub local: bool,
-    /// Where it is declared, once [`Program::declare`] has said so.
+    /// Where it is declared; `None` until [`Program::declare`] sets it.
     pub declared: Option<NodeDeclaration>,
-    /// Where it begins; `None` where it was not read from an object.
+    /// Where it begins; `None` if it was not read from an object.
     pub place: Option<Place>,
-    /// What it refers to, each once, in the order of first reference.
+    /// What it refers to, each target once, in order of first reference.
     pub edges: Vec<Edge>,
 }
 
 /// Where a function is declared.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NodeDeclaration {
-    /// The file: of the kernel's headers relative to its tree.
+    /// The file. Paths of the kernel's headers are relative to its tree.
     pub file: String,
-    /// The line there.
+    /// The line in it.
     pub line: Option<u32>,
-    /// Is it one of the kernel's headers?
+    /// Whether the file is one of the kernel's headers.
     pub header: bool,
 }
 
-/// A reference of one node to another, or to a symbol that is not defined.
+/// A reference from one node to another node or to an undefined symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Edge {
     /// What is referred to.
     pub to: Target,
-    /// The code or data that refers first; `None` where it was not read from an object.
+    /// The first code or data that makes the reference; `None` if it was not read from an object.
     pub at: Option<Place>,
 }
 
@@ -49,12 +49,12 @@ pub enum Target {
     Undefined(usize),
 }
 
-/// A symbol that is used and not defined.
+/// A symbol that the object uses but does not define.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Undefined {
     /// Its name.
     pub name: String,
-    /// Is it marked `STV_INTERNAL`? Nothing outside could define it then.
+    /// Whether it is marked `STV_INTERNAL`, so that no other object can define it.
     pub internal: bool,
 }
 
@@ -63,17 +63,17 @@ pub struct Undefined {
 pub struct Program {
     /// Its functions and data.
     pub nodes: Vec<Node>,
-    /// What it uses and does not define.
+    /// The symbols it uses but does not define.
     pub undefined: Vec<Undefined>,
-    /// Is it known where functions are declared? One without a declaration is then none of the source's.
+    /// Whether declarations are known. If they are, a function without one does not come from the source.
     pub is_declared: bool,
 }
 
-/// The ends of a new edge: the node it leaves, and the edge itself.
+/// A new edge, with the node it starts from.
 pub(super) type NewEdge = (usize, Edge);
 
 impl Program {
-    /// Says where functions are declared.
+    /// Sets where functions are declared.
     pub fn declare(&mut self, functions: &DeclaredFunctions<'_>, paths: &SourcePaths) {
         self.is_declared = true;
         for node in self.nodes.iter_mut().filter(|node| node.function) {
@@ -83,7 +83,7 @@ impl Program {
         }
     }
 
-    /// Adds edges, of several between the same two only the first.
+    /// Adds edges to their nodes. Of several with one target, a node gets the first; edges of a node to itself are left out.
     pub(super) fn connect(&mut self, mut edges: Vec<NewEdge>) {
         edges.sort_by_key(|(from, edge)| (*from, edge.to, edge.at));
         edges.dedup_by_key(|(from, edge)| (*from, edge.to));

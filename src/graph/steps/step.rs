@@ -1,20 +1,20 @@
 //! What one instruction does: registers, memory, and where control goes next.
 
-/// A general-purpose register, by the number that the architecture gives it.
+/// A general-purpose register, by its number in the architecture.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Register(pub u8);
 
-/// Something with an address.
+/// What an address refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Spot {
-    /// Here, in this address space.
+    /// A place in this address space.
     Address(u64),
-    /// A symbol that this object does not define, by index.
+    /// A symbol that the object does not define, by index.
     Undefined(usize),
 }
 
 impl Spot {
-    /// So many bytes further. A place in something that is not here is that thing.
+    /// The spot that lies `distance` bytes further. An undefined symbol stays the same.
     #[must_use]
     pub const fn plus(self, distance: i64) -> Self {
         match self {
@@ -23,7 +23,7 @@ impl Spot {
         }
     }
 
-    /// The address, of what is here.
+    /// The address; `None` for an undefined symbol.
     pub const fn address(self) -> Option<u64> {
         match self {
             Self::Address(address) => Some(address),
@@ -32,36 +32,36 @@ impl Spot {
     }
 }
 
-/// Words of memory beside each other.
+/// A table of words in memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Table {
-    /// At a known place.
+    /// A table at a known address.
     At(Spot),
-    /// Where a register says.
+    /// A table whose address is in a register.
     In(Register),
 }
 
-/// Where a jump or a call leads.
+/// The target of a jump or a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// To a known place.
+    /// A known address.
     To(Spot),
-    /// To what a register holds.
+    /// The address in a register.
     Through(Register),
-    /// To what a word of memory at a known place holds.
+    /// The pointer stored at a known address.
     Pointer(Spot),
-    /// To what a word of memory holds, at a distance from a register.
+    /// The pointer stored at an offset from a register.
     Field(Register, i64),
-    /// To what one of several words holds.
+    /// One of the pointers of a table.
     Element(Table),
-    /// Elsewhere.
+    /// Unknown.
     Unknown,
 }
 
 /// What an instruction does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Nothing that counts: padding, hints, marks where jumps may land.
+    /// Nothing of interest: padding, hints, marks where indirect jumps may land.
     Nothing,
     /// Copies a register, with a constant added.
     Copy {
@@ -69,7 +69,7 @@ pub enum Action {
         to: Register,
         /// Read.
         from: Register,
-        /// What is added.
+        /// The constant that is added.
         offset: i64,
     },
     /// Sets a register to a number.
@@ -83,42 +83,42 @@ pub enum Action {
     Address {
         /// Written.
         to: Register,
-        /// What.
+        /// What it is the address of.
         of: Spot,
     },
-    /// Reads memory at a distance from a register.
+    /// Reads memory at an offset from a register.
     Load {
         /// Written.
         to: Register,
-        /// Where the address is.
+        /// The register with the base address.
         base: Register,
-        /// What is added to it.
+        /// The offset from it, in bytes.
         offset: i64,
     },
-    /// Reads memory at a known place.
+    /// Reads memory at a known address.
     LoadAt {
         /// Written.
         to: Register,
-        /// Where.
+        /// The address.
         from: Spot,
     },
-    /// Reads one of several words of memory: that of a table which a register chooses.
+    /// Reads a word of a table, at an index in a register.
     Element {
         /// Written.
         to: Register,
-        /// The table, or where its address is.
+        /// The table.
         of: Table,
     },
-    /// Writes a register, or a number (`None`), to memory at a distance from a register.
+    /// Writes to memory at an offset from a register.
     Store {
-        /// Where the address is.
+        /// The register with the base address.
         base: Register,
-        /// What is added to it.
+        /// The offset from it, in bytes.
         offset: i64,
-        /// What is written.
+        /// The register that is written; `None` for a number.
         value: Option<Register>,
     },
-    /// Sets a register to what is made of another, and perhaps of more.
+    /// Sets a register to a value computed from another register, and perhaps from more.
     Derive {
         /// Written.
         to: Register,
@@ -127,24 +127,24 @@ pub enum Action {
     },
     /// Changes a register or memory in another way.
     Compute {
-        /// The register that is changed; `None`: memory, or a register of another kind.
+        /// The register that is changed; `None` for memory, or for a register that is not a general-purpose one.
         to: Option<Register>,
     },
-    /// Compares, and changes nothing.
+    /// Compares, and changes only flags.
     Compare,
     /// Calls.
     Call(Way),
-    /// Jumps, always.
+    /// Jumps unconditionally.
     Jump(Way),
-    /// Jumps to a known place, or goes on.
+    /// Jumps to a known address or continues with the next instruction.
     Branch(Spot),
     /// Returns.
     Return,
-    /// Ends in an exception: `BUG()`, and what stands behind calls that do not return.
+    /// Raises an exception: `BUG()`, and the code after calls that do not return.
     Trap,
 }
 
-/// One thing that one instruction does; what does two (`push`, `ldp`) is two steps.
+/// One action of an instruction. An instruction with two actions (`push`, `ldp`) is two steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Step {
     /// The address of the instruction.
@@ -153,29 +153,29 @@ pub struct Step {
     pub action: Action,
 }
 
-/// A place that a relocation fills in, as far as the reader of instructions needs it.
+/// A place in code that a relocation fills in, as far as decoding needs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Relocated {
     /// The address of the bytes that are filled in.
     pub at: u64,
-    /// The symbol's own address, or which undefined one it is.
+    /// The symbol: its address, or its index if it is undefined.
     pub symbol: Spot,
-    /// What is added to it.
+    /// What is added to the symbol's address.
     pub addend: i64,
-    /// Does it count from the place it stands at?
+    /// Whether it is relative to its own address.
     pub relative: bool,
 }
 
-/// The registers of one architecture that calls give a meaning to.
+/// The calling convention of one architecture: which registers have a meaning in calls.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Convention {
-    /// Those that arguments stand in, in order.
+    /// The registers that hold the arguments, in order.
     pub arguments: &'static [Register],
-    /// The one that the result stands in.
+    /// The register that holds the result.
     pub result: Register,
     /// The stack pointer.
     pub stack: Register,
-    /// Those that a call leaves as they were.
+    /// The registers that a call preserves.
     pub preserved: &'static [Register],
     /// How many registers there are.
     pub count: usize,
