@@ -1,7 +1,8 @@
 //! Functions that a kernel does not export, but that its plain exports hand out.
 //!
-//! Every export calls functions that are not exported, and most of these are merely parts of it. A finding is a function that the
-//! kernel itself uses in many places, that lies in another source file, and that only a few plain exports reach.
+//! Every export calls functions that are not exported, and most of these are merely parts of it. A finding is a
+//! function that the kernel itself uses in many places, that lies in another source file, and that only a few plain
+//! exports reach.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -73,8 +74,8 @@ struct Finder<'s, 'a> {
 }
 
 impl Finder<'_, '_> {
-    /// Adds the unexported functions that the function at an address calls, itself or through static functions. `path` holds the
-    /// calls that led there.
+    /// Adds the unexported functions that the function at an address calls, itself or through static functions. `path`
+    /// holds the calls that led there.
     fn follow(&self, export: &str, address: u64, path: &mut Vec<(Hop, Thinness)>, found: &mut BTreeMap<u64, Exposure>) {
         let Some(body) = self.subject.body(address) else { return };
         let calls: Vec<_> = body.calls.iter().filter(|call| !self.is_plumbing(call)).collect();

@@ -33,7 +33,8 @@ codes! {
     LaundersGplOnly = "launders-gpl-only",
     /// A plain export that hands out a function which is not exported.
     ExposesUnexported = "exposes-unexported",
-    /// A GPL module uses symbols of a proprietary one, or a proprietary module those of a GPL module that uses GPL-only symbols.
+    /// A GPL module uses symbols of a proprietary one, or a proprietary module those of a GPL module that uses GPL-only
+    /// symbols.
     ReexportsProprietary = "reexports-proprietary",
     /// A module defines a symbol with the name of a GPL-only export.
     ShadowsGplOnly = "shadows-gpl-only",
@@ -64,8 +65,8 @@ impl Serialize for AuditCode {
 /// How little a wrapper does besides passing its arguments on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Thinness {
-    /// How many instructions read, write, compute or compare something, in all functions on the path. Those that set up stack
-    /// frames, move arguments, lock, trace or print messages do not count.
+    /// How many instructions read, write, compute or compare something, in all functions on the path. Those that set up
+    /// stack frames, move arguments, lock, trace or print messages do not count.
     pub instructions: usize,
     /// How many calls it makes, apart from locks and messages.
     pub calls: usize,

@@ -1,7 +1,7 @@
 //! Follows the values of registers through one function, to find what each call passes on.
 //!
-//! The analysis does not run code. A value that depends on more than the arguments, constants and known addresses is unknown,
-//! and so is what memory holds that the function itself may have changed.
+//! The analysis does not run code. A value that depends on more than the arguments, constants and known addresses is
+//! unknown, and so is what memory holds that the function itself may have changed.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
@@ -400,8 +400,8 @@ impl FlowReader<'_, '_> {
         body.calls.extend(callees.into_iter().map(|(callee, how)| Call { callee, how, ..call }));
     }
 
-    /// The different pointers of a table: all those of the data symbol that covers the address, or, if none does, the pointers that
-    /// follow each other from the address on. At most [`MAX_ELEMENTS`].
+    /// The different pointers of a table: all those of the data symbol that covers the address, or, if none does, the
+    /// pointers that follow each other from the address on. At most [`MAX_ELEMENTS`].
     fn elements(&self, table: u64) -> Vec<Spot> {
         let mut all: Vec<Spot> = match self.space.covering(table).filter(|label| !label.code && label.size > 0) {
             Some(label) => {
@@ -416,8 +416,8 @@ impl FlowReader<'_, '_> {
         all
     }
 
-    /// Where the values in the argument registers come from. How many arguments the callee takes is not known: registers count up
-    /// to the first that an earlier call has overwritten.
+    /// Where the values in the argument registers come from. How many arguments the callee takes is not known:
+    /// registers count up to the first that an earlier call has overwritten.
     fn arguments(&self, state: &State) -> Arguments {
         let mut found = Arguments::Straight;
         for (number, register) in (0..).zip(self.convention.arguments) {
@@ -434,8 +434,8 @@ impl FlowReader<'_, '_> {
         found
     }
 
-    /// Returns whether the call's result is still in the result register when the function returns. Only straight-line code is
-    /// followed.
+    /// Returns whether the call's result is still in the result register when the function returns. Only straight-line
+    /// code is followed.
     fn is_returned(&self, number: usize, at: u64) -> bool {
         let mut state = self.unknown();
         state.set(self.convention.result, Value::Result(at));

@@ -1,4 +1,5 @@
-//! What an audit knows of all exports and modules: how each symbol is exported, by which module, and under which license.
+//! What an audit knows of all exports and modules: how each symbol is exported, by which module, and under which
+//! license.
 //!
 //! The files may not tell everything: a symbol whose kind of export is in none of them is [`Standing::Unknown`].
 
@@ -53,8 +54,8 @@ pub struct KnownExports {
     complete: bool,
     /// Names that are exported in an unknown way.
     unsaid: HashSet<Box<str>>,
-    /// Names of the kernel's own functions and data, and whether the name is global there. A global name that is not known to be
-    /// exported is not exported.
+    /// Names of the kernel's own functions and data, and whether the name is global there. A global name that is not
+    /// known to be exported is not exported.
     internal: HashMap<Box<str>, bool>,
 }
 
@@ -140,8 +141,8 @@ impl KnownExports {
         }
     }
 
-    /// The name of the function or data at a spot of an object, and which modules may use it. For symbols that the object defines,
-    /// only its own exports count, whatever other symbols have the name.
+    /// The name of the function or data at a spot of an object, and which modules may use it. For symbols that the
+    /// object defines, only its own exports count, whatever other symbols have the name.
     pub fn standing_in(&self, subject: &Subject<'_>, spot: Spot) -> (String, Standing) {
         let Spot::Address(address) = spot else {
             let name = subject.name(spot).unwrap_or_default();

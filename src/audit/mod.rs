@@ -1,5 +1,5 @@
-//! Finds ways around the license check: plain exports that only wrap GPL-only or unexported symbols, lookups of symbols at run
-//! time, odd licenses, and more.
+//! Finds ways around the license check: plain exports that only wrap GPL-only or unexported symbols, lookups of symbols
+//! at run time, odd licenses, and more.
 //!
 //! Machine code is read, never run: a call whose target only running it would tell is not followed.
 

@@ -63,7 +63,8 @@ impl Objects {
     }
 }
 
-/// Finds the objects to audit at each path: modules and objects, folders of them, kernel images, packages, installed releases.
+/// Finds the objects to audit at each path: modules and objects, folders of them, kernel images, packages, installed
+/// releases.
 ///
 /// # Errors
 /// When a path does not exist, cannot be read, or holds no code.

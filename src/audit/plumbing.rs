@@ -1,5 +1,5 @@
-//! Names of functions that are plumbing: code calls them to order threads, to trace or to print messages. A wrapper that calls
-//! them besides is still a wrapper.
+//! Names of functions that are plumbing: code calls them to order threads, to trace or to print messages. A wrapper
+//! that calls them besides is still a wrapper.
 //!
 //! The lists are by name alone: what a function does is not looked at.
 
@@ -138,8 +138,8 @@ pub fn is_plumbing(name: &str) -> bool {
     PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Returns whether a function is plumbing that orders threads: locks, barriers, preemption. A wrapper that does nothing else hands
-/// out that function.
+/// Returns whether a function is plumbing that orders threads: locks, barriers, preemption. A wrapper that does nothing
+/// else hands out that function.
 pub fn orders_threads(name: &str) -> bool {
     const MESSAGES: [&str; 8] =
         ["__asan", "kasan", "__kasan", "__warn", "_printk", "printk", "__ubsan", "__static_call"];

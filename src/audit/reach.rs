@@ -85,8 +85,8 @@ impl<'s, 'a> Reach<'s, 'a> {
         found.filter(|(_, spot, _)| spot.address().is_none_or(|address| !space.names(address).is_empty())).collect()
     }
 
-    /// Makes an edge to the middle of a function or of data lead to its start. `None` for one that stays inside `from`, and for one
-    /// that leads to nothing that has a name.
+    /// Makes an edge to the middle of a function or of data lead to its start. `None` for one that stays inside `from`,
+    /// and for one that leads to nothing that has a name.
     fn to_start(&self, (at, spot, how): OutEdge, from: u64) -> Option<OutEdge> {
         let Spot::Address(inside) = spot else { return Some((at, spot, how)) };
         let label = self.subject.space.covering(inside)?;

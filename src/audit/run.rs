@@ -26,8 +26,8 @@ pub struct AuditOptions {
     pub reaches: Option<usize>,
 }
 
-/// Audits objects. `kernel` tells how the symbols that they import are exported; their own exports are known without it. `step`
-/// reports progress: it is called [`Objects::readings`] times, from several threads.
+/// Audits objects. `kernel` tells how the symbols that they import are exported; their own exports are known without
+/// it. `step` reports progress: it is called [`Objects::readings`] times, from several threads.
 ///
 /// # Errors
 /// When a file that was named cannot be read, or when the symbols or exports of a kernel among the objects cannot be found.
@@ -61,8 +61,8 @@ pub fn audit(
 /// More users of a symbol than this do not make a finding more important.
 const MAX_USERS_COUNTED: usize = 40;
 
-/// How important a finding is: more so the thinner the wrapper is and the more functions of the kernel use the symbol, and above
-/// all if the wrapper calls nothing else.
+/// How important a finding is: more so the thinner the wrapper is and the more functions of the kernel use the symbol,
+/// and above all if the wrapper calls nothing else.
 fn worth(finding: &AuditFinding) -> usize {
     let score = finding.thinness.map_or(0, |thinness| thinness.score());
     let users = finding.users.unwrap_or_default().min(MAX_USERS_COUNTED);

@@ -2,7 +2,8 @@
 
 use super::finding::{Audit, AuditCode, AuditFinding};
 
-/// Identifies a finding across runs: by code, export and symbol, and for a finding without an export also by the module's name.
+/// Identifies a finding across runs: by code, export and symbol, and for a finding without an export also by the
+/// module's name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FindingKey<'a> {
     code: AuditCode,
@@ -12,7 +13,8 @@ pub struct FindingKey<'a> {
 }
 
 impl<'a> FindingKey<'a> {
-    /// The key of a finding in the module with that name. `module` is `None` for a kernel, whose name changes with every release.
+    /// The key of a finding in the module with that name. `module` is `None` for a kernel, whose name changes with
+    /// every release.
     pub fn new(code: AuditCode, module: Option<&'a str>, export: Option<&'a str>, symbol: Option<&'a str>) -> Self {
         Self { code, module: module.filter(|_| export.is_none()), export, symbol }
     }
@@ -29,7 +31,8 @@ impl AuditCode {
         Self::ALL.iter().copied().find(|code| code.name() == name)
     }
 
-    /// Returns whether findings with this code come from reading machine code. All others come from tables and modinfo tags.
+    /// Returns whether findings with this code come from reading machine code. All others come from tables and modinfo
+    /// tags.
     pub const fn reads_code(self) -> bool {
         !matches!(self, Self::ShadowsGplOnly | Self::OddLicense | Self::ReservedModuleName)
     }
@@ -43,8 +46,8 @@ impl Audit {
         FindingKey::new(finding.code, module, finding.export.as_deref(), finding.symbol.as_deref())
     }
 
-    /// Keeps only findings with these codes, or all if `codes` is empty. If none of the codes comes from reading machine code, what
-    /// could not be read there is dropped as well.
+    /// Keeps only findings with these codes, or all if `codes` is empty. If none of the codes comes from reading
+    /// machine code, what could not be read there is dropped as well.
     pub fn keep(&mut self, codes: &[AuditCode]) {
         if codes.is_empty() {
             return;

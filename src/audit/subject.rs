@@ -5,7 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use super::body::{Body, How};
 use super::finding::Hop;
-use crate::elf::Symbol;
+use crate::elf::{Relocation, Symbol};
 use crate::graph::{AddressSpace, Spot};
 use crate::image::{ModuleElf, TABLES, escaped};
 use crate::kernel::{Exports, KernelImage};
@@ -68,7 +68,8 @@ impl<'a> Subject<'a> {
         Some(Self { exports: placed, space, bodies: RwLock::default() })
     }
 
-    /// The hop of a reference at an address, which lies in the function that begins at `function` or in a cold piece of it.
+    /// The hop of a reference at an address, which lies in the function that begins at `function` or in a cold piece of
+    /// it.
     pub(super) fn hop(&self, function: u64, at: u64, how: How) -> Hop {
         let start = match self.space.function(function) {
             Some((_, end)) if (function..end).contains(&at) => function,
@@ -108,8 +109,8 @@ impl<'a> Subject<'a> {
 
 /// What a module or an object exports, each with its section and the offset in it.
 ///
-/// Modules have the export tables that the loader reads. Objects have none before modpost (since 6.5, ddb5cdbafaaa): their exports
-/// come from the notes in `.export_symbol` that modpost makes the tables of.
+/// Modules have the export tables that the loader reads. Objects have none before modpost (since 6.5, ddb5cdbafaaa):
+/// their exports come from the notes in `.export_symbol` that modpost makes the tables of.
 pub(super) fn placed_exports(elf: &ModuleElf) -> Vec<(ExportedSymbol, usize, u64)> {
     let layout = elf.announced_layout();
     let tables = layout.into_iter().flat_map(|layout| {
@@ -124,28 +125,35 @@ pub(super) fn placed_exports(elf: &ModuleElf) -> Vec<(ExportedSymbol, usize, u64
     if listed.is_empty() { noted_exports(elf) } else { listed }
 }
 
-/// The exports in `.export_symbol` (include/linux/export.h): at each label `__export_symbol_NAME`, the license as a string, the
-/// namespace as a string, and a pointer to the symbol.
+/// The exports in `.export_symbol` (include/linux/export.h): at each label `__export_symbol_NAME`, the license as a
+/// string, the namespace as a string, and a pointer to the symbol.
 fn noted_exports(elf: &ModuleElf) -> Vec<(ExportedSymbol, usize, u64)> {
-    const LABEL: &[u8] = b"__export_symbol_";
     let Some(section) = elf.find_sec(".export_symbol") else { return Vec::new() };
-    let contents = elf.contents(section);
-    let string = |offset: usize| {
-        let rest = contents.get(offset..)?;
-        rest.get(..rest.iter().position(|byte| *byte == 0)?)
-    };
     let relocations = elf.relocations_of(section.index);
-    let noted = |symbol: &Symbol| {
-        let name = elf.symbol_name(symbol)?.strip_prefix(LABEL)?;
-        let at = (usize::from(symbol.shndx) == section.index).then(|| usize::try_from(symbol.value).ok()).flatten()?;
-        let license = string(at)?;
-        let namespace = string(at.checked_add(license.len() + 1)?)?;
-        let pointer = relocations.iter().find(|relocation| relocation.offset >= symbol.value)?;
-        let target = elf.symbols().get(usize::try_from(pointer.symbol).ok()?)?;
-        let kind = if license.is_empty() { ExportKind::Plain } else { ExportKind::Gpl };
-        let namespace = Namespace::new(&escaped(namespace));
-        let offset = target.value.wrapping_add_signed(pointer.addend.unwrap_or_default());
-        Some((ExportedSymbol { name: escaped(name), kind, crc: None, namespace }, target.shndx.into(), offset))
-    };
-    elf.symbols().iter().skip(1).filter_map(noted).collect()
+    let labels = elf.symbols().iter().skip(1).filter(|symbol| usize::from(symbol.shndx) == section.index);
+    labels.filter_map(|label| noted_export(elf, elf.contents(section), &relocations, label)).collect()
+}
+
+/// The export at one label in `.export_symbol`; `None` if the symbol is no such label, or if its note is broken.
+fn noted_export(
+    elf: &ModuleElf,
+    contents: &[u8],
+    relocations: &[Relocation],
+    label: &Symbol,
+) -> Option<(ExportedSymbol, usize, u64)> {
+    let name = elf.symbol_name(label)?.strip_prefix(b"__export_symbol_")?;
+    let at = usize::try_from(label.value).ok()?;
+    let license = string_at(contents, at)?;
+    let namespace = string_at(contents, at.checked_add(license.len() + 1)?)?;
+    let pointer = relocations.iter().find(|relocation| relocation.offset >= label.value)?;
+    let target = elf.symbols().get(usize::try_from(pointer.symbol).ok()?)?;
+    let kind = if license.is_empty() { ExportKind::Plain } else { ExportKind::Gpl };
+    let namespace = Namespace::new(&escaped(namespace));
+    let offset = target.value.wrapping_add_signed(pointer.addend.unwrap_or_default());
+    Some((ExportedSymbol { name: escaped(name), kind, crc: None, namespace }, target.shndx.into(), offset))
+}
+
+fn string_at(contents: &[u8], offset: usize) -> Option<&[u8]> {
+    let rest = contents.get(offset..)?;
+    rest.get(..rest.iter().position(|byte| *byte == 0)?)
 }

@@ -74,7 +74,8 @@ impl<'s, 'a> Wrappers<'s, 'a> {
         Self { subject, known, summaries: HashMap::new() }
     }
 
-    /// The restricted symbols that an export hands out, as findings, and the symbols it calls whose kind of export is unknown.
+    /// The restricted symbols that an export hands out, as findings, and the symbols it calls whose kind of export is
+    /// unknown.
     pub fn laundered(&mut self, object: usize, export: &super::Export) -> (Vec<AuditFinding>, Vec<String>) {
         let mut summary = self.summary(export.address);
         // The address may have several names: show the export's.

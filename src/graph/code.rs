@@ -1,4 +1,5 @@
-//! Decodes references that have no relocation: within a section, the assembler resolves calls, jumps and addresses itself.
+//! Decodes references that have no relocation: within a section, the assembler resolves calls, jumps and addresses
+//! itself.
 
 use std::ops::Range;
 

@@ -1,8 +1,8 @@
 //! One object file as a graph: what its code and data refer to, and which source lines they come from.
 //!
-//! Facts only. References come from relocations, including those of tables whose entries belong to code elsewhere (jump labels,
-//! static calls, alternatives, exceptions). Names come from the symbol table; source lines and chains of inlined calls from DWARF.
-//! What a reference means for a module is for other parts of the crate to decide.
+//! Facts only. References come from relocations, including those of tables whose entries belong to code elsewhere (jump
+//! labels, static calls, alternatives, exceptions). Names come from the symbol table; source lines and chains of
+//! inlined calls from DWARF. What a reference means for a module is for other parts of the crate to decide.
 
 mod assembly;
 mod code;

@@ -83,7 +83,8 @@ impl Program {
         }
     }
 
-    /// Adds edges to their nodes. Of several with one target, a node gets the first; edges of a node to itself are left out.
+    /// Adds edges to their nodes. Of several with one target, a node gets the first; edges of a node to itself are left
+    /// out.
     pub(super) fn connect(&mut self, mut edges: Vec<NewEdge>) {
         edges.sort_by_key(|(from, edge)| (*from, edge.to, edge.at));
         edges.dedup_by_key(|(from, edge)| (*from, edge.to));

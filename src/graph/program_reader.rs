@@ -1,6 +1,7 @@
 //! Reads an object that is not linked as a [`Program`].
 //!
-//! Relocations give most references. Those that the assembler has resolved within a section are found by decoding the code.
+//! Relocations give most references. Those that the assembler has resolved within a section are found by decoding the
+//! code.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -99,7 +100,8 @@ impl ProgramReader<'_> {
         symbols.filter(|symbol| symbol.is_undefined()).map(|symbol| self.elf.symbol_text(symbol)).collect()
     }
 
-    /// The edge that a relocation makes. `end` is how far before the end of its instruction it is, if code was decoded there.
+    /// The edge that a relocation makes. `end` is how far before the end of its instruction it is, if code was decoded
+    /// there.
     fn edge(&mut self, references: &References<'_>, reference: &Reference, end: Option<u64>) -> Option<NewEdge> {
         let site = references.site(reference.at).place;
         let from = self.node_at(site);

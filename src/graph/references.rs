@@ -25,7 +25,8 @@ pub struct Reference {
 pub struct Site {
     /// The code or data that makes the reference.
     pub place: Place,
-    /// The section of the table or replacement code that holds the reference; `None` if the code or data holds it itself.
+    /// The section of the table or replacement code that holds the reference; `None` if the code or data holds it
+    /// itself.
     pub via: Option<usize>,
 }
 
@@ -38,7 +39,8 @@ struct Replacement {
     end: Option<u64>,
     /// The code it replaces.
     code: Place,
-    /// The section that the reference is found through: the replacement's own if it holds only replacements, or else the table.
+    /// The section that the reference is found through: the replacement's own if it holds only replacements, or else
+    /// the table.
     via: usize,
 }
 
@@ -52,8 +54,8 @@ pub struct References<'a> {
     replacements: HashMap<usize, Vec<Replacement>>,
 }
 
-/// Returns whether a section describes code and data for debuggers and unwinders, or is discarded by the final link. The program
-/// does not use what such sections refer to.
+/// Returns whether a section describes code and data for debuggers and unwinders, or is discarded by the final link.
+/// The program does not use what such sections refer to.
 pub(super) fn is_description(name: &[u8]) -> bool {
     const PREFIXES: [&str; 8] =
         [".eh_frame", ".orc_unwind", ".ARM.exidx", ".ARM.extab", ".sframe", ".debug", ".discard", ".stack_sizes"];
@@ -67,8 +69,8 @@ impl<'a> References<'a> {
         for section in elf.sections().iter().skip(1).filter(|section| section.is_alloc()) {
             let Some(kind) = elf.section_name(section).and_then(TableKind::of) else { continue };
             let mut pointers = elf.relocations_of(section.index);
-            // The kernel's headers may write a symbol that another object defines into a field for a small number. Its relocation is
-            // not one of the entry's pointers.
+            // The kernel's headers may write a symbol that another object defines into a field for a small number. Its
+            // relocation is not one of the entry's pointers.
             pointers.retain(|relocation| !is_short(elf.e_machine(), relocation.kind));
             let table = Table::new(kind, pointers, section.size, elf.machine());
             tables.extend(table.map(|table| (section.index, table)));
@@ -154,7 +156,8 @@ impl<'a> References<'a> {
         Some(Place { section: start.section, offset: start.offset.wrapping_add_signed(addend) })
     }
 
-    /// The addend that is stored in the bytes a relocation applies to. Only 32-bit architectures do that, so it is 4 bytes.
+    /// The addend that is stored in the bytes a relocation applies to. Only 32-bit architectures do that, so it is 4
+    /// bytes.
     fn addend_in_place(&self, section: usize, offset: u64) -> Option<i64> {
         let contents = self.elf.contents(self.elf.sections().get(section)?);
         let number = self.elf.format().number(contents, usize::try_from(offset).ok()?, 4)?;

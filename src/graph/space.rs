@@ -57,7 +57,8 @@ pub struct AddressSpace<'a> {
 }
 
 impl<'a> AddressSpace<'a> {
-    /// Lays out an object that is not linked. Its sections get addresses far apart. `None` if its architecture is unknown.
+    /// Lays out an object that is not linked. Its sections get addresses far apart. `None` if its architecture is
+    /// unknown.
     pub fn of_object(elf: &'a ModuleElf) -> Option<Self> {
         let machine = elf.machine()?;
         let sections = || elf.sections().iter().skip(1).filter(|section| section.is_alloc() && section.size < APART);
@@ -118,7 +119,8 @@ impl<'a> AddressSpace<'a> {
         Some(space)
     }
 
-    /// Adds the relocations of a section. `spots` holds the spots of the symbols that earlier relocations named, by index.
+    /// Adds the relocations of a section. `spots` holds the spots of the symbols that earlier relocations named, by
+    /// index.
     fn relocate(&mut self, elf: &ModuleElf, section: &Section, spots: &mut [Option<Spot>]) {
         let mut relocations = elf.relocations_of(section.index);
         relocations.retain(|relocation| relocation.kind != 0);
@@ -142,8 +144,9 @@ impl<'a> AddressSpace<'a> {
         }
     }
 
-    /// Reads a table of `struct jump_entry`. Since 4.20, an entry has the code and the target as 32-bit distances and the key as a
-    /// 64-bit one; before, it had three pointers. A table that can be read both ways is read the first way.
+    /// Reads a table of `struct jump_entry`. Since 4.20, an entry has the code and the target as 32-bit distances and
+    /// the key as a 64-bit one; before, it had three pointers. A table that can be read both ways is read the first
+    /// way.
     fn read_jump_labels(&self, table: Range<u64>) -> Vec<(u64, u64)> {
         let Some(size) = table.end.checked_sub(table.start) else { return Vec::new() };
         let mut found = None;
@@ -209,8 +212,8 @@ impl<'a> AddressSpace<'a> {
     pub fn covering(&self, address: u64) -> Option<&Label<'a>> {
         let end = self.labels.partition_point(|label| label.address <= address);
         let near = self.labels.get(..end)?.iter().rev().take(NEAR);
-        let covers = |label: &&Label<'_>| address - label.address < label.size.max(1);
-        near.clone().find(covers).or_else(|| near.clone().find(|label| label.size == 0))
+        let covering = near.clone().find(|label| address - label.address < label.size.max(1));
+        covering.or_else(|| near.clone().find(|label| label.size == 0))
     }
 
     /// The function that begins at an address: its label, and the address where it ends.
@@ -253,7 +256,8 @@ impl<'a> AddressSpace<'a> {
         self.relocated.get(index)
     }
 
-    /// Returns whether a number is the address of something in this space. In an object that is not linked, no number is.
+    /// Returns whether a number is the address of something in this space. In an object that is not linked, no number
+    /// is.
     pub fn is_address(&self, number: u64) -> bool {
         self.linked && number != 0 && self.region(number).is_some()
     }
@@ -267,8 +271,8 @@ impl<'a> AddressSpace<'a> {
         (self.linked && word != 0).then_some(Spot::Address(word))
     }
 
-    /// The pointers stored in a range of addresses, each with its own address. In a kernel, only the first [`MAX_DATA`] bytes are
-    /// searched.
+    /// The pointers stored in a range of addresses, each with its own address. In a kernel, only the first [`MAX_DATA`]
+    /// bytes are searched.
     pub fn pointers(&self, range: Range<u64>) -> Vec<(u64, Spot)> {
         if self.linked {
             let range = range.start..range.end.min(range.start.saturating_add(MAX_DATA));

@@ -1,8 +1,8 @@
 //! The keys of static calls, to which no code refers.
 //!
-//! `static_call(name)` calls the trampoline `__SCT__name`, and makes the compiler keep a pointer to the key `__SCK__name` in a
-//! section that the final link discards (`__ADDRESSABLE`, include/linux/compiler.h). The key is therefore a symbol of the object,
-//! and must be exported to it. `static_call_mod(name)` leaves no such pointer.
+//! `static_call(name)` calls the trampoline `__SCT__name`, and makes the compiler keep a pointer to the key
+//! `__SCK__name` in a section that the final link discards (`__ADDRESSABLE`, include/linux/compiler.h). The key is
+//! therefore a symbol of the object, and must be exported to it. `static_call_mod(name)` leaves no such pointer.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -12,8 +12,8 @@ use super::program::{Edge, Program, Target, Undefined};
 pub(super) const ADDRESSABLE: &str = ".discard.addressable";
 
 impl Program {
-    /// Makes every node that refers to an undefined trampoline refer to its key as well. `addressable` are the names of the undefined
-    /// symbols that [`ADDRESSABLE`] points to: a key that is not among them is left out.
+    /// Makes every node that refers to an undefined trampoline refer to its key as well. `addressable` are the names of
+    /// the undefined symbols that [`ADDRESSABLE`] points to: a key that is not among them is left out.
     pub(super) fn add_static_call_keys(&mut self, addressable: &BTreeSet<String>) {
         let mut keys: HashMap<usize, usize> = HashMap::new();
         for key in addressable {

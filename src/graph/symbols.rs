@@ -87,8 +87,8 @@ fn is_label(elf: &ModuleElf, symbol: &Symbol) -> bool {
     !name.is_empty() && !name.starts_with(b".L") && !name.starts_with(b"$")
 }
 
-/// Of several symbols at one place, the highest rank names it: a symbol with a size before a label, and the local function of the
-/// source before its global alias for the loader (`init_module`).
+/// Of several symbols at one place, the highest rank names it: a symbol with a size before a label, and the local
+/// function of the source before its global alias for the loader (`init_module`).
 fn rank(symbol: &Symbol) -> (bool, bool) {
     (symbol.size > 0, symbol.info >> 4 == SymbolBinding::LOCAL)
 }

@@ -1,7 +1,8 @@
 //! Tables whose entries belong to a place in code: what an entry refers to counts as a reference of that code.
 //!
-//! Static keys are the simplest case: the instruction is a `nop`, and only the entry of `__jump_table` names the key. Keys of
-//! static calls, replacements of alternatives, and code that runs after a fault are referred to in such tables as well.
+//! Static keys are the simplest case: the instruction is a `nop`, and only the entry of `__jump_table` names the key.
+//! Keys of static calls, replacements of alternatives, and code that runs after a fault are referred to in such tables
+//! as well.
 
 use crate::elf::Relocation;
 use crate::image::ModuleElf;
@@ -12,8 +13,8 @@ use crate::terms::ElfMachine;
 pub(super) struct TableKind {
     /// The name of the section.
     pub name: &'static str,
-    /// How many pointers an entry has, each with a relocation; the first points to the code. If versions and architectures
-    /// differ, all numbers, the largest first.
+    /// How many pointers an entry has, each with a relocation; the first points to the code. If versions and
+    /// architectures differ, all numbers, the largest first.
     pointers: &'static [usize],
     /// The section of the replacement code, to which the second pointer of an entry leads.
     pub replacements: Option<&'static str>,
@@ -21,8 +22,8 @@ pub(super) struct TableKind {
     pub has_lengths: bool,
 }
 
-/// Sources: include/linux/jump_label.h, include/linux/static_call_types.h, and asm/alternative.h and asm/extable.h of each
-/// architecture. Pointers are 32-bit offsets or whole words, depending on the version and the architecture.
+/// Sources: include/linux/jump_label.h, include/linux/static_call_types.h, and asm/alternative.h and asm/extable.h of
+/// each architecture. Pointers are 32-bit offsets or whole words, depending on the version and the architecture.
 const KINDS: [TableKind; 4] = [
     // struct jump_entry: code, target, key.
     TableKind { name: "__jump_table", pointers: &[3], replacements: None, has_lengths: false },
@@ -69,8 +70,8 @@ impl TableKind {
     }
 }
 
-/// Returns whether all entries of a table have their relocations at the offsets of the first entry. `entry` is the size of one,
-/// in bytes.
+/// Returns whether all entries of a table have their relocations at the offsets of the first entry. `entry` is the size
+/// of one, in bytes.
 fn is_regular(relocations: &[Relocation], pointers: usize, entry: u64) -> bool {
     let Some(first) = relocations.get(..pointers) else { return false };
     if first.first().is_none_or(|code| code.offset != 0) {
@@ -110,7 +111,8 @@ impl Table {
         self.relocations.get(before.checked_sub(1)? / self.stride * self.stride)
     }
 
-    /// For each entry with a replacement: the pointer to the code, the pointer to the replacement, and the entry's last byte.
+    /// For each entry with a replacement: the pointer to the code, the pointer to the replacement, and the entry's last
+    /// byte.
     pub fn replacements(
         &self,
         elf: &ModuleElf,

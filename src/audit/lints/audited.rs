@@ -51,7 +51,8 @@ impl<'a> Audited<'a> {
         self.imports.contains(symbol)
     }
 
-    /// Every function of its code, with the address it begins at. A cold piece is read with the function that it belongs to.
+    /// Every function of its code, with the address it begins at. A cold piece is read with the function that it
+    /// belongs to.
     pub fn bodies(&self) -> impl Iterator<Item = (u64, Body)> {
         let labels = self.subject.map(|subject| subject.space.labels()).unwrap_or_default();
         let functions = labels.iter().filter(|label| label.code && label.size > 0 && !label.name.contains(".cold"));
@@ -77,7 +78,8 @@ impl<'a> Audited<'a> {
         import.and_then(|callee| self.subject?.name(callee)) == Some(symbol)
     }
 
-    /// The hop of a reference at an address, which lies in the function that begins at `start` or in a cold piece of it.
+    /// The hop of a reference at an address, which lies in the function that begins at `start` or in a cold piece of
+    /// it.
     pub fn hop(&self, start: u64, at: u64, how: How) -> Hop {
         match self.subject {
             Some(subject) => subject.hop(start, at, how),

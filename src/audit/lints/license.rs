@@ -7,8 +7,8 @@ use crate::terms::License;
 
 /// A finding for each odd string, and one for several strings that disagree.
 ///
-/// Several strings that are all compatible with the GPL are not odd: 39 of the 4,023 modules of Debian's 6.1 have one for each
-/// source file.
+/// Several strings that are all compatible with the GPL are not odd: 39 of the 4,023 modules of Debian's 6.1 have one
+/// for each source file.
 pub fn lint(module: &Audited<'_>) -> Vec<AuditFinding> {
     let is_module = module.elf.sections_named(THIS_MODULE).next().is_some();
     let oddities = oddities(module.elf.modinfo(), is_module).into_iter();
@@ -45,9 +45,9 @@ fn is_taken(tag: &str) -> bool {
     License::new(tag).is_gpl_compatible()
 }
 
-/// The string that the loader would take, for a string that means the GPL or the GPL and another license; `None` for all other
-/// strings. Case, blanks and punctuation do not count. The GPL's third version has no string of its own, and is compatible with no
-/// other version: `GPL` is what its authors most likely meant.
+/// The string that the loader would take, for a string that means the GPL or the GPL and another license; `None` for
+/// all other strings. Case, blanks and punctuation do not count. The GPL's third version has no string of its own, and
+/// is compatible with no other version: `GPL` is what its authors most likely meant.
 fn nearest(text: &str) -> Option<&'static str> {
     const DENIALS: [&str; 7] = ["commercial", "incompatible", "no", "non", "none", "not", "proprietary"];
     const SECOND: [&str; 6] = ["bsd", "mit", "x11", "expat", "mpl", "mozilla"];
@@ -74,7 +74,8 @@ fn nearest(text: &str) -> Option<&'static str> {
 fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut before = None;
-    // `Modinfo` writes a byte that cannot be printed as `\x` and two digits. Of these, tabs and line ends count as blanks.
+    // `Modinfo` writes a byte that cannot be printed as `\x` and two digits. Of these, tabs and line ends count as
+    // blanks.
     let text = text.replace("\\x09", " ").replace("\\x0a", " ").replace("\\x0d", " ");
     for letter in text.chars() {
         let kind = letter.is_ascii_alphanumeric().then_some(letter.is_ascii_digit());

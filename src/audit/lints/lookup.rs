@@ -7,7 +7,8 @@ use super::audited::Audited;
 use crate::audit::{AuditCode, AuditFinding, Call, Detail, Hop, How, Standing};
 use crate::graph::{AddressSpace, Spot};
 
-/// Functions of the kernel that look up symbols which are not exported. They have not been exported themselves since 5.7.
+/// Functions of the kernel that look up symbols which are not exported. They have not been exported themselves since
+/// 5.7.
 const LOOKUPS: &[&str] = &[
     "find_symbol",
     "kallsyms_lookup_name",
@@ -32,10 +33,11 @@ const ALL_SYMBOLS: &str = "/proc/kallsyms";
 /// Functions that open files.
 const OPENERS: &[&str] = &["file_open_root", "filp_open", "kernel_read_file_from_path"];
 
-/// Calls of `__symbol_get()` with the name of an export that is not GPL-only (refused since 6.6 and in stable kernels), or of a
-/// symbol that the kernel has but does not export.
+/// Calls of `__symbol_get()` with the name of an export that is not GPL-only (refused since 6.6 and in stable kernels),
+/// or of a symbol that the kernel has but does not export.
 ///
-/// A name that the kernel does not have is no finding: 2 of its own tuners ask Debian's 6.1 for drivers that are not built.
+/// A name that the kernel does not have is no finding: 2 of its own tuners ask Debian's 6.1 for drivers that are not
+/// built.
 pub fn symbol_get(module: &Audited<'_>) -> Vec<AuditFinding> {
     let mut found = Vec::new();
     for (name, hop) in constants(module, module.calls_of("__symbol_get")) {
@@ -122,12 +124,12 @@ fn constants(module: &Audited<'_>, calls: impl IntoIterator<Item = (u64, Call)>)
 
 /// Returns whether a string can be the name of a symbol.
 fn is_identifier(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$');
-    name.bytes().next().is_some_and(|first| !first.is_ascii_digit()) && name.bytes().all(allowed)
+    name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$'))
 }
 
-/// The names that a module passes to functions called through unknown pointers. In a module that has found the address of `by`
-/// through a probe, such a call may be a call of `by`. Only names that the kernel has count.
+/// The names that a module passes to functions called through unknown pointers. In a module that has found the address
+/// of `by` through a probe, such a call may be a call of `by`. Only names that the kernel has count.
 fn through_pointers(module: &Audited<'_>, by: &str) -> Vec<AuditFinding> {
     let mut calls = Vec::new();
     for (start, body) in module.bodies() {
@@ -138,7 +140,8 @@ fn through_pointers(module: &Audited<'_>, by: &str) -> Vec<AuditFinding> {
     refused.map(|(name, hop)| lookup(module, by, Some(&name), Some(hop))).collect()
 }
 
-/// The code or the variable that refers to a string, such as `kp.symbol_name` of a `struct kprobe`; `None` if nothing does.
+/// The code or the variable that refers to a string, such as `kp.symbol_name` of a `struct kprobe`; `None` if nothing
+/// does.
 fn referring(module: &Audited<'_>, text: &str) -> Option<Hop> {
     let space = &module.subject?.space;
     let string = [text.as_bytes(), b"\0"].concat();

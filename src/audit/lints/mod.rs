@@ -1,5 +1,5 @@
-//! What is odd about one module: its license, its names, and the symbols it looks up at run time. Wrappers are not looked for
-//! here.
+//! What is odd about one module: its license, its names, and the symbols it looks up at run time. Wrappers are not
+//! looked for here.
 
 mod audited;
 mod license;
@@ -13,8 +13,8 @@ use crate::image::ModuleElf;
 use crate::terms::ModuleName;
 use audited::Audited;
 
-/// Everything that is odd about one module, in the order of codes. Without a subject, because the module's code cannot be read,
-/// calls are not looked at.
+/// Everything that is odd about one module, in the order of codes. Without a subject, because the module's code cannot
+/// be read, calls are not looked at.
 pub fn lints(
     object: usize,
     name: &ModuleName,

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::audited::Audited;
 use crate::audit::{AuditCode, AuditFinding, Detail};
 
-/// A finding for each list of modules that matches the name of a module from outside the kernel. By its name alone it may use
-/// what the kernel reserves for one of its own modules.
+/// A finding for each list of modules that matches the name of a module from outside the kernel. By its name alone it
+/// may use what the kernel reserves for one of its own modules.
 pub fn lint(module: &Audited<'_>) -> Vec<AuditFinding> {
     if module.is_intree() {
         return Vec::new();

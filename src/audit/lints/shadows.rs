@@ -1,14 +1,14 @@
 //! Symbols that a module defines under the name of another's GPL-only export.
 //!
-//! A module that defines `kasan_flag_enabled` does not import it. Of 4,023 modules of Debian's 6.1, 13 have a static function or
-//! variable with the name of a GPL-only export of another module, and none has a global one.
+//! A module that defines `kasan_flag_enabled` does not import it. Of 4,023 modules of Debian's 6.1, 13 have a static
+//! function or variable with the name of a GPL-only export of another module, and none has a global one.
 
 use super::audited::Audited;
 use crate::audit::{AuditCode, AuditFinding, Detail};
 use crate::elf::{Symbol, SymbolKind, SymbolPlace};
 
-/// Reports global definitions. In a module that is not compatible with the GPL, static ones as well: only such a module has a
-/// reason to avoid the import.
+/// Reports global definitions. In a module that is not compatible with the GPL, static ones as well: only such a module
+/// has a reason to avoid the import.
 pub fn lint(module: &Audited<'_>) -> Vec<AuditFinding> {
     let is_gpl_compatible = module.is_gpl_compatible();
     let mut found: Vec<AuditFinding> = Vec::new();

@@ -1,5 +1,5 @@
-//! Shims: modules that connect proprietary code with GPL-only symbols. A GPL module may use symbols of a proprietary one, or a
-//! proprietary module those of a GPL shim.
+//! Shims: modules that connect proprietary code with GPL-only symbols. A GPL module may use symbols of a proprietary
+//! one, or a proprietary module those of a GPL shim.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 
@@ -16,7 +16,8 @@ pub fn lint(module: &Audited<'_>) -> Vec<AuditFinding> {
     if module.is_gpl_compatible() { passed_on(module) } else { taken_from_shims(module) }
 }
 
-/// The symbols that a module imports from other modules for which `is_such` holds, each with its export and its exporter.
+/// The symbols that a module imports from other modules for which `is_such` holds, each with its export and its
+/// exporter.
 fn imports_of<'m>(
     module: &'m Audited<'_>,
     is_such: impl Fn(&KnownModule, &KnownExport) -> bool,
@@ -43,8 +44,8 @@ fn finding(module: &Audited<'_>, symbol: &str, export: &KnownExport, exporter: &
     }
 }
 
-/// The imports of a module that is not compatible with the GPL from shims: GPL modules from outside the kernel that use GPL-only
-/// symbols and have plain exports.
+/// The imports of a module that is not compatible with the GPL from shims: GPL modules from outside the kernel that use
+/// GPL-only symbols and have plain exports.
 fn taken_from_shims(module: &Audited<'_>) -> Vec<AuditFinding> {
     let imports = imports_of(module, |exporter, export| {
         is_compatible(exporter) && !exporter.intree && exporter.uses_gpl_only && !export.kind.is_gpl_only()
@@ -56,8 +57,8 @@ fn is_compatible(exporter: &KnownModule) -> bool {
     exporter.license.as_ref().is_some_and(License::is_gpl_compatible)
 }
 
-/// The imports of a GPL module from proprietary modules. If an export of the module reaches one of them, the finding names the
-/// export and the path.
+/// The imports of a GPL module from proprietary modules. If an export of the module reaches one of them, the finding
+/// names the export and the path.
 fn passed_on(module: &Audited<'_>) -> Vec<AuditFinding> {
     let imports = imports_of(module, |exporter, _| !is_compatible(exporter));
     let mut found: BTreeMap<&str, AuditFinding> = BTreeMap::new();

@@ -32,7 +32,8 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    /// Handles a directive. Returns true if there is nothing more to do, because it is a condition or because it is skipped.
+    /// Handles a directive. Returns true if there is nothing more to do, because it is a condition or because it is
+    /// skipped.
     pub fn take(&mut self, directive: &str, rest: &str, line: usize) -> bool {
         match directive {
             ".macro" => {

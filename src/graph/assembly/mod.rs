@@ -1,8 +1,8 @@
 //! Reads assembly text as a [`Program`]: the output of GCC and Clang for x86 and arm64, before an assembler has run.
 //!
-//! Nothing is assembled. Each statement belongs to a function or to data, and names symbols. What a function writes to other
-//! sections before it ends (jump labels, alternatives, exceptions) belongs to the function. Macros are not expanded: compilers
-//! write none, and those of the kernel's inline assembly name no symbols.
+//! Nothing is assembled. Each statement belongs to a function or to data, and names symbols. What a function writes to
+//! other sections before it ends (jump labels, alternatives, exceptions) belongs to the function. Macros are not
+//! expanded: compilers write none, and those of the kernel's inline assembly name no symbols.
 
 mod conditions;
 mod data;
@@ -28,7 +28,8 @@ use reader::{AssemblyReader, Draft};
 use symbols::Definition;
 
 impl Program {
-    /// Reads the text that a compiler writes for the assembler. Functions get declarations if the text has line numbers.
+    /// Reads the text that a compiler writes for the assembler. Functions get declarations if the text has line
+    /// numbers.
     ///
     /// # Errors
     /// When it is not assembly text, when its architecture is unknown, and when a statement is unknown or has no end.

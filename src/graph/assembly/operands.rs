@@ -51,8 +51,8 @@ fn of_x86<'t>(mut statement: &'t str, found: &mut dyn FnMut(Named<'t>)) {
     }
 }
 
-/// Registers have no mark in this dialect, so symbols are looked for only where one can be: as the last operand of instructions that
-/// branch, make addresses or load literals, and after `:lo12:` and similar words.
+/// Registers have no mark in this dialect, so symbols are looked for only where one can be: as the last operand of
+/// instructions that branch, make addresses or load literals, and after `:lo12:` and similar words.
 fn of_arm64<'t>(statement: &'t str, found: &mut dyn FnMut(Named<'t>)) {
     let (mnemonic, rest) = statement.split_at_checked(word(statement)).unwrap_or_default();
     let last = rest.rsplit_once(',').map_or(rest, |(_, last)| last);

@@ -93,7 +93,8 @@ impl<'t> AssemblyReader<'t> {
         }
     }
 
-    /// Reads a statement that begins with the word `first`. `rest` follows the word, and `after` is `rest` without leading blanks.
+    /// Reads a statement that begins with the word `first`. `rest` follows the word, and `after` is `rest` without
+    /// leading blanks.
     fn directive(
         &mut self,
         first: &'t str,
@@ -293,7 +294,8 @@ impl<'t> AssemblyReader<'t> {
         }
     }
 
-    /// The definition of a name by an expression: an alias if that is one symbol with or without an addend, or else a number.
+    /// The definition of a name by an expression: an alias if that is one symbol with or without an addend, or else a
+    /// number.
     fn alias(&mut self, name: &'t str, value: &'t str) -> Definition {
         let mut first = None;
         let mut is_compound = false;
@@ -307,8 +309,8 @@ impl<'t> AssemblyReader<'t> {
         }
     }
 
-    /// Takes the arguments of a macro for what it refers to, because macros are not expanded. Only x86 marks registers, so that they
-    /// can be told from symbols.
+    /// Takes the arguments of a macro for what it refers to, because macros are not expanded. Only x86 marks registers,
+    /// so that they can be told from symbols.
     fn macro_arguments(&mut self, arguments: &'t str) {
         if self.dialect == Dialect::X86 && !self.is_description() {
             let values = arguments.split(',').map(|value| value.rsplit('=').next().unwrap_or_default());

@@ -61,7 +61,8 @@ pub(super) fn statements(line: &str, dialect: Dialect) -> impl Iterator<Item = &
     })
 }
 
-/// The first position outside of strings for which `wanted` holds, and the position where the assembler stops reading the line.
+/// The first position outside of strings for which `wanted` holds, and the position where the assembler stops reading
+/// the line.
 fn scan(bytes: &[u8], dialect: Dialect, wanted: impl Fn(usize) -> bool) -> (Option<usize>, usize) {
     let mut at = 0;
     let mut first = true;

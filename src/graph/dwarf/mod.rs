@@ -1,7 +1,7 @@
 //! Source lines, chains of inlined calls and the fields of variables, from DWARF 2 to 5. gimli and addr2line read it.
 //!
-//! An object that is not linked has no addresses: every section begins at 0. Each section therefore gets a base address, and the
-//! relocations of the debug sections are applied with these.
+//! An object that is not linked has no addresses: every section begins at 0. Each section therefore gets a base
+//! address, and the relocations of the debug sections are applied with these.
 
 mod bases;
 mod entries;
@@ -63,8 +63,8 @@ impl<'a> Dwarf<'a> {
         Ok(Self { sections, context, variables: OnceCell::new() })
     }
 
-    /// The chain of calls at a place in code, from the innermost inlined function to the out-of-line function. It is empty if no
-    /// unit covers the place.
+    /// The chain of calls at a place in code, from the innermost inlined function to the out-of-line function. It is
+    /// empty if no unit covers the place.
     ///
     /// # Errors
     /// When the unit that covers the place is broken.

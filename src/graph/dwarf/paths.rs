@@ -47,8 +47,8 @@ impl SourcePaths {
                 }
             }
         }
-        // Reduced debug information names only files with code. But kbuild runs the compiler in the kernel's tree, so that a folder
-        // from which headers are named is the tree.
+        // Reduced debug information names only files with code. But kbuild runs the compiler in the kernel's tree, so
+        // that a folder from which headers are named is the tree.
         if paths.kernel.is_empty() {
             folders.remove("");
             paths.kernel = folders;
@@ -58,8 +58,8 @@ impl SourcePaths {
         paths
     }
 
-    /// Finds the kernel's tree by the names of the files of one unit. `folder` is where the compiler ran. It counts as the tree if no
-    /// file shows where the tree is and headers are named relative to it.
+    /// Finds the kernel's tree by the names of the files of one unit. `folder` is where the compiler ran. It counts as
+    /// the tree if no file shows where the tree is and headers are named relative to it.
     pub fn of_files<'f>(folder: &str, files: impl Iterator<Item = &'f str> + Clone) -> Self {
         let mut kernel: BTreeSet<String> = files.clone().filter_map(|file| tree_of(&join(folder, file))).collect();
         if kernel.is_empty() && !folder.is_empty() && files.clone().any(is_header) {
@@ -68,8 +68,8 @@ impl SourcePaths {
         Self { kernel, module: None }
     }
 
-    /// The name of a file, and whether it is one of the kernel's headers. Files in the kernel's tree are named relative to it, the
-    /// module's own files relative to the folder that holds them all.
+    /// The name of a file, and whether it is one of the kernel's headers. Files in the kernel's tree are named relative
+    /// to it, the module's own files relative to the folder that holds them all.
     pub fn name(&self, file: &str) -> (String, bool) {
         let file = clean(file);
         if let Some(relative) = self.in_kernel(&file) {

@@ -117,7 +117,8 @@ impl<'a> DebugSections<'a> {
         self.view(&self.sections)
     }
 
-    /// The debug information of the file that a split unit names as `path`. It lacks the sections that it shares with the object.
+    /// The debug information of the file that a split unit names as `path`. It lacks the sections that it shares with
+    /// the object.
     pub(super) fn split_dwarf(&self, path: &str) -> Option<gimli::Dwarf<Slice<'_>>> {
         self.split.get(path).map(|sections| self.view(sections))
     }
@@ -151,8 +152,8 @@ fn plain<'e>(elf: &'e ModuleElf, section: &Section) -> Result<Cow<'e, [u8]>, Dwa
     }
 }
 
-/// The relocation sections, by the section they apply to. If those of one section have more bytes than the file, some overlap, and
-/// the rest is left out.
+/// The relocation sections, by the section they apply to. If those of one section have more bytes than the file, some
+/// overlap, and the rest is left out.
 fn relocation_sections(elf: &ModuleElf) -> HashMap<usize, Vec<&Section>> {
     let file_size = u64::try_from(elf.bytes().len()).unwrap_or(u64::MAX);
     let mut all: HashMap<usize, (u64, Vec<&Section>)> = HashMap::new();

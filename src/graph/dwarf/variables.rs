@@ -142,8 +142,8 @@ impl<'a> EntryReader<'_, 'a> {
         }
     }
 
-    /// The member that contains an offset: its name, the offset where it begins, and its type. In a union, the first member that is
-    /// large enough.
+    /// The member that contains an offset: its name, the offset where it begins, and its type. In a union, the first
+    /// member that is large enough.
     fn member(&self, kind: &Entry<'a>, offset: u64) -> gimli::Result<Option<(Option<String>, u64, Entry<'a>)>> {
         let mut tree = self.unit.entries_tree(Some(kind.offset()))?;
         let mut children = tree.root()?.children();
@@ -196,7 +196,8 @@ impl<'a> EntryReader<'_, 'a> {
     }
 }
 
-/// The subscripts of an element by its number. Element 5 in rows of three is `[1][2]`; how many rows there are does not matter.
+/// The subscripts of an element by its number. Element 5 in rows of three is `[1][2]`; how many rows there are does not
+/// matter.
 fn subscripts(mut element: u64, bounds: &[Option<u64>]) -> String {
     let mut inner = String::new();
     for bound in bounds.iter().skip(1).rev().take(MAX_DEPTH) {

@@ -44,14 +44,14 @@ pub const CONVENTION: Convention = Convention {
     count: 32,
 };
 
-/// The immediate of the `brk` of `BUG()` and `WARN()` (`BUG_BRK_IMM`). Code continues after `WARN()`, and the instruction does not
-/// tell which of the two it is.
+/// The immediate of the `brk` of `BUG()` and `WARN()` (`BUG_BRK_IMM`). Code continues after `WARN()`, and the
+/// instruction does not tell which of the two it is.
 const BUG: Operand = Operand::Imm16(0x800);
 
 /// Decodes instructions: little-endian words, even if data is big-endian.
 ///
-/// A word that is no instruction becomes an [`Action::Trap`], and decoding continues with the next word: all instructions have one
-/// size. Up to three bytes that are left over are ignored.
+/// A word that is no instruction becomes an [`Action::Trap`], and decoding continues with the next word: all
+/// instructions have one size. Up to three bytes that are left over are ignored.
 pub fn steps(code: &[u8], start: u64, relocated: &[Relocated]) -> Vec<Step> {
     let words = code.chunks_exact(4).filter_map(|word| word.try_into().ok().map(u32::from_le_bytes));
     let addresses = iter::successors(Some(start), |at| Some(at.wrapping_add(4)));
@@ -88,7 +88,8 @@ impl Arm64Decoder {
     }
 
     fn word(&mut self, word: u32) {
-        // C6.2, HINT. It includes instructions that are hints for older processors (BTI, PACIASP, AUTIASP, XPACLRI, CSDB).
+        // C6.2, HINT. It includes instructions that are hints for older processors (BTI, PACIASP, AUTIASP, XPACLRI,
+        // CSDB).
         if word & 0xffff_f01f == 0xd503_201f {
             return self.push(Action::Nothing);
         }
@@ -107,7 +108,8 @@ impl Arm64Decoder {
         }
     }
 
-    /// Branches, exceptions and system instructions (Arm Architecture Reference Manual, C4.1.94); `None` for all others.
+    /// Branches, exceptions and system instructions (Arm Architecture Reference Manual, C4.1.94); `None` for all
+    /// others.
     fn control(&self, instruction: &Instruction) -> Option<Action> {
         use Opcode::*;
         let [first, second, third, _] = instruction.operands;
@@ -157,7 +159,8 @@ impl Arm64Decoder {
             (0b0010, 0) => self.push(register(0)),
             // Loads and stores of SVE; SME.
             (0b0010 | 0b0000, 1) => self.push(Action::Compute { to: None }),
-            // CPY* and SET*: they advance the registers they are given, except the third one of SET*, which holds the value to write.
+            // CPY* and SET*: they advance the registers they are given, except the third one of SET*, which holds the
+            // value to write.
             _ if word & 0x3b20_0c00 == 0x1900_0400 => {
                 self.push(register(0));
                 self.push(register(5));

@@ -1,5 +1,5 @@
-//! Decodes code into steps that are alike for all architectures. They tell just enough to see whether a function does work of its
-//! own or passes its arguments on.
+//! Decodes code into steps that are alike for all architectures. They tell just enough to see whether a function does
+//! work of its own or passes its arguments on.
 
 mod arm64;
 mod step;

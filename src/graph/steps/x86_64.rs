@@ -7,8 +7,8 @@ use iced_x86::{
 
 use super::step::{Action, Convention, Register, Relocated, Spot, Step, Table, Way};
 
-/// System V Application Binary Interface, AMD64 Architecture Processor Supplement, 3.2.1. Registers have the numbers that
-/// instructions encode them with.
+/// System V Application Binary Interface, AMD64 Architecture Processor Supplement, 3.2.1. Registers have the numbers
+/// that instructions encode them with.
 pub const CONVENTION: Convention = Convention {
     arguments: &[Register(7), Register(6), Register(2), Register(1), Register(8), Register(9)],
     result: Register(0),
@@ -42,8 +42,8 @@ pub fn steps(code: &[u8], start: u64, relocated: &[Relocated]) -> Vec<Step> {
         for relocation in inside {
             let counted = if relocation.relative { end.wrapping_sub(relocation.at) } else { 0 };
             let spot = relocation.symbol.plus(relocation.addend.wrapping_add_unsigned(counted));
-            let is_at = |has: bool, offset: usize| has && relocation.at.wrapping_sub(at) == offset as u64;
-            if is_at(offsets.has_displacement(), offsets.displacement_offset()) {
+            let offset = relocation.at.wrapping_sub(at);
+            if offsets.has_displacement() && offset == offsets.displacement_offset() as u64 {
                 named.memory = Some(spot);
             } else {
                 named.immediate = Some(spot);
