@@ -1,33 +1,34 @@
-//! What is known already: the findings of an earlier run, out of its JSON.
+//! A baseline: the findings of an earlier run, read from its JSON.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use super::{Audit, AuditCode, AuditFinding, FindingKey};
+use super::finding::{Audit, AuditCode, AuditFinding};
+use super::scope::FindingKey;
 
-/// Findings that are known, and are no news.
+/// The findings of an earlier run, which need not be reported again.
 #[derive(Clone, Debug, Default)]
 pub struct AuditBaseline(BTreeSet<Known>);
 
-/// A finding's key, with its names.
+/// A [`FindingKey`] with owned names: code, module, export, symbol.
 type Known = (&'static str, Option<String>, Option<String>, Option<String>);
 
-/// Why a text is no baseline.
+/// Why a text cannot be read as a baseline.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditBaselineError {
-    /// It is no JSON, or lacks what a finding has.
+    /// It is not JSON, or a field is missing.
     #[error("this is no JSON that audit printed: {0}")]
     Json(#[from] serde_json::Error),
-    /// It is of another schema.
+    /// It has another schema.
     #[error("its schema is {schema:?}, and not \"gplok/1\"")]
     Schema {
-        /// Which.
+        /// The schema it has.
         schema: String,
     },
 }
 
-/// What is read of the document; everything else in it is passed over.
+/// The fields that are read of the document. All others are ignored.
 #[derive(Deserialize)]
 struct Written {
     schema: String,
@@ -51,7 +52,7 @@ struct WrittenFinding {
 }
 
 impl AuditBaseline {
-    /// Reads the JSON of an audit. Codes that only later versions know are passed over.
+    /// Reads the JSON of an audit. Findings with unknown codes, from later versions, are ignored.
     pub fn parse(text: &str) -> Result<Self, AuditBaselineError> {
         let written: Written = serde_json::from_str(text)?;
         if written.schema != "gplok/1" {
@@ -60,13 +61,14 @@ impl AuditBaseline {
         let modules = written.objects.iter().filter(|object| !object.kernel);
         let modules: BTreeMap<_, _> = modules.map(|object| (&*object.path, &*object.name)).collect();
         let known = written.findings.iter().filter_map(|finding| {
-            let (code, module) = (AuditCode::from_name(&finding.code)?, modules.get(&*finding.object).copied());
+            let code = AuditCode::from_name(&finding.code)?;
+            let module = modules.get(&*finding.object).copied();
             Some(known(&FindingKey::new(code, module, finding.export.as_deref(), finding.symbol.as_deref())))
         });
         Ok(Self(known.collect()))
     }
 
-    /// Is a finding of an audit known?
+    /// Returns whether the baseline has a finding.
     pub fn has(&self, audit: &Audit, finding: &AuditFinding) -> bool {
         !self.0.is_empty() && self.0.contains(&known(&audit.key(finding)))
     }
@@ -82,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_audit_is_refused() {
+    fn other_json_is_rejected() {
         for text in ["", "[]", "{\"schema\":\"gplok/1\",\"kernel\":{},\"modules\":[]}"] {
             assert!(matches!(AuditBaseline::parse(text), Err(AuditBaselineError::Json(_))), "{text}");
         }
@@ -90,9 +92,9 @@ mod tests {
         assert!(matches!(AuditBaseline::parse(text), Err(AuditBaselineError::Schema { .. })));
     }
 
-    /// A finding about a module is known of that module alone; one about an export whatever file it stands in.
+    /// A finding about a module matches that module alone; a finding about an export matches it in every file.
     #[test]
-    fn a_module_is_part_of_the_key_where_no_export_is() {
+    fn the_module_is_part_of_the_key_only_without_an_export() {
         let text = r#"{"schema":"gplok/1","objects":[{"path":"foo.ko","name":"foo","kernel":false}],"findings":[
             {"code":"odd-license","object":"foo.ko","export":null,"symbol":null},
             {"code":"launders-gpl-only","object":"foo.ko","export":"a","symbol":"b"},
@@ -111,7 +113,8 @@ mod tests {
         let license = |object| AuditFinding::new(AuditCode::OddLicense, object);
         assert!(!baseline.has(&audit, &license(0)) && baseline.has(&audit, &license(1)));
         let mut launders = AuditFinding::new(AuditCode::LaundersGplOnly, 0);
-        (launders.export, launders.symbol) = (Some("a".into()), Some("b".into()));
+        launders.export = Some("a".into());
+        launders.symbol = Some("b".into());
         assert!(baseline.has(&audit, &launders));
         launders.symbol = Some("c".into());
         assert!(!baseline.has(&audit, &launders));

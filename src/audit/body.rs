@@ -1,36 +1,32 @@
-//! What one function does with what it is given: how much work of its own, and what it calls with which arguments.
+//! What one function does: how much work of its own, and what it calls with which arguments.
 
-use super::flow::Reader;
-use crate::graph::{Action, AddressSpace, Register, Spot, Step, Way, convention};
+use crate::graph::Spot;
 
-/// How many bytes of a function are read: the largest of a kernel have 20,000.
-const MAX_BYTES: u64 = 1 << 15;
-
-/// How the arguments of a call come from those of its caller, the plainest first.
+/// Where the arguments of a call come from, the simplest source first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Arguments {
-    /// As they came.
+    /// The caller's own arguments, unchanged and in order.
     Straight,
-    /// As they came, with numbers behind or between them, or in another order.
+    /// The caller's own arguments in another order, or with constants added to the list.
     Arranged,
-    /// Fields of what they point to, or addresses inside it.
+    /// Fields of what the caller's arguments point to, or addresses inside it.
     Derived,
-    /// One of them is fixed: the address of something of the wrapper's own.
+    /// At least one is the address of something that belongs to the wrapper.
     Bound,
-    /// Also others.
+    /// At least one comes from elsewhere.
     Own,
 }
 
 /// How a call is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum How {
-    /// A call.
+    /// By a call instruction.
     Call,
-    /// A jump that leaves the function.
+    /// By a jump that leaves the function.
     TailCall,
-    /// Through a pointer that stands in data.
+    /// Through a pointer that is stored in data.
     Pointer,
-    /// Not called: its address is taken, or stands in data that is referred to.
+    /// Not called: the function takes its address, or refers to data that holds the address.
     Address,
 }
 
@@ -39,89 +35,27 @@ pub enum How {
 pub struct Call {
     /// The address of the instruction.
     pub at: u64,
-    /// What is called; `None` where only running it would tell.
+    /// What is called; `None` if only running the code would tell.
     pub callee: Option<Spot>,
-    /// How.
+    /// How it is called.
     pub how: How,
-    /// What is handed on.
+    /// Where the arguments come from.
     pub arguments: Arguments,
-    /// Is what it gives what the function gives?
+    /// Whether the function returns the result of this call.
     pub result: bool,
-    /// The number or address in the first argument's register, if it is one.
+    /// The first argument, if it is a known address.
     pub first: Option<Spot>,
 }
 
 /// What a function does.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Body {
-    /// Instructions that read, write, compute or compare something, besides handing on.
+    /// How many instructions read, write, compute or compare something, apart from passing arguments on.
     pub own: usize,
-    /// Does it go back to what it has done already?
+    /// Whether it contains a loop.
     pub loops: bool,
-    /// What it calls, in order of address.
+    /// Its calls, in order of address.
     pub calls: Vec<Call>,
-    /// The places of which it takes the address.
+    /// The addresses that it takes, each with the address of the instruction.
     pub addresses: Vec<(u64, Spot)>,
-}
-
-impl Body {
-    /// Reads the function that begins at `start`; `None` where no function is known to.
-    pub fn read(space: &AddressSpace<'_>, start: u64) -> Option<Self> {
-        let (label, end) = space.function(start)?;
-        let convention = convention(space.machine())?;
-        let whole = start..end.min(start.saturating_add(MAX_BYTES));
-        let mut steps = space.steps(whole.clone());
-        let own = own(&steps, convention.stack);
-        let mut ranges = Vec::from([whole]);
-        // What the compiler has put out of the way belongs to it: name.cold, reached by jumps.
-        let cold = format!("{}.cold", label.name);
-        let piece = |step: &Step| {
-            let (Action::Jump(Way::To(Spot::Address(to))) | Action::Branch(Spot::Address(to))) = step.action else {
-                return None;
-            };
-            let piece = space.covering(to).filter(|piece| piece.code && piece.name.starts_with(&cold))?;
-            let (_, end) = space.function(piece.address)?;
-            Some(piece.address..end.min(piece.address.saturating_add(MAX_BYTES)))
-        };
-        let mut pieces: Vec<_> = steps.iter().filter_map(piece).collect();
-        pieces.sort_by_key(|piece| piece.start);
-        pieces.dedup();
-        for piece in pieces {
-            steps.extend(space.steps(piece.clone()));
-            ranges.push(piece);
-        }
-        let mut body = Self { own, ..Self::default() };
-        Reader { space, convention, ranges, steps }.follow(&mut body);
-        Some(body)
-    }
-}
-
-/// Counts what is neither handing on nor the frame that functions put up and take down.
-fn own(steps: &[Step], stack: Register) -> usize {
-    let works = |action: Action| {
-        matches!(
-            action,
-            Action::Load { .. }
-                | Action::LoadAt { .. }
-                | Action::Element { .. }
-                | Action::Derive { .. }
-                | Action::Store { .. }
-                | Action::Compute { .. }
-                | Action::Compare
-        )
-    };
-    let framed = |action: Action| match action {
-        Action::Load { base, .. } | Action::Store { base, .. } => base == stack,
-        _ => false,
-    };
-    let mut own = 0;
-    let mut last = None;
-    for step in steps {
-        // An instruction of several steps counts once.
-        if works(step.action) && !framed(step.action) && last != Some(step.at) {
-            own += 1;
-            last = Some(step.at);
-        }
-    }
-    own
 }

@@ -1,51 +1,52 @@
-//! What a kernel's plain exports hand out that it exports to nobody.
+//! Functions that a kernel does not export, but that its plain exports hand out.
 //!
-//! Every export calls functions that are not exported; most of those are parts of its own. News is a function that the kernel
-//! itself uses in many places, that is another file's, and that modules come to by a few plain exports only.
+//! Every export calls functions that are not exported, and most of these are merely parts of it. A finding is a
+//! function that the kernel itself uses in many places, that lies in another source file, and that only a few plain
+//! exports reach.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use rayon::prelude::*;
 
-use super::body::Arguments;
+use super::body::{Arguments, Call};
 use super::finding::{AuditCode, AuditFinding, Hop, Thinness};
 use super::plumbing::is_plumbing;
 use super::subject::Subject;
 use crate::graph::{Action, AddressSpace, Spot, Way};
 use crate::terms::ExportKind;
 
-/// A function that fewer functions call is a part of those that do.
+/// A function with fewer callers is merely a part of them.
 const MIN_USERS: usize = 8;
-/// One that more plain exports come to is no secret.
+/// A function that more plain exports reach is no secret.
 const MAX_EXPORTS: usize = 3;
-/// How many functions of the export's own file may stand in between.
+/// How many static functions of the export's own file may lie on the path.
 const MAX_HELPERS: usize = 2;
-/// Where an export calls more than this, one of them is not what it hands out.
+/// An export that calls more functions than this combines them, and hands out none of them.
 const MAX_CALLS: usize = 12;
 
-/// A way from a plain export to a function.
+/// A path from a plain export to a function.
 struct Exposure {
     export: String,
     hops: Vec<Hop>,
     thinness: Thinness,
 }
 
-/// Finds them in a kernel.
+/// Finds the functions that a kernel's plain exports hand out.
 pub fn exposed(subject: &Subject<'_>, object: usize) -> Vec<AuditFinding> {
     let exported: HashSet<u64> = subject.exports.iter().map(|export| export.address).collect();
     let finder = Finder { subject, exported };
     let plain: Vec<_> = subject.exports.iter().filter(|export| export.kind == ExportKind::Plain).collect();
-    let of_export = |export: &&super::Export| {
+    let all = plain.par_iter().map(|export| {
         let mut found = BTreeMap::new();
         finder.follow(&export.name, export.address, &mut Vec::new(), &mut found);
         found
-    };
-    let all: Vec<_> = plain.par_iter().map(of_export).collect();
+    });
+    let all: Vec<_> = all.collect();
     let mut by_function: BTreeMap<u64, Vec<Exposure>> = BTreeMap::new();
     for (function, exposure) in all.into_iter().flatten() {
         by_function.entry(function).or_default().push(exposure);
     }
-    let users = users(&subject.space, &by_function.keys().copied().collect());
+    let users = count_users(&subject.space, &by_function.keys().copied().collect());
     let mut findings = Vec::new();
     for (function, exposures) in by_function {
         let users = users.get(&function).copied().unwrap_or_default();
@@ -73,12 +74,11 @@ struct Finder<'s, 'a> {
 }
 
 impl Finder<'_, '_> {
-    /// Adds what the function at an address calls and nobody may, and what its helpers do.
-    fn follow(&self, export: &str, address: u64, way: &mut Vec<(Hop, Thinness)>, found: &mut BTreeMap<u64, Exposure>) {
+    /// Adds the unexported functions that the function at an address calls, itself or through static functions. `path`
+    /// holds the calls that led there.
+    fn follow(&self, export: &str, address: u64, path: &mut Vec<(Hop, Thinness)>, found: &mut BTreeMap<u64, Exposure>) {
         let Some(body) = self.subject.body(address) else { return };
-        let name = |spot| self.subject.name(spot).unwrap_or_default();
-        let counts = |call: &&super::Call| call.callee.is_none_or(|callee| !is_plumbing(name(callee)));
-        let calls: Vec<_> = body.calls.iter().filter(counts).collect();
+        let calls: Vec<_> = body.calls.iter().filter(|call| !self.is_plumbing(call)).collect();
         if calls.len() > MAX_CALLS {
             return;
         }
@@ -90,25 +90,30 @@ impl Finder<'_, '_> {
             }
             let thinness =
                 Thinness { instructions: body.own, calls: calls.len(), arguments: call.arguments, result: call.result };
-            way.push((self.subject.hop(address, call.at, call.how), thinness));
+            path.push((self.subject.hop(address, call.at, call.how), thinness));
             if label.global {
-                self.add(export, callee, way, found);
-            } else if way.len() <= MAX_HELPERS {
-                self.follow(export, callee, way, found);
+                self.add(export, callee, path, found);
+            } else if path.len() <= MAX_HELPERS {
+                self.follow(export, callee, path, found);
             }
-            way.pop();
+            path.pop();
         }
     }
 
-    fn add(&self, export: &str, callee: u64, way: &[(Hop, Thinness)], found: &mut BTreeMap<u64, Exposure>) {
-        let arguments = way.iter().map(|(_, thinness)| thinness.arguments).max().unwrap_or(Arguments::Own);
+    fn is_plumbing(&self, call: &Call) -> bool {
+        call.callee.is_some_and(|callee| is_plumbing(self.subject.name(callee).unwrap_or_default()))
+    }
+
+    /// Adds a function that a path leads to, if no path with a higher score leads there.
+    fn add(&self, export: &str, callee: u64, path: &[(Hop, Thinness)], found: &mut BTreeMap<u64, Exposure>) {
+        let arguments = path.iter().map(|(_, thinness)| thinness.arguments).max().unwrap_or(Arguments::Own);
         let thinness = Thinness {
-            instructions: way.iter().map(|(_, thinness)| thinness.instructions).sum(),
-            calls: way.iter().map(|(_, thinness)| thinness.calls).sum::<usize>() + 1 - way.len(),
+            instructions: path.iter().map(|(_, thinness)| thinness.instructions).sum(),
+            calls: path.iter().map(|(_, thinness)| thinness.calls).sum::<usize>() + 1 - path.len(),
             arguments,
-            result: way.iter().all(|(_, thinness)| thinness.result),
+            result: path.iter().all(|(_, thinness)| thinness.result),
         };
-        let hops = way.iter().map(|(hop, _)| hop.clone()).collect();
+        let hops = path.iter().map(|(hop, _)| hop.clone()).collect();
         let new = Exposure { export: export.to_owned(), hops, thinness };
         let known = found.get(&callee).map(|known| known.thinness.score());
         if known.is_none_or(|known| known < new.thinness.score()) {
@@ -117,26 +122,31 @@ impl Finder<'_, '_> {
     }
 }
 
-/// By how many functions each of `wanted` is called.
-fn users(space: &AddressSpace<'_>, wanted: &BTreeSet<u64>) -> HashMap<u64, usize> {
+/// How many functions call each of the functions at the addresses `wanted`.
+fn count_users(space: &AddressSpace<'_>, wanted: &BTreeSet<u64>) -> HashMap<u64, usize> {
     let mut starts: Vec<u64> = space.labels().iter().filter(|label| label.code).map(|label| label.address).collect();
     starts.dedup();
-    let calls = |start: &u64| {
-        let Some((_, end)) = space.function(*start) else { return Vec::new() };
-        let target = |action| match action {
-            Action::Call(Way::To(Spot::Address(to)))
-            | Action::Jump(Way::To(Spot::Address(to)))
-            | Action::Branch(Spot::Address(to)) => Some(to).filter(|to| wanted.contains(to)),
-            _ => None,
-        };
-        let steps = space.steps(*start..end);
-        let called: BTreeSet<u64> = steps.iter().filter_map(|step| target(step.action)).collect();
-        called.into_iter().filter(|to| to != start).collect::<Vec<_>>()
-    };
-    let all: Vec<Vec<u64>> = starts.par_iter().map(calls).collect();
+    let all: Vec<BTreeSet<u64>> = starts.par_iter().map(|start| callees(space, *start, wanted)).collect();
     let mut users = HashMap::new();
     for callee in all.into_iter().flatten() {
         *users.entry(callee).or_default() += 1;
     }
     users
+}
+
+/// Which of the functions at the addresses `wanted` the function at `start` calls, apart from itself.
+fn callees(space: &AddressSpace<'_>, start: u64, wanted: &BTreeSet<u64>) -> BTreeSet<u64> {
+    let mut found = BTreeSet::new();
+    let Some((_, end)) = space.function(start) else { return found };
+    for step in space.steps(start..end) {
+        if let Action::Call(Way::To(Spot::Address(to)))
+        | Action::Jump(Way::To(Spot::Address(to)))
+        | Action::Branch(Spot::Address(to)) = step.action
+            && to != start
+            && wanted.contains(&to)
+        {
+            found.insert(to);
+        }
+    }
+    found
 }

@@ -1,6 +1,7 @@
-//! What an audit finds, as data. `report` makes the sentences.
+//! The findings of an audit, as data. `report` words them.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
@@ -16,7 +17,7 @@ macro_rules! codes {
         }
 
         impl AuditCode {
-            /// Every code there is, in the order of pages.
+            /// Every code, in the order of the explain pages.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
             /// The name that `gplok explain` takes and JSON carries.
@@ -28,23 +29,24 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A plain export that does nothing but hand on to a GPL-only one.
+    /// A plain export that does nothing but call a GPL-only one.
     LaundersGplOnly = "launders-gpl-only",
-    /// A plain export that hands out a function which is exported to nobody.
+    /// A plain export that hands out a function which is not exported.
     ExposesUnexported = "exposes-unexported",
-    /// A module passes on what a proprietary module exports, or a proprietary one what a GPL module has made of GPL-only symbols.
+    /// A GPL module uses symbols of a proprietary one, or a proprietary module those of a GPL module that uses GPL-only
+    /// symbols.
     ReexportsProprietary = "reexports-proprietary",
     /// A module defines a symbol with the name of a GPL-only export.
     ShadowsGplOnly = "shadows-gpl-only",
-    /// `symbol_get()` of a name that the kernel will not give, because it is not GPL-only.
+    /// `symbol_get()` of a symbol that the kernel refuses, because it is not GPL-only.
     SymbolGet = "symbol-get",
-    /// Looks up at run time what linking would refuse.
+    /// A symbol is looked up at run time that linking would refuse.
     KallsymsLookup = "kallsyms-lookup",
-    /// A licence string that is nearly one that the kernel knows, or that is given twice.
+    /// A license string that is nearly one that the kernel knows, or several that disagree, or none.
     OddLicense = "odd-license",
-    /// A module has the name of one that an export is reserved for.
+    /// A module from outside the kernel has a name that an export is reserved for.
     ReservedModuleName = "reserved-module-name",
-    /// A plain export that comes to a GPL-only one on its way, and does work of its own.
+    /// A plain export that reaches a GPL-only one through calls, and does work of its own.
     ReachesGplOnly = "reaches-gpl-only",
 }
 
@@ -60,22 +62,22 @@ impl Serialize for AuditCode {
     }
 }
 
-/// How little a wrapper does besides handing on.
+/// How little a wrapper does besides passing its arguments on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Thinness {
-    /// Instructions that read, write, compute or compare something, in all functions on the way; what puts up frames, moves
-    /// arguments, locks, traces or complains is not counted.
+    /// How many instructions read, write, compute or compare something, in all functions on the path. Those that set up
+    /// stack frames, move arguments, lock, trace or print messages do not count.
     pub instructions: usize,
-    /// What it calls, locks and messages left out.
+    /// How many calls it makes, apart from locks and messages.
     pub calls: usize,
-    /// How the arguments of the symbol come from those of the export.
+    /// Where the arguments of the symbol come from.
     pub arguments: Arguments,
-    /// Does the export give back what the symbol gives?
+    /// Whether the export returns the result of the symbol.
     pub result: bool,
 }
 
 impl Thinness {
-    /// From 100, a jump to the symbol and nothing else, down to 0.
+    /// A score from 100, for a jump to the symbol and nothing else, down to 0.
     pub const fn score(&self) -> u8 {
         let arguments = match self.arguments {
             Arguments::Straight => 0,
@@ -94,100 +96,100 @@ impl Thinness {
 /// One step from an export to a symbol.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Hop {
-    /// The function that refers.
+    /// The function that contains the reference.
     pub function: String,
-    /// Where in it, in bytes.
+    /// The offset in it, in bytes.
     pub offset: u64,
-    /// How.
+    /// How it refers to the next function.
     pub how: How,
 }
 
-/// More, where a code has more to tell.
+/// What a code tells besides the common fields.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Detail {
     /// Nothing.
     None,
-    /// A licence string, and what is odd about it.
+    /// A license string, and what is odd about it.
     License {
-        /// As the file has it; with its blanks.
+        /// The string as it is in the file, with its blanks.
         text: String,
         /// What is odd.
         oddity: LicenseOddity,
     },
-    /// The module that a symbol comes from, and its licence.
+    /// The module that exports a symbol, and its license.
     Exporter {
         /// Its name.
         module: String,
-        /// Its licence.
+        /// Its license.
         license: String,
     },
-    /// The list of modules that an export is reserved for, as its namespace has it; and how many exports are.
+    /// A list of modules that exports are reserved for, and how many exports have it.
     ModuleList {
-        /// Behind `module:`.
+        /// The list as the namespace has it, after `module:`.
         list: String,
-        /// How many exports it stands at.
+        /// How many exports have this list.
         exports: usize,
     },
-    /// The name that is looked up, and by which function.
+    /// The function that a name is looked up by.
     Lookup {
         /// The function that looks up: `kallsyms_lookup_name`, `register_kprobe`.
         by: String,
     },
-    /// Is the definition seen outside of its own source file?
+    /// A definition that shadows an export.
     Definition {
-        /// So that it takes the export's place in the whole module.
+        /// Whether it is global, so that it replaces the export in the whole module and not only in its source file.
         global: bool,
     },
 }
 
-/// What is odd about a licence string.
+/// What is odd about a license string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum LicenseOddity {
-    /// It means the GPL, and the loader does not take it: the one that it would.
+    /// It means the GPL, but the loader does not take it for compatible.
     Misspelt {
-        /// The nearest that is taken.
+        /// The nearest string that the loader takes.
         nearest: &'static str,
     },
-    /// There are several; the loader reads only the first, and modpost all of them.
+    /// There are several that disagree. The loader reads only the first, modpost reads all of them.
     Several {
         /// How many.
         count: usize,
-        /// Does the loader take the first?
+        /// Whether the first is compatible with the GPL.
         first_taken: bool,
-        /// Does modpost take all?
+        /// Whether all are compatible with the GPL.
         all_taken: bool,
     },
     /// There is none.
     Absent,
 }
 
-/// One thing found.
+/// One finding.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AuditFinding {
-    /// What it is.
+    /// The kind of finding.
     pub code: AuditCode,
-    /// The object it is found in: its place in [`Audit::objects`](super::Audit::objects).
+    /// The object it is about, by its place in [`Audit::objects`].
     pub object: usize,
-    /// The export that hands on; `None` where it is about a module.
+    /// The export that it is about; `None` if it is about a whole module.
     pub export: Option<String>,
-    /// How that is exported.
+    /// How the export is exported.
     pub kind: Option<ExportKind>,
-    /// The symbol that it is about.
+    /// The symbol that the export hands out, or that the module uses or defines.
     pub symbol: Option<String>,
-    /// How that is exported; `None`: to nobody, or it is not known.
+    /// How the symbol is exported; `None` if it is not exported, or if that is unknown.
     pub symbol_kind: Option<ExportKind>,
-    /// From the export to the symbol.
+    /// The path from the export to the symbol.
     pub hops: Vec<Hop>,
-    /// Of wrappers.
+    /// How thin a wrapper is; `None` for other findings.
     pub thinness: Option<Thinness>,
-    /// Of `exposes-unexported`: by how many functions of the kernel the symbol is used.
+    /// For `exposes-unexported` in a kernel: how many functions of the kernel use the symbol.
     pub users: Option<usize>,
-    /// More.
+    /// What the code tells besides.
     pub detail: Detail,
 }
 
 impl AuditFinding {
-    /// A finding of which only this much is known.
+    /// A finding with all other fields empty.
     pub const fn new(code: AuditCode, object: usize) -> Self {
         Self {
             code,
@@ -203,9 +205,37 @@ impl AuditFinding {
         }
     }
 
-    /// The functions from the export to the symbol, both included. What compilers put out of a function's way belongs to it.
+    /// The functions from the export to the symbol, both included. A cold piece is named by the function it belongs to.
     pub fn path(&self) -> Vec<&str> {
         let functions = self.hops.iter().filter_map(|hop| hop.function.split(".cold").next());
         functions.chain(self.symbol.as_deref()).collect()
     }
+}
+
+/// One object that was audited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AuditedObject {
+    /// The file it was read from.
+    pub path: PathBuf,
+    /// The module's name, or a kernel's release.
+    pub name: String,
+    /// Whether it is a kernel.
+    pub is_kernel: bool,
+    /// The first license string; `None` for kernels, and for modules without one.
+    pub license: Option<String>,
+    /// Its exports and their kinds, in order of name.
+    pub exports: Vec<(String, ExportKind)>,
+    /// Why its code could not be read; `None` if it was read.
+    pub unread: Option<String>,
+    /// Symbols that its plain exports call and whose kind of export is unknown.
+    pub unknown: Vec<String>,
+}
+
+/// The result of an audit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Audit {
+    /// The audited objects: kernels first, then modules in order of path.
+    pub objects: Vec<AuditedObject>,
+    /// The findings, sorted by code, and within a code the most important first.
+    pub findings: Vec<AuditFinding>,
 }

@@ -1,11 +1,11 @@
-//! What is to be audited, found by path.
+//! Finds the objects to audit, by path.
 
 use std::path::{Path, PathBuf};
 
 use crate::image::Image;
 use crate::kernel::{ErrorKind, Kernel, ModuleTree, is_object, module_name_of, objects_below};
 
-/// What can keep an object from being audited.
+/// Why an object cannot be audited.
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
     /// A kernel, a package or a module tree cannot be read.
@@ -14,42 +14,42 @@ pub enum AuditError {
     /// A module cannot be read.
     #[error("{0}")]
     Module(#[from] crate::image::Error),
-    /// A path where there is no code.
+    /// A path that holds no code.
     #[error("{}: nothing here to audit: expected modules (.ko), objects (.o), a kernel image or a package with these", .0.display())]
     NoCode(PathBuf),
     /// A kernel whose symbols do not tell where its code lies.
     #[error("{}: its symbols do not tell where its code lies", .0.display())]
     NoSymbols(PathBuf),
-    /// A kernel whose exports are not found.
+    /// A kernel image whose exports cannot be found.
     #[error("{}: {why}", path.display())]
     NoExports {
         /// The image.
         path: PathBuf,
-        /// What is wrong with it.
+        /// Why they cannot be found.
         why: String,
     },
 }
 
-/// A module file, or an object that is to become one.
+/// A module file, or an object that will be linked into a module.
 #[derive(Debug)]
 pub(super) struct ModuleFile {
     pub path: PathBuf,
-    /// The kernel whose package it is read out of.
+    /// The kernel whose tree or package holds it, by its place in [`Objects::kernels`]; `None` for a plain file.
     pub kernel: Option<usize>,
-    /// Was it named, and did not merely stand in a folder?
+    /// Whether it was named itself, rather than found in a named folder.
     pub named: bool,
 }
 
-/// What is to be audited.
+/// The objects to audit.
 #[derive(Debug, Default)]
 pub struct Objects {
-    /// Those of them that have code have it in their images.
+    /// Kernels. Only those with a boot image have code to audit.
     pub(super) kernels: Vec<Kernel>,
     pub(super) modules: Vec<ModuleFile>,
 }
 
 impl Objects {
-    /// How often a module is read in an audit: each once for what it exports, and once for what its code does.
+    /// How many times an audit reads a module: each one twice, for its exports and for its code.
     pub const fn readings(&self) -> usize {
         2 * self.modules.len()
     }
@@ -63,7 +63,8 @@ impl Objects {
     }
 }
 
-/// Finds what there is to audit: modules and objects, folders of them, kernel images, packages, installed releases.
+/// Finds the objects to audit at each path: modules and objects, folders of them, kernel images, packages, installed
+/// releases.
 ///
 /// # Errors
 /// When a path does not exist, cannot be read, or holds no code.
@@ -94,17 +95,18 @@ pub fn open_objects(paths: &[PathBuf]) -> Result<Objects, AuditError> {
 }
 
 impl Objects {
+    /// Adds the kernel at a path with its modules, if there is one with any code.
     fn add_kernel(&mut self, path: &Path) -> Result<(), AuditError> {
         let kernel = match Kernel::open(&[path]) {
             Err(error) if matches!(error.kind, ErrorKind::NothingFound) => return Ok(()),
             opened => opened?,
         };
         let index = self.kernels.len();
-        let modules = kernel.tree().into_iter().flat_map(ModuleTree::modules);
-        let modules: Vec<_> =
-            modules.map(|module| ModuleFile { path: module.path.clone(), kernel: Some(index), named: false }).collect();
-        if !modules.is_empty() || kernel.boot_image().is_some() {
-            self.modules.extend(modules);
+        let before = self.modules.len();
+        for module in kernel.tree().into_iter().flat_map(ModuleTree::modules) {
+            self.modules.push(ModuleFile { path: module.path.clone(), kernel: Some(index), named: false });
+        }
+        if self.modules.len() > before || kernel.boot_image().is_some() {
             self.kernels.push(kernel);
         }
         Ok(())
@@ -115,7 +117,7 @@ fn of_folder(path: PathBuf) -> ModuleFile {
     ModuleFile { path, kernel: None, named: false }
 }
 
-/// `/lib/modules/RELEASE`: the image that belongs to it stands elsewhere.
+/// Returns whether a path is `/lib/modules/RELEASE`, whose kernel image lies elsewhere.
 fn is_release_folder(path: &Path) -> bool {
     path.parent().is_some_and(|parent| parent.ends_with("lib/modules"))
 }

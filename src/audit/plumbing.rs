@@ -1,8 +1,11 @@
-//! Names of functions that code calls for the sake of order, tracing and complaint, and never for what they do.
+//! Names of functions that are plumbing: code calls them to order threads, to trace or to print messages. A wrapper
+//! that calls them besides is still a wrapper.
+//!
+//! The lists are by name alone: what a function does is not looked at.
 
 use crate::graph::Register;
 
-/// Beginnings of names: locks, preemption, tracing, checks that a configuration compiles in, and messages.
+/// Prefixes of names: locks, preemption, tracing, checks that a configuration compiles in, and messages.
 const PREFIXES: &[&str] = &[
     "__asan_",
     "__cond_resched",
@@ -130,19 +133,20 @@ const PREFIXES: &[&str] = &[
     "debug_smp_processor_id",
 ];
 
-/// Is it called for the sake of order, tracing or complaint?
+/// Returns whether a function is plumbing.
 pub fn is_plumbing(name: &str) -> bool {
     PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Is it called for the sake of order between threads? That is something to hand on, where nothing else is.
-pub fn is_order(name: &str) -> bool {
-    const COMPLAINTS: [&str; 8] =
+/// Returns whether a function is plumbing that orders threads: locks, barriers, preemption. A wrapper that does nothing
+/// else hands out that function.
+pub fn orders_threads(name: &str) -> bool {
+    const MESSAGES: [&str; 8] =
         ["__asan", "kasan", "__kasan", "__warn", "_printk", "printk", "__ubsan", "__static_call"];
-    is_plumbing(name) && !name.starts_with("__SC") && !COMPLAINTS.iter().any(|prefix| name.starts_with(prefix))
+    is_plumbing(name) && !name.starts_with("__SC") && !MESSAGES.iter().any(|prefix| name.starts_with(prefix))
 }
 
-/// Does a call of it leave every register as it was?
+/// Returns whether a call of the function preserves all registers.
 pub fn keeps_registers(name: &str) -> bool {
     matches!(name, "__fentry__" | "mcount" | "_mcount" | "ftrace_caller")
         || name.starts_with("__SCT__preempt_schedule")
@@ -150,7 +154,7 @@ pub fn keeps_registers(name: &str) -> bool {
         || name.starts_with("__preempt_schedule")
 }
 
-/// Does a jump to it return?
+/// Returns whether a jump to the function is a return, as compilers write it against speculation.
 pub fn is_return_thunk(name: &str) -> bool {
     matches!(name, "__x86_return_thunk" | "zen_untrain_ret" | "srso_return_thunk" | "retbleed_return_thunk")
 }

@@ -1,4 +1,4 @@
-//! An audit: every object read twice, once for what it exports and imports, once for what its code does.
+//! Runs an audit. Every module is read twice: first for its exports and imports, then for what its code does.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
@@ -7,48 +7,48 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::exposed::exposed;
+use super::finding::{Audit, AuditFinding, AuditedObject};
+use super::known::{KnownExport, KnownExports, KnownModule, Standing};
 use super::lints::lints;
 use super::open::{AuditError, ModuleFile, Objects};
 use super::reach::Reach;
 use super::subject::{Subject, placed_exports};
-use super::world::{Module, Standing, World, WorldExport};
 use super::wrappers::Wrappers;
-use super::{Audit, AuditFinding, AuditedObject};
+use crate::graph::convention;
 use crate::image::{ModuleElf, THIS_MODULE};
-use crate::kernel::{Kernel, KernelImage, module_name_of};
-use crate::terms::{ExportKind, ExportedSymbol, License};
+use crate::kernel::{Kernel, KernelImage};
+use crate::terms::{ElfMachine, ExportKind, ExportedSymbol, License, ModuleName};
 
-/// What is asked for besides.
+/// What an audit looks for beyond its usual findings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AuditOptions {
-    /// How deep `reaches-gpl-only` is followed; `None`: not at all.
+    /// How many calls deep `reaches-gpl-only` looks; `None` to leave it out.
     pub reaches: Option<usize>,
 }
 
-/// Audits objects. `kernel` says how what they import is exported; what they export themselves is known without. `step` is
-/// called [`Objects::readings`] times, from several threads.
+/// Audits objects. `kernel` tells how the symbols that they import are exported; their own exports are known without
+/// it. `step` reports progress: it is called [`Objects::readings`] times, from several threads.
 ///
 /// # Errors
-/// When a file that was named cannot be read, or a kernel among the objects does not tell its symbols and exports.
+/// When a file that was named cannot be read, or when the symbols or exports of a kernel among the objects cannot be found.
 pub fn audit(
     objects: &Objects,
     kernel: Option<&Kernel>,
     options: &AuditOptions,
     step: impl Fn() + Sync,
 ) -> Result<Audit, AuditError> {
-    let (world, modules) = survey(objects, kernel, &step)?;
+    let (known, modules) = survey(objects, kernel, &step)?;
     let mut banners = BTreeSet::new();
-    // A tree brings its own image along, which may have been named as well.
+    // A module tree includes its kernel's image, which may have been named as well.
     let images = objects.kernels.iter().filter_map(Kernel::boot_image).filter(|image| banners.insert(image.banner()));
-    let kernels = images.enumerate().map(|(number, image)| of_kernel(number, image, &world, options));
+    let kernels = images.enumerate().map(|(number, image)| audit_kernel(number, image, &known, options));
     let mut audited = kernels.collect::<Result<Vec<_>, _>>()?;
     let before = audited.len();
-    let of_file = |(index, (file, surveyed)): (usize, (&ModuleFile, &Surveyed))| {
-        let module = of_module(before + index, objects, file, surveyed, &world, options);
+    audited.par_extend(objects.modules.par_iter().zip(&modules).enumerate().map(|(index, (file, surveyed))| {
+        let module = audit_module(before + index, objects, file, surveyed, &known, options);
         step();
         module
-    };
-    audited.par_extend(objects.modules.par_iter().zip(&modules).enumerate().map(of_file));
+    }));
     let mut audit = Audit::default();
     for (object, findings) in audited {
         audit.objects.push(object);
@@ -58,18 +58,20 @@ pub fn audit(
     Ok(audit)
 }
 
-/// Above this, how many functions use a symbol makes no difference.
+/// More users of a symbol than this do not make a finding more important.
 const MAX_USERS_COUNTED: usize = 40;
 
-/// How much a finding is worth reading: the thinner the wrapper, and the more of the kernel uses what it hands out; above all
-/// where the wrapper calls nothing else.
+/// How important a finding is: more so the thinner the wrapper is and the more functions of the kernel use the symbol,
+/// and above all if the wrapper calls nothing else.
 fn worth(finding: &AuditFinding) -> usize {
     let score = finding.thinness.map_or(0, |thinness| thinness.score());
-    let alone = finding.users.is_some() && finding.thinness.is_some_and(|thinness| thinness.calls == 1);
-    usize::from(score) + 2 * finding.users.unwrap_or_default().min(MAX_USERS_COUNTED) + if alone { 30 } else { 0 }
+    let users = finding.users.unwrap_or_default().min(MAX_USERS_COUNTED);
+    let is_only_call = finding.users.is_some() && finding.thinness.is_some_and(|thinness| thinness.calls == 1);
+    let bonus = if is_only_call { 30 } else { 0 };
+    usize::from(score) + 2 * users + bonus
 }
 
-/// Puts findings in order: by code, then what is worth most. What hands out the same internal function stands together.
+/// Sorts findings by code, then by importance. Findings that hand out one internal function stay together.
 fn sort(findings: &mut [AuditFinding]) {
     let mut best: HashMap<String, usize> = HashMap::new();
     for finding in findings.iter().filter(|finding| finding.users.is_some()) {
@@ -84,9 +86,9 @@ fn sort(findings: &mut [AuditFinding]) {
     });
 }
 
-/// What a first reading of a module tells.
+/// What the first reading of a module tells.
 struct Surveyed {
-    name: String,
+    name: ModuleName,
     license: Option<String>,
     intree: bool,
     exports: Vec<ExportedSymbol>,
@@ -94,48 +96,48 @@ struct Surveyed {
     unread: Option<String>,
 }
 
-/// The first reading of everything.
+/// Reads every module a first time.
 fn survey(
     objects: &Objects,
     kernel: Option<&Kernel>,
     step: &(impl Fn() + Sync),
-) -> Result<(World, Vec<Surveyed>), AuditError> {
-    let mut world = World::default();
+) -> Result<(KnownExports, Vec<Surveyed>), AuditError> {
+    let mut known = KnownExports::default();
     if let Some(kernel) = kernel {
-        world.add_kernel(kernel);
+        known.add_kernel(kernel);
     }
     for kernel in &objects.kernels {
         if let Some(exports) = kernel.exports() {
-            world.add_exports(exports);
+            known.add_exports(exports);
         }
         if let Some(symbols) = kernel.symbols() {
-            world.add_symbols(symbols);
+            known.add_symbols(symbols);
         }
     }
-    let read = |file| {
-        let module = first(objects, file);
+    let read = objects.modules.par_iter().map(|file| {
+        let module = survey_module(objects, file);
         step();
         module
-    };
-    let read = objects.modules.par_iter().map(read).collect::<Result<Vec<_>, AuditError>>()?;
+    });
+    let read = read.collect::<Result<Vec<_>, AuditError>>()?;
     for (module, _) in &read {
         for export in &module.exports {
-            let exporter = module.name.as_str().into();
-            let (kind, namespace) = (export.kind, export.namespace.clone());
-            world.add(&export.name, WorldExport { kind, exporter, namespace });
+            let exporter = module.name.clone();
+            let namespace = export.namespace.clone();
+            known.add(&export.name, KnownExport { kind: export.kind, exporter, namespace });
         }
     }
     for (module, imports) in &read {
         let license = module.license.as_deref().map(License::new);
-        let uses_gpl_only = imports.iter().any(|name| world.standing(name) == Standing::GplOnly);
-        world.add_module(&module.name, Module { license, uses_gpl_only, intree: module.intree });
+        let uses_gpl_only = imports.iter().any(|name| known.standing(name) == Standing::GplOnly);
+        known.add_module(module.name.clone(), KnownModule { license, uses_gpl_only, intree: module.intree });
     }
-    Ok((world, read.into_iter().map(|(module, _)| module).collect()))
+    Ok((known, read.into_iter().map(|(module, _)| module).collect()))
 }
 
-/// The first reading of a module: what it is, and the symbols that it imports.
-fn first(objects: &Objects, file: &ModuleFile) -> Result<(Surveyed, Vec<Box<str>>), AuditError> {
-    let name = module_name_of(&file.path).unwrap_or_else(|| file_stem(&file.path));
+/// Reads a module a first time. Returns the symbols that it imports as well.
+fn survey_module(objects: &Objects, file: &ModuleFile) -> Result<(Surveyed, Vec<Box<str>>), AuditError> {
+    let name = ModuleName::of_file(&file.path).unwrap_or_else(|| file_stem(&file.path));
     let mut surveyed = Surveyed { name, license: None, intree: false, exports: Vec::new(), unread: None };
     let image = match objects.open(file) {
         Ok(image) => image,
@@ -149,15 +151,15 @@ fn first(objects: &Objects, file: &ModuleFile) -> Result<(Surveyed, Vec<Box<str>
         surveyed.unread = Some("it is no ELF file".to_owned());
         return Ok((surveyed, Vec::new()));
     };
-    // What is cut short holds nothing that could be found, and that is no answer.
-    let missing = [
-        (elf.sections().is_empty(), "its section headers do not lie inside the file"),
-        (elf.symtab().is_none(), "it has no symbol table"),
-    ];
-    surveyed.unread = missing.iter().find(|(is_so, _)| *is_so).map(|(_, what)| (*what).to_owned());
+    // In a truncated file nothing would be found, which must not look like a clean audit.
+    if elf.sections().is_empty() {
+        surveyed.unread = Some("its section headers do not lie inside the file".to_owned());
+    } else if elf.symtab().is_none() {
+        surveyed.unread = Some("it has no symbol table".to_owned());
+    }
     let this_module = elf.find_sec(THIS_MODULE).and_then(|section| elf.this_module_name(section));
     if let Some(own) = this_module.filter(|own| !own.is_empty()) {
-        surveyed.name = own.replace('-', "_");
+        surveyed.name = ModuleName::new(&own);
     }
     surveyed.license = elf.modinfo().get("license").map(str::to_owned);
     surveyed.intree = elf.modinfo().has("intree");
@@ -167,14 +169,15 @@ fn first(objects: &Objects, file: &ModuleFile) -> Result<(Surveyed, Vec<Box<str>
     Ok((surveyed, imports))
 }
 
-fn file_stem(path: &Path) -> String {
-    path.file_stem().map(|stem| stem.to_string_lossy().replace('-', "_")).unwrap_or_default()
+/// The name of an object that is not called like a module.
+fn file_stem(path: &Path) -> ModuleName {
+    path.file_stem().map(|stem| ModuleName::new(&stem.to_string_lossy())).unwrap_or_default()
 }
 
-fn of_kernel(
+fn audit_kernel(
     number: usize,
     image: &KernelImage,
-    world: &World,
+    known: &KnownExports,
     options: &AuditOptions,
 ) -> Result<(AuditedObject, Vec<AuditFinding>), AuditError> {
     let path = image.path().to_owned();
@@ -196,24 +199,24 @@ fn of_kernel(
         return Ok((object, Vec::new()));
     }
     let subject = Subject::of_kernel(image, exports).ok_or(AuditError::NoSymbols(path))?;
-    let mut findings = code(number, &subject, world, options, &mut object);
+    let mut findings = audit_code(number, &subject, known, options, &mut object);
     findings.extend(exposed(&subject, number));
     Ok((object, findings))
 }
 
-fn of_module(
+fn audit_module(
     number: usize,
     objects: &Objects,
     file: &ModuleFile,
     surveyed: &Surveyed,
-    world: &World,
+    known: &KnownExports,
     options: &AuditOptions,
 ) -> (AuditedObject, Vec<AuditFinding>) {
     let mut exports: Vec<_> = surveyed.exports.iter().map(|export| (export.name.clone(), export.kind)).collect();
     exports.sort();
     let mut object = AuditedObject {
         path: file.path.clone(),
-        name: surveyed.name.clone(),
+        name: surveyed.name.to_string(),
         is_kernel: false,
         license: surveyed.license.clone(),
         exports,
@@ -231,14 +234,15 @@ fn of_module(
         }
     };
     let Some(elf) = image.as_announced() else { return (object, Vec::new()) };
-    let findings = of_elf(number, &elf, world, options, &mut object);
+    let findings = audit_elf(number, &surveyed.name, &elf, known, options, &mut object);
     (object, findings)
 }
 
-fn of_elf(
+fn audit_elf(
     number: usize,
+    name: &ModuleName,
     elf: &ModuleElf,
-    world: &World,
+    known: &KnownExports,
     options: &AuditOptions,
     object: &mut AuditedObject,
 ) -> Vec<AuditFinding> {
@@ -247,29 +251,31 @@ fn of_elf(
         object.unread = unread(elf.machine());
     }
     let subject = Subject::of_object(elf);
-    let mut findings = lints(number, &object.name, elf, subject.as_ref(), world);
+    let mut findings = lints(number, name, elf, subject.as_ref(), known);
     if let Some(subject) = subject.filter(|_| has_code && object.unread.is_none()) {
-        findings.extend(code(number, &subject, world, options, object));
+        findings.extend(audit_code(number, &subject, known, options, object));
     }
     findings
 }
 
-/// What the plain exports of a subject hand on.
-fn code(
+/// The findings in the code of a subject's plain exports.
+fn audit_code(
     number: usize,
     subject: &Subject<'_>,
-    world: &World,
+    known: &KnownExports,
     options: &AuditOptions,
     object: &mut AuditedObject,
 ) -> Vec<AuditFinding> {
-    let (mut wrappers, mut reach) = (Wrappers::new(subject, world), Reach::new(subject, world));
-    let (mut findings, mut unknown) = (Vec::new(), BTreeSet::new());
+    let mut wrappers = Wrappers::new(subject, known);
+    let mut reach = Reach::new(subject, known);
+    let mut findings = Vec::new();
+    let mut unknown = BTreeSet::new();
     for export in subject.exports.iter().filter(|export| is_open(export.kind)) {
         let (laundered, symbols) = wrappers.laundered(number, export);
         unknown.extend(symbols);
         if let Some(depth) = options.reaches {
-            let is_new = |finding: &AuditFinding| laundered.iter().all(|known| known.symbol != finding.symbol);
-            findings.extend(reach.of(number, export, depth).into_iter().filter(is_new));
+            let reached = reach.of(number, export, depth).into_iter();
+            findings.extend(reached.filter(|new| laundered.iter().all(|known| known.symbol != new.symbol)));
         }
         findings.extend(laundered);
     }
@@ -277,15 +283,15 @@ fn code(
     findings
 }
 
-/// May modules under any licence use it?
+/// Returns whether modules under any license may use an export.
 const fn is_open(kind: ExportKind) -> bool {
     !kind.is_gpl_only()
 }
 
-/// Why code of a machine is not read.
-fn unread(machine: Option<crate::terms::ElfMachine>) -> Option<String> {
+/// Why the code of a machine cannot be read; `None` if it can.
+fn unread(machine: Option<ElfMachine>) -> Option<String> {
     match machine {
-        Some(machine) if crate::graph::convention(machine).is_some() => None,
+        Some(machine) if convention(machine).is_some() => None,
         Some(machine) => Some(format!("code of {machine} is not read")),
         None => Some("its machine is not known".to_owned()),
     }

@@ -1,9 +1,9 @@
-//! What an audit is asked about, and what tells its findings apart.
+//! Which findings of an audit to keep, and the keys that identify findings across runs.
 
-use super::{Audit, AuditCode, AuditFinding};
+use super::finding::{Audit, AuditCode, AuditFinding};
 
-/// What tells a finding from others, also in another run: code, export and symbol; where it is about a module and no export,
-/// the module's name as well.
+/// Identifies a finding across runs: by code, export and symbol, and for a finding without an export also by the
+/// module's name.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct FindingKey<'a> {
     code: AuditCode,
@@ -13,7 +13,8 @@ pub struct FindingKey<'a> {
 }
 
 impl<'a> FindingKey<'a> {
-    /// Of a finding in a module of that name; `None` in a kernel, whose name is another with every release.
+    /// The key of a finding in the module with that name. `module` is `None` for a kernel, whose name changes with
+    /// every release.
     pub fn new(code: AuditCode, module: Option<&'a str>, export: Option<&'a str>, symbol: Option<&'a str>) -> Self {
         Self { code, module: module.filter(|_| export.is_none()), export, symbol }
     }
@@ -25,27 +26,28 @@ impl<'a> FindingKey<'a> {
 }
 
 impl AuditCode {
-    /// The code of a name.
+    /// The code with that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|code| code.name() == name)
     }
 
-    /// Is it found by reading code? Other findings come from tables and tags alone.
+    /// Returns whether findings with this code come from reading machine code. All others come from tables and modinfo
+    /// tags.
     pub const fn reads_code(self) -> bool {
         !matches!(self, Self::ShadowsGplOnly | Self::OddLicense | Self::ReservedModuleName)
     }
 }
 
 impl Audit {
-    /// What tells a finding of this audit from others, also in another run.
+    /// The key of a finding of this audit.
     pub fn key<'a>(&'a self, finding: &'a AuditFinding) -> FindingKey<'a> {
         let object = self.objects.get(finding.object).filter(|object| !object.is_kernel);
         let module = object.map(|object| object.name.as_str());
         FindingKey::new(finding.code, module, finding.export.as_deref(), finding.symbol.as_deref())
     }
 
-    /// Leaves only findings of these codes; of none given, all. What of the code is not known is passed over where no code
-    /// that is asked for comes from there.
+    /// Keeps only findings with these codes, or all if `codes` is empty. If none of the codes comes from reading
+    /// machine code, what could not be read there is dropped as well.
     pub fn keep(&mut self, codes: &[AuditCode]) {
         if codes.is_empty() {
             return;
@@ -59,7 +61,7 @@ impl Audit {
         }
     }
 
-    /// Is something not known on which findings may hang?
+    /// Returns whether something is unknown that findings may depend on.
     pub fn is_undetermined(&self) -> bool {
         self.objects.iter().any(|object| object.unread.is_some() || !object.unknown.is_empty())
     }

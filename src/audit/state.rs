@@ -1,41 +1,46 @@
-//! What registers and the stack hold while a function runs, as far as it comes from its arguments.
+//! The values of registers and of the stack while a function runs, as far as they can be known without running it.
 
 use std::collections::BTreeMap;
 
 use crate::graph::{Convention, Register, Spot};
 
-/// What a register holds.
+/// What is known of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Value {
-    /// An argument, untouched.
+    /// An argument, unchanged; by its number.
     Argument(u8),
-    /// Made of arguments: a field of what one points to, an address inside it.
+    /// Computed from arguments: a field of what one points to, or an address inside it.
     OfArguments,
+    /// A number.
     Constant(i64),
+    /// The address of something.
     Address(Spot),
-    /// An address that is counted from a known one.
+    /// An address at an unknown offset from a known one.
     Inside(Spot),
-    /// What stands in memory at a known place.
+    /// The word in memory at a known address.
     Held(Spot),
-    /// One of the words that stand in memory at a known place.
+    /// One of the words of a table at a known address.
     Element(Spot),
-    /// The address of a word on the stack, from where the stack pointer was at the beginning.
+    /// The address of a word on the stack, as an offset from the stack pointer at entry.
     Stack(i64),
-    /// What the call at this address gave.
+    /// The result of the call at this address.
     Result(u64),
-    /// Left behind by a call.
+    /// Overwritten by a call.
     Lost,
+    /// Unknown.
     Other,
 }
 
-/// What the registers and the stack hold at one place.
+/// The values of the registers and of the stack at one instruction.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct State {
     pub registers: Vec<Value>,
+    /// By offset from the stack pointer at entry.
     pub stack: BTreeMap<i64, Value>,
 }
 
 impl State {
+    /// The state when the function is called: its arguments and the stack pointer are known.
     pub fn at_entry(convention: &Convention) -> Self {
         let mut state = Self { registers: vec![Value::Other; convention.count], stack: BTreeMap::new() };
         for (number, register) in (0..).zip(convention.arguments) {
@@ -55,7 +60,7 @@ impl State {
         }
     }
 
-    /// What holds whichever way was taken; true when it is less than before.
+    /// Keeps only what holds on both paths that meet here; returns whether that changed the state.
     pub fn join(&mut self, other: &Self) -> bool {
         let before = self.clone();
         for (known, new) in self.registers.iter_mut().zip(&other.registers) {
@@ -67,7 +72,7 @@ impl State {
 }
 
 impl Value {
-    /// What becomes of it in a computation.
+    /// The result of a computation with this value.
     pub const fn computed(self) -> Self {
         match self {
             Self::Argument(_) | Self::OfArguments => Self::OfArguments,
@@ -80,6 +85,7 @@ impl Value {
         matches!(self, Self::Argument(_) | Self::OfArguments)
     }
 
+    /// What is known of a value that is one of two.
     pub fn or(self, other: Self) -> Self {
         match (self, other) {
             _ if self == other => self,
@@ -91,6 +97,7 @@ impl Value {
         }
     }
 
+    /// The value with a constant added.
     pub fn plus(self, offset: i64) -> Self {
         match self {
             _ if offset == 0 => self,

@@ -1,4 +1,5 @@
-//! What code refers to without a relocation: within a section the assembler resolves calls, jumps and addresses itself.
+//! Decodes references that have no relocation: within a section, the assembler resolves calls, jumps and addresses
+//! itself.
 
 use std::ops::Range;
 
@@ -13,23 +14,23 @@ pub(super) struct LocalReference {
     pub target: u64,
 }
 
-/// What decoding the code of one section tells.
+/// The result of decoding the code of one section.
 #[derive(Debug, Default)]
-pub(super) struct Code {
+pub(super) struct DecodedCode {
     /// References to other places of the same section.
     pub local: Vec<LocalReference>,
-    /// For relocations in operands that count from the end of the instruction: where, and how far behind it ends.
+    /// For each relocation in code of a variable length: its offset, and how many bytes later its instruction ends.
     pub ends: Vec<(u64, u64)>,
 }
 
-/// Can the code of this machine be decoded here?
+/// Returns whether code of this machine can be decoded.
 pub(super) const fn is_decoded(machine: ElfMachine) -> bool {
     matches!(machine, ElfMachine::X86_64 | ElfMachine::I386 | ElfMachine::Arm64)
 }
 
-/// Decodes the functions of a section. `relocated` are the offsets of its relocations, in order.
-pub(super) fn decode(machine: ElfMachine, bytes: &[u8], functions: &[Range<u64>], relocated: &[u64]) -> Code {
-    let mut code = Code::default();
+/// Decodes the functions of a section. `relocated` are the offsets of its relocations, sorted.
+pub(super) fn decode(machine: ElfMachine, bytes: &[u8], functions: &[Range<u64>], relocated: &[u64]) -> DecodedCode {
+    let mut code = DecodedCode::default();
     for function in functions {
         let range = usize::try_from(function.start).ok().zip(usize::try_from(function.end).ok());
         let Some(body) = range.and_then(|(start, end)| bytes.get(start..end.min(bytes.len()))) else { continue };
@@ -43,13 +44,14 @@ pub(super) fn decode(machine: ElfMachine, bytes: &[u8], functions: &[Range<u64>]
     code
 }
 
-impl Code {
+impl DecodedCode {
     fn x86(&mut self, bits: u32, body: &[u8], start: u64, relocated: &[u64]) {
         let mut decoder = Decoder::with_ip(bits, body, start, DecoderOptions::NONE);
         let mut instruction = Instruction::default();
         while decoder.can_decode() {
             decoder.decode_out(&mut instruction);
-            let (at, end) = (instruction.ip(), instruction.next_ip());
+            let at = instruction.ip();
+            let end = instruction.next_ip();
             let first = relocated.partition_point(|offset| *offset < at);
             let inside = relocated.get(first..).unwrap_or_default().iter().take_while(|offset| **offset < end);
             let before = self.ends.len();
@@ -68,28 +70,44 @@ impl Code {
         }
     }
 
-    /// Arm Architecture Reference Manual, C4.1: the forms of PC-relative branches, of ADR and of literal loads.
+    /// Decodes PC-relative branches, ADR and literal loads (Arm Architecture Reference Manual, C4.1).
     fn arm64(&mut self, body: &[u8], start: u64, relocated: &[u64]) {
         // Instructions are little-endian even where data is not.
         let words = body.chunks_exact(4).filter_map(|word| word.try_into().ok().map(u32::from_le_bytes));
         for (word, at) in words.zip((start..).step_by(4)) {
-            let branch = |shift: u32, bits: u32| i64::from(sign_extended(word >> shift, bits)) * 4;
-            let distance = match word {
-                _ if word & 0x7c00_0000 == 0x1400_0000 => branch(0, 26),
-                _ if word & 0xff00_0000 == 0x5400_0000 || word & 0x7e00_0000 == 0x3400_0000 => branch(5, 19),
-                _ if word & 0x7e00_0000 == 0x3600_0000 => branch(5, 14),
-                _ if word & 0x3b00_0000 == 0x1800_0000 => branch(5, 19),
-                _ if word & 0x9f00_0000 == 0x1000_0000 => {
-                    let high = i64::from(sign_extended(word >> 5, 19));
-                    high * 4 + i64::from(word >> 29 & 3)
-                }
-                _ => continue,
-            };
+            let Some(distance) = arm64_distance(word) else { continue };
             if relocated.binary_search(&at).is_err() {
                 self.local.push(LocalReference { at, target: at.wrapping_add_signed(distance) });
             }
         }
     }
+}
+
+/// How far an arm64 instruction that refers to a PC-relative place lies before it, in bytes.
+fn arm64_distance(word: u32) -> Option<i64> {
+    if word & 0x7c00_0000 == 0x1400_0000 {
+        // B, BL
+        Some(words_to(word, 26))
+    } else if word & 0xff00_0000 == 0x5400_0000 || word & 0x7e00_0000 == 0x3400_0000 {
+        // B.cond, CBZ, CBNZ
+        Some(words_to(word >> 5, 19))
+    } else if word & 0x7e00_0000 == 0x3600_0000 {
+        // TBZ, TBNZ
+        Some(words_to(word >> 5, 14))
+    } else if word & 0x3b00_0000 == 0x1800_0000 {
+        // LDR (literal)
+        Some(words_to(word >> 5, 19))
+    } else if word & 0x9f00_0000 == 0x1000_0000 {
+        // ADR, which counts bytes
+        Some(words_to(word >> 5, 19) + i64::from(word >> 29 & 3))
+    } else {
+        None
+    }
+}
+
+/// The lowest `bits` of a word as a distance in words, in bytes.
+fn words_to(word: u32, bits: u32) -> i64 {
+    i64::from(sign_extended(word, bits)) * 4
 }
 
 /// The lowest `bits` of a word as a signed number.
@@ -118,7 +136,7 @@ mod tests {
 
     #[test]
     fn x86_operands_count_from_the_end_of_the_instruction() {
-        // movl $1, 0(%rip): the relocation stands before a 4-byte immediate.
+        // movl $1, 0(%rip): a 4-byte immediate follows the relocation.
         let bytes = [0xc7, 0x05, 0, 0, 0, 0, 1, 0, 0, 0];
         let whole = std::iter::once(0..10).collect::<Vec<_>>();
         assert_eq!(decode(ElfMachine::X86_64, &bytes, &whole, &[2]).ends, [(2, 8)]);

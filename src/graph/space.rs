@@ -1,4 +1,4 @@
-//! An object, or a whole kernel, laid out in one address space: what lies where, under which name, and what its code does.
+//! An object or a whole kernel in one address space: its bytes, its names, and what its code does.
 
 use std::borrow::Cow;
 use std::ops::Range;
@@ -11,58 +11,60 @@ use crate::image::ModuleElf;
 use crate::kernel::KernelImage;
 use crate::terms::ElfMachine;
 
-/// How far the sections of an object that is not linked lie apart: no section of a module is larger.
+/// How far apart the sections of an object that is not linked are placed. No section of a module is larger.
 const APART: u64 = 1 << 32;
-/// How much of one piece of data is searched for pointers.
+/// How many bytes of one piece of data are searched for pointers.
 const MAX_DATA: u64 = 1 << 16;
-/// How many symbols before an address are asked whether they cover it.
+/// How many symbols before an address are tested for covering it.
 const NEAR: usize = 16;
 
 /// A name for an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Label<'a> {
-    /// Where it is.
+    /// The address.
     pub address: u64,
-    /// How many bytes it covers; of a kernel image up to the next symbol.
+    /// How many bytes it covers. In a kernel image, those up to the next symbol.
     pub size: u64,
     /// The name.
     pub name: Cow<'a, str>,
-    /// Is it seen outside of its own source file?
+    /// Whether it is visible outside of its own source file.
     pub global: bool,
-    /// Does it name code?
+    /// Whether it names code.
     pub code: bool,
 }
 
+/// Bytes that follow each other in the address space.
 #[derive(Debug)]
 struct Region<'a> {
     address: u64,
     bytes: &'a [u8],
 }
 
-/// The bytes of an object by address, and what is known of them.
+/// The bytes of an object or a kernel by address, with names, relocations and jump labels.
 #[derive(Debug)]
 pub struct AddressSpace<'a> {
     machine: ElfMachine,
     regions: Vec<Region<'a>>,
-    /// In order of address; of several at one address the best is the last.
+    /// Sorted by address. Of several at one address, the best name is the last.
     labels: Vec<Label<'a>>,
-    /// In order of address.
+    /// Sorted by address.
     relocated: Vec<Relocated>,
     undefined: Vec<String>,
-    /// From the place of a jump label to where it may lead; in order.
+    /// The address of each jump label and the address it may jump to; sorted.
     jump_labels: Vec<(u64, u64)>,
-    /// Do words of memory hold addresses without a relocation?
+    /// Whether words in memory hold addresses without a relocation.
     linked: bool,
 }
 
 impl<'a> AddressSpace<'a> {
-    /// An object that is not linked; its sections get addresses far from each other. `None` for an architecture that is not
-    /// known.
+    /// Lays out an object that is not linked. Its sections get addresses far apart. `None` if its architecture is
+    /// unknown.
     pub fn of_object(elf: &'a ModuleElf) -> Option<Self> {
         let machine = elf.machine()?;
         let sections = || elf.sections().iter().skip(1).filter(|section| section.is_alloc() && section.size < APART);
-        let held = sections().filter(|section| section.has_contents());
-        let regions = held.map(|section| Region { address: base(section.index), bytes: elf.contents(section) });
+        let with_contents = sections().filter(|section| section.has_contents());
+        let regions =
+            with_contents.map(|section| Region { address: base(section.index), bytes: elf.contents(section) });
         let mut space = Self {
             machine,
             regions: regions.collect(),
@@ -75,53 +77,58 @@ impl<'a> AddressSpace<'a> {
         space.labels.sort_by_key(|label| (label.address, label.size > 0, label.global));
         let mut spots = vec![None; elf.symbols().len()];
         for section in sections() {
-            let is_described = elf.section_name(section).is_some_and(is_description);
-            if !is_described {
+            if !elf.section_name(section).is_some_and(is_description) {
                 space.relocate(elf, section, &mut spots);
             }
         }
-        let table = sections().find(|section| elf.section_name(section) == Some(b"__jump_table"));
-        let table = table.map(|table| base(table.index)..base(table.index) + table.size);
-        space.jump_labels = table.map(|table| space.read_jump_labels(table)).unwrap_or_default();
+        if let Some(table) = sections().find(|section| elf.section_name(section) == Some(b"__jump_table")) {
+            let start = base(table.index);
+            space.jump_labels = space.read_jump_labels(start..start + table.size);
+        }
         Some(space)
     }
 
-    /// A kernel image, as far as its symbols tell where it lies. `None` where they do not, or of an architecture that is not
-    /// known.
+    /// Lays out a kernel image. `None` if its symbols do not tell where it lies, or if its architecture is unknown.
     pub fn of_kernel(image: &'a KernelImage) -> Option<Self> {
         let machine = image.arch()?.machine;
         let symbols = image.symbols()?;
         let pieces = image.pieces()?.into_iter();
         let regions: Vec<Region<'_>> = pieces.map(|(address, bytes)| Region { address, bytes }).collect();
-        let label = |symbol: crate::kernel::KernelSymbol<'a>| Label {
+        let labels = symbols.iter().map(|symbol| Label {
             address: symbol.address,
             size: symbol.size,
             name: Cow::Borrowed(symbol.name),
             global: symbol.kind.is_ascii_uppercase() || matches!(symbol.kind, 'w' | 'v'),
             code: matches!(symbol.kind, 't' | 'T' | 'w' | 'W'),
-        };
+        });
         let mut space = Self {
             machine,
             regions,
-            labels: symbols.iter().map(label).collect(),
+            labels: labels.collect(),
             relocated: Vec::new(),
             undefined: Vec::new(),
             jump_labels: Vec::new(),
             linked: true,
         };
         space.labels.sort_by_key(|label| (label.address, label.code, label.global));
-        let ends = symbols.address_of("__start___jump_table").zip(symbols.address_of("__stop___jump_table"));
-        space.jump_labels = ends.map(|(start, stop)| space.read_jump_labels(start..stop)).unwrap_or_default();
+        let start = symbols.address_of("__start___jump_table");
+        let stop = symbols.address_of("__stop___jump_table");
+        if let (Some(start), Some(stop)) = (start, stop) {
+            space.jump_labels = space.read_jump_labels(start..stop);
+        }
         Some(space)
     }
 
+    /// Adds the relocations of a section. `spots` holds the spots of the symbols that earlier relocations named, by
+    /// index.
     fn relocate(&mut self, elf: &ModuleElf, section: &Section, spots: &mut [Option<Spot>]) {
         let mut relocations = elf.relocations_of(section.index);
         relocations.retain(|relocation| relocation.kind != 0);
         relocations.sort_by_key(|relocation| relocation.offset);
         for relocation in relocations {
             let Some(index) = usize::try_from(relocation.symbol).ok().filter(|index| *index > 0) else { continue };
-            let (Some(symbol), Some(known)) = (elf.symbols().get(index), spots.get_mut(index)) else { continue };
+            let Some(symbol) = elf.symbols().get(index) else { continue };
+            let Some(known) = spots.get_mut(index) else { continue };
             let spot = *known.get_or_insert_with(|| match place_of(symbol) {
                 Some(place) => Spot::Address(base(place.section).wrapping_add(place.offset)),
                 None => {
@@ -129,7 +136,7 @@ impl<'a> AddressSpace<'a> {
                     Spot::Undefined(self.undefined.len() - 1)
                 }
             });
-            // Where addends stand in the bytes, code is not read either.
+            // Code of the architectures that store addends in the bytes is not read either.
             let Some(addend) = relocation.addend else { continue };
             let relative = is_relative(elf.e_machine(), relocation.kind);
             let at = base(section.index).wrapping_add(relocation.offset);
@@ -137,32 +144,41 @@ impl<'a> AddressSpace<'a> {
         }
     }
 
-    /// `struct jump_entry` since 4.20: code and target as distances of 32 bits, the key as one of 64; before, three pointers.
+    /// Reads a table of `struct jump_entry`. Since 4.20, an entry has the code and the target as 32-bit distances and
+    /// the key as a 64-bit one; before, it had three pointers. A table that can be read both ways is read the first
+    /// way.
     fn read_jump_labels(&self, table: Range<u64>) -> Vec<(u64, u64)> {
-        let mut found = Vec::new();
-        let relative = |at: u64| match self.relocation(at) {
+        let Some(size) = table.end.checked_sub(table.start) else { return Vec::new() };
+        let mut found = None;
+        if size.is_multiple_of(16) {
+            let mut entries = table.clone().step_by(16);
+            found = entries.try_fold(Vec::new(), |mut all, at| {
+                all.push((self.distance(at)?, self.distance(at.checked_add(4)?)?));
+                Some(all)
+            });
+        }
+        if found.is_none() && size.is_multiple_of(24) {
+            let mut entries = table.step_by(24);
+            found = entries.try_fold(Vec::new(), |mut all, at| {
+                all.push((self.pointer(at)?.address()?, self.pointer(at.checked_add(8)?)?.address()?));
+                Some(all)
+            });
+        }
+        let mut found = found.unwrap_or_default();
+        found.sort_unstable();
+        found
+    }
+
+    /// The address that a 32-bit distance leads to, counted from where it is stored.
+    fn distance(&self, at: u64) -> Option<u64> {
+        match self.relocation(at) {
             Some(relocation) => relocation.symbol.plus(relocation.addend).address(),
             None if self.linked => {
                 let distance = u32::from_le_bytes(self.bytes(at..at.checked_add(4)?)?.try_into().ok()?).cast_signed();
                 Some(at.wrapping_add_signed(distance.into()))
             }
             None => None,
-        };
-        for (size, word) in [(16, 4), (24, 8)] {
-            if !table.end.checked_sub(table.start).is_some_and(|bytes| bytes.is_multiple_of(size)) {
-                continue;
-            }
-            let entries = (table.start..table.end).step_by(usize::try_from(size).unwrap_or(usize::MAX));
-            let pointer = |at| if word == 4 { relative(at) } else { self.pointer(at).and_then(Spot::address) };
-            let all: Option<Vec<_>> =
-                entries.map(|at| pointer(at).zip(at.checked_add(word).and_then(pointer))).collect();
-            if let Some(all) = all {
-                found = all;
-                break;
-            }
         }
-        found.sort_unstable();
-        found
     }
 
     /// The machine its code runs on.
@@ -170,12 +186,12 @@ impl<'a> AddressSpace<'a> {
         self.machine
     }
 
-    /// Every name, in order of address.
+    /// Every name, sorted by address.
     pub fn labels(&self) -> &[Label<'a>] {
         &self.labels
     }
 
-    /// The symbols that it uses and does not define.
+    /// The names of the undefined symbols; [`Spot::Undefined`] is an index into them.
     pub fn undefined(&self) -> &[String] {
         &self.undefined
     }
@@ -185,22 +201,22 @@ impl<'a> AddressSpace<'a> {
         base(section).wrapping_add(offset)
     }
 
-    /// All names of an address.
+    /// All names of an address, the best last.
     pub fn names(&self, address: u64) -> &[Label<'a>] {
         let start = self.labels.partition_point(|label| label.address < address);
         let end = self.labels.partition_point(|label| label.address <= address);
         self.labels.get(start..end).unwrap_or_default()
     }
 
-    /// What covers an address.
+    /// The label that covers an address, or, if none does, the last one of unknown size before it.
     pub fn covering(&self, address: u64) -> Option<&Label<'a>> {
         let end = self.labels.partition_point(|label| label.address <= address);
         let near = self.labels.get(..end)?.iter().rev().take(NEAR);
-        let covers = |label: &&Label<'_>| address - label.address < label.size.max(1);
-        near.clone().find(covers).or_else(|| near.clone().find(|label| label.size == 0))
+        let covering = near.clone().find(|label| address - label.address < label.size.max(1));
+        covering.or_else(|| near.clone().find(|label| label.size == 0))
     }
 
-    /// The function that begins at an address: its name and where it ends.
+    /// The function that begins at an address: its label, and the address where it ends.
     pub fn function(&self, address: u64) -> Option<(&Label<'a>, u64)> {
         let label = self.names(address).iter().rev().find(|label| label.code)?;
         let end = match label.size {
@@ -215,7 +231,7 @@ impl<'a> AddressSpace<'a> {
         Some((label, end))
     }
 
-    /// The bytes of a range of addresses, if all are there.
+    /// The bytes of a range of addresses; `None` if some are missing.
     pub fn bytes(&self, range: Range<u64>) -> Option<&'a [u8]> {
         let region = self.region(range.start)?;
         let start = usize::try_from(range.start - region.address).ok()?;
@@ -224,11 +240,10 @@ impl<'a> AddressSpace<'a> {
     }
 
     fn region(&self, address: u64) -> Option<&Region<'a>> {
-        let inside = |region: &&Region<'_>| address.wrapping_sub(region.address) < region.bytes.len() as u64;
-        self.regions.iter().find(inside)
+        self.regions.iter().find(|region| address.wrapping_sub(region.address) < region.bytes.len() as u64)
     }
 
-    /// What the code of a range of addresses does.
+    /// What the code in a range of addresses does, step by step.
     pub fn steps(&self, range: Range<u64>) -> Vec<Step> {
         let first = self.relocated.partition_point(|relocation| relocation.at < range.start);
         let after = self.relocated.partition_point(|relocation| relocation.at < range.end);
@@ -241,12 +256,13 @@ impl<'a> AddressSpace<'a> {
         self.relocated.get(index)
     }
 
-    /// Is the number the address of something here? Of an object that is not linked, none is.
+    /// Returns whether a number is the address of something in this space. In an object that is not linked, no number
+    /// is.
     pub fn is_address(&self, number: u64) -> bool {
         self.linked && number != 0 && self.region(number).is_some()
     }
 
-    /// What the pointer at an address points to.
+    /// The target of the pointer that is stored at an address.
     pub fn pointer(&self, at: u64) -> Option<Spot> {
         if let Some(relocation) = self.relocation(at) {
             return Some(relocation.symbol.plus(relocation.addend));
@@ -255,7 +271,8 @@ impl<'a> AddressSpace<'a> {
         (self.linked && word != 0).then_some(Spot::Address(word))
     }
 
-    /// The pointers that stand in a range of addresses; in a kernel, of a long one in its first part.
+    /// The pointers stored in a range of addresses, each with its own address. In a kernel, only the first [`MAX_DATA`]
+    /// bytes are searched.
     pub fn pointers(&self, range: Range<u64>) -> Vec<(u64, Spot)> {
         if self.linked {
             let range = range.start..range.end.min(range.start.saturating_add(MAX_DATA));
@@ -268,14 +285,14 @@ impl<'a> AddressSpace<'a> {
         inside.map(|relocation| (relocation.at, relocation.symbol.plus(relocation.addend))).collect()
     }
 
-    /// The string at an address.
+    /// The string at an address, without its zero byte.
     pub fn string(&self, at: u64) -> Option<&'a [u8]> {
         let region = self.region(at)?;
         let rest = region.bytes.get(usize::try_from(at - region.address).ok()?..)?;
         rest.get(..memchr::memchr(0, rest)?)
     }
 
-    /// Where the jump labels in a range of addresses may lead: each with its own place.
+    /// The jump labels in a range of addresses: the address of each, and the address it may jump to.
     pub fn jump_labels(&self, range: Range<u64>) -> &[(u64, u64)] {
         let start = self.jump_labels.partition_point(|(code, _)| *code < range.start);
         let end = self.jump_labels.partition_point(|(code, _)| *code < range.end);
@@ -283,6 +300,7 @@ impl<'a> AddressSpace<'a> {
     }
 }
 
+/// The address that a section of an object begins at.
 const fn base(section: usize) -> u64 {
     (section as u64 + 1).wrapping_mul(APART)
 }

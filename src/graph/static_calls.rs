@@ -1,44 +1,46 @@
-//! The keys of static calls, which no code refers to.
+//! The keys of static calls, to which no code refers.
 //!
-//! `static_call(name)` calls the trampoline `__SCT__name`, and has the compiler keep a pointer to the key `__SCK__name` in a
-//! section that the final link throws away (`__ADDRESSABLE`, include/linux/compiler.h): so the key is a symbol of the object,
-//! and must be exported to it. `static_call_mod(name)` leaves no such pointer.
+//! `static_call(name)` calls the trampoline `__SCT__name`, and makes the compiler keep a pointer to the key
+//! `__SCK__name` in a section that the final link discards (`__ADDRESSABLE`, include/linux/compiler.h). The key is
+//! therefore a symbol of the object, and must be exported to it. `static_call_mod(name)` leaves no such pointer.
 
 use std::collections::{BTreeSet, HashMap};
 
 use super::program::{Edge, Program, Target, Undefined};
 
-/// Where such pointers stand.
+/// The section that holds these pointers.
 pub(super) const ADDRESSABLE: &str = ".discard.addressable";
 
 impl Program {
-    /// Has everything that calls an undefined trampoline refer to its key too, where that is among the names that
-    /// [`ADDRESSABLE`] points to.
+    /// Makes every node that refers to an undefined trampoline refer to its key as well. `addressable` are the names of
+    /// the undefined symbols that [`ADDRESSABLE`] points to: a key that is not among them is left out.
     pub(super) fn add_static_call_keys(&mut self, addressable: &BTreeSet<String>) {
         let mut keys: HashMap<usize, usize> = HashMap::new();
         for key in addressable {
             let Some(name) = key.strip_prefix("__SCK__") else { continue };
-            let index = |wanted: &str, all: &[Undefined]| all.iter().position(|symbol| symbol.name == wanted);
-            let Some(trampoline) = index(&format!("__SCT__{name}"), &self.undefined) else { continue };
-            let known = index(key, &self.undefined);
-            let key = known.unwrap_or_else(|| {
+            let Some(trampoline) = self.undefined_index(&format!("__SCT__{name}")) else { continue };
+            let key = self.undefined_index(key).unwrap_or_else(|| {
                 self.undefined.push(Undefined { name: key.clone(), internal: false });
                 self.undefined.len() - 1
             });
             keys.insert(trampoline, key);
         }
         for node in &mut self.nodes {
-            let key = |edge: &Edge| match edge.to {
-                Target::Undefined(symbol) => {
-                    keys.get(&symbol).map(|key| Edge { to: Target::Undefined(*key), at: edge.at })
+            let mut new = Vec::new();
+            for edge in &node.edges {
+                let Target::Undefined(symbol) = edge.to else { continue };
+                let Some(key) = keys.get(&symbol) else { continue };
+                let to = Target::Undefined(*key);
+                if node.edges.iter().all(|known| known.to != to) {
+                    new.push(Edge { to, at: edge.at });
                 }
-                Target::Node(_) => None,
-            };
-            let new: Vec<Edge> = node.edges.iter().filter_map(key).collect();
-            let is_new = |edge: &Edge| node.edges.iter().all(|known| known.to != edge.to);
-            let new: Vec<Edge> = new.into_iter().filter(is_new).collect();
+            }
             node.edges.extend(new);
         }
+    }
+
+    fn undefined_index(&self, name: &str) -> Option<usize> {
+        self.undefined.iter().position(|symbol| symbol.name == name)
     }
 }
 
@@ -47,7 +49,7 @@ mod tests {
     use crate::graph::{Program, Target};
 
     #[test]
-    fn a_static_call_needs_its_key_where_the_object_keeps_a_pointer_to_it() {
+    fn a_static_call_needs_its_key_if_the_object_keeps_a_pointer_to_it() {
         let text = "
             .text
             .type f, @function

@@ -1,4 +1,4 @@
-//! Names of places, from the symbol table.
+//! Finds the function or variable that a place lies in, by the symbol table.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -8,7 +8,7 @@ use super::references::place_of;
 use crate::elf::{Symbol, SymbolBinding, SymbolKind};
 use crate::image::ModuleElf;
 
-/// How many symbols before a place are asked whether they cover it.
+/// How many symbols before a place are tested for covering it.
 const NEAR: usize = 16;
 
 /// The function or variable that a place lies in.
@@ -16,7 +16,7 @@ const NEAR: usize = 16;
 pub struct Inside {
     /// The index of its symbol.
     pub symbol: usize,
-    /// The offset in it.
+    /// The offset in the function or variable, in bytes.
     pub offset: u64,
 }
 
@@ -24,7 +24,7 @@ pub struct Inside {
 #[derive(Debug)]
 pub struct Symbols<'a> {
     elf: &'a ModuleElf,
-    /// By section: beginnings, in order, each with its symbol.
+    /// By section: the offsets where symbols begin, sorted, each with the symbol's index.
     sections: HashMap<usize, Vec<(u64, usize)>>,
 }
 
@@ -43,11 +43,11 @@ impl<'a> Symbols<'a> {
         Self { elf, sections }
     }
 
-    /// What a place lies in: the symbol whose bytes cover it, or, where none says how large it is, the last one before it.
+    /// The symbol that covers a place, or, if none does, the last one of unknown size before it.
     pub fn inside(&self, place: Place) -> Option<Inside> {
         let starts = self.sections.get(&place.section)?;
         let end = starts.partition_point(|(start, _)| *start <= place.offset);
-        // Symbols seldom lie over each other: the nearest few tell.
+        // Symbols seldom overlap, so the nearest few are enough.
         let near = starts.get(..end)?.iter().rev().take(NEAR);
         let size = |index: usize| self.elf.symbols().get(index).map_or(0, |symbol| symbol.size);
         let covering = near.clone().find(|(start, index)| place.offset - start < size(*index));
@@ -55,7 +55,7 @@ impl<'a> Symbols<'a> {
         Some(Inside { symbol: *symbol, offset: place.offset - start })
     }
 
-    /// The functions of a section, from each beginning to the next; bytes before the first are one too.
+    /// The functions of a section, each from its start to the next one's. Bytes before the first count as a function.
     pub(super) fn functions(&self, section: usize) -> Vec<Range<u64>> {
         let size = self.elf.sections().get(section).map_or(0, |section| section.size);
         let starts = self.sections.get(&section).map_or(&[][..], Vec::as_slice).iter().map(|(start, _)| *start);
@@ -70,25 +70,25 @@ impl<'a> Symbols<'a> {
         self.elf.symbols().get(symbol).map(|symbol| self.elf.symbol_text(symbol)).unwrap_or_default()
     }
 
-    /// The entry of a symbol.
+    /// The symbol with that index.
     pub fn get(&self, symbol: usize) -> Option<&'a Symbol> {
         self.elf.symbols().get(symbol)
     }
 }
 
-/// Does it name what stands at its place, as functions, variables and labels do?
+/// Returns whether a symbol names the bytes at its place, as functions, variables and labels do.
 pub(super) fn names_place(elf: &ModuleElf, symbol: &Symbol) -> bool {
     matches!(symbol.kind(), SymbolKind::FUNC | SymbolKind::OBJECT) || is_label(elf, symbol)
 }
 
-/// Assembly code is often marked by nothing but a label.
+/// Returns whether a symbol is a label: assembly code often has no other symbol.
 fn is_label(elf: &ModuleElf, symbol: &Symbol) -> bool {
-    let named = |name: &[u8]| !name.is_empty() && !name.starts_with(b".L") && !name.starts_with(b"$");
-    symbol.kind() == SymbolKind::NOTYPE && elf.symbol_name(symbol).is_some_and(named)
+    let Some(name) = elf.symbol_name(symbol).filter(|_| symbol.kind() == SymbolKind::NOTYPE) else { return false };
+    !name.is_empty() && !name.starts_with(b".L") && !name.starts_with(b"$")
 }
 
-/// Of several symbols at one place the last in this order names it: a function in the source rather than the alias that the
-/// loader knows it by (`init_module`), and one with a size rather than a label.
+/// Of several symbols at one place, the highest rank names it: a symbol with a size before a label, and the local
+/// function of the source before its global alias for the loader (`init_module`).
 fn rank(symbol: &Symbol) -> (bool, bool) {
     (symbol.size > 0, symbol.info >> 4 == SymbolBinding::LOCAL)
 }

@@ -1,8 +1,8 @@
-//! Tables whose entries stand for a place in the code: what such an entry refers to, that code refers to.
+//! Tables whose entries belong to a place in code: what an entry refers to counts as a reference of that code.
 //!
-//! A static key is the plainest case: the instruction is a `nop`, and only the entry of `__jump_table` names the key. The
-//! same holds for the key of a static call, for the code an alternative may put in place of another, and for what runs when
-//! an instruction faults.
+//! Static keys are the simplest case: the instruction is a `nop`, and only the entry of `__jump_table` names the key.
+//! Keys of static calls, replacements of alternatives, and code that runs after a fault are referred to in such tables
+//! as well.
 
 use crate::elf::Relocation;
 use crate::image::ModuleElf;
@@ -10,80 +10,92 @@ use crate::terms::ElfMachine;
 
 /// A kind of table.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Kind {
-    /// The section.
+pub(super) struct TableKind {
+    /// The name of the section.
     pub name: &'static str,
-    /// Pointers in an entry, each of which has a relocation; the first is the code. Where versions and architectures
-    /// differ, the larger number first.
+    /// How many pointers an entry has, each with a relocation; the first points to the code. If versions and
+    /// architectures differ, all numbers, the largest first.
     pointers: &'static [usize],
-    /// The section with the code that the second pointer of an entry leads to, and that runs in place of the first.
+    /// The section of the replacement code, to which the second pointer of an entry leads.
     pub replacements: Option<&'static str>,
-    /// Is the last byte of an entry the length of that code, where it stands elsewhere?
+    /// Whether the last byte of an entry is the length of the replacement, in case it lies in another section.
     pub has_lengths: bool,
 }
 
-/// Sources: include/linux/jump_label.h, include/linux/static_call_types.h, and of the architectures asm/alternative.h and
-/// asm/extable.h. All of them are 32-bit offsets or whole words, as the version and the architecture please.
-const KINDS: [Kind; 4] = [
+/// Sources: include/linux/jump_label.h, include/linux/static_call_types.h, and asm/alternative.h and asm/extable.h of
+/// each architecture. Pointers are 32-bit offsets or whole words, depending on the version and the architecture.
+const KINDS: [TableKind; 4] = [
     // struct jump_entry: code, target, key.
-    Kind { name: "__jump_table", pointers: &[3], replacements: None, has_lengths: false },
+    TableKind { name: "__jump_table", pointers: &[3], replacements: None, has_lengths: false },
     // struct static_call_site: code, key.
-    Kind { name: ".static_call_sites", pointers: &[2], replacements: None, has_lengths: false },
-    // struct alt_instr: code, replacement. On arm64 the second may be a function that makes the replacement, and
-    // replacements stand in .text, behind the functions.
-    Kind { name: ".altinstructions", pointers: &[2], replacements: Some(".altinstr_replacement"), has_lengths: true },
-    // struct exception_table_entry: instruction, where to go on, and (x86 before 5.16) the handler.
-    Kind { name: "__ex_table", pointers: &[3, 2], replacements: Some(".fixup"), has_lengths: false },
+    TableKind { name: ".static_call_sites", pointers: &[2], replacements: None, has_lengths: false },
+    // struct alt_instr: code, replacement. On arm64 the second may be a function that writes the replacement, and
+    // replacements lie in .text, after the functions.
+    TableKind {
+        name: ".altinstructions",
+        pointers: &[2],
+        replacements: Some(".altinstr_replacement"),
+        has_lengths: true,
+    },
+    // struct exception_table_entry: instruction, where to continue, and (x86 before 5.16) the handler.
+    TableKind { name: "__ex_table", pointers: &[3, 2], replacements: Some(".fixup"), has_lengths: false },
 ];
 
-impl Kind {
+impl TableKind {
+    /// The kind of table in the section with that name.
     pub fn of(name: &[u8]) -> Option<&'static Self> {
         KINDS.iter().find(|kind| kind.name.as_bytes() == name)
     }
 
-    /// How many relocations an entry has, if the table is as regular as one must be.
+    /// How many relocations an entry has; `None` if the entries are not all alike.
     ///
-    /// `relocations` are in the order of their offsets, in a section of `size` bytes.
+    /// `relocations` are sorted by offset, in a section of `size` bytes.
     fn stride(&self, relocations: &[Relocation], size: u64, machine: Option<ElfMachine>) -> Option<usize> {
-        let x86 = matches!(machine, Some(ElfMachine::X86_64 | ElfMachine::I386));
-        let fits = |pointers: &usize| {
+        let is_x86 = matches!(machine, Some(ElfMachine::X86_64 | ElfMachine::I386));
+        for pointers in self.pointers.iter().copied() {
+            // Only x86 has handlers; on other architectures three pointers would be one and a half entries.
+            if pointers >= 3 && self.pointers.len() > 1 && !is_x86 {
+                continue;
+            }
             let entries = relocations.len() / pointers;
-            let whole = entries > 0 && relocations.len().is_multiple_of(*pointers);
-            // Handlers are x86's alone; elsewhere three pointers would be one and a half entries.
-            let handlers = *pointers < 3 || self.pointers.len() == 1 || x86;
-            whole
-                && handlers
+            if entries > 0
+                && relocations.len().is_multiple_of(pointers)
                 && size.is_multiple_of(entries as u64)
-                && is_regular(relocations, *pointers, size / entries as u64)
-        };
-        self.pointers.iter().copied().find(fits)
+                && is_regular(relocations, pointers, size / entries as u64)
+            {
+                return Some(pointers);
+            }
+        }
+        None
     }
 }
 
+/// Returns whether all entries of a table have their relocations at the offsets of the first entry. `entry` is the size
+/// of one, in bytes.
 fn is_regular(relocations: &[Relocation], pointers: usize, entry: u64) -> bool {
     let Some(first) = relocations.get(..pointers) else { return false };
+    if first.first().is_none_or(|code| code.offset != 0) {
+        return false;
+    }
     relocations.chunks_exact(pointers).zip(0_u64..).all(|(chunk, index)| {
         let start = index.checked_mul(entry);
-        first.first().is_some_and(|code| code.offset == 0)
-            && chunk
-                .iter()
-                .zip(first)
-                .all(|(own, model)| start.and_then(|start| start.checked_add(model.offset)) == Some(own.offset))
+        let mut pairs = chunk.iter().zip(first);
+        pairs.all(|(own, model)| start.and_then(|start| start.checked_add(model.offset)) == Some(own.offset))
     })
 }
 
-/// One table of an object: its relocations, entry by entry.
+/// One table of an object: its relocations, divided into entries.
 #[derive(Clone, Debug)]
 pub(super) struct Table {
-    pub kind: &'static Kind,
+    pub kind: &'static TableKind,
     relocations: Vec<Relocation>,
     stride: usize,
 }
 
 impl Table {
-    /// `None` where the table is not regular: nothing is known then of what belongs together.
+    /// `None` if the entries are not all alike, so that they cannot be told apart.
     pub fn new(
-        kind: &'static Kind,
+        kind: &'static TableKind,
         mut relocations: Vec<Relocation>,
         size: u64,
         machine: Option<ElfMachine>,
@@ -99,7 +111,8 @@ impl Table {
         self.relocations.get(before.checked_sub(1)? / self.stride * self.stride)
     }
 
-    /// The pointers to the code and to its replacement, of every entry that has one, and the entry's last byte.
+    /// For each entry with a replacement: the pointer to the code, the pointer to the replacement, and the entry's last
+    /// byte.
     pub fn replacements(
         &self,
         elf: &ModuleElf,
@@ -107,8 +120,8 @@ impl Table {
     ) -> impl Iterator<Item = (&Relocation, &Relocation, u64)> {
         let contents = elf.sections().get(section).map_or(&[][..], |section| elf.contents(section));
         let size = contents.len() / (self.relocations.len() / self.stride).max(1);
-        let lasts = contents.chunks(size.max(1)).map(|entry| entry.last().copied().map_or(0, u64::from));
-        let entries = self.relocations.chunks_exact(self.stride).zip(lasts);
+        let last_bytes = contents.chunks(size.max(1)).map(|entry| entry.last().copied().map_or(0, u64::from));
+        let entries = self.relocations.chunks_exact(self.stride).zip(last_bytes);
         entries.filter_map(|(entry, last)| Some((entry.first()?, entry.get(1)?, last)))
     }
 }

@@ -1,20 +1,22 @@
-//! Licence strings: those that mean the GPL and are not taken for it, several, and none.
+//! License strings that the loader does not read as their author meant: misspelt ones, several, and none.
 
 use super::audited::Audited;
 use crate::audit::{AuditCode, AuditFinding, Detail, LicenseOddity};
 use crate::image::{Modinfo, THIS_MODULE};
 use crate::terms::License;
 
-/// Of every string that is odd, and of several that do not agree, a finding.
+/// A finding for each odd string, and one for several strings that disagree.
 ///
-/// Several that are all taken are not odd: one for each source file is what 39 of 4,023 modules of Debian's 6.1 have.
+/// Several strings that are all compatible with the GPL are not odd: 39 of the 4,023 modules of Debian's 6.1 have one
+/// for each source file.
 pub fn lint(module: &Audited<'_>) -> Vec<AuditFinding> {
     let is_module = module.elf.sections_named(THIS_MODULE).next().is_some();
-    let finding = |(text, oddity): (&str, LicenseOddity)| AuditFinding {
+    let oddities = oddities(module.elf.modinfo(), is_module).into_iter();
+    let findings = oddities.map(|(text, oddity)| AuditFinding {
         detail: Detail::License { text: text.to_owned(), oddity },
         ..module.finding(AuditCode::OddLicense)
-    };
-    oddities(module.elf.modinfo(), is_module).into_iter().map(finding).collect()
+    });
+    findings.collect()
 }
 
 fn oddities(modinfo: &Modinfo, is_module: bool) -> Vec<(&str, LicenseOddity)> {
@@ -22,7 +24,6 @@ fn oddities(modinfo: &Modinfo, is_module: bool) -> Vec<(&str, LicenseOddity)> {
     let Some(first) = tags.first() else {
         return is_module.then_some(("", LicenseOddity::Absent)).into_iter().collect();
     };
-    let is_taken = |tag: &&str| License::new(*tag).is_gpl_compatible();
     let mut found: Vec<(&str, LicenseOddity)> = Vec::new();
     for tag in tags.iter().filter(|tag| !is_taken(tag)) {
         if let Some(nearest) = nearest(tag)
@@ -31,16 +32,22 @@ fn oddities(modinfo: &Modinfo, is_module: bool) -> Vec<(&str, LicenseOddity)> {
             found.push((tag, LicenseOddity::Misspelt { nearest }));
         }
     }
-    let (first_taken, all_taken) = (is_taken(first), tags.iter().all(is_taken));
-    if tags.iter().any(is_taken) && !all_taken {
+    let first_taken = is_taken(first);
+    let all_taken = tags.iter().all(|tag| is_taken(tag));
+    if tags.iter().any(|tag| is_taken(tag)) && !all_taken {
         found.push((first, LicenseOddity::Several { count: tags.len(), first_taken, all_taken }));
     }
     found
 }
 
-/// The string that the loader would take, for one that means the GPL or that and another licence; `None` for all others. Case,
-/// blanks and punctuation do not count. The GPL's third version has no string of its own, and alone is compatible with none:
-/// `GPL` is what its authors most likely meant.
+/// Returns whether the loader takes a license string for compatible with the GPL.
+fn is_taken(tag: &str) -> bool {
+    License::new(tag).is_gpl_compatible()
+}
+
+/// The string that the loader would take, for a string that means the GPL or the GPL and another license; `None` for
+/// all other strings. Case, blanks and punctuation do not count. The GPL's third version has no string of its own, and
+/// is compatible with no other version: `GPL` is what its authors most likely meant.
 fn nearest(text: &str) -> Option<&'static str> {
     const DENIALS: [&str; 7] = ["commercial", "incompatible", "no", "non", "none", "not", "proprietary"];
     const SECOND: [&str; 6] = ["bsd", "mit", "x11", "expat", "mpl", "mozilla"];
@@ -63,11 +70,12 @@ fn nearest(text: &str) -> Option<&'static str> {
     })
 }
 
-/// Runs of letters, as small ones, and of digits.
+/// The runs of letters, in lower case, and of digits.
 fn words(text: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut before = None;
-    // As modinfo has it, a byte that cannot be printed is `\x` and two digits: a blank here.
+    // `Modinfo` writes a byte that cannot be printed as `\x` and two digits. Of these, tabs and line ends count as
+    // blanks.
     let text = text.replace("\\x09", " ").replace("\\x0a", " ").replace("\\x0d", " ");
     for letter in text.chars() {
         let kind = letter.is_ascii_alphanumeric().then_some(letter.is_ascii_digit());
@@ -92,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_the_gpl_is_near_it() {
+    fn misspellings_of_the_gpl_have_a_nearest_string() {
         for text in
             ["gpl", "GPL ", " GPL", "GPL\\x09", "Gpl.", "GPL v3", "GPLv3", "GPL-3.0", "GPL-2.0-or-later", "GPLv2+"]
         {
@@ -107,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_means_that_and_another_is_near_the_string_of_both() {
+    fn misspellings_of_dual_licenses_have_a_nearest_string() {
         for text in ["Dual GPL/BSD", "Dual BSD/GPL ", "dual bsd/gpl", "GPL-2.0 OR BSD-3-Clause", "BSD/GPL"] {
             assert_eq!(nearest(text), Some("Dual BSD/GPL"), "{text}");
         }
@@ -118,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_gpl_is_near_nothing() {
+    fn other_licenses_have_no_nearest_string() {
         let others =
             ["Proprietary", "NVIDIA", "LGPL", "BSD", "Dual BSD", "CDDL", "http://www.openafs.org/dl/license10.html"];
         let denied = ["Proprietary (not GPL)", "non-GPL", "GNU Lesser General Public License", "", "AGPL"];

@@ -1,4 +1,5 @@
-//! What is odd about one module: its licence, its names, and what it looks up at run time. Of wrappers nothing is said here.
+//! What is odd about one module: its license, its names, and the symbols it looks up at run time. Wrappers are not
+//! looked for here.
 
 mod audited;
 mod license;
@@ -7,20 +8,21 @@ mod reserved;
 mod shadows;
 mod shim;
 
-use super::{AuditFinding, Subject, World};
+use super::{AuditFinding, KnownExports, Subject};
 use crate::image::ModuleElf;
+use crate::terms::ModuleName;
 use audited::Audited;
 
-/// Everything that is odd about one module, in the order of codes. `name` is its own, `-` or `_` alike; without a subject,
-/// which is where its code cannot be read, calls are not looked at.
+/// Everything that is odd about one module, in the order of codes. Without a subject, because the module's code cannot
+/// be read, calls are not looked at.
 pub fn lints(
     object: usize,
-    name: &str,
+    name: &ModuleName,
     elf: &ModuleElf,
     subject: Option<&Subject<'_>>,
-    world: &World,
+    known: &KnownExports,
 ) -> Vec<AuditFinding> {
-    let module = Audited::new(object, name, elf, subject, world);
+    let module = Audited::new(object, name, elf, subject, known);
     let lints = [shim::lint, shadows::lint, lookup::symbol_get, lookup::kallsyms, license::lint, reserved::lint];
     lints.iter().flat_map(|lint| lint(&module)).collect()
 }

@@ -1,24 +1,24 @@
-//! Names of modules that exports are reserved for (`EXPORT_SYMBOL_FOR_MODULES`).
+//! Modules that have the name of one that exports are reserved for (`EXPORT_SYMBOL_FOR_MODULES`).
 
 use std::collections::BTreeMap;
 
 use super::audited::Audited;
 use crate::audit::{AuditCode, AuditFinding, Detail};
 
-/// A module that is not the kernel's own and that by its name alone may use what the kernel keeps for one of its own: a
-/// finding for each list that its name fits.
+/// A finding for each list of modules that matches the name of a module from outside the kernel. By its name alone it
+/// may use what the kernel reserves for one of its own modules.
 pub fn lint(module: &Audited<'_>) -> Vec<AuditFinding> {
     if module.is_intree() {
         return Vec::new();
     }
     let mut lists: BTreeMap<&str, usize> = BTreeMap::new();
-    for (_, export) in module.world.exports() {
+    for (_, export) in module.known.exports() {
         let Some(namespace) = &export.namespace else { continue };
-        // What is open to every name is reserved for none; and the exporter's own name needs no leave.
+        // A list that matches every name reserves nothing, and the exporter itself needs no permission.
         let Some(list) = namespace.module_list().filter(|list| list.split(',').all(|entry| entry != "*")) else {
             continue;
         };
-        if *export.exporter != *module.name && namespace.allows_module(&module.name) {
+        if export.exporter != module.name && namespace.allows_module(&module.name) {
             *lists.entry(list).or_default() += 1;
         }
     }

@@ -1,45 +1,52 @@
-//! `.if` and its like, and the bodies of macros.
+//! Conditional statements (`.if`) and the bodies of macros: which statements to skip.
+//!
+//! Only conditions on plain numbers can be evaluated. If a condition is unknown, all its branches are read.
 
-use super::AssemblyError;
+use super::error::AssemblyError;
 use super::operands::number;
 
-/// One `.if` that is not ended.
+/// The state of an open `.if`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Branch {
-    /// This one is taken, so no other is.
+    /// The current branch is taken.
     Taken,
-    /// None is taken yet.
+    /// No branch is taken yet.
     Awaited,
-    /// One has been taken.
+    /// An earlier branch was taken, or the whole `.if` is skipped.
     Over,
-    /// Which is taken is not known: all are read.
+    /// Which branch is taken is unknown, so all are read.
     Unknown,
 }
 
-/// Which statements are read.
+/// Decides which statements are read.
 #[derive(Debug, Default)]
 pub(super) struct Conditions {
+    /// The open `.if`s, the innermost last.
     branches: Vec<Branch>,
-    /// How many of those are not read.
+    /// How many of them skip their current branch.
     unread: usize,
-    /// Macros within macros, and where the outermost begins.
+    /// How many macro definitions are open.
     macros: usize,
+    /// The line where the outermost of them begins.
     macro_line: usize,
 }
 
 impl Conditions {
-    /// Is a directive one of these, or does it stand where nothing is read?
+    /// Handles a directive. Returns true if there is nothing more to do, because it is a condition or because it is
+    /// skipped.
     pub fn take(&mut self, directive: &str, rest: &str, line: usize) -> bool {
         match directive {
             ".macro" => {
-                self.macro_line = if self.macros == 0 { line } else { self.macro_line };
+                if self.macros == 0 {
+                    self.macro_line = line;
+                }
                 self.macros += 1;
             }
             ".endm" | ".endmacro" => self.macros = self.macros.saturating_sub(1),
             _ if self.macros > 0 => {}
-            ".else" => self.turn(Some(true)),
-            ".elseif" => self.turn(constant(rest)),
-            ".endif" => self.end(),
+            ".else" => self.next_branch(Some(true)),
+            ".elseif" => self.next_branch(constant(rest)),
+            ".endif" => _ = self.pop(),
             ".if" | ".ifne" => self.begin(constant(rest)),
             ".ifeq" => self.begin(constant(rest).map(|holds| !holds)),
             _ if directive.starts_with(".if") => self.begin(None),
@@ -48,11 +55,12 @@ impl Conditions {
         true
     }
 
+    /// Returns whether statements are skipped here.
     pub const fn is_unread(&self) -> bool {
         self.macros > 0 || self.unread > 0
     }
 
-    /// Nothing more comes.
+    /// Checks that nothing is open at the end of the text.
     pub const fn finish(&self) -> Result<(), AssemblyError> {
         if self.macros == 0 {
             return Ok(());
@@ -69,7 +77,7 @@ impl Conditions {
         });
     }
 
-    fn turn(&mut self, holds: Option<bool>) {
+    fn next_branch(&mut self, holds: Option<bool>) {
         let Some(before) = self.pop() else { return };
         self.push(match (before, holds) {
             (Branch::Taken | Branch::Over, _) => Branch::Over,
@@ -77,10 +85,6 @@ impl Conditions {
             (Branch::Awaited, Some(false)) => Branch::Awaited,
             (Branch::Awaited, None) | (Branch::Unknown, _) => Branch::Unknown,
         });
-    }
-
-    fn end(&mut self) {
-        self.pop();
     }
 
     fn push(&mut self, branch: Branch) {
@@ -95,19 +99,22 @@ impl Conditions {
     }
 }
 
-/// Whether a condition holds that is made of numbers alone: one, or two compared.
+/// Returns whether a condition holds; `None` unless it is one number or a comparison of two.
 fn constant(condition: &str) -> Option<bool> {
     let condition = condition.trim_ascii();
     let inner = condition.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
     let condition = inner.unwrap_or(condition);
-    let number = |text: &str| number(text.trim_ascii().trim_matches(['(', ')']));
     if let Some((left, right)) = condition.split_once("==") {
-        return Some(number(left)? == number(right)?);
+        return Some(operand(left)? == operand(right)?);
     }
     if let Some((left, right)) = condition.split_once("!=").or_else(|| condition.split_once("<>")) {
-        return Some(number(left)? != number(right)?);
+        return Some(operand(left)? != operand(right)?);
     }
-    Some(number(condition)? != 0)
+    Some(operand(condition)? != 0)
+}
+
+fn operand(text: &str) -> Option<i64> {
+    number(text.trim_ascii().trim_matches(['(', ')']))
 }
 
 #[cfg(test)]
@@ -123,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_numbers_decide_is_decided() {
+    fn conditions_on_numbers_are_evaluated() {
         let (a, b, end) = ((".a", ""), (".b", ""), (".endif", ""));
         assert_eq!(read(&[(".if", "1 == 1"), a, (".else", ""), b, end]), [".a"]);
         assert_eq!(read(&[(".if", "0 == 1"), a, (".else", ""), b, end]), [".b"]);
@@ -144,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_without_a_beginning_is_no_harm() {
+    fn an_end_without_a_beginning_is_ignored() {
         assert_eq!(read(&[(".endif", ""), (".else", ""), (".endm", ""), (".a", "")]), [".a"]);
     }
 }

@@ -1,9 +1,9 @@
-//! Data: which directives hold pointers, and how many bytes each writes.
+//! Data directives: which of them can hold pointers, and how many bytes they write.
 
-use super::Dialect;
+use super::dialect::Dialect;
 use super::operands::number;
 
-/// How many bytes each number of a directive takes; `None` of one that holds no numbers that could be pointers.
+/// The size of each number of a directive, in bytes; `None` if the directive does not hold numbers.
 pub(super) fn width(directive: &str, dialect: Dialect) -> Option<u64> {
     Some(match directive {
         ".byte" | ".dc.b" | ".1byte" => 1,
@@ -16,43 +16,55 @@ pub(super) fn width(directive: &str, dialect: Dialect) -> Option<u64> {
     })
 }
 
-/// Where the next byte goes once a directive has been written at `at`.
+/// The offset after a directive that is written at the offset `at`.
 pub(super) fn after(at: u64, directive: &str, rest: &str, dialect: Dialect) -> u64 {
-    let first = || number(rest.split(',').next().unwrap_or_default().trim_ascii()).and_then(|n| u64::try_from(n).ok());
-    let aligned = |to: u64| at.checked_next_multiple_of(to.max(1)).unwrap_or(at);
-    let power = || first().and_then(|power| 1_u64.checked_shl(u32::try_from(power).ok()?)).unwrap_or(1);
     if let Some(width) = width(directive, dialect) {
         let count = rest.bytes().filter(|byte| *byte == b',').count() as u64 + 1;
         return at.saturating_add(width.saturating_mul(count));
     }
     match directive {
-        ".zero" | ".skip" | ".space" => at.saturating_add(first().unwrap_or(0)),
-        ".string" | ".asciz" => at.saturating_add(text(rest, 1)),
-        ".ascii" => at.saturating_add(text(rest, 0)),
-        ".balign" => aligned(first().unwrap_or(1)),
-        ".align" if dialect == Dialect::X86 => aligned(first().unwrap_or(1)),
-        ".align" | ".p2align" => aligned(power()),
+        ".zero" | ".skip" | ".space" => at.saturating_add(first_number(rest).unwrap_or(0)),
+        ".string" | ".asciz" => at.saturating_add(string_bytes(rest, 1)),
+        ".ascii" => at.saturating_add(string_bytes(rest, 0)),
+        ".balign" => aligned(at, first_number(rest)),
+        ".align" if dialect == Dialect::X86 => aligned(at, first_number(rest)),
+        ".align" | ".p2align" => {
+            let power = first_number(rest).and_then(|power| u32::try_from(power).ok());
+            aligned(at, power.and_then(|power| 1_u64.checked_shl(power)))
+        }
         _ => at,
     }
 }
 
-/// How many bytes strings take, each with so many behind it.
-fn text(rest: &str, behind: u64) -> u64 {
-    let (mut bytes, mut written, mut inside) = (rest.bytes().peekable(), 0_u64, false);
+fn first_number(rest: &str) -> Option<u64> {
+    let first = rest.split(',').next().unwrap_or_default();
+    u64::try_from(number(first.trim_ascii())?).ok()
+}
+
+/// The next multiple of `to`, if that is known.
+fn aligned(at: u64, to: Option<u64>) -> u64 {
+    at.checked_next_multiple_of(to.unwrap_or(1).max(1)).unwrap_or(at)
+}
+
+/// How many bytes the strings of a directive take. Each is followed by `after` zero bytes.
+fn string_bytes(rest: &str, after: u64) -> u64 {
+    let mut bytes = rest.bytes().peekable();
+    let mut written = 0_u64;
+    let mut inside = false;
     while let Some(byte) = bytes.next() {
         match byte {
             b'"' => {
-                written += if inside { behind } else { 0 };
+                written += if inside { after } else { 0 };
                 inside = !inside;
             }
             _ if !inside => {}
             b'\\' => {
                 written += 1;
-                // Up to three octal digits, or one character.
-                let octal = |byte: &u8| matches!(byte, b'0'..=b'7');
-                let digits = if bytes.next().is_some_and(|byte| octal(&byte)) { 2 } else { 0 };
-                for _ in 0..digits {
-                    bytes.next_if(octal);
+                // One character, or up to three octal digits.
+                if bytes.next().is_some_and(|byte| matches!(byte, b'0'..=b'7')) {
+                    for _ in 0..2 {
+                        bytes.next_if(|byte| matches!(byte, b'0'..=b'7'));
+                    }
                 }
             }
             _ => written += 1,

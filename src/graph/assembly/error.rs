@@ -1,26 +1,26 @@
-//! What can keep assembly text from being read.
+//! Errors in assembly text.
 
-/// Assembly text could not be read.
+/// Why assembly text cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AssemblyError {
-    /// No function is marked in it, as compilers mark every one.
+    /// Nothing in it is marked as a function, although compilers mark every function.
     #[error("it is no assembly text: nothing in it is marked as a function")]
     NoFunctions,
-    /// Instructions of a machine whose operands are not known here.
+    /// It is for an architecture whose operands are unknown.
     #[error("assembly of this architecture is not read: give the object")]
     Architecture,
-    /// A statement whose meaning is not known here.
+    /// A statement that cannot be interpreted.
     #[error("line {line}: {what} is not read: give the object")]
     Unread {
-        /// Where it stands.
+        /// The line of the statement.
         line: usize,
-        /// What it is.
+        /// What the statement is.
         what: &'static str,
     },
-    /// Something is begun and not ended, or ended and not begun.
+    /// Something has a beginning without an end, or an end without a beginning.
     #[error("line {line}: {what}")]
     Unbalanced {
-        /// Where it stands.
+        /// The line of the statement.
         line: usize,
         /// What is missing.
         what: &'static str,

@@ -1,4 +1,4 @@
-//! `.file` and `.loc`: where in the source the code stands.
+//! Source files and lines of the code (`.file` and `.loc`).
 
 use std::collections::HashMap;
 
@@ -7,16 +7,16 @@ use crate::graph::{NodeDeclaration, SourcePaths};
 
 /// The source files of a text.
 #[derive(Debug, Default)]
-pub(super) struct Files {
-    /// Where the compiler ran, if it is told.
+pub(super) struct LineFiles {
+    /// The folder that the compiler ran in; empty if unknown.
     folder: String,
     by_number: HashMap<u32, String>,
-    /// Has any code a line?
+    /// Whether any code has a line.
     pub has_lines: bool,
 }
 
-impl Files {
-    /// `.file 3 "folder" "name"`, or with one string only. Without a number it names the unit.
+impl LineFiles {
+    /// Reads `.file 3 "folder" "name"`, or `.file 3 "name"`. Without a number it names the unit, and is ignored.
     pub fn file(&mut self, rest: &str) {
         let digits = rest.split([' ', '\t']).next().unwrap_or_default();
         let Ok(number) = digits.parse() else { return };
@@ -29,7 +29,7 @@ impl Files {
         self.by_number.insert(number, name);
     }
 
-    /// `.loc 3 17 …`: the first of a function is where its body begins, a line or two below its name.
+    /// Reads `.loc 3 17 …`. The first one of a function is where its body begins, a line or two below its name.
     pub fn line(&mut self, rest: &str, known: &mut Option<(u32, u32)>) {
         self.has_lines = true;
         if known.is_none() {
@@ -40,18 +40,18 @@ impl Files {
         }
     }
 
-    /// Every file, as readers of the source know it.
-    pub fn named(&self) -> HashMap<u32, NodeDeclaration> {
+    /// Every file by its number, as a declaration without a line.
+    pub fn declarations(&self) -> HashMap<u32, NodeDeclaration> {
         let paths = SourcePaths::of_files(&self.folder, self.by_number.values().map(String::as_str));
-        let declared = |name: &String| {
+        let declarations = self.by_number.iter().map(|(number, name)| {
             let (file, header) = paths.name(&join(&self.folder, name));
-            NodeDeclaration { file, line: None, header }
-        };
-        self.by_number.iter().map(|(number, name)| (*number, declared(name))).collect()
+            (*number, NodeDeclaration { file, line: None, header })
+        });
+        declarations.collect()
     }
 }
 
-/// The string that a text begins with, and what follows it.
+/// The string that a text begins with, and the rest of the text.
 fn quoted(text: &str) -> (String, &str) {
     let text = text.trim_ascii_start();
     if !text.starts_with('"') {

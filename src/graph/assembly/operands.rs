@@ -1,24 +1,24 @@
-//! The symbols that operands name.
+//! Finds the symbols that operands name.
 
-use super::Dialect;
+use super::dialect::Dialect;
 
 /// A symbol in an operand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Named<'t> {
     pub name: &'t str,
-    /// What is added to it.
+    /// The number that is added to it.
     pub addend: i64,
-    /// Is it taken off, as the place that a distance counts from is?
+    /// Whether it is subtracted, as the start of a distance is.
     pub negative: bool,
 }
 
-/// Words before an x86 instruction that belong to it.
+/// Prefixes of x86 instructions.
 const PREFIXES: [&str; 24] = [
     "lock", "rep", "repe", "repz", "repne", "repnz", "cs", "ds", "es", "fs", "gs", "ss", "notrack", "bnd", "data16",
     "data32", "addr16", "addr32", "rex64", "rex", "rex.w", "xacquire", "xrelease", "wait",
 ];
 
-/// How long the word is that a text begins with.
+/// The length of the word that a text begins with, in bytes.
 pub(super) fn word(text: &str) -> usize {
     text.bytes().position(|byte| !is_part(byte)).unwrap_or(text.len())
 }
@@ -27,7 +27,7 @@ const fn is_part(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'$' | b'\\') || byte >= 0x80
 }
 
-/// Gives each symbol that an instruction refers to.
+/// Passes each symbol that an instruction refers to on to `found`.
 pub(super) fn of_instruction<'t>(statement: &'t str, dialect: Dialect, found: &mut dyn FnMut(Named<'t>)) {
     match dialect {
         Dialect::X86 => of_x86(statement, found),
@@ -51,44 +51,49 @@ fn of_x86<'t>(mut statement: &'t str, found: &mut dyn FnMut(Named<'t>)) {
     }
 }
 
-/// Registers have no mark of their own here, so symbols are only looked for where one can stand: as the last operand of
-/// what branches, makes addresses or loads a literal, and behind `:lo12:` and its like.
+/// Registers have no mark in this dialect, so symbols are looked for only where one can be: as the last operand of
+/// instructions that branch, make addresses or load literals, and after `:lo12:` and similar words.
 fn of_arm64<'t>(statement: &'t str, found: &mut dyn FnMut(Named<'t>)) {
     let (mnemonic, rest) = statement.split_at_checked(word(statement)).unwrap_or_default();
-    let last = || rest.rsplit_once(',').map_or(rest, |(_, last)| last);
+    let last = rest.rsplit_once(',').map_or(rest, |(_, last)| last);
     match mnemonic {
         "b" | "bl" => of_expression(rest, found),
-        "adr" | "adrp" | "cbz" | "cbnz" | "tbz" | "tbnz" => of_expression(relocated(last()).unwrap_or(last()), found),
+        "adr" | "adrp" | "cbz" | "cbnz" | "tbz" | "tbnz" => of_expression(relocated(last).unwrap_or(last), found),
         _ if mnemonic.starts_with("b.") || mnemonic.starts_with("bc.") || is_old_branch(mnemonic) => {
             of_expression(rest, found);
         }
-        "ldr" | "ldrsw" | "prfm" if !rest.contains([':', '[']) => of_expression(last(), found),
-        _ => relocated(rest).into_iter().for_each(|symbol| of_expression(symbol, found)),
+        "ldr" | "ldrsw" | "prfm" if !rest.contains([':', '[']) => of_expression(last, found),
+        _ => {
+            if let Some(symbol) = relocated(rest) {
+                of_expression(symbol, found);
+            }
+        }
     }
 }
 
-/// `beq`, as 32-bit Arm writes `b.eq`.
+/// Returns whether a mnemonic is a conditional branch in the syntax of 32-bit Arm: `beq` for `b.eq`.
 fn is_old_branch(mnemonic: &str) -> bool {
-    let conditions =
+    const CONDITIONS: [&str; 17] =
         ["eq", "ne", "cs", "hs", "cc", "lo", "mi", "pl", "vs", "vc", "hi", "ls", "ge", "lt", "gt", "le", "al"];
-    mnemonic.strip_prefix('b').is_some_and(|condition| conditions.contains(&condition))
+    mnemonic.strip_prefix('b').is_some_and(|condition| CONDITIONS.contains(&condition))
 }
 
-/// What stands behind `:lo12:` or another such word.
+/// The operand after `:lo12:` or another such word.
 fn relocated(operands: &str) -> Option<&str> {
     let (_, rest) = operands.split_once(':')?;
     let (_, symbol) = rest.split_once(':')?;
     symbol.split([',', ']']).next()
 }
 
-/// Gives each symbol of an expression, or of several.
+/// Passes each symbol of one or several expressions on to `found`.
 pub(super) fn of_expression<'t>(text: &'t str, found: &mut (impl FnMut(Named<'t>) + ?Sized)) {
     let bytes = text.as_bytes();
-    let (mut at, mut before) = (0, b' ');
+    let mut at = 0;
+    let mut before = b' ';
     while let Some(&byte) = bytes.get(at) {
         let rest = text.get(at..).unwrap_or_default();
         let length = match byte {
-            // Registers, and what says how a symbol is referred to.
+            // Registers, and modifiers of symbols (`@PLT`).
             b'%' | b'@' => 1 + word(rest.get(1..).unwrap_or_default()),
             b'{' => rest.find('}').map_or(rest.len(), |end| end + 1),
             b'\'' => 2,
@@ -112,14 +117,14 @@ pub(super) fn of_expression<'t>(text: &'t str, found: &mut (impl FnMut(Named<'t>
         if !byte.is_ascii_whitespace() {
             before = byte;
         }
-        // A byte of a character in the middle of which the text cannot be cut.
+        // The text can only be cut between characters.
         while at < text.len() && !text.is_char_boundary(at) {
             at += 1;
         }
     }
 }
 
-/// `+4`, behind a symbol.
+/// The number that a text after a symbol adds to it: `+4`.
 fn addend(text: &str) -> i64 {
     let text = text.trim_ascii_start();
     let Some(sign) = text.bytes().next().filter(|sign| matches!(sign, b'+' | b'-')) else { return 0 };
@@ -147,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn x86_registers_and_numbers_are_no_symbols() {
+    fn x86_registers_and_numbers_are_not_symbols() {
         let names = |statement| names(statement, Dialect::X86);
         assert_eq!(names("movq %gs:sym(%rip), %rax"), ["sym"]);
         assert_eq!(names("movl $sym+4, -8(%rbp,%rcx,4)"), ["sym"]);
@@ -167,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn arm64_registers_are_no_symbols() {
+    fn arm64_registers_are_not_symbols() {
         let names = |statement| names(statement, Dialect::Arm64);
         assert_eq!(names("bl\tf"), ["f"]);
         assert_eq!(names("b.ne\t.L3"), [".L3"]);
@@ -188,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_taken_off_and_what_is_added_is_told() {
+    fn addends_and_subtracted_symbols_are_recognized() {
         let mut all = Vec::new();
         of_expression("a + 0x10 - b, (c) - ., \\arg, .Lx\\@, é+1", &mut |named: Named<'_>| {
             all.push((named.name.to_owned(), named.addend, named.negative));

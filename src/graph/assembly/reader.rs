@@ -1,60 +1,62 @@
-//! Statement by statement: who refers to what.
+//! Reads statements one by one, and collects what each function and each piece of data refers to.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::conditions::Conditions;
+use super::dialect::Dialect;
+use super::error::AssemblyError;
 use super::operands::{Named, number, of_expression, of_instruction, word};
-use super::sections::{Kind, Sections};
+use super::sections::{SectionKind, Sections};
 use super::symbols::{Definition, Symbols};
-use super::{AssemblyError, Dialect, data, lines};
+use super::{data, lines};
 use crate::graph::Node;
 use crate::graph::static_calls::ADDRESSABLE;
 use crate::image::escaped;
 
-/// What takes the symbols of operands.
+/// Receives the symbols of operands.
 type Found<'f, 't> = dyn FnMut(Named<'t>) + 'f;
 
-/// A node while the text is read.
+/// A node under construction.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
     pub node: Node,
-    /// Its symbol; of what has no label, `None`.
+    /// Its symbol; `None` if it has no label.
     pub symbol: Option<usize>,
     section: usize,
-    /// The symbols it refers to, and what is added to each.
+    /// The symbols it refers to, each with its addend.
     pub references: Vec<(usize, i64)>,
-    /// The number of the file and the line it begins in.
+    /// The number of its file and the line it begins at.
     pub line: Option<(u32, u32)>,
 }
 
-/// What has been read of a text.
+/// The state of reading a text.
 #[derive(Debug)]
-pub(super) struct Reader<'t> {
+pub(super) struct AssemblyReader<'t> {
     dialect: Dialect,
     pub sections: Sections<'t>,
     pub symbols: Symbols<'t>,
     pub drafts: Vec<Draft>,
-    pub files: lines::Files,
-    /// By name: is it a function?
+    pub files: lines::LineFiles,
+    /// Whether each symbol with a `.type` is a function.
     types: HashMap<&'t str, bool>,
     conditions: Conditions,
     macros: HashSet<&'t str>,
-    /// What the text keeps pointers to in a section that the final link throws away.
+    /// The symbols that the text keeps pointers to in [`ADDRESSABLE`].
     pub addressable: BTreeSet<String>,
-    /// The function being written, through all the sections it writes to.
+    /// The function that is being written, in whatever section.
     body: Option<usize>,
-    /// What has begun and holds nothing yet: another label here is another name of it.
+    /// A node that has begun and is still empty: another label here is another name for it.
     fresh: Option<usize>,
 }
 
-impl<'t> Reader<'t> {
+impl<'t> AssemblyReader<'t> {
     pub fn new(text: &'t str, dialect: Dialect) -> Self {
         Self {
             dialect,
             sections: Sections::new(),
             symbols: Symbols::default(),
             drafts: Vec::new(),
-            files: lines::Files::default(),
+            files: lines::LineFiles::default(),
             types: types(text),
             conditions: Conditions::default(),
             macros: HashSet::new(),
@@ -64,11 +66,12 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Nothing more comes.
+    /// Checks that nothing is open at the end of the text.
     pub const fn finish(&self) -> Result<(), AssemblyError> {
         self.conditions.finish()
     }
 
+    /// Reads one statement, with the labels before it.
     pub fn statement(&mut self, mut text: &'t str, line: usize) -> Result<(), AssemblyError> {
         loop {
             text = text.trim_ascii();
@@ -90,6 +93,8 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// Reads a statement that begins with the word `first`. `rest` follows the word, and `after` is `rest` without
+    /// leading blanks.
     fn directive(
         &mut self,
         first: &'t str,
@@ -123,7 +128,6 @@ impl<'t> Reader<'t> {
     }
 
     fn known_directive(&mut self, word: &'t str, rest: &'t str, line: usize) -> Result<(), AssemblyError> {
-        let unread = |what| Err(AssemblyError::Unread { line, what });
         match word {
             ".loc" => {
                 if let Some(draft) = self.code().and_then(|node| self.drafts.get_mut(node)) {
@@ -136,7 +140,7 @@ impl<'t> Reader<'t> {
             ".subsection" => self.sections.stay(),
             ".popsection" => {
                 self.sections.pop(line)?;
-                self.arrived();
+                self.entered_section();
             }
             ".size" => self.end(first_name(rest)),
             ".globl" | ".global" | ".weak" => self.mark(rest, |symbol| symbol.is_outward = true),
@@ -147,9 +151,9 @@ impl<'t> Reader<'t> {
             }
             ".comm" | ".lcomm" => self.symbols.define(first_name(rest), Definition::Nothing),
             ".file" => self.files.file(rest),
-            ".include" => return unread("what .include names"),
-            ".intel_syntax" => return unread("Intel syntax"),
-            // Marks, by a relocation that writes nothing.
+            ".include" => return Err(AssemblyError::Unread { line, what: "what .include names" }),
+            ".intel_syntax" => return Err(AssemblyError::Unread { line, what: "Intel syntax" }),
+            // A relocation of type R_*_NONE is a mark, and writes nothing.
             ".reloc" if !rest.contains("_NONE") => {
                 self.refer(&mut |found| of_expression(rest.rsplit(',').next().unwrap_or_default(), found));
             }
@@ -158,6 +162,7 @@ impl<'t> Reader<'t> {
         Ok(())
     }
 
+    /// Reads a directive that writes data.
     fn data(&mut self, word: &str, rest: &'t str) {
         if self.sections.here().is_some_and(|section| section.name == ADDRESSABLE) {
             self.addressable.insert(escaped(rest.trim_ascii().as_bytes()));
@@ -169,7 +174,7 @@ impl<'t> Reader<'t> {
             self.refer(&mut |found| of_expression(rest, found));
         }
         let dialect = self.dialect;
-        if let Some(section) = self.sections.here_mut().filter(|section| section.kind == Kind::Data) {
+        if let Some(section) = self.sections.here_mut().filter(|section| section.kind == SectionKind::Data) {
             let after = data::after(section.written, word, rest, dialect);
             if after > section.written && !word.ends_with("align") {
                 self.fresh = None;
@@ -192,15 +197,17 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn go(&mut self, way: impl FnOnce(&mut Sections<'t>)) {
-        way(&mut self.sections);
-        self.arrived();
+    /// Changes the current section.
+    fn go(&mut self, change: impl FnOnce(&mut Sections<'t>)) {
+        change(&mut self.sections);
+        self.entered_section();
     }
 
-    /// Back in the section of a function that is not ended, it is being written again.
-    fn arrived(&mut self) {
+    /// In the section of a function that has not ended, that function is being written again.
+    fn entered_section(&mut self) {
         self.fresh = None;
-        let open = self.sections.here().filter(|section| section.kind == Kind::Code).and_then(|section| section.open);
+        let open =
+            self.sections.here().filter(|section| section.kind == SectionKind::Code).and_then(|section| section.open);
         self.body = open.or(self.body);
     }
 
@@ -209,17 +216,17 @@ impl<'t> Reader<'t> {
             return;
         }
         let definition = match self.sections.here().map(|section| section.kind) {
-            Some(Kind::Code) => self.label_in_code(name),
-            Some(Kind::Data) => self.begin(name, false),
-            Some(Kind::Table) => self.owner().map_or(Definition::Nothing, Definition::Inside),
-            Some(Kind::Description) | None => Definition::Nothing,
+            Some(SectionKind::Code) => self.label_in_code(name),
+            Some(SectionKind::Data) => self.begin(name, false),
+            Some(SectionKind::Table) => self.owner().map_or(Definition::Nothing, Definition::Inside),
+            Some(SectionKind::Description) | None => Definition::Nothing,
         };
         self.symbols.define(name, definition);
     }
 
     fn label_in_code(&mut self, name: &'t str) -> Definition {
         let known = self.types.get(name).copied().filter(|_| !name.starts_with(".L"));
-        // Assembly code is often marked by nothing but a label.
+        // In assembly code, a function may have no mark but its label.
         let begins = known.is_some() || (self.code().is_none() && !name.starts_with(".L"));
         if begins {
             return self.begin(name, known != Some(false));
@@ -227,7 +234,7 @@ impl<'t> Reader<'t> {
         self.owner().map_or(Definition::Nothing, Definition::Inside)
     }
 
-    /// A function or a piece of data begins here.
+    /// Begins a function or a piece of data.
     fn begin(&mut self, name: &'t str, function: bool) -> Definition {
         if let Some(fresh) = self.fresh {
             return Definition::Node(fresh);
@@ -239,8 +246,9 @@ impl<'t> Reader<'t> {
         self.drafts.push(Draft { node, symbol, section, ..Draft::default() });
         self.fresh = Some(index);
         let Some(here) = self.sections.here_mut() else { return Definition::Nothing };
-        if here.kind == Kind::Code {
-            (here.open, self.body) = (Some(index), Some(index));
+        if here.kind == SectionKind::Code {
+            here.open = Some(index);
+            self.body = Some(index);
         } else {
             here.last = Some(index);
             here.starts.push((here.written, index));
@@ -249,7 +257,7 @@ impl<'t> Reader<'t> {
         Definition::Node(index)
     }
 
-    /// `.size name, …` ends a function.
+    /// Ends a function, at its `.size name, …`.
     fn end(&mut self, name: &'t str) {
         let symbol = self.symbols.index(name);
         let Some(Definition::Node(node)) = self.symbols.get(symbol).map(|symbol| symbol.definition) else { return };
@@ -261,7 +269,7 @@ impl<'t> Reader<'t> {
         self.fresh = None;
     }
 
-    /// `name = expression`
+    /// Reads `name = expression`.
     fn assign(&mut self, name: &'t str, value: &'t str) {
         let value = value.trim_ascii();
         let definition = match value.strip_prefix('.').filter(|rest| word(rest) == 0) {
@@ -271,35 +279,38 @@ impl<'t> Reader<'t> {
         self.symbols.define(name, definition);
     }
 
-    /// `. + 4`
+    /// The place that `. + 4` names. `more` follows the dot.
     fn place(&mut self, more: &str) -> Definition {
         let more = more.trim_ascii().strip_prefix('+').and_then(|digits| number(digits.trim_ascii())).unwrap_or(0);
         let current = self.sections.current.section;
         match self.sections.here() {
-            Some(section) if section.kind == Kind::Data => {
+            Some(section) if section.kind == SectionKind::Data => {
                 Definition::At(current, section.written.wrapping_add_signed(more))
             }
-            Some(section) if section.kind != Kind::Description => {
+            Some(section) if section.kind != SectionKind::Description => {
                 self.owner().map_or(Definition::Nothing, Definition::Inside)
             }
             _ => Definition::Nothing,
         }
     }
 
-    /// One symbol, perhaps with a number added, is an alias; all else is a number.
+    /// The definition of a name by an expression: an alias if that is one symbol with or without an addend, or else a
+    /// number.
     fn alias(&mut self, name: &'t str, value: &'t str) -> Definition {
-        let (mut first, mut others) = (None, false);
+        let mut first = None;
+        let mut is_compound = false;
         of_expression(value, &mut |named: Named<'t>| {
-            others |= first.is_some() || named.negative || named.name == name;
+            is_compound |= first.is_some() || named.negative || named.name == name;
             first = first.or(Some(named));
         });
-        match first.filter(|_| !others) {
+        match first.filter(|_| !is_compound) {
             Some(named) => Definition::Alias(self.symbols.index(named.name), named.addend),
             None => Definition::Nothing,
         }
     }
 
-    /// Macros are not expanded; what they are given is taken for what they refer to, where registers can be told.
+    /// Takes the arguments of a macro for what it refers to, because macros are not expanded. Only x86 marks registers,
+    /// so that they can be told from symbols.
     fn macro_arguments(&mut self, arguments: &'t str) {
         if self.dialect == Dialect::X86 && !self.is_description() {
             let values = arguments.split(',').map(|value| value.rsplit('=').next().unwrap_or_default());
@@ -307,6 +318,7 @@ impl<'t> Reader<'t> {
         }
     }
 
+    /// Applies a directive to each symbol of a list.
     fn mark(&mut self, names: &'t str, set: impl Fn(&mut super::symbols::Symbol<'t>)) {
         for name in names.split(',').map(|name| name.trim_ascii().trim_matches('"')).filter(|name| !name.is_empty()) {
             if let Some(symbol) = self.symbols.named(name) {
@@ -316,28 +328,28 @@ impl<'t> Reader<'t> {
     }
 
     fn is_description(&self) -> bool {
-        self.sections.here().is_none_or(|section| section.kind == Kind::Description)
+        self.sections.here().is_none_or(|section| section.kind == SectionKind::Description)
     }
 
     /// The function that code written here belongs to.
     fn code(&self) -> Option<usize> {
-        let here = self.sections.here().filter(|section| section.kind == Kind::Code)?;
+        let here = self.sections.here().filter(|section| section.kind == SectionKind::Code)?;
         here.open.or(self.body)
     }
 
-    /// The node that what is written here belongs to.
+    /// The node that statements here belong to.
     fn owner(&mut self) -> Option<usize> {
         let here = self.sections.here()?;
         let owner = match here.kind {
-            Kind::Code => here.open.or(self.body),
-            Kind::Table => self.body,
-            Kind::Data => self.sections.current.label.or(self.body).or(here.last),
-            Kind::Description => return None,
+            SectionKind::Code => here.open.or(self.body),
+            SectionKind::Table => self.body,
+            SectionKind::Data => self.sections.current.label.or(self.body).or(here.last),
+            SectionKind::Description => return None,
         };
         owner.or_else(|| self.rest())
     }
 
-    /// The node of a section's nameless part.
+    /// The node for the nameless part of the section.
     fn rest(&mut self) -> Option<usize> {
         let section = self.sections.current.section;
         let here = self.sections.here_mut()?;
@@ -349,6 +361,7 @@ impl<'t> Reader<'t> {
         Some(*rest)
     }
 
+    /// Adds references to the node that statements here belong to. `each` finds the symbols.
     fn refer(&mut self, each: &mut dyn FnMut(&mut Found<'_, 't>)) {
         if self.is_description() {
             return;
@@ -360,7 +373,7 @@ impl<'t> Reader<'t> {
         each(&mut |named| {
             let index = symbols.index(named.name);
             let Some(symbol) = symbols.get_mut(index).filter(|_| !named.negative) else { return };
-            // Most of what is referred to again is referred to by the same code.
+            // Repeated references mostly come from one node, so only the last node is remembered.
             if symbol.referred != Some(owner) || named.addend != 0 {
                 draft.references.push((index, named.addend));
             }
@@ -375,7 +388,7 @@ fn first_name(rest: &str) -> &str {
     rest.split(',').next().unwrap_or_default().trim_ascii().trim_matches('"')
 }
 
-/// Every `.type name, @function` and `@object`, which may come behind the label they speak of.
+/// Every `.type name, @function` (true) and `@object` (false). They may follow the label, so they are read in advance.
 fn types(text: &str) -> HashMap<&str, bool> {
     let mut types = HashMap::new();
     for (at, directive) in text.match_indices(".type") {

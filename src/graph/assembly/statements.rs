@@ -1,10 +1,11 @@
-//! A text cut into statements: without comments, at the ends of lines and at semicolons.
+//! Cuts a text into statements, at the ends of lines and at semicolons, without its comments.
 
 use std::borrow::Cow;
 
-use super::{AssemblyError, Dialect};
+use super::dialect::Dialect;
+use super::error::AssemblyError;
 
-/// The text with blanks in place of its `/* … */`, line for line.
+/// The text with a blank in place of each `/* … */`. Line numbers stay the same.
 pub(super) fn without_comments(text: &str, dialect: Dialect) -> Result<Cow<'_, str>, AssemblyError> {
     if !text.contains("/*") {
         return Ok(Cow::Borrowed(text));
@@ -19,7 +20,8 @@ pub(super) fn without_comments(text: &str, dialect: Dialect) -> Result<Cow<'_, s
                     out.push('\n');
                     break;
                 };
-                (open, rest) = (None, after);
+                open = None;
+                rest = after;
                 out.push(' ');
             }
             let Some(start) = comment(rest, dialect) else {
@@ -37,10 +39,12 @@ pub(super) fn without_comments(text: &str, dialect: Dialect) -> Result<Cow<'_, s
     }
 }
 
-/// Where a `/*` begins that stands neither in a string nor in a comment.
+/// The position of the first `/*` that lies neither in a string nor in a comment.
 fn comment(line: &str, dialect: Dialect) -> Option<usize> {
-    // Most lines have none: look before the line is taken apart.
-    line.contains("/*").then_some(())?;
+    // Most lines have none, and need no scan.
+    if !line.contains("/*") {
+        return None;
+    }
     let bytes = line.as_bytes();
     scan(bytes, dialect, |at| bytes.get(at) == Some(&b'/') && bytes.get(at + 1) == Some(&b'*')).0
 }
@@ -57,14 +61,16 @@ pub(super) fn statements(line: &str, dialect: Dialect) -> impl Iterator<Item = &
     })
 }
 
-/// The first place outside of strings that `wanted` holds for, and where the line ends for the assembler.
+/// The first position outside of strings for which `wanted` holds, and the position where the assembler stops reading
+/// the line.
 fn scan(bytes: &[u8], dialect: Dialect, wanted: impl Fn(usize) -> bool) -> (Option<usize>, usize) {
-    let (mut at, mut first) = (0, true);
+    let mut at = 0;
+    let mut first = true;
     while let Some(&byte) = bytes.get(at) {
         if wanted(at) {
             return (Some(at), at);
         }
-        if matches!(byte, b'#' | b'/') && dialect.comments(byte, bytes.get(at + 1).copied(), first) {
+        if matches!(byte, b'#' | b'/') && dialect.begins_comment(byte, bytes.get(at + 1).copied(), first) {
             return (None, at);
         }
         at += match byte {
@@ -77,7 +83,7 @@ fn scan(bytes: &[u8], dialect: Dialect, wanted: impl Fn(usize) -> bool) -> (Opti
     (None, bytes.len())
 }
 
-/// How long a string is, its quotes included; one without an end goes to the end of the line.
+/// The length of a string with its quotes, in bytes. A string without an end extends to the end of the line.
 pub(super) fn string(bytes: &[u8]) -> usize {
     let mut at = 1;
     loop {
@@ -90,7 +96,7 @@ pub(super) fn string(bytes: &[u8]) -> usize {
     }
 }
 
-/// `'c`, and `'\c`
+/// The length of a character constant, `'c` or `'\c`, in bytes.
 const fn character(next: Option<u8>) -> usize {
     match next {
         Some(b'\\') => 3,
@@ -109,14 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn semicolons_and_lines_end_statements_but_not_in_strings() {
+    fn semicolons_end_statements_outside_of_strings() {
         assert_eq!(cut("lock; btsq %rdi,(%rsi)\n\tret\n", Dialect::X86), ["lock", "btsq %rdi,(%rsi)", "ret"]);
         assert_eq!(cut(".string \"a;b\\\"#;\" ; ret", Dialect::X86), [".string \"a;b\\\"#;\"", "ret"]);
         assert_eq!(cut(".byte ';, '\\'\nret", Dialect::X86), [".byte ';, '\\'", "ret"]);
     }
 
     #[test]
-    fn comments_go() {
+    fn comments_are_removed() {
         assert_eq!(cut("# 1 \"a.h\" 1\ncall f # then ; g\n", Dialect::X86), ["call f"]);
         assert_eq!(cut("# 1\n mov w0, #4 // f ; g\n", Dialect::Arm64), ["mov w0, #4"]);
         assert_eq!(cut("a /* b ; c */ d\n/* e\n f */ g\n", Dialect::X86), ["a   d", "g"]);

@@ -1,8 +1,8 @@
-//! What a text says of its symbols.
+//! The symbols of a text, and where they are defined.
 
 use std::collections::HashMap;
 
-/// After so many aliases of aliases a name is given up: no compiler goes that far.
+/// How many aliases of aliases are followed. No compiler writes that many.
 const ALIASES: usize = 64;
 
 /// Where a symbol is defined.
@@ -11,15 +11,15 @@ pub(super) enum Definition {
     /// Not in this text.
     #[default]
     Elsewhere,
-    /// It is the name of a node.
+    /// It is the name of a node, by index.
     Node(usize),
-    /// It is a label inside a node.
+    /// It is a label inside a node, by index.
     Inside(usize),
-    /// It is a place among data.
+    /// It is a place in a section of data: the section's index and the offset.
     At(usize, u64),
-    /// It is another symbol, with something added.
+    /// It is another symbol, by index, with a number added.
     Alias(usize, i64),
-    /// It is a number, or stands in what the program does not use.
+    /// It is a number, or lies in a section that the program does not use.
     Nothing,
 }
 
@@ -28,11 +28,11 @@ pub(super) enum Definition {
 pub(super) struct Symbol<'t> {
     pub name: &'t str,
     pub definition: Definition,
-    /// Do others see it: `.globl`, `.weak`?
+    /// Whether it is visible outside of the object (`.globl`, `.weak`).
     pub is_outward: bool,
-    /// `.internal`
+    /// Whether it is marked `.internal`.
     pub is_internal: bool,
-    /// The node that referred to it last.
+    /// The last node that referred to it without an addend.
     pub referred: Option<usize>,
 }
 
@@ -44,6 +44,7 @@ pub(super) struct Symbols<'t> {
 }
 
 impl<'t> Symbols<'t> {
+    /// The index of the symbol with that name. It is added if it is new.
     pub fn index(&mut self, name: &'t str) -> usize {
         let all = &mut self.all;
         *self.by_name.entry(name).or_insert_with(|| {
@@ -52,6 +53,7 @@ impl<'t> Symbols<'t> {
         })
     }
 
+    /// The symbol with that name. It is added if it is new.
     pub fn named(&mut self, name: &'t str) -> Option<&mut Symbol<'t>> {
         let index = self.index(name);
         self.all.get_mut(index)
@@ -65,7 +67,7 @@ impl<'t> Symbols<'t> {
         self.all.get_mut(index)
     }
 
-    /// Defines a symbol: what names a place keeps naming it, numbers and aliases may be set again.
+    /// Defines a symbol. A number or an alias may be defined again; a place may not.
     pub fn define(&mut self, name: &'t str, definition: Definition) {
         if let Some(symbol) = self.named(name)
             && matches!(symbol.definition, Definition::Elsewhere | Definition::Alias(..) | Definition::Nothing)
@@ -74,11 +76,12 @@ impl<'t> Symbols<'t> {
         }
     }
 
-    /// The symbol that aliases lead to, and what is added to it.
-    pub fn meant(&self, mut index: usize, mut addend: i64) -> Option<(usize, i64)> {
+    /// Follows aliases to the symbol they stand for, and adds up the addends; `None` if there are too many.
+    pub fn resolve(&self, mut index: usize, mut addend: i64) -> Option<(usize, i64)> {
         for _ in 0..ALIASES {
             let Definition::Alias(to, more) = self.get(index)?.definition else { return Some((index, addend)) };
-            (index, addend) = (to, addend.wrapping_add(more));
+            index = to;
+            addend = addend.wrapping_add(more);
         }
         None
     }

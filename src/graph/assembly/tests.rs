@@ -1,6 +1,6 @@
 use super::*;
 
-/// What each node refers to: `from -> to to`, data of the text with a star behind it.
+/// What each node refers to, as `from -> to to`. Names of data have a star after them.
 fn graph(text: &str) -> Vec<String> {
     let program = Program::of_assembly(text).expect("assembly text");
     let name = |target: &Target| match target {
@@ -36,18 +36,18 @@ fn without_sizes_the_next_function_ends_one() {
 }
 
 #[test]
-fn functions_without_a_type_are_functions_where_no_other_lasts() {
+fn labels_without_a_type_begin_functions_outside_of_others() {
     let text = function("f", "\tnop") + "plain:\tcall z\n\t.size plain, .-plain\n";
     assert_eq!(graph(&text), ["f -> ", "plain -> z"]);
 }
 
 #[test]
-fn a_type_may_come_behind_the_label() {
+fn a_type_may_follow_the_label() {
     assert_eq!(graph("f:\tcall x\ng:\tcall y\n\t.type f, @function\n\t.type g, STT_FUNC\n"), ["f -> x", "g -> y"]);
 }
 
 #[test]
-fn what_a_function_writes_elsewhere_belongs_to_it() {
+fn table_entries_belong_to_the_function_that_writes_them() {
     let text = function(
         "f",
         "1:\tnop\n\t.pushsection __jump_table, \"aw\"\n\t.long 1b - ., .L2 - .\n\t.quad key+1 - .\n\t.popsection\n\
@@ -61,7 +61,7 @@ fn what_a_function_writes_elsewhere_belongs_to_it() {
 }
 
 #[test]
-fn descriptions_are_not_used() {
+fn debug_sections_make_no_references() {
     let text = function("f", "\t.pushsection .discard.reachable\n\t.long a - .\n\t.popsection")
         + "\t.section .debug_info,\"\",@progbits\n.Ldebug:\t.quad b\n\t.section .eh_frame,\"a\"\n\t.long c\n\
            \t.section .note.x,\"\"\n\t.long d\n\t.section unflagged\n\t.long e\n";
@@ -69,7 +69,7 @@ fn descriptions_are_not_used() {
 }
 
 #[test]
-fn data_is_followed() {
+fn data_makes_references() {
     let text = function("f", "\tmovq $ops+8, %rdi\n\tmovq $.LC0, %rsi")
         + "\t.section .rodata\n\t.type ops, @object\n\t.size ops, 16\nops:\n\t.quad f\n\t.quad inner\n\
            inner:\t.quad x, y-4\n.LC0:\t.string \"z\"\n\t.data\n\t.comm shared,4,4\n";
@@ -77,7 +77,7 @@ fn data_is_followed() {
 }
 
 #[test]
-fn tables_of_switches_lead_nowhere_else() {
+fn jump_tables_of_switches_make_no_references() {
     let text = function("f", "\tjmp *.L4(,%rax,8)\n\t.section .rodata\n.L4:\t.quad .L5\n\t.text\n.L5:\tcall x")
         + &function("g", "\tnop");
     assert_eq!(graph(&text), ["f -> .L4 x", ".L4* -> ", "g -> "]);
@@ -92,7 +92,7 @@ fn cold_parts_are_functions_of_their_own() {
 }
 
 #[test]
-fn functions_in_pushed_sections_are_their_own() {
+fn functions_in_pushed_sections_are_separate() {
     let text = "\t.type tramp, @function\n".to_owned()
         + &function(
             "f",
@@ -103,7 +103,7 @@ fn functions_in_pushed_sections_are_their_own() {
 }
 
 #[test]
-fn aliases_lead_on() {
+fn aliases_resolve_to_their_symbols() {
     let text = function("f", "\tcall a\n\tcall b\n\tcall n\n\tcall loop\n\tcall w")
         + "\t.set a, g\n\tb = a\n\t.set n, 4\n\t.equ loop, pool\n\tpool = loop\n\t.weakref w, outside\n"
         + &function("g", "\tnop");
@@ -111,7 +111,7 @@ fn aliases_lead_on() {
 }
 
 #[test]
-fn two_labels_at_one_place_are_one() {
+fn two_labels_at_one_place_name_one_node() {
     let text = "\t.type a, @function\n\t.type b, @function\na:\nb:\tcall x\n\t.size a, .-a\n".to_owned()
         + &function("f", "\tcall b");
     assert_eq!(graph(&text), ["a -> x", "f -> a"]);
@@ -126,7 +126,7 @@ fn anchors_are_places_among_data() {
 }
 
 #[test]
-fn symbols_are_local_unless_marked_and_marks_are_kept() {
+fn symbols_are_local_unless_marked_global() {
     let text = "\t.weak h\n".to_owned()
         + &function("f", "\tcall stop")
         + &function("g", "\tnop")
@@ -139,7 +139,7 @@ fn symbols_are_local_unless_marked_and_marks_are_kept() {
 }
 
 #[test]
-fn lines_tell_where_functions_are_declared() {
+fn functions_are_declared_at_their_first_line() {
     let text = "\t.file\t\"unit.c\"\n\t.file 0 \"/k/headers\" \"/tmp/unit.c\"\n".to_owned()
         + &function("f", "\t.file 1 \"./include/linux/types.h\"\n\t.loc 1 17 3\n\tnop\n\t.loc 2 4 1")
         + &function("g", "\t.file 2 \"/tmp\" \"unit.c\" md5 0x12\n\t.loc 2 4")
@@ -152,7 +152,7 @@ fn lines_tell_where_functions_are_declared() {
 }
 
 #[test]
-fn macros_and_conditions_are_no_operands() {
+fn macros_and_conditions_name_no_symbols() {
     let text = function(
         "f",
         ".macro put type:req reg:req\n\tcall inside\n.endm\n.irp rs,rax,rcx\n.ifc \\reg, %\\rs\n.set .Ln, .Ln+1\n.endif\n\
@@ -163,7 +163,7 @@ fn macros_and_conditions_are_no_operands() {
 }
 
 #[test]
-fn relocations_that_write_nothing_are_only_marks() {
+fn relocations_that_write_nothing_make_no_references() {
     let text = function("f", "\t.reloc ., R_X86_64_NONE, a\n\t.reloc ., R_X86_64_64, b");
     assert_eq!(graph(&text), ["f -> b"]);
 }
@@ -177,7 +177,7 @@ fn arm64_alternatives_in_subsections_belong_to_their_function() {
 }
 
 #[test]
-fn broken_texts_are_refused_with_their_line() {
+fn broken_texts_are_rejected_with_the_line() {
     assert!(error("int main;").contains("nothing in it is marked as a function"));
     assert!(error("\t.option nopic\n\t.type f, @function\n").contains("give the object"));
     assert_eq!(error(&function("f", "\t.popsection")), "line 4: .popsection without a .pushsection");
@@ -187,9 +187,9 @@ fn broken_texts_are_refused_with_their_line() {
     assert!(error(&function("f", "/* open")).starts_with("line 4: a comment"));
 }
 
-/// Whatever stands where, nothing panics; and every cut of a good text is read or refused.
+/// No text makes the reader panic, nor does any part of a good text.
 #[test]
-fn hostile_texts_do_no_harm() {
+fn hostile_texts_do_not_panic() {
     let good = "\t.file 0 \"/k\" \"u.c\"\n\t.arch armv8-a\n".to_owned()
         + &function(
             "f",
@@ -268,9 +268,9 @@ fn hostile_texts_do_no_harm() {
     }
 }
 
-/// Each of these would take minutes if any part of the reading took the square of its time.
+/// Each of these would take minutes if any part of the reader took quadratic time.
 #[test]
-fn long_texts_take_no_longer_than_they_are_long() {
+fn reading_takes_linear_time() {
     let many = |piece: &str| function("f", &piece.repeat(200_000));
     let chain: String = (0..100_000).map(|n| format!("\t.set a{n}, a{}\n\t.long a{n}\n", n + 1)).collect();
     let texts = [

@@ -1,13 +1,13 @@
-//! What the entries of one unit say of themselves.
+//! Reads the entries (DIEs) of one unit.
 
 use gimli::{AttributeValue, DebuggingInformationEntry, Unit};
 
-use super::Slice;
 use super::paths::join;
+use super::sections::Slice;
 
 pub(super) type Entry<'a> = DebuggingInformationEntry<Slice<'a>>;
 
-/// How many entries may stand for each other, one behind the other, before one is asked in vain.
+/// How many links from an entry to its declaration are followed.
 const LONGEST: usize = 4;
 
 /// Where something is declared.
@@ -15,35 +15,37 @@ const LONGEST: usize = 4;
 pub struct SourceDeclaration {
     /// Its name.
     pub name: String,
-    /// The file, as the compiler was given it.
+    /// The file, by the path that the compiler was given.
     pub file: Option<String>,
-    /// The line there.
+    /// The line in it.
     pub line: Option<u32>,
 }
 
 /// Reads the entries of one unit.
-pub(super) struct Reader<'d, 'a> {
+pub(super) struct EntryReader<'d, 'a> {
     pub dwarf: &'d gimli::Dwarf<Slice<'a>>,
     pub unit: &'d Unit<Slice<'a>>,
 }
 
-impl<'a> Reader<'_, 'a> {
-    /// The declaration of an entry, of itself or of the one it stands for.
+impl<'a> EntryReader<'_, 'a> {
+    /// Where an entry is declared, by its own attributes and by those of the entries it links to.
     pub fn declared(&self, entry: &Entry<'a>) -> gimli::Result<SourceDeclaration> {
         let mut found = self.own_declaration(entry)?;
-        let mut behind = self.declaration(entry)?;
+        let mut next = self.declaration(entry)?;
         for _ in 0..LONGEST {
-            let Some(entry) = behind else { break };
+            let Some(entry) = next else { break };
             let other = self.own_declaration(&entry)?;
             if found.name.is_empty() {
                 found.name = other.name;
             }
-            (found.file, found.line) = (found.file.or(other.file), found.line.or(other.line));
-            behind = self.declaration(&entry)?;
+            found.file = found.file.or(other.file);
+            found.line = found.line.or(other.line);
+            next = self.declaration(&entry)?;
         }
         Ok(found)
     }
 
+    /// Where an entry is declared, by its own attributes.
     fn own_declaration(&self, entry: &Entry<'a>) -> gimli::Result<SourceDeclaration> {
         let line = entry.attr_value(gimli::DW_AT_decl_line).and_then(|value| value.udata_value());
         Ok(SourceDeclaration {
@@ -53,12 +55,13 @@ impl<'a> Reader<'_, 'a> {
         })
     }
 
-    /// The entry that declares what another one defines, or of which it is one instance.
+    /// The entry that declares what this entry defines, or that this entry is an instance of.
     pub fn declaration(&self, entry: &Entry<'a>) -> gimli::Result<Option<Entry<'a>>> {
-        let link = [gimli::DW_AT_specification, gimli::DW_AT_abstract_origin];
-        self.entry_at(link.into_iter().find_map(|link| entry.attr_value(link)))
+        let specification = entry.attr_value(gimli::DW_AT_specification);
+        self.entry_at(specification.or_else(|| entry.attr_value(gimli::DW_AT_abstract_origin)))
     }
 
+    /// The entry that an attribute links to, if it is in the same unit.
     pub fn entry_at(&self, link: Option<AttributeValue<Slice<'a>>>) -> gimli::Result<Option<Entry<'a>>> {
         match link {
             Some(AttributeValue::UnitRef(offset)) => self.unit.entry(offset).map(Some),
@@ -66,12 +69,13 @@ impl<'a> Reader<'_, 'a> {
         }
     }
 
+    /// The string that an attribute holds.
     pub fn text(&self, value: Option<AttributeValue<Slice<'a>>>) -> gimli::Result<Option<String>> {
         let Some(value) = value else { return Ok(None) };
         Ok(Some(self.dwarf.attr_string(self.unit, value)?.to_string_lossy().into_owned()))
     }
 
-    /// The path of a file of the unit, by its number there.
+    /// The path of a file of the unit, by its number in the line program.
     pub fn file(&self, number: Option<u64>) -> gimli::Result<Option<String>> {
         let Some(program) = &self.unit.line_program else { return Ok(None) };
         let header = program.header();

@@ -1,12 +1,12 @@
-//! What can keep debug information from being read.
+//! Errors in debug information.
 
-/// Debug information could not be read.
+/// Why debug information cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DwarfError {
-    /// The bytes are not what DWARF says they must be.
+    /// The bytes are not valid DWARF.
     #[error("the debug information is broken: {0}")]
     Broken(#[source] gimli::Error),
-    /// A section is compressed in a way gplok cannot undo.
+    /// A section cannot be decompressed.
     #[error("section {section}: {what}")]
     Section {
         /// Its name.
@@ -14,7 +14,7 @@ pub enum DwarfError {
         /// What is wrong.
         what: String,
     },
-    /// A relocation that is none of debug information.
+    /// A relocation of a type that does not occur in debug information.
     #[error(
         "section {section}: relocation of type {kind} at offset {offset:#x}, which debug information has no use for"
     )]
@@ -23,7 +23,7 @@ pub enum DwarfError {
         section: String,
         /// Its type.
         kind: u32,
-        /// Where.
+        /// The offset in the section.
         offset: u64,
     },
 }

@@ -1,7 +1,7 @@
-//! Source lines, chains of inlined calls and the fields of variables, from DWARF 2 to 5; gimli and addr2line read it.
+//! Source lines, chains of inlined calls and the fields of variables, from DWARF 2 to 5. gimli and addr2line read it.
 //!
-//! An object that is not linked has no addresses: every section begins at 0. Each is given a base of its own, and the
-//! relocations of the debug sections are applied with those.
+//! An object that is not linked has no addresses: every section begins at 0. Each section therefore gets a base
+//! address, and the relocations of the debug sections are applied with these.
 
 mod bases;
 mod entries;
@@ -9,7 +9,6 @@ mod error;
 mod functions;
 mod paths;
 mod sections;
-mod split;
 mod variables;
 
 pub use entries::SourceDeclaration;
@@ -17,8 +16,7 @@ pub use error::DwarfError;
 pub use functions::InlinedFunction;
 pub use paths::SourcePaths;
 pub(super) use paths::join;
-pub use sections::DebugSections;
-pub use split::SplitUnit;
+pub use sections::{DebugSections, SplitUnit};
 pub use variables::DataPlace;
 
 use std::cell::OnceCell;
@@ -26,22 +24,19 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use addr2line::{Context, LookupResult, SplitDwarfLoad};
-use gimli::{EndianSlice, RunTimeEndian};
 
 use super::Place;
+use sections::Slice;
 use variables::Variables;
 
-/// What gimli reads from.
-type Slice<'a> = EndianSlice<'a, RunTimeEndian>;
-
-/// One step of a chain of calls: in the source file at the line, the function is at work.
+/// One frame of a chain of calls: a function, and the source line that it is at.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SourceFrame {
-    /// The function, as the source names it.
+    /// The name of the function in the source.
     pub function: Option<String>,
-    /// The file, as the compiler was given it.
+    /// The file, by the path that the compiler was given.
     pub file: Option<String>,
-    /// The line; `None` where the compiler could not say.
+    /// The line; `None` if the compiler did not record one.
     pub line: Option<u32>,
 }
 
@@ -59,20 +54,20 @@ impl std::fmt::Debug for Dwarf<'_> {
 }
 
 impl<'a> Dwarf<'a> {
-    /// Finds the units and what they cover.
+    /// Finds the units and the addresses that they cover.
     ///
     /// # Errors
-    /// When the head of a unit is broken.
+    /// When the header of a unit is broken.
     pub fn new(sections: &'a DebugSections<'a>) -> Result<Self, DwarfError> {
         let context = Context::from_dwarf(sections.dwarf()).map_err(DwarfError::Broken)?;
         Ok(Self { sections, context, variables: OnceCell::new() })
     }
 
-    /// The chain of calls at a place in code, the innermost inlined function first, the one out of line last; empty where
-    /// nothing is known of it.
+    /// The chain of calls at a place in code, from the innermost inlined function to the out-of-line function. It is
+    /// empty if no unit covers the place.
     ///
     /// # Errors
-    /// When the unit that covers it is broken.
+    /// When the unit that covers the place is broken.
     pub fn frames(&self, place: Place) -> Result<Vec<SourceFrame>, DwarfError> {
         let Some(address) = self.sections.address(place) else { return Ok(Vec::new()) };
         let mut lookup = self.context.find_frames(address);
@@ -97,6 +92,7 @@ impl<'a> Dwarf<'a> {
         Ok(chain)
     }
 
+    /// The debug information of a unit that lies in a file of its own, if that file was added.
     fn split(&self, load: &SplitDwarfLoad<Slice<'a>>) -> Option<Arc<gimli::Dwarf<Slice<'a>>>> {
         let path = load.path.as_ref()?;
         let mut dwarf = self.sections.split_dwarf(&path.to_string_lossy())?;
@@ -104,17 +100,17 @@ impl<'a> Dwarf<'a> {
         Some(Arc::new(dwarf))
     }
 
-    /// The field of a variable that a place in data lies in. `start` is where the variable begins.
+    /// The field of a variable that contains an offset. `start` is where the variable begins.
     ///
     /// # Errors
-    /// When what describes the variable is broken.
+    /// When the description of the variable is broken.
     pub fn data(&self, start: Place, offset: u64) -> Result<Option<DataPlace>, DwarfError> {
         let Some(address) = self.sections.address(start) else { return Ok(None) };
         let variables = self.variables.get_or_init(|| Variables::read(self.sections));
         variables.describe(self.sections, address, offset).map_err(DwarfError::Broken)
     }
 
-    /// The functions that are inlined somewhere, each once for every file that calls it.
+    /// The functions that are inlined, each once for every file that calls it.
     ///
     /// # Errors
     /// When a unit is broken.
@@ -122,7 +118,7 @@ impl<'a> Dwarf<'a> {
         functions::inlined(self.sections).map_err(DwarfError::Broken)
     }
 
-    /// Where the functions out of line are declared, by the place each begins at.
+    /// The declarations of the out-of-line functions.
     ///
     /// # Errors
     /// When a unit is broken.

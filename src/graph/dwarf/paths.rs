@@ -1,10 +1,10 @@
-//! Source files, named as a reader of the source knows them.
+//! Names source files as readers of the source know them: relative to the kernel's tree or to the module's folder.
 
 use std::collections::BTreeSet;
 
-use super::{DebugSections, Slice};
+use super::sections::{DebugSections, Slice};
 
-/// Headers that every kernel source file includes: where one of them is, is a kernel tree.
+/// Headers that every kernel source file includes. A folder that holds one of them is a kernel tree.
 const LANDMARKS: [&str; 5] = [
     "/include/linux/types.h",
     "/include/linux/compiler_types.h",
@@ -13,18 +13,20 @@ const LANDMARKS: [&str; 5] = [
     "/include/asm-generic/int-ll64.h",
 ];
 
-/// How many units are asked where the kernel's headers are: the first says, as a rule.
+/// How many units are searched for the kernel's headers. As a rule, the first one names them.
 const UNITS_ASKED: usize = 16;
 
-/// Where the kernel's tree and the module's own source lay when the module was built.
+/// The folders of the kernel's tree and of the module's own source when the module was built.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourcePaths {
+    /// The roots of the kernel's tree: headers may lie in two folders.
     kernel: BTreeSet<String>,
+    /// The folder that holds all of the module's own source files.
     module: Option<String>,
 }
 
 impl SourcePaths {
-    /// Finds them out of the debug information; where it is broken, with what could be read.
+    /// Finds the folders in the debug information. Units that are broken are skipped.
     pub fn read(sections: &DebugSections<'_>) -> Self {
         let dwarf = sections.dwarf();
         let mut paths = Self::default();
@@ -33,7 +35,6 @@ impl SourcePaths {
         let mut headers = dwarf.units();
         while let Ok(Some(header)) = headers.next() {
             let Ok(unit) = dwarf.unit(header) else { continue };
-            let text = |slice: &Slice<'_>| slice.to_string_lossy().into_owned();
             let folder = unit.comp_dir.as_ref().map(text).unwrap_or_default();
             let name = unit.name.as_ref().map(text).or_else(|| split_name(sections, &dwarf, &unit));
             sources.extend(name.map(|name| join(&folder, &name)));
@@ -46,7 +47,8 @@ impl SourcePaths {
                 }
             }
         }
-        // With few debug details, only files that have code are named; the compiler of a kernel's headers runs in its tree.
+        // Reduced debug information names only files with code. But kbuild runs the compiler in the kernel's tree, so
+        // that a folder from which headers are named is the tree.
         if paths.kernel.is_empty() {
             folders.remove("");
             paths.kernel = folders;
@@ -56,60 +58,65 @@ impl SourcePaths {
         paths
     }
 
-    /// Finds the kernel's tree by the names of the files that one unit is made of. `folder` is where the compiler ran: the
-    /// tree itself where nothing else tells and headers are named from there.
+    /// Finds the kernel's tree by the names of the files of one unit. `folder` is where the compiler ran. It counts as
+    /// the tree if no file shows where the tree is and headers are named relative to it.
     pub fn of_files<'f>(folder: &str, files: impl Iterator<Item = &'f str> + Clone) -> Self {
-        let root = |file: &str| tree_of(&join(folder, file));
-        let mut kernel: BTreeSet<String> = files.clone().filter_map(root).collect();
+        let mut kernel: BTreeSet<String> = files.clone().filter_map(|file| tree_of(&join(folder, file))).collect();
         if kernel.is_empty() && !folder.is_empty() && files.clone().any(is_header) {
             kernel.insert(clean(folder));
         }
         Self { kernel, module: None }
     }
 
-    /// The name of a file: headers of the kernel relative to its tree, the module's own files relative to the folder that
-    /// holds them all. And whether it is one of the kernel's headers.
+    /// The name of a file, and whether it is one of the kernel's headers. Files in the kernel's tree are named relative
+    /// to it, the module's own files relative to the folder that holds them all.
     pub fn name(&self, file: &str) -> (String, bool) {
         let file = clean(file);
         if let Some(relative) = self.in_kernel(&file) {
             let header = is_header(relative);
             return (relative.to_owned(), header);
         }
-        let own =
-            self.module.as_deref().and_then(|root| file.strip_prefix(root)).and_then(|rest| rest.strip_prefix('/'));
+        let own = self.module.as_deref().and_then(|root| below(root, &file));
         (own.unwrap_or(&file).to_owned(), false)
     }
 
+    /// The path of a file relative to the kernel's tree, if it lies in it.
     fn in_kernel<'f>(&self, file: &'f str) -> Option<&'f str> {
-        let below = |root: &String| file.strip_prefix(root.as_str()).and_then(|rest| rest.strip_prefix('/'));
-        let found = self.kernel.iter().filter_map(below).min_by_key(|rest| rest.len());
-        // What the build generates lies beside, where the configured tree and the source are two.
-        found.or_else(|| generated(file)).or_else(|| (!file.starts_with('/') && is_header(file)).then_some(file))
+        let found = self.kernel.iter().filter_map(|root| below(root, file)).min_by_key(|rest| rest.len());
+        // If the build folder is separate from the source, generated headers lie in the build folder.
+        if let Some(relative) = found.or_else(|| generated(file)) {
+            return Some(relative);
+        }
+        (!file.starts_with('/') && is_header(file)).then_some(file)
     }
 }
 
-/// The tree that a landmark stands in.
+/// The path of a file relative to a folder, if it lies in it.
+fn below<'f>(folder: &str, file: &'f str) -> Option<&'f str> {
+    file.strip_prefix(folder)?.strip_prefix('/')
+}
+
+/// The kernel tree of a file, if the file is a landmark.
 fn tree_of(path: &str) -> Option<String> {
     LANDMARKS.iter().find_map(|landmark| path.strip_suffix(landmark)).map(ToOwned::to_owned)
 }
 
-/// Does a path relative to the kernel's tree name a header for everybody?
+/// Returns whether a path relative to the kernel's tree is that of a shared header.
 fn is_header(relative: &str) -> bool {
-    let in_arch = relative
-        .strip_prefix("arch/")
-        .and_then(|rest| rest.split_once('/'))
-        .is_some_and(|(_, rest)| rest.starts_with("include/"));
-    relative.starts_with("include/") || in_arch
+    if let Some((_, in_arch)) = relative.strip_prefix("arch/").and_then(|rest| rest.split_once('/')) {
+        return in_arch.starts_with("include/");
+    }
+    relative.starts_with("include/")
 }
 
+/// The path of a generated header relative to the build folder.
 fn generated(file: &str) -> Option<&str> {
-    let arch =
-        file.find("/include/generated/").map(|end| (end, file.get(..end).and_then(|before| before.rfind("/arch/"))));
-    let (end, arch) = arch?;
+    let end = file.find("/include/generated/")?;
+    let arch = file.get(..end).and_then(|before| before.rfind("/arch/"));
     file.get(arch.unwrap_or(end) + 1..)
 }
 
-/// The name of a unit that keeps it in a file of its own.
+/// The name of a unit whose debug information lies in a file of its own.
 fn split_name<'a>(
     sections: &DebugSections<'a>,
     dwarf: &gimli::Dwarf<Slice<'_>>,
@@ -122,52 +129,64 @@ fn split_name<'a>(
     Some(split.unit(header).ok()?.name?.to_string_lossy().into_owned())
 }
 
+/// The kernel trees that the files of a unit show.
 fn kernel_roots<'a>(
     dwarf: &gimli::Dwarf<Slice<'a>>,
     unit: &gimli::Unit<Slice<'a>>,
     header: &gimli::LineProgramHeader<Slice<'a>>,
     folder: &str,
 ) -> Vec<String> {
-    let text = |value: gimli::AttributeValue<Slice<'a>>| {
-        dwarf.attr_string(unit, value).map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
-    };
-    let root = |file: &gimli::FileEntry<Slice<'a>>| {
-        let name = text(file.path_name());
-        // Most names are none of a landmark: look before the path is put together.
+    let mut roots = Vec::new();
+    for file in header.file_names() {
+        let name = attribute_text(dwarf, unit, file.path_name());
+        // Most files are not landmarks, and need no full path.
         let last = name.rsplit('/').next().unwrap_or_default();
-        LANDMARKS.iter().find(|landmark| landmark.rsplit('/').next() == Some(last))?;
-        let within = file.directory(header).map(text).unwrap_or_default();
-        tree_of(&join(&join(folder, &within), &name))
-    };
-    header.file_names().iter().filter_map(root).collect()
+        if LANDMARKS.iter().any(|landmark| landmark.rsplit('/').next() == Some(last)) {
+            let within = file.directory(header).map(|value| attribute_text(dwarf, unit, value)).unwrap_or_default();
+            roots.extend(tree_of(&join(&join(folder, &within), &name)));
+        }
+    }
+    roots
 }
 
-/// Are headers for everybody named from where the compiler ran?
+fn text(slice: &Slice<'_>) -> String {
+    slice.to_string_lossy().into_owned()
+}
+
+/// The string that an attribute holds; empty if it cannot be read.
+fn attribute_text<'a>(
+    dwarf: &gimli::Dwarf<Slice<'a>>,
+    unit: &gimli::Unit<Slice<'a>>,
+    value: gimli::AttributeValue<Slice<'a>>,
+) -> String {
+    dwarf.attr_string(unit, value).map(|slice| text(&slice)).unwrap_or_default()
+}
+
+/// Returns whether a unit names shared headers relative to the folder where the compiler ran.
 fn names_headers<'a>(
     dwarf: &gimli::Dwarf<Slice<'a>>,
     unit: &gimli::Unit<Slice<'a>>,
     header: &gimli::LineProgramHeader<Slice<'a>>,
 ) -> bool {
-    let text = |value: gimli::AttributeValue<Slice<'a>>| {
-        dwarf.attr_string(unit, value).map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
-    };
     header.file_names().iter().any(|file| {
-        let within = file.directory(header).map(text).unwrap_or_default();
-        is_header(&join(&within, &text(file.path_name())))
+        let within = file.directory(header).map(|value| attribute_text(dwarf, unit, value)).unwrap_or_default();
+        is_header(&join(&within, &attribute_text(dwarf, unit, file.path_name())))
     })
 }
 
+/// The folder that holds both folders.
 fn common(known: Option<String>, folder: &str) -> Option<String> {
     let Some(known) = known else { return Some(folder.to_owned()) };
     let same = known.split('/').zip(folder.split('/')).take_while(|(a, b)| a == b).map(|(a, _)| a);
     Some(same.collect::<Vec<_>>().join("/"))
 }
 
+/// The path of a file that is named relative to a folder.
 pub(in crate::graph) fn join(folder: &str, path: &str) -> String {
-    clean(&if path.starts_with('/') || folder.is_empty() { path.to_owned() } else { format!("{folder}/{path}") })
+    if path.starts_with('/') || folder.is_empty() { clean(path) } else { clean(&format!("{folder}/{path}")) }
 }
 
-/// Without `.` and `..`.
+/// The path without `.` and `..`.
 fn clean(path: &str) -> String {
     if !path.contains("/.") && !path.starts_with('.') && !path.contains("//") {
         return path.to_owned();

@@ -1,4 +1,4 @@
-//! The debug sections of an object, decompressed and relocated.
+//! Reads the debug sections of an object: decompresses and relocates them.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -7,14 +7,14 @@ use gimli::{EndianSlice, RunTimeEndian, SectionId};
 use rayon::prelude::*;
 
 use super::bases::Bases;
-use super::{DwarfError, Slice};
+use super::error::DwarfError;
 use crate::compression::decompress_section;
 use crate::elf::{DebugRelocation, Section, SectionType, Symbol, SymbolPlace};
 use crate::graph::Place;
 use crate::image::ModuleElf;
 use crate::terms::Endian;
 
-/// The sections that lines, chains and variables are read from.
+/// The sections that hold lines, inlined calls and variables.
 const NEEDED: [SectionId; 11] = [
     SectionId::DebugAbbrev,
     SectionId::DebugAddr,
@@ -29,6 +29,18 @@ const NEEDED: [SectionId; 11] = [
     SectionId::DebugLoc,
 ];
 
+/// What gimli reads from.
+pub(super) type Slice<'a> = EndianSlice<'a, RunTimeEndian>;
+
+/// A unit whose debug information lies in a `.dwo` file (`CONFIG_DEBUG_INFO_SPLIT`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SplitUnit {
+    /// The folder that the compiler ran in.
+    pub folder: Option<String>,
+    /// The path of the file, relative to the folder or absolute.
+    pub path: String,
+}
+
 /// The debug sections of one object, and of the files its units were split into.
 #[derive(Debug)]
 pub struct DebugSections<'a> {
@@ -39,14 +51,14 @@ pub struct DebugSections<'a> {
 }
 
 impl<'a> DebugSections<'a> {
-    /// Reads the debug sections of an object; `None` where there are none.
+    /// Reads the debug sections of an object; `None` if it has none.
     ///
     /// # Errors
     /// When a section cannot be decompressed or relocated.
     pub fn read(elf: &'a ModuleElf) -> Result<Option<Self>, DwarfError> {
         let bases = Bases::new(elf);
-        let found = |id: &SectionId| find(elf, id.name()).map(|section| (*id, section));
-        let found: Vec<_> = NEEDED.iter().filter_map(found).collect();
+        let found = NEEDED.iter().filter_map(|id| Some((*id, find(elf, id.name())?)));
+        let found: Vec<_> = found.collect();
         if !found.iter().any(|(id, _)| *id == SectionId::DebugInfo) {
             return Ok(None);
         }
@@ -66,7 +78,7 @@ impl<'a> DebugSections<'a> {
         Ok(Some(Self { endian, sections, bases, split: HashMap::new() }))
     }
 
-    /// Adds the file that a split unit names as `path`.
+    /// Adds a file of split debug information that a unit names as `path`.
     ///
     /// # Errors
     /// When a section cannot be decompressed.
@@ -80,65 +92,86 @@ impl<'a> DebugSections<'a> {
         Ok(())
     }
 
+    /// The units whose debug information lies in files of their own; none for most objects. Broken units are skipped.
+    pub fn split_units(&self) -> Vec<SplitUnit> {
+        let dwarf = self.dwarf();
+        let mut units = Vec::new();
+        let mut headers = dwarf.units();
+        while let Ok(Some(header)) = headers.next() {
+            let Ok(unit) = dwarf.unit(header) else { continue };
+            let Ok(Some(path)) = unit.dwo_name() else { continue };
+            let Ok(path) = dwarf.attr_string(&unit, path) else { continue };
+            let folder = unit.comp_dir.as_ref().map(|folder| folder.to_string_lossy().into_owned());
+            units.push(SplitUnit { folder, path: path.to_string_lossy().into_owned() });
+        }
+        units
+    }
+
     /// The address that the debug information has for a place.
     pub(super) fn address(&self, place: Place) -> Option<u64> {
         self.bases.address(place)
     }
 
+    /// The debug information of the object.
     pub(super) fn dwarf(&self) -> gimli::Dwarf<Slice<'_>> {
         self.view(&self.sections)
     }
 
-    /// The debug information of the file that a split unit names as `path`; it lacks what it shares with the object.
+    /// The debug information of the file that a split unit names as `path`. It lacks the sections that it shares with
+    /// the object.
     pub(super) fn split_dwarf(&self, path: &str) -> Option<gimli::Dwarf<Slice<'_>>> {
         self.split.get(path).map(|sections| self.view(sections))
     }
 
+    /// Sections in the form that gimli reads.
     fn view<'s, B: AsRef<[u8]>>(&self, sections: &'s HashMap<SectionId, B>) -> gimli::Dwarf<Slice<'s>> {
         let slice = |id: SectionId| EndianSlice::new(sections.get(&id).map_or(&[], AsRef::as_ref), self.endian);
         gimli::DwarfSections::load(|id| Ok::<_, ()>(slice(id))).unwrap_or_default().borrow(|section| *section)
     }
 }
 
-/// The section of that name, or of its name when compressed the older way.
+/// The section with that name, or with the name that old toolchains give to a compressed one (`.zdebug_*`).
 fn find<'e>(elf: &'e ModuleElf, name: &str) -> Option<&'e Section> {
     let older = name.strip_prefix(".debug_").map(|rest| format!(".zdebug_{rest}"));
-    let named = |section: &&Section| {
+    elf.sections().iter().skip(1).find(|section| {
         let own = elf.section_name(section).unwrap_or_default();
         section.has_contents()
             && (own == name.as_bytes() || older.as_deref().is_some_and(|older| own == older.as_bytes()))
-    };
-    elf.sections().iter().skip(1).find(named)
+    })
 }
 
+/// The contents of a section, decompressed if necessary.
 fn plain<'e>(elf: &'e ModuleElf, section: &Section) -> Result<Cow<'e, [u8]>, DwarfError> {
     let name = elf.section_name(section).unwrap_or_default();
     match elf.format().compressed(section, elf.contents(section), name) {
         None => Ok(Cow::Borrowed(elf.contents(section))),
         Some(compressed) => {
-            let fail = |what| DwarfError::Section { section: elf.section_text(section), what };
-            decompress_section(&compressed).map(Cow::Owned).map_err(fail)
+            let bytes = decompress_section(&compressed);
+            bytes.map(Cow::Owned).map_err(|what| DwarfError::Section { section: elf.section_text(section), what })
         }
     }
 }
 
-/// The relocation sections, by the section they apply to: not more than the file has room for, unless they lie over each
-/// other.
+/// The relocation sections, by the section they apply to. If those of one section have more bytes than the file, some
+/// overlap, and the rest is left out.
 fn relocation_sections(elf: &ModuleElf) -> HashMap<usize, Vec<&Section>> {
-    let room = u64::try_from(elf.bytes().len()).unwrap_or(u64::MAX);
+    let file_size = u64::try_from(elf.bytes().len()).unwrap_or(u64::MAX);
     let mut all: HashMap<usize, (u64, Vec<&Section>)> = HashMap::new();
-    let relocating = |section: &&Section| matches!(section.kind, SectionType::REL | SectionType::RELA);
-    for section in elf.sections().iter().filter(relocating) {
+    for section in elf.sections() {
+        if !matches!(section.kind, SectionType::REL | SectionType::RELA) {
+            continue;
+        }
         let Ok(target) = usize::try_from(section.info) else { continue };
         let (taken, sections) = all.entry(target).or_default();
         *taken = taken.saturating_add(section.size);
-        if *taken <= room {
+        if *taken <= file_size {
             sections.push(section);
         }
     }
     all.into_iter().map(|(target, (_, sections))| (target, sections)).collect()
 }
 
+/// Applies the relocations of one relocation section to the bytes of a debug section.
 fn relocate(
     elf: &ModuleElf,
     bases: &Bases,
@@ -149,29 +182,22 @@ fn relocate(
     let machine = elf.e_machine();
     let little = elf.format().endian() == Endian::Little;
     let symbols = elf.symbols();
-    // Where a symbol is; what the object does not define stays 0, and readers pass over it.
-    let value = |symbol: &Symbol| match symbol.shndx {
-        SymbolPlace::UNDEF | SymbolPlace::COMMON => None,
-        SymbolPlace::ABS => Some(symbol.value),
-        index => Some(symbol.value.wrapping_add(bases.of(index.into()).unwrap_or(0))),
-    };
     for relocation in elf.relocations(relocating) {
-        let unknown = || DwarfError::Relocation {
-            section: elf.section_text(section),
-            kind: relocation.kind,
-            offset: relocation.offset,
+        let Some(action) = DebugRelocation::new(machine, relocation.kind) else {
+            return Err(DwarfError::Relocation {
+                section: elf.section_text(section),
+                kind: relocation.kind,
+                offset: relocation.offset,
+            });
         };
-        let action = DebugRelocation::new(machine, relocation.kind).ok_or_else(unknown)?;
         let (DebugRelocation::Set(width) | DebugRelocation::Add(width) | DebugRelocation::Sub(width)) = action else {
             continue;
         };
         let symbol = usize::try_from(relocation.symbol).ok().and_then(|index| symbols.get(index));
         let start = usize::try_from(relocation.offset).unwrap_or(usize::MAX);
-        let (Some(target), Some(field)) =
-            (symbol.and_then(value), start.checked_add(width).and_then(|end| bytes.get_mut(start..end)))
-        else {
-            continue;
-        };
+        // A field with an undefined symbol stays 0, and readers skip it.
+        let Some(target) = symbol.and_then(|symbol| address_of(symbol, bases)) else { continue };
+        let Some(field) = start.checked_add(width).and_then(|end| bytes.get_mut(start..end)) else { continue };
         let before = number(field, little);
         let operand = target.wrapping_add_signed(relocation.addend.unwrap_or(0));
         let after = match action {
@@ -185,12 +211,22 @@ fn relocate(
     Ok(())
 }
 
+/// The address of a symbol; `None` if the object does not define it.
+fn address_of(symbol: &Symbol, bases: &Bases) -> Option<u64> {
+    match symbol.shndx {
+        SymbolPlace::UNDEF | SymbolPlace::COMMON => None,
+        SymbolPlace::ABS => Some(symbol.value),
+        index => Some(symbol.value.wrapping_add(bases.of(index.into()).unwrap_or(0))),
+    }
+}
+
+/// The number in a field.
 fn number(field: &[u8], little: bool) -> u64 {
     let push = |value: u64, byte: &u8| (value << 8) | u64::from(*byte);
     if little { field.iter().rev().fold(0, push) } else { field.iter().fold(0, push) }
 }
 
-/// Writes the lowest bytes of a number, as many as there is room for.
+/// Writes the lowest bytes of a number, as many as the field holds.
 fn write(field: &mut [u8], number: u64, little: bool) {
     let bytes = number.to_le_bytes();
     let low = bytes.iter().take(field.len());

@@ -1,4 +1,4 @@
-//! Instructions of arm64, as the Arm Architecture Reference Manual (DDI 0487) describes them.
+//! Decodes instructions of arm64, as the Arm Architecture Reference Manual (DDI 0487) describes them.
 
 mod arithmetic;
 mod memory;
@@ -10,9 +10,9 @@ use std::iter;
 use yaxpeax_arch::{Decoder, U8Reader};
 use yaxpeax_arm::armv8::a64::{InstDecoder, Instruction, Opcode, Operand};
 
-use super::{Action, Convention, Register, Relocated, Spot, Step, Table, Way};
+use super::step::{Action, Convention, Register, Relocated, Spot, Step, Table, Way};
 
-/// Procedure Call Standard for the Arm 64-bit Architecture, 6.1.1: the stack pointer is 31 here.
+/// Procedure Call Standard for the Arm 64-bit Architecture, 6.1.1. The stack pointer is register 31.
 pub const CONVENTION: Convention = Convention {
     arguments: &[
         Register(0),
@@ -44,24 +44,24 @@ pub const CONVENTION: Convention = Convention {
     count: 32,
 };
 
-/// What `BUG()` and `WARN()` break with (`BUG_BRK_IMM`): the second of them goes on, and the code does not tell which it
-/// is.
+/// The immediate of the `brk` of `BUG()` and `WARN()` (`BUG_BRK_IMM`). Code continues after `WARN()`, and the
+/// instruction does not tell which of the two it is.
 const BUG: Operand = Operand::Imm16(0x800);
 
-/// Reads instructions: little-endian words, even where data is not.
+/// Decodes instructions: little-endian words, even if data is big-endian.
 ///
-/// A word that is no instruction is an [`Action::Trap`], and the next one is read all the same: every instruction has
-/// the same size, so nothing is lost. Up to three bytes that are left over are not read.
+/// A word that is no instruction becomes an [`Action::Trap`], and decoding continues with the next word: all
+/// instructions have one size. Up to three bytes that are left over are ignored.
 pub fn steps(code: &[u8], start: u64, relocated: &[Relocated]) -> Vec<Step> {
     let words = code.chunks_exact(4).filter_map(|word| word.try_into().ok().map(u32::from_le_bytes));
     let addresses = iter::successors(Some(start), |at| Some(at.wrapping_add(4)));
-    let mut reader = Reader { steps: Vec::with_capacity(code.len() / 4), at: start, symbol: None };
+    let mut decoder = Arm64Decoder { steps: Vec::with_capacity(code.len() / 4), at: start, symbol: None };
     for (word, at) in words.zip(addresses) {
-        reader.at = at;
-        reader.symbol = symbol(relocated, at);
-        reader.word(word);
+        decoder.at = at;
+        decoder.symbol = symbol(relocated, at);
+        decoder.word(word);
     }
-    reader.steps
+    decoder.steps
 }
 
 /// What the relocation at an address refers to.
@@ -71,24 +71,25 @@ fn symbol(relocated: &[Relocated], at: u64) -> Option<Spot> {
     Some(found.symbol.plus(found.addend))
 }
 
-/// The reader, at one instruction.
-struct Reader {
-    /// What has been read.
+/// Turns instructions into steps, one after another.
+struct Arm64Decoder {
+    /// The steps so far.
     steps: Vec<Step>,
-    /// Where the instruction is.
+    /// The address of the instruction.
     at: u64,
-    /// What a relocation makes it refer to.
+    /// What the instruction's relocation refers to.
     symbol: Option<Spot>,
 }
 
-impl Reader {
-    /// Notes what the instruction does.
+impl Arm64Decoder {
+    /// Adds a step of the instruction.
     fn push(&mut self, action: Action) {
         self.steps.push(Step { at: self.at, action });
     }
 
     fn word(&mut self, word: u32) {
-        // C6.2, HINT: also what older processors take for one (BTI, PACIASP, AUTIASP, XPACLRI, CSDB).
+        // C6.2, HINT. It includes instructions that are hints for older processors (BTI, PACIASP, AUTIASP, XPACLRI,
+        // CSDB).
         if word & 0xffff_f01f == 0xd503_201f {
             return self.push(Action::Nothing);
         }
@@ -107,7 +108,8 @@ impl Reader {
         }
     }
 
-    /// Arm Architecture Reference Manual, C4.1.94: branches, exceptions and system instructions.
+    /// Branches, exceptions and system instructions (Arm Architecture Reference Manual, C4.1.94); `None` for all
+    /// others.
     fn control(&self, instruction: &Instruction) -> Option<Action> {
         use Opcode::*;
         let [first, second, third, _] = instruction.operands;
@@ -120,21 +122,21 @@ impl Reader {
             BR | BRAA | BRAAZ | BRAB | BRABZ => Action::Jump(through(first)),
             BLR | BLRAA | BLRAAZ | BLRAB | BLRABZ => Action::Call(through(first)),
             RET | RETAA | RETAB | RETAASPPC | RETABSPPC | RETAASPPCR | RETABSPPCR => Action::Return,
-            // From an exception, or from the debugger.
+            // Returns from an exception, or from the debugger.
             ERET | ERETAA | ERETAB | DRPS => Action::Return,
-            // To the kernel, the hypervisor or the firmware, which have calling conventions of their own.
+            // Calls of the kernel, the hypervisor or the firmware, which have calling conventions of their own.
             SVC | HVC | SMC => Action::Call(Way::Unknown),
             BRK if first == BUG => Action::Compute { to: None },
             BRK | UDF | HLT | DCPS1 | DCPS2 | DCPS3 => Action::Trap,
             SB => Action::Nothing,
-            // All of them read general-purpose registers only.
+            // These only read general-purpose registers.
             MSR | SYS(_) | RMIF | SETF8 | SETF16 => Action::Compute { to: None },
             SYSL(_) => Action::Compute { to: register(third) },
             _ => return None,
         })
     }
 
-    /// Where a jump or a call leads.
+    /// The target of a jump or a call.
     fn to(&self, operand: Operand) -> Way {
         self.target(operand).map_or(Way::Unknown, Way::To)
     }
@@ -143,21 +145,22 @@ impl Reader {
         self.target(operand).map_or(Action::Compute { to: None }, Action::Branch)
     }
 
-    /// What an operand that counts from the instruction refers to.
+    /// What a PC-relative operand refers to.
     fn target(&self, operand: Operand) -> Option<Spot> {
         let Operand::PCOffset(distance) = operand else { return None };
         Some(self.symbol.unwrap_or_else(|| Spot::Address(self.at.wrapping_add_signed(distance))))
     }
 
-    /// What the decoder does not know, by the encodings of Arm Architecture Reference Manual, C4.1.
+    /// Instructions that the decoder does not know, by their encodings (Arm Architecture Reference Manual, C4.1).
     fn undecoded(&mut self, word: u32) {
         let register = |shift: u32| Action::Compute { to: numbered(u16::try_from(word >> shift & 31).unwrap_or(31)) };
         match (word >> 25 & 15, word >> 31) {
-            // SVE: some that are no loads or stores write a general-purpose register, so all of them are taken to.
+            // SVE, except loads and stores: some write a general-purpose register, so all of them are taken to.
             (0b0010, 0) => self.push(register(0)),
             // Loads and stores of SVE; SME.
             (0b0010 | 0b0000, 1) => self.push(Action::Compute { to: None }),
-            // CPY* and SET*: they move on what they were given. The third register of SET* is what is written.
+            // CPY* and SET*: they advance the registers they are given, except the third one of SET*, which holds the
+            // value to write.
             _ if word & 0x3b20_0c00 == 0x1900_0400 => {
                 self.push(register(0));
                 self.push(register(5));
@@ -165,19 +168,19 @@ impl Reader {
                     self.push(register(16));
                 }
             }
-            // WFET and WFIT: hints that have an operand.
+            // WFET and WFIT: hints with an operand.
             _ if word & 0xffff_ffc0 == 0xd503_1000 => self.push(Action::Nothing),
             _ => self.push(Action::Trap),
         }
     }
 }
 
-/// To what a register holds.
+/// A target in a register.
 fn through(operand: Operand) -> Way {
     register(operand).map_or(Way::Unknown, Way::Through)
 }
 
-/// The general-purpose register that is an operand, or the stack pointer; nothing for the register that is always zero.
+/// The general-purpose register or stack pointer that an operand is; `None` for the zero register and all else.
 fn register(operand: Operand) -> Option<Register> {
     match operand {
         Operand::Register(_, number) => numbered(number),
@@ -186,12 +189,12 @@ fn register(operand: Operand) -> Option<Register> {
     }
 }
 
-/// A register whose number 31 means zero.
+/// The register with a number, where 31 means the zero register; `None` for that.
 fn numbered(number: u16) -> Option<Register> {
     (number < 31).then(|| based(number))
 }
 
-/// A register whose number 31 means the stack pointer.
+/// The register with a number, where 31 means the stack pointer.
 fn based(number: u16) -> Register {
     Register(u8::try_from(number & 31).unwrap_or_default())
 }

@@ -1,14 +1,14 @@
-//! Instructions of x86-64.
+//! Decodes instructions of x86-64.
 
 use iced_x86::{
     Code, Decoder, DecoderOptions, FlowControl, Instruction, InstructionInfoFactory, Mnemonic, OpAccess, OpKind,
     Register as Name,
 };
 
-use super::{Action, Convention, Register, Relocated, Spot, Step, Table, Way};
+use super::step::{Action, Convention, Register, Relocated, Spot, Step, Table, Way};
 
-/// System V Application Binary Interface, AMD64 Architecture Processor Supplement, 3.2.1; registers by their number in
-/// instructions.
+/// System V Application Binary Interface, AMD64 Architecture Processor Supplement, 3.2.1. Registers have the numbers
+/// that instructions encode them with.
 pub const CONVENTION: Convention = Convention {
     arguments: &[Register(7), Register(6), Register(2), Register(1), Register(8), Register(9)],
     result: Register(0),
@@ -19,61 +19,69 @@ pub const CONVENTION: Convention = Convention {
 
 const STACK: Register = Register(4);
 const FRAME: Register = Register(5);
-/// Where the stack protector's canary stands, from `gs` (arch/x86/include/asm/stackprotector.h).
+/// The offset of the stack protector's canary from `gs`, in bytes (arch/x86/include/asm/stackprotector.h).
 const CANARY: u64 = 0x28;
 
+/// Decodes code up to its end, or to the first bytes that are no instruction, which become an [`Action::Trap`].
 pub fn steps(code: &[u8], start: u64, relocated: &[Relocated]) -> Vec<Step> {
     let mut decoder = Decoder::with_ip(64, code, start, DecoderOptions::NONE);
-    let mut reader = Reader { steps: Vec::with_capacity(code.len() / 4), info: InstructionInfoFactory::new() };
+    let mut x86 = X86Decoder { steps: Vec::with_capacity(code.len() / 4), info: InstructionInfoFactory::new() };
     let mut instruction = Instruction::default();
     while decoder.can_decode() {
         decoder.decode_out(&mut instruction);
         if instruction.code() == Code::INVALID {
-            reader.push(instruction.ip(), Action::Trap);
+            x86.push(instruction.ip(), Action::Trap);
             break;
         }
         let offsets = decoder.get_constant_offsets(&instruction);
-        let (at, end) = (instruction.ip(), instruction.next_ip());
+        let at = instruction.ip();
+        let end = instruction.next_ip();
         let first = relocated.partition_point(|relocation| relocation.at < at);
         let inside = relocated.get(first..).unwrap_or_default().iter().take_while(|relocation| relocation.at < end);
         let mut named = Named::default();
         for relocation in inside {
             let counted = if relocation.relative { end.wrapping_sub(relocation.at) } else { 0 };
             let spot = relocation.symbol.plus(relocation.addend.wrapping_add_unsigned(counted));
-            let is_at = |has: bool, offset: usize| has && relocation.at.wrapping_sub(at) == offset as u64;
-            if is_at(offsets.has_displacement(), offsets.displacement_offset()) {
+            let offset = relocation.at.wrapping_sub(at);
+            if offsets.has_displacement() && offset == offsets.displacement_offset() as u64 {
                 named.memory = Some(spot);
             } else {
                 named.immediate = Some(spot);
             }
         }
-        reader.instruction(&instruction, named);
+        x86.instruction(&instruction, named);
     }
-    reader.steps
+    x86.steps
 }
 
-/// What relocations say of the operands of one instruction.
+/// What the relocations of one instruction refer to.
 #[derive(Clone, Copy, Default)]
 struct Named {
+    /// What the displacement of the memory operand refers to.
     memory: Option<Spot>,
-    /// Of the immediate, or of the target of a branch.
+    /// What the immediate or the target of a branch refers to.
     immediate: Option<Spot>,
 }
 
 /// An operand in memory.
 enum Memory {
+    /// At a known address.
     At(Spot),
+    /// At an offset from a register.
     Field(Register, i64),
+    /// A word of a table.
     Element(Table),
+    /// At an unknown address.
     Other,
 }
 
-struct Reader {
+/// Turns instructions into steps.
+struct X86Decoder {
     steps: Vec<Step>,
     info: InstructionInfoFactory,
 }
 
-impl Reader {
+impl X86Decoder {
     fn push(&mut self, at: u64, action: Action) {
         self.steps.push(Step { at, action });
     }
@@ -98,10 +106,13 @@ impl Reader {
         }
     }
 
+    /// An instruction that continues with the next one.
     fn straight(&mut self, instruction: &Instruction, named: Named) {
         let at = instruction.ip();
-        let to = instruction.op0_kind() == OpKind::Register;
-        let to = to.then(|| general(instruction.op0_register())).flatten();
+        let to = match instruction.op0_kind() {
+            OpKind::Register => general(instruction.op0_register()),
+            _ => None,
+        };
         match instruction.mnemonic() {
             Mnemonic::Nop
             | Mnemonic::Endbr64
@@ -120,18 +131,18 @@ impl Reader {
                 (Some(to), Memory::Field(from, offset)) => self.push(at, Action::Copy { to, from, offset }),
                 _ => self.push(at, Action::Compute { to }),
             },
-            Mnemonic::Xor | Mnemonic::Sub if to.is_some() && same(instruction) => {
+            Mnemonic::Xor | Mnemonic::Sub if to.is_some() && has_equal_operands(instruction) => {
                 self.constant(at, to, 0);
             }
             Mnemonic::Sub | Mnemonic::Xor if is_canary(instruction) => self.push(at, Action::Compare),
             Mnemonic::Add | Mnemonic::Sub | Mnemonic::Inc | Mnemonic::Dec => {
-                let number = match instruction.mnemonic() {
+                let added = match instruction.mnemonic() {
                     Mnemonic::Inc => Some(1),
                     Mnemonic::Dec => Some(-1),
                     Mnemonic::Sub => number(instruction).map(i64::wrapping_neg),
                     _ => number(instruction),
                 };
-                match (to, number.filter(|_| named.immediate.is_none())) {
+                match (to, added.filter(|_| named.immediate.is_none())) {
                     (Some(to), Some(offset)) => self.push(at, Action::Copy { to, from: to, offset }),
                     _ => self.other(instruction),
                 }
@@ -189,11 +200,12 @@ impl Reader {
         self.push(at, action);
     }
 
+    /// Sets a register to a number, if there is a general-purpose one.
     fn constant(&mut self, at: u64, to: Option<Register>, value: i64) {
         self.push(at, to.map_or(Action::Compute { to }, |to| Action::Constant { to, value }));
     }
 
-    /// An instruction of which only what it changes is of interest.
+    /// An instruction of which only the registers it changes matter.
     fn other(&mut self, instruction: &Instruction) {
         let at = instruction.ip();
         let before = self.steps.len();
@@ -212,28 +224,32 @@ impl Reader {
     }
 }
 
-/// The number of a general-purpose register, of whatever width.
+/// A general-purpose register of any width; `None` for all other registers.
 fn general(register: Name) -> Option<Register> {
-    register.is_gpr().then(|| u8::try_from(register.full_register().number()).ok().map(Register)).flatten()
+    if !register.is_gpr() {
+        return None;
+    }
+    u8::try_from(register.full_register().number()).ok().map(Register)
 }
 
-/// Are both operands the same register?
-fn same(instruction: &Instruction) -> bool {
+/// Returns whether both operands are one register.
+fn has_equal_operands(instruction: &Instruction) -> bool {
     instruction.op1_kind() == OpKind::Register && instruction.op0_register() == instruction.op1_register()
 }
 
-/// Does it read the canary of the stack protector?
+/// Returns whether an instruction reads the canary of the stack protector.
 fn is_canary(instruction: &Instruction) -> bool {
     let reads = instruction.op1_kind() == OpKind::Memory && instruction.segment_prefix() == Name::GS;
     reads && instruction.memory_base() == Name::None && instruction.memory_displacement64() == CANARY
 }
 
-/// The number that an instruction has as its last operand.
+/// The immediate that is the last operand of an instruction; `None` if that is something else.
 fn number(instruction: &Instruction) -> Option<i64> {
     let last = instruction.op_count().checked_sub(1)?;
     instruction.try_immediate(last).ok().map(u64::cast_signed)
 }
 
+/// The operand of an instruction that lies in memory.
 fn memory(instruction: &Instruction, named: Named) -> Memory {
     if matches!(instruction.segment_prefix(), Name::GS | Name::FS) {
         return Memory::Other;
@@ -257,6 +273,7 @@ fn memory(instruction: &Instruction, named: Named) -> Memory {
     }
 }
 
+/// The target of a jump or a call.
 fn way(instruction: &Instruction, named: Named) -> Way {
     match instruction.op0_kind() {
         OpKind::NearBranch64 | OpKind::NearBranch32 | OpKind::NearBranch16 => {
@@ -286,7 +303,7 @@ mod tests {
     const RDI: Register = Register(7);
 
     #[test]
-    fn moves_are_told_by_where_from() {
+    fn moves_differ_by_their_source() {
         // mov rsi,rdi; mov eax,5; xor eax,eax; lea rdi,[rdi+0x10]; mov rax,[rdi+8]; mov [rdi],rsi; mov rax,gs:0x28
         let bytes = [
             0x48, 0x89, 0xfe, 0xb8, 5, 0, 0, 0, 0x31, 0xc0, 0x48, 0x8d, 0x7f, 0x10, 0x48, 0x8b, 0x47, 8, 0x48, 0x89,
@@ -305,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn calls_and_jumps_lead_somewhere() {
+    fn calls_and_jumps_have_targets() {
         // call +0x10; jmp *rax; call *0x20(%rip); jne -2; ret; int3; call *8(%rdi); jmp *0(,%rax,8)
         let bytes = [
             0xe8, 0x10, 0, 0, 0, 0xff, 0xe0, 0xff, 0x15, 0x20, 0, 0, 0, 0x75, 0xfe, 0xc3, 0xcc, 0xff, 0x57, 8, 0xff,
@@ -325,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn relocations_say_what_is_meant() {
+    fn relocations_name_what_operands_refer_to() {
         // call sym; mov rdi, sym (sign-extended); mov rax, sym(%rip); movl $sym, field(%rip)
         let bytes = [
             0xe8, 0, 0, 0, 0, 0x48, 0xc7, 0xc7, 0, 0, 0, 0, 0x48, 0x8b, 0x05, 0, 0, 0, 0, 0xc7, 0x05, 0, 0, 0, 0, 0, 0,
@@ -366,7 +383,7 @@ mod tests {
     }
 
     #[test]
-    fn what_else_is_written_is_told() {
+    fn other_instructions_change_registers() {
         // div rcx; xchg rsi,rdi; lock inc [rdi]; (bad)
         let bytes = [0x48, 0xf7, 0xf1, 0x48, 0x87, 0xfe, 0xf0, 0xff, 0x07, 0x06];
         let written = |register| Action::Compute { to: Some(Register(register)) };

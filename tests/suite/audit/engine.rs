@@ -1,7 +1,7 @@
 //! What an audit does beyond single shapes.
 
 use gplok::audit::{
-    AuditCode, AuditError, AuditFinding, AuditOptions, How, Standing, Subject, World, audit, open_objects,
+    AuditCode, AuditError, AuditFinding, AuditOptions, How, KnownExports, Standing, Subject, audit, open_objects,
 };
 use gplok::image::Image;
 use gplok::kernel::Kernel;
@@ -98,8 +98,8 @@ fn damaged_objects_are_audited_without_harm() {
             let image = Image::from_bytes(name, bytes).expect("it is not compressed");
             let Some(elf) = image.as_announced() else { continue };
             let Some(subject) = Subject::of_object(&elf) else { continue };
-            let world = World::default();
-            let mut wrappers = gplok::audit::Wrappers::new(&subject, &world);
+            let known = KnownExports::default();
+            let mut wrappers = gplok::audit::Wrappers::new(&subject, &known);
             for export in &subject.exports {
                 let _ = wrappers.laundered(0, export);
             }
@@ -139,11 +139,11 @@ ffffffff83000000 D linux_banner
     let path = here.path().join("System.map");
     std::fs::write(&path, map).expect("it can be written");
     let kernel = Kernel::open(&[path]).expect("it is a System.map");
-    let mut world = World::default();
-    world.add_kernel(&kernel);
-    assert_eq!(world.standing("devm_memremap_pages"), Standing::Unknown);
-    assert_eq!(world.standing("walk_page_range"), Standing::Unexported);
-    assert_eq!(world.standing("of_some_module"), Standing::Unknown);
+    let mut known = KnownExports::default();
+    known.add_kernel(&kernel);
+    assert_eq!(known.standing("devm_memremap_pages"), Standing::Unknown);
+    assert_eq!(known.standing("walk_page_range"), Standing::Unexported);
+    assert_eq!(known.standing("of_some_module"), Standing::Unknown);
 }
 
 /// Several builds of one module, side by side: each is called what it calls itself, and none stands in another's way.

@@ -1,10 +1,11 @@
 //! What is odd about one module.
 
 use gplok::audit::{
-    AuditCode, AuditFinding, Detail, How, LicenseOddity, Module, Subject, World, WorldExport, lints as lints_of,
+    AuditCode, AuditFinding, Detail, How, KnownExport, KnownExports, KnownModule, LicenseOddity, Subject,
+    lints as lints_of,
 };
 use gplok::kernel::Kernel;
-use gplok::terms::{ExportKind, License, Namespace};
+use gplok::terms::{ExportKind, License, ModuleName, Namespace};
 use object::elf::{
     R_X86_64_32S, R_X86_64_64, R_X86_64_PLT32, SHF_ALLOC, SHF_EXECINSTR, SHF_WRITE, STB_GLOBAL, STB_LOCAL, STB_WEAK,
     STT_FUNC, STT_OBJECT,
@@ -16,7 +17,7 @@ use crate::made::Made;
 /// A kernel with an export of each kind, and modules that others tell of.
 struct Known {
     made: Made,
-    world: World,
+    known: KnownExports,
 }
 
 impl Known {
@@ -29,21 +30,22 @@ impl Known {
         let text: String = lines.iter().map(|line| format!("ffffffff810000{line}\n")).collect();
         let map = folder.path().join("System.map");
         std::fs::write(&map, text).expect("the folder is ours");
-        let mut world = World::default();
-        world.add_kernel(&symvers);
-        world.add_kernel(&Kernel::open(&[map]).unwrap_or_else(|error| panic!("{error}")));
-        Self { made, world }
+        let mut known = KnownExports::default();
+        known.add_kernel(&symvers);
+        known.add_kernel(&Kernel::open(&[map]).unwrap_or_else(|error| panic!("{error}")));
+        Self { made, known }
     }
 
     /// Another module, which exports a symbol.
     fn module(mut self, name: &str, license: &str, uses_gpl_only: bool, export: &str) -> Self {
         let license = Some(License::new(license));
-        self.world.add_module(name, Module { license, uses_gpl_only, intree: false });
+        self.known.add_module(ModuleName::new(name), KnownModule { license, uses_gpl_only, intree: false });
         self.export(name, export, ExportKind::Plain, "")
     }
 
-    fn export(mut self, owner: &str, name: &str, kind: ExportKind, namespace: &str) -> Self {
-        self.world.add(name, WorldExport { kind, exporter: owner.into(), namespace: Namespace::new(namespace) });
+    fn export(mut self, exporter: &str, name: &str, kind: ExportKind, namespace: &str) -> Self {
+        let exporter = ModuleName::new(exporter);
+        self.known.add(name, KnownExport { kind, exporter, namespace: Namespace::new(namespace) });
         self
     }
 
@@ -51,7 +53,7 @@ impl Known {
         let elf = self.made.image(ko).as_announced().expect("it is ELF");
         let subject = Subject::of_object(&elf);
         assert!(subject.is_some());
-        lints_of(7, ko.name(), &elf, subject.as_ref(), &self.world)
+        lints_of(7, &ModuleName::new(ko.name()), &elf, subject.as_ref(), &self.known)
     }
 
     /// The one finding there is.

@@ -1,11 +1,11 @@
-//! Instructions that change registers.
+//! Data processing: instructions that change registers.
 
 use yaxpeax_arm::armv8::a64::{Instruction, Opcode, Operand, ShiftStyle, SizeCode};
 
-use super::{Action, Reader, Register, Spot, register};
+use super::{Action, Arm64Decoder, Register, Spot, register};
 
-impl Reader {
-    /// Arm Architecture Reference Manual, C4.1.93 and C4.1.95: data processing.
+impl Arm64Decoder {
+    /// Data processing (Arm Architecture Reference Manual, C4.1.93 and C4.1.95).
     pub(super) fn arithmetic(&self, instruction: &Instruction) -> Action {
         use Opcode::*;
         let [first, ..] = instruction.operands;
@@ -14,13 +14,13 @@ impl Reader {
             return Action::Compare;
         }
         match register(first) {
-            Some(to) => self.known(to, instruction).unwrap_or_else(|| made(to, instruction)),
+            Some(to) => self.known(to, instruction).unwrap_or_else(|| derived(to, instruction)),
             None if is_zero(first) && sets_flags(opcode) => Action::Compare,
             None => Action::Compute { to: None },
         }
     }
 
-    /// What the new value of the register is, where it can be said.
+    /// The action, if the new value of the register is known.
     fn known(&self, to: Register, instruction: &Instruction) -> Option<Action> {
         use Opcode::*;
         let [_, second, third, fourth] = instruction.operands;
@@ -37,7 +37,7 @@ impl Reader {
             SUB => added(to, second, immediate(third)?.cast_signed().wrapping_neg()),
             ORR if is_zero(second) => copied(to, third),
             AND if matches!(immediate(third)?, 1 | 0xff | 0xffff | 0xffff_ffff) => copied(to, second),
-            // From the bit on, up to the other.
+            // UBFM and SBFM take the bits from the third operand up to the fourth.
             UBFM if third == Operand::Immediate(0) && matches!(immediate(fourth)?, 0 | 7 | 15 | 31 | 63) => {
                 copied(to, second)
             }
@@ -48,26 +48,26 @@ impl Reader {
         }
     }
 
-    /// What `adrp` refers to: the page that an address is in; but the address itself if a relocation tells it.
+    /// What `adrp` refers to: the address that its relocation names, or else only the page.
     fn page(&self, operand: Operand) -> Option<Spot> {
         let Operand::PCOffset(distance) = operand else { return None };
         Some(self.symbol.unwrap_or_else(|| Spot::Address((self.at & !0xfff).wrapping_add_signed(distance))))
     }
 
-    /// What `movz`, `movn` and, right after a constant, `movk` leave in a register.
+    /// The value that `movz`, `movn`, or `movk` right after another constant, leaves in a register.
     fn moved(&self, to: Register, instruction: &Instruction) -> Option<u64> {
         let [first, second, ..] = instruction.operands;
         let Operand::ImmShift(bits, shift) = second else { return None };
-        let shifted = |bits: u16| u64::from(bits).wrapping_shl(u32::from(shift));
+        let part = u64::from(bits).wrapping_shl(u32::from(shift));
         let whole = match instruction.opcode {
-            Opcode::MOVZ => shifted(bits),
-            Opcode::MOVN => !shifted(bits),
-            _ => self.constant(to)? & !shifted(u16::MAX) | shifted(bits),
+            Opcode::MOVZ => part,
+            Opcode::MOVN => !part,
+            _ => self.constant(to)? & !u64::from(u16::MAX).wrapping_shl(u32::from(shift)) | part,
         };
         Some(if is_narrow(first) { whole & 0xffff_ffff } else { whole })
     }
 
-    /// The constant that the instruction before has set a register to.
+    /// The constant that the previous instruction set a register to.
     fn constant(&self, register: Register) -> Option<u64> {
         match self.steps.last()?.action {
             Action::Constant { to, value } if to == register => Some(value.cast_unsigned()),
@@ -76,19 +76,19 @@ impl Reader {
     }
 }
 
-/// A register made of others; of which the first tells most.
-fn made(to: Register, instruction: &Instruction) -> Action {
+/// A register computed from others. Only the first of them is recorded.
+fn derived(to: Register, instruction: &Instruction) -> Action {
     let [_, second, ..] = instruction.operands;
     register(second).map_or(Action::Compute { to: Some(to) }, |from| Action::Derive { to, from })
 }
 
-/// A register that a number is added to. Half a register overflows, so that it is not the same with a number added.
+/// A register with a number added. A 32-bit addition may overflow, so it counts only if the number is 0.
 fn added(to: Register, from: Operand, offset: i64) -> Option<Action> {
     let from = register(from).filter(|_| offset == 0 || !is_narrow(from))?;
     Some(Action::Copy { to, from, offset })
 }
 
-/// A value as it is. One that is made narrower still is the same argument.
+/// An unchanged value. A narrowed value still counts as the same argument.
 fn copied(to: Register, operand: Operand) -> Option<Action> {
     let operand = match operand {
         Operand::RegShift(ShiftStyle::LSL, 0, size, number) => Operand::Register(size, number),
@@ -103,6 +103,7 @@ fn copied(to: Register, operand: Operand) -> Option<Action> {
     }
 }
 
+/// The number that an operand is.
 fn immediate(operand: Operand) -> Option<u64> {
     match operand {
         Operand::Immediate(value) => Some(u64::from(value)),
@@ -112,17 +113,17 @@ fn immediate(operand: Operand) -> Option<u64> {
     }
 }
 
-/// Is it the register that is always zero?
+/// Returns whether an operand is the zero register.
 const fn is_zero(operand: Operand) -> bool {
     matches!(operand, Operand::Register(_, 31))
 }
 
-/// Is it half a register?
+/// Returns whether an operand is a 32-bit register.
 const fn is_narrow(operand: Operand) -> bool {
     matches!(operand, Operand::Register(SizeCode::W, _) | Operand::RegisterOrSP(SizeCode::W, _))
 }
 
-/// Does it do no more than set flags, when what it computes goes nowhere?
+/// Returns whether an instruction only sets flags if its result is discarded.
 const fn sets_flags(opcode: Opcode) -> bool {
     use Opcode::*;
     matches!(opcode, ADDS | SUBS | ANDS | BICS | ADCS | SBCS | SUBPS)

@@ -2,39 +2,40 @@
 
 use yaxpeax_arm::armv8::a64::{Instruction, Opcode, Operand, SizeCode};
 
-use super::{Action, Reader, Register, Spot, Table, based, numbered, register};
+use super::{Action, Arm64Decoder, Register, Spot, Table, based, numbered, register};
 
 /// What an instruction does with memory.
 #[derive(Clone, Copy)]
 enum Access {
-    /// Hints that it will be used.
+    /// Hints that memory will be used.
     Prefetch,
     /// Reads registers from it.
     Load,
     /// Writes registers to it.
     Store,
-    /// Changes it, and the first operand: what was there, or whether it was done.
+    /// Changes memory, and sets the first operand to the old value or to whether the change succeeded.
     First,
-    /// Changes it, and leaves in the second operand what was there.
+    /// Changes memory, and sets the second operand to the old value.
     Second,
-    /// Something else: the tags of memory, and vectors.
+    /// Anything else: memory tags, vectors.
     Other,
 }
 
-/// Where memory is.
+/// The address of an operand in memory.
 #[derive(Clone, Copy)]
-enum Place {
-    /// At a distance from a register.
+enum MemoryOperand {
+    /// At an offset from a register.
     Field(Register, i64),
-    /// At a known place.
+    /// At a known address.
     Known(Spot),
-    /// At a distance from a register that another one tells.
+    /// At an offset from a register that another register holds.
     Element(Register),
-    /// Elsewhere.
+    /// Unknown.
     Unknown,
 }
 
-impl Place {
+impl MemoryOperand {
+    /// The operand that lies `distance` bytes further.
     const fn plus(self, distance: i64) -> Self {
         match self {
             Self::Field(base, offset) => Self::Field(base, offset.wrapping_add(distance)),
@@ -43,6 +44,7 @@ impl Place {
         }
     }
 
+    /// The action that reads it.
     fn load(self, to: Option<Register>) -> Action {
         match (to, self) {
             (Some(to), Self::Field(base, offset)) => Action::Load { to, base, offset },
@@ -52,6 +54,7 @@ impl Place {
         }
     }
 
+    /// The action that writes it. `None` is the zero register.
     const fn store(self, value: Option<Register>) -> Action {
         match self {
             Self::Field(base, offset) => Action::Store { base, offset, value },
@@ -60,18 +63,18 @@ impl Place {
     }
 }
 
-impl Reader {
-    /// Arm Architecture Reference Manual, C4.1.96: loads and stores. Is it one?
+impl Arm64Decoder {
+    /// Loads and stores (Arm Architecture Reference Manual, C4.1.96). Returns whether the instruction is one.
     pub(super) fn memory(&mut self, instruction: &Instruction) -> bool {
         let mut operands = instruction.operands.iter().enumerate();
-        let found =
-            operands.find_map(|(index, operand)| Some((index, *operand, self.place(instruction.opcode, *operand)?)));
-        let Some((index, operand, place)) = found else { return false };
+        let found = operands
+            .find_map(|(index, operand)| Some((index, *operand, self.memory_operand(instruction.opcode, *operand)?)));
+        let Some((index, operand, memory)) = found else { return false };
         let data = instruction.operands.get(..index).unwrap_or_default();
         if let Operand::RegPreIndex(base, offset, true) = operand {
             self.advance(base, offset);
         }
-        self.access(instruction.opcode, data, place);
+        self.access(instruction.opcode, data, memory);
         match operand {
             Operand::RegPostIndex(base, offset) => self.advance(base, offset),
             Operand::RegPostIndexReg(base, _) => self.push(Action::Compute { to: Some(based(base)) }),
@@ -80,35 +83,35 @@ impl Reader {
         true
     }
 
-    /// Moves the base on.
+    /// Adds an offset to the base register.
     fn advance(&mut self, base: u16, offset: i32) {
         let base = based(base);
         self.push(Action::Copy { to: base, from: base, offset: i64::from(offset) });
     }
 
-    /// The place that an operand is, once the base has been moved on if that comes first.
-    fn place(&self, opcode: Opcode, operand: Operand) -> Option<Place> {
+    /// The memory operand that an operand is, after a pre-indexed base has been changed.
+    fn memory_operand(&self, opcode: Opcode, operand: Operand) -> Option<MemoryOperand> {
         Some(match operand {
             Operand::RegPreIndex(base, _, true)
             | Operand::RegPostIndex(base, _)
-            | Operand::RegPostIndexReg(base, _) => Place::Field(based(base), 0),
+            | Operand::RegPostIndexReg(base, _) => MemoryOperand::Field(based(base), 0),
             Operand::RegPreIndex(base, offset, false) => {
-                self.symbol.map_or(Place::Field(based(base), i64::from(offset)), Place::Known)
+                self.symbol.map_or(MemoryOperand::Field(based(base), i64::from(offset)), MemoryOperand::Known)
             }
-            Operand::RegRegOffset(base, ..) => Place::Element(based(base)),
+            Operand::RegRegOffset(base, ..) => MemoryOperand::Element(based(base)),
             Operand::PCOffset(_) if matches!(opcode, Opcode::LDR | Opcode::LDRSW | Opcode::PRFM) => {
-                self.target(operand).map_or(Place::Unknown, Place::Known)
+                self.target(operand).map_or(MemoryOperand::Unknown, MemoryOperand::Known)
             }
             _ => return None,
         })
     }
 
-    fn access(&mut self, opcode: Opcode, data: &[Operand], place: Place) {
+    fn access(&mut self, opcode: Opcode, data: &[Operand], memory: MemoryOperand) {
         let operand = |index: usize| data.get(index).copied().unwrap_or(Operand::Nothing);
         match access(opcode) {
             Access::Prefetch => self.push(Action::Nothing),
-            Access::Load => self.load(opcode, data, place),
-            Access::Store => self.store(data, place),
+            Access::Load => self.load(opcode, data, memory),
+            Access::Store => self.store(data, memory),
             Access::First => {
                 if let Operand::RegisterPair(_, number) = operand(0) {
                     self.push(Action::Compute { to: numbered(number) });
@@ -122,36 +125,36 @@ impl Reader {
         }
     }
 
-    fn load(&mut self, opcode: Opcode, data: &[Operand], place: Place) {
+    fn load(&mut self, opcode: Opcode, data: &[Operand], memory: MemoryOperand) {
         let width = if opcode == Opcode::LDPSW { 4 } else { width(data) };
         let mut loads: Vec<Action> = data
             .iter()
             .zip((0..).step_by(width))
-            .map(|(operand, distance)| place.plus(distance).load(register(*operand)))
+            .map(|(operand, distance)| memory.plus(distance).load(register(*operand)))
             .collect();
-        // What the second one counts from is read before the first one is written.
+        // If the first register is the base, it is written last: the second load still needs the base.
         if let (Some(Action::Load { to, base, .. }), 2) = (loads.first(), loads.len())
             && to == base
         {
             loads.reverse();
         }
-        self.each(&loads);
+        self.push_pair(&loads);
     }
 
-    fn store(&mut self, data: &[Operand], place: Place) {
+    fn store(&mut self, data: &[Operand], memory: MemoryOperand) {
         let stores: Vec<Action> = data
             .iter()
             .zip((0..).step_by(width(data)))
             .map(|(operand, distance)| match operand {
-                Operand::Register(_, number) => place.plus(distance).store(numbered(*number)),
+                Operand::Register(_, number) => memory.plus(distance).store(numbered(*number)),
                 _ => Action::Compute { to: None },
             })
             .collect();
-        self.each(&stores);
+        self.push_pair(&stores);
     }
 
-    /// Notes what is done; the registers of a pair of vectors are nothing to tell apart.
-    fn each(&mut self, actions: &[Action]) {
+    /// Adds the actions of a pair. If they are equal, as for vectors, one is enough.
+    fn push_pair(&mut self, actions: &[Action]) {
         match actions {
             [first, second] if first == second => self.push(*first),
             _ => actions.iter().for_each(|action| self.push(*action)),
@@ -159,7 +162,7 @@ impl Reader {
     }
 }
 
-/// How far the registers of a pair are apart in memory.
+/// How far apart the registers of a pair are in memory, in bytes.
 fn width(data: &[Operand]) -> usize {
     if matches!(data.first(), Some(Operand::Register(SizeCode::W, _))) { 4 } else { 8 }
 }

@@ -15,7 +15,7 @@ fn actions(words: &[u32], relocated: &[Relocated]) -> Vec<Action> {
     steps(&bytes(words), START, relocated).iter().map(|step| step.action).collect()
 }
 
-/// What an instruction at [`START`] does that a relocation fills in.
+/// What an instruction at [`START`] with a relocation does.
 fn relocated(word: u32, symbol: Spot, addend: i64) -> Vec<Action> {
     actions(&[word], &[Relocated { at: START, symbol, addend, relative: true }])
 }
@@ -112,7 +112,7 @@ fn numbers_are_constants() {
 }
 
 #[test]
-fn movk_goes_on_with_the_constant_before_it() {
+fn movk_extends_the_constant_before_it() {
     let (movz, movk, other) = (0x52a2_4680, 0xf297_dde0, 0xf2e2_2441);
     assert_eq!(actions(&[movz, movk], &[]), [constant(0, 0x1234_0000), constant(0, 0x1234_beef)]);
     let wide = [0x9280_0021, other];
@@ -123,7 +123,7 @@ fn movk_goes_on_with_the_constant_before_it() {
 }
 
 #[test]
-fn addresses_count_from_the_instruction() {
+fn addresses_are_relative_to_the_instruction() {
     assert_eq!(one(0x10ff_ffe0), [address(0, 0xffc)], "adr x0, -4");
     assert_eq!(one(0x3000_0003), [address(3, 0x1001)], "adr x3, +1");
     let adrp = steps(&bytes(&[0xf000_0000]), 0x1abc, &[]);
@@ -136,7 +136,7 @@ fn addresses_count_from_the_instruction() {
 }
 
 #[test]
-fn relocations_say_what_is_meant() {
+fn relocations_name_what_operands_refer_to() {
     let (here, undefined) = (Spot::Address(0x8000), Spot::Undefined(7));
     assert_eq!(relocated(0x9000_0000, here, 0x18), [address(0, 0x8018)], "adrp");
     assert_eq!(relocated(0x1000_0000, here, -8), [address(0, 0x7ff8)], "adr");
@@ -209,7 +209,7 @@ fn stores_write_at_a_distance() {
 }
 
 #[test]
-fn vectors_are_no_registers() {
+fn vectors_are_not_general_purpose_registers() {
     assert_eq!(one(0x3dc0_0420), [ELSE], "ldr q0, [x1, #16]");
     assert_eq!(one(0xfc01_0c20), [copy(1, 1, 16), ELSE], "str d0, [x1, #16]!");
     assert_eq!(one(0xacc1_0420), [ELSE, copy(1, 1, 32)], "ldp q0, q1, [x1], #32");
@@ -263,7 +263,7 @@ fn other_arithmetic_is_work() {
 }
 
 #[test]
-fn the_system_is_neither_a_register_nor_a_result() {
+fn system_instructions_change_nothing_that_is_followed() {
     // msr sp_el0, x0; msr daifset, #2; dmb ish; dsb sy; isb; tlbi vae1, x7; dc civac, x0; mrs xzr, sp_el0
     let words =
         [0xd518_4100, 0xd503_42df, 0xd503_3bbf, 0xd503_3f9f, 0xd503_3fdf, 0xd508_8727, 0xd50b_7e20, 0xd538_411f];
@@ -294,7 +294,7 @@ fn hints_are_nothing() {
 }
 
 #[test]
-fn branches_lead_forwards_and_back() {
+fn branches_have_targets_in_both_directions() {
     assert_eq!(one(0x9400_0002), [Action::Call(to(0x1008))], "bl +8");
     assert_eq!(one(0x97ff_fffe), [Action::Call(to(0xff8))], "bl -8");
     assert_eq!(one(0x17ff_fffe), [Action::Jump(to(0xff8))], "b -8");
@@ -310,7 +310,7 @@ fn branches_lead_forwards_and_back() {
 }
 
 #[test]
-fn registers_lead_elsewhere() {
+fn targets_in_registers_are_indirect() {
     let through = |number| Way::Through(Register(number));
     assert_eq!(one(0xd63f_0100), [Action::Call(through(8))], "blr x8");
     assert_eq!(one(0xd73f_0801), [Action::Call(through(0))], "blraa x0, x1");
@@ -323,7 +323,7 @@ fn registers_lead_elsewhere() {
 }
 
 #[test]
-fn exceptions_are_traps_and_warnings_go_on() {
+fn exceptions_are_traps_but_warnings_continue() {
     assert_eq!(one(0xd421_0000), [ELSE], "brk #0x800");
     // brk #1; hlt #1; udf #0; no instruction; ret
     let words = [0xd420_0020, 0xd440_0020, 0, 0xffff_ffff, 0xd65f_03c0];
@@ -332,7 +332,7 @@ fn exceptions_are_traps_and_warnings_go_on() {
 }
 
 #[test]
-fn what_the_decoder_does_not_know_is_no_trap() {
+fn instructions_unknown_to_the_decoder_are_not_traps() {
     assert_eq!(one(0x04e0_e3e3), [compute(3)], "cntd x3");
     assert_eq!(one(0x8580_4001), [ELSE], "ldr z1, [x0]");
     assert_eq!(one(0xc008_00ff), [ELSE], "zero {{za}}");
@@ -341,7 +341,7 @@ fn what_the_decoder_does_not_know_is_no_trap() {
 }
 
 #[test]
-fn bytes_left_over_are_not_read() {
+fn trailing_bytes_are_ignored() {
     let mut code = bytes(&[0xd65f_03c0, 0xd65f_03c0]);
     assert_eq!(steps(&code, START, &[]).iter().map(|step| step.at).collect::<Vec<_>>(), [START, START + 4]);
     for length in 4..8 {
@@ -353,7 +353,7 @@ fn bytes_left_over_are_not_read() {
 }
 
 #[test]
-fn any_word_can_be_read() {
+fn any_word_can_be_decoded() {
     let mut state = 0x9e37_79b9_7f4a_7c15_u64;
     let mut code = Vec::new();
     for _ in 0..200_000 {
@@ -364,5 +364,5 @@ fn any_word_can_be_read() {
     }
     let steps = steps(&code, u64::MAX - 400_003, &[]);
     assert!(steps.len() >= 200_000);
-    assert!(steps.iter().any(|step| step.at == 0), "the end of the address space is none for the reader");
+    assert!(steps.iter().any(|step| step.at == 0), "decoding continues past the end of the address space");
 }

@@ -1,20 +1,23 @@
-//! How everything that is known of is exported, by whom, and under which licence.
+//! What an audit knows of all exports and modules: how each symbol is exported, by which module, and under which
+//! license.
+//!
+//! The files may not tell everything: a symbol whose kind of export is in none of them is [`Standing::Unknown`].
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::subject::Subject;
 use crate::graph::Spot;
-use crate::kernel::{Exports, Kallsyms, Kernel, VMLINUX};
-use crate::terms::{ExportKind, License, Namespace};
+use crate::kernel::{Exports, Kallsyms, Kernel};
+use crate::terms::{ExportKind, License, ModuleName, Namespace};
 
-/// How a symbol stands to modules.
+/// Which modules may use a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
-    /// Exported to every module.
+    /// Every module: it is exported.
     Plain,
-    /// Exported, but only to modules under a licence compatible with the GPL.
+    /// Modules under a license compatible with the GPL: it is exported GPL-only.
     GplOnly,
-    /// Exported to none.
+    /// No module: it is not exported.
     Unexported,
     /// The files do not say.
     Unknown,
@@ -22,43 +25,42 @@ pub enum Standing {
 
 /// One export.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct WorldExport {
-    /// How.
+pub struct KnownExport {
+    /// How it is exported.
     pub kind: ExportKind,
-    /// The name of the module that exports it, or `vmlinux`.
-    pub exporter: Box<str>,
+    /// The module that exports it, or `vmlinux`.
+    pub exporter: ModuleName,
     /// Its namespace.
     pub namespace: Option<Namespace>,
 }
 
 /// What is known of a module besides its exports.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Module {
-    /// The first licence string, which is the one the loader reads.
+pub struct KnownModule {
+    /// The first license string, which is the one that the loader reads.
     pub license: Option<License>,
-    /// Does it import a GPL-only symbol?
+    /// Whether it imports a GPL-only symbol.
     pub uses_gpl_only: bool,
-    /// Does it say that it is one of the kernel's own (`intree=Y`)?
+    /// Whether it is marked as one of the kernel's own modules (`intree=Y`).
     pub intree: bool,
 }
 
-/// All exports and modules that are known of.
+/// All known exports and modules.
 #[derive(Debug, Default)]
-pub struct World {
-    exported: HashMap<Box<str>, WorldExport>,
-    /// By name, with `_` for `-`.
-    modules: BTreeMap<Box<str>, Module>,
-    /// Is nothing exported but what is known of?
+pub struct KnownExports {
+    exported: HashMap<Box<str>, KnownExport>,
+    modules: BTreeMap<ModuleName, KnownModule>,
+    /// Whether all exports are known, so that any other symbol is not exported.
     complete: bool,
-    /// Names that are exported, nobody says how.
+    /// Names that are exported in an unknown way.
     unsaid: HashSet<Box<str>>,
-    /// Names of the kernel's own functions and data, and whether more than one source file of it sees them: what of those is not
-    /// known to be exported, is not.
+    /// Names of the kernel's own functions and data, and whether the name is global there. A global name that is not
+    /// known to be exported is not exported.
     internal: HashMap<Box<str>, bool>,
 }
 
-impl World {
-    /// Adds what the files of a kernel tell of its exports. What was added before counts before it.
+impl KnownExports {
+    /// Adds the exports that the files of a kernel tell of. Exports that were added before take precedence.
     pub fn add_kernel(&mut self, kernel: &Kernel) {
         if let Some(symbols) = kernel.symbols() {
             self.add_symbols(symbols);
@@ -73,9 +75,8 @@ impl World {
         for row in exports.rows() {
             match row.kind {
                 Some(kind) => {
-                    let export =
-                        WorldExport { kind, exporter: module_of(row.exporter).into(), namespace: row.namespace };
-                    self.add(row.name, export);
+                    let exporter = ModuleName::of_exporter(row.exporter);
+                    self.add(row.name, KnownExport { kind, exporter, namespace: row.namespace });
                 }
                 None => _ = self.unsaid.insert(row.name.into()),
             }
@@ -91,30 +92,30 @@ impl World {
         }
     }
 
-    /// Adds an export. Of two of one name the first counts.
-    pub fn add(&mut self, name: &str, export: WorldExport) {
+    /// Adds an export. Of several exports with one name, the first counts.
+    pub fn add(&mut self, name: &str, export: KnownExport) {
         if !self.exported.contains_key(name) {
             self.exported.insert(name.into(), export);
         }
     }
 
-    /// Adds a module.
-    pub fn add_module(&mut self, name: &str, module: Module) {
-        self.modules.entry(name.replace('-', "_").into()).or_insert(module);
+    /// Adds a module. Of several modules with one name, the first counts.
+    pub fn add_module(&mut self, name: ModuleName, module: KnownModule) {
+        self.modules.entry(name).or_insert(module);
     }
 
-    /// The module of that name.
-    pub fn module(&self, name: &str) -> Option<&Module> {
-        self.modules.get(&*name.replace('-', "_"))
+    /// The module with that name.
+    pub fn module(&self, name: &ModuleName) -> Option<&KnownModule> {
+        self.modules.get(name)
     }
 
     /// The export of a symbol.
-    pub fn export(&self, name: &str) -> Option<&WorldExport> {
+    pub fn export(&self, name: &str) -> Option<&KnownExport> {
         self.exported.get(name)
     }
 
-    /// All exports, in no order.
-    pub fn exports(&self) -> impl Iterator<Item = (&str, &WorldExport)> {
+    /// All exports, in no particular order.
+    pub fn exports(&self) -> impl Iterator<Item = (&str, &KnownExport)> {
         self.exported.iter().map(|(name, export)| (&**name, export))
     }
 
@@ -123,46 +124,38 @@ impl World {
         self.export(name).map(|export| export.kind)
     }
 
-    /// Is there something of that name, exported or not?
+    /// Returns whether a symbol with that name exists, exported or not.
     pub fn names(&self, name: &str) -> bool {
         self.exported.contains_key(name) || self.internal.contains_key(name)
     }
 
-    /// How a symbol stands to modules.
+    /// Which modules may use a symbol.
     pub fn standing(&self, name: &str) -> Standing {
         match self.kind(name) {
             Some(kind) if kind.is_gpl_only() => Standing::GplOnly,
             Some(_) => Standing::Plain,
             None if self.unsaid.contains(name) => Standing::Unknown,
-            // What only one source file of the kernel has under this name, a module may export.
+            // A name that is static in the kernel may still be exported by a module.
             None if self.complete || self.internal.get(name) == Some(&true) => Standing::Unexported,
             None => Standing::Unknown,
         }
     }
 
-    /// The name of what lies at a spot of an object, and how it stands to modules. What the object defines itself is exported
-    /// where it exports it, whatever else has its name.
+    /// The name of the function or data at a spot of an object, and which modules may use it. For symbols that the
+    /// object defines, only its own exports count, whatever other symbols have the name.
     pub fn standing_in(&self, subject: &Subject<'_>, spot: Spot) -> (String, Standing) {
         let Spot::Address(address) = spot else {
             let name = subject.name(spot).unwrap_or_default();
             return (name.to_owned(), self.standing(name));
         };
         let named = subject.space.names(address).iter().filter_map(|label| subject.export(&label.name));
-        // Another source file may have a function of an export's name for itself.
+        // Another source file may have a static function with the name of an export.
         let exported = named.filter(|export| export.address == address);
-        // Of several names of one place the plain one opens it.
+        // Of several exports at one address, a plain one opens it to every module.
         match exported.min_by_key(|export| export.kind.is_gpl_only()) {
             Some(export) if export.kind.is_gpl_only() => (export.name.clone(), Standing::GplOnly),
             Some(export) => (export.name.clone(), Standing::Plain),
             None => (subject.name(spot).unwrap_or("?").to_owned(), Standing::Unexported),
         }
     }
-}
-
-/// The name of a module by the path that `Module.symvers` has.
-fn module_of(exporter: &str) -> String {
-    if exporter == VMLINUX {
-        return exporter.to_owned();
-    }
-    exporter.rsplit('/').next().unwrap_or(exporter).replace('-', "_")
 }
