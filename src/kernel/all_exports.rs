@@ -3,7 +3,9 @@
 use std::borrow::Cow;
 use std::path::Path;
 
-use super::{Exports, Kernel, ModuleTree};
+use super::description::Kernel;
+use super::exports::Exports;
+use super::tree::ModuleTree;
 
 impl Kernel {
     /// What is exported by the kernel and by the modules of its tree. Where the list of the former does not cover the latter, every

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::name_index::NameIndex;
+use crate::terms::{Arch, Class, ElfMachine, Endian};
 
 /// A configuration option that the loader's behaviour depends on; the name goes without `CONFIG_`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -67,6 +68,37 @@ impl Config {
     /// The value of an option by its name: of the last line that sets it, as in a shell.
     pub fn value_named(&self, name: &str) -> Option<&str> {
         self.last_setting(name).map(trimmed)
+    }
+
+    /// The architecture it is for.
+    pub fn arch(&self) -> Option<Arch> {
+        let set = |name| self.is_set(ConfigOption(name));
+        let class = if set("64BIT") { Class::Elf64 } else { Class::Elf32 };
+        let endian = |big| if big { Endian::Big } else { Endian::Little };
+        let (machine, class, endian) = if set("X86_64") {
+            (ElfMachine::X86_64, Class::Elf64, Endian::Little)
+        } else if set("X86_32") {
+            (ElfMachine::I386, Class::Elf32, Endian::Little)
+        } else if set("ARM64") {
+            (ElfMachine::Arm64, Class::Elf64, endian(set("CPU_BIG_ENDIAN")))
+        } else if set("ARM") {
+            (ElfMachine::Arm, Class::Elf32, endian(set("CPU_BIG_ENDIAN")))
+        } else if set("RISCV") {
+            (ElfMachine::Riscv, class, Endian::Little)
+        } else if set("PPC64") {
+            (ElfMachine::Ppc64, Class::Elf64, endian(!set("CPU_LITTLE_ENDIAN")))
+        } else if set("PPC") {
+            (ElfMachine::Ppc, Class::Elf32, Endian::Big)
+        } else if set("S390") {
+            (ElfMachine::S390, Class::Elf64, Endian::Big)
+        } else if set("LOONGARCH") {
+            (ElfMachine::Loongarch, class, Endian::Little)
+        } else if set("MIPS") {
+            (ElfMachine::Mips, class, endian(!set("CPU_LITTLE_ENDIAN")))
+        } else {
+            return None;
+        };
+        Some(Arch { machine, class, endian })
     }
 
     /// The value as it stands in the last line that sets it, to the end of the line.

@@ -40,16 +40,16 @@ pub enum ErrorKind {
     },
     /// A kernel image that is none, or broken.
     #[error("{0}")]
-    Image(super::ImageError),
+    Image(super::vmlinux::ImageError),
     /// A `System.map` that tells nothing.
     #[error("{0}")]
-    SystemMap(super::SystemMapFault),
+    SystemMap(SystemMapFault),
     /// A file of certificates that holds none, or a broken one.
     #[error("{0}")]
     Certificate(crate::x509::CertificateError),
     /// A package that cannot be read through.
     #[error("{0}")]
-    Package(super::PackageError),
+    Package(super::package::PackageError),
     /// Nothing in it describes a kernel.
     #[error(
         "nothing here describes a kernel: expected an image (vmlinuz, vmlinux), Module.symvers, config, release, certs.pem, a headers directory or a module tree"
@@ -71,4 +71,15 @@ pub enum ErrorKind {
     /// An installed release that is not there.
     #[error("no such file or directory, and no release of that name under /lib/modules")]
     NoSuchRelease,
+}
+
+/// What makes such a file useless.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SystemMapFault {
+    /// Debian's: one line that says where the real one is.
+    #[error("a stub: the real System.map is in the package with the kernel's debug information")]
+    Stub,
+    /// Symbols without `__ksymtab_` ones: a kernel without modules, or without `CONFIG_KALLSYMS_ALL`.
+    #[error("it lists no __ksymtab_ symbols, so it does not tell what is exported")]
+    NoExports,
 }

@@ -5,9 +5,11 @@ use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use super::error::ErrorKind;
 use super::name_index::NameIndex;
 use super::own_exports::{OwnExports, OwnRow};
-use super::{ErrorKind, VMLINUX, symvers};
+use super::symvers::{self, VMLINUX};
+
 use crate::terms::{Crc, ExportKind, Namespace};
 
 /// One exported symbol.

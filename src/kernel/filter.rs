@@ -1,6 +1,7 @@
 //! Choosing among the exports of a kernel.
 
-use super::{Exports, KernelExport, VMLINUX};
+use super::exports::{Exports, KernelExport};
+use super::symvers::VMLINUX;
 use crate::terms::{ExportKind, Glob};
 
 /// Which exports are wanted: an empty list wants all, and of what a list names one has to fit.

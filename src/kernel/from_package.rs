@@ -2,10 +2,13 @@
 
 use std::path::Path;
 
+use super::description::Kernel;
+use super::error::{Error, ErrorKind};
+use super::fact::Fact;
 use super::headers::package_root;
 use super::installed::{is_boot_image, is_tree_image};
 use super::package::PackageStore;
-use super::{Error, ErrorKind, Fact, Kernel, module_name_of};
+use super::tree::module_name_of;
 use crate::terms::KernelRelease;
 
 /// Where trees stand in packages.

@@ -3,7 +3,8 @@
 use std::hash::{Hash, Hasher};
 use std::path::Path;
 
-use super::Kernel;
+use super::description::Kernel;
+use super::vmlinux::KernelImage;
 
 impl Kernel {
     /// Takes in everything that this kernel's files have told, so that two kernels with the same digest answer alike. Files that
@@ -15,6 +16,6 @@ impl Kernel {
         with_parameters.sort_unstable();
         (&self.builtin, with_parameters).hash(hasher);
         format!("{:?} {:?} {:?}", self.certificates, self.evidence, self.conflicts).hash(hasher);
-        self.boot.given().map(super::KernelImage::path).into_iter().chain(self.boot.found()).collect()
+        self.boot.given().map(KernelImage::path).into_iter().chain(self.boot.found()).collect()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Error, ErrorKind};
+use super::error::{Error, ErrorKind};
 
 /// How deep folders are walked.
 const MAX_DEPTH: usize = 32;

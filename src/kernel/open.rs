@@ -2,11 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
+use super::config::Config;
+use super::description::Kernel;
+use super::error::{Error, ErrorKind, SystemMapFault};
+use super::exports::Exports;
+use super::fact::Fact;
 use super::installed::{boot_config, boot_image, headers, installed, is_release_like, system_map};
 use super::package::Format;
 use super::system_map::{SystemMap, is_system_map};
+use super::tree::ModuleTree;
 use super::vmlinux::{KernelImage, is_image};
-use super::{Config, Error, ErrorKind, Exports, Fact, Kernel, ModuleTree, SystemMapFault};
+
 use crate::compression::{Compression, decompress};
 use crate::terms::{KernelRelease, KernelVersion};
 use crate::x509::{Certificate, CertificateError};

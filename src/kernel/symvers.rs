@@ -1,7 +1,10 @@
 //! `Module.symvers`, in every form it has had.
 
-use super::{ErrorKind, VMLINUX};
+use super::error::ErrorKind;
 use crate::terms::ExportKind;
+
+/// The exporter of what is built into the kernel, as `Module.symvers` writes it.
+pub const VMLINUX: &str = "vmlinux";
 
 /// The columns of one line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

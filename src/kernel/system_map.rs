@@ -1,8 +1,10 @@
 //! `System.map` and `/proc/kallsyms`: a line `ADDRESS KIND NAME` for each symbol, in `/proc` with `[MODULE]` behind those of
 //! modules.
 
+use super::error::SystemMapFault;
+use super::exports::Exports;
+use super::symvers::VMLINUX;
 use super::vmlinux::Kallsyms;
-use super::{Exports, VMLINUX};
 use crate::image::TABLES;
 use crate::terms::ExportKind;
 
@@ -12,17 +14,6 @@ pub(super) struct SystemMap {
     pub symbols: Kallsyms,
     /// Are all addresses 0, as `/proc/kallsyms` shows them to whoever may not see them?
     pub zeroed: bool,
-}
-
-/// What makes such a file useless.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SystemMapFault {
-    /// Debian's: one line that says where the real one is.
-    #[error("a stub: the real System.map is in the package with the kernel's debug information")]
-    Stub,
-    /// Symbols without `__ksymtab_` ones: a kernel without modules, or without `CONFIG_KALLSYMS_ALL`.
-    #[error("it lists no __ksymtab_ symbols, so it does not tell what is exported")]
-    NoExports,
 }
 
 /// Is this the text of one? Its first line tells.

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
+use super::error::{Error, ErrorKind};
 use super::package::PackageStore;
-use super::{Error, ErrorKind};
 use crate::image::{Extent, Image};
 use crate::terms::ExportedSymbol;
 

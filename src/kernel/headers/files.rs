@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::HeaderRoot;
-use crate::kernel::Kernel;
+use super::root::{HeaderRoot, is_header};
+use crate::kernel::description::Kernel;
 use crate::terms::{Class, ElfMachine};
 
 /// How deep folders are looked into.
@@ -35,15 +35,6 @@ impl Kernel {
         }
         files
     }
-}
-
-/// Is it the name of a header that drivers may include, relative to the top of a tree?
-pub(super) fn is_header(name: &str) -> bool {
-    let below = name.strip_prefix("include/").or_else(|| {
-        let (_, rest) = name.strip_prefix("arch/")?.split_once('/')?;
-        rest.strip_prefix("include/")
-    });
-    name.ends_with(".h") && below.is_some_and(|below| !below.starts_with("config/"))
 }
 
 /// Is it for the kernel alone, and for this architecture?

@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
+use super::root::HeaderRoot;
 use crate::headers::{Mention, Mentions, Names, Said, scan};
-use crate::kernel::Kernel;
+use crate::kernel::description::Kernel;
 
 impl Kernel {
     /// What the headers say of names; `None` where no headers are at hand.
@@ -17,7 +18,7 @@ impl Kernel {
         }
         let names = Names::new(names);
         let files: Vec<_> = self.public_headers().into_iter().collect();
-        let said_in = |(name, root): (String, &super::HeaderRoot)| {
+        let said_in = |(name, root): (String, &HeaderRoot)| {
             let bytes = root.read(&name).filter(|bytes| names.stand_in(bytes))?;
             Some(scan(&name, &String::from_utf8_lossy(&bytes), &names))
         };

@@ -3,9 +3,9 @@
 
 use std::io::{BufRead, Read};
 
-use super::PackageError;
+use super::decompressed::decompressed;
 use super::entry::{Metadata, Visit};
-use super::format::undone;
+use super::error::PackageError;
 use super::tar;
 use crate::compression::stream::{array, broken, skip};
 
@@ -22,12 +22,12 @@ pub(super) fn read(mut input: impl BufRead, visit: Visit<'_>) -> Result<Metadata
         let (name, size) = member(&mut input).map_err(PackageError::part("ar"))?;
         let mut contents = input.by_ref().take(size);
         if name.starts_with("data.tar") {
-            let tar = undone(contents).map_err(PackageError::part(&name))?;
+            let tar = decompressed(contents).map_err(PackageError::part(&name))?;
             tar::read(&name, tar, visit)?;
             return Ok(metadata);
         }
         if name.starts_with("control.tar") {
-            let tar = undone(contents.by_ref()).map_err(PackageError::part(&name))?;
+            let tar = decompressed(contents.by_ref()).map_err(PackageError::part(&name))?;
             tar::read(&name, tar, &mut |entry| {
                 if entry.path == "control" {
                     metadata = Metadata::from_lines(&tar::text(entry)?, ["Package", "Version", "Architecture"]);

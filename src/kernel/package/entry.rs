@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{Read, Result as IoResult};
 
-use super::PackageError;
+use super::error::PackageError;
 use crate::compression::stream::broken;
 
 /// The most that a package may hold: 8 GiB. Those of debug information hold some 5 GiB.

@@ -1,14 +1,15 @@
 //! Telling packages apart.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, Read, Result as IoResult};
+use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 
+use super::decompressed::decompressed;
 use super::entry::{Metadata, Visit};
-use super::{PackageError, deb, rpm, tar};
+use super::error::PackageError;
+use super::{deb, rpm, tar};
 use crate::compression::stream::Unending;
-use crate::compression::{Compression, decompressor};
-use crate::kernel::{Error, ErrorKind};
+use crate::kernel::error::{Error, ErrorKind};
 
 /// How much is read of a file at once.
 const BUFFER: usize = 256 << 10;
@@ -42,7 +43,7 @@ impl Format {
             }
             let mut block = Vec::new();
             // What is compressed and broken is for others to refuse.
-            let undone = undone(Cursor::new(head).chain(input))
+            let undone = decompressed(Cursor::new(head).chain(input))
                 .and_then(|undone| undone.take(tar::BLOCK).read_to_end(&mut block));
             Ok((undone.is_ok() && tar::is_header(&block)).then_some(Self::Tar))
         };
@@ -64,16 +65,4 @@ pub(super) fn read(path: &Path, visit: Visit<'_>) -> Result<Metadata, Error> {
         Format::Tar => tar::read_package(BufReader::with_capacity(BUFFER, file), visit),
     };
     metadata.map_err(fail)
-}
-
-/// A reader of what is compressed in `input`, or of what is not.
-pub(super) fn undone<'a>(mut input: impl BufRead + 'a) -> IoResult<Box<dyn Read + 'a>> {
-    let mut head = Vec::new();
-    input.by_ref().take(Compression::HEAD).read_to_end(&mut head)?;
-    let compression = Compression::of_payload(&head);
-    let input = Cursor::new(head).chain(input);
-    match compression {
-        Some(compression) => decompressor(compression, input),
-        None => Ok(Box::new(input)),
-    }
 }

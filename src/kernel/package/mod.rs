@@ -1,6 +1,7 @@
 //! The packages that distributions ship kernels in, read as streams: nothing is installed, and memory holds one buffer.
 
 mod deb;
+mod decompressed;
 mod entry;
 mod error;
 mod format;

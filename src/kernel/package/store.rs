@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::entry::{EntryKind, Metadata};
-use super::{PackageError, format};
+use super::error::PackageError;
+use super::format;
 use crate::compression::stream::broken;
-use crate::kernel::{Error, ErrorKind};
+use crate::kernel::error::{Error, ErrorKind};
 
 /// How much is written at once.
 const BUFFER: usize = 128 << 10;

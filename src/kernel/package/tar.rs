@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::io::{BufRead, Read, Result as IoResult};
 use std::rc::Rc;
 
-use super::PackageError;
+use super::decompressed::decompressed;
 use super::entry::{CONTENTS_LIMIT, Entry, EntryKind, Metadata, Visit, normalised, read_rest};
-use super::format::undone;
+use super::error::PackageError;
 use super::sparse::{Filled, SparseFile};
 use crate::compression::stream::{Unending, broken};
 
@@ -34,7 +34,7 @@ pub(super) fn is_header(block: &[u8]) -> bool {
 /// A tar that is a package, Arch's with a `.PKGINFO` at its beginning.
 pub(super) fn read_package(input: impl BufRead, visit: Visit<'_>) -> Result<Metadata, PackageError> {
     let mut metadata = Metadata::default();
-    let tar = undone(input).map_err(PackageError::part("tar"))?;
+    let tar = decompressed(input).map_err(PackageError::part("tar"))?;
     read("tar", tar, &mut |entry| {
         if entry.path != ".PKGINFO" {
             return visit(entry);

@@ -8,7 +8,7 @@ use ::tar as tar_crate;
 
 use super::*;
 use crate::compression::Compression;
-use crate::kernel::{Error, ErrorKind};
+use crate::kernel::error::{Error, ErrorKind};
 
 const CONFIG: &[u8] = b"CONFIG_MODULES=y\n";
 pub(super) const MODULE: &[u8] = &[0x7f; 1301];

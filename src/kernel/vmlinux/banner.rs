@@ -3,7 +3,7 @@
 use memchr::memmem::{find, find_iter};
 
 use crate::compression::{Compression, decompress_payload};
-use crate::kernel::Config;
+use crate::kernel::config::Config;
 use crate::terms::KernelRelease;
 
 /// Longer lines are none.

@@ -6,7 +6,8 @@ use std::ops::Range;
 use super::kallsyms::Kallsyms;
 use super::memory::Memory;
 use crate::image::{EntryLayout, TABLES};
-use crate::kernel::{Exports, VMLINUX};
+use crate::kernel::exports::Exports;
+use crate::kernel::symvers::VMLINUX;
 use crate::terms::{ElfMachine, ExportKind};
 
 /// One table, by its place in the file.

@@ -23,7 +23,8 @@ use std::sync::OnceLock;
 
 use self::ksymtab::Tables;
 use self::memory::Memory;
-use super::{Config, Exports};
+use super::config::Config;
+use super::exports::Exports;
 use crate::compression::Compression;
 use crate::terms::{Arch, KernelRelease, KernelVersion};
 use crate::x509::Certificate;

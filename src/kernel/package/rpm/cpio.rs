@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::io::{Empty, Read, Result as IoResult, empty};
 
 use crate::compression::stream::{Unending, array, broken, read_into, skip};
-use crate::kernel::package::PackageError;
 use crate::kernel::package::entry::{CONTENTS_LIMIT, Entry, EntryKind, PATH_LIMIT, Visit, normalised, read_rest};
+use crate::kernel::package::error::PackageError;
 
 /// What a member costs besides its contents.
 const MEMBER_COST: u64 = 4096;

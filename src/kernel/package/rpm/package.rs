@@ -6,9 +6,9 @@ use std::io::{BufRead, Result as IoResult};
 use super::cpio::{self, Inode, Member};
 use super::header::{Header, Tag};
 use crate::compression::stream::{broken, skip};
-use crate::kernel::package::PackageError;
+use crate::kernel::package::decompressed::decompressed;
 use crate::kernel::package::entry::{Metadata, PATH_LIMIT, Visit};
-use crate::kernel::package::format::undone;
+use crate::kernel::package::error::PackageError;
 
 pub(in crate::kernel::package) const MAGIC: &[u8] = &[0xed, 0xab, 0xee, 0xdb];
 /// What stands before the headers, of use to nobody.
@@ -18,7 +18,7 @@ const FILES_LIMIT: usize = 1 << 20;
 
 pub(in crate::kernel::package) fn read(mut input: impl BufRead, visit: Visit<'_>) -> Result<Metadata, PackageError> {
     let header = headers(&mut input).map_err(PackageError::part("header"))?;
-    let payload = undone(input).map_err(PackageError::part("payload"))?;
+    let payload = decompressed(input).map_err(PackageError::part("payload"))?;
     let mut files = None;
     cpio::read(payload, &mut |index| files.get_or_insert_with(|| Files::of(&header)).get(index), visit)?;
     let string = |tag| Some(String::from_utf8_lossy(header.strings(tag).next()?).into_owned());
