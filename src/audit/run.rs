@@ -15,8 +15,8 @@ use super::world::{Module, Standing, World, WorldExport};
 use super::wrappers::Wrappers;
 use super::{Audit, AuditFinding, AuditedObject};
 use crate::image::{ModuleElf, THIS_MODULE};
-use crate::kernel::{Kernel, KernelImage, module_name_of};
-use crate::terms::{ExportKind, ExportedSymbol, License};
+use crate::kernel::{Kernel, KernelImage};
+use crate::terms::{ExportKind, ExportedSymbol, License, ModuleName};
 
 /// What is asked for besides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -135,7 +135,7 @@ fn survey(
 
 /// The first reading of a module: what it is, and the symbols that it imports.
 fn first(objects: &Objects, file: &ModuleFile) -> Result<(Surveyed, Vec<Box<str>>), AuditError> {
-    let name = module_name_of(&file.path).unwrap_or_else(|| file_stem(&file.path));
+    let name = ModuleName::of_file(&file.path).map(String::from).unwrap_or_else(|| file_stem(&file.path));
     let mut surveyed = Surveyed { name, license: None, intree: false, exports: Vec::new(), unread: None };
     let image = match objects.open(file) {
         Ok(image) => image,

@@ -14,7 +14,7 @@ use super::symvers::VMLINUX;
 use super::tree::{ModuleTree, OwnModule};
 use super::vmlinux::{Kallsyms, KernelImage};
 use crate::image::{Extent, Image};
-use crate::terms::{Arch, Class, Crc, Distribution, ElfMachine, Endian, KernelRelease, KernelVersion};
+use crate::terms::{Arch, Crc, Distribution, KernelRelease, KernelVersion, ModuleName};
 use crate::x509::Certificate;
 
 /// One kernel: the facts that its files tell. Later sources fill what earlier ones left open.
@@ -25,8 +25,8 @@ pub struct Kernel {
     pub(crate) exports: Option<Exports>,
     pub(crate) tree: Option<ModuleTree>,
     pub(crate) certificates: Option<Vec<Certificate>>,
-    pub(crate) builtin: Option<Vec<String>>,
-    pub(super) with_parameters: HashSet<String>,
+    pub(crate) builtin: Option<Vec<ModuleName>>,
+    pub(super) with_parameters: HashSet<ModuleName>,
     pub(crate) version: Option<KernelVersion>,
     pub(crate) arch: Option<Arch>,
     pub(crate) evidence: Vec<Evidence>,
@@ -141,7 +141,7 @@ impl Kernel {
     }
 
     /// Names of modules that are built in, from `modules.builtin`.
-    pub fn builtin(&self) -> Option<&[String]> {
+    pub fn builtin(&self) -> Option<&[ModuleName]> {
         self.builtin.as_deref()
     }
 
@@ -186,26 +186,13 @@ impl Kernel {
         self.exports()?.owned_by(VMLINUX, "module_layout")?.crc
     }
 
-    /// The architecture: the user's word, then a given image's, then the configuration, then the flavour at the end of Debian's
-    /// releases.
+    /// The architecture: the user's word, then a given image's, then the configuration's, then the one that the release's
+    /// flavour names.
     pub fn arch(&self) -> Option<Arch> {
-        let told = self.arch.or_else(|| self.boot.given()?.arch());
-        told.or_else(|| self.config.as_ref().and_then(Config::arch)).or_else(|| {
-            let release = self.release()?;
-            self.distribution()?;
-            let flavour = release.as_str().rsplit('-').next()?;
-            Some(match flavour {
-                "amd64" => Arch::X86_64,
-                "686" | "pae" => Arch::I386,
-                "arm64" | "16k" => Arch::ARM64,
-                "riscv64" => Arch { machine: ElfMachine::Riscv, ..Arch::ARM64 },
-                "loong64" => Arch { machine: ElfMachine::Loongarch, ..Arch::ARM64 },
-                "powerpc64le" => Arch { machine: ElfMachine::Ppc64, ..Arch::ARM64 },
-                "s390x" => Arch { machine: ElfMachine::S390, class: Class::Elf64, endian: Endian::Big },
-                "armmp" | "marvell" | "rpi" | "lpae" => Arch { machine: ElfMachine::Arm, ..Arch::I386 },
-                _ => return None,
-            })
-        })
+        if let Some(told) = self.arch.or_else(|| self.boot.given()?.arch()) {
+            return Some(told);
+        }
+        self.config.as_ref().and_then(Config::arch).or_else(|| self.release()?.flavour_arch())
     }
 
     /// Opens a module file: of the tree's packages, if it lies in one. Where signatures can be verified, all of it is read.

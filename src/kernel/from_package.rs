@@ -8,8 +8,7 @@ use super::fact::Fact;
 use super::headers::package_root;
 use super::installed::{is_boot_image, is_tree_image};
 use super::package::PackageStore;
-use super::tree::module_name_of;
-use crate::terms::KernelRelease;
+use crate::terms::{KernelRelease, ModuleName};
 
 /// Where trees stand in packages.
 const LIBS: [&str; 2] = ["lib/modules/", "usr/lib/modules/"];
@@ -36,7 +35,7 @@ fn role(path: &str) -> Option<Role> {
     let plain = [".gz", ".xz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
     let ends = |end: &str| path.ends_with(&format!("/{end}"));
     Some(match in_tree {
-        Some((_, inside)) if module_name_of(Path::new(inside)).is_some() => Role::Module,
+        Some((_, inside)) if ModuleName::of_file(Path::new(inside)).is_some() => Role::Module,
         Some((_, inside)) if is_tree_image(inside) => Role::Image,
         Some((_, "modules.builtin")) => Role::Builtin,
         Some((_, "modules.builtin.modinfo")) => Role::BuiltinModinfo,
@@ -112,7 +111,7 @@ impl Kernel {
 
     /// Adds the modules of a package to the kernel's own: they may come in several packages.
     fn add_package_modules(&mut self, store: PackageStore, path: &Path) {
-        let folder = store.paths().find(|path| module_name_of(Path::new(path)).is_some()).and_then(tree_of);
+        let folder = store.paths().find(|path| ModuleName::of_file(Path::new(path)).is_some()).and_then(tree_of);
         let Some(folder) = folder.map(str::to_owned) else { return };
         self.note(Fact::Modules, path);
         self.tree.get_or_insert_default().add_package(store, &folder);

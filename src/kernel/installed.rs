@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::terms::KernelRelease;
+use crate::terms::{KernelRelease, ModuleName};
 
 /// Names that images are installed under, before `-RELEASE`.
 const IMAGES: [&str; 5] = ["vmlinuz", "vmlinux", "Image", "kernel", "vmlinuz.efi"];
@@ -87,7 +87,7 @@ pub fn out_of_tree_modules(release: &KernelRelease) -> Vec<PathBuf> {
         }
     }
     let mut names = HashSet::new();
-    found.retain(|path| super::module_name_of(path).is_some_and(|name| names.insert(name)));
+    found.retain(|path| ModuleName::of_file(path).is_some_and(|name| names.insert(name)));
     found
 }
 
@@ -98,7 +98,7 @@ fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
             if depth > 0 {
                 walk(&path, depth - 1, found);
             }
-        } else if path.is_file() && super::module_name_of(&path).is_some() {
+        } else if path.is_file() && ModuleName::of_file(&path).is_some() {
             found.push(path);
         }
     }

@@ -14,7 +14,7 @@ use super::tree::ModuleTree;
 use super::vmlinux::{KernelImage, is_image};
 
 use crate::compression::{Compression, decompress};
-use crate::terms::{KernelRelease, KernelVersion};
+use crate::terms::{KernelRelease, KernelVersion, ModuleName};
 use crate::x509::{Certificate, CertificateError};
 
 /// What a file can be, told by its contents: names vary.
@@ -188,7 +188,7 @@ impl Kernel {
 
     /// The names in `modules.builtin`.
     pub(super) fn add_builtin(&mut self, text: &str, path: &Path) {
-        let names = text.lines().filter_map(|line| super::module_name_of(Path::new(line)));
+        let names = text.lines().filter_map(|line| ModuleName::of_file(Path::new(line)));
         self.builtin.get_or_insert_with(|| names.collect());
         self.note(Fact::Builtin, path);
     }
@@ -198,7 +198,7 @@ impl Kernel {
         let tagged = bytes.split(|byte| *byte == 0).filter_map(|text| std::str::from_utf8(text).ok()?.split_once('='));
         let named = tagged.filter_map(|(tag, _)| tag.split_once('.'));
         let shown = named.filter(|(_, tag)| matches!(*tag, "parm" | "parmtype" | "version"));
-        self.with_parameters.extend(shown.map(|(name, _)| name.replace('-', "_")));
+        self.with_parameters.extend(shown.map(|(name, _)| ModuleName::new(name)));
     }
 
     /// A `System.map` that nobody asked for may be a stub.

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::error::{Error, ErrorKind};
 use super::package::PackageStore;
 use crate::image::{Extent, Image};
-use crate::terms::ExportedSymbol;
+use crate::terms::{ExportedSymbol, ModuleName};
 
 /// How deep a tree is walked; real ones are some ten directories deep.
 const MAX_DEPTH: usize = 32;
@@ -17,8 +17,8 @@ const MAX_DEPTH: usize = 32;
 /// One module file of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeModule {
-    /// Its name, with `_` for `-`.
-    pub name: String,
+    /// Its name.
+    pub name: ModuleName,
     /// The file.
     pub path: PathBuf,
     /// How many bytes it had when the tree was listed; 0 in a package.
@@ -32,18 +32,16 @@ pub struct ModuleTree {
     roots: Vec<PathBuf>,
     /// Packages that some of the modules are read out of: their paths begin with the package's.
     packages: Vec<PackageStore>,
-    modules: BTreeMap<String, TreeModule>,
+    modules: BTreeMap<ModuleName, TreeModule>,
     /// Files that stand back behind one of the same name.
     shadowed: Vec<TreeModule>,
-    exports: OnceLock<Vec<(String, Vec<ExportedSymbol>)>>,
-    exporters: OnceLock<HashMap<String, String>>,
+    exports: OnceLock<Vec<(ModuleName, Vec<ExportedSymbol>)>>,
+    exporters: OnceLock<HashMap<String, ModuleName>>,
 }
 
-/// The module name a file name stands for: without `.ko` and compression, with `_` for `-`.
+/// The folded name of the module in a file; see [`ModuleName::of_file`].
 pub fn module_name_of(path: &Path) -> Option<String> {
-    let file = path.file_name()?.to_str()?;
-    let stem = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"].iter().find_map(|end| file.strip_suffix(end))?;
-    Some(stem.replace('-', "_"))
+    ModuleName::of_file(path).map(String::from)
 }
 
 /// The module files and the folders in a folder.
@@ -56,7 +54,7 @@ fn list(folder: &Path) -> Result<(Vec<TreeModule>, Vec<PathBuf>), Error> {
         if kind.is_dir() {
             folders.push(entry.path());
         } else if kind.is_file()
-            && let Some(name) = module_name_of(Path::new(&entry.file_name()))
+            && let Some(name) = ModuleName::of_file(Path::new(&entry.file_name()))
         {
             let size = entry.metadata().map_or(0, |metadata| metadata.len());
             files.push(TreeModule { name, path: entry.path(), size });
@@ -122,7 +120,7 @@ impl ModuleTree {
     /// Adds the modules in a folder of a package.
     pub(super) fn add_package(&mut self, store: PackageStore, folder: &str) {
         for inside in store.under(&format!("{folder}/")) {
-            if let Some(name) = module_name_of(Path::new(inside)) {
+            if let Some(name) = ModuleName::of_file(Path::new(inside)) {
                 let path = store.package().join(inside);
                 self.add(TreeModule { name, path, size: 0 });
             }
@@ -165,11 +163,11 @@ impl ModuleTree {
     }
 
     /// The module that exports `symbol`, out of the files themselves. The first question reads every module of the tree.
-    pub fn exporter(&self, symbol: &str) -> Option<String> {
+    pub fn exporter(&self, symbol: &str) -> Option<ModuleName> {
         self.exporters.get_or_init(|| self.read_exporters()).get(symbol).cloned()
     }
 
-    fn read_exporters(&self) -> HashMap<String, String> {
+    fn read_exporters(&self) -> HashMap<String, ModuleName> {
         let of_module = |(module, exports): (&TreeModule, &[ExportedSymbol])| {
             let exporter = module.name.clone();
             exports.iter().map(|export| (export.name.clone(), exporter.clone())).collect::<Vec<_>>()
@@ -184,7 +182,7 @@ impl ModuleTree {
         exports.iter().filter_map(|(name, exports)| Some((self.modules.get(name)?, exports.as_slice())))
     }
 
-    fn read_exports(&self) -> Vec<(String, Vec<ExportedSymbol>)> {
+    fn read_exports(&self) -> Vec<(ModuleName, Vec<ExportedSymbol>)> {
         let modules: Vec<_> = self.modules.values().collect();
         let exports = |module: &&'_ TreeModule| {
             let elf = self.image(&module.path, Extent::Parts).ok().and_then(|image| image.as_announced());
@@ -204,7 +202,7 @@ impl ModuleTree {
 
     /// The module of that name, `-` and `_` being the same.
     pub fn module(&self, name: &str) -> Option<&TreeModule> {
-        self.modules.get(&name.replace('-', "_"))
+        self.modules.get(&ModuleName::new(name))
     }
 }
 

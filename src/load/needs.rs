@@ -268,7 +268,7 @@ impl Givers<'_> {
     /// The module of the kernel's tree that exports a symbol; none that was given, or stands back behind one of its name.
     fn of_tree(&self, symbol: &str) -> Option<&Path> {
         let module = in_tree(self.kernel, symbol, !self.whole_tree)?;
-        let is_given = self.paths.contains(module.path.as_os_str()) || self.names.contains(&module.name);
+        let is_given = self.paths.contains(module.path.as_os_str()) || self.names.contains(module.name.as_str());
         (!is_given).then_some(module.path.as_path())
     }
 }
@@ -279,6 +279,6 @@ pub(super) fn in_tree<'k>(kernel: &'k Kernel, symbol: &str, look_through: bool) 
     let tree = kernel.tree()?;
     let listed = kernel.exports().and_then(|exports| exports.named(symbol).next());
     let exporter = listed.map(|row| module_name(row.exporter)).filter(|exporter| exporter != VMLINUX);
-    let exporter = exporter.or_else(|| if look_through { tree.exporter(symbol) } else { None });
+    let exporter = exporter.or_else(|| if look_through { tree.exporter(symbol).map(String::from) } else { None });
     tree.module(&exporter?)
 }

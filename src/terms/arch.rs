@@ -40,7 +40,7 @@ pub enum Endian {
 /// An instruction set, as `e_machine` names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Machine {
+pub enum ElfMachine {
     /// EM_X86_64.
     X86_64,
     /// EM_386.
@@ -63,7 +63,7 @@ pub enum Machine {
     Mips,
 }
 
-impl Machine {
+impl ElfMachine {
     /// Every machine gplok knows.
     pub const ALL: [Self; 10] = [
         Self::X86_64,
@@ -116,7 +116,7 @@ impl Machine {
     }
 }
 
-impl fmt::Display for Machine {
+impl fmt::Display for ElfMachine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
@@ -126,7 +126,7 @@ impl fmt::Display for Machine {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Arch {
     /// The instruction set.
-    pub machine: Machine,
+    pub machine: ElfMachine,
     /// Width.
     pub class: Class,
     /// Byte order.
@@ -135,15 +135,15 @@ pub struct Arch {
 
 impl Arch {
     /// x86-64.
-    pub const X86_64: Self = Self { machine: Machine::X86_64, class: Class::Elf64, endian: Endian::Little };
+    pub const X86_64: Self = Self { machine: ElfMachine::X86_64, class: Class::Elf64, endian: Endian::Little };
     /// Little-endian arm64.
-    pub const ARM64: Self = Self { machine: Machine::Arm64, class: Class::Elf64, endian: Endian::Little };
+    pub const ARM64: Self = Self { machine: ElfMachine::Arm64, class: Class::Elf64, endian: Endian::Little };
     /// i386.
-    pub const I386: Self = Self { machine: Machine::I386, class: Class::Elf32, endian: Endian::Little };
+    pub const I386: Self = Self { machine: ElfMachine::I386, class: Class::Elf32, endian: Endian::Little };
 
     /// Does the export table hold 32-bit relative references (`CONFIG_HAVE_ARCH_PREL32_RELOCATIONS`: x86 and arm64)?
     pub const fn has_prel32(self) -> bool {
-        matches!(self.machine, Machine::X86_64 | Machine::I386 | Machine::Arm64)
+        matches!(self.machine, ElfMachine::X86_64 | ElfMachine::I386 | ElfMachine::Arm64)
     }
 }
 
@@ -151,16 +151,16 @@ impl fmt::Display for Arch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.machine.name())?;
         match (self.machine, self.class, self.endian) {
-            (Machine::Ppc64, _, Endian::Little) => f.write_str("le"),
-            (Machine::Arm64 | Machine::Arm, _, Endian::Big) => f.write_str("be"),
-            (Machine::Mips | Machine::Riscv | Machine::Loongarch, class, endian) => {
+            (ElfMachine::Ppc64, _, Endian::Little) => f.write_str("le"),
+            (ElfMachine::Arm64 | ElfMachine::Arm, _, Endian::Big) => f.write_str("be"),
+            (ElfMachine::Mips | ElfMachine::Riscv | ElfMachine::Loongarch, class, endian) => {
                 f.write_str(if class == Class::Elf64 { "64" } else { "32" })?;
-                if self.machine == Machine::Mips && endian == Endian::Little {
+                if self.machine == ElfMachine::Mips && endian == Endian::Little {
                     f.write_str("el")?;
                 }
                 Ok(())
             }
-            (Machine::S390, Class::Elf64, _) => f.write_str("x"),
+            (ElfMachine::S390, Class::Elf64, _) => f.write_str("x"),
             _ => Ok(()),
         }
     }
