@@ -7,36 +7,36 @@ use super::exports::{Exports, KernelExport};
 use super::fact::Fact;
 use super::symvers::VMLINUX;
 
-/// Two sources that tell one fact differently: files of two builds.
+/// Two sources that disagree about one fact, because they come from two builds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Conflict {
-    /// What they tell.
+    /// The fact.
     pub fact: Fact,
     /// The source that counts.
     pub used: PathBuf,
-    /// The one that was passed over.
+    /// The source that is ignored.
     pub passed_over: PathBuf,
-    /// What each says.
+    /// How they differ.
     pub difference: Difference,
 }
 
 /// How two sources differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Difference {
-    /// In so many entries of a list, one of which is named.
+    /// The lists have different entries.
     Entries {
-        /// How many are in one list only, or not the same.
+        /// The number of entries that are in one list only or differ.
         different: usize,
-        /// How many there are in both lists together.
+        /// The number of entries in both lists together.
         of: usize,
-        /// The first of them.
+        /// The first different entry.
         example: String,
     },
-    /// In a value: what the source that counts says, and what the other.
+    /// The values differ: the value in the source that counts, then the other.
     Value(String, String),
 }
 
-/// A list and where it was read from.
+/// A list and the file that it was read from.
 type Sourced<'a, T> = (&'a T, &'a Path);
 
 fn conflict(fact: Fact, used: &Path, passed_over: &Path, different: &[String], of: usize) -> Option<Conflict> {
@@ -45,7 +45,8 @@ fn conflict(fact: Fact, used: &Path, passed_over: &Path, different: &[String], o
     Some(Conflict { fact, used: used.to_owned(), passed_over: passed_over.to_owned(), difference })
 }
 
-/// Compares what both lists tell: of modules only where both list theirs, versions and namespaces where both have them.
+/// Compares two lists of exports in what both give: the exports of modules only if both lists cover modules, versions and
+/// namespaces only if both have them.
 pub(super) fn export_conflict(
     (used, used_path): Sourced<'_, Exports>,
     (other, other_path): Sourced<'_, Exports>,
@@ -53,36 +54,42 @@ pub(super) fn export_conflict(
     let modules = used.covers_modules() && other.covers_modules();
     let compared = |row: &KernelExport<'_>| modules || row.exporter == VMLINUX;
     let names_only = used.is_names_only() || other.is_names_only();
-    let same = |a: &KernelExport<'_>, b: &KernelExport<'_>| {
-        let agree = |a: Option<u32>, b: Option<u32>| a.is_none() || b.is_none() || a == b;
-        let kind = |row: &KernelExport<'_>| row.kind.map(|kind| u32::from(kind.is_gpl_only()));
-        let crc = |row: &KernelExport<'_>| row.crc.map(|crc| crc.0);
-        agree(kind(a), kind(b)) && agree(crc(a), crc(b)) && (names_only || a.namespace == b.namespace)
-    };
-    let differs = |row: &KernelExport<'_>| match other.owned_by(row.exporter, row.name) {
-        Some(counterpart) => !same(row, &counterpart),
-        None => true,
-    };
-    let mut different: Vec<_> = used.rows().filter(compared).filter(differs).map(|row| row.name.to_owned()).collect();
-    let common = used.rows().filter(compared).count();
-    let additional = other.rows().filter(compared).filter(|row| used.owned_by(row.exporter, row.name).is_none());
-    let before = different.len();
-    different.extend(additional.map(|row| row.name.to_owned()));
-    let of = common + different.len() - before;
+    let mut of = 0;
+    let mut different = Vec::new();
+    for row in used.rows().filter(compared) {
+        of += 1;
+        let counterpart = other.owned_by(row.exporter, row.name);
+        if !counterpart.is_some_and(|other| is_same_export(&row, &other, names_only)) {
+            different.push(row.name.to_owned());
+        }
+    }
+    for row in other.rows().filter(compared) {
+        if used.owned_by(row.exporter, row.name).is_none() {
+            of += 1;
+            different.push(row.name.to_owned());
+        }
+    }
     conflict(Fact::Exports, used_path, other_path, &different, of)
 }
 
-/// Compares what is set.
+/// Returns whether two rows agree in what both give. Of the kinds only whether they are GPL-only is compared.
+fn is_same_export(a: &KernelExport<'_>, b: &KernelExport<'_>, names_only: bool) -> bool {
+    let gpl_only_agrees = match (a.kind, b.kind) {
+        (Some(a), Some(b)) => a.is_gpl_only() == b.is_gpl_only(),
+        _ => true,
+    };
+    let crc_agrees = a.crc.is_none() || b.crc.is_none() || a.crc == b.crc;
+    gpl_only_agrees && crc_agrees && (names_only || a.namespace == b.namespace)
+}
+
+/// Compares the options that two configurations set.
 pub(super) fn config_conflict(
     (used, used_path): Sourced<'_, Config>,
     (other, other_path): Sourced<'_, Config>,
 ) -> Option<Conflict> {
-    let differs = |a: &Config, b: &Config| -> Vec<String> {
-        let different = a.names().filter(|name| a.value_named(name) != b.value_named(name));
-        different.map(|name| format!("CONFIG_{name}")).collect()
-    };
-    let mut different = differs(used, other);
-    different.extend(differs(other, used));
+    let mut names: Vec<_> = used.names().chain(other.names()).collect();
+    names.retain(|name| used.value_named(name) != other.value_named(name));
+    let mut different: Vec<_> = names.into_iter().map(|name| format!("CONFIG_{name}")).collect();
     different.sort_unstable();
     different.dedup();
     let of = used.settings().max(other.settings());

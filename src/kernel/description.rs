@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
-use super::boot::Boot;
+use super::boot::BootImage;
 use super::config::{Config, ConfigOption};
 use super::conflict::Conflict;
 use super::exports::Exports;
@@ -17,7 +17,10 @@ use crate::image::{Extent, Image};
 use crate::terms::{Arch, Crc, Distribution, KernelRelease, KernelVersion, ModuleName};
 use crate::x509::Certificate;
 
-/// One kernel: the facts that its files tell. Later sources fill what earlier ones left open.
+/// One kernel: the facts that its files give. A later source adds a fact only where the earlier ones gave none.
+///
+/// The kernel image that [`Kernel::add`] finds beside other files, and the modules of a module tree, are read on the first call
+/// of a method that needs them; such a method says so. When that reading fails, no error is returned: the fact stays unknown.
 #[derive(Debug, Default)]
 pub struct Kernel {
     pub(crate) release: Option<KernelRelease>,
@@ -35,7 +38,7 @@ pub struct Kernel {
     pub(super) packages: Vec<String>,
     pub(super) symbols: Option<Kallsyms>,
     pub(super) conflicts: Vec<Conflict>,
-    pub(super) boot: Boot,
+    pub(super) boot: BootImage,
     trusted: OnceLock<Option<Vec<Certificate>>>,
     pub(super) headers: Vec<HeaderRoot>,
     own_module: OnceLock<Option<OwnModule>>,
@@ -48,49 +51,60 @@ impl Kernel {
         self.release.as_ref()
     }
 
-    /// Its version: the user's word before the release string's.
+    /// The version: the one that was given apart from the release, otherwise the one at the start of the release string.
     pub fn version(&self) -> Option<KernelVersion> {
         self.version.or_else(|| self.release()?.version())
     }
 
-    /// Is the version the user's word, and not read off the release string?
+    /// Returns whether the version was given apart from the release, and not read from the release string.
     pub const fn is_version_given(&self) -> bool {
         self.version.is_some()
     }
 
-    /// Whose build it is; `None` for an upstream kernel or one that does not say.
+    /// The distribution that built the kernel, read from the release string; `None` for an upstream kernel or an unknown
+    /// release.
     pub fn distribution(&self) -> Option<Distribution> {
         self.release()?.distribution()
     }
 
-    /// The configuration: a file's, or what the image carries.
+    /// The configuration: from a file, otherwise the one embedded in the image (`CONFIG_IKCONFIG`).
+    ///
+    /// May read a found image on first use; if that fails, the configuration stays unknown.
     pub fn config(&self) -> Option<&Config> {
         self.config.as_ref().or_else(|| self.boot_image()?.config())
     }
 
-    /// What is exported.
+    /// The exported symbols: from a list, otherwise from the image's export tables.
+    ///
+    /// May read a found image on first use; if that fails, the exports stay unknown.
     pub fn exports(&self) -> Option<&Exports> {
         self.exports.as_ref().or_else(|| self.boot_image()?.exports().ok())
     }
 
-    /// The kernel's own symbols, exported or not: out of its image, a `System.map` or `/proc/kallsyms`.
+    /// The kernel's own symbols, exported or not: from a `System.map` or `/proc/kallsyms`, otherwise from the image.
+    ///
+    /// May read a found image on first use; if that fails, the symbols stay unknown.
     pub fn symbols(&self) -> Option<&Kallsyms> {
         self.symbols.as_ref().or_else(|| self.boot_image()?.symbols())
     }
 
-    /// The image it boots from: the one given, or the one that was found with its other files. `None` without one, or when the
-    /// one that was found cannot be read or is another release's.
+    /// The image that the kernel boots from: the one that was given, otherwise the one that was found with the other files.
+    ///
+    /// Reads a found image on first use. `None` if there is no image, if the found one cannot be read, or if it belongs to
+    /// another release.
     pub fn boot_image(&self) -> Option<&KernelImage> {
-        let is_own = |image: &&KernelImage| self.release.is_none() || image.release() == self.release;
-        self.boot.given().or_else(|| self.boot.read().filter(is_own))
+        if let Some(given) = self.boot.given() {
+            return Some(given);
+        }
+        self.boot.read().filter(|image| self.release.is_none() || image.release() == self.release)
     }
 
-    /// The packages it comes in: name, version, architecture.
+    /// The packages that were read, each as `NAME VERSION ARCHITECTURE`.
     pub fn packages(&self) -> &[String] {
         &self.packages
     }
 
-    /// The command line that a unified image boots with.
+    /// The command line in a unified kernel image.
     pub fn cmdline(&self) -> Option<&str> {
         self.cmdline.as_deref()
     }
@@ -100,11 +114,14 @@ impl Kernel {
         self.tree.as_ref()
     }
 
-    /// The certificates it trusts: those compiled in and those given; `None` when nobody said.
+    /// The certificates that the kernel trusts: those compiled into its image and those that were given. `None` if neither is
+    /// known.
+    ///
+    /// May read a found image on first use; if that fails, its certificates stay unknown.
     pub fn certificates(&self) -> Option<&[Certificate]> {
         let known = self.trusted.get_or_init(|| {
             let built_in = match &self.certificates {
-                // Whoever gives certificates says what is trusted; an image that was given as well has some more.
+                // Given certificates replace those of a found image, but a given image adds its own.
                 Some(_) => self.boot.given().and_then(KernelImage::certificates),
                 None => self.boot_image().and_then(KernelImage::certificates),
             };
@@ -119,41 +136,51 @@ impl Kernel {
         known.as_deref()
     }
 
-    /// `sizeof(struct module)` and vermagic as the modules of its own tree show them; both are fixed when kernel and
-    /// modules are built together. `None` without a tree, or with modules that cannot be read.
+    /// `sizeof(struct module)`, vermagic and the version of `module_layout` in a module of the kernel's own tree: all three are
+    /// fixed when the kernel and its modules are built together.
+    ///
+    /// Reads a module of the tree on first use. `None` if there is no tree or the module cannot be read.
     pub(super) fn own_module(&self) -> Option<&OwnModule> {
         self.own_module.get_or_init(|| self.tree.as_ref().and_then(OwnModule::read)).as_ref()
     }
 
-    /// `sizeof(struct module)`: by the type information of an image that was given, by a module of its own tree, or by the image
-    /// that belongs to it.
+    /// `sizeof(struct module)` in bytes: from the type information of a given image, otherwise from a module of the kernel's
+    /// own tree, otherwise from the type information of a found image.
+    ///
+    /// May read a module of the tree or a found image on first use; if that fails, the size stays unknown.
     pub fn struct_module_size(&self) -> Option<u64> {
-        let of_image = || self.boot_image()?.struct_module_size();
         let given = self.boot.given().and_then(KernelImage::struct_module_size);
-        given.or_else(|| self.own_module().map(|module| module.this_module_size)).or_else(of_image)
+        given
+            .or_else(|| self.own_module().map(|module| module.this_module_size))
+            .or_else(|| self.boot_image()?.struct_module_size())
     }
 
-    /// vermagic: of an image that was given, of a module of its own tree, or of the image that belongs to it.
+    /// vermagic: from a given image, otherwise from a module of the kernel's own tree, otherwise from a found image.
+    ///
+    /// May read a module of the tree or a found image on first use; if that fails, vermagic stays unknown.
     pub fn vermagic(&self) -> Option<&str> {
-        let of_image = || self.boot_image()?.vermagic();
         let given = self.boot.given().and_then(KernelImage::vermagic);
-        given.or_else(|| self.own_module().map(|module| module.vermagic.as_str())).or_else(of_image)
+        given
+            .or_else(|| self.own_module().map(|module| module.vermagic.as_str()))
+            .or_else(|| self.boot_image()?.vermagic())
     }
 
-    /// Names of modules that are built in, from `modules.builtin`.
+    /// The names of the modules that are built into the kernel, from `modules.builtin`.
     pub fn builtin(&self) -> Option<&[ModuleName]> {
         self.builtin.as_deref()
     }
 
-    /// Has this built-in module parameters or a version, and so a directory in sysfs? From `modules.builtin.modinfo`, which lists
-    /// most of those that have, but not all.
+    /// Returns whether a built-in module has parameters or a version, and therefore a directory in sysfs.
+    ///
+    /// The source is `modules.builtin.modinfo`, which lists most such modules, but not all.
     pub fn is_builtin_with_parameters(&self, name: &str) -> bool {
         self.with_parameters.contains(name)
     }
 
-    /// Takes release and architecture from a module that was built with this kernel's headers, where no file tells them:
-    /// one whose version of `module_layout` is the kernel's. That version covers the structures that loader and module
-    /// share, which no two releases have had alike.
+    /// Takes the release and the architecture from a module that was built for this kernel, if no file gives them.
+    ///
+    /// Such a module has the kernel's version of `module_layout`. That version covers the structures that the loader and a
+    /// module share, and no two releases have had the same ones.
     pub fn infer_release(&mut self, image: &Image) {
         if let Some(release) = self.release_by(image) {
             let path = image.path().display();
@@ -164,7 +191,8 @@ impl Kernel {
         }
     }
 
-    /// The release that a module names which was built for this very kernel, where no file of the kernel tells it.
+    /// The release that a module built for this kernel names in its vermagic; `None` if a file of the kernel already gives the
+    /// release.
     pub fn release_by(&self, image: &Image) -> Option<KernelRelease> {
         let elf = image.as_announced().filter(|_| self.release.is_none())?;
         let wanted = elf.symbol_versions().and_then(|versions| versions.get("module_layout"));
@@ -173,7 +201,9 @@ impl Kernel {
         release.map(KernelRelease::new).filter(|release| release.version().is_some() && own.is_some() && own == wanted)
     }
 
-    /// Whether symbols have versions: `CONFIG_MODVERSIONS`, or CRCs that are not all zero.
+    /// Returns whether symbols have versions: from `CONFIG_MODVERSIONS`, otherwise from whether any CRC is not zero.
+    ///
+    /// May read a found image on first use; if that fails, the answer stays unknown.
     pub fn modversions(&self) -> Option<bool> {
         match self.config() {
             Some(config) => Some(config.is_set(ConfigOption("MODVERSIONS"))),
@@ -181,13 +211,15 @@ impl Kernel {
         }
     }
 
-    /// The CRC of `module_layout`, which covers the structures that loader and module share.
+    /// The CRC of `module_layout`, which covers the structures that the loader and a module share.
+    ///
+    /// May read a found image on first use; if that fails, the CRC stays unknown.
     pub fn module_layout(&self) -> Option<Crc> {
         self.exports()?.owned_by(VMLINUX, "module_layout")?.crc
     }
 
-    /// The architecture: the user's word, then a given image's, then the configuration's, then the one that the release's
-    /// flavour names.
+    /// The architecture: the one that the user gave, otherwise that of a given image, otherwise the configuration's, otherwise
+    /// the one that the flavour at the end of a distribution's release string names. A found image is not read for it.
     pub fn arch(&self) -> Option<Arch> {
         if let Some(told) = self.arch.or_else(|| self.boot.given()?.arch()) {
             return Some(told);
@@ -195,10 +227,11 @@ impl Kernel {
         self.config.as_ref().and_then(Config::arch).or_else(|| self.release()?.flavour_arch())
     }
 
-    /// Opens a module file: of the tree's packages, if it lies in one. Where signatures can be verified, all of it is read.
+    /// Opens a module file, in one of the tree's packages if its path lies in one. The whole file is read if signatures can be
+    /// verified, otherwise only the parts that the loader needs.
     ///
     /// # Errors
-    /// When it cannot be read.
+    /// If the file cannot be read.
     pub fn open_module(&self, path: &Path) -> Result<Image, crate::image::Error> {
         let verifies = self.certificates().is_some_and(|trusted| !trusted.is_empty());
         let extent = if verifies { Extent::Whole } else { Extent::Parts };
@@ -208,7 +241,7 @@ impl Kernel {
         }
     }
 
-    /// A module file of the tree; each is read once.
+    /// A module file of the tree, cached: each file is read once.
     pub(crate) fn image(&self, path: &Path) -> Result<Arc<Image>, crate::image::Error> {
         let locked = || self.images.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(image) = locked().get(path) {

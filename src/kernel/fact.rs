@@ -1,16 +1,16 @@
-//! What can be known of a kernel, and which file told it.
+//! The facts that can be known of a kernel.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
-/// Something that can be known of a kernel.
+/// A fact that can be known of a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fact {
     /// The release string.
     Release,
-    /// The version, where it is told apart from the release.
+    /// The version, where a source gives it apart from the release.
     Version,
     /// The architecture.
     Arch,
@@ -18,38 +18,38 @@ pub enum Fact {
     Config,
     /// Whether symbols have versions: `CONFIG_MODVERSIONS`.
     Modversions,
-    /// Which symbols are exported, and by whom.
+    /// Which symbols are exported, and by which module.
     Exports,
-    /// How they are exported.
+    /// The kind of each export.
     Kinds,
-    /// Their versions.
+    /// The versions of the exported symbols.
     Crcs,
-    /// Their namespaces.
+    /// The namespaces of the exported symbols.
     Namespaces,
-    /// The modules that belong to it.
+    /// The modules that belong to the kernel.
     Modules,
-    /// The licences of those.
+    /// The licenses of those modules.
     Licences,
     /// The names of modules that are built in.
     Builtin,
-    /// The version magic that modules have to show.
+    /// The version magic that a module must have.
     Vermagic,
     /// `sizeof(struct module)`.
     StructModuleSize,
-    /// The certificates it trusts.
+    /// The certificates that the kernel trusts.
     Certificates,
-    /// Its own symbols, exported or not.
+    /// The kernel's own symbols, exported or not.
     Symbols,
-    /// The image it boots from.
+    /// The image that the kernel boots from.
     Image,
-    /// Its public headers.
+    /// The public headers.
     Headers,
-    /// The packages it comes in.
+    /// The packages that the kernel was read from.
     Packages,
 }
 
 impl Fact {
-    /// Every fact, in the order people are told of them.
+    /// Every fact, in the order of the report.
     pub const ALL: [Self; 19] = [
         Self::Release,
         Self::Version,
@@ -72,7 +72,7 @@ impl Fact {
         Self::Packages,
     ];
 
-    /// Its stable name.
+    /// The stable name, as JSON has it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Release => "release",
@@ -97,7 +97,7 @@ impl Fact {
         }
     }
 
-    /// The facts that tell this one where no file tells it by itself, the best first.
+    /// The facts that this one can be derived from if no file gives it directly, the best first.
     pub(super) const fn told_by(self) -> &'static [Self] {
         match self {
             Self::Version => &[Self::Release],
@@ -121,10 +121,10 @@ impl Serialize for Fact {
     }
 }
 
-/// Where a fact came from.
+/// A fact and a file or directory that gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// What.
+    /// The fact.
     pub fact: Fact,
     /// The file or directory.
     pub source: PathBuf,

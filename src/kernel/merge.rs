@@ -1,4 +1,4 @@
-//! Several sources of one fact: which one counts, and where they disagree. Nothing is mixed in silence.
+//! Which of several sources of one fact counts. A disagreement between two sources is recorded as a conflict.
 
 use std::path::Path;
 
@@ -10,13 +10,13 @@ use super::exports::Exports;
 use super::fact::Fact;
 use super::vmlinux::KernelImage;
 
-/// How much a source of exports tells: names alone are less than everything.
+/// How much a list of exports gives: names alone rank below a full list.
 const fn rank(exports: &Exports) -> u8 {
     if exports.is_names_only() { 0 } else { 1 }
 }
 
 impl Kernel {
-    /// Takes a list of exports for this kernel's, unless a better one is there.
+    /// Adds a list of exports. The one that ranks higher counts, among equals the first.
     pub(super) fn add_exports(&mut self, exports: Exports, path: &Path) {
         let known_path = self.first_source(Fact::Exports).map(Path::to_owned);
         match self.exports.take().zip(known_path) {
@@ -26,7 +26,7 @@ impl Kernel {
             }
             Some((known, known_path)) if rank(&exports) > rank(&known) => {
                 self.conflicts.extend(export_conflict((&exports, path), (&known, &known_path)));
-                // The first source of a fact is the one that counts.
+                // The first source listed as evidence of a fact is the one that counts.
                 self.evidence.retain(|evidence| evidence.fact != Fact::Exports || evidence.source != known_path);
                 self.note(Fact::Exports, path);
                 self.note(Fact::Exports, &known_path);
@@ -41,7 +41,7 @@ impl Kernel {
         self.settle_exports();
     }
 
-    /// Takes a configuration for this kernel's, unless one is there.
+    /// Adds a configuration. The first one counts.
     pub(super) fn add_config(&mut self, config: Config, path: &Path) {
         match self.config.as_ref().zip(self.first_source(Fact::Config)) {
             None => self.config = Some(config),
@@ -54,7 +54,7 @@ impl Kernel {
         self.settle_config();
     }
 
-    /// Adds what an image tells that was given.
+    /// Adds a given image: its release, version and command line, and the image itself.
     pub(super) fn add_image(&mut self, image: KernelImage) -> Result<(), Error> {
         let path = image.path().to_owned();
         for release in image.release().into_iter().chain(image.uname()) {
@@ -71,7 +71,8 @@ impl Kernel {
         Ok(())
     }
 
-    /// Takes an image for the one that this kernel boots from, unless one is there: what it tells counts before other files.
+    /// Records a given image as the one that the kernel boots from. The first one counts, and its facts count before those of
+    /// other files.
     pub(super) fn set_image(&mut self, image: KernelImage) {
         if let Some(known) = self.boot.given() {
             let exports = known.exports().ok().zip(image.exports().ok());
@@ -86,7 +87,7 @@ impl Kernel {
         self.settle_config();
     }
 
-    /// Where an image that was given and the list beside it disagree, the image counts, and the list does not.
+    /// Drops the list of exports if the given image disagrees with it or gives more than names.
     fn settle_exports(&mut self) {
         let Some((listed, path)) = self.exports.as_ref().zip(self.first_source(Fact::Exports)) else { return };
         let Some((image, exports)) = self.boot.given().and_then(|image| Some((image, image.exports().ok()?))) else {
@@ -102,7 +103,7 @@ impl Kernel {
         }
     }
 
-    /// So with the configuration that an image carries.
+    /// Drops the configuration file if it disagrees with the configuration embedded in the given image.
     fn settle_config(&mut self) {
         let Some(given) = self.config.as_ref().zip(self.first_source(Fact::Config)) else { return };
         let Some(embedded) = self.boot.given().and_then(|image| Some((image.config()?, image.path()))) else { return };
@@ -115,7 +116,10 @@ impl Kernel {
         }
     }
 
-    /// Where sources disagree: those found when they were read, and what the tree's own modules say against the others.
+    /// The disagreements between sources: those found while files were added, and those between the tree's own modules and the
+    /// given image or the list of exports.
+    ///
+    /// Reads a module of the tree on first use, and may read a found image; if that fails, it takes part in no conflict.
     pub fn conflicts(&self) -> Vec<Conflict> {
         let mut all = self.conflicts.clone();
         let Some((tree, own)) = self.tree().zip(self.own_module()) else { return all };

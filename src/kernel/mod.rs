@@ -1,4 +1,7 @@
-//! One kernel as facts, from whatever describes it. What no file tells stays missing.
+//! One kernel as facts, read from any files that describe it.
+//!
+//! This room records what the files say and does not judge it. A fact that no file gives stays unknown (`None`). Some files are
+//! read only when a fact that needs them is first asked for: see [`Kernel`].
 
 mod all_exports;
 mod boot;

@@ -1,4 +1,4 @@
-//! Which files tell each fact of a kernel.
+//! Which files gave each fact of a kernel.
 
 use std::path::Path;
 
@@ -8,31 +8,31 @@ use super::fact::{Evidence, Fact};
 use super::vmlinux::KernelImage;
 
 impl Kernel {
-    /// Where each fact came from.
+    /// The facts that files gave, with the files, in the order of reading.
     pub fn evidence(&self) -> &[Evidence] {
         &self.evidence
     }
 
-    /// The first file or directory that was read for a fact: the one that counts.
+    /// The first file or directory that gave a fact: the one that counts.
     pub(super) fn first_source(&self, fact: Fact) -> Option<&Path> {
         let told = self.evidence.iter().find(|evidence| evidence.fact == fact);
         told.map(|evidence| evidence.source.as_path())
     }
 
-    /// The files and directories that tell a fact, whatever they call it themselves. None where nobody tells it, or the
-    /// user does.
+    /// The files and directories that a fact comes from, also if it is derived from another fact. Empty if the fact is unknown
+    /// or the user gave it.
+    ///
+    /// May read a found image on first use; if that fails, the image is no source.
     pub fn sources(&self, fact: Fact) -> Vec<&Path> {
-        let all = || {
-            let told = self.evidence.iter().filter(move |evidence| evidence.fact == fact);
-            told.map(|evidence| evidence.source.as_path())
-        };
+        let all =
+            self.evidence.iter().filter(|evidence| evidence.fact == fact).map(|evidence| evidence.source.as_path());
         let given = self.boot.given().filter(|image| image.tells(fact)).map(KernelImage::path);
         let told_by = || fact.told_by().iter().find_map(|other| self.sources(*other).first().copied());
         let found = || self.boot_image().filter(|image| image.tells(fact)).map(KernelImage::path);
-        // What the first has told, later ones do not change; but certificates, headers and packages add up.
+        // The first source of a fact counts, but certificates, headers and packages add up.
         let first = match fact {
-            Fact::Headers | Fact::Packages => return all().collect(),
-            Fact::Certificates if self.certificates.is_some() => return given.into_iter().chain(all()).collect(),
+            Fact::Headers | Fact::Packages => return all.collect(),
+            Fact::Certificates if self.certificates.is_some() => return given.into_iter().chain(all).collect(),
             Fact::Arch if self.arch.is_some() => None,
             Fact::Arch if given.is_some() => given,
             Fact::Arch if self.config.as_ref().and_then(Config::arch).is_some() => self.first_source(Fact::Config),
@@ -48,7 +48,7 @@ impl Kernel {
 }
 
 impl KernelImage {
-    /// Does it tell a fact?
+    /// Returns whether this image gives a fact.
     fn tells(&self, fact: Fact) -> bool {
         match fact {
             Fact::Release | Fact::Version => self.release().is_some(),

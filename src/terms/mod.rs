@@ -1,4 +1,4 @@
-//! The small words that every other room uses: versions, checksums, namespaces, patterns, licences, taints, errnos.
+//! The small types that every other room uses: versions, CRCs, namespaces, patterns, licenses, taints, errnos, module names.
 //!
 //! Nothing here reads a file or judges a module.
 

@@ -10,7 +10,7 @@ use serde::{Serialize, Serializer};
 pub struct KernelVersion {
     /// The first number.
     pub major: u16,
-    /// The second number; with the first it names the stable series.
+    /// The second number. The first two numbers name the stable series.
     pub minor: u16,
     /// The stable patch level; 0 for the release itself.
     pub patch: u16,
@@ -22,7 +22,7 @@ impl KernelVersion {
         Self { major, minor, patch }
     }
 
-    /// The series (`6.1` of `6.1.192`) as a version of its own.
+    /// The first version of the series: `6.1` for `6.1.192`.
     pub const fn series(self) -> Self {
         Self::new(self.major, self.minor, 0)
     }
@@ -41,7 +41,7 @@ impl fmt::Display for KernelVersion {
 impl FromStr for KernelVersion {
     type Err = ();
 
-    /// Reads the numbers at the start of a release string; anything may follow them.
+    /// Reads the numbers at the start of a release string. Any text may follow them.
     fn from_str(text: &str) -> Result<Self, ()> {
         let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
         let mut parts = text.get(..digits).unwrap_or_default().split('.');

@@ -1,4 +1,4 @@
-//! Adding headers to a kernel, and reading one of them.
+//! Adding folders with headers to a kernel, and reading one header.
 
 use std::path::{Component, Path};
 
@@ -8,24 +8,25 @@ use crate::kernel::fact::Fact;
 use crate::kernel::package::PackageStore;
 
 impl Kernel {
-    /// Are the kernel's public headers at hand?
+    /// Returns whether the kernel's public headers were given.
     pub fn has_headers(&self) -> bool {
         self.headers.iter().any(HeaderRoot::is_public)
     }
 
-    /// The text of a header, named relative to the kernel's tree; `None` where it is not at hand.
+    /// The text of a header by its path in the kernel's source tree, read on each call; `None` if it was not given or cannot be
+    /// read.
     pub fn header(&self, name: &str) -> Option<String> {
         let below = Path::new(name).components().all(|part| matches!(part, Component::Normal(_)));
         let bytes = self.headers.iter().filter(|_| below).find_map(|root| root.read(name));
         bytes.map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    /// Remembers a directory that holds headers, and the source tree that its Makefile includes or that it links to.
+    /// Adds a directory with headers, and the source tree that its Makefile includes or that its link `source` points to.
     pub(in crate::kernel) fn add_headers(&mut self, folder: &Path) {
         if !folder.join("include").is_dir() {
             return;
         }
-        // A build directory apart from its source: "include /usr/src/linux-headers-X-common/Makefile".
+        // A build directory apart from its source has a Makefile with "include /usr/src/linux-headers-X-common/Makefile".
         let makefile = std::fs::read_to_string(folder.join("Makefile")).unwrap_or_default();
         let included =
             makefile.lines().filter_map(|line| line.strip_prefix("include ")?.trim().strip_suffix("/Makefile"));
@@ -37,7 +38,7 @@ impl Kernel {
         }
     }
 
-    /// Remembers the folders of a package that hold headers.
+    /// Adds the folders of a package that hold headers.
     pub(in crate::kernel) fn add_package_headers(&mut self, store: &PackageStore, path: &Path) {
         let mut folders: Vec<_> = store.paths().filter_map(package_root).collect();
         folders.dedup();
@@ -49,11 +50,11 @@ impl Kernel {
     }
 
     fn add_header_root(&mut self, root: HeaderRoot, source: &Path) {
-        let is_known = |known: &HeaderRoot| match (known, &root) {
+        let is_known = self.headers.iter().any(|known| match (known, &root) {
             (HeaderRoot::Folder(known), HeaderRoot::Folder(root)) => known == root,
             _ => false,
-        };
-        if self.headers.iter().any(is_known) {
+        });
+        if is_known {
             return;
         }
         if root.is_public() {
@@ -68,7 +69,7 @@ mod tests {
     use super::super::root::MARK;
     use super::*;
 
-    /// Debian's packages of what all its flavours share have nothing else.
+    /// Debian's package of headers that all flavours share has nothing else.
     #[test]
     fn a_package_of_headers_alone_describes_a_kernel() {
         let folder = tempfile::tempdir().expect("there is room");

@@ -1,4 +1,4 @@
-//! The header files of a kernel: where they are, which of them drivers may include, and what they say of a set of names.
+//! The header files of a kernel: where they are, which of them drivers may include, and where they mention a set of names.
 
 mod add;
 mod files;

@@ -1,16 +1,16 @@
-//! Where the headers of a kernel are: directories, and packages that hold one.
+//! The folders that hold a kernel's headers: directories, and folders of packages.
 
 use std::path::PathBuf;
 
 use crate::kernel::package::PackageStore;
 
-/// The largest header read; the kernel's largest, register lists of drivers, are no public headers.
+/// The largest header that is read: 4 MiB. The largest headers of the kernel, register lists of drivers, are not public.
 const LARGEST: u64 = 4 << 20;
 
-/// A header that every kernel has and that is none of those for programs.
+/// A header that every kernel has and that is not exported to user space: it marks public headers.
 pub(super) const MARK: &str = "include/linux/init.h";
 
-/// The top of a tree with headers.
+/// The top folder of a source tree with headers.
 #[derive(Clone, Debug)]
 pub(in crate::kernel) enum HeaderRoot {
     /// A directory.
@@ -20,7 +20,7 @@ pub(in crate::kernel) enum HeaderRoot {
 }
 
 impl HeaderRoot {
-    /// The bytes of a header; `None` where it is not there or too large.
+    /// The bytes of a header; `None` if it is missing or larger than [`LARGEST`].
     pub(super) fn read(&self, name: &str) -> Option<Vec<u8>> {
         match self {
             Self::Folder(folder) => {
@@ -37,7 +37,7 @@ impl HeaderRoot {
         }
     }
 
-    /// Are the headers that drivers include here, and not only some that a build has made?
+    /// Returns whether the headers that drivers include are here, and not only headers that a build has generated.
     pub(super) fn is_public(&self) -> bool {
         match self {
             Self::Folder(folder) => folder.join(MARK).is_file(),
@@ -46,17 +46,17 @@ impl HeaderRoot {
     }
 }
 
-/// The folder of a package that has headers below it, one of which is at this path; `None` for what is no header, or stands
-/// elsewhere.
+/// The folder of a package that is the top of the source tree which the header at this path belongs to; `None` for a path that
+/// is no header or lies elsewhere.
 pub(in crate::kernel) fn package_root(path: &str) -> Option<&str> {
     if !path.ends_with(".h") {
         return None;
     }
     let source = path.strip_prefix("usr/src/");
-    // The number of folders down to the top of the tree.
+    // The number of path components down to the top of the tree.
     let depth = match source.and_then(|rest| rest.split('/').next()) {
         Some("kernels") => 4,
-        // SUSE's, built apart: usr/src/linux-6.4.0-150600.21-obj/x86_64/default.
+        // SUSE builds apart from the source: usr/src/linux-6.4.0-150600.21-obj/x86_64/default.
         Some(name) if name.ends_with("-obj") => 5,
         Some(_) => 3,
         None if path.starts_with("lib/modules/") => 4,
@@ -69,7 +69,8 @@ pub(in crate::kernel) fn package_root(path: &str) -> Option<&str> {
     (is_tree && is_header(inside.strip_prefix('/')?)).then_some(root)
 }
 
-/// Is it the name of a header that drivers may include, relative to the top of a tree?
+/// Returns whether a path, relative to the top of a source tree, is that of a header below an `include` folder,
+/// `include/config` excepted.
 pub(super) fn is_header(name: &str) -> bool {
     let below = name.strip_prefix("include/").or_else(|| {
         let (_, rest) = name.strip_prefix("arch/")?.split_once('/')?;
@@ -83,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn roots_are_known_in_the_packages_of_every_distribution() {
+    fn header_folders_are_found_in_the_packages_of_every_distribution() {
         for (path, root) in [
             ("usr/src/linux-headers-6.1.0-56-common/include/linux/mm.h", Some("usr/src/linux-headers-6.1.0-56-common")),
             ("usr/src/linux-headers-6.1.0/arch/x86/include/asm/io.h", Some("usr/src/linux-headers-6.1.0")),
