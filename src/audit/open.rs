@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use crate::image::Image;
-use crate::kernel::{ErrorKind, Kernel, ModuleTree, is_object, module_name_of, objects_below};
+use crate::kernel::{ErrorKind, Kernel, ModuleTree, is_object, objects_below};
+use crate::terms::ModuleName;
 
 /// Why an object cannot be audited.
 #[derive(Debug, thiserror::Error)]
@@ -123,5 +124,5 @@ fn is_release_folder(path: &Path) -> bool {
 }
 
 fn is_module(path: &Path) -> bool {
-    module_name_of(path).is_some() || is_object(path)
+    ModuleName::of_file(path).is_some() || is_object(path)
 }

@@ -271,7 +271,7 @@ impl Exporters<'_> {
     /// The module of the kernel's tree that exports a symbol, unless it or another file of its name was given.
     fn of_tree(&self, symbol: &str) -> Option<&Path> {
         let module = in_tree(self.kernel, symbol, !self.whole_tree)?;
-        let is_given = self.paths.contains(module.path.as_os_str()) || self.names.contains(&module.name);
+        let is_given = self.paths.contains(module.path.as_os_str()) || self.names.contains(module.name.as_str());
         (!is_given).then_some(module.path.as_path())
     }
 }
@@ -281,8 +281,7 @@ impl Exporters<'_> {
 pub(super) fn in_tree<'k>(kernel: &'k Kernel, symbol: &str, look_through: bool) -> Option<&'k TreeModule> {
     let tree = kernel.tree()?;
     let listed = kernel.exports().and_then(|exports| exports.named(symbol).next());
-    let exporter =
-        listed.map(|row| String::from(ModuleName::of_exporter(row.exporter))).filter(|exporter| exporter != VMLINUX);
+    let exporter = listed.map(|row| ModuleName::of_exporter(row.exporter)).filter(|exporter| **exporter != *VMLINUX);
     let exporter = exporter.or_else(|| if look_through { tree.exporter(symbol) } else { None });
     tree.module(&exporter?)
 }

@@ -1,8 +1,8 @@
-//! Streams out of formats that are decoded one block at a time.
+//! A reader for formats that are decoded block by block.
 
 use std::io::{Cursor, Read, Result};
 
-/// Serves block after block as one stream. `next` leaves the next block in the buffer, and is false when there is none.
+/// Reads the decoded blocks as one stream. `next` decodes the next block into the buffer, and returns false if there is none.
 pub(super) struct Blocks<F> {
     next: F,
     block: Cursor<Vec<u8>>,

@@ -1,35 +1,33 @@
-//! Undoing a compression, within bounds: what is compressed is hostile.
+//! Decompression with limits, because compressed data may be hostile.
 
 use std::io::{BufRead, Read, Result as IoResult};
 
 use liblzma::stream::{CONCATENATED, Stream};
 
-use super::{Compression, CompressionError, lz4, lzo, xz};
+use super::xz::{self, XZ_MEMORY};
+use super::{Compression, CompressionError, lz4, lzo};
 use crate::elf::{CompressedSection, SectionCompression};
 
-/// The largest file gplok decompresses: 512 MiB. The largest real modules, graphics drivers with debug information, stay
-/// below 200 MiB, and kernels below 100 MiB.
+/// The largest decompressed size: 512 MiB. The largest real modules, graphics drivers with debug information, stay below 200
+/// MiB, and kernels below 100 MiB.
 pub const DECOMPRESSED_LIMIT: usize = 512 << 20;
-/// How far back Zstandard may refer: 128 MiB, which is what its highest level, that of kernel images, makes use of.
+/// The binary logarithm of Zstandard's largest window: 128 MiB, which its highest level uses, the one for kernel images.
 const WINDOW_LOG: u32 = 27;
-/// A dictionary may ask for memory long before there is output: bound it as xz itself does by default for files made with
-/// its highest preset (64 MiB of dictionary), with room to spare.
-pub(super) const XZ_MEMORY: u64 = 256 << 20;
-/// A size that is announced is believed up to this multiple of what is stored. Kernels are 5 to 10 times as large.
+/// An announced size is used up to this multiple of the compressed size. Kernels are 5 to 10 times as large.
 const BELIEVED_RATIO: usize = 64;
 
-/// Which of the streams that a file may have one after the other.
+/// Which streams of a file are decompressed: a file may have several after one another.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Streams {
     First,
     All,
 }
 
-/// A reader of what is compressed in `input`: of all its streams, where the format has several, on all cores where it can.
-/// Only memory is bounded, not how much comes out.
+/// A reader of the decompressed contents of `input`: of all its streams, if the format allows several, and on all cores if the
+/// format allows that. Memory is limited, the size of the output is not.
 ///
 /// # Errors
-/// When the input cannot be read or begins as no such data does.
+/// If the input cannot be read or does not begin as data of that format.
 pub fn decompressor<'a>(compression: Compression, input: impl BufRead + 'a) -> IoResult<Box<dyn Read + 'a>> {
     match compression {
         Compression::Xz => Ok(Box::new(xz::Parallel::new(input)?)),
@@ -61,37 +59,38 @@ fn decoder<'a>(compression: Compression, input: impl BufRead + 'a, streams: Stre
     })
 }
 
-/// Undoes a compression, in memory proportional to what comes out and never more than [`DECOMPRESSED_LIMIT`].
+/// Decompresses all streams, in memory proportional to the output, which is at most [`DECOMPRESSED_LIMIT`] bytes.
 ///
 /// # Errors
-/// When the data is broken, cut short, or grows beyond the limit.
+/// If the data is broken or cut short, or exceeds the limit.
 pub fn decompress(compression: Compression, bytes: &[u8]) -> Result<Vec<u8>, CompressionError> {
     decompress_streams(compression, bytes, bytes.len().saturating_mul(4), Streams::All)
 }
 
-/// Undoes the first stream of what a kernel image carries, never more than [`DECOMPRESSED_LIMIT`]; what follows it is passed
-/// over. With the size that the image announces, memory is asked for once; a size that is wrong does no harm, and nobody is
-/// told.
+/// Decompresses the first stream of a kernel image's payload, at most [`DECOMPRESSED_LIMIT`] bytes. Data after the stream is
+/// ignored.
+///
+/// `announced` is the decompressed size that the image gives. It only saves reallocations: a wrong size is no error.
 ///
 /// # Errors
-/// When the data is broken, cut short, or grows beyond the limit.
+/// If the data is broken or cut short, or exceeds the limit.
 pub fn decompress_payload(
     compression: Compression,
     bytes: &[u8],
     announced: Option<usize>,
 ) -> Result<Vec<u8>, CompressionError> {
     let believed = announced.filter(|size| *size <= bytes.len().saturating_mul(BELIEVED_RATIO).min(DECOMPRESSED_LIMIT));
-    let at_once = believed.filter(|_| compression == Compression::Zstd).and_then(|size| zstd_at_once(bytes, size));
-    match at_once {
-        Some(contents) => Ok(contents),
-        None => {
-            let capacity = believed.unwrap_or(bytes.len().saturating_mul(4));
-            decompress_streams(compression, bytes, capacity, Streams::First)
-        }
+    if compression == Compression::Zstd
+        && let Some(contents) = believed.and_then(|size| zstd_at_once(bytes, size))
+    {
+        return Ok(contents);
     }
+    let capacity = believed.unwrap_or(bytes.len().saturating_mul(4));
+    decompress_streams(compression, bytes, capacity, Streams::First)
 }
 
-/// The first frame, without the window of a stream that is copied out of; `None` when that cannot be, for whatever reason.
+/// The contents of the first frame, decompressed directly into memory without a stream's window; `None` if that fails for any
+/// reason.
 fn zstd_at_once(bytes: &[u8], size: usize) -> Option<Vec<u8>> {
     let frame = bytes.get(..zstd::zstd_safe::find_frame_compressed_size(bytes).ok()?)?;
     zstd::bulk::decompress(frame, size).ok()
@@ -114,18 +113,17 @@ fn decompress_streams(
     Ok(contents)
 }
 
-/// Undoes the first stream only; never more than [`DECOMPRESSED_LIMIT`].
+/// Decompresses the first stream only, and stops at [`DECOMPRESSED_LIMIT`].
 pub(crate) fn first_stream(compression: Compression, bytes: &[u8]) -> IoResult<Vec<u8>> {
     let mut contents = Vec::new();
     decoder(compression, bytes, Streams::First)?.take(DECOMPRESSED_LIMIT as u64).read_to_end(&mut contents)?;
     Ok(contents)
 }
 
-/// The contents of a section that is stored compressed; never more than [`DECOMPRESSED_LIMIT`].
+/// Decompresses the contents of a section, at most [`DECOMPRESSED_LIMIT`] bytes.
 ///
 /// # Errors
-/// When it is compressed in an unknown way, broken, or of another size than its header says; in words that follow the
-/// section's name.
+/// If the algorithm is unknown, the data is broken, or its size is not the one in the header; the message follows the section's name.
 pub fn decompress_section(section: &CompressedSection<'_>) -> Result<Vec<u8>, String> {
     let limit = DECOMPRESSED_LIMIT as u64;
     if section.size > limit {

@@ -1,4 +1,4 @@
-//! What compresses a file.
+//! The compression formats, told by their first bytes.
 
 use std::fmt;
 
@@ -14,21 +14,21 @@ pub enum Compression {
     Xz,
     /// Zstandard.
     Zstd,
-    /// The format of LZMA before xz.
+    /// The LZMA format that preceded xz.
     Lzma,
     /// bzip2.
     Bzip2,
-    /// LZ4, in the frames of today or in the legacy ones that kernel images have.
+    /// LZ4, in current frames or in the legacy frames of kernel images.
     Lz4,
-    /// LZO, in the container of lzop.
+    /// LZO, in lzop's container.
     Lzo,
 }
 
 impl Compression {
-    /// How many bytes tell them all.
+    /// The number of bytes that tell every format.
     pub const HEAD: u64 = 14;
 
-    /// Tells it by the first bytes, among those that modules come in: kmod knows no others.
+    /// The format by the first bytes, among the formats of modules: kmod knows no others.
     pub fn of(bytes: &[u8]) -> Option<Self> {
         match bytes {
             [0x1f, 0x8b, ..] => Some(Self::Gzip),
@@ -38,7 +38,7 @@ impl Compression {
         }
     }
 
-    /// Tells it by the first bytes, among those that kernel images and packages come in.
+    /// The format by the first bytes, among the formats of kernel images and packages.
     pub fn of_payload(bytes: &[u8]) -> Option<Self> {
         Self::of(bytes).or_else(|| match bytes {
             [b'B', b'Z', b'h', b'1'..=b'9', 0x31, 0x41, 0x59, 0x26, 0x53, 0x59, ..] => Some(Self::Bzip2),
@@ -49,8 +49,9 @@ impl Compression {
     }
 }
 
-/// There is no magic: the usual properties, the size of the dictionary (a power of two, or one and a half), that of the
-/// contents (or all ones), and the range coder's first byte, which is zero. All of them are looked at.
+/// Returns whether the bytes begin as LZMA data. The format has no magic, so its header is checked: the usual properties, the
+/// size of the dictionary (a power of two, or three times one), the size of the contents (or all ones), and the first byte of
+/// the range coder, which is zero.
 fn is_lzma(bytes: &[u8]) -> bool {
     let [0x5d, d0, d1, d2, d3, s0, s1, s2, s3, s4, s5, s6, s7, 0, ..] = bytes else { return false };
     let dictionary = u32::from_le_bytes([*d0, *d1, *d2, *d3]);

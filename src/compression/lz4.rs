@@ -1,4 +1,4 @@
-//! LZ4 in both of its frames.
+//! LZ4, in current and in legacy frames.
 
 use std::io::{BufRead, Cursor, ErrorKind, Read, Result};
 
@@ -6,23 +6,24 @@ use super::blocks::Blocks;
 use crate::compression::stream::{Unending, array, broken, read_into};
 
 const LEGACY_MAGIC: [u8; 4] = [0x02, 0x21, 0x4c, 0x18];
-/// What a block of a legacy frame grows to at most: 8 MiB.
+/// The largest decompressed block of a legacy frame: 8 MiB.
 const LEGACY_BLOCK: usize = 8 << 20;
-/// And what it is stored in at most: `LZ4_COMPRESSBOUND()`.
+/// The largest compressed block of a legacy frame: `LZ4_COMPRESSBOUND()`.
 const LEGACY_STORED: u64 = (LEGACY_BLOCK + LEGACY_BLOCK / 255 + 16) as u64;
 
-/// The first frame, whichever it is.
+/// A reader of the first frame, of either kind.
 pub(super) fn decoder<'a>(mut input: impl BufRead + 'a) -> Result<Box<dyn Read + 'a>> {
     let magic = array(&mut input)?;
     if magic == LEGACY_MAGIC {
         return Ok(Box::new(legacy(input)));
     }
-    // The decoder takes an end between two blocks for that of the frame, and reads nothing behind a frame unasked.
+    // The decoder would take an end of input between two blocks for the end of the frame. It does not read past the frame by
+    // itself.
     Ok(Box::new(lz4_flex::frame::FrameDecoder::new(Unending(Cursor::new(magic).chain(input)))))
 }
 
-/// A legacy frame: u32 size, data; and so on to the end of the input, or to a size that no block has: what follows a
-/// kernel's payload is the size of its contents. Frames may follow each other.
+/// A reader of legacy frames: blocks of a u32 size and data, up to the end of the input or to a size that no block has. A
+/// kernel's payload is followed by its decompressed size. Frames may follow each other.
 fn legacy<'a>(mut input: impl BufRead + 'a) -> impl Read + 'a {
     let mut stored = Vec::new();
     Blocks::new(move |block| {
@@ -40,7 +41,8 @@ fn legacy<'a>(mut input: impl BufRead + 'a) -> impl Read + 'a {
         if size == 0 || size > LEGACY_STORED {
             return Ok(false);
         }
-        // The size of a small kernel's contents could be that of a block, if there were one.
+        // The decompressed size of a small kernel, which ends the payload, may look like the size of a block: but no data
+        // follows it.
         if input.fill_buf()?.is_empty() {
             return Ok(false);
         }

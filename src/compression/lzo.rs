@@ -1,11 +1,11 @@
-//! LZO in the container of lzop, as lib/decompress_unlzo.c of the kernel reads it.
+//! LZO in lzop's container, as the kernel's lib/decompress_unlzo.c reads it.
 
 use std::io::{BufRead, Read, Result};
 
 use super::blocks::Blocks;
 use crate::compression::stream::{array, broken, read_into, skip};
 
-/// From this version on a header has a level and the upper half of a time.
+/// The first version whose header has a level and the upper half of the time.
 const VERSION_WITH_LEVEL: u16 = 0x0940;
 const HAS_FILTER: u32 = 0x0800;
 /// The largest block that lzop makes.
@@ -39,8 +39,8 @@ pub(super) fn decoder<'a>(mut input: impl BufRead + 'a) -> Result<impl Read + 'a
     }))
 }
 
-/// Magic; u16 version, u16 of the library, u16 needed; u8 method, u8 level; u32 flags, u32 filter; u32 mode; u32 and u32
-/// time; u8 length and the name; u32 checksum.
+/// Skips the header: magic; u16 version, u16 of the library, u16 needed; u8 method, u8 level; u32 flags, u32 filter; u32 mode;
+/// u32 and u32 time; u8 length and the name; u32 checksum.
 fn skip_header(input: &mut impl BufRead) -> Result<()> {
     skip(input, 9)?;
     let version = u16::from_be_bytes(array(input)?);

@@ -1,4 +1,4 @@
-//! Decompressors for modules, packages and kernel images, each with a limit on what it may produce.
+//! Decompressors for modules, packages and kernel images, with limits on memory or on the size of the output.
 
 mod blocks;
 mod decoder;

@@ -1,38 +1,38 @@
-//! Reading a stream piece by piece, in memory that grows as bytes come: sizes are hostile.
+//! Reading parts of a stream. Memory grows only as bytes are read, because sizes in the data may be hostile.
 
 use std::io::{Error, ErrorKind, Read, Result};
 
-/// The next `N` bytes.
+/// Reads the next `N` bytes.
 pub(crate) fn array<const N: usize>(input: &mut impl Read) -> Result<[u8; N]> {
     let mut bytes = [0; N];
     input.read_exact(&mut bytes)?;
     Ok(bytes)
 }
 
-/// The next `size` bytes instead of what `into` had.
+/// Replaces the contents of `into` by the next `size` bytes.
 pub(crate) fn read_into(input: &mut impl Read, size: u64, into: &mut Vec<u8>) -> Result<()> {
     into.clear();
-    match input.take(size).read_to_end(into)? as u64 == size {
-        true => Ok(()),
-        false => Err(ErrorKind::UnexpectedEof.into()),
+    if input.take(size).read_to_end(into)? as u64 != size {
+        return Err(ErrorKind::UnexpectedEof.into());
     }
+    Ok(())
 }
 
-/// Passes over bytes.
+/// Skips `count` bytes.
 pub(crate) fn skip(input: &mut impl Read, count: u64) -> Result<()> {
-    match std::io::copy(&mut input.take(count), &mut std::io::sink())? == count {
-        true => Ok(()),
-        false => Err(ErrorKind::UnexpectedEof.into()),
+    if std::io::copy(&mut input.take(count), &mut std::io::sink())? != count {
+        return Err(ErrorKind::UnexpectedEof.into());
     }
+    Ok(())
 }
 
-/// Data that is not what its format wants.
+/// An error for data that violates its format.
 pub(crate) fn broken(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
     Error::new(ErrorKind::InvalidData, what)
 }
 
-/// Input whose end comes too early whenever it comes, for formats that say themselves where they end. It is not told as
-/// [`ErrorKind::UnexpectedEof`], which some readers take for an end.
+/// A reader whose end of input is an error, for formats that mark their own end. The error is not [`ErrorKind::UnexpectedEof`],
+/// which some decoders take for a regular end.
 pub(crate) struct Unending<R>(pub R);
 
 impl<R: Read> Read for Unending<R> {

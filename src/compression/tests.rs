@@ -69,7 +69,7 @@ fn all() -> Vec<(Compression, Vec<u8>)> {
 }
 
 #[test]
-fn every_format_is_told_and_undone() {
+fn every_format_is_recognized_and_decompressed() {
     for (compression, stored) in all() {
         assert_eq!(Compression::of_payload(&stored), Some(compression));
         assert_eq!(decompress(compression, &stored).unwrap(), SAMPLE, "{compression}");
@@ -86,9 +86,9 @@ fn modules_come_in_three_formats_only() {
     assert_eq!(of_modules.collect::<Vec<_>>(), [Compression::Gzip, Compression::Xz, Compression::Zstd]);
 }
 
-/// But nothing at all is a file without streams, and legacy LZ4, which marks no end, has none behind its magic either.
+/// Exceptions: an empty input is a file without streams, and legacy LZ4 has no end mark, so its magic alone is complete.
 #[test]
-fn what_is_cut_short_is_an_error() {
+fn truncated_data_is_an_error() {
     for (compression, stored) in all() {
         for end in 0..stored.len() {
             let result = decompress(compression, &stored[..end]);
@@ -109,9 +109,9 @@ fn what_is_cut_short_is_an_error() {
     }
 }
 
-/// Every byte in turn is another: whatever comes out, nothing breaks down.
+/// Every byte in turn is changed: the result may be anything, but there is no panic.
 #[test]
-fn broken_data_does_no_harm() {
+fn broken_data_does_not_panic() {
     for (compression, stored) in all() {
         for at in 0..stored.len() {
             for flip in [0x01, 0x80] {
@@ -125,12 +125,13 @@ fn broken_data_does_no_harm() {
 
 /// On x86 the size of the contents follows the payload, and padding may follow that.
 #[test]
-fn what_follows_a_payload_is_passed_over() {
+fn data_after_a_payload_is_ignored() {
     for (compression, stored) in all() {
         for size in [SAMPLE.len(), 60 << 20] {
             let size = u32::try_from(size).unwrap().to_le_bytes();
             for trailer in [size.to_vec(), vec![0; 64], [&size[..], &[0; 60]].concat()] {
-                // Taken for the size of a block that is cut short: whoever knows the payload's end has to cut there.
+                // This trailer looks like the size of a truncated block. A caller that knows the end of the payload must cut
+                // there.
                 if stored == LZ4_LEGACY && trailer.len() > 4 && trailer[0] == 84 {
                     continue;
                 }
@@ -158,9 +159,9 @@ fn streams_that_follow_each_other_are_one_file() {
     }
 }
 
-/// 600 MiB of nothing.
+/// 600 MiB of zeros.
 #[test]
-fn bombs_are_bounded() {
+fn the_size_of_the_output_is_limited() {
     let mut encoder = ::zstd::stream::Encoder::new(Vec::new(), 1).unwrap();
     let block = vec![0; 1 << 20];
     for _ in 0..600 {
@@ -173,9 +174,9 @@ fn bombs_are_bounded() {
     }
 }
 
-/// 4 GiB of dictionary for nothing.
+/// A header that requests a dictionary of 2 GiB.
 #[test]
-fn dictionaries_are_bounded() {
+fn the_size_of_the_dictionary_is_limited() {
     let mut stored = lzma(SAMPLE);
     stored[1..5].copy_from_slice(&(1_u32 << 31).to_le_bytes());
     assert!(matches!(decompress(Compression::Lzma, &stored), Err(CompressionError::Broken { .. })));

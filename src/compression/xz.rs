@@ -1,13 +1,15 @@
-//! xz, with its blocks undone on every core: those of packages are large and many.
+//! xz, decompressed on all cores: the xz data of packages has many large blocks.
 
 use std::io::{BufRead, Read, Result};
 
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::MtStreamBuilder;
 
-use super::decoder::XZ_MEMORY;
+/// The memory limit of the xz and LZMA decoders, because the data can request a large dictionary before there is any output. It
+/// allows files of xz's highest preset (64 MiB of dictionary), with room to spare.
+pub(super) const XZ_MEMORY: u64 = 256 << 20;
 
-/// The streams of a file, one after the other.
+/// A reader of all streams of a file, one after the other.
 pub(super) struct Parallel<R>(Option<XzDecoder<R>>);
 
 impl<R: BufRead> Parallel<R> {

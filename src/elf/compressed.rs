@@ -1,4 +1,4 @@
-//! Sections that are stored compressed: `SHF_COMPRESSED`, and GNU's older `.zdebug_`.
+//! Compressed sections: `SHF_COMPRESSED`, and GNU's older `.zdebug_`.
 
 use object::Endianness;
 use object::elf as raw;
@@ -13,25 +13,25 @@ pub enum SectionCompression {
     Zlib,
     /// Zstandard.
     Zstd,
-    /// A number gplok does not know.
+    /// An algorithm that gplok does not know, by its number.
     Unknown(u32),
 }
 
-/// The contents of a section that is stored compressed.
+/// The contents of a compressed section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CompressedSection<'data> {
-    /// How.
+    /// The algorithm.
     pub compression: SectionCompression,
-    /// The bytes it will be.
+    /// The decompressed size in bytes.
     pub size: u64,
     /// The compressed bytes.
     pub data: &'data [u8],
 }
 
 impl Elf<'_> {
-    /// The compressed contents of a section that has these bytes; `None` where it is stored as it is.
+    /// The compressed contents of a section with the given bytes; `None` if the section is not compressed.
     ///
-    /// `name` tells GNU's older form, which is a name and a header of its own: `ZLIB`, then the size in big-endian.
+    /// `name` identifies GNU's older format, whose header is `ZLIB` and the size in big-endian.
     pub fn compressed<'a>(self, section: &Section, bytes: &'a [u8], name: &[u8]) -> Option<CompressedSection<'a>> {
         if section.flags & SectionFlags::COMPRESSED != 0 {
             return self.compression_header(bytes);

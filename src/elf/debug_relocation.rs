@@ -1,23 +1,23 @@
-//! The relocations that compilers write into debug information: few, and none of them knows an instruction.
+//! The relocations of debug information: few types, and none that patches an instruction.
 
 use object::elf as raw;
 
-/// What a relocation of debug information does to the bytes it applies to.
+/// The effect of a relocation of debug information on the bytes at its offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DebugRelocation {
-    /// Writes the address, as so many bytes.
+    /// Writes the address, in the given number of bytes.
     Set(usize),
-    /// Adds the address to the number of so many bytes that stands there.
+    /// Adds the address to the number there, which has the given number of bytes.
     Add(usize),
-    /// Subtracts it.
+    /// Subtracts the address from the number there, which has the given number of bytes.
     Sub(usize),
     /// Does nothing.
     Nothing,
 }
 
 impl DebugRelocation {
-    /// Reads the type `kind` as the architecture `e_machine` means it; `None` for types that debug information has no use
-    /// for.
+    /// The effect of the relocation type `kind` of the architecture `e_machine`; `None` for a type that debug information does
+    /// not use.
     pub const fn new(e_machine: u16, kind: u32) -> Option<Self> {
         if kind == 0 {
             return Some(Self::Nothing);
@@ -55,7 +55,7 @@ impl DebugRelocation {
     }
 }
 
-/// Does a relocation of x86 write too few bytes for a pointer?
+/// Returns whether a relocation of x86 writes fewer bytes than a pointer has.
 pub const fn is_short(e_machine: u16, kind: u32) -> bool {
     matches!(
         (e_machine, kind),
@@ -63,8 +63,8 @@ pub const fn is_short(e_machine: u16, kind: u32) -> bool {
     )
 }
 
-/// Does a relocation of x86 write the distance from the place it applies to? Other architectures have instructions of one
-/// length, and nobody asks.
+/// Returns whether a relocation of x86 writes the distance from its own address. It is not needed for other architectures,
+/// whose instructions have one length.
 pub const fn is_relative(e_machine: u16, kind: u32) -> bool {
     matches!(
         (e_machine, kind),

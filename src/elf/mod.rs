@@ -1,7 +1,7 @@
 //! ELF bytes as records: the only room that names the `object` crate.
 //!
-//! Class and byte order are erased: every field is widened to one Rust type. Reading is lenient: it records what is
-//! there and says nothing of whether it is good. No offset from the file is followed without a bounds check.
+//! Class and byte order are erased: every field is widened to one Rust type. Reading is lenient: it records what is there and
+//! does not validate it. Every offset from the file is checked against the bounds before it is followed.
 
 mod compressed;
 mod debug_relocation;
@@ -19,9 +19,9 @@ use object::{Endianness, pod::Pod};
 
 use crate::terms::{Class, Endian};
 
-/// An ELF file's bytes with the class and byte order they are to be read in.
+/// The bytes of an ELF file, with the class and byte order to read them in.
 ///
-/// The kernel reads a module in its own class and byte order whatever `e_ident` says, so these come from the caller.
+/// The caller gives both, because the kernel reads a module in its own class and byte order, whatever `e_ident` says.
 #[derive(Clone, Copy, Debug)]
 pub struct Elf<'data> {
     data: &'data [u8],
@@ -35,7 +35,7 @@ impl<'data> Elf<'data> {
         Self { data, class, endian }
     }
 
-    /// The class and byte order that `e_ident` announces, if they are ones that exist.
+    /// The class and byte order in `e_ident`; `None` if either is invalid.
     pub fn ident(data: &[u8]) -> Option<(Class, Endian)> {
         let class = match *data.get(4)? {
             raw::ELFCLASS32 => Class::Elf32,
@@ -55,12 +55,12 @@ impl<'data> Elf<'data> {
         self.data
     }
 
-    /// The class it is read in.
+    /// The class that the bytes are read in.
     pub const fn class(self) -> Class {
         self.class
     }
 
-    /// The byte order it is read in.
+    /// The byte order that the bytes are read in.
     pub const fn endian(self) -> Endian {
         self.endian
     }
@@ -104,18 +104,22 @@ impl<'data> Elf<'data> {
         }
     }
 
-    /// The section headers as `e_shoff` and `e_shnum` place them; `None` when they do not lie inside the file.
+    /// The section headers at `e_shoff`; `None` if they do not lie inside the file.
     pub fn sections(self, header: &Header) -> Option<Vec<Section>> {
-        let (offset, count, order) = (header.e_shoff, usize::from(header.e_shnum), self.order());
+        let offset = header.e_shoff;
+        let count = usize::from(header.e_shnum);
+        let order = self.order();
         Some(match self.class {
             Class::Elf32 => Section::read_all(self.slice::<raw::SectionHeader32<Endianness>>(offset, count)?, order),
             Class::Elf64 => Section::read_all(self.slice::<raw::SectionHeader64<Endianness>>(offset, count)?, order),
         })
     }
 
-    /// What is loaded into memory; nothing when the program headers do not lie inside the file.
+    /// The parts of the file that are loaded into memory (`PT_LOAD`); empty if the program headers do not lie inside the file.
     pub fn loads(self, header: &Header) -> Vec<Load> {
-        let (offset, count, order) = (header.e_phoff, usize::from(header.e_phnum), self.order());
+        let offset = header.e_phoff;
+        let count = usize::from(header.e_phnum);
+        let order = self.order();
         let loads = match self.class {
             Class::Elf32 => {
                 self.slice::<raw::ProgramHeader32<Endianness>>(offset, count).map(|all| Load::read_all(all, order))
@@ -127,7 +131,7 @@ impl<'data> Elf<'data> {
         loads.unwrap_or_default()
     }
 
-    /// The bytes of a section; `None` when they do not lie inside the file, empty for one without contents.
+    /// The bytes of a section; `None` if they do not lie inside the file, empty for `SHT_NOBITS`.
     pub fn contents(self, section: &Section) -> Option<&'data [u8]> {
         if section.kind == SectionType::NOBITS {
             return Some(&[]);
@@ -135,7 +139,7 @@ impl<'data> Elf<'data> {
         self.data.read_bytes_at(section.offset, section.size).ok()
     }
 
-    /// The symbols of a symbol table; as many as lie inside the file.
+    /// The symbols of a symbol table; empty if it does not lie inside the file.
     pub fn symbols(self, table: &Section) -> Vec<Symbol> {
         self.symbols_in(self.contents(table).unwrap_or_default())
     }
@@ -150,7 +154,7 @@ impl<'data> Elf<'data> {
 
     /// The relocations in the bytes of a section of type `SHT_REL` or `SHT_RELA`.
     ///
-    /// `machine` is needed because mips64 packs `r_info` its own way.
+    /// `e_machine` is needed because little-endian mips64 has its own layout of `r_info`.
     pub fn relocations_in(self, bytes: &[u8], section: &Section, e_machine: u16) -> Vec<Relocation> {
         let order = self.order();
         let mips64el = e_machine == raw::EM_MIPS && self.class == Class::Elf64 && self.endian == Endian::Little;
@@ -163,8 +167,8 @@ impl<'data> Elf<'data> {
         }
     }
 
-    /// Is something true of all relocations in the bytes of a section of type `SHT_RELA`, of a 64-bit object that is not mips?
-    /// They are looked at one by one, without a list of them.
+    /// Returns whether `is_true` holds for every relocation in the bytes of a section of type `SHT_RELA` of a 64-bit object
+    /// that is not mips. No list of the relocations is built.
     pub fn all_rela64(self, bytes: &[u8], mut is_true: impl FnMut(&Relocation) -> bool) -> bool {
         let order = self.order();
         whole::<raw::Rela64<Endianness>>(bytes).iter().all(|rela| is_true(&Relocation::of_rela(rela, order, false)))
@@ -189,7 +193,7 @@ impl<'data> Elf<'data> {
     }
 }
 
-/// All whole records of `bytes`; a rest too short for another is passed over, as the kernel's divisions do.
+/// All whole records of `bytes`. A remainder shorter than a record is ignored, as with the kernel's divisions.
 fn whole<T: Pod>(bytes: &[u8]) -> &[T] {
     object::pod::slice_from_bytes::<T>(bytes, bytes.len() / size_of::<T>()).map_or(&[], |(records, _)| records)
 }

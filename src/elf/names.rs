@@ -1,8 +1,8 @@
-//! The numbers of the ELF specification that the loader tests, by their names.
+//! The constants of the ELF specification that the loader tests.
 
 use object::elf as raw;
 
-/// Values of `sh_type`.
+/// The values of `sh_type`.
 #[derive(Clone, Copy, Debug)]
 pub enum SectionType {}
 
@@ -18,7 +18,7 @@ impl SectionType {
     pub const REL: u32 = raw::SHT_REL;
 }
 
-/// Bits of `sh_flags`.
+/// The bits of `sh_flags`.
 #[derive(Clone, Copy, Debug)]
 pub enum SectionFlags {}
 
@@ -28,11 +28,11 @@ impl SectionFlags {
     pub const ALLOC: u64 = raw::SHF_ALLOC as u64;
     pub const EXECINSTR: u64 = raw::SHF_EXECINSTR as u64;
     pub const COMPRESSED: u64 = raw::SHF_COMPRESSED as u64;
-    /// The kernel's own: relocations that livepatch applies (include/uapi/linux/elf.h).
+    /// The kernel's own flag for relocations that livepatch applies (include/uapi/linux/elf.h).
     pub const RELA_LIVEPATCH: u64 = 0x0010_0000;
 }
 
-/// Values of a symbol's binding.
+/// The values of a symbol's binding.
 #[derive(Clone, Copy, Debug)]
 pub enum SymbolBinding {}
 
@@ -43,7 +43,7 @@ impl SymbolBinding {
     pub const WEAK: u8 = raw::STB_WEAK;
 }
 
-/// Special values of `st_shndx`.
+/// The special values of `st_shndx`.
 #[derive(Clone, Copy, Debug)]
 pub enum SymbolPlace {}
 
@@ -52,11 +52,11 @@ impl SymbolPlace {
     pub const UNDEF: u16 = raw::SHN_UNDEF;
     pub const ABS: u16 = raw::SHN_ABS;
     pub const COMMON: u16 = raw::SHN_COMMON;
-    /// The kernel's own: resolved by livepatch (include/uapi/linux/elf.h).
+    /// The kernel's own value for a symbol that livepatch resolves (include/uapi/linux/elf.h).
     pub const LIVEPATCH: u16 = 0xff20;
 }
 
-/// Values of a symbol's type.
+/// The values of a symbol's type.
 #[derive(Clone, Copy, Debug)]
 pub enum SymbolKind {}
 
@@ -69,7 +69,7 @@ impl SymbolKind {
     pub const FILE: u8 = raw::STT_FILE;
 }
 
-/// Values of a symbol's visibility.
+/// The values of a symbol's visibility.
 #[derive(Clone, Copy, Debug)]
 pub enum SymbolVisibility {}
 

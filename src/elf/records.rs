@@ -1,11 +1,11 @@
-//! ELF records, widened: one type for both classes.
+//! ELF records, widened to one type for both classes.
 
 use object::Endianness;
 use object::read::elf::{ProgramHeader, Rel, Rela, SectionHeader, Sym};
 
 use super::names::{SectionFlags, SymbolBinding, SymbolPlace};
 
-/// What the loader reads of the file header.
+/// The fields of the file header that the loader reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs, reason = "the names are those of the ELF specification")]
 pub struct Header {
@@ -22,7 +22,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// Is it an object that is still to be linked (`ET_REL`)?
+    /// Returns whether the file is a relocatable object (`ET_REL`).
     pub const fn is_relocatable(&self) -> bool {
         self.e_type == object::elf::ET_REL
     }
@@ -31,7 +31,7 @@ impl Header {
 /// A section header.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Section {
-    /// Its place in the table.
+    /// Its index in the section header table.
     pub index: usize,
     /// `sh_name`: offset into the section name table.
     pub name: u32,
@@ -54,30 +54,33 @@ pub struct Section {
 }
 
 impl Section {
-    /// Does it occupy memory when loaded (`SHF_ALLOC`)?
+    /// Returns whether the section occupies memory when loaded (`SHF_ALLOC`).
     pub const fn is_alloc(&self) -> bool {
         self.flags & SectionFlags::ALLOC != 0
     }
 
-    /// Has it contents in the file (neither `SHT_NULL` nor `SHT_NOBITS`)?
+    /// Returns whether the section has contents in the file (neither `SHT_NULL` nor `SHT_NOBITS`).
     pub const fn has_contents(&self) -> bool {
         !matches!(self.kind, super::SectionType::NULL | super::SectionType::NOBITS)
     }
 
     pub(super) fn read_all<S: SectionHeader<Endian = Endianness>>(headers: &[S], order: Endianness) -> Vec<Self> {
-        let read = |(index, header): (usize, &S)| Self {
-            index,
-            name: header.sh_name(order),
-            kind: header.sh_type(order),
-            flags: header.sh_flags(order).into(),
-            addr: header.sh_addr(order).into(),
-            offset: header.sh_offset(order).into(),
-            size: header.sh_size(order).into(),
-            link: header.sh_link(order),
-            info: header.sh_info(order),
-            align: header.sh_addralign(order).into(),
-        };
-        headers.iter().enumerate().map(read).collect()
+        headers
+            .iter()
+            .enumerate()
+            .map(|(index, header)| Self {
+                index,
+                name: header.sh_name(order),
+                kind: header.sh_type(order),
+                flags: header.sh_flags(order).into(),
+                addr: header.sh_addr(order).into(),
+                offset: header.sh_offset(order).into(),
+                size: header.sh_size(order).into(),
+                link: header.sh_link(order),
+                info: header.sh_info(order),
+                align: header.sh_addralign(order).into(),
+            })
+            .collect()
     }
 }
 
@@ -95,12 +98,13 @@ pub struct Load {
 impl Load {
     pub(super) fn read_all<P: ProgramHeader<Endian = Endianness>>(headers: &[P], order: Endianness) -> Vec<Self> {
         let loaded = headers.iter().filter(|header| header.p_type(order) == object::elf::PT_LOAD);
-        let read = |header: &P| Self {
-            address: header.p_vaddr(order).into(),
-            offset: header.p_offset(order).into(),
-            file_size: header.p_filesz(order).into(),
-        };
-        loaded.map(read).collect()
+        loaded
+            .map(|header| Self {
+                address: header.p_vaddr(order).into(),
+                offset: header.p_offset(order).into(),
+                file_size: header.p_filesz(order).into(),
+            })
+            .collect()
     }
 }
 
@@ -122,17 +126,17 @@ pub struct Symbol {
 }
 
 impl Symbol {
-    /// Is a reference that may stay unresolved?
+    /// Returns whether the symbol is weak (`STB_WEAK`): a weak undefined symbol may stay unresolved.
     pub const fn is_weak(&self) -> bool {
         self.info >> 4 == SymbolBinding::WEAK
     }
 
-    /// Is it the object's own affair?
+    /// Returns whether the symbol is local to the object (`STB_LOCAL`).
     pub const fn is_local(&self) -> bool {
         self.info >> 4 == SymbolBinding::LOCAL
     }
 
-    /// Does the module leave it to the kernel to define?
+    /// Returns whether the symbol is undefined (`SHN_UNDEF`).
     pub const fn is_undefined(&self) -> bool {
         self.shndx == SymbolPlace::UNDEF
     }
@@ -148,28 +152,30 @@ impl Symbol {
     }
 
     pub(super) fn read_all<S: Sym<Endian = Endianness>>(symbols: &[S], order: Endianness) -> Vec<Self> {
-        let read = |symbol: &S| Self {
-            name: symbol.st_name(order),
-            info: symbol.st_info(),
-            other: symbol.st_other(),
-            shndx: symbol.st_shndx(order),
-            value: symbol.st_value(order).into(),
-            size: symbol.st_size(order).into(),
-        };
-        symbols.iter().map(read).collect()
+        symbols
+            .iter()
+            .map(|symbol| Self {
+                name: symbol.st_name(order),
+                info: symbol.st_info(),
+                other: symbol.st_other(),
+                shndx: symbol.st_shndx(order),
+                value: symbol.st_value(order).into(),
+                size: symbol.st_size(order).into(),
+            })
+            .collect()
     }
 }
 
 /// A relocation entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Relocation {
-    /// `r_offset`: where in the section it applies.
+    /// `r_offset`: the offset in the section that it applies to.
     pub offset: u64,
     /// The index of the symbol.
     pub symbol: u32,
-    /// The type, whose meaning is the architecture's.
+    /// The type, whose meaning depends on the architecture.
     pub kind: u32,
-    /// The addend; `None` where it stands in the section's own bytes (`SHT_REL`).
+    /// The addend; `None` if it is in the bytes that the relocation applies to (`SHT_REL`).
     pub addend: Option<i64>,
 }
 
@@ -188,12 +194,13 @@ impl Relocation {
     }
 
     pub(super) fn read_rel<R: Rel<Endian = Endianness>>(all: &[R], order: Endianness) -> Vec<Self> {
-        let read = |rel: &R| Self {
-            offset: rel.r_offset(order).into(),
-            symbol: rel.r_sym(order),
-            kind: rel.r_type(order),
-            addend: None,
-        };
-        all.iter().map(read).collect()
+        all.iter()
+            .map(|rel| Self {
+                offset: rel.r_offset(order).into(),
+                symbol: rel.r_sym(order),
+                kind: rel.r_type(order),
+                addend: None,
+            })
+            .collect()
     }
 }

@@ -1,10 +1,10 @@
-//! The behaviours that have come or gone since 4.18, by name.
+//! The behaviours of the loader that were added or removed since 4.18, by name.
 
 use std::fmt;
 
 macro_rules! behaviours {
     ($($(#[doc = $doc:literal])* $variant:ident = $name:literal),* $(,)?) => {
-        /// One behaviour of the loader that not every kernel has.
+        /// A behaviour of the loader that some kernels have and others do not.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Behaviour { $($(#[doc = $doc])* $variant),* }
 
@@ -12,12 +12,12 @@ macro_rules! behaviours {
             /// Every behaviour.
             pub const ALL: &'static [Self] = &[$(Self::$variant),*];
 
-            /// Its stable name.
+            /// The stable name.
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name),* }
             }
 
-            /// What a kernel that has it does, in one sentence.
+            /// One sentence that says what a kernel with this behaviour does.
             pub const fn sentence(self) -> &'static str {
                 match self { $(Self::$variant => concat!($($doc),*)),* }
             }

@@ -1,25 +1,25 @@
-//! Asking the table about one kernel.
+//! Looking up the behaviours of one kernel in the table.
 
-use super::{Behaviour, Row, TABLE};
+use super::{Behaviour, TABLE};
 use crate::kernel::Kernel;
 use crate::terms::{Distribution, KernelVersion};
 
-/// What the calendar knows of a kernel: its version and whose build it is.
+/// The version and the distribution of a kernel, by which its behaviours are looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Calendar {
     /// The version; its patch number counts only if `patch_known`.
     pub version: KernelVersion,
-    /// Whether the release string tells the stable patch level (Debian's up to 6.11 do not).
+    /// Whether the stable patch level is known. Debian's release strings up to 6.11 do not give it.
     pub patch_known: bool,
-    /// Whose build.
+    /// The distribution that built the kernel; `None` for an upstream kernel or an unknown one.
     pub distribution: Option<Distribution>,
-    /// One behaviour that is asked about as if it were otherwise: what hangs on it shows in what is different then.
+    /// A behaviour whose answer is inverted, to find out what depends on it.
     pub otherwise: Option<Behaviour>,
 }
 
 impl Calendar {
-    /// What is known of a kernel by its version, which is the user's word (`given`) or read off the release string.
-    /// Debian's releases up to 6.11 name the ABI in the place of the patch level.
+    /// A calendar for a version, which the user gave (`given`) or which was read from the release string. Debian's releases up
+    /// to 6.11 have the ABI number in the place of the patch level.
     pub fn new(version: KernelVersion, given: bool, distribution: Option<Distribution>) -> Self {
         Self {
             version,
@@ -29,26 +29,26 @@ impl Calendar {
         }
     }
 
-    /// What is known of a kernel's version and build; `None` where its version is not.
+    /// A calendar for a kernel; `None` if its version is unknown.
     pub fn of(kernel: &Kernel) -> Option<Self> {
         Some(Self::new(kernel.version()?, kernel.is_version_given(), kernel.distribution()))
     }
 
-    /// The behaviours that one of two kernels has and the other has not, with whether the later one has it. What is not known of
+    /// The behaviours that only one of two kernels has, each with whether the later one has it. A behaviour that is unknown for
     /// either is left out.
     pub fn changes(self, later: Self) -> impl Iterator<Item = (Behaviour, bool)> {
-        let change = move |row: &'static Row| {
-            let (before, after) = (self.has(row.behaviour)?, later.has(row.behaviour)?);
+        TABLE.iter().filter_map(move |row| {
+            let before = self.has(row.behaviour)?;
+            let after = later.has(row.behaviour)?;
             (before != after).then_some((row.behaviour, after))
-        };
-        TABLE.iter().filter_map(change)
+        })
     }
 
-    /// Has this kernel the behaviour? `None` where the table does not know.
+    /// Returns whether this kernel has a behaviour; `None` if the table does not say.
     ///
-    /// Precedence: a distribution's own row, then the date, then backports seen in the series. Between the last release
-    /// known to lack a change and its date, and in a series between `.0` and the first release a backport was seen in,
-    /// the answer is unknown.
+    /// Precedence: a distribution's own row, then the date, then the backports found in the series. The answer is unknown
+    /// between the last release known to lack a change and the date of the change, and in a series between `.0` and the first
+    /// release in which a backport was found.
     pub fn has(self, behaviour: Behaviour) -> Option<bool> {
         self.has_by_table(behaviour).map(|has| has != (self.otherwise == Some(behaviour)))
     }
@@ -73,21 +73,22 @@ impl Calendar {
             return None;
         }
         match row.after {
-            // A series counts as a whole: what a stable release lacks, earlier ones of its series lack too.
+            // A series counts as a whole: if a stable release lacks a change, so do the earlier releases of its series.
             Some(after) if self.version.series() > after.series() => None,
             _ => Some(false),
         }
     }
 
-    /// Is it a later release of a long-term series, which may carry backports nobody looked for here?
+    /// Returns whether this is a later release of a long-term series, which may have backports that the table does not list.
     fn has_late_backports(self) -> bool {
         const LONG_TERM: [(u16, u16); 8] = [(4, 19), (5, 4), (5, 10), (5, 15), (6, 1), (6, 6), (6, 12), (6, 18)];
         LONG_TERM.contains(&(self.version.major, self.version.minor)) && (self.version.patch > 0 || !self.patch_known)
     }
 
+    /// Returns whether a kernel of the backport's series has a backport that was found in the release `seen`.
     fn has_backport(self, seen: KernelVersion) -> Option<bool> {
-        // Debian's stable kernels of a series carry its last patch level when they are supported at all; a release
-        // string without a patch level is taken for the one whose source was read.
+        // A supported Debian kernel has the last patch level of its series, so a release string without a patch level is
+        // assumed to mean the release whose source was read.
         if !self.patch_known && self.distribution == Some(Distribution::Debian) {
             return Some(true);
         }
@@ -95,7 +96,7 @@ impl Calendar {
     }
 }
 
-/// One version out of every span in which no row changes, oldest first: the candidates for a kernel of unknown release.
+/// The first version of each span in which no row changes, oldest first: the candidates for a kernel of unknown release.
 pub fn eras() -> Vec<KernelVersion> {
     let oldest = KernelVersion::new(4, 18, 0);
     let mut eras: Vec<_> = TABLE.iter().flat_map(|row| row.from.into_iter().chain(row.until)).collect();
@@ -120,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_has_two_sides() {
+    fn a_change_counts_from_its_date() {
         assert_eq!(calendar(5, 8, 0).has(Behaviour::SymInheritTaint), Some(false));
         assert_eq!(calendar(5, 9, 0).has(Behaviour::SymInheritTaint), Some(true));
         assert_eq!(calendar(5, 11, 9).has(Behaviour::SymGplFutureUnused), Some(true));
@@ -128,14 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn between_two_read_sources_it_is_unknown() {
+    fn a_behaviour_is_unknown_between_two_sources_that_were_read() {
         assert_eq!(calendar(6, 2, 5).has(Behaviour::LoadTaintLate), Some(false));
         assert_eq!(calendar(6, 3, 0).has(Behaviour::LoadTaintLate), None);
         assert_eq!(calendar(6, 4, 0).has(Behaviour::LoadTaintLate), Some(true));
     }
 
     #[test]
-    fn a_backport_counts_from_where_it_was_seen() {
+    fn a_backport_counts_from_the_release_it_was_found_in() {
         assert_eq!(calendar(5, 10, 262).has(Behaviour::ElfHardened), Some(true));
         assert_eq!(calendar(5, 10, 3).has(Behaviour::ElfHardened), None);
         assert_eq!(calendar(5, 11, 0).has(Behaviour::ElfHardened), Some(false));

@@ -1,9 +1,9 @@
-//! How a distribution configures its kernels, for when the configuration itself is not at hand.
+//! How a distribution configures its kernels, used if the configuration itself is unknown.
 
 use super::Calendar;
 use crate::terms::{Distribution, KernelVersion};
 
-/// One option in all kernels of a distribution from a version on (every flavour and architecture).
+/// The setting of an option in all kernels of a distribution from a version on, in every flavour and architecture.
 struct Setting {
     option: &'static str,
     from: KernelVersion,
@@ -14,7 +14,8 @@ const fn setting(option: &'static str, major: u16, minor: u16, set: bool) -> Set
     Setting { option, from: KernelVersion::new(major, minor, 0), set }
 }
 
-/// Debian, read off the configurations of 5.10.262, 6.1.192, 6.12.117 and 7.3.4. The newest row that is old enough counts.
+/// Debian's settings, read from the configurations of 5.10.262, 6.1.192, 6.12.117 and 7.3.4. Of several rows for an option the
+/// newest that is not newer than the kernel counts.
 const DEBIAN: &[Setting] = &[
     setting("MODULE_FORCE_LOAD", 5, 10, true),
     setting("MODULE_UNLOAD", 5, 10, true),
@@ -31,7 +32,7 @@ const DEBIAN: &[Setting] = &[
 ];
 
 impl Calendar {
-    /// What the distribution sets, by calendar; `None` where that is not known.
+    /// Returns whether the distribution sets an option, by its name without `CONFIG_`; `None` if that is unknown.
     pub fn distribution_config(self, option: &str) -> Option<bool> {
         match self.distribution? {
             Distribution::Debian => {

@@ -1,7 +1,7 @@
-//! When the loader changed: the one place that compares versions.
+//! When the loader changed. This is the only room that compares versions.
 //!
 //! A difference between kernels is a row of [`TABLE`]: what changed, from which release, which stable backports, which
-//! commit. Everyone else asks [`Calendar::has`], and may be told that it is not known.
+//! commit. Other rooms call [`Calendar::has`], whose answer may be unknown.
 
 mod behaviour;
 mod calendar;

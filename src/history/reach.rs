@@ -1,12 +1,11 @@
-//! Versions that other data names, against the version of a kernel.
+//! Comparing the version of a kernel with versions that other data names.
 
 use crate::terms::KernelVersion;
 
-/// Is a kernel of this version as new as `since`, or as one of the releases in `also_in`, which count only in their own
-/// series, as stable backports do?
+/// Returns whether a version is at least `since`, or at least one of the releases in `also_in` in the series of that release,
+/// as with stable backports.
 ///
-/// Both are text, as people write them: `4.18-rc`, `6.6.15`, `6.1.0-18`. Text that begins with no version is reached by
-/// nothing.
+/// Both are written as text: `4.18-rc`, `6.6.15`, `6.1.0-18`. No version reaches a text that does not begin with a version.
 pub fn has_reached(version: KernelVersion, since: &str, also_in: &[String]) -> bool {
     let reached = |text: &str| text.parse().ok().filter(|named: &KernelVersion| version >= *named);
     reached(since).is_some()

@@ -1,12 +1,12 @@
-//! `sizeof(struct module)` of builds that have been measured.
+//! `sizeof(struct module)` of builds that were measured.
 
 use crate::terms::{Arch, Crc, ElfMachine, KernelRelease};
 
-/// A measured build. Its modules show the size: it is that of their `.gnu.linkonce.this_module`.
+/// A measured build. The size is that of the section `.gnu.linkonce.this_module` of its modules.
 struct Measured {
     release: &'static str,
     machine: ElfMachine,
-    /// The version of `module_layout`, which covers the structure: equal versions mean equal sizes. 0 without versions.
+    /// The version of `module_layout`, which covers the structure, so that equal versions mean equal sizes; 0 without versions.
     module_layout: u32,
     size: u64,
 }
@@ -19,14 +19,12 @@ const MEASURED: &[Measured] = &[
     Measured { release: "7.3.4+deb13-amd64", machine: ElfMachine::X86_64, module_layout: 0, size: 0x500 },
 ];
 
-/// The size, if this very build, or one with the same version of `module_layout`, has been measured.
+/// The size in bytes, if this build was measured or one with the same version of `module_layout`.
 pub fn struct_module_size(release: &KernelRelease, arch: Arch, module_layout: Option<Crc>) -> Option<u64> {
-    let same = |row: &&Measured| {
-        row.machine == arch.machine
-            && match module_layout {
-                Some(Crc(crc)) if crc != 0 && row.module_layout != 0 => crc == row.module_layout,
-                _ => release.as_str() == row.release,
-            }
-    };
-    MEASURED.iter().find(same).map(|row| row.size)
+    let mut rows = MEASURED.iter().filter(|row| row.machine == arch.machine);
+    let row = rows.find(|row| match module_layout {
+        Some(Crc(crc)) if crc != 0 && row.module_layout != 0 => crc == row.module_layout,
+        _ => release.as_str() == row.release,
+    });
+    row.map(|row| row.size)
 }

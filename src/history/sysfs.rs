@@ -1,4 +1,4 @@
-//! Names that are taken in `/sys/module` before any module is loaded.
+//! The directories in `/sys/module` that exist before any module is loaded.
 
 use std::sync::LazyLock;
 
@@ -6,10 +6,11 @@ use crate::terms::{Arch, Distribution, ElfMachine, KernelRelease, KernelVersion}
 
 const LISTED: &str = include_str!("sysfs_modules.txt");
 
-/// Core code that every kernel has, and that has parameters in every kernel.
+/// Built-in code that every kernel has, with parameters in every kernel.
 const ALWAYS: [&str; 3] = ["kernel", "printk", "workqueue"];
 
-/// Is `name` taken? `None` where this build's directories were never listed: only what every kernel has is known then.
+/// Returns whether `/sys/module/NAME` exists. `None` if the directories of this build were never listed and not every kernel
+/// has it.
 pub fn is_taken_in_sysfs(release: Option<&KernelRelease>, arch: Option<Arch>, name: &str) -> Option<bool> {
     if ALWAYS.contains(&name) {
         return Some(true);
@@ -22,7 +23,7 @@ pub fn is_taken_in_sysfs(release: Option<&KernelRelease>, arch: Option<Arch>, na
     Some(words.next() == Some(name) && words.any(|word| word == column))
 }
 
-/// The column of a release: point releases of one Debian series are configured alike.
+/// The column of a release in the list. The point releases of a Debian series have one configuration.
 fn column(release: &KernelRelease, arch: Arch) -> Option<&'static str> {
     release.distribution().filter(|distribution| *distribution == Distribution::Debian)?;
     let KernelVersion { major, minor, .. } = release.version()?;
@@ -41,13 +42,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_is_in_order() {
+    fn the_list_is_sorted() {
         let names = LISTED.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split(' ').next());
         assert!(names.is_sorted());
     }
 
     #[test]
-    fn what_is_listed_is_known_and_nothing_else() {
+    fn only_listed_builds_are_known() {
         let taken =
             |release: &str, name| is_taken_in_sysfs(Some(&KernelRelease::new(release)), Some(Arch::X86_64), name);
         assert_eq!(taken("6.1.0-56-amd64", "keyboard"), Some(true));

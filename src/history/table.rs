@@ -1,23 +1,23 @@
-//! The dated table.
+//! The dated table of changes of the loader.
 
 use super::Behaviour::{self, *};
 use crate::terms::{Distribution, KernelVersion};
 
-/// When a behaviour came or went.
+/// When a behaviour was added or removed.
 #[derive(Clone, Copy, Debug)]
 pub struct Row {
-    /// What.
+    /// The behaviour.
     pub behaviour: Behaviour,
-    /// The first release that has it; `None`: it was there before 4.18 or never came upstream.
+    /// The first release that has it; `None` if it existed before 4.18 or was never upstream.
     pub from: Option<KernelVersion>,
     /// The first release that no longer has it.
     pub until: Option<KernelVersion>,
-    /// The last release before the change whose source was read: between it and the change it is not known.
-    /// `None` where the commit dates the change exactly.
+    /// The last release before the change whose source was read. Between it and the change the behaviour is unknown. `None` if
+    /// the commit dates the change exactly.
     pub after: Option<KernelVersion>,
-    /// Stable releases the change was seen in although their series is older.
+    /// The stable releases of older series in which the change was found.
     pub backports: &'static [KernelVersion],
-    /// A distribution whose kernels all have it.
+    /// The distribution whose kernels all have it.
     pub distribution: Option<Distribution>,
     /// The upstream commit.
     pub commit: Option<&'static str>,
@@ -28,8 +28,7 @@ const fn v(major: u16, minor: u16, patch: u16) -> KernelVersion {
 }
 
 const fn since(behaviour: Behaviour, from: KernelVersion) -> Row {
-    let (until, after, backports, distribution, commit) = (None, None, &[] as &[_], None, None);
-    Row { behaviour, from: Some(from), until, after, backports, distribution, commit }
+    Row { behaviour, from: Some(from), until: None, after: None, backports: &[], distribution: None, commit: None }
 }
 
 const fn gone(behaviour: Behaviour, until: KernelVersion) -> Row {
@@ -49,14 +48,14 @@ impl Row {
         Self { commit: Some(commit), ..self }
     }
 
-    /// Never upstream; a distribution's own.
+    /// A behaviour that was never upstream and that only a distribution's kernels have.
     const fn only(behaviour: Behaviour, distribution: Distribution) -> Self {
         Self { from: None, distribution: Some(distribution), ..since(behaviour, v(0, 0, 0)) }
     }
 }
 
-/// Every row. Commits are named where they are known; a row without one has its bracket of versions instead, found by
-/// reading the sources of both ends.
+/// Every row. A row has its commit if that is known, otherwise a bracket of versions, found by reading the sources at both
+/// ends.
 pub const TABLE: &[Row] = &[
     since(TabPrel32, v(4, 19, 0)).commit("7290d5809571"),
     since(SymNamespaces, v(5, 4, 0)).commit("8651ec01daed"),

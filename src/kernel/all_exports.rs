@@ -1,13 +1,17 @@
-//! What a kernel exports together with its modules, where no list of both is at hand: out of the files themselves.
+//! The exports of a kernel together with those of its modules, read from the module files if no list covers them.
 
 use std::borrow::Cow;
 use std::path::Path;
 
-use super::{Exports, Kernel, ModuleTree};
+use super::description::Kernel;
+use super::exports::Exports;
+use super::tree::ModuleTree;
 
 impl Kernel {
-    /// What is exported by the kernel and by the modules of its tree. Where the list of the former does not cover the latter, every
-    /// module of the tree is read.
+    /// The exports of the kernel and of the modules of its tree.
+    ///
+    /// Reads every module of the tree on first use if the kernel's list does not cover modules; a module that cannot be read
+    /// exports nothing.
     pub fn all_exports(&self) -> Option<Cow<'_, Exports>> {
         let exports = self.exports()?;
         match self.tree() {
@@ -18,7 +22,7 @@ impl Kernel {
 }
 
 impl Exports {
-    /// The same, with what the modules of a tree export.
+    /// These exports with those of a tree's modules added.
     fn with_modules(&self, tree: &ModuleTree) -> Self {
         let mut all = self.clone();
         for (module, exports) in tree.exports() {
@@ -34,7 +38,7 @@ impl Exports {
     }
 }
 
-/// The path that `Module.symvers` names a module by: as in the kernel's source, without `.ko`.
+/// The path that `Module.symvers` gives for a module: its path in the kernel's source tree, without `.ko`.
 fn exporter(inside: &Path) -> String {
     let inside = inside.strip_prefix("kernel").unwrap_or(inside);
     let folder = inside.parent().unwrap_or(Path::new(""));

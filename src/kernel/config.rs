@@ -1,11 +1,12 @@
-//! A kernel's configuration, as far as the loader depends on it.
+//! A kernel's configuration.
 
 use std::fmt;
 use std::ops::Range;
 
 use super::name_index::NameIndex;
+use crate::terms::{Arch, Class, ElfMachine, Endian};
 
-/// A configuration option that the loader's behaviour depends on; the name goes without `CONFIG_`.
+/// A configuration option that the loader's behaviour depends on, by its name without `CONFIG_`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConfigOption(pub &'static str);
 
@@ -15,13 +16,13 @@ impl fmt::Display for ConfigOption {
     }
 }
 
-/// What is set in a `.config` file.
+/// The options that a `.config` file sets.
 ///
-/// A file lists every option that is visible in its configuration; one that it does not name is off.
+/// A `.config` lists every option that is visible in the configuration, so an option that it does not name is off.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Config {
     text: String,
-    /// Where in the text the settings stand: the name and behind it, up to the end of the line, `=` and the value.
+    /// The range in the text of each setting: name, `=`, value and the end of the line.
     settings: Vec<Range<usize>>,
     index: NameIndex,
 }
@@ -29,10 +30,12 @@ pub struct Config {
 impl Config {
     /// Reads a `.config`, or the `auto.conf` of a headers directory.
     ///
-    /// `CONFIG_X=value` sets, `# CONFIG_X is not set` unsets; other lines say nothing. `None` when no line sets anything.
+    /// `CONFIG_X=value` sets an option; every other line is ignored, also `# CONFIG_X is not set`. `None` if no line sets an
+    /// option.
     pub fn parse(text: impl Into<String>) -> Option<Self> {
         let text = text.into();
-        let (mut settings, mut index) = (Vec::new(), NameIndex::with_capacity(text.len() / 30));
+        let mut settings = Vec::new();
+        let mut index = NameIndex::with_capacity(text.len() / 30);
         let mut start = 0;
         for line in text.split_inclusive('\n') {
             if let Some((name, _)) = line.strip_prefix("CONFIG_").and_then(|setting| setting.split_once('=')) {
@@ -44,37 +47,68 @@ impl Config {
         (!settings.is_empty()).then_some(Self { text, settings, index })
     }
 
-    /// How many lines set something.
+    /// The number of lines that set an option.
     pub const fn settings(&self) -> usize {
         self.settings.len()
     }
 
-    /// The names of what is set, without `CONFIG_`.
+    /// The names of the options that are set, without `CONFIG_`.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.settings.iter().filter_map(|setting| self.text.get(setting.clone())?.split('=').next())
     }
 
-    /// Is it `y` (or `m`)?
+    /// Returns whether an option is set to anything but `n`.
     pub fn is_set(&self, option: ConfigOption) -> bool {
         self.last_setting(option.0).is_some_and(|value| matches!(value, "y\n" | "m\n") || trimmed(value) != "n")
     }
 
-    /// The value, without quotes.
+    /// The value of an option, without quotes.
     pub fn value(&self, option: ConfigOption) -> Option<&str> {
         self.value_named(option.0)
     }
 
-    /// The value of an option by its name: of the last line that sets it, as in a shell.
+    /// The value of an option by its name without `CONFIG_`. The last line that sets it counts, as in a shell.
     pub fn value_named(&self, name: &str) -> Option<&str> {
         self.last_setting(name).map(trimmed)
     }
 
-    /// The value as it stands in the last line that sets it, to the end of the line.
+    /// The architecture that the kernel is configured for; `None` for one that gplok does not know.
+    pub fn arch(&self) -> Option<Arch> {
+        let set = |name| self.is_set(ConfigOption(name));
+        let class = if set("64BIT") { Class::Elf64 } else { Class::Elf32 };
+        let endian = |big| if big { Endian::Big } else { Endian::Little };
+        let (machine, class, endian) = if set("X86_64") {
+            (ElfMachine::X86_64, Class::Elf64, Endian::Little)
+        } else if set("X86_32") {
+            (ElfMachine::I386, Class::Elf32, Endian::Little)
+        } else if set("ARM64") {
+            (ElfMachine::Arm64, Class::Elf64, endian(set("CPU_BIG_ENDIAN")))
+        } else if set("ARM") {
+            (ElfMachine::Arm, Class::Elf32, endian(set("CPU_BIG_ENDIAN")))
+        } else if set("RISCV") {
+            (ElfMachine::Riscv, class, Endian::Little)
+        } else if set("PPC64") {
+            (ElfMachine::Ppc64, Class::Elf64, endian(!set("CPU_LITTLE_ENDIAN")))
+        } else if set("PPC") {
+            (ElfMachine::Ppc, Class::Elf32, Endian::Big)
+        } else if set("S390") {
+            (ElfMachine::S390, Class::Elf64, Endian::Big)
+        } else if set("LOONGARCH") {
+            (ElfMachine::Loongarch, class, Endian::Little)
+        } else if set("MIPS") {
+            (ElfMachine::Mips, class, endian(!set("CPU_LITTLE_ENDIAN")))
+        } else {
+            return None;
+        };
+        Some(Arch { machine, class, endian })
+    }
+
+    /// The text after `=` in the last line that sets an option, the end of the line included.
     fn last_setting(&self, name: &str) -> Option<&str> {
-        let settings =
-            self.index.candidates(name.as_bytes()).filter_map(|index| self.text.get(self.settings.get(index)?.clone()));
-        let mut values = settings.filter_map(|setting| setting.strip_prefix(name)?.strip_prefix('='));
-        values.next()
+        self.index.candidates(name.as_bytes()).find_map(|index| {
+            let setting = self.text.get(self.settings.get(index)?.clone())?;
+            setting.strip_prefix(name)?.strip_prefix('=')
+        })
     }
 }
 

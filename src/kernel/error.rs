@@ -1,8 +1,8 @@
-//! What can keep a kernel's files from being read.
+//! Why the files of a kernel cannot be read.
 
 use std::path::{Path, PathBuf};
 
-/// A kernel could not be read.
+/// A file or directory of a kernel could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read {}: {kind}", path.display())]
 pub struct Error {
@@ -22,53 +22,64 @@ impl Error {
 /// What is wrong with a kernel's files.
 #[derive(Debug, thiserror::Error)]
 pub enum ErrorKind {
-    /// The system refuses.
+    /// The operating system returned an error.
     #[error("{0}")]
     Io(std::io::Error),
-    /// Compressed data that cannot be undone.
+    /// The file cannot be decompressed.
     #[error("{0}")]
     Decompress(crate::compression::CompressionError),
-    /// A line of `Module.symvers` that is none.
+    /// A line of `Module.symvers` is malformed.
     #[error("line {line}: {what}: {text:?}")]
     SymversLine {
-        /// Its number, from 1.
+        /// The line number, from 1.
         line: usize,
         /// What is wrong.
         what: &'static str,
-        /// Its beginning.
+        /// The beginning of the line.
         text: String,
     },
-    /// A kernel image that is none, or broken.
+    /// The file is not a kernel image, or a malformed one.
     #[error("{0}")]
-    Image(super::ImageError),
-    /// A `System.map` that tells nothing.
+    Image(super::vmlinux::ImageError),
+    /// The `System.map` does not list exports.
     #[error("{0}")]
-    SystemMap(super::SystemMapFault),
-    /// A file of certificates that holds none, or a broken one.
+    SystemMap(SystemMapFault),
+    /// The file holds no certificate, or a malformed one.
     #[error("{0}")]
     Certificate(crate::x509::CertificateError),
-    /// A package that cannot be read through.
+    /// The package cannot be read to its end.
     #[error("{0}")]
-    Package(super::PackageError),
-    /// Nothing in it describes a kernel.
+    Package(super::package::PackageError),
+    /// Nothing in the directory or package describes a kernel.
     #[error(
         "nothing here describes a kernel: expected an image (vmlinuz, vmlinux), Module.symvers, config, release, certs.pem, a headers directory or a module tree"
     )]
     NothingFound,
-    /// A kind of file that gplok does not read.
+    /// gplok does not read this kind of file.
     #[error("{0} is not a file gplok reads kernels from")]
     UnknownFile(&'static str),
-    /// Two sources name two releases.
+    /// Two sources give different releases.
     #[error("it describes {found}, but {} describes {known}", other.display())]
     TwoReleases {
-        /// The release named here.
+        /// The release in this source.
         found: String,
-        /// The release named before.
+        /// The release in the earlier source.
         known: String,
-        /// By that file.
+        /// The earlier source.
         other: PathBuf,
     },
-    /// An installed release that is not there.
+    /// No release of that name is installed.
     #[error("no such file or directory, and no release of that name under /lib/modules")]
     NoSuchRelease,
+}
+
+/// Why a `System.map` does not give a kernel's exports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SystemMapFault {
+    /// Debian's stub: one line that says which package holds the real file.
+    #[error("a stub: the real System.map is in the package with the kernel's debug information")]
+    Stub,
+    /// No symbol begins with `__ksymtab_`: the kernel has no modules, or lacks `CONFIG_KALLSYMS_ALL`.
+    #[error("it lists no __ksymtab_ symbols, so it does not tell what is exported")]
+    NoExports,
 }

@@ -5,19 +5,21 @@ use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::sync::OnceLock;
 
+use super::error::ErrorKind;
 use super::name_index::NameIndex;
 use super::own_exports::{OwnExports, OwnRow};
-use super::{ErrorKind, VMLINUX, symvers};
+use super::symvers::{self, VMLINUX};
+
 use crate::terms::{Crc, ExportKind, Namespace};
 
-/// One exported symbol.
+/// One exported symbol: a row of `Module.symvers`, or an entry of an export table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KernelExport<'a> {
     /// The symbol.
     pub name: &'a str,
-    /// How it is exported; `None` where the source does not say.
+    /// How it is exported; `None` if the source does not say.
     pub kind: Option<ExportKind>,
-    /// Its version; 0 without `CONFIG_MODVERSIONS`; `None` where the source does not say.
+    /// Its version; 0 without `CONFIG_MODVERSIONS`; `None` if the source does not say.
     pub crc: Option<Crc>,
     /// Its namespace.
     pub namespace: Option<Namespace>,
@@ -25,9 +27,9 @@ pub struct KernelExport<'a> {
     pub exporter: &'a str,
 }
 
-/// A row, its strings by their place in the text: tens of thousands of rows are read for one module.
+/// A row. Its strings are ranges of the text, not copies: tens of thousands of rows are read to check one module.
 #[derive(Clone, Debug, Hash)]
-struct Row {
+struct ExportRow {
     name: Range<u32>,
     namespace: Range<u32>,
     exporter: u32,
@@ -40,7 +42,7 @@ struct Row {
 #[derive(Clone, Debug, Default)]
 pub struct Exports {
     text: String,
-    rows: Vec<Row>,
+    rows: Vec<ExportRow>,
     exporters: Vec<Range<u32>>,
     own: OwnExports,
     others: Others,
@@ -49,7 +51,7 @@ pub struct Exports {
     pub(super) covers_modules: bool,
 }
 
-/// The rows that are not the kernel's own, by name: put in order once one is asked for.
+/// An index by name of the rows that modules export, built on the first lookup: most runs look none up.
 #[derive(Debug, Default)]
 struct Others(OnceLock<(NameIndex, Vec<usize>)>);
 
@@ -61,33 +63,32 @@ impl Clone for Others {
 
 impl Hash for Exports {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
-        // Of the rest, what is not made from this.
+        // The ignored fields are derived from the others.
         let Self { text, rows, exporters, own: _, others: _, modversions, names_only, covers_modules } = self;
         (text, rows, exporters, modversions, names_only, covers_modules).hash(hasher);
     }
 }
 
-/// No row.
+/// No exporter, and the length that a text must stay below.
 const NONE: u32 = u32::MAX;
 
 impl Exports {
-    /// Reads `Module.symvers`. Empty lines are passed over.
+    /// Reads `Module.symvers`. Empty lines are skipped.
     ///
     /// # Errors
-    /// At the first line that is none, with its number.
+    /// At the first malformed line, with its number; and for a text of 4 GiB or more.
     pub fn parse(text: impl Into<String>) -> Result<Self, ErrorKind> {
         let text = text.into();
-        // Lines have some 70 bytes.
+        // A line has about 70 bytes.
         let lines = text.len() / 60 + 1;
         let mut exports = Self::with_capacity(lines);
-        let place_of = |part: &str| {
-            let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
-            if part.is_empty() { 0..0 } else { place(start)..place(start + part.len()) }
-        };
         if text.len() >= NONE as usize {
             return Err(ErrorKind::UnknownFile("more than 4 GiB of text"));
         }
-        let (mut last, mut versions, mut known) = (("", NONE, true), false, HashMap::new());
+        // The exporter of the line before, its number, and whether it is the kernel: most lines repeat it.
+        let mut last = ("", NONE, true);
+        let mut versions = false;
+        let mut known = HashMap::new();
         for (index, line) in lines_of(&text).enumerate() {
             if line.trim_ascii().is_empty() {
                 continue;
@@ -95,7 +96,7 @@ impl Exports {
             let columns = symvers::parse_line(line, index + 1)?;
             if last.0 != columns.module {
                 let exporter = *known.entry(columns.module).or_insert_with(|| {
-                    exports.exporters.push(place_of(columns.module));
+                    exports.exporters.push(range_in(&text, columns.module));
                     u32::try_from(exports.exporters.len() - 1).unwrap_or(NONE)
                 });
                 last = (columns.module, exporter, columns.module == VMLINUX);
@@ -105,9 +106,9 @@ impl Exports {
                 let row = (columns.kind, Some(columns.crc), !columns.namespace.is_empty());
                 exports.own.push(columns.name, exports.rows.len(), row);
             }
-            exports.rows.push(Row {
-                name: place_of(columns.name),
-                namespace: place_of(columns.namespace),
+            exports.rows.push(ExportRow {
+                name: range_in(&text, columns.name),
+                namespace: range_in(&text, columns.namespace),
                 exporter: last.1,
                 crc: Some(columns.crc),
                 kind: columns.kind,
@@ -120,13 +121,13 @@ impl Exports {
         Ok(exports)
     }
 
-    /// Room for about so many rows.
+    /// An empty list with room for about `rows` rows.
     pub(super) fn with_capacity(rows: usize) -> Self {
-        // Of Debian's kernels it is a half that exports half of it all.
+        // About half of the exports of a Debian kernel and its modules are the kernel's own.
         Self { rows: Vec::with_capacity(rows), own: OwnExports::with_capacity(rows / 2), ..Self::default() }
     }
 
-    /// No rows yet, of a source that tells neither versions nor namespaces; whether there are versions it may.
+    /// An empty list for a source that gives neither versions nor namespaces. It may still say whether symbols have versions.
     pub(super) fn of_names(modversions: Option<bool>) -> Self {
         Self { modversions, names_only: true, ..Self::with_capacity(1 << 14) }
     }
@@ -140,34 +141,35 @@ impl Exports {
         kind: Option<ExportKind>,
         namespace: &str,
     ) {
-        let (name_place, namespace) = (self.put(name), self.put(namespace));
-        let same = |place: &Range<u32>| slice(&self.text, place) == exporter;
-        let exporter = self.exporters.iter().rposition(same).unwrap_or_else(|| {
-            let place = self.put(exporter);
-            self.exporters.push(place);
+        let name_range = self.put(name);
+        let namespace = self.put(namespace);
+        let known = self.exporters.iter().rposition(|range| slice(&self.text, range) == exporter);
+        let exporter = known.unwrap_or_else(|| {
+            let range = self.put(exporter);
+            self.exporters.push(range);
             self.exporters.len() - 1
         });
         if let Some(crc) = crc {
             self.modversions = Some(self.modversions == Some(true) || crc != 0);
         }
         let in_vmlinux =
-            self.exporters.get(exporter).is_none_or(|place| matches!(slice(&self.text, place), "" | VMLINUX));
+            self.exporters.get(exporter).is_none_or(|range| matches!(slice(&self.text, range), "" | VMLINUX));
         let exporter = u32::try_from(exporter).unwrap_or(NONE);
         if in_vmlinux {
             self.own.push(name, self.rows.len(), (kind, crc, !namespace.is_empty()));
         }
         self.others = Others::default();
-        self.rows.push(Row { name: name_place, namespace, exporter, crc, kind, in_vmlinux });
+        self.rows.push(ExportRow { name: name_range, namespace, exporter, crc, kind, in_vmlinux });
     }
 
-    /// Adds to the text.
+    /// Appends a string to the text and returns its range.
     fn put(&mut self, part: &str) -> Range<u32> {
         let start = self.text.len();
         self.text.push_str(part);
-        place(start)..place(self.text.len())
+        offset(start)..offset(self.text.len())
     }
 
-    fn export(&self, row: &Row) -> KernelExport<'_> {
+    fn export(&self, row: &ExportRow) -> KernelExport<'_> {
         KernelExport {
             name: slice(&self.text, &row.name),
             kind: row.kind,
@@ -177,9 +179,9 @@ impl Exports {
         }
     }
 
-    fn exporter(&self, row: &Row) -> &str {
+    fn exporter(&self, row: &ExportRow) -> &str {
         let exporter = usize::try_from(row.exporter).ok().and_then(|index| self.exporters.get(index));
-        exporter.map(|place| slice(&self.text, place)).filter(|exporter| !exporter.is_empty()).unwrap_or(VMLINUX)
+        exporter.map(|range| slice(&self.text, range)).filter(|exporter| !exporter.is_empty()).unwrap_or(VMLINUX)
     }
 
     /// All rows, in the order of the source.
@@ -187,118 +189,128 @@ impl Exports {
         self.rows.iter().map(|row| self.export(row))
     }
 
-    /// Have symbols versions? `None` where the source does not say.
+    /// Returns whether symbols have versions; `None` if the source does not say.
     pub const fn modversions(&self) -> Option<bool> {
         self.modversions
     }
 
-    /// Does the source tell names and kinds only, neither versions nor namespaces?
+    /// Returns whether the source gives names and kinds only, neither versions nor namespaces.
     pub const fn is_names_only(&self) -> bool {
         self.names_only
     }
 
-    /// Does the source say of every symbol how it is exported?
+    /// Returns whether the source gives the kind of every export.
     pub fn tells_kinds(&self) -> bool {
         self.rows.iter().all(|row| row.kind.is_some())
     }
 
-    /// Does it list the exports of the kernel's modules, too?
+    /// Returns whether the source lists the exports of the kernel's modules, too.
     pub const fn covers_modules(&self) -> bool {
         self.covers_modules
     }
 
-    /// Every row of that name, the last first: later rows come from later modules.
+    /// The rows of a name, the last first: later rows come from later modules.
     pub fn named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = KernelExport<'a>> {
         self.positions(name).filter_map(|position| self.at(position))
     }
 
-    /// Where the rows of that name stand, the last first.
+    /// The positions of the rows of a name among all rows, the last first.
     pub fn positions<'a>(&'a self, name: &'a str) -> impl Iterator<Item = usize> {
         let mut own = self.own_rows(name).filter_map(OwnRow::position).peekable();
         let mut others = self.of_others(name).peekable();
         std::iter::from_fn(move || if others.peek() > own.peek() { others.next() } else { own.next() })
     }
 
-    /// The same, of those rows that are not the kernel's own.
+    /// The positions of the rows of a name that modules export, the last first.
     fn of_others<'a>(&'a self, name: &'a str) -> impl Iterator<Item = usize> {
         let (index, positions) = self.others.0.get_or_init(|| {
             let others = self.rows.iter().enumerate().filter(|(_, row)| !row.in_vmlinux);
             let number = self.rows.len() - self.own.len();
-            let (mut index, mut positions) = (NameIndex::with_capacity(number), Vec::with_capacity(number));
+            let mut index = NameIndex::with_capacity(number);
+            let mut positions = Vec::with_capacity(number);
             for (position, row) in others {
                 index.push(slice(&self.text, &row.name));
                 positions.push(position);
             }
             (index, positions)
         });
-        let is_of_name =
-            move |position: &usize| self.rows.get(*position).is_some_and(|row| slice(&self.text, &row.name) == name);
-        index.candidates(name.as_bytes()).filter_map(|entry| positions.get(entry).copied()).filter(is_of_name)
+        index.candidates(name.as_bytes()).filter_map(move |entry| {
+            let position = *positions.get(entry)?;
+            let row = self.rows.get(position)?;
+            (slice(&self.text, &row.name) == name).then_some(position)
+        })
     }
 
-    /// The row at a place.
+    /// The row at a position.
     pub fn at(&self, position: usize) -> Option<KernelExport<'_>> {
         self.rows.get(position).map(|row| self.export(row))
     }
 
-    /// The row that a symbol is resolved by: the kernel's own, else that of the last module.
+    /// The row that a symbol resolves to: the kernel's own, otherwise the last module's.
     pub fn find(&self, name: &str) -> Option<KernelExport<'_>> {
         self.vmlinux(name).or_else(|| self.at(self.of_others(name).next()?))
     }
 
-    /// The row of that name that `exporter` exports.
+    /// The row of a name that `exporter` exports.
     pub fn owned_by<'a>(&'a self, exporter: &'a str, name: &'a str) -> Option<KernelExport<'a>> {
         if exporter == VMLINUX { self.vmlinux(name) } else { self.named(name).find(|row| row.exporter == exporter) }
     }
 
-    /// Looks where these names are likely to stand, all at once.
+    /// Loads the likely rows of several names into the CPU's cache; see [`OwnExports::look_ahead`].
     pub(crate) fn look_ahead<const N: usize>(&self, names: &[&[u8]; N]) {
         self.own.look_ahead(names);
     }
 
-    /// What there is to know of a symbol that the kernel itself exports, once, without a copy of anything.
+    /// The row of a symbol that the kernel itself exports, without a copy; `None` if the kernel exports it more than once or
+    /// not at all.
     pub(crate) fn own_row(&self, name: &[u8]) -> Option<&OwnRow> {
         let mut rows = self.own.named(name);
         let row = rows.next()?;
         rows.next().is_none().then_some(row)
     }
 
-    /// The rows of that name that the kernel itself exports, the last first.
+    /// The rows of a name that the kernel itself exports, the last first.
     pub(crate) fn own_rows(&self, name: &str) -> impl Iterator<Item = &OwnRow> {
         self.own.named(name.as_bytes())
     }
 
-    /// The namespace of such a row.
+    /// The namespace of a row that the kernel itself exports.
     pub(crate) fn namespace(&self, row: &OwnRow) -> Option<Namespace> {
         if row.in_namespace { self.at(row.position()?)?.namespace } else { None }
     }
 
-    /// Does the kernel itself export that name?
+    /// Returns whether the kernel itself exports a name.
     pub fn in_vmlinux(&self, name: &str) -> bool {
         self.own_rows(name).next().is_some()
     }
 
-    /// The row of that name that is built into the kernel.
+    /// The row of a name that the kernel itself exports; of several, the last.
     pub fn vmlinux(&self, name: &str) -> Option<KernelExport<'_>> {
         self.at(self.own_rows(name).next()?.position()?)
     }
 }
 
-/// The lines of a text, without what ends them.
+/// The lines of a text, without their newlines.
 fn lines_of(text: &str) -> impl Iterator<Item = &str> {
     let mut start = 0;
     let ends = memchr::memchr_iter(b'\n', text.as_bytes()).chain([text.len()]);
     ends.filter_map(move |end| text.get(std::mem::replace(&mut start, end + 1)..end))
 }
 
-/// A place in the text, which is shorter than 4 GiB.
-fn place(at: usize) -> u32 {
+/// The range in `text` of a part of it; an empty range for an empty part.
+fn range_in(text: &str, part: &str) -> Range<u32> {
+    let start = (part.as_ptr() as usize).wrapping_sub(text.as_ptr() as usize);
+    if part.is_empty() { 0..0 } else { offset(start)..offset(start + part.len()) }
+}
+
+/// An offset in the text, which is shorter than 4 GiB.
+fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(NONE)
 }
 
-fn slice<'a>(text: &'a str, place: &Range<u32>) -> &'a str {
-    let place = usize::try_from(place.start).ok().zip(usize::try_from(place.end).ok());
-    place.and_then(|(start, end)| text.get(start..end)).unwrap_or_default()
+fn slice<'a>(text: &'a str, range: &Range<u32>) -> &'a str {
+    let range = usize::try_from(range.start).ok().zip(usize::try_from(range.end).ok());
+    range.and_then(|(start, end)| text.get(start..end)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -306,7 +318,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rows_of_a_name_come_last_first_whoever_has_them() {
+    fn rows_of_a_name_come_last_first_across_exporters() {
         let exporters = ["vmlinux", "a", "b", "vmlinux", "a"];
         let row = |(number, exporter): (usize, &&str)| format!("0x{number:08x}\ttwice\t{exporter}\tEXPORT_SYMBOL\t\n");
         let rows: String = exporters.iter().enumerate().map(row).collect();
@@ -317,7 +329,7 @@ mod tests {
         let crc = |found: Option<KernelExport<'_>>| found.and_then(|row| row.crc).map(|crc| crc.0);
         assert_eq!((crc(exports.find("twice")), crc(exports.find("once"))), (Some(3), Some(9)));
         assert_eq!((crc(exports.owned_by("a", "twice")), crc(exports.owned_by(VMLINUX, "twice"))), (Some(4), Some(3)));
-        // Of two rows of the kernel's own, neither is the one.
+        // The kernel exports "twice" twice, so it has no single row.
         assert!(exports.own_row(b"twice").is_none() && exports.in_vmlinux("twice") && !exports.in_vmlinux("once"));
     }
 

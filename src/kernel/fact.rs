@@ -1,18 +1,16 @@
-//! What can be known of a kernel, and which file told it.
+//! The facts that can be known of a kernel.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::{Serialize, Serializer};
 
-use super::{Kernel, KernelImage, arch_of_config};
-
-/// Something that can be known of a kernel.
+/// A fact that can be known of a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fact {
     /// The release string.
     Release,
-    /// The version, where it is told apart from the release.
+    /// The version, where a source gives it apart from the release.
     Version,
     /// The architecture.
     Arch,
@@ -20,38 +18,38 @@ pub enum Fact {
     Config,
     /// Whether symbols have versions: `CONFIG_MODVERSIONS`.
     Modversions,
-    /// Which symbols are exported, and by whom.
+    /// Which symbols are exported, and by which module.
     Exports,
-    /// How they are exported.
+    /// The kind of each export.
     Kinds,
-    /// Their versions.
+    /// The versions of the exported symbols.
     Crcs,
-    /// Their namespaces.
+    /// The namespaces of the exported symbols.
     Namespaces,
-    /// The modules that belong to it.
+    /// The modules that belong to the kernel.
     Modules,
-    /// The licences of those.
+    /// The licenses of those modules.
     Licences,
     /// The names of modules that are built in.
     Builtin,
-    /// The version magic that modules have to show.
+    /// The version magic that a module must have.
     Vermagic,
     /// `sizeof(struct module)`.
     StructModuleSize,
-    /// The certificates it trusts.
+    /// The certificates that the kernel trusts.
     Certificates,
-    /// Its own symbols, exported or not.
+    /// The kernel's own symbols, exported or not.
     Symbols,
-    /// The image it boots from.
+    /// The image that the kernel boots from.
     Image,
-    /// Its public headers.
+    /// The public headers.
     Headers,
-    /// The packages it comes in.
+    /// The packages that the kernel was read from.
     Packages,
 }
 
 impl Fact {
-    /// Every fact, in the order people are told of them.
+    /// Every fact, in the order of the report.
     pub const ALL: [Self; 19] = [
         Self::Release,
         Self::Version,
@@ -74,7 +72,7 @@ impl Fact {
         Self::Packages,
     ];
 
-    /// Its stable name.
+    /// The stable name, as JSON has it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Release => "release",
@@ -99,8 +97,8 @@ impl Fact {
         }
     }
 
-    /// The facts that tell this one where no file tells it by itself, the best first.
-    const fn told_by(self) -> &'static [Self] {
+    /// The facts that this one can be derived from if no file gives it directly, the best first.
+    pub(super) const fn told_by(self) -> &'static [Self] {
         match self {
             Self::Version => &[Self::Release],
             Self::Modversions => &[Self::Config, Self::Exports],
@@ -123,71 +121,13 @@ impl Serialize for Fact {
     }
 }
 
-/// Where a fact came from.
+/// A fact and a file or directory that gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Evidence {
-    /// What.
+    /// The fact.
     pub fact: Fact,
     /// The file or directory.
     pub source: PathBuf,
-}
-
-impl Kernel {
-    /// Where each fact came from.
-    pub fn evidence(&self) -> &[Evidence] {
-        &self.evidence
-    }
-
-    /// The first file or directory that was read for a fact: the one that counts.
-    pub(super) fn first_source(&self, fact: Fact) -> Option<&Path> {
-        let told = self.evidence.iter().find(|evidence| evidence.fact == fact);
-        told.map(|evidence| evidence.source.as_path())
-    }
-
-    /// The files and directories that tell a fact, whatever they call it themselves. None where nobody tells it, or the
-    /// user does.
-    pub fn sources(&self, fact: Fact) -> Vec<&Path> {
-        let all = || {
-            let told = self.evidence.iter().filter(move |evidence| evidence.fact == fact);
-            told.map(|evidence| evidence.source.as_path())
-        };
-        let given = self.boot.given().filter(|image| image.tells(fact)).map(KernelImage::path);
-        let told_by = || fact.told_by().iter().find_map(|other| self.sources(*other).first().copied());
-        let found = || self.boot_image().filter(|image| image.tells(fact)).map(KernelImage::path);
-        // What the first has told, later ones do not change; but certificates, headers and packages add up.
-        let first = match fact {
-            Fact::Headers | Fact::Packages => return all().collect(),
-            Fact::Certificates if self.certificates.is_some() => return given.into_iter().chain(all()).collect(),
-            Fact::Arch if self.arch.is_some() => None,
-            Fact::Arch if given.is_some() => given,
-            Fact::Arch if self.config.as_ref().and_then(arch_of_config).is_some() => self.first_source(Fact::Config),
-            Fact::Arch => self.first_source(Fact::Release),
-            Fact::Vermagic | Fact::StructModuleSize => given.or_else(told_by).or_else(found),
-            Fact::Release | Fact::Version | Fact::Modules | Fact::Licences | Fact::Builtin => {
-                self.first_source(fact).or_else(told_by)
-            }
-            _ => self.first_source(fact).or_else(found).or_else(told_by),
-        };
-        first.into_iter().collect()
-    }
-}
-
-impl KernelImage {
-    /// Does it tell a fact?
-    fn tells(&self, fact: Fact) -> bool {
-        match fact {
-            Fact::Release | Fact::Version => self.release().is_some(),
-            Fact::Arch => self.arch().is_some(),
-            Fact::Config => self.config().is_some(),
-            Fact::Modversions | Fact::Exports | Fact::Kinds | Fact::Crcs | Fact::Namespaces => self.exports().is_ok(),
-            Fact::Modules | Fact::Licences | Fact::Builtin | Fact::Headers | Fact::Packages => false,
-            Fact::Vermagic => self.vermagic().is_some(),
-            Fact::StructModuleSize => self.struct_module_size().is_some(),
-            Fact::Certificates => self.certificates().is_some(),
-            Fact::Symbols => self.symbols().is_some(),
-            Fact::Image => true,
-        }
-    }
 }
 
 #[cfg(test)]

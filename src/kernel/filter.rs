@@ -1,24 +1,25 @@
-//! Choosing among the exports of a kernel.
+//! Selecting exports of a kernel.
 
-use super::{Exports, KernelExport, VMLINUX};
-use crate::terms::{ExportKind, Glob};
+use super::exports::{Exports, KernelExport};
+use super::symvers::VMLINUX;
+use crate::terms::{ExportKind, Glob, ModuleName};
 
-/// Which exports are wanted: an empty list wants all, and of what a list names one has to fit.
+/// Selects exports. An export must match one entry of each list; an empty list matches every export.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExportFilter {
-    /// By the symbol's name.
+    /// Patterns for the symbol's name.
     pub symbols: Vec<Glob>,
-    /// By how it is exported; `None` is "the source does not say".
+    /// The kinds of export; `None` matches an export whose kind the source does not say.
     pub kinds: Vec<Option<ExportKind>>,
-    /// By the module that exports it, `-` and `_` being the same: a pattern with a slash is for its path, any other for
-    /// its name. The kernel itself is [`VMLINUX`].
+    /// Patterns for the exporter, in which `-` and `_` are one character: a pattern with a slash matches the exporter's path,
+    /// any other its module name. The kernel itself is [`VMLINUX`].
     pub modules: Vec<Glob>,
-    /// By its namespace. The empty pattern, and only that, is for symbols without.
+    /// Patterns for the namespace. Only the empty pattern matches an export without a namespace.
     pub namespaces: Vec<Glob>,
 }
 
 impl ExportFilter {
-    /// Is it wanted?
+    /// Returns whether an export matches.
     pub fn wants(&self, export: &KernelExport<'_>) -> bool {
         let namespace = export.namespace.as_ref().map_or("", |namespace| namespace.as_str());
         any(&self.symbols, |symbol| symbol.matches(export.name))
@@ -31,16 +32,16 @@ impl ExportFilter {
 }
 
 impl Exports {
-    /// The exports that are wanted: those of the kernel itself, then those of modules in order of path; each in order of
-    /// name.
+    /// The exports that match: the kernel's own first, then those of modules in order of path; those of one exporter in order
+    /// of name.
     pub fn select(&self, filter: &ExportFilter) -> Vec<KernelExport<'_>> {
         let mut rows: Vec<_> = self.rows().filter(|row| filter.wants(row)).collect();
-        rows.sort_by(|a, b| place(a).cmp(&place(b)));
+        rows.sort_by(|a, b| sort_key(a).cmp(&sort_key(b)));
         rows
     }
 }
 
-fn place<'a>(row: &KernelExport<'a>) -> (bool, &'a str, &'a str) {
+fn sort_key<'a>(row: &KernelExport<'a>) -> (bool, &'a str, &'a str) {
     (row.exporter != VMLINUX, row.exporter, row.name)
 }
 
@@ -49,10 +50,17 @@ fn any<T>(wanted: &[T], fits: impl Fn(&T) -> bool) -> bool {
 }
 
 fn is_of(wanted: &Glob, exporter: &str) -> bool {
-    let plain = |text: &str| text.replace('-', "_");
-    let wanted = plain(wanted.as_str());
-    let named = if wanted.contains('/') { exporter } else { exporter.rsplit('/').next().unwrap_or(exporter) };
-    Glob::from(wanted.as_str()).matches(&plain(named))
+    let pattern = Glob::from(folded(wanted.as_str()).as_str());
+    if wanted.as_str().contains('/') {
+        pattern.matches(&folded(exporter))
+    } else {
+        pattern.matches(&ModuleName::of_exporter(exporter))
+    }
+}
+
+/// Folds a pattern or a path as [`ModuleName`] folds a name.
+fn folded(text: &str) -> String {
+    text.replace('-', "_")
 }
 
 #[cfg(test)]

@@ -1,17 +1,19 @@
-//! What a distribution's package says of a kernel, out of the package file itself.
+//! Reading a kernel from a distribution's package file.
 
 use std::path::Path;
 
+use super::description::Kernel;
+use super::error::{Error, ErrorKind};
+use super::fact::Fact;
 use super::headers::package_root;
 use super::installed::{is_boot_image, is_tree_image};
 use super::package::PackageStore;
-use super::{Error, ErrorKind, Fact, Kernel, module_name_of};
-use crate::terms::KernelRelease;
+use crate::terms::{KernelRelease, ModuleName};
 
-/// Where trees stand in packages.
+/// The folders of module trees in packages.
 const LIBS: [&str; 2] = ["lib/modules/", "usr/lib/modules/"];
 
-/// What an entry of a package is to us.
+/// What a file of a package says of a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Role {
     Release,
@@ -25,15 +27,14 @@ enum Role {
     Header,
 }
 
-/// The role of a path; `None` for what says nothing of a kernel.
+/// The role of a file by its path; `None` for a file that says nothing of a kernel.
 fn role(path: &str) -> Option<Role> {
     let in_tree = LIBS.iter().find_map(|lib| path.strip_prefix(lib)).and_then(|rest| rest.split_once('/'));
     let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
     let headers = folder.starts_with("usr/src/") || in_tree.is_some_and(|(_, inside)| inside.starts_with("build/"));
     let plain = [".gz", ".xz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
-    let ends = |end: &str| path.ends_with(&format!("/{end}"));
     Some(match in_tree {
-        Some((_, inside)) if module_name_of(Path::new(inside)).is_some() => Role::Module,
+        Some((_, inside)) if ModuleName::of_file(Path::new(inside)).is_some() => Role::Module,
         Some((_, inside)) if is_tree_image(inside) => Role::Image,
         Some((_, "modules.builtin")) => Role::Builtin,
         Some((_, "modules.builtin.modinfo")) => Role::BuiltinModinfo,
@@ -45,30 +46,34 @@ fn role(path: &str) -> Option<Role> {
         _ if folder == "boot" && name.starts_with("symvers-") => Role::Symvers,
         _ if folder == "boot" && name.starts_with("System.map-") => Role::SystemMap,
         _ if headers && plain == "Module.symvers" => Role::Symvers,
-        _ if headers && (name == ".config" || ends("include/config/auto.conf")) => Role::Config,
-        _ if headers && (name == "utsrelease.h" || ends("include/config/kernel.release")) => Role::Release,
+        _ if headers && (name == ".config" || path.ends_with("/include/config/auto.conf")) => Role::Config,
+        _ if headers && (name == "utsrelease.h" || path.ends_with("/include/config/kernel.release")) => Role::Release,
         _ if package_root(path).is_some() => Role::Header,
         _ => return None,
     })
 }
 
 impl Kernel {
-    /// Adds what a package tells.
+    /// Adds the facts in a package.
     pub(super) fn add_package(&mut self, path: &Path) -> Result<(), Error> {
         let store = PackageStore::open(path, |entry| role(entry).is_some())?;
         let before = self.evidence.len();
         let mut files: Vec<_> = store.paths().filter_map(|path| Some((role(path)?, path.to_owned()))).collect();
         files.sort();
         let releases: Vec<_> = files.iter().filter_map(|(_, path)| tree_release(path)).collect();
-        if let Some(other) = releases.iter().find(|release| Some(release) != releases.first().as_ref()) {
-            let (found, known) = (other.to_string(), releases.first().map(ToString::to_string).unwrap_or_default());
-            return Err(Error::new(path, ErrorKind::TwoReleases { found, known, other: path.to_owned() }));
-        }
-        if let Some(release) = releases.into_iter().next() {
-            self.set_release(release, path)?;
+        if let Some(first) = releases.first() {
+            if let Some(other) = releases.iter().find(|release| *release != first) {
+                let kind = ErrorKind::TwoReleases {
+                    found: other.to_string(),
+                    known: first.to_string(),
+                    other: path.to_owned(),
+                };
+                return Err(Error::new(path, kind));
+            }
+            self.set_release(first.clone(), path)?;
         }
         for (role, inside) in &files {
-            let place = path.join(inside);
+            let full_path = path.join(inside);
             let known = match role {
                 Role::Module | Role::Header => continue,
                 Role::Config => self.config.is_some(),
@@ -82,13 +87,13 @@ impl Kernel {
             }
             let contents = store.get(inside)?;
             match role {
-                Role::Builtin => self.add_builtin(&String::from_utf8_lossy(&contents), &place),
+                Role::Builtin => self.add_builtin(&String::from_utf8_lossy(&contents), &full_path),
                 Role::BuiltinModinfo => self.add_builtin_modinfo(&contents),
                 Role::Release if inside.ends_with("kernel.release") => {
-                    self.add_kernel_release(&String::from_utf8_lossy(&contents), &place)?;
+                    self.add_kernel_release(&String::from_utf8_lossy(&contents), &full_path)?;
                 }
-                Role::SystemMap => self.add_found_map(&place, contents)?,
-                _ => self.add_contents(&place, contents)?,
+                Role::SystemMap => self.add_found_map(&full_path, contents)?,
+                _ => self.add_contents(&full_path, contents)?,
             }
         }
         let metadata = store.metadata();
@@ -107,23 +112,23 @@ impl Kernel {
         Ok(())
     }
 
-    /// Adds the modules of a package to the kernel's own: they may come in several packages.
+    /// Adds the modules of a package to the module tree, which may come from several packages.
     fn add_package_modules(&mut self, store: PackageStore, path: &Path) {
-        let folder = store.paths().find(|path| module_name_of(Path::new(path)).is_some()).and_then(tree_of);
+        let folder = store.paths().find(|path| ModuleName::of_file(Path::new(path)).is_some()).and_then(tree_of);
         let Some(folder) = folder.map(str::to_owned) else { return };
         self.note(Fact::Modules, path);
         self.tree.get_or_insert_default().add_package(store, &folder);
     }
 }
 
-/// The folder of the tree that a path lies in.
+/// The folder of the module tree that a path lies in.
 fn tree_of(path: &str) -> Option<&str> {
     let lib = LIBS.iter().find(|lib| path.starts_with(**lib))?;
     let (release, _) = path.get(lib.len()..)?.split_once('/')?;
     path.get(..lib.len() + release.len())
 }
 
-/// The release it is named after.
+/// The release that the folder of the module tree is named after.
 fn tree_release(path: &str) -> Option<KernelRelease> {
     let release = tree_of(path)?.rsplit('/').next().map(KernelRelease::new);
     release.filter(|release| release.version().is_some())
@@ -134,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_files_of_every_distribution_are_known() {
+    fn files_of_every_distribution_have_their_roles() {
         let cases = [
             ("boot/vmlinuz-6.1.0-56-amd64", Some(Role::Image)),
             ("usr/lib/modules/7.3.4+deb13-amd64/vmlinuz", Some(Role::Image)),

@@ -1,13 +1,17 @@
-//! What tells one kernel from another, as a digest takes it in.
+//! A digest of everything that is known of a kernel.
 
 use std::hash::{Hash, Hasher};
 use std::path::Path;
 
-use super::Kernel;
+use super::description::Kernel;
+use super::vmlinux::KernelImage;
 
 impl Kernel {
-    /// Takes in everything that this kernel's files have told, so that two kernels with the same digest answer alike. Files that
-    /// are read when something is asked of them, and images, which are large, are left to the caller: these.
+    /// Feeds a hasher with everything that this kernel's files have given, so that two kernels with one digest give the same
+    /// answers.
+    ///
+    /// Returns the paths of the files that the digest does not cover and the caller must add: the given image, which is large,
+    /// and the found image, which is read on first use.
     pub fn identify(&self, hasher: &mut impl Hasher) -> Vec<&Path> {
         (&self.release, self.version, self.arch, &self.cmdline, &self.packages, &self.inferred).hash(hasher);
         (&self.exports, &self.config).hash(hasher);
@@ -15,6 +19,6 @@ impl Kernel {
         with_parameters.sort_unstable();
         (&self.builtin, with_parameters).hash(hasher);
         format!("{:?} {:?} {:?}", self.certificates, self.evidence, self.conflicts).hash(hasher);
-        self.boot.given().map(super::KernelImage::path).into_iter().chain(self.boot.found()).collect()
+        self.boot.given().map(KernelImage::path).into_iter().chain(self.boot.found()).collect()
     }
 }

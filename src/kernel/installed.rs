@@ -1,29 +1,29 @@
-//! The files of a release that is installed on a machine, or in an unpacked package.
+//! The files of a release that is installed on this machine or in an unpacked package.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::terms::KernelRelease;
+use crate::terms::{KernelRelease, ModuleName};
 
-/// Names that images are installed under, before `-RELEASE`.
+/// The names of installed images, before `-RELEASE`.
 const IMAGES: [&str; 5] = ["vmlinuz", "vmlinux", "Image", "kernel", "vmlinuz.efi"];
 
-/// Is it the name of an image in `/boot`?
+/// Returns whether a file name is that of an image in `/boot`.
 pub(super) fn is_boot_image(name: &str) -> bool {
     IMAGES.iter().any(|image| name.strip_prefix(image).is_some_and(|rest| rest.is_empty() || rest.starts_with('-')))
 }
 
-/// Is it the name of an image within a tree?
+/// Returns whether a file name is that of an image in a module tree.
 pub(super) fn is_tree_image(name: &str) -> bool {
     IMAGES.contains(&name)
 }
 
-/// Is it the name of a release, and no path?
+/// Returns whether a path is the name of a release.
 pub(super) fn is_release_like(path: &Path) -> bool {
     path.to_str().is_some_and(|text| !text.contains('/') && KernelRelease::new(text).version().is_some())
 }
 
-/// The tree of a release installed on this machine.
+/// The module tree of a release installed on this machine.
 pub(super) fn installed(release: &Path) -> Option<PathBuf> {
     if !is_release_like(release) {
         return None;
@@ -32,7 +32,7 @@ pub(super) fn installed(release: &Path) -> Option<PathBuf> {
     roots.iter().map(|root| Path::new(root).join(release)).find(|tree| tree.is_dir())
 }
 
-/// The root of the file system that a module tree stands in: `/`, or where a package was unpacked.
+/// The roots of the file system that a module tree may lie in: `/`, or the folder that a package was unpacked into.
 fn roots(tree: &Path) -> Vec<PathBuf> {
     let Some(root) =
         tree.parent().filter(|parent| parent.ends_with("lib/modules")).and_then(|lib| lib.ancestors().nth(2))
@@ -43,39 +43,38 @@ fn roots(tree: &Path) -> Vec<PathBuf> {
     std::iter::once(root).chain(usr).map(Path::to_owned).collect()
 }
 
-/// `/boot/NAME-RELEASE` beside a tree.
+/// `boot/NAME-RELEASE` in the file system of a tree.
 fn in_boot(tree: &Path, name: &str) -> Option<PathBuf> {
     let release = tree.file_name()?.to_str()?;
     let places = roots(tree).into_iter().map(|root| root.join(format!("boot/{name}-{release}")));
     places.into_iter().find(|file| file.is_file())
 }
 
-/// The configuration beside a tree.
+/// The configuration in `/boot` of a tree's release.
 pub(super) fn boot_config(tree: &Path) -> Option<PathBuf> {
     in_boot(tree, "config")
 }
 
-/// The `System.map` beside a tree, or in it.
+/// The `System.map` of a tree's release, in `/boot` or in the tree.
 pub(super) fn system_map(tree: &Path) -> Option<PathBuf> {
     in_boot(tree, "System.map").or_else(|| Some(tree.join("System.map")).filter(|file| file.is_file()))
 }
 
-/// The image that boots with a tree: in it (Arch, Fedora, Debian since 7.3) or in `/boot`.
+/// The image of a tree's release: in the tree (Arch, Fedora, Debian since 7.3) or in `/boot`.
 pub(super) fn boot_image(tree: &Path) -> Option<PathBuf> {
     let inside = IMAGES.iter().map(|name| tree.join(name)).find(|file| file.is_file());
     inside.or_else(|| IMAGES.iter().find_map(|name| in_boot(tree, name)))
 }
 
-/// Folders of a tree that modules from outside the kernel are installed in.
+/// The folders of a tree that out-of-tree modules are installed in.
 const OUTSIDE: [&str; 3] = ["updates", "extra", "weak-updates"];
-/// Where DKMS keeps what it has built: `PACKAGE/VERSION/RELEASE/ARCH/module/NAME.ko`.
+/// The folder that DKMS builds modules in: `PACKAGE/VERSION/RELEASE/ARCH/module/NAME.ko`.
 const DKMS: &str = "/var/lib/dkms";
 /// How deep folders are walked.
 const MAX_DEPTH: usize = 16;
 
-/// The modules from outside the kernel that are installed for a release: in `updates`, `extra` and `weak-updates` of its tree
-/// (what links point to, too), and those that DKMS has built and not installed. Of several with one name the first counts, in
-/// this order.
+/// The out-of-tree modules of an installed release: those in `updates`, `extra` and `weak-updates` of its tree, links to files
+/// included, then those that DKMS has built but not installed. Of several modules with one name the first in this order counts.
 pub fn out_of_tree_modules(release: &KernelRelease) -> Vec<PathBuf> {
     let mut found = Vec::new();
     if let Some(tree) = installed(Path::new(release.as_str())) {
@@ -87,18 +86,18 @@ pub fn out_of_tree_modules(release: &KernelRelease) -> Vec<PathBuf> {
         }
     }
     let mut names = HashSet::new();
-    found.retain(|path| super::module_name_of(path).is_some_and(|name| names.insert(name)));
+    found.retain(|path| ModuleName::of_file(path).is_some_and(|name| names.insert(name)));
     found
 }
 
-/// Adds the module files below a folder, in order of path. Links to files count, links to folders do not.
+/// Adds the module files below a folder, in order of path. Links to files are followed, links to folders are not.
 fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
     for path in entries(folder) {
         if path.is_dir() && !path.is_symlink() {
             if depth > 0 {
                 walk(&path, depth - 1, found);
             }
-        } else if path.is_file() && super::module_name_of(&path).is_some() {
+        } else if path.is_file() && ModuleName::of_file(&path).is_some() {
             found.push(path);
         }
     }
@@ -110,7 +109,7 @@ fn folders(folder: &Path) -> Vec<PathBuf> {
     folders
 }
 
-/// What a folder holds, in order; a folder that is not there, or closed to the user, holds nothing.
+/// The paths in a folder, sorted; none if the folder cannot be listed.
 fn entries(folder: &Path) -> Vec<PathBuf> {
     let read = std::fs::read_dir(folder).into_iter().flatten();
     let mut paths: Vec<_> = read.filter_map(|entry| Some(entry.ok()?.path())).collect();
@@ -118,7 +117,7 @@ fn entries(folder: &Path) -> Vec<PathBuf> {
     paths
 }
 
-/// Where headers of a release are installed: what `build` in the tree points to, and the places packages put them in.
+/// The folder with a release's headers and `Module.symvers`: `build` in the tree, or a folder that packages install headers in.
 pub(super) fn headers(tree: &Path) -> Option<PathBuf> {
     let release = tree.file_name()?.to_str()?;
     let sources = roots(tree).into_iter().flat_map(|root| {

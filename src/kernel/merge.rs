@@ -1,45 +1,22 @@
-//! Several sources of one fact: which one counts, and where they disagree. Nothing is mixed in silence.
+//! Which of several sources of one fact counts. A disagreement between two sources is recorded as a conflict.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use super::{Config, Exports, Fact, Kernel, KernelExport, KernelImage, VMLINUX};
+use super::config::Config;
+use super::conflict::{Conflict, Difference, config_conflict, export_conflict};
+use super::description::Kernel;
+use super::error::Error;
+use super::exports::Exports;
+use super::fact::Fact;
+use super::vmlinux::KernelImage;
 
-/// Two sources that tell one fact differently: files of two builds.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Conflict {
-    /// What they tell.
-    pub fact: Fact,
-    /// The source that counts.
-    pub used: PathBuf,
-    /// The one that was passed over.
-    pub passed_over: PathBuf,
-    /// What each says.
-    pub difference: Difference,
-}
-
-/// How two sources differ.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Difference {
-    /// In so many entries of a list, one of which is named.
-    Entries {
-        /// How many are in one list only, or not the same.
-        different: usize,
-        /// How many there are in both lists together.
-        of: usize,
-        /// The first of them.
-        example: String,
-    },
-    /// In a value: what the source that counts says, and what the other.
-    Value(String, String),
-}
-
-/// How much a source of exports tells: names alone are less than everything.
+/// How much a list of exports gives: names alone rank below a full list.
 const fn rank(exports: &Exports) -> u8 {
     if exports.is_names_only() { 0 } else { 1 }
 }
 
 impl Kernel {
-    /// Takes a list of exports for this kernel's, unless a better one is there.
+    /// Adds a list of exports. The one that ranks higher counts, among equals the first.
     pub(super) fn add_exports(&mut self, exports: Exports, path: &Path) {
         let known_path = self.first_source(Fact::Exports).map(Path::to_owned);
         match self.exports.take().zip(known_path) {
@@ -49,7 +26,7 @@ impl Kernel {
             }
             Some((known, known_path)) if rank(&exports) > rank(&known) => {
                 self.conflicts.extend(export_conflict((&exports, path), (&known, &known_path)));
-                // The first source of a fact is the one that counts.
+                // The first source listed as evidence of a fact is the one that counts.
                 self.evidence.retain(|evidence| evidence.fact != Fact::Exports || evidence.source != known_path);
                 self.note(Fact::Exports, path);
                 self.note(Fact::Exports, &known_path);
@@ -64,7 +41,7 @@ impl Kernel {
         self.settle_exports();
     }
 
-    /// Takes a configuration for this kernel's, unless one is there.
+    /// Adds a configuration. The first one counts.
     pub(super) fn add_config(&mut self, config: Config, path: &Path) {
         match self.config.as_ref().zip(self.first_source(Fact::Config)) {
             None => self.config = Some(config),
@@ -77,7 +54,25 @@ impl Kernel {
         self.settle_config();
     }
 
-    /// Takes an image for the one that this kernel boots from, unless one is there: what it tells counts before other files.
+    /// Adds a given image: its release, version and command line, and the image itself.
+    pub(super) fn add_image(&mut self, image: KernelImage) -> Result<(), Error> {
+        let path = image.path().to_owned();
+        for release in image.release().into_iter().chain(image.uname()) {
+            self.set_release(release, &path)?;
+        }
+        if self.version.is_none()
+            && let Some(version) = image.stable_version().filter(|version| Some(*version) != self.version())
+        {
+            self.set_version(Some(version), &path);
+        }
+        self.cmdline = self.cmdline.take().or_else(|| image.cmdline().map(str::to_owned));
+        self.note(Fact::Image, &path);
+        self.set_image(image);
+        Ok(())
+    }
+
+    /// Records a given image as the one that the kernel boots from. The first one counts, and its facts count before those of
+    /// other files.
     pub(super) fn set_image(&mut self, image: KernelImage) {
         if let Some(known) = self.boot.given() {
             let exports = known.exports().ok().zip(image.exports().ok());
@@ -92,7 +87,7 @@ impl Kernel {
         self.settle_config();
     }
 
-    /// Where an image that was given and the list beside it disagree, the image counts, and the list does not.
+    /// Drops the list of exports if the given image disagrees with it or gives more than names.
     fn settle_exports(&mut self) {
         let Some((listed, path)) = self.exports.as_ref().zip(self.first_source(Fact::Exports)) else { return };
         let Some((image, exports)) = self.boot.given().and_then(|image| Some((image, image.exports().ok()?))) else {
@@ -108,7 +103,7 @@ impl Kernel {
         }
     }
 
-    /// So with the configuration that an image carries.
+    /// Drops the configuration file if it disagrees with the configuration embedded in the given image.
     fn settle_config(&mut self) {
         let Some(given) = self.config.as_ref().zip(self.first_source(Fact::Config)) else { return };
         let Some(embedded) = self.boot.given().and_then(|image| Some((image.config()?, image.path()))) else { return };
@@ -121,7 +116,10 @@ impl Kernel {
         }
     }
 
-    /// Where sources disagree: those found when they were read, and what the tree's own modules say against the others.
+    /// The disagreements between sources: those found while files were added, and those between the tree's own modules and the
+    /// given image or the list of exports.
+    ///
+    /// Reads a module of the tree on first use, and may read a found image; if that fails, it takes part in no conflict.
     pub fn conflicts(&self) -> Vec<Conflict> {
         let mut all = self.conflicts.clone();
         let Some((tree, own)) = self.tree().zip(self.own_module()) else { return all };
@@ -150,57 +148,4 @@ impl Kernel {
         }
         all
     }
-}
-
-/// A list and where it was read from.
-type Sourced<'a, T> = (&'a T, &'a Path);
-
-fn conflict(fact: Fact, used: &Path, passed_over: &Path, different: &[String], of: usize) -> Option<Conflict> {
-    let example = different.first()?.clone();
-    let difference = Difference::Entries { different: different.len(), of, example };
-    Some(Conflict { fact, used: used.to_owned(), passed_over: passed_over.to_owned(), difference })
-}
-
-/// Compares what both lists tell: of modules only where both list theirs, versions and namespaces where both have them.
-fn export_conflict(
-    (used, used_path): Sourced<'_, Exports>,
-    (other, other_path): Sourced<'_, Exports>,
-) -> Option<Conflict> {
-    let modules = used.covers_modules() && other.covers_modules();
-    let compared = |row: &KernelExport<'_>| modules || row.exporter == VMLINUX;
-    let names_only = used.is_names_only() || other.is_names_only();
-    let same = |a: &KernelExport<'_>, b: &KernelExport<'_>| {
-        let agree = |a: Option<u32>, b: Option<u32>| a.is_none() || b.is_none() || a == b;
-        let kind = |row: &KernelExport<'_>| row.kind.map(|kind| u32::from(kind.is_gpl_only()));
-        let crc = |row: &KernelExport<'_>| row.crc.map(|crc| crc.0);
-        agree(kind(a), kind(b)) && agree(crc(a), crc(b)) && (names_only || a.namespace == b.namespace)
-    };
-    let differs = |row: &KernelExport<'_>| match other.owned_by(row.exporter, row.name) {
-        Some(counterpart) => !same(row, &counterpart),
-        None => true,
-    };
-    let mut different: Vec<_> = used.rows().filter(compared).filter(differs).map(|row| row.name.to_owned()).collect();
-    let common = used.rows().filter(compared).count();
-    let additional = other.rows().filter(compared).filter(|row| used.owned_by(row.exporter, row.name).is_none());
-    let before = different.len();
-    different.extend(additional.map(|row| row.name.to_owned()));
-    let of = common + different.len() - before;
-    conflict(Fact::Exports, used_path, other_path, &different, of)
-}
-
-/// Compares what is set.
-fn config_conflict(
-    (used, used_path): Sourced<'_, Config>,
-    (other, other_path): Sourced<'_, Config>,
-) -> Option<Conflict> {
-    let differs = |a: &Config, b: &Config| -> Vec<String> {
-        let different = a.names().filter(|name| a.value_named(name) != b.value_named(name));
-        different.map(|name| format!("CONFIG_{name}")).collect()
-    };
-    let mut different = differs(used, other);
-    different.extend(differs(other, used));
-    different.sort_unstable();
-    different.dedup();
-    let of = used.settings().max(other.settings());
-    conflict(Fact::Config, used_path, other_path, &different, of)
 }

@@ -1,23 +1,24 @@
-//! Objects that a compiler has left in a folder.
+//! Object files that a compiler has left in a folder.
 
 use std::path::{Path, PathBuf};
 
-use super::{Error, ErrorKind};
+use super::error::{Error, ErrorKind};
 
-/// How deep folders are walked.
+/// The depth to which folders are walked.
 const MAX_DEPTH: usize = 32;
 
-/// Is it an object by its name?
+/// Returns whether a file name ends in `.o`.
 pub fn is_object(path: &Path) -> bool {
     path.extension().is_some_and(|end| end == "o")
 }
 
-/// The objects (`.o`) below a folder, in order of path. Links are not followed.
+/// The objects (`.o`) below a folder, sorted by path. Links are not followed.
 ///
 /// # Errors
-/// When a folder cannot be listed.
+/// If a folder cannot be listed.
 pub fn objects_below(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let (mut found, mut folders) = (Vec::new(), vec![(folder.to_owned(), 0)]);
+    let mut found = Vec::new();
+    let mut folders = vec![(folder.to_owned(), 0)];
     while let Some((folder, depth)) = folders.pop() {
         let failed = |source| Error::new(&folder, ErrorKind::Io(source));
         for entry in std::fs::read_dir(&folder).map_err(failed)? {

@@ -1,17 +1,23 @@
-//! Finding out what a path says about a kernel.
+//! Adding paths to a kernel: what each file is, and which other files belong to it.
 
 use std::path::{Path, PathBuf};
 
+use super::config::Config;
+use super::description::Kernel;
+use super::error::{Error, ErrorKind, SystemMapFault};
+use super::exports::Exports;
+use super::fact::Fact;
 use super::installed::{boot_config, boot_image, headers, installed, is_release_like, system_map};
-use super::package::Format;
+use super::package::PackageFormat;
 use super::system_map::{SystemMap, is_system_map};
+use super::tree::ModuleTree;
 use super::vmlinux::{KernelImage, is_image};
-use super::{Config, Error, ErrorKind, Exports, Fact, Kernel, ModuleTree, SystemMapFault};
-use crate::compression::{Compression, decompress};
-use crate::terms::{KernelRelease, KernelVersion};
-use crate::x509::{Certificate, CertificateError};
 
-/// What a file can be, told by its contents: names vary.
+use crate::compression::{Compression, decompress};
+use crate::terms::{KernelRelease, KernelVersion, ModuleName};
+use crate::x509::Certificate;
+
+/// What a file is. Mostly its contents tell, because names vary.
 enum Contents {
     SystemMap(SystemMap),
     Symvers(Exports),
@@ -20,7 +26,7 @@ enum Contents {
     Release(KernelRelease),
 }
 
-/// The files looked for in a directory, and in the places where packages put them.
+/// The files that are looked for in a directory, also in the folders that packages put them in.
 const KNOWN: &[&str] = &[
     "release",
     "symvers",
@@ -35,15 +41,14 @@ const KNOWN: &[&str] = &[
 ];
 
 impl Kernel {
-    /// Reads everything that the given paths tell about one kernel, in their order: what an earlier one has told, a later
-    /// one does not change.
+    /// Reads what the paths say about one kernel, in their order. A later path does not change what an earlier one has given.
     ///
-    /// A path is a file (an image, a package, `Module.symvers`, `System.map`, a configuration, a release, certificates; compressed
-    /// or not), a directory that holds some of these, a headers or build directory, a module tree, or the name of an installed
-    /// release. What an image tells counts before lists; see [`Kernel::conflicts`].
+    /// A path is a file (an image, a package, `Module.symvers`, `System.map`, a configuration, a release, certificates;
+    /// compressed or not), a directory that holds some of these, a headers or build directory, a module tree, or the name of an
+    /// installed release. A given image counts before lists; see [`Kernel::conflicts`].
     ///
     /// # Errors
-    /// When a path does not exist, cannot be read, says nothing of a kernel, or names another release than the others.
+    /// If a path does not exist, cannot be read, says nothing about a kernel, or gives another release than the others.
     pub fn open<P: AsRef<Path>>(paths: &[P]) -> Result<Self, Error> {
         let mut kernel = Self::default();
         for path in paths {
@@ -52,8 +57,8 @@ impl Kernel {
         Ok(kernel)
     }
 
-    /// Without any list of exports so far, an image that was found is read at once, and has to be good, unless the user may not
-    /// read it, as it is in some distributions. With one, it is read when something else is asked that only it tells.
+    /// Reads a found image at once if no list of exports is known yet. An error is returned, unless the user has no permission
+    /// to read the image, as in some distributions. With a list of exports, a found image is read only on first use.
     fn need_exports(&mut self) -> Result<(), Error> {
         if self.exports.is_some() || self.boot.given().is_some() {
             return Ok(());
@@ -67,7 +72,7 @@ impl Kernel {
         }
     }
 
-    /// Adds what one more path tells.
+    /// Adds what one more path says.
     ///
     /// # Errors
     /// As [`Kernel::open`].
@@ -125,8 +130,10 @@ impl Kernel {
         }
     }
 
-    /// What kbuild calls the release. Debian's packages then change it, and `utsrelease.h` has what the kernel calls itself;
-    /// there this one still tells the stable version.
+    /// Adds the release from kbuild's `kernel.release`.
+    ///
+    /// Debian's packages change the release afterwards, and `utsrelease.h` has the kernel's own release string. This file then
+    /// still gives the stable version.
     pub(super) fn add_kernel_release(&mut self, text: &str, path: &Path) -> Result<(), Error> {
         let release = KernelRelease::new(text);
         match &self.release {
@@ -142,7 +149,8 @@ impl Kernel {
         }
     }
 
-    /// A folder that is named after a release, `/lib/modules/RELEASE`, tells it, and leads to what is installed of it elsewhere.
+    /// Adds the release that a folder `/lib/modules/RELEASE` is named after, and the files of that release that are installed
+    /// elsewhere.
     fn add_release_folder(&mut self, folder: &Path) -> Result<(), Error> {
         let name = folder.file_name().and_then(|name| name.to_str()).map(KernelRelease::new);
         let Some(release) = name.filter(|release| release.version().is_some()) else { return Ok(()) };
@@ -172,7 +180,7 @@ impl Kernel {
         if let Ok(modinfo) = std::fs::read(folder.join("modules.builtin.modinfo")) {
             self.add_builtin_modinfo(&modinfo);
         }
-        // Lists of modules without any module are no tree: then modules are taken for installed elsewhere.
+        // A folder with lists of modules but without modules is no tree: the modules are assumed to be installed elsewhere.
         if tree.modules().len() > 0 {
             self.note(Fact::Modules, folder);
             self.tree.get_or_insert(tree);
@@ -180,22 +188,26 @@ impl Kernel {
         Ok(())
     }
 
-    /// The names in `modules.builtin`.
+    /// Adds the names in `modules.builtin`.
     pub(super) fn add_builtin(&mut self, text: &str, path: &Path) {
-        let names = text.lines().filter_map(|line| super::module_name_of(Path::new(line)));
+        let names = text.lines().filter_map(|line| ModuleName::of_file(Path::new(line)));
         self.builtin.get_or_insert_with(|| names.collect());
         self.note(Fact::Builtin, path);
     }
 
-    /// The strings in `modules.builtin.modinfo`: `MODULE.TAG=VALUE`, each with a NUL behind it.
+    /// Adds the built-in modules with parameters or a version from the NUL-terminated strings `MODULE.TAG=VALUE` of
+    /// `modules.builtin.modinfo`.
     pub(super) fn add_builtin_modinfo(&mut self, bytes: &[u8]) {
-        let tagged = bytes.split(|byte| *byte == 0).filter_map(|text| std::str::from_utf8(text).ok()?.split_once('='));
-        let named = tagged.filter_map(|(tag, _)| tag.split_once('.'));
-        let shown = named.filter(|(_, tag)| matches!(*tag, "parm" | "parmtype" | "version"));
-        self.with_parameters.extend(shown.map(|(name, _)| name.replace('-', "_")));
+        for text in bytes.split(|byte| *byte == 0).filter_map(|text| std::str::from_utf8(text).ok()) {
+            if let Some((key, _)) = text.split_once('=')
+                && let Some((name, "parm" | "parmtype" | "version")) = key.split_once('.')
+            {
+                self.with_parameters.insert(ModuleName::new(name));
+            }
+        }
     }
 
-    /// A `System.map` that nobody asked for may be a stub.
+    /// Adds a `System.map` that was found, not given. Such a file may be Debian's stub.
     pub(super) fn add_found_map(&mut self, path: &Path, contents: Vec<u8>) -> Result<(), Error> {
         match self.add_contents(path, contents) {
             Err(Error { kind: ErrorKind::SystemMap(SystemMapFault::Stub), .. }) => Ok(()),
@@ -213,14 +225,14 @@ impl Kernel {
     }
 
     fn add_file(&mut self, path: &Path) -> Result<(), Error> {
-        if Format::of(path)?.is_some() {
+        if PackageFormat::of(path)?.is_some() {
             return self.add_package(path);
         }
         let contents = std::fs::read(path).map_err(|source| Error::new(path, ErrorKind::Io(source)))?;
         self.add_contents(path, contents)
     }
 
-    /// Adds what the contents of a file tell.
+    /// Adds what the contents of a file say.
     pub(super) fn add_contents(&mut self, path: &Path, stored: Vec<u8>) -> Result<(), Error> {
         let fail = |kind| Error::new(path, kind);
         let compression = Compression::of_payload(&stored);
@@ -232,7 +244,7 @@ impl Kernel {
             let image = KernelImage::read(path, bytes, compression).map_err(|error| fail(ErrorKind::Image(error)))?;
             return self.add_image(image);
         }
-        match tell(path, bytes).map_err(fail)? {
+        match contents_of(path, bytes).map_err(fail)? {
             Contents::SystemMap(map) => self.add_map(map, path)?,
             Contents::Symvers(exports) => self.add_exports(exports, path),
             Contents::Config(config) => self.add_config(config, path),
@@ -242,25 +254,25 @@ impl Kernel {
         Ok(())
     }
 
-    /// Adds certificates the kernel trusts, PEM or DER.
+    /// Adds certificates that the kernel trusts, PEM or DER.
     ///
     /// # Errors
-    /// When there is none in it or one is broken.
+    /// If there is no certificate or one is malformed.
     pub fn add_certificates(&mut self, path: &Path, bytes: &[u8]) -> Result<(), Error> {
-        let broken = |error: CertificateError| Error::new(path, ErrorKind::Certificate(error));
-        let certificates = Certificate::parse_all(bytes).map_err(broken)?;
+        let certificates =
+            Certificate::parse_all(bytes).map_err(|error| Error::new(path, ErrorKind::Certificate(error)))?;
         self.note(Fact::Certificates, path);
         self.certificates.get_or_insert_default().extend(certificates);
         Ok(())
     }
 
-    /// The stable version, where a file tells it apart from the release.
+    /// Records the stable version that a file gives apart from the release.
     pub(super) fn set_version(&mut self, version: Option<KernelVersion>, path: &Path) {
         self.version = version;
         self.note(Fact::Version, path);
     }
 
-    /// Says which release it is, before or instead of what the files say.
+    /// Sets the release, in place of the one that files give.
     pub fn with_release(mut self, release: KernelRelease) -> Self {
         self.release = Some(release);
         self.evidence.retain(|evidence| evidence.fact != Fact::Release);
@@ -271,8 +283,8 @@ impl Kernel {
         match &self.release {
             Some(known) if *known != release => {
                 let other = self.first_source(Fact::Release).map_or_else(PathBuf::new, Path::to_owned);
-                let (found, known) = (release.to_string(), known.to_string());
-                Err(Error::new(path, ErrorKind::TwoReleases { found, known, other }))
+                let kind = ErrorKind::TwoReleases { found: release.to_string(), known: known.to_string(), other };
+                Err(Error::new(path, kind))
             }
             _ => {
                 self.note(Fact::Release, path);
@@ -283,7 +295,8 @@ impl Kernel {
     }
 }
 
-fn tell(path: &Path, bytes: Vec<u8>) -> Result<Contents, ErrorKind> {
+/// Determines what a file that is no image is.
+fn contents_of(path: &Path, bytes: Vec<u8>) -> Result<Contents, ErrorKind> {
     let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
     let named = |stem: &str| name.starts_with(stem);
     if bytes.first() == Some(&0x30) && bytes.get(1).is_some_and(|byte| *byte >= 0x80) {
@@ -297,12 +310,10 @@ fn tell(path: &Path, bytes: Vec<u8>) -> Result<Contents, ErrorKind> {
     }
     if named("Module.symvers") || text.starts_with("0x") || name.ends_with(".symvers") {
         let exports = Exports::parse(text)?;
-        let empty = exports.rows().len() == 0;
-        return if empty {
-            Err(ErrorKind::UnknownFile("a list of exports without any"))
-        } else {
-            Ok(Contents::Symvers(exports))
-        };
+        if exports.rows().len() == 0 {
+            return Err(ErrorKind::UnknownFile("a list of exports without any"));
+        }
+        return Ok(Contents::Symvers(exports));
     }
     if text.contains("-----BEGIN CERTIFICATE-----") || name.ends_with(".pem") {
         return Ok(Contents::Certificates(text.into_bytes()));

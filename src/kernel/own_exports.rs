@@ -1,10 +1,10 @@
-//! What the kernel itself exports, close together: nearly every import of every module is looked for here, and memory that is
-//! touched so often is best small.
+//! The kernel's own exports in a compact table: nearly every import of every module is looked up here first, and a small table
+//! stays in the CPU's cache.
 
 use super::name_index::NameIndex;
 use crate::terms::{Crc, ExportKind};
 
-/// The rows of the kernel itself out of a list of exports.
+/// The rows of a list of exports that the kernel itself exports.
 #[derive(Clone, Debug, Default)]
 pub(super) struct OwnExports {
     names: Vec<u8>,
@@ -12,13 +12,13 @@ pub(super) struct OwnExports {
     index: NameIndex,
 }
 
-/// A symbol that the kernel itself exports: how, in which version, and whether in a namespace.
+/// A symbol that the kernel itself exports: its kind, its version and whether it has a namespace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OwnRow {
-    /// Where its name stands among all names, and how long it is.
+    /// The range of its name in `OwnExports::names`.
     start: u32,
     len: u32,
-    /// Its place among all rows.
+    /// Its position among all rows of the list.
     position: u32,
     pub kind: Option<ExportKind>,
     pub in_namespace: bool,
@@ -26,25 +26,25 @@ pub(crate) struct OwnRow {
 }
 
 impl OwnRow {
-    /// Its place among all rows.
+    /// Its position among all rows of the list.
     pub fn position(&self) -> Option<usize> {
         usize::try_from(self.position).ok()
     }
 }
 
 impl OwnExports {
-    /// Room for about so many rows.
+    /// An empty table with room for about `rows` rows.
     pub fn with_capacity(rows: usize) -> Self {
         let names = Vec::with_capacity(rows.saturating_mul(20));
         Self { names, rows: Vec::with_capacity(rows), index: NameIndex::with_capacity(rows) }
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub const fn len(&self) -> usize {
         self.rows.len()
     }
 
-    /// Adds the row at a position.
+    /// Adds the row that lies at `position` of the list: its kind, its version and whether it has a namespace.
     pub fn push(&mut self, name: &str, position: usize, row: (Option<ExportKind>, Option<u32>, bool)) {
         let (Ok(start), Ok(len), Ok(position)) =
             (u32::try_from(self.names.len()), u32::try_from(name.len()), u32::try_from(position))
@@ -57,22 +57,23 @@ impl OwnExports {
         self.rows.push(OwnRow { start, len, position, kind, in_namespace, crc: crc.map(Crc) });
     }
 
-    /// The rows of that name, the last first.
+    /// The rows of a name, the last first.
     pub fn named(&self, name: &[u8]) -> impl Iterator<Item = &OwnRow> {
-        let is_of_name = move |row: &&OwnRow| self.name(row) == name;
-        self.index.candidates(name).filter_map(|entry| self.rows.get(entry)).filter(is_of_name)
+        let candidates = self.index.candidates(name).filter_map(|entry| self.rows.get(entry));
+        candidates.filter(move |row| self.name(row) == name)
     }
 
-    /// Looks where these names are likely to stand. Memory is far away, and asked for many places at once it answers sooner;
-    /// what comes of it is of no use to anybody.
+    /// Reads the likely row of each name, so that the lookups that follow find them in the CPU's cache: reads that do not
+    /// depend on each other overlap. The values read are discarded.
     pub fn look_ahead<const N: usize>(&self, names: &[&[u8]; N]) {
         let rows = names.map(|name| self.rows.get(self.index.first(name)?));
-        let letters = rows.map(|row| self.name(row?).first().copied());
-        std::hint::black_box(letters);
+        let first_bytes = rows.map(|row| self.name(row?).first().copied());
+        std::hint::black_box(first_bytes);
     }
 
     fn name(&self, row: &OwnRow) -> &[u8] {
-        let (start, len) = (usize::try_from(row.start).ok(), usize::try_from(row.len).ok());
+        let start = usize::try_from(row.start).ok();
+        let len = usize::try_from(row.len).ok();
         start.zip(len).and_then(|(start, len)| self.names.get(start..start + len)).unwrap_or_default()
     }
 }

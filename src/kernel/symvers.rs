@@ -1,9 +1,12 @@
-//! `Module.symvers`, in every form it has had.
+//! One line of `Module.symvers`, in each of the formats that kernels have written.
 
-use super::{ErrorKind, VMLINUX};
+use super::error::ErrorKind;
 use crate::terms::ExportKind;
 
-/// The columns of one line.
+/// The exporter of what is built into the kernel, as `Module.symvers` writes it.
+pub const VMLINUX: &str = "vmlinux";
+
+/// The columns of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Columns<'a> {
     pub crc: u32,
@@ -21,29 +24,11 @@ pub(super) struct Columns<'a> {
 /// 5.4 and 5.5     crc symbol namespace module export
 /// since 5.6       crc symbol module export namespace
 /// ```
-/// Columns are divided by tabs, and may be empty then; or, in copies people have made, by blanks. The word that begins
-/// with `EXPORT_` tells the form.
+/// Columns are separated by tabs, and may then be empty; in copies made by hand also by spaces. The position of the word that begins
+/// with `EXPORT_` tells the format.
 pub(super) fn parse_line(line: &str, number: usize) -> Result<Columns<'_>, ErrorKind> {
     let broken = |what| ErrorKind::SymversLine { line: number, what, text: line.chars().take(80).collect() };
-    let mut columns = [""; 6];
-    let mut count = 0;
-    let mut put = |column| {
-        if let Some(place) = columns.get_mut(count) {
-            *place = column;
-        }
-        count += 1;
-    };
-    let line = line.trim_end_matches(['\r', '\n']);
-    let mut start = 0;
-    for index in memchr::memchr_iter(b'\t', line.as_bytes()) {
-        put(line.get(start..index).unwrap_or_default());
-        start = index + 1;
-    }
-    if start > 0 {
-        put(line.get(start..).unwrap_or_default());
-    } else {
-        line.split_whitespace().for_each(&mut put);
-    }
+    let (columns, count) = split(line.trim_end_matches(['\r', '\n']));
     let [crc, name, third, fourth, fifth, _] = columns;
     if !(2..=6).contains(&count) {
         return Err(broken("expected 2 to 5 columns: crc, symbol, module, export, namespace"));
@@ -71,6 +56,29 @@ pub(super) fn parse_line(line: &str, number: usize) -> Result<Columns<'_>, Error
     Ok(Columns { crc, name, module, kind, namespace })
 }
 
+/// The first six columns of a line, separated by tabs or, in a line without tabs, by spaces; and the number of columns.
+fn split(line: &str) -> ([&str; 6], usize) {
+    let mut columns = [""; 6];
+    let mut count = 0;
+    let mut put = |column| {
+        if let Some(slot) = columns.get_mut(count) {
+            *slot = column;
+        }
+        count += 1;
+    };
+    let mut start = 0;
+    for index in memchr::memchr_iter(b'\t', line.as_bytes()) {
+        put(line.get(start..index).unwrap_or_default());
+        start = index + 1;
+    }
+    if start > 0 {
+        put(line.get(start..).unwrap_or_default());
+    } else {
+        line.split_whitespace().for_each(&mut put);
+    }
+    (columns, count)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -80,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn every_form_is_read() {
+    fn every_format_is_read() {
         let (plain, gpl) = (Some(ExportKind::Plain), Some(ExportKind::Gpl));
         let row = |kind, namespace: Option<&'static str>, module: &'static str| Columns {
             crc: 1,
@@ -103,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_lines_say_what_is_wrong() {
+    fn malformed_lines_are_errors() {
         let message = |line: &str| parse_line(line, 7).expect_err("a broken line").to_string();
         assert!(message("foo bar").starts_with("line 7: the CRC does not begin with 0x"));
         assert!(message("0x123456789\tfoo\tvmlinux\tEXPORT_SYMBOL").contains("32-bit"));

@@ -1,93 +1,99 @@
-//! `System.map` and `/proc/kallsyms`: a line `ADDRESS KIND NAME` for each symbol, in `/proc` with `[MODULE]` behind those of
-//! modules.
+//! `System.map` and `/proc/kallsyms`: one line `ADDRESS KIND NAME` a symbol; in `/proc/kallsyms` a module's symbol is followed
+//! by `[MODULE]`.
 
+use std::ops::Range;
+
+use super::error::SystemMapFault;
+use super::exports::Exports;
+use super::symvers::VMLINUX;
 use super::vmlinux::Kallsyms;
-use super::{Exports, VMLINUX};
 use crate::image::TABLES;
-use crate::terms::ExportKind;
 
-/// The symbols of such a file.
+/// The kernel's own symbols in a `System.map` or `/proc/kallsyms`.
 #[derive(Debug, Default)]
 pub(super) struct SystemMap {
     pub symbols: Kallsyms,
-    /// Are all addresses 0, as `/proc/kallsyms` shows them to whoever may not see them?
+    /// Whether all addresses are 0, as an unprivileged user sees them in `/proc/kallsyms`.
     pub zeroed: bool,
 }
 
-/// What makes such a file useless.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SystemMapFault {
-    /// Debian's: one line that says where the real one is.
-    #[error("a stub: the real System.map is in the package with the kernel's debug information")]
-    Stub,
-    /// Symbols without `__ksymtab_` ones: a kernel without modules, or without `CONFIG_KALLSYMS_ALL`.
-    #[error("it lists no __ksymtab_ symbols, so it does not tell what is exported")]
-    NoExports,
-}
-
-/// Is this the text of one? Its first line tells.
+/// Returns whether the first line of a text is a line of `System.map`.
 pub(super) fn is_system_map(text: &str) -> bool {
     text.lines().next().and_then(line).is_some()
 }
 
-/// Address, kind, name, module.
-type Line<'a> = (u64, char, &'a str, Option<&'a str>);
+/// One line.
+struct MapLine<'a> {
+    address: u64,
+    kind: char,
+    name: &'a str,
+    /// Whether the symbol belongs to a module.
+    is_of_module: bool,
+}
 
-fn line(line: &str) -> Option<Line<'_>> {
+fn line(line: &str) -> Option<MapLine<'_>> {
     let (address, rest) = line.split_once(' ')?;
     let (kind, rest) = rest.split_once(' ')?;
-    let mut letters = kind.chars();
-    let (letter, None) = (letters.next()?, letters.next()) else { return None };
-    let digits = matches!(address.len(), 8 | 16) && letter.is_ascii_alphabetic();
-    let address = u64::from_str_radix(address, 16).ok().filter(|_| digits)?;
-    let (name, module) = rest.split_once('\t').map_or((rest, None), |(name, module)| (name, Some(module)));
-    Some((address, letter, name, module))
+    let kind: char = kind.parse().ok()?;
+    if !matches!(address.len(), 8 | 16) || !kind.is_ascii_alphabetic() {
+        return None;
+    }
+    let address = u64::from_str_radix(address, 16).ok()?;
+    let (name, is_of_module) = match rest.split_once('\t') {
+        Some((name, _)) => (name, true),
+        None => (rest, false),
+    };
+    Some(MapLine { address, kind, name, is_of_module })
 }
 
 impl SystemMap {
-    /// Reads the kernel's own symbols; those of modules are not part of it.
+    /// Reads the kernel's own symbols. Symbols of modules are skipped.
     pub fn parse(text: &str) -> Result<Self, SystemMapFault> {
-        let own = text.lines().filter_map(line).filter(|(.., module)| module.is_none());
-        let mut symbols: Vec<_> = own.collect();
+        let mut symbols: Vec<_> = text.lines().filter_map(line).filter(|line| !line.is_of_module).collect();
         if symbols.len() < 2 {
             return Err(SystemMapFault::Stub);
         }
-        let zeroed = symbols.iter().all(|(address, ..)| *address == 0);
-        symbols.sort_by_key(|(address, ..)| *address);
+        let zeroed = symbols.iter().all(|symbol| symbol.address == 0);
+        symbols.sort_by_key(|symbol| symbol.address);
         let mut map = Self { zeroed, ..Self::default() };
-        for (address, kind, name, _) in symbols {
-            map.symbols.push(address, kind, name);
+        for symbol in symbols {
+            map.symbols.push(symbol.address, symbol.kind, symbol.name);
         }
         Ok(map)
     }
 
-    /// What is exported: a symbol `__ksymtab_NAME` stands for each entry, and lies between the marks of its table. Versions and
-    /// namespaces are not in such a file, and with one table for all (since 7.1) kinds are not either.
+    /// The exports: each has a symbol `__ksymtab_NAME`, which lies between the symbols `__start_…` and `__stop_…` of its table.
+    ///
+    /// Such a file gives neither versions nor namespaces. It does not give kinds either if one table holds all exports (since
+    /// 7.1).
     pub fn exports(&self) -> Result<Exports, SystemMapFault> {
-        let range = |section: &str| {
-            let mark = |side: &str| self.symbols.address_of(&format!("__{side}_{section}"));
-            Some(mark("start")?..mark("stop")?)
-        };
         let flagged = self.symbols.address_of("__start___kflagstab").is_some();
-        let tables: Vec<_> = TABLES.iter().filter_map(|(kind, section, _)| Some((*kind, range(section)?))).collect();
-        let kind_at = |address: u64| -> Option<ExportKind> {
-            let inside = tables.iter().find(|(_, range)| range.contains(&address) && !self.zeroed && !flagged);
-            inside.map(|(kind, _)| *kind)
-        };
-        let versions = TABLES.iter().filter_map(|(.., section)| range(section)).any(|range| !range.is_empty());
+        let tables: Vec<_> =
+            TABLES.iter().filter_map(|(kind, section, _)| Some((*kind, self.range(section)?))).collect();
+        let gives_kinds = !self.zeroed && !flagged;
+        let versions = TABLES.iter().filter_map(|(.., section)| self.range(section)).any(|range| !range.is_empty());
         let mut exports = Exports::of_names((!self.zeroed && !tables.is_empty()).then_some(versions));
         for symbol in self.symbols.iter() {
             if let Some(name) = symbol.name.strip_prefix("__ksymtab_") {
-                exports.push(None, name, VMLINUX, kind_at(symbol.address), "");
+                let table = tables.iter().find(|(_, range)| gives_kinds && range.contains(&symbol.address));
+                exports.push(None, name, VMLINUX, table.map(|(kind, _)| *kind), "");
             }
         }
         if exports.rows().len() == 0 { Err(SystemMapFault::NoExports) } else { Ok(exports) }
+    }
+
+    /// The addresses of a section, from the symbols that the linker places around it.
+    fn range(&self, section: &str) -> Option<Range<u64>> {
+        let start = self.symbols.address_of(&format!("__start_{section}"))?;
+        let stop = self.symbols.address_of(&format!("__stop_{section}"))?;
+        Some(start..stop)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terms::ExportKind;
 
     const MAP: &str = "0000000000000000 D percpu\nffffffff81000000 T _text\n\
                        ffffffff82000000 R __start___ksymtab\nffffffff82000000 r __ksymtab_kfree\n\
@@ -102,7 +108,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_are_told_apart_by_their_marks() {
+    fn an_address_tells_the_table_of_an_export() {
         let expected = [("kfree", Some(ExportKind::Plain)), ("kobject_put", Some(ExportKind::Gpl))];
         assert_eq!(kinds(MAP), expected.map(|(name, kind)| (name.to_owned(), kind)));
         let map = SystemMap::parse(MAP).expect("it is one");
@@ -112,14 +118,14 @@ mod tests {
     }
 
     #[test]
-    fn without_addresses_names_remain() {
+    fn zeroed_addresses_give_names_only() {
         let zeroed: String = MAP.lines().map(|line| format!("{}{}\n", "0".repeat(16), &line[16..])).collect();
         assert!(kinds(&zeroed).iter().all(|(_, kind)| kind.is_none()));
         assert_eq!(SystemMap::parse(&zeroed).expect("it is one").exports().expect("names").modversions(), None);
     }
 
     #[test]
-    fn one_table_for_all_tells_no_kinds() {
+    fn a_single_table_gives_no_kinds() {
         let flagged = format!("{MAP}ffffffff82000030 R __start___kflagstab\n");
         assert!(kinds(&flagged).iter().all(|(_, kind)| kind.is_none()));
     }

@@ -1,4 +1,4 @@
-//! An installed module tree: `/lib/modules/RELEASE`.
+//! A module tree, `/lib/modules/RELEASE`, in a directory or in packages.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -6,57 +6,56 @@ use std::sync::OnceLock;
 
 use rayon::prelude::*;
 
+use super::error::{Error, ErrorKind};
 use super::package::PackageStore;
-use super::{Error, ErrorKind};
 use crate::image::{Extent, Image};
-use crate::terms::ExportedSymbol;
+use crate::terms::{ExportedSymbol, ModuleName};
 
-/// How deep a tree is walked; real ones are some ten directories deep.
+/// The depth to which a tree is walked; real trees are about ten directories deep.
 const MAX_DEPTH: usize = 32;
 
 /// One module file of a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TreeModule {
-    /// Its name, with `_` for `-`.
-    pub name: String,
+    /// Its name.
+    pub name: ModuleName,
     /// The file.
     pub path: PathBuf,
-    /// How many bytes it had when the tree was listed; 0 in a package.
+    /// Its size in bytes when the tree was listed; 0 in a package.
     pub size: u64,
 }
 
-/// The modules under a directory, by name. The files themselves are opened only when asked for.
+/// The modules under a directory or in packages, by name. Listing a tree does not open its files; methods that do say so.
 #[derive(Debug, Default)]
 pub struct ModuleTree {
-    /// The directories, the first of which was named first.
+    /// The directories, in the order they were added.
     roots: Vec<PathBuf>,
-    /// Packages that some of the modules are read out of: their paths begin with the package's.
+    /// The packages that modules are read from. The path of such a module begins with the path of its package.
     packages: Vec<PackageStore>,
-    modules: BTreeMap<String, TreeModule>,
-    /// Files that stand back behind one of the same name.
+    modules: BTreeMap<ModuleName, TreeModule>,
+    /// Module files that another file with the same module name takes precedence over.
     shadowed: Vec<TreeModule>,
-    exports: OnceLock<Vec<(String, Vec<ExportedSymbol>)>>,
-    exporters: OnceLock<HashMap<String, String>>,
+    exports: OnceLock<Vec<(ModuleName, Vec<ExportedSymbol>)>>,
+    exporters: OnceLock<HashMap<String, ModuleName>>,
 }
 
-/// The module name a file name stands for: without `.ko` and compression, with `_` for `-`.
+/// The folded name of the module in a file; see [`ModuleName::of_file`].
 pub fn module_name_of(path: &Path) -> Option<String> {
-    let file = path.file_name()?.to_str()?;
-    let stem = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"].iter().find_map(|end| file.strip_suffix(end))?;
-    Some(stem.replace('-', "_"))
+    ModuleName::of_file(path).map(String::from)
 }
 
 /// The module files and the folders in a folder.
 fn list(folder: &Path) -> Result<(Vec<TreeModule>, Vec<PathBuf>), Error> {
     let io = |source| Error::new(folder, ErrorKind::Io(source));
-    let (mut files, mut folders) = (Vec::new(), Vec::new());
+    let mut files = Vec::new();
+    let mut folders = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(io)? {
         let entry = entry.map_err(io)?;
         let kind = entry.file_type().map_err(io)?;
         if kind.is_dir() {
             folders.push(entry.path());
         } else if kind.is_file()
-            && let Some(name) = module_name_of(Path::new(&entry.file_name()))
+            && let Some(name) = ModuleName::of_file(Path::new(&entry.file_name()))
         {
             let size = entry.metadata().map_or(0, |metadata| metadata.len());
             files.push(TreeModule { name, path: entry.path(), size });
@@ -65,8 +64,9 @@ fn list(folder: &Path) -> Result<(Vec<TreeModule>, Vec<PathBuf>), Error> {
     Ok((files, folders))
 }
 
-/// Where depmod looks first: `search updates extra built-in weak-updates`, which distributions configure wholly or in part.
-fn place_of_search(inside: &Path) -> usize {
+/// The rank of a module's folder in depmod's order `search updates extra built-in weak-updates`, which distributions configure
+/// in full or in part.
+fn search_rank(inside: &Path) -> usize {
     match inside.iter().next().and_then(std::ffi::OsStr::to_str) {
         Some("updates") => 0,
         Some("extra") => 1,
@@ -76,14 +76,16 @@ fn place_of_search(inside: &Path) -> usize {
 }
 
 impl ModuleTree {
-    /// Lists the modules under `root`. Links are not followed. Of several files with the same name the one counts that depmod
-    /// takes where distributions configure it: of `updates/` before `extra/` before all others, `weak-updates/` last; among
-    /// equals the first in order of path.
+    /// Lists the modules under `root`. Links are not followed.
+    ///
+    /// Of several files with one module name the one counts that depmod chooses as distributions configure it: `updates/`
+    /// before `extra/` before all others, `weak-updates/` last; among equals the first in order of path.
     ///
     /// # Errors
-    /// When a directory cannot be read.
+    /// If a directory cannot be read.
     pub fn open(root: &Path) -> Result<Self, Error> {
-        let (mut files, mut folders) = (Vec::new(), vec![root.to_owned()]);
+        let mut files = Vec::new();
+        let mut folders = vec![root.to_owned()];
         for depth in 0..=MAX_DEPTH {
             let listed: Vec<_> = folders.par_iter().map(|folder| list(folder)).collect::<Result<_, _>>()?;
             folders = Vec::new();
@@ -92,12 +94,12 @@ impl ModuleTree {
                 folders.extend(more_folders.into_iter().filter(|_| depth < MAX_DEPTH));
             }
         }
-        let place = |path: &Path| path.strip_prefix(root).map_or(2, place_of_search);
-        let by_place = |one: &TreeModule, other: &TreeModule| {
-            let paths = || one.path.as_os_str().cmp(other.path.as_os_str());
-            place(&one.path).cmp(&place(&other.path)).then_with(paths)
+        let rank = |path: &Path| path.strip_prefix(root).map_or(2, search_rank);
+        let by_rank = |one: &TreeModule, other: &TreeModule| {
+            let ranks = rank(&one.path).cmp(&rank(&other.path));
+            ranks.then_with(|| one.path.as_os_str().cmp(other.path.as_os_str()))
         };
-        files.sort_unstable_by(|one, other| one.name.cmp(&other.name).then_with(|| by_place(one, other)));
+        files.sort_unstable_by(|one, other| one.name.cmp(&other.name).then_with(|| by_rank(one, other)));
         let mut shadowed = Vec::new();
         files.dedup_by(|later, first| {
             let is_shadowed = later.name == first.name;
@@ -106,12 +108,12 @@ impl ModuleTree {
             }
             is_shadowed
         });
-        shadowed.sort_unstable_by(by_place);
+        shadowed.sort_unstable_by(by_rank);
         let modules = files.into_iter().map(|module| (module.name.clone(), module)).collect();
         Ok(Self { roots: vec![root.to_owned()], modules, shadowed, ..Self::default() })
     }
 
-    /// Adds a module, behind those of its name that are there.
+    /// Adds a module. A module of the same name that was added before takes precedence.
     fn add(&mut self, module: TreeModule) {
         match self.modules.get(&module.name) {
             Some(_) => self.shadowed.push(module),
@@ -122,7 +124,7 @@ impl ModuleTree {
     /// Adds the modules in a folder of a package.
     pub(super) fn add_package(&mut self, store: PackageStore, folder: &str) {
         for inside in store.under(&format!("{folder}/")) {
-            if let Some(name) = module_name_of(Path::new(inside)) {
+            if let Some(name) = ModuleName::of_file(Path::new(inside)) {
                 let path = store.package().join(inside);
                 self.add(TreeModule { name, path, size: 0 });
             }
@@ -131,7 +133,7 @@ impl ModuleTree {
         self.packages.push(store);
     }
 
-    /// The directory; of several, the first.
+    /// The directory; of several, the first one added.
     pub fn root(&self) -> &Path {
         self.roots.first().map_or(Path::new(""), PathBuf::as_path)
     }
@@ -141,7 +143,7 @@ impl ModuleTree {
         self.roots.iter().find_map(|root| module.path.strip_prefix(root).ok()).unwrap_or(&module.path)
     }
 
-    /// Opens a module file, out of its package if it is in one.
+    /// Opens a module file, in its package if its path lies in one.
     pub(super) fn image(&self, path: &Path, extent: Extent) -> Result<Image, crate::image::Error> {
         let package = self.packages.iter().find_map(|store| Some((store, path.strip_prefix(store.package()).ok()?)));
         let Some((store, inside)) = package.and_then(|(store, inside)| Some((store, inside.to_str()?))) else {
@@ -159,67 +161,73 @@ impl ModuleTree {
         self.modules.values()
     }
 
-    /// Files that modprobe does not find, each behind the module that counts instead.
+    /// The module files that modprobe does not find, each with the module that takes precedence.
     pub fn shadowed(&self) -> impl Iterator<Item = (&TreeModule, &TreeModule)> {
         self.shadowed.iter().filter_map(|module| Some((module, self.modules.get(&module.name)?)))
     }
 
-    /// The module that exports `symbol`, out of the files themselves. The first question reads every module of the tree.
-    pub fn exporter(&self, symbol: &str) -> Option<String> {
+    /// The module of the tree that exports `symbol`.
+    ///
+    /// Reads every module of the tree on first use; a module that cannot be read exports nothing.
+    pub fn exporter(&self, symbol: &str) -> Option<ModuleName> {
         self.exporters.get_or_init(|| self.read_exporters()).get(symbol).cloned()
     }
 
-    fn read_exporters(&self) -> HashMap<String, String> {
-        let of_module = |(module, exports): (&TreeModule, &[ExportedSymbol])| {
-            let exporter = module.name.clone();
-            exports.iter().map(|export| (export.name.clone(), exporter.clone())).collect::<Vec<_>>()
-        };
-        self.exports().flat_map(of_module).collect()
+    fn read_exporters(&self) -> HashMap<String, ModuleName> {
+        let mut exporters = HashMap::new();
+        for (module, exports) in self.exports() {
+            exporters.extend(exports.iter().map(|export| (export.name.clone(), module.name.clone())));
+        }
+        exporters
     }
 
-    /// What each module exports, in order of name. The first question reads every module of the tree; one that cannot be read
-    /// exports nothing.
+    /// The exports of each module, in order of module name.
+    ///
+    /// Reads every module of the tree on first use; a module that cannot be read exports nothing.
     pub(super) fn exports(&self) -> impl Iterator<Item = (&TreeModule, &[ExportedSymbol])> {
         let exports = self.exports.get_or_init(|| self.read_exports());
         exports.iter().filter_map(|(name, exports)| Some((self.modules.get(name)?, exports.as_slice())))
     }
 
-    fn read_exports(&self) -> Vec<(String, Vec<ExportedSymbol>)> {
+    fn read_exports(&self) -> Vec<(ModuleName, Vec<ExportedSymbol>)> {
         let modules: Vec<_> = self.modules.values().collect();
-        let exports = |module: &&'_ TreeModule| {
-            let exports = |image: &Image| image.as_announced().map(|elf| elf.exports().to_vec()).unwrap_or_default();
-            let read = self.image(&module.path, Extent::Parts).and_then(|image| image.ask(exports));
-            read.unwrap_or_default()
-        };
-        // Not on rayon's threads: one of those that waited for the others here could be handed a job that asks the same
-        // question, and would wait for itself.
+        // Not on rayon's threads: a rayon thread that waits here may run another job meanwhile, and if that job calls this
+        // function, the thread waits for itself.
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let share = modules.len().div_ceil(threads).max(1);
         std::thread::scope(|scope| {
-            let read = |part: &[&TreeModule]| part.iter().map(exports).collect::<Vec<_>>();
-            let readers: Vec<_> = modules.chunks(share).map(|part| scope.spawn(move || read(part))).collect();
+            let mut readers = Vec::new();
+            for part in modules.chunks(share) {
+                readers
+                    .push(scope.spawn(move || part.iter().map(|module| self.exports_of(module)).collect::<Vec<_>>()));
+            }
             let exports = readers.into_iter().flat_map(|reader| reader.join().unwrap_or_default());
             modules.iter().map(|module| module.name.clone()).zip(exports).collect()
         })
     }
 
-    /// The module of that name, `-` and `_` being the same.
+    fn exports_of(&self, module: &TreeModule) -> Vec<ExportedSymbol> {
+        let exports = |image: &Image| image.as_announced().map(|elf| elf.exports().to_vec()).unwrap_or_default();
+        self.image(&module.path, Extent::Parts).and_then(|image| image.ask(exports)).unwrap_or_default()
+    }
+
+    /// The module of a name, which is folded first.
     pub fn module(&self, name: &str) -> Option<&TreeModule> {
-        self.modules.get(&name.replace('-', "_"))
+        self.modules.get(&ModuleName::new(name))
     }
 }
 
-/// What one module of a tree tells of the kernel it was built with.
+/// What a module of the tree says of the kernel that it was built with.
 #[derive(Clone, Debug)]
 pub(super) struct OwnModule {
     pub this_module_size: u64,
     pub vermagic: String,
-    /// The version of `module_layout` it wants.
+    /// The version of `module_layout` that it was built with.
     pub module_layout: Option<u64>,
 }
 
 impl OwnModule {
-    /// Reads the first module under `kernel/`: those are the kernel's own, others may be anybody's.
+    /// Reads the first module under `kernel/`. Only those are sure to be the kernel's own.
     pub(super) fn read(tree: &ModuleTree) -> Option<Self> {
         let mut modules = tree.modules().filter(|module| tree.inside(module).starts_with("kernel"));
         let image = modules.find_map(|module| tree.image(&module.path, Extent::Parts).ok())?;

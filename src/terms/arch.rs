@@ -1,10 +1,10 @@
-//! Architectures: what the loader knows of them.
+//! Architectures: instruction set, word size and byte order.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// Width of addresses in an ELF file.
+/// The class of an ELF file: the width of its addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Class {
     /// 32-bit ELF.
@@ -14,7 +14,7 @@ pub enum Class {
 }
 
 impl Class {
-    /// Bytes of a `long` and of a pointer.
+    /// The size of a `long` and of a pointer in bytes.
     pub const fn word(self) -> usize {
         match self {
             Self::Elf32 => 4,
@@ -28,7 +28,7 @@ impl Class {
     }
 }
 
-/// Byte order.
+/// The byte order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub enum Endian {
     /// Least significant byte first.
@@ -37,10 +37,10 @@ pub enum Endian {
     Big,
 }
 
-/// An instruction set, as `e_machine` names it.
+/// An instruction set, as `e_machine` of an ELF file names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Machine {
+pub enum ElfMachine {
     /// EM_X86_64.
     X86_64,
     /// EM_386.
@@ -63,8 +63,8 @@ pub enum Machine {
     Mips,
 }
 
-impl Machine {
-    /// Every machine gplok knows.
+impl ElfMachine {
+    /// Every machine that gplok knows.
     pub const ALL: [Self; 10] = [
         Self::X86_64,
         Self::I386,
@@ -78,7 +78,7 @@ impl Machine {
         Self::Mips,
     ];
 
-    /// `e_machine`.
+    /// The value of `e_machine`.
     pub const fn e_machine(self) -> u16 {
         match self {
             Self::X86_64 => 62,
@@ -94,12 +94,12 @@ impl Machine {
         }
     }
 
-    /// The machine of an `e_machine` number.
+    /// The machine for a value of `e_machine`; `None` for one that gplok does not know.
     pub fn from_e_machine(number: u16) -> Option<Self> {
         Self::ALL.into_iter().find(|machine| machine.e_machine() == number)
     }
 
-    /// The name the kernel's own `ARCH=` or Debian would use.
+    /// The name, as the kernel's `ARCH=` or Debian spells it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::X86_64 => "x86_64",
@@ -116,34 +116,34 @@ impl Machine {
     }
 }
 
-impl fmt::Display for Machine {
+impl fmt::Display for ElfMachine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())
     }
 }
 
-/// Everything about an architecture that decides how a module's bytes are read.
+/// The properties of an architecture that determine how a module's bytes are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 pub struct Arch {
     /// The instruction set.
-    pub machine: Machine,
-    /// Width.
+    pub machine: ElfMachine,
+    /// The width of addresses.
     pub class: Class,
-    /// Byte order.
+    /// The byte order.
     pub endian: Endian,
 }
 
 impl Arch {
     /// x86-64.
-    pub const X86_64: Self = Self { machine: Machine::X86_64, class: Class::Elf64, endian: Endian::Little };
+    pub const X86_64: Self = Self { machine: ElfMachine::X86_64, class: Class::Elf64, endian: Endian::Little };
     /// Little-endian arm64.
-    pub const ARM64: Self = Self { machine: Machine::Arm64, class: Class::Elf64, endian: Endian::Little };
+    pub const ARM64: Self = Self { machine: ElfMachine::Arm64, class: Class::Elf64, endian: Endian::Little };
     /// i386.
-    pub const I386: Self = Self { machine: Machine::I386, class: Class::Elf32, endian: Endian::Little };
+    pub const I386: Self = Self { machine: ElfMachine::I386, class: Class::Elf32, endian: Endian::Little };
 
-    /// Does the export table hold 32-bit relative references (`CONFIG_HAVE_ARCH_PREL32_RELOCATIONS`: x86 and arm64)?
+    /// Returns whether export tables hold 32-bit relative references (`CONFIG_HAVE_ARCH_PREL32_RELOCATIONS`: x86 and arm64).
     pub const fn has_prel32(self) -> bool {
-        matches!(self.machine, Machine::X86_64 | Machine::I386 | Machine::Arm64)
+        matches!(self.machine, ElfMachine::X86_64 | ElfMachine::I386 | ElfMachine::Arm64)
     }
 }
 
@@ -151,16 +151,16 @@ impl fmt::Display for Arch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.machine.name())?;
         match (self.machine, self.class, self.endian) {
-            (Machine::Ppc64, _, Endian::Little) => f.write_str("le"),
-            (Machine::Arm64 | Machine::Arm, _, Endian::Big) => f.write_str("be"),
-            (Machine::Mips | Machine::Riscv | Machine::Loongarch, class, endian) => {
+            (ElfMachine::Ppc64, _, Endian::Little) => f.write_str("le"),
+            (ElfMachine::Arm64 | ElfMachine::Arm, _, Endian::Big) => f.write_str("be"),
+            (ElfMachine::Mips | ElfMachine::Riscv | ElfMachine::Loongarch, class, endian) => {
                 f.write_str(if class == Class::Elf64 { "64" } else { "32" })?;
-                if self.machine == Machine::Mips && endian == Endian::Little {
+                if self.machine == ElfMachine::Mips && endian == Endian::Little {
                     f.write_str("el")?;
                 }
                 Ok(())
             }
-            (Machine::S390, Class::Elf64, _) => f.write_str("x"),
+            (ElfMachine::S390, Class::Elf64, _) => f.write_str("x"),
             _ => Ok(()),
         }
     }

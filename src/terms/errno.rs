@@ -1,11 +1,11 @@
-//! The error numbers `finit_module`, `init_module` and `delete_module` return.
+//! The error numbers that `finit_module`, `init_module` and `delete_module` return.
 
 use serde::Serialize;
 
 /// A kernel error number by its name.
 ///
-/// Numbers are those of `asm-generic/errno*.h`; the few that mips and others number differently are only ever
-/// shown by name.
+/// The numbers are those of `asm-generic/errno*.h`. mips and others number a few of them differently; those are shown by name
+/// only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[allow(missing_docs, reason = "each variant is its own errno(3) name")]
 pub enum Errno {
@@ -34,7 +34,7 @@ pub enum Errno {
 }
 
 impl Errno {
-    /// Every errno, in numeric order.
+    /// Every errno, in the order of numbers.
     pub const ALL: [Self; 22] = [
         Self::EPERM,
         Self::ENOENT,
@@ -88,7 +88,7 @@ impl Errno {
         }
     }
 
-    /// The errno of a (positive) number.
+    /// The errno for a (positive) number.
     pub fn from_number(number: i32) -> Option<Self> {
         Self::ALL.into_iter().find(|errno| errno.number() == number)
     }
@@ -121,7 +121,7 @@ impl Errno {
         }
     }
 
-    /// What `insmod` prints for it: kmod words three of them itself, the C library the others.
+    /// The text that `insmod` prints. kmod has its own text for three of them; the others are the C library's.
     pub const fn insmod_text(self) -> &'static str {
         match self {
             Self::EPERM => "Operation not permitted",

@@ -1,10 +1,10 @@
-//! Exported symbols: what a kernel or a module offers to modules.
+//! Exported symbols: their kinds, versions and namespaces.
 
 use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-/// A symbol's version: the CRC-32 genksyms or gendwarfksyms made of its type.
+/// A symbol's version: the CRC-32 that genksyms or gendwarfksyms computes from its type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Crc(pub u32);
 
@@ -31,30 +31,34 @@ impl Namespace {
         (!text.is_empty()).then(|| Self(text.to_owned()))
     }
 
-    /// The string as it stands in the export table.
+    /// The string in the export table.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// The comma list behind `module:`, the form that names the modules allowed to use the symbol.
+    /// The comma-separated list after `module:`, which names the modules that may use the symbol; `None` for another namespace.
     pub fn module_list(&self) -> Option<&str> {
         self.0.strip_prefix("module:")
     }
 
-    /// Mirrors `verify_module_namespace()` (kernel/module/main.c, since the `module:` namespaces): is `module` named in the list?
+    /// Mirrors `verify_module_namespace()` (kernel/module/main.c, since the `module:` namespaces): returns whether the list
+    /// names `module`.
     ///
-    /// `-` and `_` are the same letter; an entry that ends in `*` matches as a prefix; nothing is trimmed.
+    /// `-` and `_` are one character. An entry that ends in `*` matches as a prefix. White space is not trimmed.
     pub fn allows_module(&self, module: &str) -> bool {
-        let same = |a: u8, b: u8| a == b || (matches!(a, b'-' | b'_') && matches!(b, b'-' | b'_'));
-        let equal = |a: &[u8], b: &[u8]| a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(*a, *b));
+        let Some(list) = self.module_list() else { return false };
         let module = module.as_bytes();
-        self.module_list().is_some_and(|list| {
-            list.split(',').filter(|entry| !entry.is_empty()).any(|entry| match entry.strip_suffix('*') {
-                Some(prefix) => module.get(..prefix.len()).is_some_and(|start| equal(start, prefix.as_bytes())),
-                None => equal(entry.as_bytes(), module),
-            })
+        list.split(',').filter(|entry| !entry.is_empty()).any(|entry| match entry.strip_suffix('*') {
+            Some(prefix) => module.get(..prefix.len()).is_some_and(|start| is_same_name(start, prefix.as_bytes())),
+            None => is_same_name(entry.as_bytes(), module),
         })
     }
+}
+
+/// Compares two names in which `-` and `_` are one character.
+fn is_same_name(a: &[u8], b: &[u8]) -> bool {
+    let fold = |byte: u8| if byte == b'-' { b'_' } else { byte };
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| fold(*a) == fold(*b))
 }
 
 impl fmt::Display for Namespace {
@@ -63,28 +67,28 @@ impl fmt::Display for Namespace {
     }
 }
 
-/// How a symbol is exported: every kind there has ever been.
+/// How a symbol is exported. Kinds that current kernels no longer have are included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub enum ExportKind {
-    /// For every module.
+    /// Visible to every module.
     #[serde(rename = "EXPORT_SYMBOL")]
     Plain,
-    /// For modules whose licence is GPL-compatible.
+    /// Visible to modules with a GPL-compatible license.
     #[serde(rename = "EXPORT_SYMBOL_GPL")]
     Gpl,
-    /// For every module still, with a warning (up to 5.11).
+    /// Visible to every module, with a warning for one without a GPL-compatible license (up to 5.11).
     #[serde(rename = "EXPORT_SYMBOL_GPL_FUTURE")]
     GplFuture,
     /// To be removed; visible only with `CONFIG_UNUSED_SYMBOLS` (up to 5.11).
     #[serde(rename = "EXPORT_UNUSED_SYMBOL")]
     Unused,
-    /// Both of the above (up to 5.11).
+    /// Unused, and visible only to modules with a GPL-compatible license (up to 5.11).
     #[serde(rename = "EXPORT_UNUSED_SYMBOL_GPL")]
     UnusedGpl,
 }
 
 impl ExportKind {
-    /// The macro that exports it, which is also its word in `Module.symvers`.
+    /// The exporting macro, which is also the word in `Module.symvers`.
     pub const fn macro_name(self) -> &'static str {
         match self {
             Self::Plain => "EXPORT_SYMBOL",
@@ -95,17 +99,17 @@ impl ExportKind {
         }
     }
 
-    /// Hidden from a module whose licence is not GPL-compatible?
+    /// Returns whether the symbol is hidden from a module whose license is not GPL-compatible.
     pub const fn is_gpl_only(self) -> bool {
         matches!(self, Self::Gpl | Self::UnusedGpl)
     }
 
-    /// Of the kinds that `CONFIG_UNUSED_SYMBOLS` switches.
+    /// Returns whether the symbol is visible only with `CONFIG_UNUSED_SYMBOLS`.
     pub const fn is_unused(self) -> bool {
         matches!(self, Self::Unused | Self::UnusedGpl)
     }
 
-    /// The kind for a word of `Module.symvers`.
+    /// The kind for a word of `Module.symvers`; `None` for an unknown word.
     pub fn from_macro_name(word: &str) -> Option<Self> {
         Some(match word {
             "EXPORT_SYMBOL" => Self::Plain,
@@ -127,13 +131,13 @@ impl fmt::Display for ExportKind {
 /// One entry of an export table.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct ExportedSymbol {
-    /// The symbol.
+    /// The name of the symbol.
     pub name: String,
     /// How it is exported.
     pub kind: ExportKind,
-    /// Its version; `None` when the exporter has no CRC table.
+    /// Its version; `None` if the exporter has no CRC table.
     pub crc: Option<Crc>,
-    /// The namespace an importer must name.
+    /// The namespace that an importer must import.
     pub namespace: Option<Namespace>,
 }
 

@@ -1,6 +1,6 @@
-//! Patterns for names, as a shell's.
+//! Shell patterns for names.
 
-/// A pattern: `*` stands for any characters or none, also for `/`; `?` for one byte. Everything else stands for itself.
+/// A pattern: `*` matches any number of characters, also `/`; `?` matches one byte. Every other character matches itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Glob(String);
 
@@ -16,11 +16,13 @@ impl Glob {
         &self.0
     }
 
-    /// Is all of `text` what the pattern says?
+    /// Returns whether the pattern matches all of `text`.
     pub fn matches(&self, text: &str) -> bool {
-        let (pattern, text) = (self.0.as_bytes(), text.as_bytes());
-        let (mut at, mut read) = (0, 0);
-        // Where the last star stands, and up to where it has swallowed the text.
+        let pattern = self.0.as_bytes();
+        let text = text.as_bytes();
+        let mut at = 0;
+        let mut read = 0;
+        // The position of the last star in the pattern, and the end of the text that it matches so far.
         let mut star = None;
         while let Some(byte) = text.get(read) {
             match (pattern.get(at), star) {
@@ -32,10 +34,10 @@ impl Glob {
                     at += 1;
                     read += 1;
                 }
-                (_, Some((stars_place, swallowed))) => {
-                    star = Some((stars_place, swallowed + 1));
-                    at = stars_place + 1;
-                    read = swallowed + 1;
+                (_, Some((position, end))) => {
+                    star = Some((position, end + 1));
+                    at = position + 1;
+                    read = end + 1;
                 }
                 (_, None) => return false,
             }
@@ -60,9 +62,9 @@ mod tests {
         assert!(matches("[x]", "[x]"));
     }
 
-    /// Many stars cost no more than a product of lengths.
+    /// The time grows with the product of the lengths, also with many stars.
     #[test]
-    fn hostile_patterns_end() {
+    fn hostile_patterns_are_matched_in_time() {
         assert!(!Glob::from("*a".repeat(200).as_str()).matches(&"ab".repeat(2000)));
     }
 }

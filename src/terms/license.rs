@@ -1,4 +1,4 @@
-//! Licence strings as the loader judges them.
+//! License strings, compared as the loader compares them.
 
 use std::fmt;
 
@@ -10,11 +10,12 @@ use serde::Serialize;
 pub struct License(String);
 
 impl License {
-    /// The strings the kernel takes as GPL-compatible: `license_is_gpl_compatible()`, include/linux/license.h, the same since 2.6.22.
+    /// The strings that the kernel accepts as GPL-compatible: `license_is_gpl_compatible()`, include/linux/license.h, unchanged
+    /// since 2.6.22.
     pub const GPL_COMPATIBLE: [&'static str; 6] =
         ["GPL", "GPL v2", "GPL and additional rights", "Dual BSD/GPL", "Dual MIT/GPL", "Dual MPL/GPL"];
 
-    /// A licence string.
+    /// Wraps a license string.
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
@@ -24,7 +25,7 @@ impl License {
         &self.0
     }
 
-    /// Mirrors `license_is_gpl_compatible()`: an exact comparison with six strings.
+    /// Mirrors `license_is_gpl_compatible()`: compares the string with six strings exactly.
     pub fn is_gpl_compatible(&self) -> bool {
         Self::GPL_COMPATIBLE.contains(&self.0.as_str())
     }

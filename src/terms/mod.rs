@@ -1,4 +1,4 @@
-//! The small words that every other room uses: versions, checksums, namespaces, patterns, licences, taints, errnos.
+//! The small types that every other room uses: versions, CRCs, namespaces, patterns, licenses, taints, errnos, module names.
 //!
 //! Nothing here reads a file or judges a module.
 
@@ -9,15 +9,17 @@ mod glob;
 mod license;
 mod module_name;
 mod name_hash;
+mod release;
 mod taint;
 mod version;
 
-pub use arch::{Arch, Class, Endian, Machine as ElfMachine};
+pub use arch::{Arch, Class, ElfMachine, Endian};
 pub use errno::Errno;
 pub use export::{Crc, ExportKind, ExportedSymbol, Namespace};
 pub use glob::Glob;
 pub use license::License;
 pub use module_name::ModuleName;
 pub(crate) use name_hash::{ByNumber, name_hash};
+pub use release::{Distribution, KernelRelease};
 pub use taint::{Taint, Taints};
-pub use version::{Distribution, KernelRelease, KernelVersion};
+pub use version::KernelVersion;

@@ -1,4 +1,4 @@
-//! Names of modules.
+//! The names of modules.
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -7,13 +7,13 @@ use std::path::Path;
 
 use serde::{Serialize, Serializer};
 
-/// How the name of a module file ends: kbuild compresses modules with gzip, xz or zstd (scripts/Makefile.modinst).
+/// The ends of module file names. kbuild compresses modules with gzip, xz or zstd (scripts/Makefile.modinst).
 const SUFFIXES: [&str; 4] = [".ko", ".ko.gz", ".ko.xz", ".ko.zst"];
 
 /// The name of a module as the kernel and kmod compare it: `-` and `_` are one character, written `_`.
 ///
-/// kbuild writes `-` in a file's name as `_` in `KBUILD_MODNAME` (scripts/Makefile.lib, `name-fix`), and kmod folds names the
-/// same way before it compares them (`modname_normalize()`, shared/util.c).
+/// kbuild replaces `-` in a file name by `_` in `KBUILD_MODNAME` (scripts/Makefile.lib, `name-fix`), and kmod folds names in
+/// this way before it compares them (`modname_normalize()`, shared/util.c).
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModuleName(String);
 
@@ -23,8 +23,8 @@ impl ModuleName {
         Self(name.replace('-', "_"))
     }
 
-    /// The name of the module in a file called `NAME.ko`, or `NAME.ko.xz`, `.gz`, `.zst` where it is
-    /// compressed; `None` for any other file name.
+    /// The name of the module in a file `NAME.ko`, or `NAME.ko.gz`, `.xz` or `.zst` for a compressed one; `None` for any other
+    /// file name.
     pub fn of_file(path: &Path) -> Option<Self> {
         let file = path.file_name()?.to_str()?;
         let stem = SUFFIXES.iter().find_map(|suffix| file.strip_suffix(suffix))?;

@@ -1,4 +1,4 @@
-//! A quick hash of names, for tables whose entries are compared as a whole in the end.
+//! A fast hash of names, for tables that compare whole names afterwards.
 
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -7,21 +7,21 @@ fn mix(hash: u64, word: u64) -> u64 {
     (hash ^ word).wrapping_mul(FACTOR).rotate_left(26)
 }
 
-/// Takes eight bytes at once, as FxHash does.
+/// Hashes a name eight bytes at a time, as FxHash does.
 pub(crate) fn name_hash(name: &[u8]) -> u64 {
     let mix = |hash: u64, word: [u8; 8]| mix(hash, u64::from_le_bytes(word));
     let (words, rest) = name.as_chunks::<8>();
     let mut last = [0; 8];
-    last.iter_mut().zip(rest).for_each(|(place, byte)| *place = *byte);
+    last.iter_mut().zip(rest).for_each(|(slot, byte)| *slot = *byte);
     let hash = mix(words.iter().fold(name.len() as u64, |hash, word| mix(hash, *word)), last);
     hash ^ (hash >> 32)
 }
 
-/// The same for tables whose keys begin with a number of our own: no file can make many of them alike.
+/// A fast hasher for tables whose keys begin with a number that gplok assigns, so that no file can make many keys collide.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct NumberHasher(u64);
 
-/// What makes it.
+/// Builds a [`NumberHasher`].
 pub(crate) type ByNumber = BuildHasherDefault<NumberHasher>;
 
 impl Hasher for NumberHasher {

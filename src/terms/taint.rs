@@ -1,4 +1,4 @@
-//! Taint bits: of the kernel and of a module.
+//! The taints of the kernel and of a module.
 
 use std::fmt;
 
@@ -8,17 +8,17 @@ use serde::{Serialize, Serializer};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Taint {
-    /// P: a module whose licence is not GPL-compatible.
+    /// P: a module whose license is not GPL-compatible.
     ProprietaryModule = 0,
     /// F: a check was forced.
     ForcedModule = 1,
-    /// S: a CPU out of its specification.
+    /// S: a CPU outside of its specification.
     CpuOutOfSpec = 2,
-    /// R: a module was forced out.
+    /// R: a module was removed by force.
     ForcedRmmod = 3,
-    /// M: a machine check.
+    /// M: a machine check exception.
     MachineCheck = 4,
-    /// B: a bad page.
+    /// B: a bad page was found.
     BadPage = 5,
     /// U: user space asked for it, for example with an unsafe parameter.
     User = 6,
@@ -26,13 +26,13 @@ pub enum Taint {
     Die = 7,
     /// A: an ACPI table was overridden.
     OverriddenAcpiTable = 8,
-    /// W: a warning was given.
+    /// W: the kernel printed a warning (`WARN`).
     Warn = 9,
-    /// C: a module from the staging directory.
+    /// C: a module from drivers/staging.
     Crap = 10,
-    /// I: a firmware workaround.
+    /// I: a workaround for a firmware bug.
     FirmwareWorkaround = 11,
-    /// O: a module built outside the kernel's tree.
+    /// O: an out-of-tree module.
     OotModule = 12,
     /// E: a module without a valid signature.
     UnsignedModule = 13,
@@ -40,9 +40,9 @@ pub enum Taint {
     Softlockup = 14,
     /// K: a live patch.
     Livepatch = 15,
-    /// X: the distribution's own.
+    /// X: auxiliary, for the distribution.
     Aux = 16,
-    /// T: built with randomised structures.
+    /// T: the kernel was built with randomized structure layout.
     Randstruct = 17,
     /// N: a test module.
     Test = 18,
@@ -75,7 +75,7 @@ impl Taint {
         Self::Fwctl,
     ];
 
-    /// The letter the kernel prints for it.
+    /// The letter that the kernel prints.
     pub const fn letter(self) -> char {
         match self {
             Self::ProprietaryModule => 'P',
@@ -110,17 +110,17 @@ impl Taints {
     /// No taint.
     pub const NONE: Self = Self(0);
 
-    /// From the number in `/proc/sys/kernel/tainted`.
+    /// The set with the given number, as in `/proc/sys/kernel/tainted`.
     pub const fn from_number(number: u32) -> Self {
         Self(number)
     }
 
-    /// The number.
+    /// The number, as in `/proc/sys/kernel/tainted`.
     pub const fn number(self) -> u32 {
         self.0
     }
 
-    /// Is `taint` set?
+    /// Returns whether `taint` is set.
     pub const fn has(self, taint: Taint) -> bool {
         self.0 & (1 << taint as u8) != 0
     }
@@ -135,14 +135,14 @@ impl Taints {
         Taint::ALL.into_iter().filter(move |taint| self.has(*taint))
     }
 
-    /// Is nothing set?
+    /// Returns whether no taint is set.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 }
 
 impl fmt::Display for Taints {
-    /// The letters in bit order, as `/sys/module/NAME/taint` holds them.
+    /// The letters in bit order, as in `/sys/module/NAME/taint`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.iter().try_for_each(|taint| write!(f, "{}", taint.letter()))
     }

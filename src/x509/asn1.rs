@@ -1,8 +1,8 @@
 //! ASN.1 as the kernel's `asn1_ber_decoder()` reads it (lib/asn1_decoder.c).
 //!
-//! A reader of our own, and not a DER library, because the kernel's is more lenient: it takes indefinite and
-//! non-minimal lengths, unsorted sets and trailing bytes, and it never looks into the values of primitive types.
-//! What a strict library refuses, the kernel may load.
+//! This is not a DER library, because the kernel's decoder is more lenient: it accepts indefinite and non-minimal lengths,
+//! unsorted sets and trailing bytes, and it does not check the values of primitive types. The kernel may load what a strict
+//! library rejects.
 
 /// Universal BOOLEAN.
 pub(crate) const BOOLEAN: u8 = 0x01;
@@ -22,11 +22,11 @@ pub(crate) const GENERALIZED_TIME: u8 = 0x18;
 pub(crate) const SEQUENCE: u8 = 0x30;
 /// SET and SET OF.
 pub(crate) const SET: u8 = 0x31;
-/// The bit of a tag that says its contents are elements.
+/// The bit of a tag whose contents are elements.
 const CONSTRUCTED: u8 = 0x20;
-/// Low tag bits that announce a tag number in the next bytes.
+/// The low bits of a tag whose number follows in the next bytes.
 const LONG_TAG: u8 = 0x1f;
-/// A length byte that says the contents run to an end mark.
+/// The length byte of an element whose contents end at an end-of-contents mark.
 const INDEFINITE_LENGTH: usize = 0x80;
 
 /// The constructed context-specific tag `[number]`.
@@ -39,31 +39,31 @@ pub(crate) const fn context_primitive(number: u8) -> u8 {
     0x80 | number
 }
 
-/// Why the decoder stopped (its own words), and where.
+/// Why the decoder stopped, in the kernel's words, and at which offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Asn1Fault {
-    /// Offset in the data given to the reader.
+    /// The offset in the reader's data.
     pub(crate) offset: usize,
     /// The decoder's debug message.
     pub(crate) reason: &'static str,
 }
 
-/// One element: where its contents are.
+/// One element.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Value<'a> {
+pub(crate) struct Asn1Value<'a> {
     /// The tag byte.
     pub(crate) tag: u8,
-    /// Offset of the tag.
+    /// The offset of the tag.
     pub(crate) offset: usize,
     /// The contents.
     pub(crate) bytes: &'a [u8],
-    /// Tag, length and contents (and end mark, where the kernel counts it).
+    /// The tag, the length and the contents, and the end-of-contents mark where the kernel includes it.
     pub(crate) whole: &'a [u8],
 }
 
-/// A constructed element that was entered and is yet to be left.
+/// A constructed element that was entered and not yet left.
 #[derive(Debug)]
-pub(crate) struct Scope {
+pub(crate) struct Asn1Scope {
     tag: u8,
     offset: usize,
     start: usize,
@@ -73,13 +73,13 @@ pub(crate) struct Scope {
 
 /// A cursor over one encoded message.
 #[derive(Debug)]
-pub(crate) struct Reader<'a> {
+pub(crate) struct Asn1Reader<'a> {
     data: &'a [u8],
     position: usize,
     end: usize,
 }
 
-struct Header {
+struct Asn1Header {
     tag: u8,
     offset: usize,
     /// `None` for an indefinite length.
@@ -88,18 +88,19 @@ struct Header {
 
 type Result<T> = std::result::Result<T, Asn1Fault>;
 
-impl<'a> Reader<'a> {
+impl<'a> Asn1Reader<'a> {
+    /// A cursor at the beginning of `data`.
     pub(crate) fn new(data: &'a [u8]) -> Self {
         Self { data, position: 0, end: data.len() }
     }
 
-    /// Offset of the next byte.
+    /// The offset of the next byte.
     pub(crate) fn offset(&self) -> usize {
         self.position
     }
 
     /// ASN1_OP_MATCH of a primitive type.
-    pub(crate) fn primitive(&mut self, tag: u8) -> Result<Value<'a>> {
+    pub(crate) fn primitive(&mut self, tag: u8) -> Result<Asn1Value<'a>> {
         match self.optional_primitive(tag)? {
             Some(value) => Ok(value),
             None => Err(self.missing()),
@@ -107,12 +108,12 @@ impl<'a> Reader<'a> {
     }
 
     /// ASN1_OP_MATCH_OR_SKIP of a primitive type.
-    pub(crate) fn optional_primitive(&mut self, tag: u8) -> Result<Option<Value<'a>>> {
-        if !self.next_is(tag)? { Ok(None) } else { self.any().map(Some) }
+    pub(crate) fn optional_primitive(&mut self, tag: u8) -> Result<Option<Asn1Value<'a>>> {
+        if self.next_is(tag)? { self.any().map(Some) } else { Ok(None) }
     }
 
     /// ASN1_OP_MATCH_ANY: one element of any type.
-    pub(crate) fn any(&mut self) -> Result<Value<'a>> {
+    pub(crate) fn any(&mut self) -> Result<Asn1Value<'a>> {
         let header = self.header()?;
         let start = self.position;
         let stop = match header.len {
@@ -120,7 +121,7 @@ impl<'a> Reader<'a> {
             None => self.find_indefinite_length()?,
         };
         self.position = stop;
-        Ok(Value {
+        Ok(Asn1Value {
             tag: header.tag,
             offset: header.offset,
             bytes: self.data.get(start..stop).unwrap_or_default(),
@@ -129,12 +130,12 @@ impl<'a> Reader<'a> {
     }
 
     /// ASN1_OP_MATCH_ANY_OR_SKIP.
-    pub(crate) fn optional_any(&mut self) -> Result<Option<Value<'a>>> {
+    pub(crate) fn optional_any(&mut self) -> Result<Option<Asn1Value<'a>>> {
         if self.position == self.end { Ok(None) } else { self.any().map(Some) }
     }
 
-    /// ASN1_OP_MATCH of a constructed type: what follows is read from its contents until `leave`.
-    pub(crate) fn enter(&mut self, tag: u8) -> Result<Scope> {
+    /// ASN1_OP_MATCH of a constructed type. Reading continues in its contents until `leave`.
+    pub(crate) fn enter(&mut self, tag: u8) -> Result<Asn1Scope> {
         match self.optional_enter(tag)? {
             Some(scope) => Ok(scope),
             None => Err(self.missing()),
@@ -142,13 +143,13 @@ impl<'a> Reader<'a> {
     }
 
     /// ASN1_OP_MATCH_OR_SKIP of a constructed type.
-    pub(crate) fn optional_enter(&mut self, tag: u8) -> Result<Option<Scope>> {
+    pub(crate) fn optional_enter(&mut self, tag: u8) -> Result<Option<Asn1Scope>> {
         if !self.next_is(tag)? {
             return Ok(None);
         }
         let header = self.header()?;
         let start = self.position;
-        let scope = Scope {
+        let scope = Asn1Scope {
             tag: header.tag,
             offset: header.offset,
             start,
@@ -161,8 +162,8 @@ impl<'a> Reader<'a> {
         Ok(Some(scope))
     }
 
-    /// ASN1_OP_END_SEQ, ASN1_OP_END_SET: the contents must end here.
-    pub(crate) fn leave(&mut self, scope: Scope) -> Result<Value<'a>> {
+    /// ASN1_OP_END_SEQ and ASN1_OP_END_SET: leaves an element, whose contents must end here.
+    pub(crate) fn leave(&mut self, scope: Asn1Scope) -> Result<Asn1Value<'a>> {
         let stop = self.position;
         if scope.indefinite {
             match self.data.get(stop..self.end) {
@@ -177,7 +178,7 @@ impl<'a> Reader<'a> {
             }
             self.end = scope.outer_end;
         }
-        Ok(Value {
+        Ok(Asn1Value {
             tag: scope.tag,
             offset: scope.offset,
             bytes: self.data.get(scope.start..stop).unwrap_or_default(),
@@ -185,9 +186,9 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// ASN1_OP_END_SEQ_OF, ASN1_OP_END_SET_OF: does the list go on? The first element is never asked for: the
-    /// compiler gives a list no way to be empty.
-    pub(crate) fn more(&self, scope: &Scope) -> Result<bool> {
+    /// ASN1_OP_END_SEQ_OF and ASN1_OP_END_SET_OF: returns whether the list has another element. Call it after each element: a
+    /// list has at least one, because the kernel's ASN.1 compiler generates no code for an empty list.
+    pub(crate) fn more(&self, scope: &Asn1Scope) -> Result<bool> {
         if !scope.indefinite {
             return Ok(self.position < self.end);
         }
@@ -197,18 +198,18 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Is nothing left in the innermost definite element?
+    /// Returns whether the innermost element of definite length ends here.
     pub(crate) fn at_end(&self) -> bool {
         self.position == self.end
     }
 
-    /// Does the next tag match? False also at the end of the data, which optional elements may meet.
+    /// Returns whether the next tag matches. At the end of the data it does not: optional elements may be missing there.
     pub(crate) fn next_is(&self, wanted: u8) -> Result<bool> {
         if self.position == self.end {
             return Ok(false);
         }
         let tag = self.tag()?;
-        // The kernel ignores the constructed bit of the data where the grammar has it set.
+        // The kernel ignores the constructed bit in the data if the grammar has it set.
         Ok((tag ^ wanted) & !(wanted & CONSTRUCTED) == 0)
     }
 
@@ -230,8 +231,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Tag and length; the length is checked against the enclosing element.
-    fn header(&mut self) -> Result<Header> {
+    /// Reads a tag and a length, and checks the length against the enclosing element.
+    fn header(&mut self) -> Result<Asn1Header> {
         let offset = self.position;
         let tag = self.tag()?;
         self.position += 1;
@@ -243,7 +244,7 @@ impl<'a> Reader<'a> {
             if self.end - self.position < 2 {
                 return Err(self.fault("Data overrun error"));
             }
-            return Ok(Header { tag, offset, len: None });
+            return Ok(Asn1Header { tag, offset, len: None });
         }
         if len > INDEFINITE_LENGTH {
             let count = len - INDEFINITE_LENGTH;
@@ -258,12 +259,13 @@ impl<'a> Reader<'a> {
         if len > self.end - self.position {
             return Err(self.fault("Data overrun error"));
         }
-        Ok(Header { tag, offset, len: Some(len) })
+        Ok(Asn1Header { tag, offset, len: Some(len) })
     }
 
-    /// `asn1_find_indefinite_length()`: where the element ends that starts at the cursor, its end mark included.
+    /// `asn1_find_indefinite_length()`: the offset after the end-of-contents mark of the element whose contents start at the
+    /// cursor.
     fn find_indefinite_length(&self) -> Result<usize> {
-        let mut inner = Reader { data: self.data, position: self.position, end: self.end };
+        let mut inner = Asn1Reader { data: self.data, position: self.position, end: self.end };
         let mut level = 1_u32;
         loop {
             if inner.position == inner.end {
@@ -317,7 +319,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// Seconds since 1970 of a time, mirrors `x509_decode_time()` (crypto/asymmetric_keys/x509_cert_parser.c).
+/// Mirrors `x509_decode_time()` (crypto/asymmetric_keys/x509_cert_parser.c): the seconds since 1970 of a time.
 pub(crate) fn x509_decode_time(tag: u8, value: &[u8]) -> Option<i64> {
     let (year_digits, rest) = match (tag, value.len()) {
         (UTC_TIME, 13) => value.split_at_checked(2)?,
@@ -343,7 +345,7 @@ pub(crate) fn x509_decode_time(tag: u8, value: &[u8]) -> Option<i64> {
         4 | 6 | 9 | 11 => 30,
         _ => 31,
     };
-    // The kernel lets a 24th hour and a leap second through, as ISO 8601 does.
+    // The kernel accepts hour 24 and a leap second, as ISO 8601 does.
     let valid = zone == b"Z"
         && year >= 1970
         && (1..=12).contains(&month)
@@ -354,7 +356,7 @@ pub(crate) fn x509_decode_time(tag: u8, value: &[u8]) -> Option<i64> {
     if !valid {
         return None;
     }
-    // mktime64(): days since 1970 in the Gregorian calendar, with the year turned to begin in March.
+    // mktime64(): days since 1970 in the Gregorian calendar, in years that begin in March.
     let (shifted_year, shifted_month) = if month > 2 { (year, month - 2) } else { (year - 1, month + 10) };
     let days = shifted_year / 4 - shifted_year / 100
         + shifted_year / 400
@@ -365,7 +367,7 @@ pub(crate) fn x509_decode_time(tag: u8, value: &[u8]) -> Option<i64> {
     Some(((days * 24 + hour) * 60 + minute) * 60 + second)
 }
 
-/// The dotted form of an OBJECT IDENTIFIER's contents.
+/// The dotted form of the contents of an OBJECT IDENTIFIER.
 pub(crate) fn dotted(oid: &[u8]) -> String {
     let mut text = String::new();
     let mut arc = 0_u64;
@@ -390,7 +392,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_those_of_the_kernel() {
+    fn times_are_decoded_as_in_the_kernel() {
         assert_eq!(x509_decode_time(UTC_TIME, b"700101000000Z"), Some(0));
         assert_eq!(x509_decode_time(UTC_TIME, b"240229120000Z"), Some(1_709_208_000));
         assert_eq!(x509_decode_time(GENERALIZED_TIME, b"21250101000000Z"), Some(4_891_363_200));
@@ -400,11 +402,11 @@ mod tests {
         assert_eq!(x509_decode_time(GENERALIZED_TIME, b"20240101000000Z"), None);
     }
 
-    /// Indefinite lengths nest, and the kernel reads them.
+    /// The kernel reads nested indefinite lengths.
     #[test]
     fn indefinite_lengths() {
         let data = [0x30, 0x80, 0x02, 0x01, 0x05, 0x30, 0x80, 0x30, 0x80, 0, 0, 0, 0, 0, 0, 0xff];
-        let mut reader = Reader::new(&data);
+        let mut reader = Asn1Reader::new(&data);
         let scope = reader.enter(SEQUENCE).expect("sequence");
         assert_eq!(reader.primitive(INTEGER).expect("integer").bytes, [5]);
         assert_eq!(reader.any().expect("nested").whole.len(), 8);
@@ -412,7 +414,7 @@ mod tests {
         assert_eq!(reader.offset(), 15);
     }
 
-    /// A length may not be written in more than two bytes, nor run past its parent.
+    /// A length must not take more than two bytes or exceed its parent.
     #[test]
     fn bad_lengths() {
         for (data, reason) in [
@@ -424,7 +426,7 @@ mod tests {
             (&[0x02], "Data overrun error"),
             (&[], "Data overrun error"),
         ] {
-            assert_eq!(Reader::new(data).primitive(INTEGER).map(|_| ()).unwrap_err().reason, reason, "{data:x?}");
+            assert_eq!(Asn1Reader::new(data).primitive(INTEGER).map(|_| ()).unwrap_err().reason, reason, "{data:x?}");
         }
     }
 

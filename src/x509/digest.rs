@@ -1,10 +1,10 @@
-//! Digest algorithms that signatures name.
+//! The digest algorithms of signatures.
 
 use std::fmt;
 
 use serde::Serialize;
 
-/// A digest algorithm some kernel's `pkcs7_sig_note_digest_algo()` knows (crypto/asymmetric_keys/pkcs7_parser.c).
+/// A digest algorithm that some kernel's `pkcs7_sig_note_digest_algo()` knows (crypto/asymmetric_keys/pkcs7_parser.c).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[allow(missing_docs, reason = "each variant is its own name")]
 pub enum DigestAlgorithm {
@@ -43,7 +43,7 @@ impl DigestAlgorithm {
         Self::Streebog512,
     ];
 
-    /// The contents of its OBJECT IDENTIFIER (include/linux/oid_registry.h).
+    /// The contents of the algorithm's OBJECT IDENTIFIER (include/linux/oid_registry.h).
     pub const fn oid(self) -> &'static [u8] {
         match self {
             Self::Md4 => &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x02, 0x04],
@@ -63,12 +63,12 @@ impl DigestAlgorithm {
         }
     }
 
-    /// The algorithm of an OBJECT IDENTIFIER's contents.
+    /// The algorithm for the contents of an OBJECT IDENTIFIER.
     pub fn from_oid(oid: &[u8]) -> Option<Self> {
         Self::ALL.into_iter().find(|digest| digest.oid() == oid)
     }
 
-    /// The kernel's name for it.
+    /// The kernel's name of the algorithm.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Md4 => "md4",

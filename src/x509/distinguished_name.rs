@@ -1,19 +1,19 @@
-//! Names of certificates: what they are compared by, and as people read them.
+//! The names in certificates: the bytes that are compared, and the form that people read.
 
 use super::SignerId;
-use super::asn1::{self, Asn1Fault, Reader};
+use super::asn1::{self, Asn1Fault, Asn1Reader};
 
 /// A Name of X.501.
 #[derive(Default)]
 pub(crate) struct Name<'a> {
-    /// Its contents.
+    /// The contents of the encoded Name.
     pub raw: &'a [u8],
-    /// As people write it.
+    /// The attributes as `KEY=VALUE`, separated by commas.
     pub readable: String,
 }
 
-/// Reads a Name that stands under `tag`.
-pub(crate) fn name<'a>(reader: &mut Reader<'a>, tag: u8) -> Result<Name<'a>, Asn1Fault> {
+/// Reads a Name with the tag `tag`.
+pub(crate) fn name<'a>(reader: &mut Asn1Reader<'a>, tag: u8) -> Result<Name<'a>, Asn1Fault> {
     let mut parts = Vec::new();
     let name = reader.enter(tag)?;
     loop {
@@ -36,20 +36,20 @@ pub(crate) fn name<'a>(reader: &mut Reader<'a>, tag: u8) -> Result<Name<'a>, Asn
     Ok(Name { raw: reader.leave(name)?.bytes, readable: parts.join(", ") })
 }
 
-/// A signer as people read it: issuer and serial number, or the key identifier.
+/// The readable form of a signer: issuer and serial number, or the key identifier.
 pub(crate) fn readable_signer(signer: &SignerId) -> String {
     match signer {
         SignerId::Missing => "nobody".to_owned(),
         SignerId::SubjectKeyId(id) => format!("key identifier {}", hex(id)),
         SignerId::IssuerAndSerial { issuer, serial } => {
-            // The identifier holds the contents of the Name; around them goes the header of a SEQUENCE.
+            // The signer holds only the contents of the Name; the header of the SEQUENCE is added for the reader.
             let length: &[u8] = match issuer.len().to_be_bytes() {
                 [.., 0, short] if short < 0x80 => &[short],
                 [.., 0, byte] => &[0x81, byte],
                 [.., high, low] => &[0x82, high, low],
             };
             let whole = [&[asn1::SEQUENCE], length, issuer].concat();
-            let issuer = name(&mut Reader::new(&whole), asn1::SEQUENCE).map(|name| name.readable);
+            let issuer = name(&mut Asn1Reader::new(&whole), asn1::SEQUENCE).map(|name| name.readable);
             format!("{}, serial {}", issuer.unwrap_or_else(|_| "an unreadable issuer".to_owned()), hex(serial))
         }
     }

@@ -8,7 +8,7 @@ use gplok::check::check;
 use gplok::image::Image;
 use gplok::kernel::{Difference, Fact, Kernel};
 use gplok::load::{Cmdline, Insmod, Machine};
-use gplok::terms::KernelVersion;
+use gplok::terms::{KernelVersion, ModuleName};
 use gplok::verdict::Outcome;
 use tempfile::TempDir;
 
@@ -39,7 +39,7 @@ fn lists_without_modules_are_no_tree() {
     let bare = folder(&[("Module.symvers", SYMVERS.as_bytes()), ("modules.builtin", b"kernel/lib/built_in.ko\n")]);
     let kernel = Kernel::open(&[bare.path()]).expect("a kernel");
     assert!(kernel.tree().is_none());
-    assert_eq!(kernel.builtin(), Some(&["built_in".to_owned()][..]));
+    assert_eq!(kernel.builtin(), Some(&[ModuleName::new("built_in")][..]));
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn built_in_modules_with_parameters_are_known_by_their_strings() {
         ("lib/modules/6.1.0/modules.builtin.modinfo", b"printk.parmtype=time:bool\0plain.license=GPL\0"),
     ]);
     let kernel = Kernel::open(&[tree.path().join("lib/modules/6.1.0")]).expect("a kernel");
-    assert_eq!(kernel.builtin(), Some(&["printk".to_owned(), "plain".to_owned()][..]));
+    assert_eq!(kernel.builtin(), Some(&[ModuleName::new("printk"), ModuleName::new("plain")][..]));
     assert!(kernel.is_builtin_with_parameters("printk"));
     assert!(!kernel.is_builtin_with_parameters("plain"));
 }

@@ -1,22 +1,24 @@
-//! Which headers there are below the roots.
+//! The public headers of a kernel: which files below the added folders are headers that drivers may include.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::HeaderRoot;
-use crate::kernel::Kernel;
+use super::root::{HeaderRoot, is_header};
+use crate::kernel::description::Kernel;
 use crate::terms::{Class, ElfMachine};
 
-/// How deep folders are looked into.
+/// The depth to which folders are walked.
 const DEPTH: usize = 32;
 
 impl Kernel {
-    /// How many public headers there are: those of its architecture, or of all where nobody says which it is.
+    /// The number of public headers: those of the kernel's architecture, or of all architectures if it is unknown.
+    ///
+    /// Lists the header folders on each call; a folder that cannot be listed counts as empty.
     pub fn header_files(&self) -> usize {
         self.public_headers().len()
     }
 
-    /// The public headers by their names, each with the first root that has it. Those for programs are none of them.
+    /// The public headers by name, each with the first folder that has it. Headers for user space (`uapi`) are not included.
     pub(super) fn public_headers(&self) -> BTreeMap<String, &HeaderRoot> {
         let class = self.arch().map(|arch| arch.class);
         let arch = self.arch().map(|arch| arch_folder(arch.machine));
@@ -30,30 +32,21 @@ impl Kernel {
                     names.filter(|name| is_header(name)).map(str::to_owned).collect()
                 }
             };
-            let wanted = |name: &String| is_public(name, arch) && !is_of_other_class(name, class);
-            files.extend(names.into_iter().filter(wanted).map(|name| (name, root)));
+            let public = names.into_iter().filter(|name| is_public(name, arch) && !is_of_other_class(name, class));
+            files.extend(public.map(|name| (name, root)));
         }
         files
     }
 }
 
-/// Is it the name of a header that drivers may include, relative to the top of a tree?
-pub(super) fn is_header(name: &str) -> bool {
-    let below = name.strip_prefix("include/").or_else(|| {
-        let (_, rest) = name.strip_prefix("arch/")?.split_once('/')?;
-        rest.strip_prefix("include/")
-    });
-    name.ends_with(".h") && below.is_some_and(|below| !below.starts_with("config/"))
-}
-
-/// Is it for the kernel alone, and for this architecture?
+/// Returns whether a header is for the kernel alone and for this architecture.
 fn is_public(name: &str, arch: Option<&str>) -> bool {
     let own = name.strip_prefix("arch/").and_then(|rest| rest.split('/').next());
-    let is_own = own.is_none_or(|own| arch.is_none_or(|arch| arch == own));
-    is_own && !name.split('/').any(|part| part == "uapi")
+    let is_for_arch = own.is_none_or(|own| arch.is_none_or(|arch| arch == own));
+    is_for_arch && !name.split('/').any(|part| part == "uapi")
 }
 
-/// Is it what an architecture that comes in two widths has for the other one, such as `checksum_32.h`?
+/// Returns whether a header is for the other word size of the architecture, such as `checksum_32.h` for a 64-bit kernel.
 fn is_of_other_class(name: &str, class: Option<Class>) -> bool {
     let other = match class {
         Some(Class::Elf64) => "_32.h",
@@ -91,7 +84,7 @@ fn names_in_folder(root: &Path, arch: Option<&str>) -> Vec<String> {
     walk.names
 }
 
-/// A walk through the folders below a root. A folder that is linked to is walked through once, so that no loop is endless.
+/// A walk through the folders below a root. A folder that a link points to is walked once, so that a loop of links ends.
 struct Walk<'r> {
     root: &'r Path,
     names: Vec<String>,
@@ -121,7 +114,7 @@ impl Walk<'_> {
     }
 }
 
-/// Can there be public headers in a folder?
+/// Returns whether a folder may hold public headers.
 fn is_walked(folder: &str) -> bool {
     folder != "include/config" && !folder.ends_with("/uapi")
 }
@@ -137,7 +130,7 @@ mod tests {
     use crate::terms::Arch;
 
     #[test]
-    fn public_headers_are_those_of_the_kernel_and_its_architecture() {
+    fn public_headers_are_for_the_kernel_and_its_architecture() {
         let folder = tempfile::tempdir().expect("there is room");
         for name in [
             "include/linux/init.h",

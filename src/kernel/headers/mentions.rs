@@ -1,27 +1,30 @@
-//! Asks every public header for names.
+//! Where the public headers mention a set of names.
 
 use std::collections::BTreeSet;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
 use crate::headers::{Mention, Mentions, Names, Said, scan};
-use crate::kernel::Kernel;
+use crate::kernel::description::Kernel;
 
 impl Kernel {
-    /// What the headers say of names; `None` where no headers are at hand.
+    /// Where the headers declare, define and use the given names; `None` if no headers were given.
     ///
-    /// Names that macros put together are not found, except for those of static calls and tracepoints.
+    /// Reads every public header on each call, on all cores; a header that cannot be read mentions nothing. A name that a macro
+    /// builds is not found, except for the names of static calls and tracepoints.
     pub fn mentions(&self, names: &BTreeSet<&str>) -> Option<Mentions> {
         if !self.has_headers() {
             return None;
         }
         let names = Names::new(names);
         let files: Vec<_> = self.public_headers().into_iter().collect();
-        let said_in = |(name, root): (String, &super::HeaderRoot)| {
-            let bytes = root.read(&name).filter(|bytes| names.stand_in(bytes))?;
-            Some(scan(&name, &String::from_utf8_lossy(&bytes), &names))
-        };
-        let said: Vec<_> = files.into_par_iter().filter_map(said_in).collect();
+        let said: Vec<_> = files
+            .into_par_iter()
+            .filter_map(|(name, root)| {
+                let bytes = root.read(&name).filter(|bytes| names.stand_in(bytes))?;
+                Some(scan(&name, &String::from_utf8_lossy(&bytes), &names))
+            })
+            .collect();
         let mut mentions = Mentions::default();
         for (name, said) in said.into_iter().flatten() {
             let mention: &mut Mention = mentions.0.entry(name).or_default();

@@ -1,7 +1,8 @@
-//! The header files of a kernel: where they are, which of them drivers may include, and what they say of a set of names.
+//! The header files of a kernel: where they are, which of them drivers may include, and where they mention a set of names.
 
+mod add;
 mod files;
 mod mentions;
-mod roots;
+mod root;
 
-pub(super) use roots::{HeaderRoot, package_root};
+pub(super) use root::{HeaderRoot, package_root};

@@ -1,33 +1,33 @@
-//! Debian's packages: `debian-binary`, `control.tar` and `data.tar` in an `ar` archive, of which no more is read than its
-//! 60 bytes a member.
+//! Debian's packages: an `ar` archive of `debian-binary`, `control.tar` and `data.tar`. Of the `ar` format only the 60-byte
+//! header of each member is read.
 
 use std::io::{BufRead, Read};
 
-use super::PackageError;
-use super::entry::{Metadata, Visit};
-use super::format::undone;
+use super::decompressed::decompressed;
+use super::entry::{Metadata, VisitEntry};
+use super::error::PackageError;
 use super::tar;
 use crate::compression::stream::{array, broken, skip};
 
-/// An archive, and the name of its first member.
+/// The magic of an `ar` archive and the name of its first member.
 pub(super) const MAGIC: &[u8] = b"!<arch>\ndebian-binary";
-/// What stands before the first member.
+/// The length of the `ar` magic.
 const ARCHIVE_MAGIC: u64 = 8;
 
-/// Reads as far as `data.tar`: the end of the input comes too early before that.
-pub(super) fn read(mut input: impl BufRead, visit: Visit<'_>) -> Result<Metadata, PackageError> {
+/// Reads up to the end of `data.tar`. An input that ends before `data.tar` is cut short.
+pub(super) fn read(mut input: impl BufRead, visit: VisitEntry<'_>) -> Result<Metadata, PackageError> {
     let mut metadata = Metadata::default();
     skip(&mut input, ARCHIVE_MAGIC).map_err(PackageError::part("ar"))?;
     loop {
         let (name, size) = member(&mut input).map_err(PackageError::part("ar"))?;
         let mut contents = input.by_ref().take(size);
         if name.starts_with("data.tar") {
-            let tar = undone(contents).map_err(PackageError::part(&name))?;
+            let tar = decompressed(contents).map_err(PackageError::part(&name))?;
             tar::read(&name, tar, visit)?;
             return Ok(metadata);
         }
         if name.starts_with("control.tar") {
-            let tar = undone(contents.by_ref()).map_err(PackageError::part(&name))?;
+            let tar = decompressed(contents.by_ref()).map_err(PackageError::part(&name))?;
             tar::read(&name, tar, &mut |entry| {
                 if entry.path == "control" {
                     metadata = Metadata::from_lines(&tar::text(entry)?, ["Package", "Version", "Architecture"]);
@@ -40,7 +40,7 @@ pub(super) fn read(mut input: impl BufRead, visit: Visit<'_>) -> Result<Metadata
     }
 }
 
-/// 16 bytes of name, 32 of time, owner and mode, 10 of size in decimal, and two that end the header.
+/// Reads the header of a member: 16 bytes of name, 32 of time, owner and mode, 10 of size in decimal, and two that end it.
 fn member(input: &mut impl Read) -> std::io::Result<(String, u64)> {
     let name: [u8; 16] = array(input)?;
     skip(input, 32)?;

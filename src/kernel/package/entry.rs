@@ -1,57 +1,57 @@
-//! What a package holds.
+//! The files in a package, and the package's name and version.
 
 use std::fmt;
 use std::io::{Read, Result as IoResult};
 
-use super::PackageError;
+use super::error::PackageError;
 use crate::compression::stream::broken;
 
-/// The most that a package may hold: 8 GiB. Those of debug information hold some 5 GiB.
+/// The most bytes that a package may hold: 8 GiB. Packages of debug information hold about 5 GiB.
 pub(super) const CONTENTS_LIMIT: u64 = 8 << 30;
 
-/// The longest path; `PATH_MAX`.
+/// The longest path in bytes: `PATH_MAX`.
 pub(super) const PATH_LIMIT: usize = 4096;
 
-/// One file of a package. Directories and devices are passed over.
-pub(super) struct Entry<'a> {
-    /// Its path, without a `/` or `./` before it.
+/// One file of a package. Directories and devices are not reported.
+pub(super) struct PackageEntry<'a> {
+    /// Its path without a leading `/` or `./`.
     pub path: &'a str,
-    /// What it is.
+    /// Its kind.
     pub kind: EntryKind,
-    /// Its contents; whatever is not read is passed over.
+    /// Its contents. The visitor need not read them.
     pub contents: &'a mut dyn Read,
 }
 
-/// What an entry is.
+/// The kind of an entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum EntryKind {
     /// A file with contents.
     File,
-    /// A link to a path, as the archive has it.
+    /// A symbolic link, with its target as the archive has it.
     Symlink(String),
-    /// Another name of a file that came before it.
+    /// A hard link to a file that came before it.
     Hardlink(String),
 }
 
-impl Entry<'_> {
-    /// Shows it, and says whose an error is.
-    pub(super) fn show(self, visit: Visit<'_>) -> Result<(), PackageError> {
+impl PackageEntry<'_> {
+    /// Passes the entry to the visitor, and adds the path to an error of the visitor.
+    pub(super) fn show(self, visit: VisitEntry<'_>) -> Result<(), PackageError> {
         let path = self.path;
         visit(self).map_err(PackageError::part(path))
     }
 }
 
-/// Sees one entry after the other.
-pub(super) type Visit<'a> = &'a mut dyn FnMut(Entry<'_>) -> IoResult<()>;
+/// A function that is called with each entry of a package, in order.
+pub(super) type VisitEntry<'a> = &'a mut dyn FnMut(PackageEntry<'_>) -> IoResult<()>;
 
-/// What a package says of itself.
+/// The name, version and architecture in a package's own metadata.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(in crate::kernel) struct Metadata {
-    /// The name of the package.
+    /// The package's name.
     pub name: Option<String>,
-    /// Its version with its release.
+    /// Its version, with the release of the package.
     pub version: Option<String>,
-    /// The architecture, in the distribution's word.
+    /// Its architecture, in the distribution's spelling.
     pub arch: Option<String>,
 }
 
@@ -63,35 +63,37 @@ impl fmt::Display for Metadata {
 }
 
 impl Metadata {
-    /// Reads lines of `key: value` or `key = value`, under the keys of name, version and architecture.
+    /// Reads lines `key: value` or `key = value`; the three keys are those of name, version and architecture.
     pub(super) fn from_lines(text: &str, [name, version, arch]: [&str; 3]) -> Self {
         let field = |key: &str| {
-            let value =
-                |line: &str| Some(line.strip_prefix(key)?.trim_start().strip_prefix([':', '='])?.trim().to_owned());
-            text.lines().find_map(value)
+            text.lines().find_map(|line| {
+                let rest = line.strip_prefix(key)?.trim_start();
+                Some(rest.strip_prefix([':', '='])?.trim().to_owned())
+            })
         };
         Self { name: field(name), version: field(version), arch: field(arch) }
     }
 }
 
-/// The path of an entry as others name it.
+/// The path of an entry without empty components and `.`.
 ///
 /// # Errors
-/// When it leads out of the package or nowhere, or is too long.
-pub(super) fn normalised(path: &[u8]) -> Result<String, PackageError> {
+/// If the path is empty, contains `..` or is longer than [`PATH_LIMIT`].
+pub(super) fn normalized(path: &[u8]) -> Result<String, PackageError> {
     if path.len() > PATH_LIMIT {
         let part = format!("{}…", String::from_utf8_lossy(path.get(..40).unwrap_or_default()));
         return Err(PackageError::part(&part)(broken(format!("a path of {} bytes", path.len()))));
     }
     let path = String::from_utf8_lossy(path);
     let parts: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-    match parts.is_empty() || parts.contains(&"..") {
-        true => Err(PackageError::Path(path.into_owned())),
-        false => Ok(parts.join("/")),
+    if parts.is_empty() || parts.contains(&"..") {
+        return Err(PackageError::Path(path.into_owned()));
     }
+    Ok(parts.join("/"))
 }
 
-/// Reads what follows the last entry: whether compressed data is whole shows at its end.
+/// Reads the rest of the input after the last entry, because only the end shows whether compressed data is complete. At most
+/// `left` bytes may follow.
 pub(super) fn read_rest(name: &str, rest: impl Read, left: u64) -> Result<(), PackageError> {
     let rest = &mut rest.take(left);
     std::io::copy(rest, &mut std::io::sink()).map_err(PackageError::part(name))?;

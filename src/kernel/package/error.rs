@@ -1,31 +1,31 @@
-//! What can keep a package from being read through.
+//! Why a package cannot be read to its end.
 
 use std::io;
 
 /// What is wrong with a package.
 #[derive(Debug, thiserror::Error)]
 pub enum PackageError {
-    /// A part of it cannot be read: it is broken, cut short, or the system refuses.
+    /// A part cannot be read: it is malformed or cut short, or the operating system returned an error.
     #[error("{part}: {source}")]
     Part {
-        /// Which: a header, an archive, or the path of an entry.
+        /// The part: a header, an archive, or the path of an entry.
         part: String,
         /// What is wrong with it.
         source: io::Error,
     },
-    /// An entry that would lie elsewhere.
+    /// The path of an entry is empty or leads out of the package.
     #[error("the path {0:?} leads nowhere or out of the package")]
     Path(String),
-    /// It would fill the disk.
+    /// The contents exceed the limit.
     #[error("it holds more than {0} bytes")]
     TooLarge(u64),
-    /// Another kind of file.
+    /// The file is not a package that gplok reads.
     #[error("it is no package that gplok reads: neither .deb nor .rpm nor tar")]
     Unknown,
 }
 
 impl PackageError {
-    /// Says which part an error is of.
+    /// Makes an I/O error an error of a part.
     pub(super) fn part(part: &str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Part { part: part.to_owned(), source }
     }

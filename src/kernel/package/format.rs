@@ -1,79 +1,69 @@
-//! Telling packages apart.
+//! The formats of packages, told by their first bytes.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, Read, Result as IoResult};
+use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 
-use super::entry::{Metadata, Visit};
-use super::{PackageError, deb, rpm, tar};
+use super::decompressed::decompressed;
+use super::entry::{Metadata, VisitEntry};
+use super::error::PackageError;
+use super::{deb, rpm, tar};
 use crate::compression::stream::Unending;
-use crate::compression::{Compression, decompressor};
-use crate::kernel::{Error, ErrorKind};
+use crate::kernel::error::{Error, ErrorKind};
 
-/// How much is read of a file at once.
+/// The size of a read, in bytes.
 const BUFFER: usize = 256 << 10;
 
-/// What a package file is.
+/// The format of a package file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::kernel) enum Format {
-    /// Debian's: an `ar` archive of two tars.
+pub(in crate::kernel) enum PackageFormat {
+    /// Debian's format: an `ar` archive of two tars.
     Deb,
-    /// That of Fedora, SUSE and others: headers and a `cpio` archive.
+    /// The format of Fedora, SUSE and others: headers and a `cpio` archive.
     Rpm,
-    /// Arch's, or any tar, compressed or not.
+    /// A tar, compressed or not, as Arch's packages are.
     Tar,
 }
 
-impl Format {
-    /// Tells it by the first bytes, those of a compressed file undone; `None` for other files.
+impl PackageFormat {
+    /// The format of a file by its first bytes, decompressed if necessary; `None` for a file that is no package.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub(in crate::kernel) fn of(path: &Path) -> Result<Option<Self>, Error> {
-        let of = || {
-            let mut head = Vec::new();
-            let mut input = BufReader::new(File::open(path)?);
-            input.by_ref().take(tar::BLOCK).read_to_end(&mut head)?;
-            if head.starts_with(deb::MAGIC) {
-                return Ok(Some(Self::Deb));
-            }
-            if head.starts_with(rpm::MAGIC) {
-                return Ok(Some(Self::Rpm));
-            }
-            let mut block = Vec::new();
-            // What is compressed and broken is for others to refuse.
-            let undone = undone(Cursor::new(head).chain(input))
-                .and_then(|undone| undone.take(tar::BLOCK).read_to_end(&mut block));
-            Ok((undone.is_ok() && tar::is_header(&block)).then_some(Self::Tar))
-        };
-        of().map_err(|source| Error::new(path, ErrorKind::Io(source)))
+        Self::read(path).map_err(|source| Error::new(path, ErrorKind::Io(source)))
+    }
+
+    fn read(path: &Path) -> std::io::Result<Option<Self>> {
+        let mut head = Vec::new();
+        let mut input = BufReader::new(File::open(path)?);
+        input.by_ref().take(tar::BLOCK).read_to_end(&mut head)?;
+        if head.starts_with(deb::MAGIC) {
+            return Ok(Some(Self::Deb));
+        }
+        if head.starts_with(rpm::MAGIC) {
+            return Ok(Some(Self::Rpm));
+        }
+        let mut block = Vec::new();
+        // Broken compressed data is not an error here: the file may be no package at all.
+        let read = decompressed(Cursor::new(head).chain(input))
+            .and_then(|contents| contents.take(tar::BLOCK).read_to_end(&mut block));
+        Ok((read.is_ok() && tar::is_header(&block)).then_some(Self::Tar))
     }
 }
 
-/// Reads a package from its beginning to its end, and shows its files in their order.
+/// Reads a package from its beginning to its end, and passes its files to `visit` in their order.
 ///
 /// # Errors
-/// When it is no package, broken or cut short, holds too much or a path that leads out of it, or when `visit` fails.
-pub(super) fn read(path: &Path, visit: Visit<'_>) -> Result<Metadata, Error> {
+/// If the file is no package, is malformed or cut short, holds too much or a path that leads out of it, or if `visit` fails.
+pub(super) fn read(path: &Path, visit: VisitEntry<'_>) -> Result<Metadata, Error> {
     let fail = |error| Error::new(path, ErrorKind::Package(error));
-    let format = Format::of(path)?.ok_or_else(|| fail(PackageError::Unknown))?;
+    let format = PackageFormat::of(path)?.ok_or_else(|| fail(PackageError::Unknown))?;
     let file = File::open(path).map_err(|source| Error::new(path, ErrorKind::Io(source)))?;
     let metadata = match format {
-        Format::Deb => deb::read(BufReader::with_capacity(BUFFER, Unending(file)), visit),
-        Format::Rpm => rpm::read(BufReader::with_capacity(BUFFER, file), visit),
-        Format::Tar => tar::read_package(BufReader::with_capacity(BUFFER, file), visit),
+        PackageFormat::Deb => deb::read(BufReader::with_capacity(BUFFER, Unending(file)), visit),
+        PackageFormat::Rpm => rpm::read(BufReader::with_capacity(BUFFER, file), visit),
+        PackageFormat::Tar => tar::read_package(BufReader::with_capacity(BUFFER, file), visit),
     };
     metadata.map_err(fail)
-}
-
-/// A reader of what is compressed in `input`, or of what is not.
-pub(super) fn undone<'a>(mut input: impl BufRead + 'a) -> IoResult<Box<dyn Read + 'a>> {
-    let mut head = Vec::new();
-    input.by_ref().take(Compression::HEAD).read_to_end(&mut head)?;
-    let compression = Compression::of_payload(&head);
-    let input = Cursor::new(head).chain(input);
-    match compression {
-        Some(compression) => decompressor(compression, input),
-        None => Ok(Box::new(input)),
-    }
 }

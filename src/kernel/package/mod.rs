@@ -1,6 +1,8 @@
-//! The packages that distributions ship kernels in, read as streams: nothing is installed, and memory holds one buffer.
+//! The packages that distributions ship kernels in. A package is read as a stream: nothing is installed, and memory holds one
+//! buffer of it at a time.
 
 mod deb;
+mod decompressed;
 mod entry;
 mod error;
 mod format;
@@ -12,5 +14,5 @@ mod tar;
 mod tests;
 
 pub use error::PackageError;
-pub(super) use format::Format;
+pub(super) use format::PackageFormat;
 pub(super) use store::PackageStore;

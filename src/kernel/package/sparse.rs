@@ -1,5 +1,5 @@
-//! Files in tars of which the holes are left out, as bsdtar and GNU tar write them: version 1.0 of GNU's format for pax.
-//! Older versions are read by the crate or refused.
+//! Sparse files in tars, as bsdtar and GNU tar write them: version 1.0 of GNU's sparse format for pax. The tar crate reads
+//! GNU's old format; other versions are an error.
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Result};
@@ -7,19 +7,19 @@ use std::vec::IntoIter;
 
 use crate::compression::stream::{array, broken};
 
-/// How many pieces a file may have.
+/// The most pieces that a file may have.
 const PIECES_LIMIT: u64 = 1 << 16;
 
-/// What stands for a file with holes.
+/// The real path and size of a sparse file.
 pub(super) struct SparseFile {
-    /// Its path: that of the entry is made up.
+    /// Its path; the path of the entry itself is a placeholder.
     pub path: String,
     /// Its size, with the holes.
     pub size: u64,
 }
 
 impl SparseFile {
-    /// What the attributes of an entry say of it; `None` when it has no holes.
+    /// Reads the `GNU.sparse` attributes of an entry; `None` if it has none.
     pub(super) fn of<R: Read>(entry: &mut ::tar::Entry<'_, R>) -> Result<Option<Self>> {
         let mut said = BTreeMap::new();
         for attribute in entry.pax_extensions()?.into_iter().flatten() {
@@ -40,18 +40,18 @@ impl SparseFile {
     }
 }
 
-/// The contents of such a file, with the holes.
+/// A reader of the contents of a sparse file, its holes filled with zeros.
 pub(super) struct Filled<R> {
     input: R,
-    /// Where the pieces begin and end.
+    /// The start and end of each piece that is left.
     pieces: IntoIter<(u64, u64)>,
     next: (u64, u64),
     at: u64,
 }
 
 impl<R: Read> Filled<R> {
-    /// Before the pieces stand their count, and offset and size of each: decimal numbers, each on a line, in blocks of 512
-    /// bytes.
+    /// Reads the map that precedes the pieces: their count, and the offset and size of each, as decimal numbers, one a line,
+    /// padded to blocks of 512 bytes.
     pub(super) fn new(mut input: R, size: u64) -> Result<Self> {
         let mut lines = Vec::new();
         let count = number(&mut input, &mut lines)?;
@@ -69,7 +69,7 @@ impl<R: Read> Filled<R> {
             pieces.push((start, end));
             last = end;
         }
-        // A piece of nothing ends the last hole.
+        // An empty piece at the end makes the reader fill the last hole.
         pieces.push((size, size));
         Ok(Self { input, pieces: pieces.into_iter(), next: (0, 0), at: 0 })
     }
@@ -92,9 +92,10 @@ impl<R: Read> Read for Filled<R> {
             self.next = next;
         }
         let (start, end) = self.next;
-        let read = match self.at < start {
-            true => std::io::repeat(0).take(start - self.at).read(buffer)?,
-            false => self.input.by_ref().take(end - self.at).read(buffer)?,
+        let read = if self.at < start {
+            std::io::repeat(0).take(start - self.at).read(buffer)?
+        } else {
+            self.input.by_ref().take(end - self.at).read(buffer)?
         };
         if read == 0 && !buffer.is_empty() {
             return Err(ErrorKind::UnexpectedEof.into());

@@ -1,24 +1,24 @@
-//! Tars: those within Debian's packages, and those that are packages themselves.
+//! Tars: the ones within Debian's packages, and packages that are tars themselves.
 
 use std::cell::Cell;
 use std::io::{BufRead, Read, Result as IoResult};
 use std::rc::Rc;
 
-use super::PackageError;
-use super::entry::{CONTENTS_LIMIT, Entry, EntryKind, Metadata, Visit, normalised, read_rest};
-use super::format::undone;
+use super::decompressed::decompressed;
+use super::entry::{CONTENTS_LIMIT, EntryKind, Metadata, PackageEntry, VisitEntry, normalized, read_rest};
+use super::error::PackageError;
 use super::sparse::{Filled, SparseFile};
 use crate::compression::stream::{Unending, broken};
 
-/// The size of a header.
+/// The size of a tar header in bytes.
 pub(super) const BLOCK: u64 = 512;
-/// The most that may stand before an entry: its header, and others with its long name and attributes, which are kept in
+/// The most bytes of headers for one entry: its own header and those with its long name and attributes, which are kept in
 /// memory.
 const HEADERS_LIMIT: u64 = 1 << 20;
-/// The largest file that a package describes itself in.
+/// The largest metadata file of a package.
 const TEXT_LIMIT: u64 = 1 << 20;
 
-/// Is it the header of a tar's entry?
+/// Returns whether a block is the header of a tar entry: its checksum fits.
 pub(super) fn is_header(block: &[u8]) -> bool {
     let mut header = ::tar::Header::new_old();
     let bytes = header.as_mut_bytes();
@@ -26,15 +26,15 @@ pub(super) fn is_header(block: &[u8]) -> bool {
         return false;
     }
     bytes.copy_from_slice(block);
-    let said = header.cksum();
+    let stored = header.cksum();
     header.set_cksum();
-    said.is_ok_and(|said| header.cksum().is_ok_and(|sum| sum == said))
+    stored.is_ok_and(|stored| header.cksum().is_ok_and(|sum| sum == stored))
 }
 
-/// A tar that is a package, Arch's with a `.PKGINFO` at its beginning.
-pub(super) fn read_package(input: impl BufRead, visit: Visit<'_>) -> Result<Metadata, PackageError> {
+/// Reads a tar that is a package. Arch's packages have their metadata in `.PKGINFO`.
+pub(super) fn read_package(input: impl BufRead, visit: VisitEntry<'_>) -> Result<Metadata, PackageError> {
     let mut metadata = Metadata::default();
-    let tar = undone(input).map_err(PackageError::part("tar"))?;
+    let tar = decompressed(input).map_err(PackageError::part("tar"))?;
     read("tar", tar, &mut |entry| {
         if entry.path != ".PKGINFO" {
             return visit(entry);
@@ -45,15 +45,15 @@ pub(super) fn read_package(input: impl BufRead, visit: Visit<'_>) -> Result<Meta
     Ok(metadata)
 }
 
-/// The text of a small entry.
-pub(super) fn text(entry: Entry<'_>) -> IoResult<String> {
+/// The text of an entry, cut at [`TEXT_LIMIT`].
+pub(super) fn text(entry: PackageEntry<'_>) -> IoResult<String> {
     let mut bytes = Vec::new();
     entry.contents.take(TEXT_LIMIT).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// Shows the files of a tar, `name`, and reads the input to its end.
-pub(super) fn read(name: &str, input: impl Read, visit: Visit<'_>) -> Result<(), PackageError> {
+/// Passes the files of the tar `name` to `visit`, and reads the input to its end.
+pub(super) fn read(name: &str, input: impl Read, visit: VisitEntry<'_>) -> Result<(), PackageError> {
     let allowed = Rc::new(Cell::new(HEADERS_LIMIT));
     let mut archive = ::tar::Archive::new(Metered { input: Unending(input), allowed: Rc::clone(&allowed) });
     let mut left = CONTENTS_LIMIT;
@@ -75,30 +75,30 @@ pub(super) fn read(name: &str, input: impl Read, visit: Visit<'_>) -> Result<(),
     read_rest(name, archive.into_inner().input.0, left)
 }
 
-fn show<R: Read>(entry: &mut ::tar::Entry<'_, R>, visit: Visit<'_>) -> Result<(), PackageError> {
+fn show<R: Read>(entry: &mut ::tar::Entry<'_, R>, visit: VisitEntry<'_>) -> Result<(), PackageError> {
     let kind = entry.header().entry_type();
     if !(kind.is_file() || kind.is_contiguous() || kind.is_gnu_sparse() || kind.is_symlink() || kind.is_hard_link()) {
         return Ok(());
     }
-    let path = normalised(&entry.path_bytes())?;
+    let path = normalized(&entry.path_bytes())?;
     let target = entry.link_name_bytes().unwrap_or_default();
     let kind = if kind.is_symlink() {
         EntryKind::Symlink(String::from_utf8_lossy(&target).into_owned())
     } else if kind.is_hard_link() {
-        EntryKind::Hardlink(normalised(&target)?)
+        EntryKind::Hardlink(normalized(&target)?)
     } else {
         EntryKind::File
     };
-    Entry { path: &path, kind, contents: entry }.show(visit)
+    PackageEntry { path: &path, kind, contents: entry }.show(visit)
 }
 
-fn show_sparse(sparse: &SparseFile, contents: impl Read, visit: Visit<'_>) -> Result<(), PackageError> {
-    let path = normalised(sparse.path.as_bytes())?;
+fn show_sparse(sparse: &SparseFile, contents: impl Read, visit: VisitEntry<'_>) -> Result<(), PackageError> {
+    let path = normalized(sparse.path.as_bytes())?;
     let mut contents = Filled::new(contents, sparse.size).map_err(PackageError::part(&path))?;
-    Entry { path: &path, kind: EntryKind::File, contents: &mut contents }.show(visit)
+    PackageEntry { path: &path, kind: EntryKind::File, contents: &mut contents }.show(visit)
 }
 
-/// Input of which no more is read than allowed.
+/// A reader that fails once more than the allowed number of bytes is read.
 struct Metered<R> {
     input: R,
     allowed: Rc<Cell<u64>>,

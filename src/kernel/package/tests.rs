@@ -8,14 +8,14 @@ use ::tar as tar_crate;
 
 use super::*;
 use crate::compression::Compression;
-use crate::kernel::{Error, ErrorKind};
+use crate::kernel::error::{Error, ErrorKind};
 
 const CONFIG: &[u8] = b"CONFIG_MODULES=y\n";
 pub(super) const MODULE: &[u8] = &[0x7f; 1301];
 const LONG: &str =
     "usr/share/doc/linux-image-6.1.0-56-amd64/a-name-that-is-far-too-long-for-the-hundred-bytes-a-tar-has/and-more";
 
-/// What a package is to hold.
+/// An entry of a sample package.
 pub(super) enum Sample {
     Folder,
     File(&'static [u8]),
@@ -57,7 +57,7 @@ pub(super) fn compressed(compression: Option<Compression>, contents: &[u8]) -> V
     stored
 }
 
-/// A header whose name is as it is, without the builder's own opinion of it.
+/// A header with the name exactly as given; the builder would change it.
 fn tar_header(name: &str, kind: tar_crate::EntryType, size: u64) -> tar_crate::Header {
     let mut header = tar_crate::Header::new_gnu();
     header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
@@ -173,7 +173,7 @@ pub(super) fn complaint(bytes: &[u8]) -> String {
 }
 
 #[test]
-fn every_package_shows_the_same_files() {
+fn every_format_lists_the_same_files() {
     let file = |path: &str, contents: &[u8]| (path.to_owned(), EntryKind::File, contents.to_vec());
     let (first, second) = ("lib/modules/6.1.0/kernel/a.ko", "lib/modules/6.1.0/kernel/same.ko");
     let hardlink = |path: &str, target: &str| (path.to_owned(), EntryKind::Hardlink(target.to_owned()), Vec::new());
@@ -195,13 +195,15 @@ fn every_package_shows_the_same_files() {
         arch: Some("amd64".to_owned()),
     };
     for compression in COMPRESSIONS {
-        for (format, bytes) in
-            [(Format::Deb, deb(compression)), (Format::Rpm, rpm(compression)), (Format::Tar, arch(compression))]
-        {
+        for (format, bytes) in [
+            (PackageFormat::Deb, deb(compression)),
+            (PackageFormat::Rpm, rpm(compression)),
+            (PackageFormat::Tar, arch(compression)),
+        ] {
             let package = on_disk(&bytes);
-            assert_eq!(Format::of(&package.path).unwrap(), Some(format), "{compression:?}");
+            assert_eq!(PackageFormat::of(&package.path).unwrap(), Some(format), "{compression:?}");
             let modules = match format {
-                Format::Rpm => [hardlink(first, second), file(second, MODULE)],
+                PackageFormat::Rpm => [hardlink(first, second), file(second, MODULE)],
                 _ => [file(first, MODULE), hardlink(second, first)],
             };
             let found = list(&package.path).unwrap_or_else(|error| panic!("{format:?} {compression:?}: {error}"));
@@ -210,9 +212,9 @@ fn every_package_shows_the_same_files() {
     }
 }
 
-/// A package is complete or an error: only what pads its end may be missing.
+/// An incomplete package is an error; only padding at its end may be missing.
 #[test]
-fn what_is_cut_short_is_an_error() {
+fn truncated_packages_are_errors() {
     for compression in COMPRESSIONS {
         for bytes in [deb(compression), rpm(compression), arch(compression)] {
             let whole = list_bytes(&bytes).unwrap();
@@ -256,9 +258,9 @@ fn no_path_leads_out_of_a_package() {
     );
 }
 
-/// Sizes that nothing stands behind.
+/// A size in a header is not trusted: memory is not allocated for bytes that do not follow.
 #[test]
-fn sizes_are_not_believed() {
+fn sizes_are_not_trusted() {
     let header = |name, kind, size: u64| tar_header(name, kind, size).as_bytes().to_vec();
     let regular = tar_crate::EntryType::Regular;
     assert_eq!(complaint(&header("huge", regular, 7 << 30)), "huge: it is cut short");
@@ -276,7 +278,7 @@ fn sizes_are_not_believed() {
     assert_eq!(complaint(&control), "control.tar: it is cut short");
 }
 
-/// 5 bytes of data before a hole of 1000, and 2 behind.
+/// 5 bytes of data, a hole of 1000, and 2 more bytes.
 #[test]
 fn holes_are_filled() {
     let sparse = |map: &str, version: &[u8]| {
@@ -312,7 +314,7 @@ fn holes_are_filled() {
 }
 
 #[test]
-fn headers_of_members_are_looked_at() {
+fn broken_member_headers_are_errors() {
     let mut archive = ar(&[("debian-binary", b"2.0\n")]);
     archive[66] = b' ';
     assert_eq!(complaint(&archive), "ar: the header of a member is broken");
@@ -324,22 +326,22 @@ fn other_files_are_no_packages() {
     let config = compressed(Some(Compression::Gzip), &CONFIG.repeat(100));
     for bytes in [&archive[..], &config, &config[..12], MODULE, CONFIG, b"", &[0; 1024]] {
         let file = on_disk(bytes);
-        assert_eq!(Format::of(&file.path).unwrap(), None);
+        assert_eq!(PackageFormat::of(&file.path).unwrap(), None);
         assert!(matches!(list(&file.path).unwrap_err().kind, ErrorKind::Package(PackageError::Unknown)));
     }
     let missing = Path::new("/nonexistent/package.deb");
-    assert!(matches!(Format::of(missing).unwrap_err().kind, ErrorKind::Io(_)));
+    assert!(matches!(PackageFormat::of(missing).unwrap_err().kind, ErrorKind::Io(_)));
 }
 
 #[test]
-fn whose_an_error_is() {
+fn an_error_of_the_visitor_names_the_entry() {
     let package = on_disk(&deb(None));
     let error = format::read(&package.path, &mut |_| Err(std::io::Error::other("enough"))).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot read {}: boot/config-6.1.0: enough", package.path.display()));
 }
 
 #[test]
-fn a_store_has_what_was_wanted() {
+fn a_store_keeps_the_wanted_files() {
     for bytes in [deb(Some(Compression::Xz)), arch(None)] {
         let package = on_disk(&bytes);
         let store = PackageStore::open(&package.path, |path| !path.starts_with("usr/")).unwrap();

@@ -1,15 +1,15 @@
-//! What a kernel calls itself: its banner, its version magic, its embedded configuration.
+//! The banner, the version magic and the embedded configuration of a kernel image.
 
 use memchr::memmem::{find, find_iter};
 
 use crate::compression::{Compression, decompress_payload};
-use crate::kernel::Config;
+use crate::kernel::config::Config;
 use crate::terms::KernelRelease;
 
-/// Longer lines are none.
+/// The longest line that is read.
 const MAX_LINE: usize = 1024;
 
-/// What every banner begins with.
+/// The beginning of every banner.
 pub(super) const BEGINNING: &[u8] = b"Linux version ";
 
 /// `linux_banner` (init/version-timestamp.c): `Linux version RELEASE (who@where) (compiler) #N …`.
@@ -26,22 +26,26 @@ pub(super) fn release_of(banner: &str) -> Option<KernelRelease> {
     banner.strip_prefix("Linux version ")?.split(' ').next().map(KernelRelease::new)
 }
 
-/// The stable version in the banner of a distribution whose release strings name none: `Debian 6.1.192-2` at its end.
+/// The stable version in the banner of a distribution whose release strings do not give it: `Debian 6.1.192-2` at the end.
 pub(super) fn stable_version(banner: &str) -> Option<KernelRelease> {
     let (_, version) = banner.split_once(" #")?.1.split_once(" Debian ")?;
     version.split(['-', ' ', '~', '+']).next().map(KernelRelease::new)
 }
 
-/// `vermagic` (kernel/module/main.c): the only string that is the release, a blank, and words behind it.
+/// `vermagic` (kernel/module/main.c): the only string that is the release, a space and then words. `None` if two such strings
+/// differ.
 pub(super) fn vermagic(bytes: &[u8], release: &KernelRelease) -> Option<String> {
     let beginning = format!("{release} ");
     let mut found = find_iter(bytes, beginning.as_bytes()).filter_map(|at| {
         let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-        let line =
-            line_at(bytes, at).filter(|_| before.is_none_or(|byte| !byte.is_ascii_graphic() && *byte != b' '))?;
-        let words = line.get(beginning.len()..)?;
-        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b' ' | b'-' | b'.' | b'=');
-        words.bytes().all(is_word).then_some(line)
+        if before.is_some_and(|byte| byte.is_ascii_graphic() || *byte == b' ') {
+            return None;
+        }
+        let line = line_at(bytes, at)?;
+        let mut words = line.get(beginning.len()..)?.bytes();
+        words
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b' ' | b'-' | b'.' | b'='))
+            .then_some(line)
     });
     let first = found.next()?;
     found.all(|other| other == first).then(|| first.to_owned())

@@ -1,4 +1,4 @@
-//! Boot images: what a boot loader is given, around the kernel itself.
+//! The containers of boot images: unpacking the kernel from the file that a boot loader loads.
 
 use std::fmt;
 use std::ops::Range;
@@ -12,25 +12,25 @@ use crate::elf::Elf;
 use crate::image::Bytes;
 use crate::terms::{Arch, Class, ElfMachine, Endian};
 
-/// How many containers stand in each other: a unified image around an EFI image around a compressed one are three.
+/// The most containers within each other. A unified image with an EFI image with a compressed kernel has three.
 const MAX_DEPTH: usize = 6;
 
-/// A container.
+/// A container of a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Container {
-    /// x86 (Documentation/arch/x86/boot.rst).
+    /// x86's boot image (Documentation/arch/x86/boot.rst).
     BzImage,
-    /// An EFI program that undoes a compression (drivers/firmware/efi/libstub/zboot-header.S).
+    /// An EFI program that decompresses the kernel (drivers/firmware/efi/libstub/zboot-header.S).
     Zboot,
     /// A unified kernel image (UAPI specification 5): a PE file with kernel, initrd and command line.
     Uki,
-    /// 32-bit ARM.
+    /// 32-bit ARM's boot image.
     ZImage,
-    /// s390.
+    /// s390's boot image.
     S390,
-    /// An ELF program that undoes a compression (MIPS, powerpc).
+    /// An ELF program that decompresses the kernel (MIPS, powerpc).
     Wrapper,
-    /// Nothing but a compression.
+    /// Compressed data.
     Compressed(Compression),
 }
 
@@ -48,13 +48,13 @@ impl fmt::Display for Container {
     }
 }
 
-/// A kernel out of its containers.
+/// A kernel unpacked from its containers.
 #[derive(Debug)]
 pub(super) struct Unwrapped {
     pub bytes: Bytes,
-    /// What it was in, the outermost first.
+    /// The containers, the outermost first.
     pub containers: Vec<Container>,
-    /// The architecture that a bare image's header tells; an ELF file tells its own.
+    /// The architecture of a bare image; `None` for an ELF file, whose header gives it.
     pub arch: Option<Arch>,
     /// `.uname` of a unified image.
     pub uname: Option<String>,
@@ -62,14 +62,19 @@ pub(super) struct Unwrapped {
     pub cmdline: Option<String>,
 }
 
-/// Can a file that begins so be a kernel? One that is compressed as a whole can be anything.
+/// Returns whether a file with these bytes may be a kernel image. Compressed data does not count, because it may be any file.
 pub(in crate::kernel) fn is_image(bytes: &[u8]) -> bool {
-    let compressed = |kind: &Kind| matches!(kind, Kind::Container(Container::Compressed(_)));
-    bytes.starts_with(b"MZ") || kind_of(bytes).is_some_and(|kind| !compressed(&kind))
+    if bytes.starts_with(b"MZ") {
+        return true;
+    }
+    match image_format(bytes) {
+        Some(ImageFormat::Container(Container::Compressed(_))) | None => false,
+        Some(_) => true,
+    }
 }
 
-/// What a file is told by its first bytes.
-enum Kind {
+/// The format of an image, told by its first bytes.
+enum ImageFormat {
     Elf,
     Container(Container),
     Bare(Arch),
@@ -79,41 +84,44 @@ const fn little(machine: ElfMachine, class: Class) -> Arch {
     Arch { machine, class, endian: Endian::Little }
 }
 
-fn kind_of(bytes: &[u8]) -> Option<Kind> {
+fn image_format(bytes: &[u8]) -> Option<ImageFormat> {
     let at = |offset: usize, magic: &[u8]| bytes.get(offset..).is_some_and(|rest| rest.starts_with(magic));
     Some(if at(0, b"\x7fELF") {
-        Kind::Elf
+        ImageFormat::Elf
     } else if at(0x202, b"HdrS") {
-        Kind::Container(Container::BzImage)
+        ImageFormat::Container(Container::BzImage)
     } else if at(0, b"MZ") && at(4, b"zimg") {
-        Kind::Container(Container::Zboot)
+        ImageFormat::Container(Container::Zboot)
     } else if at(0, b"MZ") && pe_section(bytes, ".linux").is_some() {
-        Kind::Container(Container::Uki)
+        ImageFormat::Container(Container::Uki)
     } else if at(0x38, b"ARMd") {
         // Bit 0 of the flags is the byte order (Documentation/arch/arm64/booting.rst).
         let big = bytes.get(0x18).is_some_and(|flags| flags & 1 == 1);
-        Kind::Bare(Arch { endian: if big { Endian::Big } else { Endian::Little }, ..Arch::ARM64 })
+        ImageFormat::Bare(Arch { endian: if big { Endian::Big } else { Endian::Little }, ..Arch::ARM64 })
     } else if at(0x38, b"RSC\x05") {
-        Kind::Bare(little(ElfMachine::Riscv, Class::Elf64))
+        ImageFormat::Bare(little(ElfMachine::Riscv, Class::Elf64))
     } else if at(0, b"MZ") && at(0x38, &[0xcd, 0x23, 0x82, 0x81]) {
-        Kind::Bare(little(ElfMachine::Loongarch, Class::Elf64))
+        ImageFormat::Bare(little(ElfMachine::Loongarch, Class::Elf64))
     } else if at(0x24, &[0x18, 0x28, 0x6f, 0x01]) {
-        Kind::Container(Container::ZImage)
+        ImageFormat::Container(Container::ZImage)
     } else if at(0x1_0008, b"S390EP") {
-        Kind::Container(Container::S390)
+        ImageFormat::Container(Container::S390)
     } else {
-        Kind::Container(Container::Compressed(Compression::of_payload(bytes)?))
+        ImageFormat::Container(Container::Compressed(Compression::of_payload(bytes)?))
     })
 }
 
-/// Takes a kernel out of whatever it is in. `outer` is what the file as a whole was compressed with.
+/// Unpacks a kernel from its containers. `outer` is the compression of the whole file, which the caller has undone.
 pub(super) fn unwrap(bytes: Vec<u8>, outer: Option<Compression>) -> Result<Unwrapped, ImageError> {
     let mut containers: Vec<_> = outer.map(Container::Compressed).into_iter().collect();
-    let (mut uname, mut cmdline, mut inside) = (None, None, None);
+    let mut uname = None;
+    let mut cmdline = None;
+    // The architecture of the bare image that a container holds.
+    let mut inside = None;
     let mut bytes = bytes;
     while containers.len() < MAX_DEPTH {
-        let (container, place, compression, size) = match kind_of(&bytes) {
-            Some(Kind::Elf) => match wrapped(&bytes) {
+        let packed = match image_format(&bytes) {
+            Some(ImageFormat::Elf) => match wrapped(&bytes) {
                 Some((arch, packed)) => {
                     inside = Some(arch);
                     packed
@@ -124,44 +132,43 @@ pub(super) fn unwrap(bytes: Vec<u8>, outer: Option<Compression>) -> Result<Unwra
                 return Ok(Unwrapped { bytes: bytes.into(), containers, arch: inside, uname, cmdline });
             }
             None => return Err(ImageError::new(0, ImageErrorKind::Unknown)),
-            Some(Kind::Bare(arch)) => {
+            Some(ImageFormat::Bare(arch)) => {
                 let bytes = relative::apply(bytes, arch).into();
                 return Ok(Unwrapped { bytes, containers, arch: Some(arch), uname, cmdline });
             }
-            Some(Kind::Container(Container::Uki)) => {
-                let text = |name| {
-                    let text = String::from_utf8_lossy(bytes.get(pe_section(&bytes, name)?)?);
-                    Some(text.trim_matches(['\0', '\n', ' ']).to_owned()).filter(|text| !text.is_empty())
-                };
-                (uname, cmdline) = (uname.or_else(|| text(".uname")), cmdline.or_else(|| text(".cmdline")));
-                let place = pe_section(&bytes, ".linux").unwrap_or_default();
+            Some(ImageFormat::Container(Container::Uki)) => {
+                uname = uname.or_else(|| pe_text(&bytes, ".uname"));
+                cmdline = cmdline.or_else(|| pe_text(&bytes, ".cmdline"));
+                let range = pe_section(&bytes, ".linux").unwrap_or_default();
                 containers.push(Container::Uki);
-                bytes = bytes.get(place).unwrap_or_default().to_vec();
+                bytes = bytes.get(range).unwrap_or_default().to_vec();
                 continue;
             }
-            Some(Kind::Container(Container::BzImage)) => bz_image(&bytes)?,
-            Some(Kind::Container(Container::Zboot)) => zboot(&bytes)?,
-            Some(Kind::Container(container @ Container::Compressed(compression))) => {
-                (container, 0..bytes.len(), compression, None)
+            Some(ImageFormat::Container(Container::BzImage)) => bz_image(&bytes)?,
+            Some(ImageFormat::Container(Container::Zboot)) => zboot(&bytes)?,
+            Some(ImageFormat::Container(container @ Container::Compressed(compression))) => {
+                Packed { container, range: 0..bytes.len(), compression, size: None }
             }
-            Some(Kind::Container(container)) => {
+            Some(ImageFormat::Container(container)) => {
                 inside = bare(container);
                 payload(&bytes, container).ok_or_else(|| ImageError::new(0, ImageErrorKind::NoPayload))?
             }
         };
-        containers.push(container);
-        if container != Container::Compressed(compression) {
-            containers.push(Container::Compressed(compression));
+        containers.push(packed.container);
+        let compressed = Container::Compressed(packed.compression);
+        if packed.container != compressed {
+            containers.push(compressed);
         }
-        let packed = bytes.get(place.clone()).unwrap_or_default();
-        let broken = |kind| ImageError::new(place.start, ImageErrorKind::Compressed(kind));
-        bytes = decompress_payload(compression, packed, size).map_err(broken)?;
+        let start = packed.range.start;
+        let data = bytes.get(packed.range).unwrap_or_default();
+        bytes = decompress_payload(packed.compression, data, packed.size)
+            .map_err(|error| ImageError::new(start, ImageErrorKind::Compressed(error)))?;
     }
     Err(ImageError::new(0, ImageErrorKind::TooDeep(MAX_DEPTH)))
 }
 
-/// What an ELF program holds that is no kernel itself, and for which architecture: it has no export tables of its own, but
-/// something compressed.
+/// The architecture and the compressed contents of an ELF boot wrapper: an ELF program without export tables, but with
+/// compressed data.
 fn wrapped(bytes: &[u8]) -> Option<(Arch, Packed)> {
     let (class, endian) = Elf::ident(bytes)?;
     let machine = ElfMachine::from_e_machine(Elf::new(bytes, class, endian).header()?.e_machine)?;
@@ -181,16 +188,23 @@ const fn bare(container: Container) -> Option<Arch> {
     }
 }
 
-/// What is packed in a container: where, how, and how large it is when unpacked.
-type Packed = (Container, Range<usize>, Compression, Option<usize>);
+/// The compressed kernel in a container.
+struct Packed {
+    container: Container,
+    /// The range of the compressed data.
+    range: Range<usize>,
+    compression: Compression,
+    /// The decompressed size in bytes, if the container gives it.
+    size: Option<usize>,
+}
 
 fn number(bytes: &[u8], at: usize) -> Option<usize> {
     let field = bytes.get(at..)?.first_chunk()?;
     usize::try_from(u32::from_le_bytes(*field)).ok()
 }
 
-/// The setup header of x86: `setup_sects`, `payload_offset`, `payload_length`, since protocol 2.08 (2.6.26). The last four
-/// bytes of the payload are the size of what is packed.
+/// Reads x86's setup header: `setup_sects`, `payload_offset` and `payload_length`, since protocol 2.08 (2.6.26). The last four
+/// bytes of the payload are the decompressed size.
 fn bz_image(bytes: &[u8]) -> Result<Packed, ImageError> {
     let truncated = |offset| ImageError::new(offset, ImageErrorKind::Truncated("the x86 setup header"));
     let sectors = match bytes.get(0x1f1).ok_or_else(|| truncated(0x1f1))? {
@@ -199,51 +213,53 @@ fn bz_image(bytes: &[u8]) -> Result<Packed, ImageError> {
     };
     let (offset, length) = number(bytes, 0x248).zip(number(bytes, 0x24c)).ok_or_else(|| truncated(0x248))?;
     let start = ((sectors + 1) * 512).saturating_add(offset);
-    let (place, compression) = packed(bytes, start, length, 0x248)?;
-    let size = place.end.checked_sub(4).and_then(|at| number(bytes, at));
-    Ok((Container::BzImage, place, compression, size))
+    let (range, compression) = packed(bytes, start, length, 0x248)?;
+    let size = range.end.checked_sub(4).and_then(|at| number(bytes, at));
+    Ok(Packed { container: Container::BzImage, range, compression, size })
 }
 
-/// Place and size of the payload stand at 8 and 12, the name of the compression at 24. Behind the payload stands the size of
-/// what is packed; gzip has it at its own end.
+/// Reads the zboot header: the offset and size of the payload are at 8 and 12, the name of the compression at 24. The
+/// decompressed size follows the payload; for gzip it is the payload's last four bytes.
 fn zboot(bytes: &[u8]) -> Result<Packed, ImageError> {
-    let truncated = || ImageError::new(8, ImageErrorKind::Truncated("the zboot header"));
-    let (start, length) = number(bytes, 8).zip(number(bytes, 12)).ok_or_else(truncated)?;
-    let (place, compression) = packed(bytes, start, length, 8)?;
-    let size = if compression == Compression::Gzip { place.end.checked_sub(4) } else { Some(place.end) };
-    Ok((Container::Zboot, place, compression, size.and_then(|at| number(bytes, at))))
+    let (start, length) = number(bytes, 8)
+        .zip(number(bytes, 12))
+        .ok_or_else(|| ImageError::new(8, ImageErrorKind::Truncated("the zboot header")))?;
+    let (range, compression) = packed(bytes, start, length, 8)?;
+    let size_at = if compression == Compression::Gzip { range.end.checked_sub(4) } else { Some(range.end) };
+    let size = size_at.and_then(|at| number(bytes, at));
+    Ok(Packed { container: Container::Zboot, range, compression, size })
 }
 
-/// A payload and its compression; `told_at` is where the header says where it is.
+/// The range of a payload and its compression. `told_at` is the offset of the header field that gives the range.
 fn packed(
     bytes: &[u8],
     start: usize,
     length: usize,
     told_at: usize,
 ) -> Result<(Range<usize>, Compression), ImageError> {
-    let place = start..start.saturating_add(length);
-    let packed = bytes.get(place.clone()).ok_or_else(|| {
-        let (end, have) = (place.end, bytes.len());
-        ImageError::new(told_at, ImageErrorKind::Outside { what: "payload", end, have })
-    })?;
-    let beginning = || packed.get(..8).unwrap_or(packed).to_vec();
-    match Compression::of_payload(packed) {
-        Some(compression) => Ok((place, compression)),
-        None => Err(ImageError::new(start, ImageErrorKind::UnknownCompression(beginning()))),
-    }
+    let range = start..start.saturating_add(length);
+    let Some(packed) = bytes.get(range.clone()) else {
+        let kind = ImageErrorKind::Outside { what: "payload", end: range.end, have: bytes.len() };
+        return Err(ImageError::new(told_at, kind));
+    };
+    let Some(compression) = Compression::of_payload(packed) else {
+        let beginning = packed.get(..8).unwrap_or(packed).to_vec();
+        return Err(ImageError::new(start, ImageErrorKind::UnknownCompression(beginning)));
+    };
+    Ok((range, compression))
 }
 
-/// An image that does not say where its payload is: the first place where a compression begins and its first bytes can be
-/// undone.
+/// The payload of an image whose header does not give its range: it begins at the first offset where compressed data begins and
+/// its first bytes can be decompressed.
 fn payload(bytes: &[u8], container: Container) -> Option<Packed> {
     (0..bytes.len()).find_map(|at| {
         let rest = bytes.get(at..)?;
         let compression = Compression::of_payload(rest)?;
-        begins(compression, rest).then_some((container, at..bytes.len(), compression, None))
+        begins(compression, rest).then_some(Packed { container, range: at..bytes.len(), compression, size: None })
     })
 }
 
-/// Can the first bytes be undone?
+/// Returns whether the first 64 KiB of compressed data can be decompressed.
 fn begins(compression: Compression, packed: &[u8]) -> bool {
     use std::io::Read as _;
     let mut beginning = Vec::new();
@@ -252,7 +268,14 @@ fn begins(compression: Compression, packed: &[u8]) -> bool {
     read && beginning.len() == 1 << 16
 }
 
-/// The contents of a section of a PE file.
+/// The text of a section of a PE file, without NULs, newlines and spaces around it; `None` if it is empty.
+fn pe_text(bytes: &[u8], name: &str) -> Option<String> {
+    let text = String::from_utf8_lossy(bytes.get(pe_section(bytes, name)?)?);
+    let text = text.trim_matches(['\0', '\n', ' ']);
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// The range of a section of a PE file.
 fn pe_section(bytes: &[u8], name: &str) -> Option<Range<usize>> {
     let header = pe::header::Header::parse(bytes).ok()?;
     let at = usize::try_from(header.dos_header.pe_pointer).ok()?;
@@ -261,8 +284,8 @@ fn pe_section(bytes: &[u8], name: &str) -> Option<Range<usize>> {
         at.checked_add(pe::header::SIZEOF_PE_MAGIC + pe::header::SIZEOF_COFF_HEADER)?.checked_add(optional)?;
     let sections = header.coff_header.sections(bytes, &mut table).ok()?;
     let section = sections.iter().find(|section| section.name().is_ok_and(|own| own == name))?;
-    let (start, size) = (section.pointer_to_raw_data, section.size_of_raw_data.min(section.virtual_size));
-    let start = usize::try_from(start).ok()?;
-    let place = start..start.checked_add(usize::try_from(size).ok()?)?;
-    bytes.get(place.clone()).map(|_| place)
+    let start = usize::try_from(section.pointer_to_raw_data).ok()?;
+    let size = usize::try_from(section.size_of_raw_data.min(section.virtual_size)).ok()?;
+    let range = start..start.checked_add(size)?;
+    bytes.get(range.clone()).map(|_| range)
 }

@@ -1,10 +1,10 @@
-//! What can keep a kernel image from being read.
+//! Why a kernel image cannot be read.
 
 /// A kernel image could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("at offset {offset:#x}: {kind}")]
 pub struct ImageError {
-    /// Where in the file, or in what was unpacked out of it.
+    /// The offset in the file, or in the data unpacked from it.
     pub offset: usize,
     /// What is wrong.
     pub kind: ImageErrorKind,
@@ -25,32 +25,32 @@ pub enum ImageErrorKind {
     /// A header points beyond the end.
     #[error("the {what} ends at {end:#x}, but the file has {have:#x} bytes")]
     Outside {
-        /// What it points to.
+        /// The part that the header describes.
         what: &'static str,
-        /// Where that ends.
+        /// The offset of its end.
         end: usize,
-        /// How long the file is.
+        /// The size of the file.
         have: usize,
     },
-    /// None of the compressions that kernels are packed with.
+    /// The payload is compressed in none of the formats that kernels use.
     #[error("compressed in an unknown way: it begins with {0:02x?}")]
     UnknownCompression(Vec<u8>),
-    /// Broken compressed data.
+    /// The payload cannot be decompressed.
     #[error("{0}")]
     Compressed(crate::compression::CompressionError),
-    /// Nothing that is packed.
+    /// The container holds no compressed data.
     #[error("no compressed kernel in it")]
     NoPayload,
-    /// A relocatable object.
+    /// The file is a relocatable object.
     #[error("a module or another object to be linked, not a kernel")]
     Relocatable,
-    /// Something that does not call itself Linux.
+    /// The file has no Linux banner.
     #[error("it has no banner \"Linux version …\": not a Linux kernel")]
     NoBanner,
-    /// Neither a kernel nor a container of one.
+    /// The file is neither a kernel nor a container of one.
     #[error("neither a kernel nor a boot image with one")]
     Unknown,
-    /// Containers in containers.
+    /// Too many containers within each other.
     #[error("more than {0} containers in each other")]
     TooDeep(usize),
 }

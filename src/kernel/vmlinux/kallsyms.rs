@@ -1,23 +1,24 @@
-//! The compressed symbol table that a kernel carries for its own messages (`CONFIG_KALLSYMS`), found and undone without any
-//! address: scripts/kallsyms.c writes it, kernel/kallsyms.c reads it.
+//! The compressed symbol table of a kernel image (`CONFIG_KALLSYMS`), found by its contents without any address.
+//! scripts/kallsyms.c writes it, kernel/kallsyms.c reads it.
 //!
 //! Up to 6.4 `offsets`, `relative_base`, `num_syms`, `names`, `markers`, (6.2 to 6.4 `seqs_of_names`,) `token_table` and
-//! `token_index` follow each other; since 6.5 (404bad70fcf7) the offsets stand behind the index. Names are bytes that each
-//! stand for a token; a length above 127 takes two bytes since 6.1 (73bbb94466fd). Offsets are 32-bit: from the relative base;
-//! with absolute per-CPU symbols (x86 up to 6.14) negative ones from the base and others absolute; later relative to themselves.
+//! `token_index` follow each other; since 6.5 (404bad70fcf7) the offsets come after the index. Each byte of a name is the
+//! number of a token. A length above 127 takes two bytes since 6.1 (73bbb94466fd). Offsets have 32 bits. They count from the
+//! relative base; with absolute per-CPU symbols (x86 up to 6.14) only negative ones count from the base and the others are
+//! absolute; in later kernels each counts from its own address.
 
 use std::ops::Range;
 
-use super::memory::Memory;
+use super::memory::KernelMemory;
 
-/// One symbol.
+/// One symbol of a kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KernelSymbol<'a> {
-    /// Where it lies; without randomisation.
+    /// Its address, without randomization.
     pub address: u64,
-    /// Up to the next symbol.
+    /// The distance to the next symbol in bytes.
     pub size: u64,
-    /// The letter `nm` would print: `T` for code, `D` for data, small when local.
+    /// The letter that `nm` prints: `T` for code, `D` for data; lower case for a local symbol.
     pub kind: char,
     /// Its name.
     pub name: &'a str,
@@ -27,58 +28,66 @@ pub struct KernelSymbol<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Kallsyms {
     text: String,
-    symbols: Vec<Entry>,
-    /// Were the addresses relative to their own place, and so tell nothing of where the image lies?
+    symbols: Vec<KallsymsEntry>,
+    /// Whether the addresses were computed from each offset's own place. They then do not show where a bare image is linked.
     self_relative: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Entry {
+struct KallsymsEntry {
     address: u64,
-    /// Kind and name in the text.
+    /// The range of the kind and the name in the text.
     place: Range<u32>,
 }
 
-/// The tokens for the ten digits stand one behind the other: no name is without them.
+/// The tokens of the ten digits, which follow each other in every token table.
 const DIGITS: &[u8] = b"0\x001\x002\x003\x004\x005\x006\x007\x008\x009\0";
 /// The longest expanded name, its kind included.
 const MAX_NAME: usize = 1024;
-/// How many symbols are read; real kernels have up to 300,000.
+/// The most symbols that are read; real kernels have up to 300,000.
 const MAX_SYMBOLS: usize = 1 << 22;
-/// Every so many names a marker tells the place.
+/// The number of names between two markers.
 const MARKED: usize = 256;
-/// With how many lengths rising numbers are taken for markers.
+/// The most lengths that are tried for one run of rising numbers that may be markers.
 const MAX_LENGTHS: usize = 64;
-/// And how many lengths of all rising numbers are tried. Each costs a look at all places where the names could begin.
+/// The most lengths that are tried in all. For each, every offset where the names may begin is checked.
 const MAX_TRIED: usize = 8192;
 
 impl Kallsyms {
-    /// Finds and reads the table; `None` without one.
-    pub(super) fn read(memory: &Memory) -> Option<Self> {
+    /// Finds and reads the table; `None` if there is none.
+    pub(super) fn read(memory: &KernelMemory) -> Option<Self> {
         let bytes = memory.bytes();
         memchr::memmem::find_iter(bytes, DIGITS).find_map(|digits| {
-            let tokens = Tokens::around(memory, digits)?;
-            let names = Names::before(memory, tokens.table)?;
+            let tokens = KallsymsTokens::around(memory, digits)?;
+            let names = KallsymsNames::before(memory, tokens.table)?;
             let (addresses, self_relative) = addresses(memory, &names, tokens.end)?;
             let table = Self::expand(memory, &tokens, &names, addresses)?;
             Some(Self { self_relative, ..table })
         })
     }
 
-    /// A table out of lines that are read already, in order of address.
+    /// Adds a symbol. Symbols must be added in order of address.
     pub(in crate::kernel) fn push(&mut self, address: u64, kind: char, name: &str) -> Option<()> {
         let start = u32::try_from(self.text.len()).ok()?;
         self.text.push(kind);
         self.text.push_str(name);
         let place = start..u32::try_from(self.text.len()).ok()?;
-        self.symbols.push(Entry { address, place });
+        self.symbols.push(KallsymsEntry { address, place });
         Some(())
     }
 
-    fn expand(memory: &Memory, tokens: &Tokens, names: &Names, addresses: Vec<u64>) -> Option<Self> {
+    fn expand(
+        memory: &KernelMemory,
+        tokens: &KallsymsTokens,
+        names: &KallsymsNames,
+        addresses: Vec<u64>,
+    ) -> Option<Self> {
         let bytes = memory.bytes();
-        let (text, symbols) = (String::with_capacity(names.count * 24), Vec::with_capacity(names.count));
-        let mut table = Self { text, symbols, self_relative: false };
+        let mut table = Self {
+            text: String::with_capacity(names.count * 24),
+            symbols: Vec::with_capacity(names.count),
+            self_relative: false,
+        };
         let mut at = names.start;
         for address in addresses {
             let (length, width) = name_length(bytes, at)?;
@@ -87,27 +96,28 @@ impl Kallsyms {
                 table.text.push_str(tokens.text(*byte)?);
             }
             let place = u32::try_from(start).ok()?..u32::try_from(table.text.len()).ok()?;
-            // A kind and at least one letter, all of them printable: otherwise this is no such table.
+            // Every symbol has a kind and a name of at least one character: otherwise this is no symbol table.
             if !(2..=MAX_NAME).contains(&place.len()) {
                 return None;
             }
-            table.symbols.push(Entry { address, place });
+            table.symbols.push(KallsymsEntry { address, place });
             at += width + length;
         }
         Some(table)
     }
 
-    /// How many there are.
+    /// The number of symbols.
     pub fn len(&self) -> usize {
         self.symbols.len()
     }
 
-    /// Were the addresses read relative to their own place? Then they tell nothing of where a bare image lies.
+    /// Returns whether the addresses were computed from each offset's own place. They then do not show where a bare image is
+    /// linked.
     pub(super) const fn is_self_relative(&self) -> bool {
         self.self_relative
     }
 
-    /// Are there none?
+    /// Returns whether there are no symbols.
     pub fn is_empty(&self) -> bool {
         self.symbols.is_empty()
     }
@@ -117,7 +127,7 @@ impl Kallsyms {
         let place = usize::try_from(entry.place.start).ok()?..usize::try_from(entry.place.end).ok()?;
         let text = self.text.get(place)?;
         let kind = text.chars().next()?;
-        // The next symbol that lies elsewhere: several may name one place, and where no address is told, all do.
+        // The next symbol with another address: several symbols may share one, and all share 0 if the addresses are hidden.
         let next = self.symbols.partition_point(|other| other.address <= entry.address);
         let size = self.symbols.get(next).map_or(0, |next| next.address - entry.address);
         Some(KernelSymbol { address: entry.address, size, kind, name: text.get(kind.len_utf8()..)? })
@@ -128,36 +138,39 @@ impl Kallsyms {
         (0..self.symbols.len()).filter_map(|index| self.symbol(index))
     }
 
-    /// The address of the only symbol of that name; `None` when there is none, or several.
+    /// The address of a symbol; `None` if there is no symbol of that name, or several at different addresses.
     pub fn address_of(&self, name: &str) -> Option<u64> {
-        let named = |entry: &&Entry| {
-            let place = usize::try_from(entry.place.start).ok().zip(usize::try_from(entry.place.end).ok());
-            place.and_then(|(start, end)| self.text.as_bytes().get(start + 1..end)) == Some(name.as_bytes())
-        };
-        let mut found = self.symbols.iter().filter(named);
+        let mut found = self.symbols.iter().filter(|entry| self.name_of(entry) == Some(name.as_bytes()));
         let first = found.next()?;
         found.all(|other| other.address == first.address).then_some(first.address)
+    }
+
+    /// The name of an entry, without its kind.
+    fn name_of(&self, entry: &KallsymsEntry) -> Option<&[u8]> {
+        let start = usize::try_from(entry.place.start).ok()?;
+        let end = usize::try_from(entry.place.end).ok()?;
+        self.text.as_bytes().get(start + 1..end)
     }
 }
 
 /// `kallsyms_token_table` and `kallsyms_token_index`.
-struct Tokens {
-    /// Where the table begins.
+struct KallsymsTokens {
+    /// The offset of the table.
     table: usize,
-    /// Where the index ends.
+    /// The offset of the end of the index.
     end: usize,
     tokens: Vec<String>,
 }
 
-impl Tokens {
-    /// The table around the ten digits, if an index behind it agrees with every token.
-    fn around(memory: &Memory, digits: usize) -> Option<Self> {
+impl KallsymsTokens {
+    /// The table around the tokens of the ten digits, if an index that follows it agrees with every token.
+    fn around(memory: &KernelMemory, digits: usize) -> Option<Self> {
         let bytes = memory.bytes();
-        // The rest of the tokens, of at most so many bytes.
+        // The tokens from `0` on, at most 64 bytes each.
         let rest = bytes.get(digits..)?;
         let rest = rest.get(..256 * 64).unwrap_or(rest);
-        let behind = rest.iter().enumerate().filter(|(_, byte)| **byte == 0).nth(255 - usize::from(b'0'))?.0;
-        let end = digits + behind + 1;
+        let last_nul = rest.iter().enumerate().filter(|(_, byte)| **byte == 0).nth(255 - usize::from(b'0'))?.0;
+        let end = digits + last_nul + 1;
         (end..end + 16).find_map(|index| {
             let offset = |token: usize| usize::try_from(memory.number(index + 2 * token, 2)?).ok();
             let table = digits.checked_sub(offset(usize::from(b'0'))?)?;
@@ -181,19 +194,19 @@ impl Tokens {
     }
 }
 
-/// `kallsyms_num_syms` and `kallsyms_names`, whose lengths `kallsyms_markers` confirms.
-struct Names {
-    /// Where `kallsyms_num_syms` stands.
+/// `kallsyms_num_syms` and `kallsyms_names`. `kallsyms_markers` confirms the lengths of the names.
+struct KallsymsNames {
+    /// The offset of `kallsyms_num_syms`.
     number: usize,
-    /// Where the names begin.
+    /// The offset of the first name.
     start: usize,
     count: usize,
 }
 
-impl Names {
-    /// The names whose markers stand before the token table, with or without `kallsyms_seqs_of_names` between them.
-    fn before(memory: &Memory, table: usize) -> Option<Self> {
-        // Three bytes for each symbol, and a marker for each 256.
+impl KallsymsNames {
+    /// The names whose markers lie before the token table, with or without `kallsyms_seqs_of_names` between them.
+    fn before(memory: &KernelMemory, table: usize) -> Option<Self> {
+        // `kallsyms_seqs_of_names` has three bytes for each symbol.
         let reach = MAX_SYMBOLS * 3;
         let zeros = (table.saturating_sub(reach)..table).rev().filter(|at| at % 4 == table % 4);
         let mut tried = 0;
@@ -202,7 +215,7 @@ impl Names {
                 continue;
             }
             let markers = markers(memory, at, table);
-            // With one marker only, nothing would confirm the names.
+            // A single marker does not confirm the names.
             if markers.len() < 2 {
                 continue;
             }
@@ -217,11 +230,11 @@ impl Names {
         None
     }
 
-    /// The names that end where the markers begin.
-    fn marked(memory: &Memory, markers_at: usize, markers: &[usize]) -> Option<Self> {
-        // The run of rising numbers may go on into what follows: every length down to two is tried, the longest first.
-        let lengths = (2..=markers.len()).rev().take(MAX_LENGTHS);
-        lengths.into_iter().find_map(|length| {
+    /// The names that end at the markers.
+    fn marked(memory: &KernelMemory, markers_at: usize, markers: &[usize]) -> Option<Self> {
+        // The run of rising numbers may extend into the data that follows: every length down to two is tried, the longest
+        // first.
+        (2..=markers.len()).rev().take(MAX_LENGTHS).find_map(|length| {
             let last = *markers.get(length - 1)?;
             let latest = markers_at.checked_sub(last)? & !3;
             let earliest = latest.saturating_sub(MARKED * 514);
@@ -237,8 +250,8 @@ impl Names {
         })
     }
 
-    /// Does each marker stand for the place of its name, and do the markers follow the last name?
-    fn fit(&self, memory: &Memory, markers: &[usize], markers_at: usize) -> bool {
+    /// Returns whether each marker is the offset of its name, and the markers follow the last name.
+    fn fit(&self, memory: &KernelMemory, markers: &[usize], markers_at: usize) -> bool {
         let mut at = self.start;
         for name in 0..self.count {
             if name % MARKED == 0 && markers.get(name / MARKED) != Some(&(at - self.start)) {
@@ -253,19 +266,20 @@ impl Names {
     }
 }
 
-/// The rising numbers from `at` on.
-fn markers(memory: &Memory, at: usize, end: usize) -> Vec<usize> {
-    let numbers = (at..end).step_by(4).map_while(|at| usize::try_from(memory.number(at, 4)?).ok());
-    let mut last = None;
-    let rises = |number: &usize| {
-        let good = last.is_none_or(|last| *number > last && *number - last <= MARKED * 514);
-        last = Some(*number);
-        good
-    };
-    numbers.take_while(rises).take(MAX_SYMBOLS / MARKED).collect()
+/// The rising numbers from `at` on, which may be markers.
+fn markers(memory: &KernelMemory, at: usize, end: usize) -> Vec<usize> {
+    let mut markers: Vec<usize> = Vec::new();
+    for at in (at..end).step_by(4).take(MAX_SYMBOLS / MARKED) {
+        let Some(number) = memory.number(at, 4).and_then(|number| usize::try_from(number).ok()) else { break };
+        if markers.last().is_some_and(|last| number <= *last || number - last > MARKED * 514) {
+            break;
+        }
+        markers.push(number);
+    }
+    markers
 }
 
-/// How many bytes the name at a place has, and how many tell so.
+/// The length of the name at an offset, and the number of bytes that encode the length.
 fn name_length(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     let first = *bytes.get(at)?;
     if first & 0x80 == 0 {
@@ -275,12 +289,13 @@ fn name_length(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     Some((usize::from(first & 0x7f) | usize::from(second) << 7, 2))
 }
 
-/// The addresses: behind the index, or before the names; in whichever form puts them in order.
-fn addresses(memory: &Memory, names: &Names, behind: usize) -> Option<(Vec<u64>, bool)> {
+/// The addresses, and whether each counts from its own place. The offsets lie after the token index or before the names; the
+/// form is the first in which the addresses are in order.
+fn addresses(memory: &KernelMemory, names: &KallsymsNames, index_end: usize) -> Option<(Vec<u64>, bool)> {
     let word = memory.word();
     let size = names.count * 4;
     let after = [4, 8].into_iter().map(|align| {
-        let start = behind.next_multiple_of(align);
+        let start = index_end.next_multiple_of(align);
         (start, (start + size).next_multiple_of(word.max(align)))
     });
     let before = [4, 8].into_iter().filter_map(|align: usize| {
@@ -298,19 +313,20 @@ fn addresses(memory: &Memory, names: &Names, behind: usize) -> Option<(Vec<u64>,
             }];
         forms.into_iter().find_map(|address| in_order(names.count, |index| Some(address(offset(*start, index)?))))
     });
-    // Last: zeros behind the table are in order relative to their own places, too.
-    let of_themselves = || {
-        places.iter().find_map(|(start, _)| {
-            in_order(names.count, |index| {
-                let distance = offset(*start, index)?.cast_signed();
-                Some(memory.address_of(start + index * 4)?.wrapping_add_signed(distance.into()))
-            })
+    if let Some(all) = based {
+        return Some((all, false));
+    }
+    // This form is tried last, because zeros after the table are also in order when each counts from its own place.
+    let self_relative = places.iter().find_map(|(start, _)| {
+        in_order(names.count, |index| {
+            let distance = offset(*start, index)?.cast_signed();
+            Some(memory.address_of(start + index * 4)?.wrapping_add_signed(distance.into()))
         })
-    };
-    based.map(|all| (all, false)).or_else(|| Some((of_themselves()?, true)))
+    });
+    Some((self_relative?, true))
 }
 
-/// So many addresses, if each lies no lower than the one before, and they do not all lie at one place.
+/// The addresses of `count` symbols, if none is lower than the one before and they are not all equal.
 fn in_order(count: usize, address: impl Fn(usize) -> Option<u64>) -> Option<Vec<u64>> {
     let mut all = Vec::with_capacity(count.min(MAX_SYMBOLS));
     let mut last = 0;

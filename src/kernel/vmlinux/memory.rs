@@ -1,4 +1,4 @@
-//! A kernel as it lies in memory: which address stands where in the file.
+//! The bytes of a kernel by address and by offset in the file.
 
 use std::ops::Range;
 
@@ -6,10 +6,10 @@ use crate::elf::{Elf, Section};
 use crate::image::Bytes;
 use crate::terms::{Arch, Class, ElfMachine, Endian};
 
-/// How much of a string is read: the longest symbol has 512 bytes, the longest namespace less.
+/// The most bytes of a string that are read: the longest symbol has 512 bytes, the longest namespace fewer.
 const MAX_STRING: usize = 1024;
 
-/// A part of the file that lies in memory in one piece.
+/// A part of the file that is loaded into memory in one piece.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Segment {
     address: u64,
@@ -17,18 +17,18 @@ struct Segment {
     size: u64,
 }
 
-/// A section that has a name and contents.
+/// A section with a name and contents.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct NamedSection {
     name: Vec<u8>,
     place: Range<usize>,
 }
 
-/// The bytes of a kernel, found by address or by place in the file.
+/// The bytes of a kernel, found by address or by offset in the file.
 ///
-/// A bare image (arm64's `Image`) does not tell its addresses: it lies at 0 until [`Memory::rebase`].
+/// A bare image (arm64's `Image`) does not give its address: it lies at 0 until [`KernelMemory::rebase`].
 #[derive(Clone, Debug)]
-pub(super) struct Memory {
+pub(super) struct KernelMemory {
     bytes: Bytes,
     class: Class,
     endian: Endian,
@@ -38,8 +38,8 @@ pub(super) struct Memory {
     is_flat: bool,
 }
 
-impl Memory {
-    /// An ELF file; `None` when it does not begin as one.
+impl KernelMemory {
+    /// An ELF file; `None` if its header is not that of an ELF file.
     pub fn elf(bytes: Bytes) -> Option<Self> {
         let (class, endian) = Elf::ident(bytes.whole())?;
         let elf = Elf::new(bytes.whole(), class, endian);
@@ -61,13 +61,13 @@ impl Memory {
         Some(Self { segments: segments.collect(), sections, class, endian, machine, bytes, is_flat: false })
     }
 
-    /// A bare image.
+    /// A bare image, which lies at address 0.
     pub fn flat(bytes: Bytes, Arch { machine, class, endian }: Arch) -> Self {
         let segments = vec![Segment { address: 0, offset: 0, size: bytes.len() as u64 }];
         Self { segments, sections: Vec::new(), class, endian, machine: Some(machine), bytes, is_flat: true }
     }
 
-    /// Moves a bare image to where its first byte lies in memory.
+    /// The same bytes as a bare image whose first byte lies at `address`.
     #[must_use]
     pub fn rebase(&self, address: u64) -> Self {
         let mut moved = self.clone();
@@ -77,7 +77,7 @@ impl Memory {
         moved
     }
 
-    /// Is it a bare image, which does not tell where it lies?
+    /// Returns whether this is a bare image, which does not give its address.
     pub const fn is_flat(&self) -> bool {
         self.is_flat
     }
@@ -87,23 +87,23 @@ impl Memory {
         self.bytes.whole()
     }
 
-    /// The machine it runs on; `None` for one that is not known.
+    /// The instruction set; `None` for one that gplok does not know.
     pub const fn machine(&self) -> Option<ElfMachine> {
         self.machine
     }
 
-    /// Is it an object that is still to be linked?
+    /// Returns whether this is a relocatable object (`ET_REL`).
     pub fn is_relocatable(&self) -> bool {
         let elf = Elf::new(self.bytes.whole(), self.class, self.endian);
         !self.is_flat && elf.header().is_some_and(|header| header.is_relocatable())
     }
 
-    /// The architecture it runs on; `None` for one that is not known.
+    /// The architecture; `None` for one that gplok does not know.
     pub fn arch(&self) -> Option<Arch> {
         self.machine.map(|machine| Arch { machine, class: self.class, endian: self.endian })
     }
 
-    /// The parts that lie in memory: where, and where in the file.
+    /// The loaded parts: the address and the range in the file of each.
     pub fn segments(&self) -> impl Iterator<Item = (u64, Range<usize>)> {
         self.segments.iter().filter_map(|segment| {
             let start = usize::try_from(segment.offset).ok()?;
@@ -111,64 +111,64 @@ impl Memory {
         })
     }
 
-    /// Its class.
+    /// The ELF class.
     pub const fn class(&self) -> Class {
         self.class
     }
 
-    /// Its byte order.
+    /// The byte order.
     pub const fn endian(&self) -> Endian {
         self.endian
     }
 
-    /// Bytes of a pointer.
+    /// The size of a pointer in bytes.
     pub const fn word(&self) -> usize {
         self.class.word()
     }
 
-    /// Where a section's contents lie in the file.
+    /// The range of a section's contents in the file.
     pub fn section(&self, name: &str) -> Option<Range<usize>> {
         let section = self.sections.iter().find(|section| section.name == name.as_bytes())?;
         Some(section.place.clone())
     }
 
-    /// Has it named sections?
+    /// Returns whether there are named sections.
     pub fn has_sections(&self) -> bool {
         !self.sections.is_empty()
     }
 
-    /// The place in the file of an address.
+    /// The offset in the file of an address.
     pub fn offset_of(&self, address: u64) -> Option<usize> {
-        let inside = |segment: &&Segment| address.wrapping_sub(segment.address) < segment.size;
-        let segment = self.segments.iter().find(inside)?;
+        let mut segments = self.segments.iter();
+        let segment = segments.find(|segment| address.wrapping_sub(segment.address) < segment.size)?;
         usize::try_from(segment.offset.checked_add(address.wrapping_sub(segment.address))?).ok()
     }
 
-    /// The address of a place in the file.
+    /// The address of an offset in the file.
     pub fn address_of(&self, offset: usize) -> Option<u64> {
         let offset = u64::try_from(offset).ok()?;
-        let inside = |segment: &&Segment| offset.wrapping_sub(segment.offset) < segment.size;
-        let segment = self.segments.iter().find(inside)?;
+        let mut segments = self.segments.iter();
+        let segment = segments.find(|segment| offset.wrapping_sub(segment.offset) < segment.size)?;
         Some(segment.address.wrapping_add(offset.wrapping_sub(segment.offset)))
     }
 
-    /// The number of `width` bytes at a place in the file.
+    /// The number of `width` bytes at an offset in the file.
     pub fn number(&self, offset: usize, width: usize) -> Option<u64> {
         Elf::new(self.bytes.whole(), self.class, self.endian).number(self.bytes.whole(), offset, width)
     }
 
-    /// The place in the file that the 32-bit reference at `offset` points to, relative to itself.
+    /// The offset in the file that the self-relative 32-bit reference at `offset` points to.
     pub fn relative(&self, offset: usize) -> Option<usize> {
         let distance = u32::try_from(self.number(offset, 4)?).ok()?.cast_signed();
         self.offset_of(self.address_of(offset)?.wrapping_add_signed(distance.into()))
     }
 
-    /// The place in the file that the pointer at `offset` points to.
+    /// The offset in the file that the pointer at `offset` points to.
     pub fn pointer(&self, offset: usize) -> Option<usize> {
         self.offset_of(self.number(offset, self.word())?)
     }
 
-    /// The string at a place in the file, without its NUL.
+    /// The string at an offset in the file, without its NUL.
     pub fn string(&self, offset: usize) -> Option<&[u8]> {
         let bytes = self.bytes.whole();
         let rest = bytes.get(offset..)?;

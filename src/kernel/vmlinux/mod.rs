@@ -1,4 +1,5 @@
-//! Kernel images: `vmlinux`, `vmlinuz` and what they come in. Everything is read from the image alone, on demand.
+//! Kernel images: `vmlinux`, `vmlinuz` and the containers around them. Every fact comes from the image alone and is computed on
+//! first use. A fact that the image does not show stays unknown.
 
 mod banner;
 mod btf;
@@ -21,19 +22,20 @@ pub(in crate::kernel) use container::is_image;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use self::ksymtab::Tables;
-use self::memory::Memory;
-use super::{Config, Exports};
+use self::ksymtab::ExportTables;
+use self::memory::KernelMemory;
+use super::config::Config;
+use super::exports::Exports;
 use crate::compression::Compression;
 use crate::terms::{Arch, KernelRelease, KernelVersion};
 use crate::x509::Certificate;
 
-/// A kernel image, out of its containers.
+/// A kernel image, unpacked from its containers.
 #[derive(Debug)]
 pub struct KernelImage {
     path: PathBuf,
     containers: Vec<Container>,
-    memory: Memory,
+    memory: KernelMemory,
     uname: Option<String>,
     cmdline: Option<String>,
     banner: String,
@@ -46,23 +48,22 @@ pub struct KernelImage {
 }
 
 impl KernelImage {
-    /// Takes the kernel out of a file's bytes.
+    /// Unpacks the kernel from the bytes of a file. `path` is only recorded.
     ///
     /// # Errors
-    /// When there is no kernel in it, or it is broken.
+    /// If there is no kernel in the bytes, or it is malformed.
     pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, ImageError> {
         Self::read(path, bytes, None)
     }
 
-    /// The same, of bytes that were compressed as a whole.
+    /// Unpacks the kernel from `bytes`, which were decompressed from `outer` if the file was compressed as a whole.
     pub(super) fn read(path: &Path, bytes: Vec<u8>, outer: Option<Compression>) -> Result<Self, ImageError> {
         let unwrapped = container::unwrap(bytes, outer)?;
         let bytes = unwrapped.bytes;
         let memory = match unwrapped.arch {
-            Some(arch) => Memory::flat(bytes, arch),
-            None => {
-                Memory::elf(bytes).ok_or_else(|| ImageError::new(0, ImageErrorKind::Truncated("the ELF header")))?
-            }
+            Some(arch) => KernelMemory::flat(bytes, arch),
+            None => KernelMemory::elf(bytes)
+                .ok_or_else(|| ImageError::new(0, ImageErrorKind::Truncated("the ELF header")))?,
         };
         if memory.is_relocatable() {
             return Err(ImageError::new(0, ImageErrorKind::Relocatable));
@@ -84,127 +85,132 @@ impl KernelImage {
         })
     }
 
-    /// Where it was read from.
+    /// The file that the image was read from.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What the kernel was in, the outermost first.
+    /// The containers that the kernel was unpacked from, the outermost first.
     pub fn containers(&self) -> &[Container] {
         &self.containers
     }
 
-    /// How many bytes the kernel has, out of its containers.
+    /// The size of the unpacked kernel in bytes.
     pub fn size(&self) -> usize {
         self.memory.bytes().len()
     }
 
-    /// The architecture.
+    /// The architecture; `None` for one that gplok does not know.
     pub fn arch(&self) -> Option<Arch> {
         self.memory.arch()
     }
 
-    /// `linux_banner`: what the kernel prints first.
+    /// `linux_banner` (init/version-timestamp.c), the first line that the kernel prints.
     pub fn banner(&self) -> &str {
         &self.banner
     }
 
-    /// The release, out of the banner.
+    /// The release in the banner.
     pub fn release(&self) -> Option<KernelRelease> {
         banner::release_of(&self.banner)
     }
 
-    /// The release a unified image claims to hold, in `.uname`.
+    /// The release in the section `.uname` of a unified kernel image.
     pub fn uname(&self) -> Option<KernelRelease> {
         self.uname.as_ref().map(KernelRelease::new)
     }
 
-    /// The command line a unified image boots with.
+    /// The command line in a unified kernel image.
     pub fn cmdline(&self) -> Option<&str> {
         self.cmdline.as_deref()
     }
 
-    /// The stable version, where the banner tells it apart from the release.
+    /// The stable version, if the banner gives it apart from the release.
     pub fn stable_version(&self) -> Option<KernelVersion> {
         banner::stable_version(&self.banner)?.version()
     }
 
-    /// The version magic that it compares a module's with; `None` also in a kernel that loads no modules.
+    /// The version magic that a module's is compared with; `None` also for a kernel without modules.
     pub fn vermagic(&self) -> Option<&str> {
-        let read = || banner::vermagic(self.memory.bytes(), &self.release()?);
-        self.vermagic.get_or_init(read).as_deref()
+        self.vermagic.get_or_init(|| banner::vermagic(self.memory.bytes(), &self.release()?)).as_deref()
     }
 
-    /// The configuration it carries (`CONFIG_IKCONFIG`).
+    /// The embedded configuration (`CONFIG_IKCONFIG`).
     pub fn config(&self) -> Option<&Config> {
         self.config.get_or_init(|| banner::config(self.memory.bytes())).as_ref()
     }
 
-    /// `sizeof(struct module)`, out of its type information.
+    /// `sizeof(struct module)` in bytes, from the image's type information.
     pub fn struct_module_size(&self) -> Option<u64> {
-        let read = || btf::struct_size(&self.memory, &btf::place(&self.memory)?, "module");
-        *self.struct_module_size.get_or_init(read)
+        *self.struct_module_size.get_or_init(|| btf::struct_size(&self.memory, &btf::range(&self.memory)?, "module"))
     }
 
-    /// The certificates compiled into its trusted keyring; `None` when it cannot be told where they are.
+    /// The certificates compiled into the kernel's trusted keyring; `None` if they cannot be located.
     pub fn certificates(&self) -> Option<&[Certificate]> {
-        let read = || {
-            let by_name = || self.located().and_then(|(memory, symbols)| keys::by_symbols(&memory, symbols));
-            by_name().or_else(|| keys::by_shape(&self.memory))
-        };
-        self.certificates.get_or_init(read).as_deref()
+        self.certificates.get_or_init(|| self.read_certificates()).as_deref()
     }
 
-    /// Its symbols: those of its ELF symbol table, or those that it carries for its own messages.
+    fn read_certificates(&self) -> Option<Vec<Certificate>> {
+        if let Some((memory, symbols)) = self.located()
+            && let Some(certificates) = keys::by_symbols(&memory, symbols)
+        {
+            return Some(certificates);
+        }
+        keys::by_shape(&self.memory)
+    }
+
+    /// The kernel's symbols: from its ELF symbol table, otherwise from its kallsyms table.
     pub fn symbols(&self) -> Option<&Kallsyms> {
         self.symbols.get_or_init(|| symtab::read(&self.memory).or_else(|| Kallsyms::read(&self.memory))).as_ref()
     }
 
-    /// What lies in memory, in pieces, each with its address; `None` when it cannot be told where.
+    /// The loaded parts of the kernel, each with its address; `None` if the addresses are unknown.
     pub fn pieces(&self) -> Option<Vec<(u64, &[u8])>> {
         let (memory, _) = self.located()?;
-        let places = memory.segments().filter_map(|(address, place)| Some((address, self.memory.bytes().get(place)?)));
-        Some(places.collect())
+        let pieces = memory.segments().filter_map(|(address, range)| Some((address, self.memory.bytes().get(range)?)));
+        Some(pieces.collect())
     }
 
-    /// What it exports.
+    /// The exports in the kernel's export tables.
     ///
     /// # Errors
-    /// When its export tables are not found, or broken; in words that follow the file's name.
+    /// If the export tables are not found or are malformed; the message follows the file's name.
     pub fn exports(&self) -> Result<&Exports, &str> {
         self.exports.get_or_init(|| self.read_exports()).as_ref().map_err(String::as_str)
     }
 
     fn read_exports(&self) -> Result<Exports, String> {
-        if let Some(tables) = Tables::of_sections(&self.memory) {
+        if let Some(tables) = ExportTables::of_sections(&self.memory) {
             return tables.exports(&self.memory);
         }
         if self.memory.has_sections() {
             return Err("it has no export table: a kernel without modules".to_owned());
         }
         if let Some((memory, symbols)) = self.located()
-            && let Some(exports) = Tables::of_symbols(&memory, symbols).and_then(|tables| tables.exports(&memory).ok())
+            && let Some(exports) =
+                ExportTables::of_symbols(&memory, symbols).and_then(|tables| tables.exports(&memory).ok())
         {
             return Ok(exports);
         }
         search::search(&self.memory)?.exports(&self.memory)
     }
 
-    /// The kernel where its symbols say that it lies, and they; `None` when that is not certain. Of a bare image the banner,
-    /// found by its words, tells: they may stand in it more than once, but an image begins at the beginning of a page.
-    fn located(&self) -> Option<(Memory, &Kallsyms)> {
+    /// The kernel at its address in memory, and its symbols; `None` if the address is not certain.
+    ///
+    /// The address of a bare image follows from the banner: its symbol gives the address, and a search gives the offset. The
+    /// search may find several offsets, but an image begins at the beginning of a page.
+    fn located(&self) -> Option<(KernelMemory, &Kallsyms)> {
         const PAGE: u64 = 4096;
         let symbols = self.symbols()?;
         if !self.memory.is_flat() {
             return Some((self.memory.clone(), symbols));
         }
-        let of_banner = || {
-            let address = symbols.address_of("linux_banner")?;
-            let places = memchr::memmem::find_iter(self.memory.bytes(), banner::BEGINNING);
-            let mut bases = places.filter_map(|place| address.checked_sub(u64::try_from(place).ok()?));
+        let base_by_banner = symbols.address_of("linux_banner").and_then(|address| {
+            let offsets = memchr::memmem::find_iter(self.memory.bytes(), banner::BEGINNING);
+            let mut bases = offsets.filter_map(|offset| address.checked_sub(u64::try_from(offset).ok()?));
             bases.find(|base| base % PAGE == 0)
-        };
-        let base = of_banner().or_else(|| symbols.is_self_relative().then_some(0))?;
+        });
+        let base = base_by_banner.or_else(|| symbols.is_self_relative().then_some(0))?;
         Some((self.memory.rebase(base), symbols))
     }
 }

@@ -1,18 +1,19 @@
-//! Pointers that a relocatable bare image leaves to its own first instructions: on RISC-V the table of relative relocations
-//! (`relocate_kernel()`, arch/riscv/mm/init.c) holds every pointer, and where it belongs there are zeros.
+//! The pointers of a relocatable RISC-V image. The image has zeros in place of its pointers; a table of relative relocations
+//! holds them, which the kernel applies when it starts (`relocate_kernel()`, arch/riscv/mm/init.c).
 
 use crate::terms::{Arch, ElfMachine};
 
 /// `R_RISCV_RELATIVE`.
 const RELATIVE: u64 = 3;
-/// An offset, a type, an addend.
+/// The size of an entry: an offset, a type and an addend.
 const ENTRY: usize = 24;
-/// Fewer entries in a row may be chance; real kernels have tens of thousands.
+/// The fewest entries of a table. Fewer in a row may be chance; real kernels have tens of thousands.
 const FEWEST: usize = 64;
-/// The image begins at a multiple of this.
+/// The address of the image is a multiple of this.
 const ALIGN: u64 = 2 << 20;
 
-/// Puts the pointers in their places, as they are where the kernel was linked to lie. Without such a table nothing changes.
+/// Writes the pointers into the image, for the address that the kernel was linked at. An image without such a table is not
+/// changed.
 pub(super) fn apply(mut bytes: Vec<u8>, arch: Arch) -> Vec<u8> {
     if arch.machine != ElfMachine::Riscv {
         return bytes;
@@ -30,16 +31,17 @@ fn number(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..)?.first_chunk().map(|field| u64::from_le_bytes(*field))
 }
 
-/// Places in the file and the pointers that belong there.
+/// The offset in the file of each pointer, and the pointer.
 fn pointers(bytes: &[u8]) -> Option<Vec<(usize, u64)>> {
     let is_entry = |at: usize| number(bytes, at + 8) == Some(RELATIVE);
-    let is_table = |at: &usize| (0..FEWEST).all(|entry| is_entry(at + entry * ENTRY));
-    let start = (0..bytes.len()).step_by(8).find(is_table)?;
+    let mut starts = (0..bytes.len()).step_by(8);
+    let start = starts.find(|at| (0..FEWEST).all(|entry| is_entry(at + entry * ENTRY)))?;
     let places = (start..bytes.len()).step_by(ENTRY).take_while(|at| is_entry(*at));
     let entries: Vec<_> = places.filter_map(|at| Some((number(bytes, at)?, number(bytes, at + 16)?))).collect();
-    // Only where the image was linked to lie are all places in it, and zeros.
+    // The image was linked at the only address for which every offset lies in the file and holds zeros.
     let size = u64::try_from(bytes.len()).ok()?;
-    let (lowest, highest) = (entries.iter().map(|(at, _)| *at).min()?, entries.iter().map(|(at, _)| *at).max()?);
+    let lowest = entries.iter().map(|(at, _)| *at).min()?;
+    let highest = entries.iter().map(|(at, _)| *at).max()?;
     let first = lowest - lowest % ALIGN;
     let bases =
         (0..=size / ALIGN).filter_map(|step| first.checked_sub(step * ALIGN)).filter(|base| highest - base < size);
@@ -71,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn pointers_are_put_in_their_places() {
+    fn pointers_are_written_into_the_image() {
         let base = 0xffff_ffff_8000_0000;
         let applied = apply(image(base), RISCV);
         assert_eq!(number(&applied, 0x1000), Some(base));

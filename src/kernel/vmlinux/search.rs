@@ -1,66 +1,67 @@
-//! Finding the export tables of a bare image that has neither sections nor symbols: by their shape.
+//! Finding the export tables of a bare image without sections and symbols, by their shape.
 //!
 //! An entry is three references (two, up to 5.3): the symbol, its name and its namespace; on x86 and arm64 32-bit ones relative
-//! to themselves (since 4.19), elsewhere pointers. The linker sorts each table by name, and lays `__ksymtab`, `__ksymtab_gpl`, their
-//! versions and the strings one behind the other: include/asm-generic/vmlinux.lds.h, RO_DATA.
+//! to themselves (since 4.19), elsewhere pointers. The linker sorts each table by name, and places `__ksymtab`,
+//! `__ksymtab_gpl`, their versions and the strings after one another (include/asm-generic/vmlinux.lds.h, RO_DATA).
 
 use std::ops::Range;
 
-use super::ksymtab::{Table, Tables, bases, is_name};
-use super::memory::Memory;
+use super::ksymtab::{ExportTable, ExportTables, bases, is_name};
+use super::memory::KernelMemory;
 use crate::terms::{Endian, ExportKind};
 
-/// Fewer entries in order may be chance.
+/// The fewest entries of a run. Fewer in order may be chance.
 const FEWEST: usize = 16;
-/// So many are none.
+/// A run of this many entries is no chance.
 const CERTAIN: usize = 256;
-/// The section of strings may begin so many bytes behind what is before it.
+/// The most bytes of padding before the section of strings.
 const PADDING: usize = 64;
-/// No section of their strings is larger: a kernel's are some 500,000 bytes.
+/// The largest section of strings. A kernel's has about 500,000 bytes.
 const STRINGS: u64 = 1 << 21;
-/// So many of the longest runs of pointers are looked at.
+/// The number of the longest runs of pointers that are tried.
 const TRIED: usize = 16;
 
 /// A sorted run of entries.
 #[derive(Clone, Debug)]
-struct Run {
+struct EntryRun {
     place: Range<usize>,
     entries: usize,
 }
 
-/// The tables of a bare image.
+/// Finds the export tables of a bare image.
 ///
 /// # Errors
-/// When there is no table, or more than can be told apart; in words that follow the file's name.
-pub(super) fn search(memory: &Memory) -> Result<Tables, &'static str> {
+/// If there is no table, or the tables found cannot be told apart; the message follows the file's name.
+pub(super) fn search(memory: &KernelMemory) -> Result<ExportTables, &'static str> {
     let best = best(memory);
     let longest = best.as_ref().and_then(|(_, runs)| runs.iter().max_by_key(|run| run.entries));
-    let (Some((reader, runs)), Some(longest)) = (&best, longest) else {
+    let (Some((scanner, runs)), Some(longest)) = (&best, longest) else {
         return Err("it has no export table that can be recognised");
     };
-    // The tables lie one behind the other: those before and behind the longest.
+    // The tables are adjacent: add those before and after the longest.
     let mut tables = vec![longest.clone()];
     while let Some(before) = runs.iter().find(|run| Some(run.place.end) == tables.first().map(|run| run.place.start)) {
         tables.insert(0, before.clone());
     }
-    while let Some(behind) = runs.iter().find(|run| Some(run.place.start) == tables.last().map(|run| run.place.end)) {
-        tables.push(behind.clone());
+    while let Some(after) = runs.iter().find(|run| Some(run.place.start) == tables.last().map(|run| run.place.end)) {
+        tables.push(after.clone());
     }
     let end = tables.last().map_or(0, |run| run.place.end);
-    // Whatever stands before the first table may look like an entry of it, but its name does not stand behind the tables.
+    // Data before the first table may look like entries of it, but their names do not lie after the tables.
     while let Some(first) =
-        tables.first_mut().filter(|run| reader.name(run.place.start).is_some_and(|(at, _)| at < end))
+        tables.first_mut().filter(|run| scanner.name(run.place.start).is_some_and(|(at, _)| at < end))
     {
-        first.place.start += reader.size;
+        first.place.start += scanner.size;
         first.entries -= 1;
     }
-    let names = tables.iter().flat_map(|run| run.place.clone().step_by(reader.size)).filter_map(|at| reader.name(at));
+    let names = tables.iter().flat_map(|run| run.place.clone().step_by(scanner.size)).filter_map(|at| scanner.name(at));
     let strings = names.map(|(place, _)| place).min().unwrap_or_default();
     let gap = strings.checked_sub(end).ok_or("its export tables do not stand before their strings")?;
     let is_room = |size: usize| (size..size + PADDING).contains(&gap);
     match tables.as_slice() {
         [plain, gpl] => {
-            let (first, second) = (plain.entries * 4, gpl.entries * 4);
+            let first = plain.entries * 4;
+            let second = gpl.entries * 4;
             let crcs = if is_room(first + second) {
                 (Some(end..end + first), Some(end + first..end + first + second))
             } else if is_room(0) {
@@ -68,12 +69,13 @@ pub(super) fn search(memory: &Memory) -> Result<Tables, &'static str> {
             } else {
                 return Err("its export tables are not followed by their versions or strings");
             };
-            let table = |kind, run: &Run, crcs| Table { kind, entries: run.place.clone(), crcs };
+            let table = |kind, run: &EntryRun, crcs| ExportTable { kind, entries: run.place.clone(), crcs };
             let tables = vec![table(ExportKind::Plain, plain, crcs.0), table(ExportKind::Gpl, gpl, crcs.1)];
-            Ok(Tables { tables, flags: None })
+            Ok(ExportTables { tables, flags: None })
         }
         [all] => {
-            let (count, versions) = (all.entries, all.entries * 4);
+            let count = all.entries;
+            let versions = count * 4;
             let flags = |start: usize| {
                 let flags = memory.bytes().get(start..start + count)?;
                 flags.iter().all(|flag| *flag <= 1).then_some(start..start + count)
@@ -86,58 +88,59 @@ pub(super) fn search(memory: &Memory) -> Result<Tables, &'static str> {
                 (None, None)
             };
             let flags = flags.ok_or("it has one export table, and nothing tells which symbols are GPL-only")?;
-            let tables = vec![Table { kind: ExportKind::Plain, entries: all.place.clone(), crcs }];
-            Ok(Tables { tables, flags: Some(flags) })
+            let tables = vec![ExportTable { kind: ExportKind::Plain, entries: all.place.clone(), crcs }];
+            Ok(ExportTables { tables, flags: Some(flags) })
         }
         _ => Err("it has more export tables than can be told apart"),
     }
 }
 
-/// The form in which the longest runs of entries are found.
-fn best(memory: &Memory) -> Option<(Reader<'_>, Vec<Run>)> {
-    let longest = |runs: &[Run]| runs.iter().map(|run| run.entries).max();
+/// The layout of entries in which the longest run is found, and all runs in it.
+fn best(memory: &KernelMemory) -> Option<(EntryScanner<'_>, Vec<EntryRun>)> {
+    let longest = |runs: &[EntryRun]| runs.iter().map(|run| run.entries).max();
     let mut forms = Vec::new();
-    for form in [Some(12), Some(8), None] {
-        let reader = match form {
-            Some(size) => Some(Reader { memory, size, base: None }),
+    for entry_size in [Some(12), Some(8), None] {
+        let scanner = match entry_size {
+            Some(size) => Some(EntryScanner { memory, size, base: None }),
             None => pointers(memory),
         };
-        let Some(reader) = reader else { continue };
-        let runs = reader.runs();
+        let Some(scanner) = scanner else { continue };
+        let runs = scanner.runs();
         if longest(&runs) >= Some(CERTAIN) {
-            return Some((reader, runs));
+            return Some((scanner, runs));
         }
-        forms.push((reader, runs));
+        forms.push((scanner, runs));
     }
     forms.into_iter().max_by_key(|(_, runs)| longest(runs))
 }
 
-/// How tables of pointers are to be read, and where the image lies then.
-fn pointers(memory: &Memory) -> Option<Reader<'_>> {
+/// A scanner for tables of pointers, with the address of the image in which they point to names.
+fn pointers(memory: &KernelMemory) -> Option<EntryScanner<'_>> {
     let word = memory.word();
     [3 * word, 2 * word].into_iter().find_map(|size| {
         let mut alike = alike(memory, size);
         alike.sort_by_key(|run| std::cmp::Reverse(run.len()));
         alike.into_iter().take(TRIED).find_map(|run| {
-            // The middle of the longest table: what stands around it may look alike by chance. In a small kernel, so may
-            // the symbols themselves, and the run begins within an entry.
+            // An entry well inside the run: data before the table may look like entries by chance. In a small kernel the
+            // symbols themselves may do so too, and then the run begins within an entry.
             let middle = run.start + run.len() / size / 4 * size;
             (middle..middle + size).step_by(word).find_map(|at| {
                 let name = memory.number(at + word, word)?;
-                let mut bases = bases(memory, name).map(|base| Reader { memory, size, base: Some(base) });
-                bases.find(|reader| reader.run(at).is_some())
+                let mut bases = bases(memory, name).map(|base| EntryScanner { memory, size, base: Some(base) });
+                bases.find(|scanner| scanner.run(at).is_some())
             })
         })
     })
 }
 
-/// Runs of entries whose names all lie near each other, as those in one section of strings do.
-fn alike(memory: &Memory, size: usize) -> Vec<Range<usize>> {
+/// The runs of pointer entries whose names lie near each other, as in one section of strings.
+fn alike(memory: &KernelMemory, size: usize) -> Vec<Range<usize>> {
     let word = memory.word();
     let entry = |at: usize| Some((memory.number(at + word, word)?, memory.number(at + size - word, word)?));
-    // Exports of assembly have no namespace, and name none.
+    // Exports from assembly have a zero in the field of the namespace.
     let near = |a: u64, b: u64| a != 0 && (b == 0 || a.abs_diff(b) < STRINGS);
-    let (mut runs, mut at) = (Vec::new(), 0);
+    let mut runs = Vec::new();
+    let mut at = 0;
     while let Some((name, namespace)) = entry(at) {
         let mut end = at + size;
         if near(name, namespace) {
@@ -155,18 +158,20 @@ fn alike(memory: &Memory, size: usize) -> Vec<Range<usize>> {
     runs
 }
 
-struct Reader<'a> {
-    memory: &'a Memory,
+/// Reads entries of one layout anywhere in the image.
+struct EntryScanner<'a> {
+    memory: &'a KernelMemory,
     size: usize,
-    /// Where the image lies, where its entries are pointers.
+    /// The address of the image if entries are pointers; `None` if they are relative references.
     base: Option<u64>,
 }
 
-impl<'a> Reader<'a> {
-    /// All runs of entries.
-    fn runs(&self) -> Vec<Run> {
+impl<'a> EntryScanner<'a> {
+    /// All runs of entries in the image.
+    fn runs(&self) -> Vec<EntryRun> {
         let step = if self.base.is_some() { self.memory.word() } else { 4 };
-        let (mut runs, mut at) = (Vec::new(), 0);
+        let mut runs = Vec::new();
+        let mut at = 0;
         while at + self.size <= self.memory.bytes().len() {
             match self.run(at) {
                 Some(run) => {
@@ -179,7 +184,7 @@ impl<'a> Reader<'a> {
         runs
     }
 
-    /// The place that the reference in a field of the entry at `at` points to.
+    /// The offset that a field of the entry at `at` points to.
     fn target(&self, at: usize, field: usize) -> Option<usize> {
         if let Some(base) = self.base {
             let word = self.memory.word();
@@ -194,7 +199,7 @@ impl<'a> Reader<'a> {
         at.checked_add_signed(isize::try_from(distance).ok()?)
     }
 
-    /// The name of the entry at `at`, and where it stands.
+    /// The offset of the name of the entry at `at`, and the name; `None` if there is no entry.
     fn name(&self, at: usize) -> Option<(usize, &'a str)> {
         let bytes = self.memory.bytes();
         let place = self.target(at, 1)?;
@@ -213,16 +218,18 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(name).ok().filter(|name| is_name(name)).map(|name| (place, name))
     }
 
-    /// The entries in order of name from `at` on, if there are enough.
-    fn run(&self, at: usize) -> Option<Run> {
+    /// The run of entries, in order of name, from `at` on; `None` if it is shorter than [`FEWEST`].
+    fn run(&self, at: usize) -> Option<EntryRun> {
         let (_, mut last) = self.name(at)?;
-        let (mut end, mut entries, mut names) = (at + self.size, 1, 1);
+        let mut end = at + self.size;
+        let mut entries = 1;
+        let mut names = 1;
         while let Some((_, name)) = self.name(end).filter(|(_, name)| *name >= last) {
             names += usize::from(name > last);
             last = name;
             end += self.size;
             entries += 1;
         }
-        (names >= FEWEST).then_some(Run { place: at..end, entries })
+        (names >= FEWEST).then_some(EntryRun { place: at..end, entries })
     }
 }

@@ -1,11 +1,11 @@
 //! The ELF symbol table of a kernel that was not stripped.
 
 use super::kallsyms::Kallsyms;
-use super::memory::Memory;
+use super::memory::KernelMemory;
 use crate::elf::{Elf, Section, SectionFlags, SectionType, Symbol, SymbolKind};
 
-/// The symbols of functions, data and sections' boundaries, in order of address; `None` when there are none.
-pub(super) fn read(memory: &Memory) -> Option<Kallsyms> {
+/// The symbols of functions, data and boundaries of sections, in order of address; `None` if there are none.
+pub(super) fn read(memory: &KernelMemory) -> Option<Kallsyms> {
     if !memory.has_sections() {
         return None;
     }
@@ -17,12 +17,17 @@ pub(super) fn read(memory: &Memory) -> Option<Kallsyms> {
         let rest = names.get(usize::try_from(symbol.name).ok()?..)?;
         std::str::from_utf8(rest.get(..rest.iter().position(|byte| *byte == 0)?)?).ok()
     };
-    let wanted = |symbol: &Symbol| {
-        let named = name(symbol).filter(|name| !name.is_empty() && !name.starts_with(".L"))?;
-        let known = !symbol.is_undefined() && !matches!(symbol.kind(), SymbolKind::SECTION | SymbolKind::FILE);
-        known.then(|| (symbol.value, letter(symbol, sections.get(usize::from(symbol.shndx))), named))
-    };
-    let mut symbols: Vec<_> = elf.symbols(table).iter().filter_map(wanted).collect();
+    let mut symbols = Vec::new();
+    for symbol in elf.symbols(table) {
+        let is_listed = !symbol.is_undefined() && !matches!(symbol.kind(), SymbolKind::SECTION | SymbolKind::FILE);
+        if is_listed
+            && let Some(name) = name(&symbol)
+            && !name.is_empty()
+            && !name.starts_with(".L")
+        {
+            symbols.push((symbol.value, letter(&symbol, sections.get(usize::from(symbol.shndx))), name));
+        }
+    }
     symbols.sort_by_key(|(address, ..)| *address);
     let mut all = Kallsyms::default();
     for (address, kind, name) in symbols {
@@ -31,7 +36,7 @@ pub(super) fn read(memory: &Memory) -> Option<Kallsyms> {
     (!all.is_empty()).then_some(all)
 }
 
-/// The letter `nm` prints: absolute, code, uninitialised, writable or read-only data; small when local.
+/// The letter that `nm` prints: absolute, code, uninitialized, writable or read-only data; lower case for a local symbol.
 fn letter(symbol: &Symbol, section: Option<&Section>) -> char {
     let letter = match section {
         None => 'A',

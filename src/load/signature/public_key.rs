@@ -8,7 +8,7 @@ use sha1::Digest;
 
 use crate::terms::Errno;
 use crate::x509::DigestAlgorithm;
-use crate::x509::asn1::{self, Asn1Fault, Reader};
+use crate::x509::asn1::{self, Asn1Fault, Asn1Reader};
 use crate::x509::{Curve, PublicKey};
 
 /// What came of it.
@@ -76,7 +76,7 @@ struct KeyFault;
 /// Two integers in a sequence: an RSA public key (crypto/rsapubkey.asn1) or an ECDSA signature
 /// (crypto/ecdsasignature.asn1).
 fn two_integers(encoded: &[u8]) -> Result<(&[u8], &[u8]), KeyFault> {
-    let mut reader = Reader::new(encoded);
+    let mut reader = Asn1Reader::new(encoded);
     let sequence = reader.enter(asn1::SEQUENCE)?;
     let first = reader.primitive(asn1::INTEGER)?.bytes;
     let second = reader.primitive(asn1::INTEGER)?.bytes;

@@ -35,7 +35,7 @@ fn is_builtin(run: &Run<'_>, name: &str) -> StageResult<bool> {
     if kernel.is_builtin_with_parameters(name) {
         return Ok(true);
     }
-    let builtin = kernel.builtin().unwrap_or_default().iter().any(|known| known == name);
+    let builtin = kernel.builtin().unwrap_or_default().iter().any(|known| known.as_str() == name);
     Ok(builtin && !run.ask(Missing::NoParameters(name.to_owned()))?)
 }
 

@@ -1,6 +1,6 @@
-//! The text form of bytes in PEM.
+//! Base64, the encoding of bytes in PEM.
 
-/// Base64 over lines.
+/// A base64 decoder that is fed line by line.
 #[derive(Default)]
 pub(super) struct Base64 {
     pub(super) bytes: Vec<u8>,
@@ -9,6 +9,7 @@ pub(super) struct Base64 {
 }
 
 impl Base64 {
+    /// Decodes a line; `None` if a character is not base64.
     pub(super) fn line(&mut self, line: &str) -> Option<()> {
         for byte in line.bytes() {
             let digit = match byte {

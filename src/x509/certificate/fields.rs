@@ -2,7 +2,7 @@
 
 use super::{Certificate, CertificateErrorKind, CertificateSignature, Curve, PublicKey};
 use crate::x509::DigestAlgorithm;
-use crate::x509::asn1::{self, Reader, Value, context, context_primitive, x509_decode_time};
+use crate::x509::asn1::{self, Asn1Reader, Asn1Value, context, context_primitive, x509_decode_time};
 use crate::x509::distinguished_name::{Name, name};
 
 const OID_EC_PUBLIC_KEY: &[u8] = &[0x2a, 0x86, 0x48, 0xce, 0x3d, 0x02, 0x01];
@@ -13,7 +13,7 @@ const OID_RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x
 const OID_SUBJECT_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 0x0e];
 const OID_AUTHORITY_KEY_IDENTIFIER: &[u8] = &[0x55, 0x1d, 0x23];
 
-/// The parts of a certificate, as the grammar finds them.
+/// The fields of a certificate.
 ///
 /// ```text
 /// Certificate ::= SEQUENCE { tbsCertificate TBSCertificate, signatureAlgorithm AlgorithmIdentifier,
@@ -29,10 +29,11 @@ pub(super) struct Fields<'a> {
     serial: &'a [u8],
     tbs_algorithm: &'a [u8],
     issuer: Name<'a>,
-    validity: (i64, i64),
+    valid_from: i64,
+    valid_to: i64,
     subject: Name<'a>,
     key_algorithm: &'a [u8],
-    key_parameters: Option<Value<'a>>,
+    key_parameters: Option<Asn1Value<'a>>,
     key: &'a [u8],
     skid: Option<&'a [u8]>,
     akid: Akid<'a>,
@@ -40,6 +41,7 @@ pub(super) struct Fields<'a> {
     signature: &'a [u8],
 }
 
+/// An AuthorityKeyIdentifier.
 #[derive(Default)]
 struct Akid<'a> {
     key_id: Option<&'a [u8]>,
@@ -50,7 +52,8 @@ struct Akid<'a> {
 type Parsed<T> = Result<T, CertificateErrorKind>;
 
 impl<'a> Fields<'a> {
-    pub(super) fn read(reader: &mut Reader<'a>) -> Parsed<Self> {
+    /// Reads the fields, mirrors the grammar x509.asn1.
+    pub(super) fn read(reader: &mut Asn1Reader<'a>) -> Parsed<Self> {
         let certificate = reader.enter(asn1::SEQUENCE)?;
         let tbs = reader.enter(asn1::SEQUENCE)?;
         if let Some(version) = reader.optional_enter(context(0))? {
@@ -61,7 +64,8 @@ impl<'a> Fields<'a> {
         let (tbs_algorithm, _) = algorithm_identifier(reader)?;
         let issuer = name(reader, asn1::SEQUENCE)?;
         let validity = reader.enter(asn1::SEQUENCE)?;
-        let (from, to) = (time(reader)?, time(reader)?);
+        let valid_from = time(reader)?;
+        let valid_to = time(reader)?;
         reader.leave(validity)?;
         let subject = name(reader, asn1::SEQUENCE)?;
         let spki = reader.enter(asn1::SEQUENCE)?;
@@ -75,7 +79,8 @@ impl<'a> Fields<'a> {
             serial,
             tbs_algorithm,
             issuer,
-            validity: (from, to),
+            valid_from,
+            valid_to,
             subject,
             key_algorithm,
             key_parameters,
@@ -99,7 +104,7 @@ impl<'a> Fields<'a> {
     /// ```text
     /// Extension ::= SEQUENCE { extnid OBJECT IDENTIFIER, critical BOOLEAN DEFAULT, extnValue OCTET STRING }
     /// ```
-    fn extensions(&mut self, reader: &mut Reader<'a>) -> Parsed<()> {
+    fn extensions(&mut self, reader: &mut Asn1Reader<'a>) -> Parsed<()> {
         let list = reader.enter(asn1::SEQUENCE)?;
         loop {
             let extension = reader.enter(asn1::SEQUENCE)?;
@@ -108,19 +113,18 @@ impl<'a> Fields<'a> {
             let value = reader.primitive(asn1::OCTET_STRING)?;
             match kind {
                 OID_SUBJECT_KEY_IDENTIFIER => {
-                    let malformed =
-                        CertificateErrorKind::Malformed { reason: "subject key identifier", offset: value.offset };
-                    // The kernel looks at the two bytes of the header itself.
-                    let skid = match value.bytes {
-                        [asn1::OCTET_STRING, len, skid @ ..] if !skid.is_empty() => {
-                            Some(skid).filter(|skid| skid.len() == usize::from(*len))
+                    // The kernel checks the two bytes of the header itself.
+                    match value.bytes {
+                        [asn1::OCTET_STRING, len, skid @ ..]
+                            if self.skid.is_none() && !skid.is_empty() && skid.len() == usize::from(*len) =>
+                        {
+                            self.skid = Some(skid);
                         }
-                        _ => None,
-                    };
-                    if self.skid.is_some() || skid.is_none() {
-                        return Err(malformed);
+                        _ => {
+                            let reason = "subject key identifier";
+                            return Err(CertificateErrorKind::Malformed { reason, offset: value.offset });
+                        }
                     }
-                    self.skid = skid;
                 }
                 OID_AUTHORITY_KEY_IDENTIFIER => self.akid = authority_key_identifier(value.bytes)?,
                 _ => {}
@@ -134,6 +138,7 @@ impl<'a> Fields<'a> {
         Ok(())
     }
 
+    /// The certificate, if both signature algorithms are the same.
     pub(super) fn certificate(self) -> Parsed<Certificate> {
         if self.algorithm != self.tbs_algorithm {
             return Err(CertificateErrorKind::AlgorithmMismatch);
@@ -160,8 +165,8 @@ impl<'a> Fields<'a> {
             akid_issuer_serial,
             raw_subject: self.subject.raw.to_vec(),
             raw_issuer: self.issuer.raw.to_vec(),
-            valid_from: self.validity.0,
-            valid_to: self.validity.1,
+            valid_from: self.valid_from,
+            valid_to: self.valid_to,
             tbs: self.tbs.to_vec(),
             signature_algorithm: signature_algorithm(self.algorithm),
             signature: self.signature.to_vec(),
@@ -176,12 +181,12 @@ impl<'a> Fields<'a> {
 /// ```
 fn authority_key_identifier(bytes: &[u8]) -> Parsed<Akid<'_>> {
     let mut akid = Akid::default();
-    let mut reader = Reader::new(bytes);
+    let mut reader = Asn1Reader::new(bytes);
     let sequence = reader.enter(asn1::SEQUENCE)?;
     akid.key_id = reader.optional_primitive(context_primitive(0))?.map(|value| value.bytes);
     if let Some(names) = reader.optional_enter(context(1))? {
         loop {
-            // Only directoryName [4] is of use; the forms of the others are not checked.
+            // Only directoryName [4] is used; the other forms are not checked.
             match reader.optional_enter(context(4))? {
                 Some(directory_name) => {
                     akid.issuer = Some(name(&mut reader, asn1::SEQUENCE)?.raw);
@@ -200,7 +205,7 @@ fn authority_key_identifier(bytes: &[u8]) -> Parsed<Akid<'_>> {
     Ok(akid)
 }
 
-fn algorithm_identifier<'a>(reader: &mut Reader<'a>) -> Parsed<(&'a [u8], Option<Value<'a>>)> {
+fn algorithm_identifier<'a>(reader: &mut Asn1Reader<'a>) -> Parsed<(&'a [u8], Option<Asn1Value<'a>>)> {
     let sequence = reader.enter(asn1::SEQUENCE)?;
     let algorithm = reader.primitive(asn1::OBJECT_IDENTIFIER)?.bytes;
     let parameters = reader.optional_any()?;
@@ -208,8 +213,8 @@ fn algorithm_identifier<'a>(reader: &mut Reader<'a>) -> Parsed<(&'a [u8], Option
     Ok((algorithm, parameters))
 }
 
-/// A BIT STRING of whole bytes: the kernel refuses unused bits.
-fn bit_string<'a>(reader: &mut Reader<'a>) -> Parsed<&'a [u8]> {
+/// The contents of a BIT STRING of whole bytes: the kernel rejects unused bits.
+fn bit_string<'a>(reader: &mut Asn1Reader<'a>) -> Parsed<&'a [u8]> {
     let value = reader.primitive(asn1::BIT_STRING)?;
     match value.bytes {
         [0, bytes @ ..] => Ok(bytes),
@@ -217,7 +222,7 @@ fn bit_string<'a>(reader: &mut Reader<'a>) -> Parsed<&'a [u8]> {
     }
 }
 
-fn time(reader: &mut Reader<'_>) -> Parsed<i64> {
+fn time(reader: &mut Asn1Reader<'_>) -> Parsed<i64> {
     let value = match reader.optional_primitive(asn1::UTC_TIME)? {
         Some(value) => value,
         None => reader.primitive(asn1::GENERALIZED_TIME)?,

@@ -1,6 +1,6 @@
-//! X.509 certificates: the keys a kernel trusts, and those a signature brings along.
+//! X.509 certificates: those that a kernel trusts, and those that a signature contains.
 //!
-//! Read as `x509_cert_parse()` reads them (crypto/asymmetric_keys/x509_cert_parser.c with its grammars x509.asn1 and
+//! They are read as `x509_cert_parse()` reads them (crypto/asymmetric_keys/x509_cert_parser.c with its grammars x509.asn1 and
 //! x509_akid.asn1). Signatures are not verified here.
 
 mod base64;
@@ -13,7 +13,7 @@ use serde::{Serialize, Serializer};
 use self::base64::Base64;
 use self::fields::Fields;
 use crate::x509::DigestAlgorithm;
-use crate::x509::asn1::{self, Asn1Fault, Reader};
+use crate::x509::asn1::{self, Asn1Fault, Asn1Reader};
 use crate::x509::distinguished_name::hex;
 
 const PEM_BEGIN: &str = "-----BEGIN CERTIFICATE-----";
@@ -22,48 +22,47 @@ const PEM_END: &str = "-----END CERTIFICATE-----";
 /// `struct x509_certificate` (crypto/asymmetric_keys/x509_parser.h).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Certificate {
-    /// Subject, readable.
+    /// The subject, readable.
     pub subject: String,
-    /// Issuer, readable.
+    /// The issuer, readable.
     pub issuer: String,
-    /// Serial number: the contents of the INTEGER.
+    /// The serial number: the contents of the INTEGER.
     #[serde(serialize_with = "as_hex")]
     pub serial: Vec<u8>,
     /// The public key.
     #[serde(rename = "algorithm", serialize_with = "as_algorithm")]
     pub public_key: PublicKey,
-    /// Subject key identifier.
+    /// The subject key identifier.
     #[serde(rename = "subject_key_id", serialize_with = "as_optional_hex")]
     pub skid: Option<Vec<u8>>,
     /// The issuer's key identifier.
     #[serde(skip)]
     pub akid: Option<Vec<u8>>,
-    /// The issuer's certificate as serial number then issuer, from the authority key identifier.
+    /// The serial number and the issuer of the issuer's certificate, concatenated, from the authority key identifier.
     #[serde(skip)]
     pub akid_issuer_serial: Option<Vec<u8>>,
-    /// Contents of the subject's Name.
+    /// The contents of the subject's Name.
     #[serde(skip)]
     pub raw_subject: Vec<u8>,
-    /// Contents of the issuer's Name.
+    /// The contents of the issuer's Name.
     #[serde(skip)]
     pub raw_issuer: Vec<u8>,
-    /// Seconds since 1970 of the first second of its validity.
+    /// The first second of its validity, in seconds since 1970.
     pub valid_from: i64,
-    /// Seconds since 1970 of the last.
+    /// The last second of its validity, in seconds since 1970.
     pub valid_to: i64,
-    /// The bytes its issuer signed.
+    /// The bytes that the issuer signed.
     #[serde(skip)]
     pub tbs: Vec<u8>,
-    /// How it was signed: is the issuer's key an elliptic curve key, and with which digest. `None` for an algorithm
-    /// unknown here.
+    /// The algorithm and the digest of the issuer's signature; `None` for an unknown algorithm.
     #[serde(skip)]
     pub signature_algorithm: Option<(CertificateSignature, DigestAlgorithm)>,
-    /// Its issuer's signature.
+    /// The issuer's signature.
     #[serde(skip)]
     pub signature: Vec<u8>,
 }
 
-/// The family of a certificate's own signature.
+/// The algorithm of the signature of a certificate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CertificateSignature {
     /// RSA with PKCS#1 v1.5 padding.
@@ -75,11 +74,11 @@ pub enum CertificateSignature {
 /// A public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PublicKey {
-    /// RSA: the encoded RSAPublicKey.
+    /// RSA, with the encoded RSAPublicKey.
     Rsa(Vec<u8>),
-    /// A point of an elliptic curve, encoded.
+    /// A key on an elliptic curve, with the encoded point.
     Ec(Curve, Vec<u8>),
-    /// Some other, by the dotted identifier of its algorithm or curve.
+    /// Another key, with the dotted identifier of its algorithm or curve.
     Other(String),
 }
 
@@ -92,13 +91,13 @@ pub enum Curve {
     P521,
 }
 
-/// What is wrong with a certificate, and which one it is.
+/// A certificate of a file cannot be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("certificate {number}{}: {kind}", place(.line))]
 pub struct CertificateError {
-    /// Which one of the file, from 1.
+    /// The number of the certificate in the file, from 1.
     pub number: usize,
-    /// Line of its BEGIN in PEM text, from 1.
+    /// The line of its BEGIN in PEM text, from 1.
     pub line: Option<usize>,
     /// What is wrong.
     pub kind: CertificateErrorKind,
@@ -111,27 +110,27 @@ fn place(line: &Option<usize>) -> String {
 /// What is wrong with a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum CertificateErrorKind {
-    /// PEM text without its END line.
+    /// The PEM text has no END line.
     #[error("no line -----END CERTIFICATE-----")]
     NoEnd,
-    /// PEM text that is no base64.
+    /// A line of the PEM text is not base64.
     #[error("not base64 in line {line}")]
     NotBase64 {
-        /// Line in the text, from 1.
+        /// The line in the text, from 1.
         line: usize,
     },
-    /// No X.509: the kernel's parser returns EBADMSG.
+    /// The data is no X.509 certificate: the kernel's parser returns EBADMSG.
     #[error("{reason} at offset {offset}")]
     Malformed {
-        /// The decoder's words.
+        /// The decoder's message.
         reason: &'static str,
-        /// Offset in the certificate.
+        /// The offset in the certificate.
         offset: usize,
     },
     /// The two signature algorithms of the certificate differ: the kernel's parser returns EINVAL.
     #[error("two different signature algorithms")]
     AlgorithmMismatch,
-    /// Neither PEM nor DER.
+    /// The file is neither PEM nor DER.
     #[error("neither PEM nor DER")]
     NoCertificate,
 }
@@ -143,11 +142,14 @@ impl From<Asn1Fault> for CertificateErrorKind {
 }
 
 impl Certificate {
-    /// Reads all certificates of a file: PEM text, in which anything else is ignored, or DER, one behind another as in
-    /// the kernel's `system_certificate_list` (certs/system_keyring.c).
+    /// Reads all certificates of a file: PEM text, in which text between certificates is ignored, or DER certificates after one
+    /// another as in the kernel's `system_certificate_list` (certs/system_keyring.c).
+    ///
+    /// # Errors
+    /// If a certificate is malformed, or the file is neither PEM nor DER.
     pub fn parse_all(file: &[u8]) -> Result<Vec<Self>, CertificateError> {
         let text = String::from_utf8_lossy(file);
-        // PEM first: the tag of a SEQUENCE is the digit 0, with which a text may begin, too.
+        // PEM is tried first: the tag of a SEQUENCE is the character `0`, with which a text may begin, too.
         if text.lines().any(|line| line.trim() == PEM_BEGIN) {
             Self::parse_pem(&text)
         } else if file.starts_with(&[asn1::SEQUENCE]) {
@@ -157,24 +159,28 @@ impl Certificate {
         }
     }
 
-    /// Reads one DER certificate, mirrors `x509_cert_parse()`. Bytes behind it are ignored, as the kernel ignores them.
+    /// Mirrors `x509_cert_parse()`: reads one DER certificate. Bytes after it are ignored, as in the kernel.
+    ///
+    /// # Errors
+    /// If the kernel's parser rejects the certificate.
     pub fn parse_der(der: &[u8]) -> Result<Self, CertificateErrorKind> {
-        Fields::read(&mut Reader::new(der))?.certificate()
+        Fields::read(&mut Asn1Reader::new(der))?.certificate()
     }
 
-    /// The identifier `serial number, issuer` that the kernel gives its key (`cert->id`).
+    /// The key identifier that the kernel makes of the serial number and the issuer (`cert->id`).
     pub fn id(&self) -> Vec<u8> {
         [&self.serial[..], &self.raw_issuer].concat()
     }
 
-    /// Does a signer's key identifier mean this certificate? Mirrors `asymmetric_match_key_ids()`
+    /// Returns whether a signer's key identifier is that of this certificate. Mirrors `asymmetric_match_key_ids()`
     /// (crypto/asymmetric_keys/asymmetric_type.c).
     pub fn has_id(&self, id: &[u8]) -> bool {
         self.skid.as_deref() == Some(id)
             || id.strip_prefix(&self.serial[..]).is_some_and(|issuer| issuer == self.raw_issuer)
     }
 
-    /// Is it its own issuer, by its names and key identifiers? The first half of `x509_check_for_self_signed()`
+    /// Returns whether the certificate names itself as its issuer, by names and key identifiers. Mirrors the first half of
+    /// `x509_check_for_self_signed()`
     /// (crypto/asymmetric_keys/x509_public_key.c).
     pub fn names_itself(&self) -> bool {
         let same_key = self.akid.is_some() && self.skid == self.akid;
@@ -187,7 +193,7 @@ impl Certificate {
         let mut certificates = Vec::new();
         let mut rest = file;
         while !rest.is_empty() {
-            let mut reader = Reader::new(rest);
+            let mut reader = Asn1Reader::new(rest);
             let certificate = Fields::read(&mut reader).and_then(Fields::certificate);
             certificates.push(certificate.map_err(|kind| error(certificates.len() + 1, None, kind))?);
             rest = rest.get(reader.offset()..).unwrap_or_default();
@@ -218,7 +224,7 @@ impl Certificate {
 }
 
 impl PublicKey {
-    /// A short name for people, for example `rsa` or `ecdsa-nist-p384` (the kernel's own names).
+    /// The kernel's name of the key type, for example `rsa` or `ecdsa-nist-p384`; for others the dotted identifier.
     pub fn name(&self) -> String {
         match self {
             Self::Rsa(_) => "rsa".to_owned(),
@@ -231,7 +237,7 @@ impl PublicKey {
 }
 
 impl fmt::Display for Certificate {
-    /// The name and serial number a person would look for.
+    /// The subject and the serial number.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}, serial {}", self.subject, hex(&self.serial))
     }

@@ -16,7 +16,7 @@ fn der(pem: &[u8]) -> Vec<u8> {
 }
 
 #[test]
-fn several_in_one_text() {
+fn a_file_may_hold_several_certificates() {
     let text = [b"text before\n", RSA, b"\nand between\r\n", P384].concat();
     let certificates = Certificate::parse_all(&text).expect("two certificates");
     let names: Vec<_> = certificates.iter().map(|certificate| certificate.public_key.name()).collect();
@@ -26,9 +26,9 @@ fn several_in_one_text() {
     assert_eq!(Certificate::parse_all(&[der(RSA), der(P384)].concat()).as_ref(), Ok(&certificates));
 }
 
-/// A second reader finds the same in the same bytes.
+/// The `cms` and `der` crates read the same values.
 #[test]
-fn the_referee_agrees() {
+fn another_parser_agrees() {
     for pem in [RSA, P384] {
         let der = der(pem);
         let ours = Certificate::parse_der(&der).expect("certificate");
@@ -54,7 +54,7 @@ fn keys_are_found_by_either_identifier() {
 }
 
 #[test]
-fn errors_tell_the_place() {
+fn errors_name_the_certificate_and_the_line() {
     let error = |file: &[u8]| Certificate::parse_all(file).expect_err("an error").to_string();
     assert_eq!(error(b"no certificate"), "certificate 1: neither PEM nor DER");
     let text = [RSA, b"-----BEGIN CERTIFICATE-----\nMII*\n"].concat();
@@ -65,7 +65,7 @@ fn errors_tell_the_place() {
 }
 
 #[test]
-fn json_shows_what_people_ask_for() {
+fn json_has_the_readable_fields() {
     let certificate = &Certificate::parse_all(P384).expect("certificate")[0];
     let json = serde_json::to_value(certificate).expect("json");
     assert_eq!(json["issuer"], "O=gplok tests, CN=gplok test key p384");
@@ -73,9 +73,9 @@ fn json_shows_what_people_ask_for() {
     assert_eq!(json["serial"], hex(&certificate.serial));
 }
 
-/// Every prefix is refused, and no flipped bit stops the program.
+/// Every prefix is rejected, and no flipped bit causes a panic.
 #[test]
-fn hostile_bytes() {
+fn hostile_bytes_do_not_panic() {
     let der = der(P384);
     for len in 0..der.len() {
         assert!(Certificate::parse_der(&der[..len]).is_err(), "{len}");

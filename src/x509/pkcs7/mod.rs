@@ -1,9 +1,9 @@
-//! A PKCS#7 SignedData message as facts, read as `pkcs7_parse_message()` reads it
+//! A PKCS#7 SignedData message as facts. It is read as `pkcs7_parse_message()` reads it
 //! (crypto/asymmetric_keys/pkcs7_parser.c with its grammar pkcs7.asn1).
 //!
-//! Nothing is verified here, and which algorithms a kernel knows is not asked. Reading stops where the kernel's would
-//! and says why in [`Pkcs7::fault`]; everything noted until then is kept, because a kernel that does not know an
-//! algorithm stops earlier than one that meets a malformed byte behind it.
+//! Nothing is verified here, and algorithms are recorded whether or not a kernel knows them. Reading stops where the kernel's
+//! parser stops, with the reason in [`Pkcs7::fault`]. Everything read before the fault is kept, because a kernel that does not
+//! know an algorithm stops there, before it reaches the malformed byte.
 
 mod parser;
 
@@ -12,31 +12,31 @@ use serde::Serialize;
 use self::parser::Parser;
 use crate::terms::Errno;
 use crate::x509::DigestAlgorithm;
-use crate::x509::asn1::{self, Asn1Fault, Reader};
+use crate::x509::asn1::{self, Asn1Fault, Asn1Reader};
 
-/// The longest message `asn1_ber_decoder()` takes (lib/asn1_decoder.c).
+/// The longest message that `asn1_ber_decoder()` accepts (lib/asn1_decoder.c).
 const MAX_MESSAGE: usize = 65535;
 
 /// `struct pkcs7_message` (crypto/asymmetric_keys/pkcs7_parser.h).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Pkcs7 {
-    /// SignedData version: 1 or 3.
+    /// The SignedData version: 1 or 3.
     pub version: Option<u8>,
-    /// What the message says was signed.
+    /// The type of the signed content.
     pub content_type: Option<ContentType>,
-    /// Does the message bring its own content? A module signature must not.
+    /// Whether the message contains the signed content. A module signature must not.
     pub has_content: bool,
-    /// Certificates in the message, in its order.
+    /// The certificates in the message, in its order.
     pub certificates: Vec<EmbeddedCertificate>,
-    /// The complete signers, in the message's order; the kernel counts them from 1.
+    /// The complete signers, in the message's order. The kernel counts them from 1.
     pub signers: Vec<SignerInfo>,
-    /// The signer that was being read when reading stopped: its algorithms were noted before the fault.
+    /// The signer that was being read when reading stopped, with what was read of it.
     pub unfinished: Option<SignerInfo>,
-    /// Why the kernel stops reading, if it does.
+    /// Why the kernel stops reading the message; `None` if it reads it to the end.
     pub fault: Option<Pkcs7Fault>,
 }
 
-/// What was signed.
+/// The type of the signed content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ContentType {
@@ -49,28 +49,29 @@ pub enum ContentType {
 /// A certificate in the message, for `x509_cert_parse()`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EmbeddedCertificate {
-    /// Offset in the message.
+    /// The offset in the message.
     pub offset: usize,
-    /// Its encoding.
+    /// The encoded certificate.
     pub der: Vec<u8>,
 }
 
 /// `struct pkcs7_signed_info` (crypto/asymmetric_keys/pkcs7_parser.h).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SignerInfo {
-    /// Whose key it is, as the message tells.
+    /// How the message names the signer.
     pub id: SignerId,
-    /// What the kernel looks the key up by, `sig->auth_ids[0]`: serial number then issuer, or subject key identifier.
+    /// The identifier by which the kernel looks the key up, `sig->auth_ids[0]`: the serial number and the issuer, concatenated,
+    /// or the subject key identifier.
     pub key_id: Vec<u8>,
-    /// Digest algorithm, or the dotted identifier of one that no kernel knows.
+    /// The digest algorithm, or the dotted identifier of one that no kernel knows.
     pub digest: Option<Result<DigestAlgorithm, String>>,
-    /// Signature algorithm.
+    /// The signature algorithm.
     pub signature_algorithm: Option<SignatureAlgorithm>,
-    /// The authenticated attributes without their tag, as they are digested behind the tag of a SET OF.
+    /// The encoded authenticated attributes without their tag. The digest covers them with the tag of a SET OF in front.
     pub authattrs: Option<Vec<u8>>,
-    /// The digest of the content among the attributes.
+    /// The digest of the content, from the authenticated attributes.
     pub message_digest: Option<Vec<u8>>,
-    /// The time among the attributes, in seconds since 1970.
+    /// The signing time, from the authenticated attributes, in seconds since 1970.
     pub signing_time: Option<i64>,
     /// The signature.
     pub signature: Vec<u8>,
@@ -79,28 +80,28 @@ pub struct SignerInfo {
 /// How a message names its signer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum SignerId {
-    /// Nothing was read yet.
+    /// No identifier was read.
     #[default]
     Missing,
-    /// By the certificate's issuer (contents of the Name) and serial number (contents of the INTEGER).
+    /// By the issuer and the serial number of the certificate.
     IssuerAndSerial {
-        /// Contents of the issuer's Name.
+        /// The contents of the issuer's Name.
         issuer: Vec<u8>,
-        /// Contents of the serial number.
+        /// The contents of the INTEGER.
         serial: Vec<u8>,
     },
     /// By the certificate's subject key identifier.
     SubjectKeyId(Vec<u8>),
 }
 
-/// A signature algorithm some kernel's `pkcs7_sig_note_pkey_algo()` knows (crypto/asymmetric_keys/pkcs7_parser.c), or
-/// one that newer kernels may know.
+/// A signature algorithm that some kernel's `pkcs7_sig_note_pkey_algo()` knows (crypto/asymmetric_keys/pkcs7_parser.c), or that
+/// newer kernels may know.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SignatureAlgorithm {
     /// rsaEncryption: RSA with PKCS#1 v1.5 padding.
     Rsa,
-    /// ECDSA; the digest is that of the identifier, which the kernel does not compare with the signer's.
+    /// ECDSA, with the digest that the identifier names. The kernel does not compare it with the signer's digest algorithm.
     Ecdsa(DigestAlgorithm),
     /// ML-DSA, by its parameter set: 44, 65 or 87.
     MlDsa(u8),
@@ -110,7 +111,7 @@ pub enum SignatureAlgorithm {
     Sm2,
     /// GOST R 34.10-2012.
     Ecrdsa,
-    /// No algorithm any kernel is known to take, by its dotted identifier.
+    /// An algorithm that no kernel is known to accept, by its dotted identifier.
     Other(String),
 }
 
@@ -131,13 +132,13 @@ impl std::fmt::Display for SignatureAlgorithm {
 /// Where and why the kernel stops reading a message.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Pkcs7Fault {
-    /// What `pkcs7_parse_message()` returns.
+    /// The error that `pkcs7_parse_message()` returns.
     pub errno: Errno,
-    /// Offset in the message.
+    /// The offset in the message.
     pub offset: usize,
-    /// The reason, in the kernel's words where it has some.
+    /// The reason, in the kernel's words if it has any.
     pub reason: &'static str,
-    /// The warning the kernel prints.
+    /// The warning that the kernel prints.
     pub warning: Option<&'static str>,
 }
 
@@ -163,7 +164,7 @@ impl Default for SignerInfo {
 }
 
 impl SignatureAlgorithm {
-    /// The algorithm of an OBJECT IDENTIFIER's contents.
+    /// The algorithm for the contents of an OBJECT IDENTIFIER.
     pub fn from_oid(oid: &[u8]) -> Self {
         use DigestAlgorithm::{Sha1, Sha3_256, Sha3_384, Sha3_512, Sha224, Sha256, Sha384, Sha512};
         match *oid {
@@ -188,7 +189,7 @@ impl SignatureAlgorithm {
 }
 
 impl Pkcs7 {
-    /// Mirrors `pkcs7_parse_message()`. Bytes behind the message are ignored, as the kernel ignores them.
+    /// Mirrors `pkcs7_parse_message()`. Bytes after the message are ignored, as in the kernel.
     pub fn parse(message: &[u8]) -> Self {
         if message.len() > MAX_MESSAGE {
             let fault =
@@ -196,7 +197,7 @@ impl Pkcs7 {
             return Self { fault: Some(fault), ..Self::default() };
         }
         let mut parser = Parser { message: Self::default(), signer: SignerInfo::default(), expect_skid: false };
-        let mut reader = Reader::new(message);
+        let mut reader = Asn1Reader::new(message);
         let parsed = parser.content_info(&mut reader).and_then(|()| parser.check_authattrs(reader.offset()));
         if let Err(fault) = parsed {
             parser.message.fault = Some(fault);

@@ -1,9 +1,9 @@
-//! The grammar of a message, rule by rule, with what the kernel does at each.
+//! The grammar of a message: one method for each rule, with the action that the kernel takes there.
 
 use super::{ContentType, EmbeddedCertificate, Pkcs7, Pkcs7Fault, SignatureAlgorithm, SignerId, SignerInfo};
 use crate::terms::Errno;
 use crate::x509::DigestAlgorithm;
-use crate::x509::asn1::{self, Reader, Scope, Value, context, context_primitive, x509_decode_time};
+use crate::x509::asn1::{self, Asn1Reader, Asn1Scope, Asn1Value, context, context_primitive, x509_decode_time};
 
 const OID_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x01];
 pub(super) const OID_SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x02];
@@ -15,20 +15,20 @@ const OID_SMIME_CAPABILITIES: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01
 const OID_MS_SP_OPUS_INFO: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x01, 0x0c];
 const OID_MS_STATEMENT_TYPE: &[u8] = &[0x2b, 0x06, 0x01, 0x04, 0x01, 0x82, 0x37, 0x02, 0x01, 0x0b];
 
-/// `struct pkcs7_parse_context`, with one method a rule of pkcs7.asn1.
+/// `struct pkcs7_parse_context`, with one method for each rule of pkcs7.asn1.
 pub(super) struct Parser {
     pub(super) message: Pkcs7,
     pub(super) signer: SignerInfo,
     pub(super) expect_skid: bool,
 }
 
-type Step<T = ()> = Result<T, Pkcs7Fault>;
+type ParseResult<T = ()> = Result<T, Pkcs7Fault>;
 
 impl Parser {
     /// ```text
     /// PKCS7ContentInfo ::= SEQUENCE { contentType OBJECT IDENTIFIER, content [0] EXPLICIT SignedData OPTIONAL }
     /// ```
-    pub(super) fn content_info(&mut self, reader: &mut Reader<'_>) -> Step {
+    pub(super) fn content_info(&mut self, reader: &mut Asn1Reader<'_>) -> ParseResult {
         let outer = reader.enter(asn1::SEQUENCE)?;
         let content_type = reader.primitive(asn1::OBJECT_IDENTIFIER)?;
         if content_type.bytes != OID_SIGNED_DATA {
@@ -48,7 +48,7 @@ impl Parser {
     ///     crls CHOICE { [1] SET OF, [3] SEQUENCE OF } CertificateList OPTIONAL,
     ///     signerInfos CHOICE { SET OF, SEQUENCE OF } SignerInfo }
     /// ```
-    fn signed_data(&mut self, reader: &mut Reader<'_>) -> Step {
+    fn signed_data(&mut self, reader: &mut Asn1Reader<'_>) -> ParseResult {
         let signed_data = reader.enter(asn1::SEQUENCE)?;
         let version = reader.primitive(asn1::INTEGER)?;
         self.message.version = match version.bytes {
@@ -81,7 +81,7 @@ impl Parser {
     /// ```text
     /// ContentInfo ::= SEQUENCE { contentType OBJECT IDENTIFIER, content [0] EXPLICIT ANY OPTIONAL }
     /// ```
-    fn inner_content_info(&mut self, reader: &mut Reader<'_>) -> Step {
+    fn inner_content_info(&mut self, reader: &mut Asn1Reader<'_>) -> ParseResult {
         let content_info = reader.enter(asn1::SEQUENCE)?;
         let content_type = reader.primitive(asn1::OBJECT_IDENTIFIER)?;
         if let Some(explicit) = reader.optional_enter(context(0))? {
@@ -93,16 +93,16 @@ impl Parser {
         self.message.content_type = match content_type.bytes {
             OID_DATA => Some(ContentType::Data),
             OID_MS_INDIRECT_DATA => Some(ContentType::MsIndirectData),
-            // The kernel prints "Unsupported data type %d" with a number that differs from release to release.
+            // The kernel prints "Unsupported data type %d"; the number differs between releases.
             _ => return Err(fault(Errno::EINVAL, content_type.offset, "Unsupported data type")),
         };
         Ok(())
     }
 
-    /// `pkcs7_extract_cert()` for each.
-    fn certificates(&mut self, reader: &mut Reader<'_>) -> Step {
+    /// `pkcs7_extract_cert()` for each certificate.
+    fn certificates(&mut self, reader: &mut Asn1Reader<'_>) -> ParseResult {
         let (list, may_be_empty) = match reader.optional_enter(context(0))? {
-            // An element of certSet is a CHOICE, and a CHOICE may skip; so this one list may be empty.
+            // This list may be empty: an element of certSet is a CHOICE, and the decoder may skip a CHOICE.
             Some(list) => (list, true),
             None => match reader.optional_enter(context(2))? {
                 Some(list) => (list, false),
@@ -115,8 +115,9 @@ impl Parser {
                 if certificate.tag != asn1::SEQUENCE {
                     return Err(fault(Errno::EBADMSG, certificate.offset, "certificate is no sequence"));
                 }
-                let (offset, der) = (certificate.offset, certificate.whole.to_vec());
-                self.message.certificates.push(EmbeddedCertificate { offset, der });
+                self.message
+                    .certificates
+                    .push(EmbeddedCertificate { offset: certificate.offset, der: certificate.whole.to_vec() });
                 if !reader.more(&list)? {
                     break;
                 }
@@ -132,7 +133,7 @@ impl Parser {
     ///     digestEncryptionAlgorithm AlgorithmIdentifier, encryptedDigest OCTET STRING,
     ///     unauthenticatedAttributes CHOICE { [1] SET OF, [3] SEQUENCE OF } UnauthenticatedAttribute OPTIONAL }
     /// ```
-    fn signer_info(&mut self, reader: &mut Reader<'_>) -> Step {
+    fn signer_info(&mut self, reader: &mut Asn1Reader<'_>) -> ParseResult {
         let signer_info = reader.enter(asn1::SEQUENCE)?;
         self.signer_version(reader.primitive(asn1::INTEGER)?)?;
         self.signer_identifier(reader)?;
@@ -148,7 +149,7 @@ impl Parser {
     }
 
     /// `pkcs7_note_signerinfo_version()`.
-    fn signer_version(&mut self, version: Value<'_>) -> Step {
+    fn signer_version(&mut self, version: Asn1Value<'_>) -> ParseResult {
         self.expect_skid = match version.bytes {
             [1] => false,
             [3] => true,
@@ -163,7 +164,7 @@ impl Parser {
     /// ```text
     /// SignerIdentifier ::= CHOICE { SEQUENCE { issuer Name, serialNumber INTEGER }, [0] IMPLICIT OCTET STRING }
     /// ```
-    fn signer_identifier(&mut self, reader: &mut Reader<'_>) -> Step {
+    fn signer_identifier(&mut self, reader: &mut Asn1Reader<'_>) -> ParseResult {
         self.signer.id = if let Some(both) = reader.optional_enter(asn1::SEQUENCE)? {
             let issuer = name(reader)?.bytes.to_vec();
             let serial = reader.primitive(asn1::INTEGER)?.bytes.to_vec();
@@ -178,15 +179,15 @@ impl Parser {
     /// ```text
     /// AuthenticatedAttribute ::= SEQUENCE { type OBJECT IDENTIFIER, values SET OF ANY }
     /// ```
-    fn authenticated_attributes(&mut self, reader: &mut Reader<'_>) -> Step {
+    fn authenticated_attributes(&mut self, reader: &mut Asn1Reader<'_>) -> ParseResult {
         let mut seen = Vec::new();
         if let Some(set) = reader.optional_enter(context(0))? {
             self.attribute_list(reader, &set, &mut seen)?;
             let value = reader.leave(set)?;
             return self.note_set_of_authattrs(value, &seen);
         }
-        // This form has no action in the grammar: its attributes are checked, but the kernel does not know that it
-        // has any, and digests the content alone.
+        // The grammar has no action for this form: the attributes are checked, but the kernel does not record them and digests
+        // only the content.
         if let Some(explicit) = reader.optional_enter(context(2))? {
             let sequence = reader.enter(asn1::SEQUENCE)?;
             self.attribute_list(reader, &sequence, &mut seen)?;
@@ -196,7 +197,12 @@ impl Parser {
         Ok(())
     }
 
-    fn attribute_list<'a>(&mut self, reader: &mut Reader<'a>, list: &Scope, seen: &mut Vec<&'a [u8]>) -> Step {
+    fn attribute_list<'a>(
+        &mut self,
+        reader: &mut Asn1Reader<'a>,
+        list: &Asn1Scope,
+        seen: &mut Vec<&'a [u8]>,
+    ) -> ParseResult {
         loop {
             let attribute = reader.enter(asn1::SEQUENCE)?;
             let kind = reader.primitive(asn1::OBJECT_IDENTIFIER)?.bytes;
@@ -217,7 +223,12 @@ impl Parser {
     }
 
     /// `pkcs7_sig_note_authenticated_attr()`.
-    fn note_authenticated_attr<'a>(&mut self, kind: &'a [u8], value: Value<'_>, seen: &mut Vec<&'a [u8]>) -> Step {
+    fn note_authenticated_attr<'a>(
+        &mut self,
+        kind: &'a [u8],
+        value: Asn1Value<'_>,
+        seen: &mut Vec<&'a [u8]>,
+    ) -> ParseResult {
         let known = [
             OID_CONTENT_TYPE,
             OID_SIGNING_TIME,
@@ -239,7 +250,7 @@ impl Parser {
             OID_CONTENT_TYPE => {
                 let wanted = if authenticode { OID_MS_INDIRECT_DATA } else { OID_DATA };
                 if value.bytes != wanted {
-                    // The kernel's warning has numbers that differ from release to release.
+                    // The kernel's warning has numbers that differ between releases.
                     return Err(fault(Errno::EBADMSG, value.offset, "Mismatch between global data type and sinfo"));
                 }
             }
@@ -268,7 +279,7 @@ impl Parser {
     }
 
     /// `pkcs7_sig_note_set_of_authattrs()`.
-    fn note_set_of_authattrs(&mut self, set: Value<'_>, seen: &[&[u8]]) -> Step {
+    fn note_set_of_authattrs(&mut self, set: Asn1Value<'_>, seen: &[&[u8]]) -> ParseResult {
         if !seen.contains(&OID_CONTENT_TYPE) || !seen.contains(&OID_MESSAGE_DIGEST) {
             return Err(warn(Errno::EBADMSG, set.offset, "PKCS7: Missing required AuthAttr"));
         }
@@ -277,12 +288,12 @@ impl Parser {
     }
 
     /// `pkcs7_note_signed_info()`.
-    fn note_signed_info(&mut self, offset: usize) -> Step {
+    fn note_signed_info(&mut self, offset: usize) -> ParseResult {
         if self.message.content_type == Some(ContentType::MsIndirectData) && self.signer.authattrs.is_none() {
             return Err(warn(Errno::EBADMSG, offset, "PKCS7: Authenticode requires AuthAttrs"));
         }
-        // The version, not the identifier, says which of the two is looked up. What is not there has no bytes, or
-        // those of the signer before.
+        // The version, not the identifier, selects which identifier is used. If the signer does not have it, the kernel uses
+        // that of the last signer before that has one, otherwise an empty one.
         let ids = self.message.signers.iter().map(|signer| &signer.id).chain([&self.signer.id]);
         let key_id = ids.rev().find_map(|id| match id {
             SignerId::IssuerAndSerial { issuer, serial } if !self.expect_skid => Some([&serial[..], issuer].concat()),
@@ -294,8 +305,8 @@ impl Parser {
         Ok(())
     }
 
-    /// `pkcs7_check_authattrs()`: all signers have them, or none; and there is a signer.
-    pub(super) fn check_authattrs(&self, offset: usize) -> Step {
+    /// `pkcs7_check_authattrs()`: all signers have authenticated attributes, or none has; and there is at least one signer.
+    pub(super) fn check_authattrs(&self, offset: usize) -> ParseResult {
         let mut signers = self.message.signers.iter().map(|signer| signer.authattrs.is_some());
         match signers.next() {
             Some(first) if signers.all(|has| has == first) => Ok(()),
@@ -307,7 +318,7 @@ impl Parser {
 /// ```text
 /// AlgorithmIdentifier ::= SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL }
 /// ```
-fn algorithm_identifier<'a>(reader: &mut Reader<'a>) -> Step<Value<'a>> {
+fn algorithm_identifier<'a>(reader: &mut Asn1Reader<'a>) -> ParseResult<Asn1Value<'a>> {
     let sequence = reader.enter(asn1::SEQUENCE)?;
     let algorithm = reader.primitive(asn1::OBJECT_IDENTIFIER)?;
     reader.optional_any()?;
@@ -318,7 +329,7 @@ fn algorithm_identifier<'a>(reader: &mut Reader<'a>) -> Step<Value<'a>> {
 /// ```text
 /// Name ::= SEQUENCE OF SET OF SEQUENCE { attributeType OBJECT IDENTIFIER, attributeValue ANY }
 /// ```
-fn name<'a>(reader: &mut Reader<'a>) -> Step<Value<'a>> {
+fn name<'a>(reader: &mut Asn1Reader<'a>) -> ParseResult<Asn1Value<'a>> {
     let name = reader.enter(asn1::SEQUENCE)?;
     loop {
         let set = reader.enter(asn1::SET)?;
@@ -338,9 +349,9 @@ fn name<'a>(reader: &mut Reader<'a>) -> Step<Value<'a>> {
     }
 }
 
-/// The grammar takes a revocation list for a list of certificates ("this may be defined incorrectly"), which no real
-/// one is: `x509_cert_parse()` refuses its first part.
-fn crls(reader: &mut Reader<'_>) -> Step {
+/// Rejects revocation lists. The grammar defines them as lists of certificates ("this may be defined incorrectly"), which no
+/// real one is: `x509_cert_parse()` rejects its first part.
+fn crls(reader: &mut Asn1Reader<'_>) -> ParseResult {
     for number in [1, 3] {
         if reader.next_is(context(number))? {
             return Err(fault(Errno::EBADMSG, reader.offset(), "revocation list"));
@@ -352,7 +363,7 @@ fn crls(reader: &mut Reader<'_>) -> Step {
 /// ```text
 /// UnauthenticatedAttribute ::= SEQUENCE { type OBJECT IDENTIFIER, values SET OF ANY }
 /// ```
-fn unauthenticated_attributes(reader: &mut Reader<'_>) -> Step {
+fn unauthenticated_attributes(reader: &mut Asn1Reader<'_>) -> ParseResult {
     let list = match reader.optional_enter(context(1))? {
         Some(list) => list,
         None => match reader.optional_enter(context(3))? {
@@ -380,7 +391,7 @@ fn unauthenticated_attributes(reader: &mut Reader<'_>) -> Step {
     Ok(())
 }
 
-fn enter_either(reader: &mut Reader<'_>, first: u8, second: u8) -> Step<Scope> {
+fn enter_either(reader: &mut Asn1Reader<'_>, first: u8, second: u8) -> ParseResult<Asn1Scope> {
     match reader.optional_enter(first)? {
         Some(scope) => Ok(scope),
         None => Ok(reader.enter(second)?),
@@ -391,7 +402,7 @@ fn fault(errno: Errno, offset: usize, reason: &'static str) -> Pkcs7Fault {
     Pkcs7Fault { errno, offset, reason, warning: None }
 }
 
-/// A fault with a warning: its words are the reason, too.
+/// A fault with a warning, whose text is also the reason.
 fn warn(errno: Errno, offset: usize, warning: &'static str) -> Pkcs7Fault {
     let reason = warning.strip_prefix("PKCS7: ").unwrap_or(warning);
     Pkcs7Fault { errno, offset, reason, warning: Some(warning) }

@@ -13,9 +13,9 @@ macro_rules! file {
     };
 }
 
-/// A second reader finds the same in the same bytes.
+/// The `cms` and `der` crates read the same values.
 #[test]
-fn the_referee_agrees() {
+fn another_parser_agrees() {
     for message in [
         file!("rsa-sha256.p7s"),
         file!("rsa-sha512-keyid.p7s"),
@@ -37,7 +37,7 @@ fn the_referee_agrees() {
             assert_eq!(ours.digest.as_ref().map(Result::is_ok), Some(true));
             let digest = ours.digest.clone().and_then(Result::ok).expect("digest");
             assert_eq!(asn1::dotted(digest.oid()), theirs.digest_alg.oid.to_string());
-            // Behind the tag of a set the attributes are what both digest.
+            // Both digest the attributes with the tag of a set in front.
             let attributes = theirs.signed_attrs.as_ref().map(|set| set.to_der().expect("set")[1..].to_vec());
             assert_eq!(ours.authattrs, attributes);
             let id = theirs.sid.to_der().expect("identifier");
@@ -57,14 +57,14 @@ fn the_referee_agrees() {
 }
 
 #[test]
-fn attributes_are_noted() {
+fn authenticated_attributes_are_read() {
     let message = Pkcs7::parse(file!("rsa-authattrs.p7s"));
     let [signer] = &message.signers[..] else { panic!("one signer") };
     assert_eq!(signer.message_digest.as_ref().map(Vec::len), Some(32));
     assert!(signer.signing_time.is_some_and(|time| time > 1_700_000_000));
 }
 
-/// What comes before a fault stays: an unknown algorithm would have stopped the kernel there.
+/// What was read before a fault is kept: a kernel that does not know the algorithm stops there.
 #[test]
 fn an_unfinished_signer_is_kept() {
     let message = file!("rsa-sha256.p7s");
@@ -79,9 +79,9 @@ fn an_unfinished_signer_is_kept() {
     assert_eq!(signer.signature_algorithm, Some(SignatureAlgorithm::Rsa));
 }
 
-/// Changes to one byte, and what the kernel makes of them.
+/// The faults that a change of one byte causes.
 #[test]
-fn faults() {
+fn a_changed_byte_is_a_fault() {
     let original = file!("rsa-sha256.p7s");
     let changed = |at: usize, byte: u8| {
         let mut message = original.to_vec();
@@ -92,14 +92,14 @@ fn faults() {
     assert_eq!(changed(25, 2), Some((Errno::EINVAL, "Unsupported SignedData version")));
     assert_eq!(changed(25, 3), Some((Errno::EBADMSG, "SignedData-SignerInfo version mismatch")));
     assert_eq!(changed(53, 5), Some((Errno::EINVAL, "Unsupported data type")));
-    // The kernel does not mind a sequence without its constructed bit.
+    // The kernel accepts a sequence without the constructed bit.
     assert_eq!(changed(0, 0x10), None);
     assert_eq!(changed(0, 0x31), Some((Errno::EBADMSG, "Unexpected tag")));
 }
 
-/// No content at all is well-formed, but has no signer.
+/// A message without content is well-formed, but has no signer.
 #[test]
-fn no_signers() {
+fn a_message_without_signers_is_a_fault() {
     let empty = [&[asn1::SEQUENCE, 11, asn1::OBJECT_IDENTIFIER, 9], OID_SIGNED_DATA].concat();
     let fault = Pkcs7::parse(&empty).fault.expect("a fault");
     assert_eq!((fault.errno, fault.warning), (Errno::EINVAL, Some("PKCS7: Inconsistently supplied authAttrs")));

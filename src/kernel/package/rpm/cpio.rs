@@ -1,15 +1,17 @@
-//! `cpio` archives of the new ASCII format, as the payload of RPM packages is.
+//! `cpio` archives of the new ASCII format, the payload of RPM packages.
 
 use std::collections::BTreeMap;
 use std::io::{Empty, Read, Result as IoResult, empty};
 
 use crate::compression::stream::{Unending, array, broken, read_into, skip};
-use crate::kernel::package::PackageError;
-use crate::kernel::package::entry::{CONTENTS_LIMIT, Entry, EntryKind, PATH_LIMIT, Visit, normalised, read_rest};
+use crate::kernel::package::entry::{
+    CONTENTS_LIMIT, EntryKind, PATH_LIMIT, PackageEntry, VisitEntry, normalized, read_rest,
+};
+use crate::kernel::package::error::PackageError;
 
-/// What a member costs besides its contents.
+/// The bytes that a member counts besides its contents.
 const MEMBER_COST: u64 = 4096;
-/// How many files with several names are kept in mind.
+/// The most names of hard-linked files that an archive may have.
 const LINKS_LIMIT: usize = 1 << 16;
 
 /// One member of an archive.
@@ -21,7 +23,7 @@ pub(super) struct Member {
     pub size: u64,
 }
 
-/// What the names of one file share.
+/// What identifies a file: all its names have the same inode.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Inode {
     pub number: u64,
@@ -38,12 +40,12 @@ const fn is_symlink(mode: u64) -> bool {
     mode & 0o170_000 == 0o120_000
 }
 
-/// Shows the files of an archive, and reads the input to its end. Members may be numbers, and `known` says what they stand
-/// for.
+/// Passes the files of an archive to `visit`, and reads the input to its end. A member may be an index into the files of the
+/// package's header, which `known` looks up.
 pub(super) fn read(
     input: impl Read,
     known: &mut dyn FnMut(usize) -> Option<Member>,
-    visit: Visit<'_>,
+    visit: VisitEntry<'_>,
 ) -> Result<(), PackageError> {
     let mut input = Unending(input);
     let mut links = Links::default();
@@ -65,14 +67,14 @@ pub(super) fn read(
     read_rest("cpio", input.0, left)
 }
 
-/// Everything starts at a multiple of 4.
+/// The padding after `size` bytes: headers and contents start at a multiple of 4.
 const fn padding(size: u64) -> u64 {
     size.wrapping_neg() % 4
 }
 
-/// Magic, and then numbers of 8 hexadecimal digits: inode, mode, owner, group, links, time, size, two of the device, two of
-/// the device it is, size of the path, checksum; the path. `None` is the member that ends an archive. Instead of all this
-/// `07070X` has one number.
+/// Reads the header of a member: the magic; numbers of 8 hexadecimal digits, which are inode, mode, owner, group, links, time,
+/// size, two for the device that holds the file, two for the device that the file is, size of the path and checksum; the path.
+/// After the magic `07070X` follows only one number, an index. `None` for the member that ends an archive.
 fn member(input: &mut impl Read, known: &mut dyn FnMut(usize) -> Option<Member>) -> IoResult<Option<Member>> {
     match &array(input)? {
         b"070701" | b"070702" => {}
@@ -107,15 +109,15 @@ fn number(input: &mut impl Read) -> IoResult<u64> {
     number.map(u64::from).ok_or_else(|| broken("a number that is none"))
 }
 
-fn show_symlink(member: &Member, contents: &mut dyn Read, visit: Visit<'_>) -> Result<(), PackageError> {
-    let path = normalised(&member.path)?;
+fn show_symlink(member: &Member, contents: &mut dyn Read, visit: VisitEntry<'_>) -> Result<(), PackageError> {
+    let path = normalized(&member.path)?;
     let mut target = Vec::new();
     contents.take(PATH_LIMIT as u64).read_to_end(&mut target).map_err(PackageError::part(&path))?;
     let kind = EntryKind::Symlink(String::from_utf8_lossy(&target).into_owned());
-    Entry { path: &path, kind, contents: &mut empty() }.show(visit)
+    PackageEntry { path: &path, kind, contents: &mut empty() }.show(visit)
 }
 
-/// The files with several names: one of these has the contents, often the last, and the others wait for it.
+/// Files with several names. One of the names, often the last, has the contents; the names before it are kept until it comes.
 #[derive(Default)]
 struct Links {
     shown: BTreeMap<Inode, String>,
@@ -124,8 +126,8 @@ struct Links {
 }
 
 impl Links {
-    fn show(&mut self, member: &Member, contents: &mut dyn Read, visit: Visit<'_>) -> Result<(), PackageError> {
-        let path = normalised(&member.path)?;
+    fn show(&mut self, member: &Member, contents: &mut dyn Read, visit: VisitEntry<'_>) -> Result<(), PackageError> {
+        let path = normalized(&member.path)?;
         if member.links > 1 {
             self.count += 1;
             if self.count > LINKS_LIMIT {
@@ -139,7 +141,7 @@ impl Links {
                 return Ok(());
             }
         }
-        Entry { path: &path, kind: EntryKind::File, contents }.show(visit)?;
+        PackageEntry { path: &path, kind: EntryKind::File, contents }.show(visit)?;
         for other in self.waiting.remove(&member.inode).unwrap_or_default() {
             hardlink(&other, &path, &mut empty()).show(visit)?;
         }
@@ -149,15 +151,15 @@ impl Links {
         Ok(())
     }
 
-    /// Those whose contents never came have none.
-    fn show_empty(self, visit: Visit<'_>) -> Result<(), PackageError> {
+    /// Reports the files whose contents never came as empty files.
+    fn show_empty(self, visit: VisitEntry<'_>) -> Result<(), PackageError> {
         for path in self.waiting.into_values().flatten() {
-            Entry { path: &path, kind: EntryKind::File, contents: &mut empty() }.show(visit)?;
+            PackageEntry { path: &path, kind: EntryKind::File, contents: &mut empty() }.show(visit)?;
         }
         Ok(())
     }
 }
 
-fn hardlink<'a>(path: &'a str, target: &str, nothing: &'a mut Empty) -> Entry<'a> {
-    Entry { path, kind: EntryKind::Hardlink(target.to_owned()), contents: nothing }
+fn hardlink<'a>(path: &'a str, target: &str, nothing: &'a mut Empty) -> PackageEntry<'a> {
+    PackageEntry { path, kind: EntryKind::Hardlink(target.to_owned()), contents: nothing }
 }

@@ -1,4 +1,4 @@
-//! RPM packages: a lead, the header with the signatures, the header, and a compressed `cpio` archive.
+//! RPM packages: a lead, the signature header, the header, and a compressed `cpio` archive.
 
 mod cpio;
 mod header;

@@ -55,7 +55,7 @@ fn cpio_end() -> Vec<u8> {
     cpio_member("TRAILER!!!", 0, [0, 1, 0], b"")
 }
 
-/// The names of one file stand together here, and the last has the contents.
+/// The names of one file follow each other, and the last has the contents.
 pub(in crate::kernel::package) fn cpio(samples: &[(&str, Sample)]) -> Vec<u8> {
     let mut archive = Vec::new();
     for (inode, (path, sample)) in samples.iter().enumerate() {
@@ -77,9 +77,9 @@ pub(in crate::kernel::package) fn rpm(compression: Option<Compression>) -> Vec<u
     rpm_of(compression, &[], &cpio(&SAMPLES))
 }
 
-/// Sizes that nothing stands behind.
+/// A size in a header is not trusted: memory is not allocated for bytes that do not follow.
 #[test]
-fn sizes_are_not_believed() {
+fn sizes_are_not_trusted() {
     let member = cpio_member("huge", 0o100_644, [1, 1, u32::MAX], b"");
     assert_eq!(complaint(&rpm_of(None, &[], &member)), "huge: it is cut short");
     assert_eq!(complaint(&rpm_of(None, &[], &member.repeat(2)[..6])), "cpio: it is cut short");
@@ -98,7 +98,7 @@ fn sizes_are_not_believed() {
 }
 
 #[test]
-fn headers_say_what_they_are() {
+fn other_payloads_are_errors() {
     let delta: (u32, u32, u32, &[u8]) = (1124, 6, 1, b"drpm\0");
     let mut package = super::MAGIC.to_vec();
     package.resize(96, 0);
@@ -108,7 +108,7 @@ fn headers_say_what_they_are() {
     assert_eq!(complaint(&rpm_of(None, &[], b"070707")), "cpio: not the magic of a member");
 }
 
-/// Files of 4 GiB and packages of version 6 have only numbers in the archive.
+/// A package with a file of 4 GiB, or of version 6, has only indexes in the archive.
 #[test]
 fn files_are_found_in_the_header() {
     let words = |words: &[u32]| words.iter().flat_map(|word| word.to_be_bytes()).collect::<Vec<_>>();

@@ -1,0 +1,97 @@
+//! Where two sources of one fact disagree.
+
+use std::path::{Path, PathBuf};
+
+use super::config::Config;
+use super::exports::{Exports, KernelExport};
+use super::fact::Fact;
+use super::symvers::VMLINUX;
+
+/// Two sources that disagree about one fact, because they come from two builds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Conflict {
+    /// The fact.
+    pub fact: Fact,
+    /// The source that counts.
+    pub used: PathBuf,
+    /// The source that is ignored.
+    pub passed_over: PathBuf,
+    /// How they differ.
+    pub difference: Difference,
+}
+
+/// How two sources differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Difference {
+    /// The lists have different entries.
+    Entries {
+        /// The number of entries that are in one list only or differ.
+        different: usize,
+        /// The number of entries in both lists together.
+        of: usize,
+        /// The first different entry.
+        example: String,
+    },
+    /// The values differ: the value in the source that counts, then the other.
+    Value(String, String),
+}
+
+/// A list and the file that it was read from.
+type Sourced<'a, T> = (&'a T, &'a Path);
+
+fn conflict(fact: Fact, used: &Path, passed_over: &Path, different: &[String], of: usize) -> Option<Conflict> {
+    let example = different.first()?.clone();
+    let difference = Difference::Entries { different: different.len(), of, example };
+    Some(Conflict { fact, used: used.to_owned(), passed_over: passed_over.to_owned(), difference })
+}
+
+/// Compares two lists of exports in what both give: the exports of modules only if both lists cover modules, versions and
+/// namespaces only if both have them.
+pub(super) fn export_conflict(
+    (used, used_path): Sourced<'_, Exports>,
+    (other, other_path): Sourced<'_, Exports>,
+) -> Option<Conflict> {
+    let modules = used.covers_modules() && other.covers_modules();
+    let compared = |row: &KernelExport<'_>| modules || row.exporter == VMLINUX;
+    let names_only = used.is_names_only() || other.is_names_only();
+    let mut of = 0;
+    let mut different = Vec::new();
+    for row in used.rows().filter(compared) {
+        of += 1;
+        let counterpart = other.owned_by(row.exporter, row.name);
+        if !counterpart.is_some_and(|other| is_same_export(&row, &other, names_only)) {
+            different.push(row.name.to_owned());
+        }
+    }
+    for row in other.rows().filter(compared) {
+        if used.owned_by(row.exporter, row.name).is_none() {
+            of += 1;
+            different.push(row.name.to_owned());
+        }
+    }
+    conflict(Fact::Exports, used_path, other_path, &different, of)
+}
+
+/// Returns whether two rows agree in what both give. Of the kinds only whether they are GPL-only is compared.
+fn is_same_export(a: &KernelExport<'_>, b: &KernelExport<'_>, names_only: bool) -> bool {
+    let gpl_only_agrees = match (a.kind, b.kind) {
+        (Some(a), Some(b)) => a.is_gpl_only() == b.is_gpl_only(),
+        _ => true,
+    };
+    let crc_agrees = a.crc.is_none() || b.crc.is_none() || a.crc == b.crc;
+    gpl_only_agrees && crc_agrees && (names_only || a.namespace == b.namespace)
+}
+
+/// Compares the options that two configurations set.
+pub(super) fn config_conflict(
+    (used, used_path): Sourced<'_, Config>,
+    (other, other_path): Sourced<'_, Config>,
+) -> Option<Conflict> {
+    let mut names: Vec<_> = used.names().chain(other.names()).collect();
+    names.retain(|name| used.value_named(name) != other.value_named(name));
+    let mut different: Vec<_> = names.into_iter().map(|name| format!("CONFIG_{name}")).collect();
+    different.sort_unstable();
+    different.dedup();
+    let of = used.settings().max(other.settings());
+    conflict(Fact::Config, used_path, other_path, &different, of)
+}

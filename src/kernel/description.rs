@@ -1,0 +1,267 @@
+//! What is known of one kernel.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock};
+
+use super::boot::BootImage;
+use super::config::{Config, ConfigOption};
+use super::conflict::Conflict;
+use super::exports::Exports;
+use super::fact::{Evidence, Fact};
+use super::headers::HeaderRoot;
+use super::symvers::VMLINUX;
+use super::tree::{ModuleTree, OwnModule};
+use super::vmlinux::{Kallsyms, KernelImage};
+use crate::image::{Extent, Image};
+use crate::terms::{Arch, Crc, Distribution, KernelRelease, KernelVersion, ModuleName};
+use crate::x509::Certificate;
+
+/// One kernel: the facts that its files give. A later source adds a fact only where the earlier ones gave none.
+///
+/// The kernel image that [`Kernel::add`] finds beside other files, and the modules of a module tree, are read on the first call
+/// of a method that needs them; such a method says so. When that reading fails, no error is returned: the fact stays unknown.
+#[derive(Debug, Default)]
+pub struct Kernel {
+    pub(crate) release: Option<KernelRelease>,
+    pub(crate) config: Option<Config>,
+    pub(crate) exports: Option<Exports>,
+    pub(crate) tree: Option<ModuleTree>,
+    pub(crate) certificates: Option<Vec<Certificate>>,
+    pub(crate) builtin: Option<Vec<ModuleName>>,
+    pub(super) with_parameters: HashSet<ModuleName>,
+    pub(crate) version: Option<KernelVersion>,
+    pub(crate) arch: Option<Arch>,
+    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) inferred: Vec<String>,
+    pub(super) cmdline: Option<String>,
+    pub(super) packages: Vec<String>,
+    pub(super) symbols: Option<Kallsyms>,
+    pub(super) conflicts: Vec<Conflict>,
+    pub(super) boot: BootImage,
+    trusted: OnceLock<Option<Vec<Certificate>>>,
+    pub(super) headers: Vec<HeaderRoot>,
+    own_module: OnceLock<Option<OwnModule>>,
+    images: Mutex<HashMap<PathBuf, Arc<Image>>>,
+}
+
+impl Kernel {
+    /// The release string.
+    pub const fn release(&self) -> Option<&KernelRelease> {
+        self.release.as_ref()
+    }
+
+    /// The version: the one that was given apart from the release, otherwise the one at the start of the release string.
+    pub fn version(&self) -> Option<KernelVersion> {
+        self.version.or_else(|| self.release()?.version())
+    }
+
+    /// Returns whether the version was given apart from the release, and not read from the release string.
+    pub const fn is_version_given(&self) -> bool {
+        self.version.is_some()
+    }
+
+    /// The distribution that built the kernel, read from the release string; `None` for an upstream kernel or an unknown
+    /// release.
+    pub fn distribution(&self) -> Option<Distribution> {
+        self.release()?.distribution()
+    }
+
+    /// The configuration: from a file, otherwise the one embedded in the image (`CONFIG_IKCONFIG`).
+    ///
+    /// May read a found image on first use; if that fails, the configuration stays unknown.
+    pub fn config(&self) -> Option<&Config> {
+        self.config.as_ref().or_else(|| self.boot_image()?.config())
+    }
+
+    /// The exported symbols: from a list, otherwise from the image's export tables.
+    ///
+    /// May read a found image on first use; if that fails, the exports stay unknown.
+    pub fn exports(&self) -> Option<&Exports> {
+        self.exports.as_ref().or_else(|| self.boot_image()?.exports().ok())
+    }
+
+    /// The kernel's own symbols, exported or not: from a `System.map` or `/proc/kallsyms`, otherwise from the image.
+    ///
+    /// May read a found image on first use; if that fails, the symbols stay unknown.
+    pub fn symbols(&self) -> Option<&Kallsyms> {
+        self.symbols.as_ref().or_else(|| self.boot_image()?.symbols())
+    }
+
+    /// The image that the kernel boots from: the one that was given, otherwise the one that was found with the other files.
+    ///
+    /// Reads a found image on first use. `None` if there is no image, if the found one cannot be read, or if it belongs to
+    /// another release.
+    pub fn boot_image(&self) -> Option<&KernelImage> {
+        if let Some(given) = self.boot.given() {
+            return Some(given);
+        }
+        self.boot.read().filter(|image| self.release.is_none() || image.release() == self.release)
+    }
+
+    /// The packages that were read, each as `NAME VERSION ARCHITECTURE`.
+    pub fn packages(&self) -> &[String] {
+        &self.packages
+    }
+
+    /// The command line in a unified kernel image.
+    pub fn cmdline(&self) -> Option<&str> {
+        self.cmdline.as_deref()
+    }
+
+    /// The module tree.
+    pub const fn tree(&self) -> Option<&ModuleTree> {
+        self.tree.as_ref()
+    }
+
+    /// The certificates that the kernel trusts: those compiled into its image and those that were given. `None` if neither is
+    /// known.
+    ///
+    /// May read a found image on first use; if that fails, its certificates stay unknown.
+    pub fn certificates(&self) -> Option<&[Certificate]> {
+        let known = self.trusted.get_or_init(|| {
+            let built_in = match &self.certificates {
+                // Given certificates replace those of a found image, but a given image adds its own.
+                Some(_) => self.boot.given().and_then(KernelImage::certificates),
+                None => self.boot_image().and_then(KernelImage::certificates),
+            };
+            let mut all = built_in.or_else(|| self.certificates.as_ref().map(|_| &[][..]))?.to_vec();
+            for given in self.certificates.iter().flatten() {
+                if !all.contains(given) {
+                    all.push(given.clone());
+                }
+            }
+            Some(all)
+        });
+        known.as_deref()
+    }
+
+    /// `sizeof(struct module)`, vermagic and the version of `module_layout` in a module of the kernel's own tree: all three are
+    /// fixed when the kernel and its modules are built together.
+    ///
+    /// Reads a module of the tree on first use. `None` if there is no tree or the module cannot be read.
+    pub(super) fn own_module(&self) -> Option<&OwnModule> {
+        self.own_module.get_or_init(|| self.tree.as_ref().and_then(OwnModule::read)).as_ref()
+    }
+
+    /// `sizeof(struct module)` in bytes: from the type information of a given image, otherwise from a module of the kernel's
+    /// own tree, otherwise from the type information of a found image.
+    ///
+    /// May read a module of the tree or a found image on first use; if that fails, the size stays unknown.
+    pub fn struct_module_size(&self) -> Option<u64> {
+        let given = self.boot.given().and_then(KernelImage::struct_module_size);
+        given
+            .or_else(|| self.own_module().map(|module| module.this_module_size))
+            .or_else(|| self.boot_image()?.struct_module_size())
+    }
+
+    /// vermagic: from a given image, otherwise from a module of the kernel's own tree, otherwise from a found image.
+    ///
+    /// May read a module of the tree or a found image on first use; if that fails, vermagic stays unknown.
+    pub fn vermagic(&self) -> Option<&str> {
+        let given = self.boot.given().and_then(KernelImage::vermagic);
+        given
+            .or_else(|| self.own_module().map(|module| module.vermagic.as_str()))
+            .or_else(|| self.boot_image()?.vermagic())
+    }
+
+    /// The names of the modules that are built into the kernel, from `modules.builtin`.
+    pub fn builtin(&self) -> Option<&[ModuleName]> {
+        self.builtin.as_deref()
+    }
+
+    /// Returns whether a built-in module has parameters or a version, and therefore a directory in sysfs.
+    ///
+    /// The source is `modules.builtin.modinfo`, which lists most such modules, but not all.
+    pub fn is_builtin_with_parameters(&self, name: &str) -> bool {
+        self.with_parameters.contains(name)
+    }
+
+    /// Takes the release and the architecture from a module that was built for this kernel, if no file gives them.
+    ///
+    /// Such a module has the kernel's version of `module_layout`. That version covers the structures that the loader and a
+    /// module share, and no two releases have had the same ones.
+    pub fn infer_release(&mut self, image: &Image) {
+        if let Some(release) = self.release_by(image) {
+            let path = image.path().display();
+            self.inferred
+                .push(format!("the kernel is {release}: {path} was built for it, with its version of module_layout"));
+            self.release = Some(release);
+            self.arch = self.arch.or_else(|| image.arch());
+        }
+    }
+
+    /// The release that a module built for this kernel names in its vermagic; `None` if a file of the kernel already gives the
+    /// release.
+    pub fn release_by(&self, image: &Image) -> Option<KernelRelease> {
+        let elf = image.as_announced().filter(|_| self.release.is_none())?;
+        let wanted = elf.symbol_versions().and_then(|versions| versions.get("module_layout"));
+        let own = self.module_layout().map(|crc| u64::from(crc.0)).filter(|crc| *crc != 0);
+        let release = elf.modinfo().get("vermagic").and_then(|vermagic| vermagic.split(' ').next());
+        release.map(KernelRelease::new).filter(|release| release.version().is_some() && own.is_some() && own == wanted)
+    }
+
+    /// Returns whether symbols have versions: from `CONFIG_MODVERSIONS`, otherwise from whether any CRC is not zero.
+    ///
+    /// May read a found image on first use; if that fails, the answer stays unknown.
+    pub fn modversions(&self) -> Option<bool> {
+        match self.config() {
+            Some(config) => Some(config.is_set(ConfigOption("MODVERSIONS"))),
+            None => self.exports()?.modversions(),
+        }
+    }
+
+    /// The CRC of `module_layout`, which covers the structures that the loader and a module share.
+    ///
+    /// May read a found image on first use; if that fails, the CRC stays unknown.
+    pub fn module_layout(&self) -> Option<Crc> {
+        self.exports()?.owned_by(VMLINUX, "module_layout")?.crc
+    }
+
+    /// The architecture: the one that the user gave, otherwise that of a given image, otherwise the configuration's, otherwise
+    /// the one that the flavour at the end of a distribution's release string names. A found image is not read for it.
+    pub fn arch(&self) -> Option<Arch> {
+        if let Some(told) = self.arch.or_else(|| self.boot.given()?.arch()) {
+            return Some(told);
+        }
+        self.config.as_ref().and_then(Config::arch).or_else(|| self.release()?.flavour_arch())
+    }
+
+    /// Reads a module file; out of the tree's packages, if it is in one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn open_module(&self, path: &Path) -> Result<Image, crate::image::Error> {
+        self.read_module(path, Extent::Whole)
+    }
+
+    /// Reads the parts of a module file that a loader looks at; all of it where signatures can be verified.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub(crate) fn open_module_for_loading(&self, path: &Path) -> Result<Image, crate::image::Error> {
+        let verifies = self.certificates().is_some_and(|trusted| !trusted.is_empty());
+        self.read_module(path, if verifies { Extent::Whole } else { Extent::Parts })
+    }
+
+    fn read_module(&self, path: &Path, extent: Extent) -> Result<Image, crate::image::Error> {
+        match &self.tree {
+            Some(tree) => tree.image(path, extent),
+            None => Image::open_for(path, extent),
+        }
+    }
+
+    /// A module file of the tree, cached: each file is read once.
+    pub(crate) fn image(&self, path: &Path) -> Result<Arc<Image>, crate::image::Error> {
+        let locked = || self.images.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if let Some(image) = locked().get(path) {
+            return Ok(Arc::clone(image));
+        }
+        let image = Arc::new(self.open_module_for_loading(path)?);
+        Ok(Arc::clone(locked().entry(path.to_owned()).or_insert(image)))
+    }
+
+    pub(crate) fn note(&mut self, fact: Fact, source: &Path) {
+        self.evidence.push(Evidence { fact, source: source.to_owned() });
+    }
+}
