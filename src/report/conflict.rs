@@ -1,6 +1,6 @@
 //! Words for files that disagree.
 
-use super::facts::title;
+use super::wording::fact_title;
 use crate::kernel::{Conflict, Difference};
 
 /// What disagrees, by how much, and which counts.
@@ -12,5 +12,5 @@ pub(super) fn conflict(conflict: &Conflict) -> String {
         }
         Difference::Value(used, other) => format!("{used:?} there, {other:?} here"),
     };
-    format!("{other} is of another build than {used}: {}: {how}; what {used} says counts", title(conflict.fact))
+    format!("{other} is of another build than {used}: {}: {how}; what {used} says counts", fact_title(conflict.fact))
 }

@@ -5,9 +5,11 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::exports::{Item, kind_word};
+use super::entry::KernelSummary;
+use super::exports::{ExportItem, kind_word};
+use super::palette::Palette;
+use super::policy::PolicyReport;
 use super::wording::{all, count, list, printable};
-use super::{KernelSummary, Palette, PolicyReport};
 use crate::impact::{ChangeClass, Classes, ExportChange, ExportDiff, Totals, Uncompared};
 use crate::kernel::{KernelExport, VMLINUX};
 use crate::terms::Namespace;
@@ -38,13 +40,14 @@ pub struct DiffDocument<'a> {
 pub(super) struct Change<'a> {
     symbol: &'a str,
     classes: Classes,
-    before: Option<Item<'a>>,
-    after: Option<Item<'a>>,
+    before: Option<ExportItem<'a>>,
+    after: Option<ExportItem<'a>>,
 }
 
 impl<'a> From<&'a ExportChange<'_>> for Change<'a> {
     fn from(change: &'a ExportChange<'_>) -> Self {
-        let (before, after) = (change.before.as_ref().map(Item::from), change.after.as_ref().map(Item::from));
+        let (before, after) =
+            (change.before.as_ref().map(ExportItem::from), change.after.as_ref().map(ExportItem::from));
         Self { symbol: &change.symbol, classes: change.classes, before, after }
     }
 }

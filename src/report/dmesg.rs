@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::Entry;
+use super::entry::Entry;
 use super::wording::printable;
 
 /// Every line the kernel log gains in all steps, in order, one a line; with `levels`, each behind its printk level

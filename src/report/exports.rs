@@ -5,9 +5,11 @@ use std::fmt::{Display, Write as _};
 
 use serde::Serialize;
 
+use super::entry::KernelSummary;
 use super::missing::add_image;
+use super::missing::remedy;
+use super::palette::Palette;
 use super::wording::{all, count, printable};
-use super::{KernelSummary, Palette, remedy};
 use crate::kernel::{ConfigOption, ExportFilter, Exports, Kernel, KernelExport, VMLINUX};
 use crate::terms::{Crc, ExportKind, Namespace};
 use crate::verdict::Missing;
@@ -20,12 +22,12 @@ const UNKNOWN: &str = "(unknown)";
 pub struct ExportsDocument<'a> {
     schema: &'static str,
     kernel: &'a KernelSummary,
-    exports: Vec<Item<'a>>,
+    exports: Vec<ExportItem<'a>>,
 }
 
 /// One export.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Item<'a> {
+pub(super) struct ExportItem<'a> {
     symbol: &'a str,
     crc: Option<Crc>,
     module: &'a str,
@@ -33,7 +35,7 @@ pub(super) struct Item<'a> {
     namespace: Option<&'a Namespace>,
 }
 
-impl<'a> From<&'a KernelExport<'_>> for Item<'a> {
+impl<'a> From<&'a KernelExport<'_>> for ExportItem<'a> {
     fn from(row: &'a KernelExport<'_>) -> Self {
         let KernelExport { name: symbol, kind, crc, namespace, exporter: module } = row;
         Self { symbol, crc: *crc, module, kind: *kind, namespace: namespace.as_ref() }
@@ -57,7 +59,7 @@ struct Count<'a> {
 
 /// The document of `exports`.
 pub fn exports_document<'a>(rows: &'a [KernelExport<'_>], kernel: &'a KernelSummary) -> ExportsDocument<'a> {
-    ExportsDocument { schema: super::json::SCHEMA, kernel, exports: rows.iter().map(Item::from).collect() }
+    ExportsDocument { schema: super::json::SCHEMA, kernel, exports: rows.iter().map(ExportItem::from).collect() }
 }
 
 /// The document of `exports --count`.

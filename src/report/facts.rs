@@ -5,10 +5,12 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::entry::KernelSummary;
 use super::exports::exporters;
 use super::missing::add_image;
-use super::wording::{count, list, printable};
-use super::{KernelSummary, Palette, remedy};
+use super::missing::remedy;
+use super::palette::Palette;
+use super::wording::{count, fact_title, list, printable};
 use crate::history::struct_module_size;
 use crate::kernel::{ConfigOption, Exports, Fact, Kernel, KernelExport, KernelImage};
 use crate::terms::KernelRelease;
@@ -22,12 +24,12 @@ const NAMES: usize = 3;
 pub struct FactsDocument<'a> {
     schema: &'static str,
     kernel: &'a KernelSummary,
-    facts: Vec<Line>,
+    facts: Vec<FactLine>,
 }
 
 /// One fact.
 #[derive(Clone, Debug, Serialize)]
-struct Line {
+struct FactLine {
     fact: Fact,
     value: Option<String>,
     source: Option<String>,
@@ -45,9 +47,9 @@ pub fn human_facts(kernel: &Kernel, summary: &KernelSummary, palette: &Palette) 
     let known = lines.iter().filter(|line| line.value.is_some()).count();
     let mut text =
         format!("{}: {known} of {} are known\n", printable(summary.called()), count(lines.len(), "fact", "facts"));
-    for Line { fact, value, source, remedy } in lines {
+    for FactLine { fact, value, source, remedy } in lines {
         let is_given = value.is_some() && matches!(fact, Fact::Release | Fact::Version | Fact::Arch);
-        let title = palette.paint(palette.label, &format!("{:<20}", title(fact)));
+        let title = palette.paint(palette.label, &format!("{:<20}", fact_title(fact)));
         let said = match (value, remedy) {
             (Some(value), _) => printable(&value),
             (None, remedy) => {
@@ -62,39 +64,15 @@ pub fn human_facts(kernel: &Kernel, summary: &KernelSummary, palette: &Palette) 
     text
 }
 
-fn lines(kernel: &Kernel, summary: &KernelSummary) -> Vec<Line> {
+fn lines(kernel: &Kernel, summary: &KernelSummary) -> Vec<FactLine> {
     let line = |fact| {
         let value = value(fact, kernel);
         let sources: Vec<_> = kernel.sources(fact).iter().map(|source| source.display().to_string()).collect();
         let source = value.as_ref().filter(|_| !sources.is_empty()).map(|_| sources.join(", "));
         let remedy = value.is_none().then(|| supply(fact, kernel, summary));
-        Line { fact, value, source, remedy }
+        FactLine { fact, value, source, remedy }
     };
     Fact::ALL.into_iter().map(line).collect()
-}
-
-pub(super) const fn title(fact: Fact) -> &'static str {
-    match fact {
-        Fact::Release => "release",
-        Fact::Version => "version",
-        Fact::Arch => "architecture",
-        Fact::Config => "configuration",
-        Fact::Modversions => "symbol versions",
-        Fact::Exports => "exports",
-        Fact::Kinds => "their kinds",
-        Fact::Crcs => "their CRCs",
-        Fact::Namespaces => "their namespaces",
-        Fact::Modules => "own modules",
-        Fact::Licences => "their licences",
-        Fact::Builtin => "built-in modules",
-        Fact::Vermagic => "vermagic",
-        Fact::StructModuleSize => "sizeof struct module",
-        Fact::Certificates => "trusted keys",
-        Fact::Symbols => "own symbols",
-        Fact::Image => "image",
-        Fact::Headers => "headers",
-        Fact::Packages => "packages",
-    }
 }
 
 /// What is known, in short; `None` if nothing is.

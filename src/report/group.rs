@@ -18,7 +18,7 @@ pub struct Group<'a> {
 
 /// What findings must share, beside code, stage and `reached`, to be one paragraph.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Shared<'a> {
+enum GroupKey<'a> {
     /// The code says it all.
     Nothing,
     /// A name.
@@ -36,7 +36,7 @@ enum Shared<'a> {
 /// Groups findings by cause: those the kernel reaches first, then those behind the stage that refused; in each part by
 /// stage, and within a stage in the order of the verdict.
 pub fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
-    let mut keyed: Vec<(Shared<'_>, Group<'_>)> = Vec::new();
+    let mut keyed: Vec<(GroupKey<'_>, Group<'_>)> = Vec::new();
     for finding in findings {
         let shared = shared(&finding.cause);
         let same = keyed.iter_mut().find(|(key, group)| {
@@ -56,24 +56,24 @@ pub fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
     groups
 }
 
-fn shared(cause: &Cause) -> Shared<'_> {
+fn shared(cause: &Cause) -> GroupKey<'_> {
     match cause {
         Cause::GplOnlySymbol { exporter, kind, license, inherited_from, .. } => {
-            Shared::Gpl(exporter, *kind, license.as_ref(), inherited_from.as_deref())
+            GroupKey::Gpl(exporter, *kind, license.as_ref(), inherited_from.as_deref())
         }
-        Cause::MissingSymbol { refused_exporter, .. } => Shared::Maybe(refused_exporter.as_deref()),
+        Cause::MissingSymbol { refused_exporter, .. } => GroupKey::Maybe(refused_exporter.as_deref()),
         Cause::ExporterNotLoaded { exporter, .. }
         | Cause::ExporterNotLive { exporter, .. }
         | Cause::InheritedTaint { exporter, .. }
-        | Cause::GplOnlyWithProprietary { exporter, .. } => Shared::Name(exporter),
-        Cause::NamespaceNotImported { namespace, .. } => Shared::Name(namespace.as_str()),
-        Cause::NoSymbolVersion { fatal, .. } => Shared::Number(u64::from(*fatal)),
-        Cause::DuplicateExport { exporter, .. } => Shared::Name(exporter),
-        Cause::RivalExport { module, .. } => Shared::Name(module),
+        | Cause::GplOnlyWithProprietary { exporter, .. } => GroupKey::Name(exporter),
+        Cause::NamespaceNotImported { namespace, .. } => GroupKey::Name(namespace.as_str()),
+        Cause::NoSymbolVersion { fatal, .. } => GroupKey::Number(u64::from(*fatal)),
+        Cause::DuplicateExport { exporter, .. } => GroupKey::Name(exporter),
+        Cause::RivalExport { module, .. } => GroupKey::Name(module),
         Cause::RelocationOverflow { kind, .. }
         | Cause::UnknownRelocation { kind, .. }
-        | Cause::RelocationTarget { kind, .. } => Shared::Number(u64::from(*kind)),
-        Cause::NoExportVersions { forced, .. } => Shared::Number(u64::from(*forced)),
+        | Cause::RelocationTarget { kind, .. } => GroupKey::Number(u64::from(*kind)),
+        Cause::NoExportVersions { forced, .. } => GroupKey::Number(u64::from(*forced)),
         Cause::SymbolVersion { .. }
         | Cause::GplFutureSymbol { .. }
         | Cause::UnusedSymbol { .. }
@@ -82,7 +82,7 @@ fn shared(cause: &Cause) -> Shared<'_> {
         | Cause::WritableExecutable { .. }
         | Cause::RelocationKind { .. }
         | Cause::UnknownParameter { .. }
-        | Cause::ImportsModuleNamespace { .. } => Shared::Nothing,
-        other => Shared::Whole(other),
+        | Cause::ImportsModuleNamespace { .. } => GroupKey::Nothing,
+        other => GroupKey::Whole(other),
     }
 }

@@ -2,11 +2,15 @@
 
 use std::collections::BTreeSet;
 
+use super::entry::{Entry, KernelSummary};
+use super::group::{Group, groups};
 use super::headline::{answer, tally, title};
+use super::missing::remedy;
+use super::palette::Palette;
 use super::provenance::provenance;
+use super::sentence::group_sentence;
 use super::usage::usage;
 use super::wording::{all as listed, count, printable};
-use super::{Entry, Group, KernelSummary, Palette, group_sentence, groups, remedy};
 use crate::terms::{Errno, KernelRelease, Taints};
 use crate::verdict::{DebugInfo, Missing, Outcome, Use, Verdict};
 use crate::why::{Elsewhere, OptionDifference, SymbolExport, SymbolUse};
@@ -16,7 +20,7 @@ const LOG_LINES: usize = 12;
 
 /// How much is said of one entry.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Detail {
+enum Depth {
     /// Everything: it is the only one.
     All,
     /// The question is where symbols come from: no log, no taints, but every use.
@@ -32,11 +36,11 @@ enum Detail {
 /// Several modules get a first line that counts the answers. Every line ends in a line break.
 pub fn human(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palette) -> String {
     if let [entry] = entries {
-        let mut page = Page { text: String::new(), palette, kernel, detail: Detail::All };
+        let mut page = VerdictPage { text: String::new(), palette, kernel, detail: Depth::All };
         page.entry(entry, "");
         return page.text;
     }
-    let mut page = Page { text: String::new(), palette, kernel, detail: Detail::Brief };
+    let mut page = VerdictPage { text: String::new(), palette, kernel, detail: Depth::Brief };
     page.line(&format!("{} on {}: {}", count(entries.len(), "module", "modules"), kernel.called(), tally(entries)));
     page.entries(entries, |_, _| String::new());
     page.common(entries);
@@ -52,7 +56,7 @@ pub fn human_why(
     kernel: &KernelSummary,
     palette: &Palette,
 ) -> String {
-    let mut page = Page { text: String::new(), palette, kernel, detail: Detail::Uses };
+    let mut page = VerdictPage { text: String::new(), palette, kernel, detail: Depth::Uses };
     page.headline(entry, "");
     match asked {
         Some(asked) => page.asked(asked, &entry.verdict.name),
@@ -64,7 +68,7 @@ pub fn human_why(
 
 /// The text for the steps of one boot, numbered from 1.
 pub fn human_steps(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palette) -> String {
-    let mut page = Page { text: String::new(), palette, kernel, detail: Detail::Step };
+    let mut page = VerdictPage { text: String::new(), palette, kernel, detail: Depth::Step };
     page.line(&format!("{} on {}: {}", count(entries.len(), "step", "steps"), kernel.called(), tally(entries)));
     page.entries(entries, |index, entry| format!("{}. {} ", index + 1, entry.op.word()));
     page.common(entries);
@@ -79,14 +83,14 @@ fn taint_words(taints: Taints) -> String {
     if taints.is_empty() { "0".to_owned() } else { format!("{} ({taints})", taints.number()) }
 }
 
-struct Page<'p> {
+struct VerdictPage<'p> {
     text: String,
     palette: &'p Palette,
     kernel: &'p KernelSummary,
-    detail: Detail,
+    detail: Depth,
 }
 
-impl Page<'_> {
+impl VerdictPage<'_> {
     /// A line without style; what it says may come from files.
     fn line(&mut self, text: &str) {
         self.text.push_str(&printable(text));
@@ -145,11 +149,11 @@ impl Page<'_> {
             return;
         }
         self.log(entry);
-        if verdict.outcome == Outcome::Undetermined && self.detail == Detail::All {
+        if verdict.outcome == Outcome::Undetermined && self.detail == Depth::All {
             self.missing("undetermined, because these are not known", &verdict.missing);
         }
         self.findings(verdict);
-        if self.detail == Detail::All {
+        if self.detail == Depth::All {
             self.taints(verdict);
             if verdict.outcome != Outcome::Undetermined {
                 self.missing("not known, and some lines or taints above depend on it", &verdict.missing);
@@ -162,14 +166,14 @@ impl Page<'_> {
     /// Is the headline all there is to say?
     fn is_quiet(&self, verdict: &Verdict) -> bool {
         let silent = match self.detail {
-            Detail::All | Detail::Uses => {
+            Depth::All | Depth::Uses => {
                 verdict.log.is_empty() && verdict.kernel_tainted.is_empty() && verdict.missing.is_empty()
             }
-            Detail::Step => verdict.log.is_empty(),
-            Detail::Brief => true,
+            Depth::Step => verdict.log.is_empty(),
+            Depth::Brief => true,
         };
         let noted = !verdict.inferred.is_empty() || !self.kernel.conflicts.is_empty();
-        let unexplained = self.detail == Detail::All && noted;
+        let unexplained = self.detail == Depth::All && noted;
         let answered = matches!(verdict.outcome, Outcome::Loads | Outcome::Undetermined);
         answered && silent && !unexplained && verdict.findings.is_empty()
     }
@@ -250,7 +254,7 @@ impl Page<'_> {
     }
 
     fn usage(&mut self, uses: &[(&str, &Use)]) {
-        for paragraph in usage(uses, self.detail == Detail::Uses) {
+        for paragraph in usage(uses, self.detail == Depth::Uses) {
             self.labelled("used", &paragraph.head);
             for line in &paragraph.lines {
                 self.line(&format!("        {line}"));

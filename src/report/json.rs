@@ -3,7 +3,8 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Entry, KernelSummary, Op, sentence};
+use super::entry::{Entry, KernelSummary, Op};
+use super::sentence::sentence;
 use crate::terms::{Errno, Taints};
 use crate::verdict::{Candidate, Cause, Code, DebugInfo, Finding, KernelLine, LineText, Missing, Outcome, Stage, Use};
 use crate::why::{Elsewhere, SymbolUse};
@@ -17,9 +18,9 @@ pub struct Document<'a> {
     schema: &'static str,
     kernel: &'a KernelSummary,
     #[serde(skip_serializing_if = "Option::is_none")]
-    modules: Option<Vec<Item<'a>>>,
+    modules: Option<Vec<ModuleDocument<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    steps: Option<Vec<Item<'a>>>,
+    steps: Option<Vec<ModuleDocument<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     asked: Option<&'a SymbolUse>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -63,7 +64,7 @@ pub fn why_document<'a>(
 
 /// One module that was judged.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Item<'a> {
+pub(super) struct ModuleDocument<'a> {
     op: Op,
     path: Option<&'a str>,
     name: &'a str,
@@ -78,12 +79,12 @@ pub(super) struct Item<'a> {
     never_loads: bool,
     inferred: &'a [String],
     debug_info: &'a DebugInfo,
-    findings: Vec<Found<'a>>,
+    findings: Vec<FindingDocument<'a>>,
 }
 
 /// One finding.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Found<'a> {
+pub(super) struct FindingDocument<'a> {
     code: Code,
     symbol: Option<&'a str>,
     stage: Stage,
@@ -97,18 +98,18 @@ pub(super) struct Found<'a> {
     facts: Value,
 }
 
-fn items<'a>(entries: &[Entry<'a>], kernel: &KernelSummary) -> Vec<Item<'a>> {
+fn items<'a>(entries: &[Entry<'a>], kernel: &KernelSummary) -> Vec<ModuleDocument<'a>> {
     entries.iter().map(|entry| item(entry, kernel)).collect()
 }
 
 /// A judged module as it stands in documents.
-pub(super) fn item<'a>(entry: &Entry<'a>, kernel: &KernelSummary) -> Item<'a> {
+pub(super) fn item<'a>(entry: &Entry<'a>, kernel: &KernelSummary) -> ModuleDocument<'a> {
     let verdict = entry.verdict;
     let crash = match &verdict.outcome {
         Outcome::Crash { why, .. } => Some(why.as_str()),
         _ => None,
     };
-    Item {
+    ModuleDocument {
         op: entry.op,
         path: entry.path,
         name: &verdict.name,
@@ -128,9 +129,9 @@ pub(super) fn item<'a>(entry: &Entry<'a>, kernel: &KernelSummary) -> Item<'a> {
 }
 
 /// A finding as it stands in documents.
-pub(super) fn found<'a>(finding: &'a Finding, module: &str, kernel: &KernelSummary) -> Found<'a> {
+pub(super) fn found<'a>(finding: &'a Finding, module: &str, kernel: &KernelSummary) -> FindingDocument<'a> {
     let sentence = sentence(finding, module, kernel);
-    Found {
+    FindingDocument {
         code: finding.code(),
         symbol: finding.symbol(),
         stage: finding.stage,

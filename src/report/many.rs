@@ -6,9 +6,13 @@ use std::fmt::Write as _;
 
 use rayon::prelude::*;
 
-use super::headline::{kind, tally};
+use super::entry::{Entry, KernelSummary};
+use super::findings::title;
+use super::headline::tally;
+use super::missing::remedy;
+use super::palette::Palette;
+use super::sentence::sentence;
 use super::wording::{all, count, first_of, list, printable};
-use super::{Entry, KernelSummary, Palette, remedy, sentence};
 use crate::terms::Errno;
 use crate::verdict::{Cause, Code, Finding, Missing, Outcome};
 
@@ -18,7 +22,7 @@ const SYMBOLS: usize = 6;
 
 /// What keeps modules from loading, and what they are told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Answer {
+enum OutcomeKind {
     Crash,
     Refused(Errno),
     /// Refused in any case; with which errno depends on what is not known.
@@ -32,20 +36,21 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
     let all_modules = count(entries.len(), "module", "modules");
     let mut text = format!("{all_modules} on {}: {}\n", printable(kernel.called()), tally(entries));
     let at_once = entries.len().div_ceil(rayon::current_num_threads()).max(AT_ONCE);
-    let gone_through = entries.par_chunks(at_once).map(Share::of).collect::<Vec<_>>();
-    let Share { answers, behind, notes, missing } = gone_through.into_iter().reduce(Share::joined).unwrap_or_default();
+    let gone_through = entries.par_chunks(at_once).map(ChunkSummary::of).collect::<Vec<_>>();
+    let ChunkSummary { answers, behind, notes, missing } =
+        gone_through.into_iter().reduce(ChunkSummary::joined).unwrap_or_default();
     let mut answers: Vec<_> = answers.into_iter().collect();
     answers.sort_by_key(|(_, group)| Reverse(group.modules.len()));
     for ((answer, codes), group) in answers {
         // Several of a kind, whose number stands below.
-        let kinds: Vec<String> = codes.iter().map(|code| kind(*code, 2).trim_start_matches("2 ").to_owned()).collect();
+        let kinds: Vec<String> = codes.iter().map(|code| title(*code, 2).trim_start_matches("2 ").to_owned()).collect();
         let (style, word) = match answer {
-            Answer::Crash => (palette.answer_bad, "would crash the kernel".to_owned()),
-            Answer::Refused(errno) => (palette.answer_bad, format!("refused: {errno}")),
-            Answer::Never => {
+            OutcomeKind::Crash => (palette.answer_bad, "would crash the kernel".to_owned()),
+            OutcomeKind::Refused(errno) => (palette.answer_bad, format!("refused: {errno}")),
+            OutcomeKind::Never => {
                 (palette.answer_bad, "refused in any case; the errno depends on what is not known".to_owned())
             }
-            Answer::Undetermined => (palette.answer_unknown, "undetermined".to_owned()),
+            OutcomeKind::Undetermined => (palette.answer_unknown, "undetermined".to_owned()),
         };
         let because = if kinds.is_empty() { String::new() } else { format!(", {}", all(&kinds)) };
         let heading = palette.paint(style, &format!("{word}{because}"));
@@ -78,7 +83,7 @@ fn worth_knowing(text: &mut String, notes: BTreeMap<Code, Vec<String>>, palette:
         let _ = writeln!(text, "\n{}:", palette.paint(palette.heading, "worth knowing"));
     }
     for (code, notes) in notes {
-        let label = palette.paint(palette.label, &format!("{} [{code}]", kind(code, notes.len())));
+        let label = palette.paint(palette.label, &format!("{} [{code}]", title(code, notes.len())));
         let notes: Vec<&str> = notes.iter().map(String::as_str).collect();
         let _ = writeln!(text, "    {label}: {}", printable(&list(&notes, SYMBOLS)));
     }
@@ -105,7 +110,7 @@ fn refusing<'a>(entry: &Entry<'a>, reached: bool) -> impl Iterator<Item = &'a Fi
 }
 
 /// One kind of cause among many modules.
-struct Shared<'a> {
+struct SharedCause<'a> {
     /// The first finding of it, and whose it is.
     first: (&'a Finding, &'a str),
     /// The modules, each once for every file of its name.
@@ -116,18 +121,18 @@ struct Shared<'a> {
 
 /// Modules that go together, and what they share.
 #[derive(Default)]
-struct Group<'a> {
+struct ModuleGroup<'a> {
     modules: Vec<&'a str>,
-    causes: BTreeMap<Code, Shared<'a>>,
+    causes: BTreeMap<Code, SharedCause<'a>>,
 }
 
 /// What the page says of some of the modules: their findings are many, and gone through once.
 #[derive(Default)]
-struct Share<'a> {
+struct ChunkSummary<'a> {
     /// By what they are told, and for which causes.
-    answers: BTreeMap<(Answer, Vec<Code>), Group<'a>>,
+    answers: BTreeMap<(OutcomeKind, Vec<Code>), ModuleGroup<'a>>,
     /// Behind the stages that refused.
-    behind: Group<'a>,
+    behind: ModuleGroup<'a>,
     notes: BTreeMap<Code, Vec<String>>,
     missing: BTreeSet<&'a Missing>,
 }
@@ -135,14 +140,14 @@ struct Share<'a> {
 /// So many modules are gone through on one processor at least: few are not worth the while.
 const AT_ONCE: usize = 256;
 
-impl<'a> Group<'a> {
+impl<'a> ModuleGroup<'a> {
     /// Adds a module and what refuses it.
     fn add(&mut self, entry: &Entry<'a>, reached: bool) {
         let name = entry.verdict.name.as_str();
         self.modules.push(name);
         let mut findings = refusing(entry, reached).peekable();
         while let Some(first) = findings.next() {
-            let new = || Shared { first: (first, name), modules: Vec::new(), symbols: HashMap::new() };
+            let new = || SharedCause { first: (first, name), modules: Vec::new(), symbols: HashMap::new() };
             let shared = self.causes.entry(first.code()).or_insert_with(new);
             shared.modules.push(name);
             // Most have many of a kind, one behind the other.
@@ -178,7 +183,7 @@ impl<'a> Group<'a> {
     }
 }
 
-impl<'a> Share<'a> {
+impl<'a> ChunkSummary<'a> {
     fn of(entries: &[Entry<'a>]) -> Self {
         let mut share = Self::default();
         entries.iter().for_each(|entry| share.add(entry));
@@ -197,10 +202,10 @@ impl<'a> Share<'a> {
         }
         let answer = match &entry.verdict.outcome {
             Outcome::Loads => return,
-            Outcome::Crash { .. } => Answer::Crash,
-            Outcome::Refused { errno, .. } => Answer::Refused(*errno),
-            Outcome::Undetermined if entry.verdict.never_loads => Answer::Never,
-            Outcome::Undetermined => Answer::Undetermined,
+            Outcome::Crash { .. } => OutcomeKind::Crash,
+            Outcome::Refused { errno, .. } => OutcomeKind::Refused(*errno),
+            Outcome::Undetermined if entry.verdict.never_loads => OutcomeKind::Never,
+            Outcome::Undetermined => OutcomeKind::Undetermined,
         };
         let codes: BTreeSet<Code> = refusing(entry, true).map(Finding::code).collect();
         self.answers.entry((answer, codes.into_iter().collect())).or_default().add(entry, true);
@@ -221,13 +226,13 @@ impl<'a> Share<'a> {
 }
 
 /// Each kind of cause once, with the symbols most modules meet it for, and what to do.
-fn causes(text: &mut String, group: Group<'_>, kernel: &KernelSummary, palette: &Palette, reached: bool) {
+fn causes(text: &mut String, group: ModuleGroup<'_>, kernel: &KernelSummary, palette: &Palette, reached: bool) {
     let all_modules = group.modules.len();
-    for (code, Shared { first: (finding, module), mut modules, symbols }) in group.causes {
+    for (code, SharedCause { first: (finding, module), mut modules, symbols }) in group.causes {
         modules.sort_unstable();
         modules.dedup();
         let named = most_met(&symbols);
-        let label = palette.paint(palette.label, &format!("{} [{code}]", kind(code, symbols.len().max(1))));
+        let label = palette.paint(palette.label, &format!("{} [{code}]", title(code, symbols.len().max(1))));
         let more = symbols.len() - named.len();
         let which = if named.is_empty() { String::new() } else { format!(": {}", first_of(&named, more)) };
         let of = match reached && modules.len() == all_modules {

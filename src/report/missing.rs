@@ -3,7 +3,7 @@
 use crate::history::{Behaviour, TABLE};
 use crate::verdict::Missing;
 
-use super::KernelSummary;
+use super::entry::KernelSummary;
 
 /// What is missing, and the argument that supplies it, in one line.
 pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::Palette;
+use super::palette::Palette;
 use super::wording::{count, list, printable};
 use crate::impact::policy::{Entry, Judged, Standing};
 
@@ -17,7 +17,7 @@ pub struct PolicyReport {
     /// Does anything fail?
     pub failed: bool,
     /// What fails.
-    pub failures: Vec<Failure>,
+    pub failures: Vec<PolicyFailure>,
     /// How much a rule lets pass.
     pub tolerated: usize,
     /// How much is in the baseline.
@@ -30,7 +30,7 @@ pub struct PolicyReport {
 
 /// One thing that fails.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Failure {
+pub struct PolicyFailure {
     /// The class of changes, or the answer.
     pub what: String,
     /// The module; `None` where none is asked about.
@@ -43,7 +43,7 @@ impl PolicyReport {
     /// Out of the judgement over entries.
     pub fn new(judged: &Judged<'_>, entries: &[Entry<'_>]) -> Self {
         let failing = entries.iter().zip(&judged.standings).filter(|(_, standing)| **standing == Standing::Fails);
-        let failure = |entry: &Entry<'_>| Failure {
+        let failure = |entry: &Entry<'_>| PolicyFailure {
             what: entry.concern.to_string(),
             module: Some(entry.module.to_owned()).filter(|module| !module.is_empty()),
             symbol: entry.change.map(|change| change.symbol.to_string()),

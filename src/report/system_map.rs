@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::KernelSummary;
+use super::entry::KernelSummary;
 use super::json::SCHEMA;
 use super::wording::printable;
 use crate::kernel::Kallsyms;
@@ -14,11 +14,11 @@ use crate::kernel::Kallsyms;
 pub struct SymbolsDocument<'a> {
     schema: &'static str,
     kernel: &'a KernelSummary,
-    symbols: Vec<Item<'a>>,
+    symbols: Vec<KernelSymbolItem<'a>>,
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Item<'a> {
+struct KernelSymbolItem<'a> {
     symbol: &'a str,
     kind: char,
     address: String,
@@ -27,7 +27,7 @@ struct Item<'a> {
 
 /// The document of `exports --system-map`.
 pub fn symbols_document<'a>(symbols: &'a Kallsyms, kernel: &'a KernelSummary) -> SymbolsDocument<'a> {
-    let item = |symbol: crate::kernel::KernelSymbol<'a>| Item {
+    let item = |symbol: crate::kernel::KernelSymbol<'a>| KernelSymbolItem {
         symbol: symbol.name,
         kind: symbol.kind,
         address: format!("{:#x}", symbol.address),

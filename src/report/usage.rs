@@ -22,7 +22,7 @@ pub(super) struct Paragraph {
 
 /// How a use gets to the symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Way<'a> {
+enum Route<'a> {
     /// Through an inline of the kernel's headers, the outermost of them.
     Inline { function: &'a str, file: &'a str },
     /// Code of the module's own; is its source known?
@@ -37,8 +37,8 @@ struct Traffic<'a> {
     symbols: Vec<&'a str>,
     chains: Vec<String>,
     /// By symbol where the code is the module's own, and together where an inline stands in between.
-    callers: BTreeMap<(Option<&'a str>, Caller<'a>), BTreeSet<Spot>>,
-    places: BTreeSet<Vec<(&'a str, Spot)>>,
+    callers: BTreeMap<(Option<&'a str>, Caller<'a>), BTreeSet<LineOrOffset>>,
+    places: BTreeSet<Vec<(&'a str, LineOrOffset)>>,
 }
 
 /// A function or variable, and its file where that is known.
@@ -46,7 +46,7 @@ type Caller<'a> = (Option<&'a str>, String);
 
 /// A place in a function.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Spot {
+enum LineOrOffset {
     Line(u32),
     Offset(u64),
     Unknown,
@@ -54,7 +54,7 @@ enum Spot {
 
 /// The paragraphs for uses of symbols that have one thing in common; `whole` leaves nothing out.
 pub(super) fn usage(uses: &[(&str, &Use)], whole: bool) -> Vec<Paragraph> {
-    let mut ways: Vec<(Way<'_>, Traffic<'_>)> = Vec::new();
+    let mut ways: Vec<(Route<'_>, Traffic<'_>)> = Vec::new();
     for (symbol, place) in uses.iter().copied() {
         let way = way(place);
         let index = ways.iter().position(|(known, _)| *known == way).unwrap_or_else(|| {
@@ -81,16 +81,16 @@ fn in_places(number: usize) -> String {
     format!("in {}", count(number, "place", "places"))
 }
 
-fn way(place: &Use) -> Way<'_> {
+fn way(place: &Use) -> Route<'_> {
     match place.divided().0.last() {
-        Some(frame) => Way::Inline { function: &frame.function, file: frame.file.as_deref().unwrap_or_default() },
-        None if place.chain.is_empty() => Way::Data,
-        None => Way::Code { source: place.chain.iter().any(|frame| frame.file.is_some()) },
+        Some(frame) => Route::Inline { function: &frame.function, file: frame.file.as_deref().unwrap_or_default() },
+        None if place.chain.is_empty() => Route::Data,
+        None => Route::Code { source: place.chain.iter().any(|frame| frame.file.is_some()) },
     }
 }
 
 impl<'a> Traffic<'a> {
-    fn add(&mut self, symbol: &'a str, place: &'a Use, way: Way<'a>) {
+    fn add(&mut self, symbol: &'a str, place: &'a Use, way: Route<'a>) {
         if !self.symbols.contains(&symbol) {
             self.symbols.push(symbol);
         }
@@ -106,27 +106,27 @@ impl<'a> Traffic<'a> {
         let (caller, spot) = caller(place, own);
         let path = own.iter().map(|frame| (frame.function.as_str(), line(frame)));
         // Where no line tells two places apart, the offset does.
-        let apart = (!matches!(spot, Spot::Line(_))).then_some(("", Spot::Offset(place.offset)));
+        let apart = (!matches!(spot, LineOrOffset::Line(_))).then_some(("", LineOrOffset::Offset(place.offset)));
         self.places.insert(path.chain(apart).collect());
-        let by_symbol = (!matches!(way, Way::Inline { .. })).then_some(symbol);
+        let by_symbol = (!matches!(way, Route::Inline { .. })).then_some(symbol);
         self.callers.entry((by_symbol, caller)).or_default().insert(spot);
     }
 
-    fn paragraph(&self, way: Way<'_>, whole: bool) -> Paragraph {
+    fn paragraph(&self, way: Route<'_>, whole: bool) -> Paragraph {
         let symbols = list(&self.symbols, if whole { self.symbols.len() } else { LINES });
         let places = in_places(self.places.len());
         let head = match way {
-            Way::Inline { function, file } => {
+            Route::Inline { function, file } => {
                 format!("{function}() of {file} needs {symbols}; the module calls it {places}")
             }
-            Way::Code { source: true } => format!("by the module's own code, {places}"),
-            Way::Code { source: false } => {
+            Route::Code { source: true } => format!("by the module's own code, {places}"),
+            Route::Code { source: false } => {
                 format!("{places}; without debug information (--debug FILE) only the functions are known")
             }
-            Way::Data => format!("by the module's data, {places}"),
+            Route::Data => format!("by the module's data, {places}"),
         };
         let mut lines = capped(&self.chains, CHAINS, whole, "chains");
-        let what = if matches!(way, Way::Inline { .. }) { "functions" } else { "symbols" };
+        let what = if matches!(way, Route::Inline { .. }) { "functions" } else { "symbols" };
         lines.extend(capped(&self.calls(whole), CALLERS, whole, what));
         Paragraph { head, lines }
     }
@@ -157,35 +157,35 @@ fn capped(all: &[String], limit: usize, whole: bool, what: &str) -> Vec<String> 
 }
 
 /// Who goes the way: the innermost function of the module's own, or the field of a variable.
-fn caller<'a>(place: &'a Use, own: &'a [Frame]) -> (Caller<'a>, Spot) {
+fn caller<'a>(place: &'a Use, own: &'a [Frame]) -> (Caller<'a>, LineOrOffset) {
     let inside = place.inside.as_ref();
     if let Some(frame) = own.first() {
         let spot = match line(frame) {
-            Spot::Unknown => inside.map_or(Spot::Unknown, |inside| Spot::Offset(inside.offset)),
+            LineOrOffset::Unknown => inside.map_or(LineOrOffset::Unknown, |inside| LineOrOffset::Offset(inside.offset)),
             known => known,
         };
         return ((frame.file.as_deref(), frame.function.clone()), spot);
     }
-    let Some(inside) = inside else { return ((None, place.section.clone()), Spot::Offset(place.offset)) };
+    let Some(inside) = inside else { return ((None, place.section.clone()), LineOrOffset::Offset(place.offset)) };
     let declared = inside.declared.as_ref();
     let file = declared.map(|declared| declared.file.as_str());
-    let spot = declared.and_then(|declared| declared.line).map_or(Spot::Unknown, Spot::Line);
+    let spot = declared.and_then(|declared| declared.line).map_or(LineOrOffset::Unknown, LineOrOffset::Line);
     match &inside.field {
         Some(field) => ((file, format!("{}{field}", inside.name)), spot),
         None => ((file, format!("{}+{:#x}", inside.name, inside.offset)), spot),
     }
 }
 
-fn line(frame: &Frame) -> Spot {
-    frame.line.map_or(Spot::Unknown, Spot::Line)
+fn line(frame: &Frame) -> LineOrOffset {
+    frame.line.map_or(LineOrOffset::Unknown, LineOrOffset::Line)
 }
 
 /// `afs_ReadNoCache (afs_bypasscache.c:518 and 520)`, `afs_ReadNoCache+0x12`, `fops.open (main.c:40)`.
-fn called((file, name): &Caller<'_>, spots: &BTreeSet<Spot>, whole: bool) -> String {
-    let number = |spot: &Spot| match spot {
-        Spot::Line(line) => Some(line.to_string()),
-        Spot::Offset(offset) => Some(format!("+{offset:#x}")),
-        Spot::Unknown => None,
+fn called((file, name): &Caller<'_>, spots: &BTreeSet<LineOrOffset>, whole: bool) -> String {
+    let number = |spot: &LineOrOffset| match spot {
+        LineOrOffset::Line(line) => Some(line.to_string()),
+        LineOrOffset::Offset(offset) => Some(format!("+{offset:#x}")),
+        LineOrOffset::Unknown => None,
     };
     let numbers: Vec<String> = spots.iter().filter_map(number).collect();
     let listed = list(&numbers, if whole { numbers.len() } else { LINES });

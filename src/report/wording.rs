@@ -2,17 +2,19 @@
 
 use std::fmt::Write;
 
+use crate::kernel::Fact;
+
 /// How many names a capped list shows; one more than this many are shown in full.
 const LISTED: usize = 8;
 
 /// The symbols, sections or parameters that a sentence is about, each once, in order.
 #[derive(Clone, Debug)]
-pub(super) struct Names<'a> {
+pub(super) struct NameList<'a> {
     names: Vec<&'a str>,
     capped: bool,
 }
 
-impl<'a> Names<'a> {
+impl<'a> NameList<'a> {
     pub(super) fn new(names: impl IntoIterator<Item = &'a str>, capped: bool) -> Self {
         let mut unique = Vec::new();
         let mut seen = std::collections::HashSet::new();
@@ -38,7 +40,7 @@ impl<'a> Names<'a> {
     }
 }
 
-impl std::fmt::Display for Names<'_> {
+impl std::fmt::Display for NameList<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let limit = if self.capped && self.len() > LISTED + 1 { LISTED } else { self.len() };
         f.write_str(&list(&self.names, limit))
@@ -110,4 +112,29 @@ pub(super) fn printable(text: &str) -> String {
         }
     }
     out
+}
+
+/// A fact about a kernel, in a few words.
+pub(super) const fn fact_title(fact: Fact) -> &'static str {
+    match fact {
+        Fact::Release => "release",
+        Fact::Version => "version",
+        Fact::Arch => "architecture",
+        Fact::Config => "configuration",
+        Fact::Modversions => "symbol versions",
+        Fact::Exports => "exports",
+        Fact::Kinds => "their kinds",
+        Fact::Crcs => "their CRCs",
+        Fact::Namespaces => "their namespaces",
+        Fact::Modules => "own modules",
+        Fact::Licences => "their licences",
+        Fact::Builtin => "built-in modules",
+        Fact::Vermagic => "vermagic",
+        Fact::StructModuleSize => "sizeof struct module",
+        Fact::Certificates => "trusted keys",
+        Fact::Symbols => "own symbols",
+        Fact::Image => "image",
+        Fact::Headers => "headers",
+        Fact::Packages => "packages",
+    }
 }

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::AuditReport;
-use super::groups::{headline, meaning};
-use super::lines::{Line, line};
+use super::codes::wording;
+use super::lines::{FindingLine, line};
+use super::report::AuditReport;
 use crate::audit::{Audit, AuditCode, AuditFinding, AuditedObject, KindChange, Was};
-use crate::report::Palette;
+use crate::report::palette::Palette;
 use crate::report::wording::{list, many, printable, thousands};
 
 /// How much is shown unless everything is asked for: findings of a code, objects by name, names in a list.
@@ -20,7 +20,7 @@ const COLUMN: usize = 32;
 /// What was audited and what was found. `whole` leaves nothing out.
 pub fn human_audit(report: &AuditReport<'_>, palette: &Palette, whole: bool) -> String {
     let news = report.news();
-    let mut page = Page { text: String::new(), report, palette, whole };
+    let mut page = AuditPage { text: String::new(), report, palette, whole };
     page.objects(report.audit, "");
     if let Some((earlier, _)) = report.earlier {
         page.objects(earlier, "compared with ");
@@ -42,14 +42,14 @@ pub fn human_audit(report: &AuditReport<'_>, palette: &Palette, whole: bool) -> 
     page.text
 }
 
-struct Page<'p> {
+struct AuditPage<'p> {
     text: String,
     report: &'p AuditReport<'p>,
     palette: &'p Palette,
     whole: bool,
 }
 
-impl Page<'_> {
+impl AuditPage<'_> {
     fn heading(&mut self, text: &str) {
         let heading = self.palette.paint(self.palette.heading, &printable(text));
         let _ = writeln!(self.text, "\n{heading}");
@@ -147,8 +147,9 @@ impl Page<'_> {
             // What somebody opened on purpose or by mistake is the news that one wants to read first.
             group.sort_by_key(|(_, was)| *was != Some(Was::GplOnly));
             let findings: Vec<_> = group.iter().map(|(finding, _)| *finding).collect();
-            self.heading(&format!("{} [{code}]", headline(*code, &findings)));
-            self.line("", meaning(*code));
+            let wording = wording(*code);
+            self.heading(&format!("{} [{code}]", wording.headline(&findings)));
+            self.line("", wording.meaning);
             let shown = group.iter().take(self.limit(group.len(), FINDINGS));
             let lines: Vec<_> = shown.map(|(finding, was)| line(self.report.audit, finding, *was, among)).collect();
             self.findings(&lines);
@@ -160,7 +161,7 @@ impl Page<'_> {
     }
 
     /// Findings, a line each, what they do in a column of its own.
-    fn findings(&mut self, lines: &[Line]) {
+    fn findings(&mut self, lines: &[FindingLine]) {
         let subjects: Vec<String> = lines.iter().map(|line| printable(&line.subject)).collect();
         let widths = subjects.iter().map(|subject| subject.chars().count());
         let width = widths.filter(|width| *width <= COLUMN).max().unwrap_or_default();
@@ -185,7 +186,7 @@ impl Page<'_> {
             let of_code = gone.iter().filter(|finding| finding.code == *code);
             let names: Vec<String> = of_code
                 .map(|finding| {
-                    let Line { subject, .. } = line(earlier, finding, None, among);
+                    let FindingLine { subject, .. } = line(earlier, finding, None, among);
                     let symbol = finding.symbol.as_ref().map(|symbol| format!(" → {symbol}"));
                     subject + &symbol.unwrap_or_default()
                 })

@@ -1,7 +1,7 @@
 //! What is said of licence strings.
 
 use crate::audit::LicenseOddity;
-use crate::report::symbols::gpl_strings;
+use crate::report::findings::gpl_strings;
 
 /// What is odd, and below it what is made of the string, and what to do.
 pub(super) fn license(module: &str, text: &str, oddity: LicenseOddity) -> (String, Vec<String>) {

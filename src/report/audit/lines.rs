@@ -8,7 +8,7 @@ use crate::terms::License;
 
 /// A finding in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
+pub(super) struct FindingLine {
     /// Whose it is: an export, or a module.
     pub subject: String,
     /// What it does.
@@ -18,7 +18,7 @@ pub(super) struct Line {
 }
 
 /// A finding in words. `among` says whether exports are told apart by whose they are.
-pub(super) fn line(audit: &Audit, finding: &AuditFinding, was: Option<Was>, among: bool) -> Line {
+pub(super) fn line(audit: &Audit, finding: &AuditFinding, was: Option<Was>, among: bool) -> FindingLine {
     let object = audit.objects.get(finding.object);
     let name = object.map_or("?", |object| object.name.as_str());
     let subject = match &finding.export {
@@ -31,7 +31,7 @@ pub(super) fn line(audit: &Audit, finding: &AuditFinding, was: Option<Was>, amon
         about = format!("{about}; {was}");
     }
     below.extend(way(finding));
-    Line { subject, about, below }
+    FindingLine { subject, about, below }
 }
 
 /// Who exports: a module, or the kernel, by its release only where there are several.

@@ -1,8 +1,8 @@
 //! The last lines: what to do, in words.
 
-use super::called;
+use super::words::called;
 use crate::impact::{Answer, ModuleImpact, SymbolImpact};
-use crate::report::KernelSummary;
+use crate::report::entry::KernelSummary;
 use crate::report::wording::list;
 use crate::terms::ExportKind;
 use crate::verdict::Code;

@@ -7,8 +7,9 @@ use crate::impact::{
     Answer, ExportDiff, Fate, ModuleImpact, Prototypes, Successor, SymbolImpact, Totals, Uncompared, Upgrade, Wanting,
 };
 use crate::report::diff::Change;
-use crate::report::json::{Found, Item, SCHEMA, found, item};
-use crate::report::{Entry, KernelSummary, Op, PolicyReport};
+use crate::report::entry::{Entry, KernelSummary, Op};
+use crate::report::json::{FindingDocument, ModuleDocument, SCHEMA, found, item};
+use crate::report::policy::PolicyReport;
 use crate::terms::License;
 use crate::verdict::Use;
 use crate::why::inlines::Inline;
@@ -19,8 +20,8 @@ pub struct UpgradeDocument<'a> {
     schema: &'static str,
     from: &'a KernelSummary,
     to: &'a KernelSummary,
-    modules: Vec<Module<'a>>,
-    rules: Vec<Rule>,
+    modules: Vec<ModuleItem<'a>>,
+    rules: Vec<RuleItem>,
     uncompared: &'a [Uncompared],
     #[serde(skip_serializing_if = "Option::is_none")]
     diff: Option<Diff<'a>>,
@@ -36,15 +37,15 @@ struct Diff<'a> {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Module<'a> {
+struct ModuleItem<'a> {
     path: String,
     name: &'a str,
     licenses: &'a [License],
     answer: Answer,
-    binary: Item<'a>,
-    rebuilt: Option<Item<'a>>,
+    binary: ModuleDocument<'a>,
+    rebuilt: Option<ModuleDocument<'a>>,
     needs_signature: bool,
-    symbols: Vec<Symbol<'a>>,
+    symbols: Vec<SymbolItem<'a>>,
     rules: Vec<&'static str>,
     inlines: &'a [Inline],
     gone_inlines: &'a [String],
@@ -53,10 +54,10 @@ struct Module<'a> {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Symbol<'a> {
+struct SymbolItem<'a> {
     #[serde(flatten)]
     change: Change<'a>,
-    blocked: Option<Found<'a>>,
+    blocked: Option<FindingDocument<'a>>,
     fate: &'a Fate,
     prototypes: Option<&'a Prototypes>,
     uses: &'a [Use],
@@ -66,7 +67,7 @@ struct Symbol<'a> {
 
 /// A behaviour of the loader that one of the kernels has.
 #[derive(Clone, Debug, Serialize)]
-struct Rule {
+struct RuleItem {
     rule: &'static str,
     sentence: &'static str,
     after: bool,
@@ -82,7 +83,7 @@ pub fn upgrade_document<'a>(
 ) -> UpgradeDocument<'a> {
     let rule = |(behaviour, after): &(Behaviour, bool)| {
         let (rule, sentence) = (behaviour.name(), behaviour.sentence().trim());
-        Rule { rule, sentence, after: *after }
+        RuleItem { rule, sentence, after: *after }
     };
     UpgradeDocument {
         schema: SCHEMA,
@@ -96,9 +97,9 @@ pub fn upgrade_document<'a>(
     }
 }
 
-fn module<'a>(impact: &'a ModuleImpact<'_>, to: &KernelSummary) -> Module<'a> {
+fn module<'a>(impact: &'a ModuleImpact<'_>, to: &KernelSummary) -> ModuleItem<'a> {
     let judged = |verdict| item(&Entry { op: Op::Insmod, path: None, verdict }, to);
-    Module {
+    ModuleItem {
         path: impact.path.display().to_string(),
         name: &impact.binary.name,
         licenses: &impact.licenses,
@@ -115,8 +116,8 @@ fn module<'a>(impact: &'a ModuleImpact<'_>, to: &KernelSummary) -> Module<'a> {
     }
 }
 
-fn symbol<'a>(impact: &'a SymbolImpact<'_>, module: &str, to: &KernelSummary) -> Symbol<'a> {
-    Symbol {
+fn symbol<'a>(impact: &'a SymbolImpact<'_>, module: &str, to: &KernelSummary) -> SymbolItem<'a> {
+    SymbolItem {
         change: Change::from(&impact.change),
         blocked: impact.blocked.as_ref().map(|finding| found(finding, module, to)),
         fate: &impact.fate,

@@ -4,14 +4,17 @@ use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 
 use super::close::close;
-use super::symbols::{Line, Trouble, code, lines};
-use super::{called, words};
+use super::symbols::{SymbolLine, Trouble, code, lines};
+use super::words::{called, words};
 use crate::history::Behaviour;
 use crate::impact::{Answer, ExportDiff, ModuleImpact, Upgrade, Wanting};
+use crate::report::diff::human_diff;
 use crate::report::diff::uncompared;
+use crate::report::entry::{Entry, KernelSummary, Op};
 use crate::report::headline::answer;
+use crate::report::missing::remedy;
+use crate::report::palette::Palette;
 use crate::report::wording::{all as listed, count, list, printable};
-use crate::report::{Entry, KernelSummary, Op, Palette, human_diff, remedy};
 use crate::verdict::{Missing, Outcome, Verdict};
 
 /// How much is shown unless everything is asked for: groups of modules of one answer, modules of a group, lines of one trouble,
@@ -33,7 +36,7 @@ pub fn human_upgrade(
     palette: &Palette,
     whole: bool,
 ) -> String {
-    let mut page = Page { text: String::new(), palette, from, to, whole };
+    let mut page = UpgradePage { text: String::new(), palette, from, to, whole };
     page.answers(&upgrade.modules);
     page.inlines(&upgrade.modules);
     page.symbols(&upgrade.modules);
@@ -50,7 +53,7 @@ pub fn human_upgrade(
     page.text
 }
 
-struct Page<'p> {
+struct UpgradePage<'p> {
     text: String,
     palette: &'p Palette,
     from: &'p KernelSummary,
@@ -58,7 +61,7 @@ struct Page<'p> {
     whole: bool,
 }
 
-impl Page<'_> {
+impl UpgradePage<'_> {
     fn line(&mut self, indent: &str, text: &str) {
         let _ = writeln!(self.text, "{indent}{}", printable(text));
     }
@@ -203,7 +206,7 @@ impl Page<'_> {
         }
     }
 
-    fn symbol_line(&mut self, line: &Line, of: usize) {
+    fn symbol_line(&mut self, line: &SymbolLine, of: usize) {
         let symbols = list(&line.symbols, self.limit(line.symbols.len(), SYMBOLS));
         let users = match line.modules.len() {
             _ if of == 1 => String::new(),

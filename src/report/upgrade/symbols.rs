@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::called;
+use super::words::called;
 use crate::impact::{ChangeClass, Fate, ModuleImpact, Replacement, SymbolImpact};
 use crate::kernel::{KernelExport, VMLINUX};
 use crate::report::diff::sides;
+use crate::report::entry::KernelSummary;
+use crate::report::sentence::sentence;
 use crate::report::wording::{all, list};
-use crate::report::{KernelSummary, sentence};
 use crate::verdict::{Cause, Code, Frame};
 
 /// Lines of the source named for one symbol; where more symbols than that share a trouble, none, so that the page stays one.
@@ -44,14 +45,18 @@ pub(super) enum Trouble {
 
 /// Symbols that are alike.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct SymbolLine {
     pub symbols: Vec<String>,
     pub modules: Vec<String>,
     pub details: Vec<String>,
 }
 
 /// All of it, by what it comes to.
-pub(super) fn lines(modules: &[ModuleImpact<'_>], to: &KernelSummary, whole: bool) -> BTreeMap<Trouble, Vec<Line>> {
+pub(super) fn lines(
+    modules: &[ModuleImpact<'_>],
+    to: &KernelSummary,
+    whole: bool,
+) -> BTreeMap<Trouble, Vec<SymbolLine>> {
     let mut users: BTreeMap<(Trouble, &str), Vec<(&ModuleImpact<'_>, &SymbolImpact<'_>)>> = BTreeMap::new();
     let mut numbers: BTreeMap<Trouble, BTreeSet<&str>> = BTreeMap::new();
     for module in modules {
@@ -76,10 +81,10 @@ pub(super) fn lines(modules: &[ModuleImpact<'_>], to: &KernelSummary, whole: boo
         }
         details.truncate(if whole { usize::MAX } else { DETAILS });
         let modules = users.iter().map(|(module, _)| called(module)).collect();
-        (trouble, Line { symbols: vec![symbol.to_owned()], modules, details })
+        (trouble, SymbolLine { symbols: vec![symbol.to_owned()], modules, details })
     };
-    let symbols: Vec<(Trouble, Line)> = users.into_iter().map(line).collect();
-    let mut lines: BTreeMap<Trouble, Vec<Line>> = BTreeMap::new();
+    let symbols: Vec<(Trouble, SymbolLine)> = users.into_iter().map(line).collect();
+    let mut lines: BTreeMap<Trouble, Vec<SymbolLine>> = BTreeMap::new();
     for (trouble, mut line) in symbols {
         let lines = lines.entry(trouble).or_default();
         match lines.iter_mut().find(|known| known.details == line.details && known.modules == line.modules) {
