@@ -1,11 +1,12 @@
-//! Words for files that disagree.
+//! Conflicts between the kernel's files, in words.
 
 use super::wording::fact_title;
 use crate::kernel::{Conflict, Difference};
 
-/// What disagrees, by how much, and which counts.
+/// Which files conflict, by how much, and which of them counts.
 pub(super) fn conflict(conflict: &Conflict) -> String {
-    let (used, other) = (conflict.used.display(), conflict.passed_over.display());
+    let used = conflict.used.display();
+    let other = conflict.passed_over.display();
     let how = match &conflict.difference {
         Difference::Entries { different, of, example } => {
             format!("{different} of {of} differ, for example {example}")

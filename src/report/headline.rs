@@ -1,4 +1,4 @@
-//! The first line, which is the answer.
+//! Headlines: the answer for a module in one line.
 
 use super::entry::{Entry, KernelSummary};
 use super::findings;
@@ -6,7 +6,7 @@ use super::group::{Group, groups};
 use super::wording::{all, list, printable};
 use crate::verdict::{Code, Missing, Outcome};
 
-/// Missing facts named in the line; the text below it has them all.
+/// The number of missing facts that the line names; the text below it lists all.
 const MISSING_WORDS: usize = 4;
 
 /// The answer for one module in one line, for example
@@ -24,12 +24,13 @@ pub(super) fn answer(entry: &Entry<'_>, kernel: &KernelSummary) -> String {
         Outcome::Loads => format!("loads on {on}, taints {}", verdict.module_taints),
         Outcome::Refused { errno, stage } => {
             let groups = groups(&verdict.findings);
-            let here = |group: &&Group<'_>| {
-                group.reached && group.stage == *stage && group.findings.iter().any(|finding| finding.refuses())
-            };
-            // Groups of one kind, which differ in who exports the symbols, are one reason.
+            // Groups of one code, which differ only in the exporter of the symbols, are one reason.
             let mut kinds: Vec<(Code, usize)> = Vec::new();
-            for group in groups.iter().filter(here) {
+            for group in &groups {
+                let refuses = group.findings.iter().any(|finding| finding.refuses());
+                if !group.reached || group.stage != *stage || !refuses {
+                    continue;
+                }
                 match kinds.iter_mut().find(|(code, _)| *code == group.code) {
                     Some((_, number)) => *number += group.findings.len(),
                     None => kinds.push((group.code, group.findings.len())),
@@ -70,7 +71,7 @@ pub(super) fn tally(entries: &[Entry<'_>]) -> String {
     if said.is_empty() { "nothing to do".to_owned() } else { said.join(", ") }
 }
 
-/// What a group is, in a few words: `2 GPL-only symbols`.
+/// A group in a few words: `2 GPL-only symbols`.
 pub(super) fn title(group: &Group<'_>) -> String {
     findings::title(group.code, group.findings.len())
 }

@@ -1,4 +1,4 @@
-//! The inline map of a kernel, and what became of it in another.
+//! The inline map of a kernel, and the differences between the maps of two kernels.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,7 +10,7 @@ use super::palette::Palette;
 use super::wording::{count, list, printable};
 use crate::why::inlines::{Inline, InlineChanges, InlineMap};
 
-/// How many symbols, and how many inlines of each, a page shows unless it is to show all.
+/// How many symbols, and how many inlines of each, a page shows unless it shows everything.
 const SYMBOLS: usize = 25;
 const INLINES: usize = 5;
 
@@ -23,7 +23,7 @@ pub struct InlinesDocument<'a> {
     map: &'a InlineMap,
 }
 
-/// Two maps compared, as a document of the schema.
+/// The differences between two maps, as a document of the schema.
 #[derive(Clone, Debug, Serialize)]
 pub struct InlineChangesDocument<'a> {
     schema: &'static str,
@@ -47,7 +47,7 @@ pub const fn inline_changes_document<'a>(
     InlineChangesDocument { schema: super::json::SCHEMA, from, to, changes }
 }
 
-/// One line of a list: an inline, and what it needs.
+/// One line of a list: an inline, and the symbols that it needs.
 struct InlineItem<'a> {
     name: &'a str,
     file: Option<&'a str>,
@@ -67,7 +67,7 @@ const GPL_ONLY: &str = "GPL-only";
 const UNEXPORTED: &str = "not exported";
 const NAMESPACED: &str = "in a namespace";
 
-/// The map for people: each symbol with the inlines that need it; `all` leaves nothing out.
+/// The map as text: each symbol with the inlines that need it. With `all`, the text shows everything.
 pub fn human_inlines(map: &InlineMap, kernel: &KernelSummary, palette: &Palette, all: bool) -> String {
     let number = |wanted: fn(&Inline) -> bool| map.inlines.iter().filter(|inline| wanted(inline)).count();
     let mut text = format!(
@@ -94,7 +94,7 @@ pub fn human_inlines(map: &InlineMap, kernel: &KernelSummary, palette: &Palette,
     text
 }
 
-/// Two maps compared, for people.
+/// The differences between two maps as text. With `all`, the text shows everything.
 pub fn human_inline_changes(
     changes: &InlineChanges,
     from: &KernelSummary,
@@ -134,7 +134,7 @@ fn symbols<'a>(
     lists.into_iter().flat_map(|(list, class)| list.iter().map(move |symbol| (symbol.as_str(), class))).collect()
 }
 
-/// Symbols with the inlines that need them, those of most inlines first.
+/// Adds the symbols with the inlines that need them, those of the most inlines first.
 fn section<'a>(text: &mut String, items: impl Iterator<Item = InlineItem<'a>>, palette: &Palette, all: bool) {
     let mut by_symbol: BTreeMap<(&str, &str), Vec<InlineItem<'a>>> = BTreeMap::new();
     for item in items {

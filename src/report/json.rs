@@ -1,4 +1,4 @@
-//! The documents for machines; their schema is `testdata/schema/gplok-1.schema.json`.
+//! The documents in JSON; their schema is `testdata/schema/gplok-1.schema.json`.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -9,10 +9,10 @@ use crate::terms::{Errno, Taints};
 use crate::verdict::{Candidate, Cause, Code, DebugInfo, Finding, KernelLine, LineText, Missing, Outcome, Stage, Use};
 use crate::why::{Elsewhere, SymbolUse};
 
-/// The name of the schema; it changes only when a reader of the old one would be misled.
+/// The name of the schema. It changes only when a reader of the old schema would misread a document.
 pub(super) const SCHEMA: &str = "gplok/1";
 
-/// One document: a kernel and what it would do. `serde_json` writes it.
+/// One document: a kernel, and what it would do with modules. `serde_json` writes it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Document<'a> {
     schema: &'static str,
@@ -27,7 +27,7 @@ pub struct Document<'a> {
     elsewhere: Option<&'a [Elsewhere]>,
 }
 
-/// The document of `check`: modules, each for itself.
+/// The document of `check`: modules that were checked independently of each other.
 pub fn modules_document<'a>(entries: &[Entry<'a>], kernel: &'a KernelSummary) -> Document<'a> {
     Document {
         schema: SCHEMA,
@@ -51,8 +51,8 @@ pub fn steps_document<'a>(entries: &[Entry<'a>], kernel: &'a KernelSummary) -> D
     }
 }
 
-/// The document of `why`: that of `check` for one module, the symbol asked about where nothing is wrong with it, and what
-/// other kernels make of the symbols.
+/// The document of `why`: that of `check` for one module, the symbol that the user named if it has no finding, and how other
+/// kernels treat the symbols.
 pub fn why_document<'a>(
     entry: &Entry<'a>,
     asked: Option<&'a SymbolUse>,
@@ -62,7 +62,7 @@ pub fn why_document<'a>(
     Document { asked, elsewhere: Some(elsewhere), ..modules_document(std::slice::from_ref(entry), kernel) }
 }
 
-/// One module that was judged.
+/// One module and its verdict.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct ModuleDocument<'a> {
     op: Op,
@@ -102,7 +102,7 @@ fn items<'a>(entries: &[Entry<'a>], kernel: &KernelSummary) -> Vec<ModuleDocumen
     entries.iter().map(|entry| item(entry, kernel)).collect()
 }
 
-/// A judged module as it stands in documents.
+/// An entry in the form of documents.
 pub(super) fn item<'a>(entry: &Entry<'a>, kernel: &KernelSummary) -> ModuleDocument<'a> {
     let verdict = entry.verdict;
     let crash = match &verdict.outcome {
@@ -128,7 +128,7 @@ pub(super) fn item<'a>(entry: &Entry<'a>, kernel: &KernelSummary) -> ModuleDocum
     }
 }
 
-/// A finding as it stands in documents.
+/// A finding in the form of documents.
 pub(super) fn found<'a>(finding: &'a Finding, module: &str, kernel: &KernelSummary) -> FindingDocument<'a> {
     let sentence = sentence(finding, module, kernel);
     FindingDocument {
@@ -146,7 +146,7 @@ pub(super) fn found<'a>(finding: &'a Finding, module: &str, kernel: &KernelSumma
     }
 }
 
-/// The fields of the cause. A cause is a tagged map of plain values, which always has a JSON form.
+/// The fields of the cause, without its code. A cause is a map of plain values, whose conversion to JSON cannot fail.
 fn facts(cause: &Cause) -> Value {
     let mut facts = serde_json::to_value(cause).unwrap_or_default();
     if let Some(map) = facts.as_object_mut() {

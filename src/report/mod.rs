@@ -1,6 +1,6 @@
-//! All words: sentences for findings, text for people, JSON, and the kernel log.
+//! The texts that gplok prints: sentences for findings, pages for people, documents in JSON, and the kernel log.
 //!
-//! Nothing here judges a module or knows a terminal. Facts come in as a [`Verdict`](crate::verdict::Verdict) and a
+//! This room judges no module and knows no terminal. Facts come in as a [`Verdict`](crate::verdict::Verdict) and a
 //! [`KernelSummary`]; text goes out as a `String`.
 
 mod audit;

@@ -1,10 +1,10 @@
-//! For machines.
+//! The findings of `audit` as a document in JSON.
 
 use serde::Serialize;
 
 use super::report::AuditReport;
 use crate::audit::{
-    Arguments, Audit, AuditCode, AuditFinding, AuditedObject, Detail, How, LicenseOddity, Thinness, Was,
+    Arguments, Audit, AuditCode, AuditFinding, AuditedObject, Detail, Hop, How, LicenseOddity, Thinness, Was,
 };
 use crate::report::entry::KernelSummary;
 use crate::report::json::SCHEMA;
@@ -22,7 +22,7 @@ pub struct AuditDocument<'a> {
     compared: Option<Compared<'a>>,
 }
 
-/// What an earlier audit adds.
+/// The differences from an earlier audit.
 #[derive(Clone, Debug, Serialize)]
 struct Compared<'a> {
     earlier: Vec<ObjectItem<'a>>,
@@ -125,11 +125,11 @@ struct ChangedKind<'a> {
 
 /// The document of `audit`.
 pub fn audit_document<'a>(report: &AuditReport<'a>) -> AuditDocument<'a> {
-    let found = |finding: &'a AuditFinding| found(report.audit, finding, report.is_known(finding));
+    let current = |finding: &'a AuditFinding| finding_item(report.audit, finding, report.is_known(finding));
     let compared = report.earlier.map(|(earlier, diff)| Compared {
-        earlier: earlier.objects.iter().map(object).collect(),
-        new: diff.new.iter().map(|(finding, was)| NewFinding { found: found(finding), was: word(*was) }).collect(),
-        gone: diff.gone.iter().map(|finding| self::found(earlier, finding, false)).collect(),
+        earlier: earlier.objects.iter().map(ObjectItem::from).collect(),
+        new: diff.new.iter().map(|(finding, was)| NewFinding { found: current(finding), was: word(*was) }).collect(),
+        gone: diff.gone.iter().map(|finding| finding_item(earlier, finding, false)).collect(),
         kinds: diff
             .kinds
             .iter()
@@ -139,27 +139,34 @@ pub fn audit_document<'a>(report: &AuditReport<'a>) -> AuditDocument<'a> {
     AuditDocument {
         schema: SCHEMA,
         kernel: report.kernel,
-        objects: report.audit.objects.iter().map(object).collect(),
-        findings: report.audit.findings.iter().map(found).collect(),
+        objects: report.audit.objects.iter().map(ObjectItem::from).collect(),
+        findings: report.audit.findings.iter().map(current).collect(),
         compared,
     }
 }
 
-fn object(object: &AuditedObject) -> ObjectItem<'_> {
-    let gpl_only = object.exports.iter().filter(|(_, kind)| kind.is_gpl_only()).count();
-    ObjectItem {
-        path: object.path.display().to_string(),
-        name: &object.name,
-        kernel: object.is_kernel,
-        license: object.license.as_deref(),
-        exports: ExportCounts { plain: object.exports.len() - gpl_only, gpl_only },
-        unread: object.unread.as_deref(),
-        unknown: &object.unknown,
+impl<'a> From<&'a AuditedObject> for ObjectItem<'a> {
+    fn from(object: &'a AuditedObject) -> Self {
+        let gpl_only = object.exports.iter().filter(|(_, kind)| kind.is_gpl_only()).count();
+        Self {
+            path: object.path.display().to_string(),
+            name: &object.name,
+            kernel: object.is_kernel,
+            license: object.license.as_deref(),
+            exports: ExportCounts { plain: object.exports.len() - gpl_only, gpl_only },
+            unread: object.unread.as_deref(),
+            unknown: &object.unknown,
+        }
     }
 }
 
-fn found<'a>(audit: &'a Audit, finding: &'a AuditFinding, known: bool) -> FindingItem<'a> {
-    let step = |hop: &'a crate::audit::Hop| PathStep { function: &hop.function, offset: hop.offset, how: how(hop.how) };
+impl<'a> From<&'a Hop> for PathStep<'a> {
+    fn from(hop: &'a Hop) -> Self {
+        Self { function: &hop.function, offset: hop.offset, how: how(hop.how) }
+    }
+}
+
+fn finding_item<'a>(audit: &'a Audit, finding: &'a AuditFinding, known: bool) -> FindingItem<'a> {
     FindingItem {
         code: finding.code,
         object: audit.objects.get(finding.object).map(|object| object.path.display().to_string()).unwrap_or_default(),
@@ -168,7 +175,7 @@ fn found<'a>(audit: &'a Audit, finding: &'a AuditFinding, known: bool) -> Findin
         symbol: finding.symbol.as_deref(),
         symbol_kind: finding.symbol_kind,
         path: finding.path(),
-        evidence: finding.hops.iter().map(step).collect(),
+        evidence: finding.hops.iter().map(PathStep::from).collect(),
         thinness: finding.thinness.as_ref().map(thin),
         users: finding.users,
         detail: detail(&finding.detail),
@@ -220,7 +227,7 @@ fn detail(detail: &Detail) -> Option<DetailItem<'_>> {
     })
 }
 
-/// How the export of a new finding was exported before; none is where the finding is about no export.
+/// How the export of a new finding was exported before; `None` if the finding is not about an export.
 const fn word(was: Was) -> Option<&'static str> {
     match was {
         Was::Absent => Some("absent"),

@@ -1,4 +1,4 @@
-//! What exports hand on: for people and for machines.
+//! The findings of `audit`: as text, and as a document in JSON.
 
 pub(super) mod codes;
 mod document;

@@ -1,4 +1,4 @@
-//! For machines.
+//! The effects of another kernel as a document in JSON.
 
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ use crate::terms::License;
 use crate::verdict::Use;
 use crate::why::inlines::Inline;
 
-/// What another kernel does to modules, as a document of the schema.
+/// The effects of another kernel on modules, as a document of the schema.
 #[derive(Clone, Debug, Serialize)]
 pub struct UpgradeDocument<'a> {
     schema: &'static str,
@@ -65,7 +65,7 @@ struct SymbolItem<'a> {
     successors: &'a [Successor],
 }
 
-/// A behaviour of the loader that one of the kernels has.
+/// A behaviour of the loader that only one of the kernels has.
 #[derive(Clone, Debug, Serialize)]
 struct RuleItem {
     rule: &'static str,
@@ -73,7 +73,13 @@ struct RuleItem {
     after: bool,
 }
 
-/// The document of `upgrade`; with `diff`, also everything that differs between the exports of the two kernels.
+impl RuleItem {
+    fn new(behaviour: Behaviour, after: bool) -> Self {
+        Self { rule: behaviour.name(), sentence: behaviour.sentence().trim(), after }
+    }
+}
+
+/// The document of `upgrade`; with `diff`, also all differences between the exports of the two kernels.
 pub fn upgrade_document<'a>(
     upgrade: &'a Upgrade<'_>,
     diff: Option<&'a ExportDiff<'_>>,
@@ -81,16 +87,12 @@ pub fn upgrade_document<'a>(
     to: &'a KernelSummary,
     policy: Option<&'a PolicyReport>,
 ) -> UpgradeDocument<'a> {
-    let rule = |(behaviour, after): &(Behaviour, bool)| {
-        let (rule, sentence) = (behaviour.name(), behaviour.sentence().trim());
-        RuleItem { rule, sentence, after: *after }
-    };
     UpgradeDocument {
         schema: SCHEMA,
         from,
         to,
         modules: upgrade.modules.iter().map(|impact| module(impact, to)).collect(),
-        rules: upgrade.rules.iter().map(rule).collect(),
+        rules: upgrade.rules.iter().map(|(rule, after)| RuleItem::new(*rule, *after)).collect(),
         uncompared: &upgrade.uncompared,
         diff: diff.map(|diff| Diff { totals: diff.totals(), changes: diff.changes.iter().map(Change::from).collect() }),
         policy,

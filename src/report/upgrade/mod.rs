@@ -1,4 +1,4 @@
-//! What another kernel does to modules: for people, for scripts, for machines.
+//! The effects of another kernel on modules: as text, as lines for scripts, as a document in JSON.
 
 mod close;
 mod document;

@@ -1,14 +1,16 @@
-//! What a module is called, and its answer in words.
+//! The name of a module on the page, and its answer in words.
 
 use crate::impact::{Answer, ModuleImpact};
 
-/// What a module is called on a page: its file's name.
+/// The name of a module on the page: the name of its file.
 pub(super) fn called(module: &ModuleImpact<'_>) -> String {
-    let file = module.path.file_name().map(|name| name.to_string_lossy().into_owned());
-    file.unwrap_or_else(|| module.binary.name.clone())
+    match module.path.file_name() {
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => module.binary.name.clone(),
+    }
 }
 
-/// What is said of a module in words, behind "one module" and behind "several modules".
+/// The answer for a module in words: for one module, and for several with this answer.
 pub(super) fn words(module: &ModuleImpact<'_>) -> (&'static str, &'static str) {
     match module.answer {
         Answer::LoadsAsItIs => ("loads as it is", "load as they are"),
