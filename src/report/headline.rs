@@ -17,7 +17,8 @@ pub fn headline(entry: &Entry<'_>, kernel: &KernelSummary) -> String {
 
 /// The headline without the name.
 pub(super) fn answer(entry: &Entry<'_>, kernel: &KernelSummary) -> String {
-    let (verdict, on) = (entry.verdict, kernel.called());
+    let verdict = entry.verdict;
+    let on = kernel.called();
     match &verdict.outcome {
         Outcome::Loads if !entry.op.loads() => format!("unloads on {on}"),
         Outcome::Loads if verdict.module_taints.is_empty() => format!("loads on {on}"),
@@ -46,9 +47,10 @@ pub(super) fn answer(entry: &Entry<'_>, kernel: &KernelSummary) -> String {
         Outcome::Undetermined => {
             let words: Vec<String> = verdict.missing.iter().map(Missing::word).collect();
             let depends = list(&words, MISSING_WORDS);
-            match verdict.never_loads {
-                true => format!("refused on {on} in any case; the errno is undetermined: it depends on {depends}"),
-                false => format!("undetermined on {on}: it depends on {depends}"),
+            if verdict.never_loads {
+                format!("refused on {on} in any case; the errno is undetermined: it depends on {depends}")
+            } else {
+                format!("undetermined on {on}: it depends on {depends}")
             }
         }
     }

@@ -75,10 +75,12 @@ impl PolicyReport {
     /// The report as text.
     pub fn human(&self, palette: &Palette) -> String {
         let mut text = String::new();
-        let (style, answer) = match self.failed {
-            true => (palette.answer_bad, count(self.failures.len(), "failure", "failures")),
-            false if !self.not_known.is_empty() => (palette.answer_unknown, "nothing fails that is known".to_owned()),
-            false => (palette.answer_good, "nothing fails".to_owned()),
+        let (style, answer) = if self.failed {
+            (palette.answer_bad, count(self.failures.len(), "failure", "failures"))
+        } else if !self.not_known.is_empty() {
+            (palette.answer_unknown, "nothing fails that is known".to_owned())
+        } else {
+            (palette.answer_good, "nothing fails".to_owned())
         };
         let passed = [(self.tolerated, "let pass by rules"), (self.known, "in the baseline")];
         let passed = passed.iter().filter(|(number, _)| *number > 0).map(|(number, why)| format!(", {number} {why}"));

@@ -44,7 +44,7 @@ mod tests {
         }
     }
 
-    /// A page whose code is gone would never be read again.
+    /// Every page belongs to a code: no other page is ever printed.
     #[test]
     fn no_page_is_orphaned() {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/report/explain");

@@ -1,7 +1,7 @@
 //! The words for every code, grouped by stage: its title, its page, why it matters and what to do about it.
 //!
-//! A new code needs one row below, and one constant and one function in the file that the row names. Without the row this
-//! file does not compile.
+//! A new code needs one row below, one constant and one function in the file that the row names, and its page in `explain`.
+//! Without the row this file does not compile; nothing else in this room has to change.
 
 mod elf;
 mod exports;

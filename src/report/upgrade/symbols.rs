@@ -155,11 +155,14 @@ fn details(
     let classes = impact.change.classes;
     match trouble {
         Trouble::Hidden => {
-            details.push(match classes.has(ChangeClass::BecameGplOnly) {
-                true => "it was EXPORT_SYMBOL, and is EXPORT_SYMBOL_GPL now".to_owned(),
-                false if impact.change.before.is_some() => "it was GPL-only before, too".to_owned(),
-                false => "it is EXPORT_SYMBOL_GPL".to_owned(),
-            });
+            let kind = if classes.has(ChangeClass::BecameGplOnly) {
+                "it was EXPORT_SYMBOL, and is EXPORT_SYMBOL_GPL now"
+            } else if impact.change.before.is_some() {
+                "it was GPL-only before, too"
+            } else {
+                "it is EXPORT_SYMBOL_GPL"
+            };
+            details.push(kind.to_owned());
             if let Some(Cause::GplOnlySymbol { inherited_from: Some(other), .. }) =
                 impact.blocked.as_ref().map(|b| &b.cause)
             {
@@ -205,25 +208,32 @@ fn details(
 fn through(impact: &SymbolImpact<'_>) -> Option<String> {
     let certain = !impact.uses.is_empty() && impact.uses.iter().all(|place| !place.divided().0.is_empty());
     let names: Vec<String> = impact.through.iter().map(|name| format!("{name}()")).collect();
-    match (names.is_empty(), certain) {
-        (true, _) => None,
-        (false, true) => Some(format!("it comes through {} of the kernel's headers", list(&names, 4))),
-        (false, false) => Some(format!("it may come through {} of the kernel's headers", list(&names, 4))),
+    if names.is_empty() {
+        return None;
     }
+    let comes = if certain { "comes" } else { "may come" };
+    Some(format!("it {comes} through {} of the kernel's headers", list(&names, 4)))
 }
 
 /// The lines of the module's own source that use the symbol, or its functions where debug information has no lines.
 fn places(impact: &SymbolImpact<'_>) -> Option<String> {
     let own = impact.uses.iter().filter_map(|place| place.divided().1.first());
-    let place = |frame: &Frame| match (&frame.file, frame.line) {
+    let places: BTreeSet<String> = own.map(place).collect();
+    let places: Vec<String> = places.into_iter().collect();
+    if places.is_empty() {
+        return None;
+    }
+    let at = if places.iter().any(|place| place.contains(':')) { "at" } else { "in" };
+    Some(format!("used {at} {}", list(&places, PLACES)))
+}
+
+/// `main.c:40 in foo_init`.
+fn place(frame: &Frame) -> String {
+    match (&frame.file, frame.line) {
         (Some(file), Some(line)) => format!("{file}:{line} in {}", frame.function),
         (Some(file), None) => format!("{file} in {}", frame.function),
         (None, _) => frame.function.clone(),
-    };
-    let places: BTreeSet<String> = own.map(place).collect();
-    let places: Vec<String> = places.into_iter().collect();
-    let at = if places.iter().any(|place| place.contains(':')) { "at" } else { "in" };
-    (!places.is_empty()).then(|| format!("used {at} {}", list(&places, PLACES)))
+    }
 }
 
 /// What replaces the symbol when the module is rebuilt.
