@@ -1,16 +1,17 @@
-//! Words for files that disagree.
+//! Conflicts between the kernel's files, in words.
 
-use super::facts::title;
+use super::wording::fact_title;
 use crate::kernel::{Conflict, Difference};
 
-/// What disagrees, by how much, and which counts.
+/// Which files conflict, by how much, and which of them counts.
 pub(super) fn conflict(conflict: &Conflict) -> String {
-    let (used, other) = (conflict.used.display(), conflict.passed_over.display());
+    let used = conflict.used.display();
+    let other = conflict.passed_over.display();
     let how = match &conflict.difference {
         Difference::Entries { different, of, example } => {
             format!("{different} of {of} differ, for example {example}")
         }
         Difference::Value(used, other) => format!("{used:?} there, {other:?} here"),
     };
-    format!("{other} is of another build than {used}: {}: {how}; what {used} says counts", title(conflict.fact))
+    format!("{other} is of another build than {used}: {}: {how}; what {used} says counts", fact_title(conflict.fact))
 }

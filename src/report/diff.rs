@@ -1,27 +1,29 @@
-//! The exports of two kernels, compared: for people, for scripts, for machines.
+//! The differences between the exports of two kernels: as text, as lines for scripts, as a document in JSON.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::exports::{Item, kind_word};
+use super::entry::KernelSummary;
+use super::exports::{ExportItem, kind_word};
+use super::palette::Palette;
+use super::policy::PolicyReport;
 use super::wording::{all, count, list, printable};
-use super::{KernelSummary, Palette, PolicyReport};
 use crate::impact::{ChangeClass, Classes, ExportChange, ExportDiff, Totals, Uncompared};
 use crate::kernel::{KernelExport, VMLINUX};
 use crate::terms::Namespace;
 
-/// How many groups of a class, and names of a group, a page shows unless it is to show all.
+/// How many groups of a class, and names of a group, a page shows unless it shows everything.
 const fn limits(class: ChangeClass) -> (usize, usize) {
     match class {
-        // Of these nobody reads more than what it is about.
+        // These are many, and few of them matter to a reader.
         ChangeClass::Added | ChangeClass::CrcChanged => (4, 4),
         _ => (12, 8),
     }
 }
 
-/// Two kernels' exports compared, as a document of the schema.
+/// The differences between the exports of two kernels, as a document of the schema.
 #[derive(Clone, Debug, Serialize)]
 pub struct DiffDocument<'a> {
     schema: &'static str,
@@ -38,18 +40,22 @@ pub struct DiffDocument<'a> {
 pub(super) struct Change<'a> {
     symbol: &'a str,
     classes: Classes,
-    before: Option<Item<'a>>,
-    after: Option<Item<'a>>,
+    before: Option<ExportItem<'a>>,
+    after: Option<ExportItem<'a>>,
 }
 
 impl<'a> From<&'a ExportChange<'_>> for Change<'a> {
     fn from(change: &'a ExportChange<'_>) -> Self {
-        let (before, after) = (change.before.as_ref().map(Item::from), change.after.as_ref().map(Item::from));
-        Self { symbol: &change.symbol, classes: change.classes, before, after }
+        Self {
+            symbol: &change.symbol,
+            classes: change.classes,
+            before: change.before.as_ref().map(ExportItem::from),
+            after: change.after.as_ref().map(ExportItem::from),
+        }
     }
 }
 
-/// The document of `diff`. `totals` are those before classes were chosen.
+/// The document of `diff`. `totals` count all changes, also those of classes that were filtered out of `diff`.
 pub fn diff_document<'a>(
     diff: &'a ExportDiff<'_>,
     totals: Totals,
@@ -62,7 +68,7 @@ pub fn diff_document<'a>(
     DiffDocument { schema: super::json::SCHEMA, from, to, totals, uncompared, changes, policy }
 }
 
-/// One line for each change and class, columns divided by tabs: class, symbol, what was, what is.
+/// One line for each change and class, with columns separated by tabs: class, symbol, value before, value after.
 pub fn short_diff(diff: &ExportDiff<'_>) -> String {
     let mut text = String::with_capacity(diff.changes.len() * 64);
     for change in &diff.changes {
@@ -75,24 +81,27 @@ pub fn short_diff(diff: &ExportDiff<'_>) -> String {
     text
 }
 
-/// What a change of a class is from and to, in a word each; `-` for nothing.
+/// The values of a class before and after a change, one word each; `-` where there is no export.
 pub(super) fn sides(change: &ExportChange<'_>, class: ChangeClass) -> (String, String) {
-    let word = |export: &KernelExport<'_>| match class {
+    (side(change.before.as_ref(), class), side(change.after.as_ref(), class))
+}
+
+fn side(export: Option<&KernelExport<'_>>, class: ChangeClass) -> String {
+    let Some(export) = export else { return "-".to_owned() };
+    match class {
         ChangeClass::Removed | ChangeClass::Added | ChangeClass::OwnerMoved => export.exporter.to_owned(),
         ChangeClass::BecameGplOnly | ChangeClass::BecamePlain => kind_word(export.kind).to_owned(),
         ChangeClass::NamespaceChanged => namespace_word(export).to_owned(),
         ChangeClass::CrcChanged => export.crc.map(|crc| crc.to_string()).unwrap_or_default(),
-    };
-    let word = |side: &Option<KernelExport<'_>>| side.as_ref().map_or_else(|| "-".to_owned(), word);
-    (word(&change.before), word(&change.after))
+    }
 }
 
 fn namespace_word<'a>(export: &'a KernelExport<'_>) -> &'a str {
     export.namespace.as_ref().map_or("-", Namespace::as_str)
 }
 
-/// The comparison for people: each class, the worst first, its symbols grouped by what they have in common. `whole` leaves nothing
-/// out; so does a page of one class, but for the limit of names.
+/// The differences as text: each class, the worst first, with its symbols in groups. With `whole`, the text shows everything;
+/// otherwise only part of the groups and names.
 pub fn human_diff(
     diff: &ExportDiff<'_>,
     totals: Totals,
@@ -129,11 +138,12 @@ pub fn human_diff(
 
 /// `19 removed, 84 added`.
 fn tally(totals: Totals) -> String {
-    let part = |class: ChangeClass| {
-        let number = totals.of(class).filter(|number| *number > 0)?;
-        Some(format!("{number} {}", title(class)))
-    };
-    let parts: Vec<String> = ChangeClass::ALL.into_iter().filter_map(part).collect();
+    let mut parts = Vec::new();
+    for class in ChangeClass::ALL {
+        if let Some(number) = totals.of(class).filter(|number| *number > 0) {
+            parts.push(format!("{number} {}", title(class)));
+        }
+    }
     if parts.is_empty() { "no export differs".to_owned() } else { all(&parts) }
 }
 
@@ -204,13 +214,13 @@ fn section(text: &mut String, class: ChangeClass, changes: &[&ExportChange<'_>],
     }
 }
 
-/// What symbols of a class have in common.
+/// The group of a change: what its symbol has in common with others of the class.
 fn group(change: &ExportChange<'_>, class: ChangeClass) -> String {
     match class {
         ChangeClass::NamespaceChanged | ChangeClass::OwnerMoved => {
             let (before, after) = sides(change, class);
-            let word = |word: String| if word == "-" { "none".to_owned() } else { word };
-            format!("{} → {}", word(before), word(after))
+            let [before, after] = [before, after].map(|word| if word == "-" { "none".to_owned() } else { word });
+            format!("{before} → {after}")
         }
         ChangeClass::Added => change.after.as_ref().map_or("", |export| export.exporter).to_owned(),
         _ => change.known().map_or("", |export| export.exporter).to_owned(),

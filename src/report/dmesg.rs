@@ -1,12 +1,12 @@
-//! The kernel log alone.
+//! The kernel log alone, as `dmesg` prints it.
 
 use std::fmt::Write;
 
-use super::Entry;
+use super::entry::Entry;
 use super::wording::printable;
 
-/// Every line the kernel log gains in all steps, in order, one a line; with `levels`, each behind its printk level
-/// (`<4>`), as `dmesg --raw` shows it.
+/// All lines that the kernel prints to its log, in the order of the steps. With `levels`, each line follows its printk level
+/// (`<4>`), as in `dmesg --raw`.
 pub fn dmesg(entries: &[Entry<'_>], levels: bool) -> String {
     let mut out = String::new();
     for line in entries.iter().flat_map(|entry| &entry.verdict.log) {

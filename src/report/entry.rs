@@ -1,4 +1,4 @@
-//! What the reports are made from.
+//! The input of reports: entries with verdicts, and the kernel that the verdicts are about.
 
 use serde::{Serialize, Serializer};
 
@@ -7,19 +7,19 @@ use crate::kernel::Kernel;
 use crate::terms::{Arch, Distribution, KernelRelease};
 use crate::verdict::Verdict;
 
-/// What was asked of the kernel.
+/// The request to the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     /// One `finit_module` or `init_module`.
     Insmod,
-    /// A load that `modprobe` made, of the module itself or of one it depends on.
+    /// A load by `modprobe`, of the module itself or of a dependency.
     Modprobe,
     /// One `delete_module`.
     Rmmod,
 }
 
 impl Op {
-    /// The word for it, in JSON and in plans.
+    /// The word in JSON and in plans.
     pub const fn word(self) -> &'static str {
         match self {
             Self::Insmod => "insmod",
@@ -28,7 +28,7 @@ impl Op {
         }
     }
 
-    /// Is a module loaded, or unloaded?
+    /// Returns whether the request loads a module; otherwise it unloads one.
     pub const fn loads(self) -> bool {
         !matches!(self, Self::Rmmod)
     }
@@ -43,22 +43,22 @@ impl Serialize for Op {
 /// One module that was checked, or one step of a boot.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry<'a> {
-    /// What was asked.
+    /// The request.
     pub op: Op,
-    /// The module's file, as the user named it; an unload has none.
+    /// The module's file, as the user named it; `None` for an unload.
     pub path: Option<&'a str>,
     /// The answer.
     pub verdict: &'a Verdict,
 }
 
 impl<'a> Entry<'a> {
-    /// What to call it: its file, or else its name.
+    /// The module's file, or its name if there is no file.
     pub fn title(&self) -> &'a str {
         self.path.unwrap_or(&self.verdict.name)
     }
 }
 
-/// Which kernel the verdicts are about.
+/// The kernel that the verdicts are about.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct KernelSummary {
     /// Its release, if known.
@@ -66,11 +66,11 @@ pub struct KernelSummary {
     /// Its architecture, if known.
     #[serde(serialize_with = "arch")]
     pub arch: Option<Arch>,
-    /// Whose build it is, as far as loader behaviour differs.
+    /// The distribution that built it, if its loader behaves differently.
     pub distribution: Option<Distribution>,
-    /// Where the facts come from: the files read, in order.
+    /// The files that the facts come from, in the order of reading.
     pub evidence: Vec<String>,
-    /// Where files of two builds disagree, and which counts.
+    /// Conflicts between files of different builds, and which file counts.
     pub conflicts: Vec<String>,
 }
 
@@ -88,31 +88,30 @@ impl From<&Kernel> for KernelSummary {
 }
 
 impl KernelSummary {
-    /// The release, or words for it.
+    /// The release, or `this kernel` if it is not known.
     pub(super) fn called(&self) -> &str {
         self.release.as_ref().map_or("this kernel", KernelRelease::as_str)
     }
 
-    /// The release, or the file that the exports are read from: where two kernels are spoken of.
+    /// The release, or the file that the exports are read from: for texts about two kernels.
     pub(super) fn told_apart(&self) -> &str {
-        let file = || self.evidence.first()?.split_once(": ").map(|(_, path)| path);
-        self.release.as_ref().map(KernelRelease::as_str).or_else(file).unwrap_or_else(|| self.called())
+        if let Some(release) = &self.release {
+            return release.as_str();
+        }
+        let file = self.evidence.first().and_then(|evidence| evidence.split_once(": "));
+        file.map_or("this kernel", |(_, path)| path)
     }
 
-    /// The release as it stands in paths.
+    /// The release for use in paths, or `RELEASE` if it is not known.
     pub(super) fn in_paths(&self) -> &str {
         self.release.as_ref().map_or("RELEASE", KernelRelease::as_str)
     }
 
     /// The command that builds a module for this kernel.
     pub(super) fn build(&self) -> String {
-        let tree = match &self.release {
-            Some(release) => format!("/lib/modules/{release}/build"),
-            None => "the kernel's headers directory".to_owned(),
-        };
-        match self.release {
-            Some(_) => format!("make -C {tree} M=$PWD clean modules"),
-            None => format!("make -C DIR M=$PWD clean modules, where DIR is {tree}"),
+        match &self.release {
+            Some(release) => format!("make -C /lib/modules/{release}/build M=$PWD clean modules"),
+            None => "make -C DIR M=$PWD clean modules, where DIR is the kernel's headers directory".to_owned(),
         }
     }
 }

@@ -1,18 +1,20 @@
-//! What a kernel exports: as `Module.symvers`, for people, for machines, and counted.
+//! The exports of a kernel: as `Module.symvers`, as text, as a document in JSON, and counted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{Display, Write as _};
+use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::entry::KernelSummary;
 use super::missing::add_image;
+use super::missing::remedy;
+use super::palette::Palette;
 use super::wording::{all, count, printable};
-use super::{KernelSummary, Palette, remedy};
 use crate::kernel::{ConfigOption, ExportFilter, Exports, Kernel, KernelExport, VMLINUX};
 use crate::terms::{Crc, ExportKind, Namespace};
 use crate::verdict::Missing;
 
-/// The kind of an export where the source does not say: modpost's own word for it.
+/// The kind of an export whose source does not tell it; modpost uses the same word.
 const UNKNOWN: &str = "(unknown)";
 
 /// The exports as a document of the schema.
@@ -20,12 +22,12 @@ const UNKNOWN: &str = "(unknown)";
 pub struct ExportsDocument<'a> {
     schema: &'static str,
     kernel: &'a KernelSummary,
-    exports: Vec<Item<'a>>,
+    exports: Vec<ExportItem<'a>>,
 }
 
 /// One export.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Item<'a> {
+pub(super) struct ExportItem<'a> {
     symbol: &'a str,
     crc: Option<Crc>,
     module: &'a str,
@@ -33,14 +35,14 @@ pub(super) struct Item<'a> {
     namespace: Option<&'a Namespace>,
 }
 
-impl<'a> From<&'a KernelExport<'_>> for Item<'a> {
+impl<'a> From<&'a KernelExport<'_>> for ExportItem<'a> {
     fn from(row: &'a KernelExport<'_>) -> Self {
         let KernelExport { name: symbol, kind, crc, namespace, exporter: module } = row;
         Self { symbol, crc: *crc, module, kind: *kind, namespace: namespace.as_ref() }
     }
 }
 
-/// Their numbers as a document of the schema.
+/// The numbers of exports as a document of the schema.
 #[derive(Clone, Debug, Serialize)]
 pub struct CountsDocument<'a> {
     schema: &'static str,
@@ -57,22 +59,23 @@ struct Count<'a> {
 
 /// The document of `exports`.
 pub fn exports_document<'a>(rows: &'a [KernelExport<'_>], kernel: &'a KernelSummary) -> ExportsDocument<'a> {
-    ExportsDocument { schema: super::json::SCHEMA, kernel, exports: rows.iter().map(Item::from).collect() }
+    ExportsDocument { schema: super::json::SCHEMA, kernel, exports: rows.iter().map(ExportItem::from).collect() }
 }
 
 /// The document of `exports --count`.
 pub fn counts_document<'a>(rows: &'a [KernelExport<'_>], kernel: &'a KernelSummary) -> CountsDocument<'a> {
-    let of_module = |rows: &'a [KernelExport<'a>]| {
+    let mut counts = Vec::new();
+    for rows in by_module(rows) {
         let module = rows.first().map_or(VMLINUX, |row| row.exporter);
-        kinds(rows).into_iter().map(move |(kind, symbols)| Count { module, kind, symbols })
-    };
-    CountsDocument { schema: super::json::SCHEMA, kernel, counts: by_module(rows).flat_map(of_module).collect() }
+        counts.extend(kinds(rows).into_iter().map(|(kind, symbols)| Count { module, kind, symbols }));
+    }
+    CountsDocument { schema: super::json::SCHEMA, kernel, counts }
 }
 
 /// The exports as a `Module.symvers`, in the columns of kernels since 5.6: `crc symbol module export namespace`.
 ///
-/// Kernels up to 5.3 pass over the last column. The first releases of 5.4 and 5.5, until stable ones took the change of
-/// order over, want the namespace third, and do not read this.
+/// Kernels up to 5.3 ignore the last column. The first releases of 5.4 and 5.5 expect the namespace in the third column and
+/// cannot read this; later stable releases of them adopted the new order.
 pub fn symvers(rows: &[KernelExport<'_>]) -> String {
     let mut text = String::with_capacity(rows.len() * 90);
     for row in rows {
@@ -88,7 +91,7 @@ pub fn symvers(rows: &[KernelExport<'_>]) -> String {
     text
 }
 
-/// A column and a tab; nothing in it can steer a terminal or end the line.
+/// Adds a column and a tab. The column is made safe to print, and cannot end the line.
 fn column(text: &mut String, what: &str) {
     if what.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
         text.push_str(what);
@@ -98,7 +101,7 @@ fn column(text: &mut String, what: &str) {
     text.push('\t');
 }
 
-/// The exports for people, module by module, and what they come to.
+/// The exports as text: those of each module, and their number.
 pub fn human_exports(rows: &[KernelExport<'_>], kernel: &KernelSummary, palette: &Palette) -> String {
     let mut text = String::with_capacity(rows.len() * 90);
     for module in by_module(rows) {
@@ -117,7 +120,7 @@ pub fn human_exports(rows: &[KernelExport<'_>], kernel: &KernelSummary, palette:
     text
 }
 
-/// Their numbers for people: all, and those of each module.
+/// The numbers of exports as text: of all, and of each module.
 pub fn human_counts(rows: &[KernelExport<'_>], kernel: &KernelSummary) -> String {
     let mut text = total(rows, kernel);
     for module in by_module(rows) {
@@ -127,20 +130,20 @@ pub fn human_counts(rows: &[KernelExport<'_>], kernel: &KernelSummary) -> String
     text
 }
 
-/// Why there is no list, and what would supply it.
+/// Why the exports are not known, and how to supply them.
 pub fn no_exports(kernel: &Kernel, summary: &KernelSummary) -> String {
     let image = kernel.boot_image().and_then(|image| Some((image.path().display(), image.exports().err()?)));
     let why = image.map(|(path, why)| format!("{path}: {why}; ")).unwrap_or_default();
     format!("{why}not known is {}", remedy(&Missing::Exports, summary))
 }
 
-/// Why there are no symbols, and what would supply them.
+/// Why the kernel's own symbols are not known, and how to supply them.
 pub fn no_symbols(kernel: &KernelSummary) -> String {
     let image = add_image(kernel);
     format!("the kernel's own symbols are not known: {image}; it may have none (CONFIG_KALLSYMS)")
 }
 
-/// What the list leaves open, in a line each; and whether it is empty.
+/// Notes about a list of exports: that it is empty, or what it does not tell. One line each.
 pub fn export_notes(
     rows: &[KernelExport<'_>],
     exports: &Exports,
@@ -174,37 +177,47 @@ pub fn export_notes(
     notes
 }
 
-/// The rows of each module; they stand in order of module.
+/// The rows of each module; `rows` must be ordered by module.
 fn by_module<'r, 'a>(rows: &'r [KernelExport<'a>]) -> impl Iterator<Item = &'r [KernelExport<'a>]> {
     rows.chunk_by(|a, b| a.exporter == b.exporter)
 }
 
 fn kinds(rows: &[KernelExport<'_>]) -> BTreeMap<Option<ExportKind>, usize> {
     let mut kinds = BTreeMap::new();
-    rows.iter().for_each(|row| *kinds.entry(row.kind).or_default() += 1);
+    for row in rows {
+        *kinds.entry(row.kind).or_default() += 1;
+    }
     kinds
 }
 
-/// The macro that exports it.
+/// The macro for a kind of export.
 pub(super) fn kind_word(kind: Option<ExportKind>) -> &'static str {
     kind.map_or(UNKNOWN, ExportKind::macro_name)
 }
 
 /// `11124 EXPORT_SYMBOL and 13559 EXPORT_SYMBOL_GPL`.
 fn tally(rows: &[KernelExport<'_>]) -> String {
-    let part = |(kind, number): (Option<ExportKind>, usize)| format!("{number} {}", kind_word(kind));
-    all(&kinds(rows).into_iter().map(part).collect::<Vec<_>>())
+    let mut parts = Vec::new();
+    for (kind, number) in kinds(rows) {
+        parts.push(format!("{number} {}", kind_word(kind)));
+    }
+    all(&parts)
 }
 
 fn total(rows: &[KernelExport<'_>], kernel: &KernelSummary) -> String {
     let symbols = count(rows.len(), "symbol", "symbols");
-    let behind = if rows.is_empty() { String::new() } else { format!(": {}; {}", tally(rows), exporters(rows)) };
-    format!("{symbols} of {}{behind}\n", printable(kernel.called()))
+    let release = printable(kernel.called());
+    if rows.is_empty() {
+        return format!("{symbols} of {release}\n");
+    }
+    format!("{symbols} of {release}: {}; {}\n", tally(rows), exporters(rows))
 }
 
 /// `11900 of the kernel itself and 12783 of 2500 modules`.
 pub(super) fn exporters<'a>(rows: impl IntoIterator<Item = &'a KernelExport<'a>>) -> String {
-    let (mut own, mut others, mut modules) = (0, 0, BTreeSet::new());
+    let mut own = 0;
+    let mut others = 0;
+    let mut modules = BTreeSet::new();
     for row in rows {
         if row.exporter == VMLINUX {
             own += 1;
@@ -213,8 +226,12 @@ pub(super) fn exporters<'a>(rows: impl IntoIterator<Item = &'a KernelExport<'a>>
             modules.insert(row.exporter);
         }
     }
-    let modules = count(modules.len(), "module", "modules");
-    let part = |number: usize, of: &dyn Display| (number > 0).then(|| format!("{number} of {of}"));
-    let parts = [part(own, &"the kernel itself"), part(others, &modules)];
-    all(&parts.into_iter().flatten().collect::<Vec<_>>())
+    let mut parts = Vec::new();
+    if own > 0 {
+        parts.push(format!("{own} of the kernel itself"));
+    }
+    if others > 0 {
+        parts.push(format!("{others} of {}", count(modules.len(), "module", "modules")));
+    }
+    all(&parts)
 }

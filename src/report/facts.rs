@@ -1,33 +1,35 @@
-//! What is known of a kernel: every fact in short, where it came from, or how to supply it.
+//! The facts about a kernel: each in short, with its source, or with the argument that supplies it.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use super::entry::KernelSummary;
 use super::exports::exporters;
 use super::missing::add_image;
-use super::wording::{count, list, printable};
-use super::{KernelSummary, Palette, remedy};
+use super::missing::remedy;
+use super::palette::Palette;
+use super::wording::{count, fact_title, list, printable};
 use crate::history::struct_module_size;
 use crate::kernel::{ConfigOption, Exports, Fact, Kernel, KernelExport, KernelImage};
 use crate::terms::KernelRelease;
 use crate::verdict::Missing;
 
-/// How many names of certificates a line shows.
+/// How many certificates a line names.
 const NAMES: usize = 3;
 
-/// What is known of a kernel, as a document of the schema.
+/// The facts about a kernel, as a document of the schema.
 #[derive(Clone, Debug, Serialize)]
 pub struct FactsDocument<'a> {
     schema: &'static str,
     kernel: &'a KernelSummary,
-    facts: Vec<Line>,
+    facts: Vec<FactLine>,
 }
 
 /// One fact.
 #[derive(Clone, Debug, Serialize)]
-struct Line {
+struct FactLine {
     fact: Fact,
     value: Option<String>,
     source: Option<String>,
@@ -39,15 +41,15 @@ pub fn facts_document<'a>(kernel: &Kernel, summary: &'a KernelSummary) -> FactsD
     FactsDocument { schema: super::json::SCHEMA, kernel: summary, facts: lines(kernel, summary) }
 }
 
-/// The facts for people, a line each.
+/// The facts as text, one line each.
 pub fn human_facts(kernel: &Kernel, summary: &KernelSummary, palette: &Palette) -> String {
     let lines = lines(kernel, summary);
     let known = lines.iter().filter(|line| line.value.is_some()).count();
     let mut text =
         format!("{}: {known} of {} are known\n", printable(summary.called()), count(lines.len(), "fact", "facts"));
-    for Line { fact, value, source, remedy } in lines {
+    for FactLine { fact, value, source, remedy } in lines {
         let is_given = value.is_some() && matches!(fact, Fact::Release | Fact::Version | Fact::Arch);
-        let title = palette.paint(palette.label, &format!("{:<20}", title(fact)));
+        let title = palette.paint(palette.label, &format!("{:<20}", fact_title(fact)));
         let said = match (value, remedy) {
             (Some(value), _) => printable(&value),
             (None, remedy) => {
@@ -62,45 +64,23 @@ pub fn human_facts(kernel: &Kernel, summary: &KernelSummary, palette: &Palette) 
     text
 }
 
-fn lines(kernel: &Kernel, summary: &KernelSummary) -> Vec<Line> {
-    let line = |fact| {
+fn lines(kernel: &Kernel, summary: &KernelSummary) -> Vec<FactLine> {
+    Fact::ALL.into_iter().map(|fact| FactLine::new(fact, kernel, summary)).collect()
+}
+
+impl FactLine {
+    fn new(fact: Fact, kernel: &Kernel, summary: &KernelSummary) -> Self {
         let value = value(fact, kernel);
         let sources: Vec<_> = kernel.sources(fact).iter().map(|source| source.display().to_string()).collect();
         let source = value.as_ref().filter(|_| !sources.is_empty()).map(|_| sources.join(", "));
         let remedy = value.is_none().then(|| supply(fact, kernel, summary));
-        Line { fact, value, source, remedy }
-    };
-    Fact::ALL.into_iter().map(line).collect()
-}
-
-pub(super) const fn title(fact: Fact) -> &'static str {
-    match fact {
-        Fact::Release => "release",
-        Fact::Version => "version",
-        Fact::Arch => "architecture",
-        Fact::Config => "configuration",
-        Fact::Modversions => "symbol versions",
-        Fact::Exports => "exports",
-        Fact::Kinds => "their kinds",
-        Fact::Crcs => "their CRCs",
-        Fact::Namespaces => "their namespaces",
-        Fact::Modules => "own modules",
-        Fact::Licences => "their licences",
-        Fact::Builtin => "built-in modules",
-        Fact::Vermagic => "vermagic",
-        Fact::StructModuleSize => "sizeof struct module",
-        Fact::Certificates => "trusted keys",
-        Fact::Symbols => "own symbols",
-        Fact::Image => "image",
-        Fact::Headers => "headers",
-        Fact::Packages => "packages",
+        Self { fact, value, source, remedy }
     }
 }
 
-/// What is known, in short; `None` if nothing is.
+/// The value of a fact in short; `None` if it is not known.
 fn value(fact: Fact, kernel: &Kernel) -> Option<String> {
     let exports = kernel.exports();
-    let modules = || Some(count(kernel.tree()?.modules().len(), "module", "modules"));
     match fact {
         Fact::Release => kernel.release().map(KernelRelease::to_string),
         Fact::Version => kernel.version().map(|version| version.to_string()),
@@ -112,13 +92,11 @@ fn value(fact: Fact, kernel: &Kernel) -> Option<String> {
             Some(format!("{}: {}", count(rows.len(), "symbol", "symbols"), exporters(&rows)))
         }
         Fact::Kinds => of_rows(exports?, |row| row.kind.is_some()),
-        Fact::Crcs => match exports?.modversions() == Some(true) {
-            true => of_rows(exports?, |row| row.crc.is_some()),
-            false if kernel.config().is_some_and(|config| !config.is_set(ConfigOption("MODVERSIONS"))) => {
-                Some("symbols have none".into())
-            }
-            false => None,
-        },
+        Fact::Crcs if exports?.modversions() == Some(true) => of_rows(exports?, |row| row.crc.is_some()),
+        Fact::Crcs => {
+            let config = kernel.config().filter(|config| !config.is_set(ConfigOption("MODVERSIONS")));
+            config.map(|_| "symbols have none".into())
+        }
         Fact::Namespaces => {
             let known = exports.filter(|exports| !exports.is_names_only())?;
             let rows = known.rows().filter_map(|row| row.namespace).collect::<Vec<_>>();
@@ -130,16 +108,16 @@ fn value(fact: Fact, kernel: &Kernel) -> Option<String> {
                 format!("{symbols} in {}", count(names.len(), "namespace", "namespaces"))
             })
         }
-        Fact::Modules => modules(),
-        Fact::Licences => Some(format!("in the files of {}", modules()?)),
+        Fact::Modules => modules(kernel),
+        Fact::Licences => Some(format!("in the files of {}", modules(kernel)?)),
         Fact::Builtin => kernel.builtin().map(|names| count(names.len(), "name", "names")),
         Fact::Vermagic => kernel.vermagic().map(|vermagic| vermagic.trim_end().to_owned()),
         Fact::StructModuleSize => {
-            let measured = || struct_module_size(kernel.release()?, kernel.arch()?, kernel.module_layout());
-            match kernel.struct_module_size() {
-                Some(size) => Some(format!("{size} bytes")),
-                None => measured().map(|size| format!("{size} bytes, as measured on this build")),
+            if let Some(size) = kernel.struct_module_size() {
+                return Some(format!("{size} bytes"));
             }
+            let size = struct_module_size(kernel.release()?, kernel.arch()?, kernel.module_layout())?;
+            Some(format!("{size} bytes, as measured on this build"))
         }
         Fact::Certificates => {
             let certificates = kernel.certificates()?;
@@ -153,9 +131,15 @@ fn value(fact: Fact, kernel: &Kernel) -> Option<String> {
     }
 }
 
-/// `of 12 of 30 symbols`; `None` if it is known of none.
+/// `2500 modules`: the kernel's own modules.
+fn modules(kernel: &Kernel) -> Option<String> {
+    Some(count(kernel.tree()?.modules().len(), "module", "modules"))
+}
+
+/// `of 12 of 30 symbols`: for how many exports something is known; `None` if for none.
 fn of_rows(exports: &Exports, known: impl Fn(&KernelExport<'_>) -> bool) -> Option<String> {
-    let (number, all) = (exports.rows().filter(known).count(), exports.rows().len());
+    let number = exports.rows().filter(known).count();
+    let all = exports.rows().len();
     match number {
         0 => None,
         _ if number == all => Some(format!("of all {}", count(all, "symbol", "symbols"))),
@@ -163,7 +147,7 @@ fn of_rows(exports: &Exports, known: impl Fn(&KernelExport<'_>) -> bool) -> Opti
     }
 }
 
-/// What an image came in, the outermost first, and how large it is then.
+/// The containers of an image, the outermost first, and the size of the kernel in them.
 fn image(image: &KernelImage) -> String {
     let containers: Vec<_> = image.containers().iter().map(ToString::to_string).collect();
     let form = if containers.is_empty() { String::new() } else { format!("{}: ", containers.join(", ")) };
@@ -188,7 +172,7 @@ fn supply(fact: Fact, kernel: &Kernel, summary: &KernelSummary) -> String {
         Fact::Packages => return "add the package files, -k linux-image-….deb".into(),
         Fact::Symbols | Fact::Image => return add_image(summary),
     };
-    // What is missing, a colon, and what to give.
+    // The remedy names the fact, then a colon and the argument.
     let remedy = remedy(&missing, summary);
     remedy.split_once(": ").map_or_else(|| remedy.clone(), |(_, supply)| supply.to_owned())
 }

@@ -1,53 +1,61 @@
-//! Findings of one cause belong into one paragraph: forty symbols that one missing module would export are one problem.
+//! Groups of findings with one cause. Each group is one paragraph: forty symbols of one module that is not loaded are one
+//! problem.
 
 use crate::terms::{ExportKind, License};
 use crate::verdict::{Cause, Code, Finding, Stage};
 
-/// Findings that one sentence covers.
+/// Findings that share one sentence.
 #[derive(Clone, Debug)]
 pub struct Group<'a> {
-    /// What they all are.
+    /// Their code.
     pub code: Code,
-    /// The stage that found them.
+    /// The stage that made them.
     pub stage: Stage,
-    /// Does the kernel get this far?
+    /// Whether the kernel reaches the stage.
     pub reached: bool,
     /// The findings, in the order of the verdict; never empty.
     pub findings: Vec<&'a Finding>,
 }
 
-/// What findings must share, beside code, stage and `reached`, to be one paragraph.
+/// What findings must share, in addition to code, stage and `reached`, to be in one group.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Shared<'a> {
-    /// The code says it all.
+enum GroupKey<'a> {
+    /// Nothing else: all findings of the code are in one group.
     Nothing,
     /// A name.
     Name(&'a str),
     /// A number.
     Number(u64),
-    /// A name or none.
+    /// An optional name.
     Maybe(Option<&'a str>),
-    /// The export and the licence that do not go together.
+    /// The export and the license: exporter, kind, license, and the module that the taint is inherited from.
     Gpl(&'a str, ExportKind, Option<&'a License>, Option<&'a str>),
-    /// Every finding is a paragraph of its own unless it is the same again.
+    /// All facts: only equal findings are in one group.
     Whole(&'a Cause),
 }
 
-/// Groups findings by cause: those the kernel reaches first, then those behind the stage that refused; in each part by
-/// stage, and within a stage in the order of the verdict.
+/// Groups findings by cause. The groups whose stage the kernel reaches come first, then the others; each part is in the order
+/// of the stages, and within a stage in the order of the verdict.
 pub fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
-    let mut keyed: Vec<(Shared<'_>, Group<'_>)> = Vec::new();
+    let mut keyed: Vec<(GroupKey<'_>, Group<'_>)> = Vec::new();
     for finding in findings {
-        let shared = shared(&finding.cause);
-        let same = keyed.iter_mut().find(|(key, group)| {
-            let place = (group.code, group.stage, group.reached);
-            place == (finding.code(), finding.stage, finding.reached) && *key == shared
+        let key = group_key(&finding.cause);
+        let same = keyed.iter_mut().find(|(known, group)| {
+            group.code == finding.code()
+                && group.stage == finding.stage
+                && group.reached == finding.reached
+                && *known == key
         });
         match same {
             Some((_, group)) => group.findings.push(finding),
             None => {
-                let (code, stage, reached) = (finding.code(), finding.stage, finding.reached);
-                keyed.push((shared, Group { code, stage, reached, findings: vec![finding] }));
+                let group = Group {
+                    code: finding.code(),
+                    stage: finding.stage,
+                    reached: finding.reached,
+                    findings: vec![finding],
+                };
+                keyed.push((key, group));
             }
         }
     }
@@ -56,24 +64,24 @@ pub fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
     groups
 }
 
-fn shared(cause: &Cause) -> Shared<'_> {
+fn group_key(cause: &Cause) -> GroupKey<'_> {
     match cause {
         Cause::GplOnlySymbol { exporter, kind, license, inherited_from, .. } => {
-            Shared::Gpl(exporter, *kind, license.as_ref(), inherited_from.as_deref())
+            GroupKey::Gpl(exporter, *kind, license.as_ref(), inherited_from.as_deref())
         }
-        Cause::MissingSymbol { refused_exporter, .. } => Shared::Maybe(refused_exporter.as_deref()),
+        Cause::MissingSymbol { refused_exporter, .. } => GroupKey::Maybe(refused_exporter.as_deref()),
         Cause::ExporterNotLoaded { exporter, .. }
         | Cause::ExporterNotLive { exporter, .. }
         | Cause::InheritedTaint { exporter, .. }
-        | Cause::GplOnlyWithProprietary { exporter, .. } => Shared::Name(exporter),
-        Cause::NamespaceNotImported { namespace, .. } => Shared::Name(namespace.as_str()),
-        Cause::NoSymbolVersion { fatal, .. } => Shared::Number(u64::from(*fatal)),
-        Cause::DuplicateExport { exporter, .. } => Shared::Name(exporter),
-        Cause::RivalExport { module, .. } => Shared::Name(module),
+        | Cause::GplOnlyWithProprietary { exporter, .. } => GroupKey::Name(exporter),
+        Cause::NamespaceNotImported { namespace, .. } => GroupKey::Name(namespace.as_str()),
+        Cause::NoSymbolVersion { fatal, .. } => GroupKey::Number(u64::from(*fatal)),
+        Cause::DuplicateExport { exporter, .. } => GroupKey::Name(exporter),
+        Cause::RivalExport { module, .. } => GroupKey::Name(module),
         Cause::RelocationOverflow { kind, .. }
         | Cause::UnknownRelocation { kind, .. }
-        | Cause::RelocationTarget { kind, .. } => Shared::Number(u64::from(*kind)),
-        Cause::NoExportVersions { forced, .. } => Shared::Number(u64::from(*forced)),
+        | Cause::RelocationTarget { kind, .. } => GroupKey::Number(u64::from(*kind)),
+        Cause::NoExportVersions { forced, .. } => GroupKey::Number(u64::from(*forced)),
         Cause::SymbolVersion { .. }
         | Cause::GplFutureSymbol { .. }
         | Cause::UnusedSymbol { .. }
@@ -82,7 +90,7 @@ fn shared(cause: &Cause) -> Shared<'_> {
         | Cause::WritableExecutable { .. }
         | Cause::RelocationKind { .. }
         | Cause::UnknownParameter { .. }
-        | Cause::ImportsModuleNamespace { .. } => Shared::Nothing,
-        other => Shared::Whole(other),
+        | Cause::ImportsModuleNamespace { .. } => GroupKey::Nothing,
+        other => GroupKey::Whole(other),
     }
 }

@@ -1,12 +1,16 @@
-//! Text for people: the answer first, then what the log will show, then what, why and how to fix it.
+//! Text for people: the answer, the lines of the kernel log, and for each cause what is wrong, why, and how to fix it.
 
 use std::collections::BTreeSet;
 
+use super::entry::{Entry, KernelSummary};
+use super::group::{Group, groups};
 use super::headline::{answer, tally, title};
+use super::missing::remedy;
+use super::palette::Palette;
 use super::provenance::provenance;
+use super::sentence::group_sentence;
 use super::usage::usage;
 use super::wording::{all as listed, count, printable};
-use super::{Entry, Group, KernelSummary, Palette, group_sentence, groups, remedy};
 use crate::terms::{Errno, KernelRelease, Taints};
 use crate::verdict::{DebugInfo, Missing, Outcome, Use, Verdict};
 use crate::why::{Elsewhere, OptionDifference, SymbolExport, SymbolUse};
@@ -14,37 +18,37 @@ use crate::why::{Elsewhere, OptionDifference, SymbolExport, SymbolUse};
 /// Lines of the kernel log shown for one module; the other formats have them all.
 const LOG_LINES: usize = 12;
 
-/// How much is said of one entry.
+/// How much the text says about one entry.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Detail {
-    /// Everything: it is the only one.
+enum Depth {
+    /// Everything, for the only entry.
     All,
-    /// The question is where symbols come from: no log, no taints, but every use.
+    /// Every use of symbols, without log and taints, for the question where symbols come from.
     Uses,
-    /// What is missing or taken for true is collected for all entries at the end.
+    /// Everything except missing and inferred facts, which the end of the text lists for all entries.
     Step,
-    /// So it is here, and of a module that loads without a finding only the headline.
+    /// The extent of [`Step`](Self::Step), but only the headline for a module that loads without a finding.
     Brief,
 }
 
-/// The text for modules that were checked, each for itself.
+/// The text for modules that were checked independently of each other.
 ///
-/// Several modules get a first line that counts the answers. Every line ends in a line break.
+/// For several modules, the first line counts the answers. Every line ends in a line break.
 pub fn human(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palette) -> String {
     if let [entry] = entries {
-        let mut page = Page { text: String::new(), palette, kernel, detail: Detail::All };
+        let mut page = VerdictPage { text: String::new(), palette, kernel, detail: Depth::All };
         page.entry(entry, "");
         return page.text;
     }
-    let mut page = Page { text: String::new(), palette, kernel, detail: Detail::Brief };
+    let mut page = VerdictPage { text: String::new(), palette, kernel, detail: Depth::Brief };
     page.line(&format!("{} on {}: {}", count(entries.len(), "module", "modules"), kernel.called(), tally(entries)));
     page.entries(entries, |_, _| String::new());
     page.common(entries);
     page.text
 }
 
-/// The text for one module whose symbols are asked about: every use. `asked` is a symbol that nothing is wrong with,
-/// `elsewhere` what other kernels make of those where something is.
+/// The text of `why` for one module: every use of its symbols. `asked` is the symbol that the user named, if it has no
+/// finding; `elsewhere` says how other kernels treat the symbols that have one.
 pub fn human_why(
     entry: &Entry<'_>,
     asked: Option<&SymbolUse>,
@@ -52,7 +56,7 @@ pub fn human_why(
     kernel: &KernelSummary,
     palette: &Palette,
 ) -> String {
-    let mut page = Page { text: String::new(), palette, kernel, detail: Detail::Uses };
+    let mut page = VerdictPage { text: String::new(), palette, kernel, detail: Depth::Uses };
     page.headline(entry, "");
     match asked {
         Some(asked) => page.asked(asked, &entry.verdict.name),
@@ -64,7 +68,7 @@ pub fn human_why(
 
 /// The text for the steps of one boot, numbered from 1.
 pub fn human_steps(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palette) -> String {
-    let mut page = Page { text: String::new(), palette, kernel, detail: Detail::Step };
+    let mut page = VerdictPage { text: String::new(), palette, kernel, detail: Depth::Step };
     page.line(&format!("{} on {}: {}", count(entries.len(), "step", "steps"), kernel.called(), tally(entries)));
     page.entries(entries, |index, entry| format!("{}. {} ", index + 1, entry.op.word()));
     page.common(entries);
@@ -79,27 +83,28 @@ fn taint_words(taints: Taints) -> String {
     if taints.is_empty() { "0".to_owned() } else { format!("{} ({taints})", taints.number()) }
 }
 
-struct Page<'p> {
+struct VerdictPage<'p> {
     text: String,
     palette: &'p Palette,
     kernel: &'p KernelSummary,
-    detail: Detail,
+    detail: Depth,
 }
 
-impl Page<'_> {
-    /// A line without style; what it says may come from files.
+impl VerdictPage<'_> {
+    /// Adds a line without style. The text may come from files: it is made safe to print.
     fn line(&mut self, text: &str) {
         self.text.push_str(&printable(text));
         self.text.push('\n');
     }
 
+    /// Adds a line whose text is in `style`.
     fn styled(&mut self, indent: &str, style: &str, text: &str) {
         self.text.push_str(indent);
         self.text.push_str(&self.palette.paint(style, &printable(text)));
         self.text.push('\n');
     }
 
-    /// A labelled line of a paragraph.
+    /// Adds a labelled line of a paragraph.
     fn labelled(&mut self, label: &str, text: &str) {
         self.text.push_str("    ");
         self.text.push_str(&self.palette.paint(self.palette.label, &format!("{label}:")));
@@ -107,13 +112,14 @@ impl Page<'_> {
         self.line(text);
     }
 
+    /// Adds a blank line, unless there is one already.
     fn blank(&mut self) {
         if !self.text.is_empty() && !self.text.ends_with("\n\n") {
             self.text.push('\n');
         }
     }
 
-    /// Entries with something to say stand apart; those without follow each other line by line.
+    /// Adds entries. Blank lines separate entries with details; entries that are only a headline follow each other.
     fn entries(&mut self, entries: &[Entry<'_>], prefix: impl Fn(usize, &Entry<'_>) -> String) {
         let mut apart = true;
         for (index, entry) in entries.iter().enumerate() {
@@ -126,6 +132,7 @@ impl Page<'_> {
         }
     }
 
+    /// Adds the headline of an entry, behind `prefix`.
     fn headline(&mut self, entry: &Entry<'_>, prefix: &str) {
         let verdict = entry.verdict;
         let style = match verdict.outcome {
@@ -138,6 +145,7 @@ impl Page<'_> {
         self.text.push('\n');
     }
 
+    /// Adds an entry, its headline behind `prefix`.
     fn entry(&mut self, entry: &Entry<'_>, prefix: &str) {
         let verdict = entry.verdict;
         self.headline(entry, prefix);
@@ -145,11 +153,11 @@ impl Page<'_> {
             return;
         }
         self.log(entry);
-        if verdict.outcome == Outcome::Undetermined && self.detail == Detail::All {
+        if verdict.outcome == Outcome::Undetermined && self.detail == Depth::All {
             self.missing("undetermined, because these are not known", &verdict.missing);
         }
         self.findings(verdict);
-        if self.detail == Detail::All {
+        if self.detail == Depth::All {
             self.taints(verdict);
             if verdict.outcome != Outcome::Undetermined {
                 self.missing("not known, and some lines or taints above depend on it", &verdict.missing);
@@ -159,22 +167,22 @@ impl Page<'_> {
         }
     }
 
-    /// Is the headline all there is to say?
+    /// Returns whether the headline is all that the text says about an entry.
     fn is_quiet(&self, verdict: &Verdict) -> bool {
         let silent = match self.detail {
-            Detail::All | Detail::Uses => {
+            Depth::All | Depth::Uses => {
                 verdict.log.is_empty() && verdict.kernel_tainted.is_empty() && verdict.missing.is_empty()
             }
-            Detail::Step => verdict.log.is_empty(),
-            Detail::Brief => true,
+            Depth::Step => verdict.log.is_empty(),
+            Depth::Brief => true,
         };
         let noted = !verdict.inferred.is_empty() || !self.kernel.conflicts.is_empty();
-        let unexplained = self.detail == Detail::All && noted;
+        let unexplained = self.detail == Depth::All && noted;
         let answered = matches!(verdict.outcome, Outcome::Loads | Outcome::Undetermined);
         answered && silent && !unexplained && verdict.findings.is_empty()
     }
 
-    /// What several entries share, each fact once.
+    /// Adds the facts that are missing or inferred in any entry, each once.
     fn common(&mut self, entries: &[Entry<'_>]) {
         let missing: BTreeSet<&Missing> = entries.iter().flat_map(|entry| &entry.verdict.missing).collect();
         let mut inferred: Vec<&String> = Vec::new();
@@ -230,14 +238,19 @@ impl Page<'_> {
         }
     }
 
+    /// Adds the paragraph for a group. `fixes` are the instructions printed so far, which are not repeated.
     fn group(&mut self, group: &Group<'_>, verdict: &Verdict, fixes: &mut Vec<String>) {
         let Some(sentence) = group_sentence(&group.findings, &verdict.name, self.kernel) else { return };
         let note = if group.findings.iter().any(|finding| finding.refuses()) { "" } else { "note: " };
         self.styled("  ", self.palette.heading, &format!("{note}{} [{}]", title(group), group.code));
         self.labelled("what", &sentence.what);
         self.labelled("why", &sentence.why);
-        let named = group.findings.iter().map(|finding| (finding.symbol().unwrap_or_default(), finding.uses()));
-        self.usage(&named.flat_map(|(symbol, uses)| uses.iter().map(move |place| (symbol, place))).collect::<Vec<_>>());
+        let mut uses = Vec::new();
+        for finding in &group.findings {
+            let symbol = finding.symbol().unwrap_or_default();
+            uses.extend(finding.uses().iter().map(|place| (symbol, place)));
+        }
+        self.usage(&uses);
         for (label, line) in provenance(&group.findings) {
             self.labelled(label, &line);
         }
@@ -250,7 +263,7 @@ impl Page<'_> {
     }
 
     fn usage(&mut self, uses: &[(&str, &Use)]) {
-        for paragraph in usage(uses, self.detail == Detail::Uses) {
+        for paragraph in usage(uses, self.detail == Depth::Uses) {
             self.labelled("used", &paragraph.head);
             for line in &paragraph.lines {
                 self.line(&format!("        {line}"));
@@ -258,7 +271,7 @@ impl Page<'_> {
         }
     }
 
-    /// A symbol that nothing is wrong with.
+    /// Adds the uses of a symbol that has no finding.
     fn asked(&mut self, asked: &SymbolUse, module: &str) {
         self.blank();
         let export = asked.export.as_ref().map_or_else(|| "not exported".to_owned(), exported);
@@ -274,14 +287,16 @@ impl Page<'_> {
     }
 
     fn elsewhere(&mut self, all: &[Elsewhere]) {
-        // Symbols of which the same is to say share a line.
+        // Symbols with the same text share a line.
         let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
         for other in all {
             let release = other.release.as_ref().map_or("another kernel", KernelRelease::as_str);
             let export = other.export.as_ref().map_or_else(|| "not exported".to_owned(), exported);
-            let options: Vec<String> = other.options.iter().map(option).collect();
-            let options = if options.is_empty() { String::new() } else { format!("; {}", options.join(", ")) };
-            let said = format!("on {release}: {export}{options}");
+            let mut said = format!("on {release}: {export}");
+            if !other.options.is_empty() {
+                let options: Vec<String> = other.options.iter().map(option).collect();
+                said += &format!("; {}", options.join(", "));
+            }
             match lines.iter_mut().find(|(known, _)| *known == said) {
                 Some((_, symbols)) => symbols.push(&other.symbol),
                 None => lines.push((said, vec![&other.symbol])),
@@ -309,6 +324,7 @@ impl Page<'_> {
         self.items(heading, &lines);
     }
 
+    /// Adds a list under a heading; nothing if the list is empty.
     fn items<S: AsRef<str>>(&mut self, heading: &str, items: impl IntoIterator<Item = S>) {
         let mut items = items.into_iter().peekable();
         if items.peek().is_some() {
@@ -321,7 +337,7 @@ impl Page<'_> {
     }
 }
 
-/// Older tools say "No such file or directory" for ENOENT, and send people looking for a file.
+/// A hint for ENOENT that is about symbols: older tools print "No such file or directory" for it.
 fn file_hint(errno: Errno, verdict: &Verdict) -> &'static str {
     let symbols = verdict.findings.iter().any(|finding| finding.symbol().is_some());
     if errno == Errno::ENOENT && symbols { "; ENOENT stands for a symbol here, no file is missing" } else { "" }
@@ -337,7 +353,11 @@ fn exported(export: &SymbolExport) -> String {
 
 /// `CONFIG_PREEMPT_RT is y there, not set here`.
 fn option(option: &OptionDifference) -> String {
-    let value =
-        |value: &Option<String>| value.as_ref().map_or_else(|| "not set".to_owned(), |value| format!("is {value}"));
-    format!("CONFIG_{} {} there, {} here", option.name, value(&option.there), value(&option.here))
+    let there = option_value(option.there.as_deref());
+    let here = option_value(option.here.as_deref());
+    format!("CONFIG_{} {there} there, {here} here", option.name)
+}
+
+fn option_value(value: Option<&str>) -> String {
+    value.map_or_else(|| "not set".to_owned(), |value| format!("is {value}"))
 }

@@ -1,10 +1,10 @@
-//! What is known of an incident, in one sentence to stand beside a finding.
+//! Known incidents in words: one sentence each, for findings and for `gplok explain incidents`.
 
 use super::wording::all;
 use crate::why::incidents::{Incident, incidents};
 
-/// `known since 5.0 (ZFS, through bio_set_dev()); ZFS has a macro of its own instead`: a sentence without its full stop, to
-/// follow a colon or to stand in a line of its own.
+/// `known since 5.0 (ZFS, through bio_set_dev()); ZFS has a macro of its own instead`: a sentence without full stop, to
+/// follow a colon or to be a line of its own.
 pub(super) fn note(incident: &Incident) -> String {
     let mut text = format!("known{}{}{} ({})", when(incident), place(incident), setting(incident), way(incident));
     for (word, known) in [
@@ -17,10 +17,13 @@ pub(super) fn note(incident: &Incident) -> String {
     text + &incident.workaround.as_ref().map(|workaround| format!("; {workaround}")).unwrap_or_default()
 }
 
-/// Every incident, a line each with its number and symbols: what `gplok explain incidents` prints.
+/// Every incident, one line each with its number and symbols: the text of `gplok explain incidents`.
 pub fn incident_list() -> String {
-    let line = |incident: &Incident| format!("{:>2}. {}: {}\n", incident.id, all(&incident.symbols), note(incident));
-    incidents().iter().map(line).collect()
+    let mut text = String::new();
+    for incident in incidents() {
+        text += &format!("{:>2}. {}: {}\n", incident.id, all(&incident.symbols), note(incident));
+    }
+    text
 }
 
 /// `since 6.7.3 and in 6.6.15`, `from 5.0 to at least 5.4`.
@@ -42,18 +45,21 @@ fn place(incident: &Incident) -> String {
     if incident.arch.is_empty() { String::new() } else { format!(" on {}", all(&incident.arch)) }
 }
 
-/// The options, those that must be on before those that must be off.
+/// The configuration options: first those that must be on, then those that must be off.
 fn setting(incident: &Incident) -> String {
     let options: Vec<_> = incident.config_of_symbol.iter().chain(&incident.config).collect();
     let either = if options.len() > 1 { "either " } else { "" };
-    let on = |option: &str| match option.contains('|') {
-        true => format!("{either}{}", any(option.split('|').map(config))),
-        false => config(option),
-    };
-    let (without, with): (Vec<&str>, Vec<&str>) =
-        options.iter().map(|option| option.as_str()).partition(|option| option.starts_with('!'));
-    let with: Vec<_> = with.into_iter().map(on).collect();
-    let without: Vec<_> = without.into_iter().map(|option| config(option.trim_start_matches('!'))).collect();
+    let mut with = Vec::new();
+    let mut without = Vec::new();
+    for option in options {
+        if option.starts_with('!') {
+            without.push(config(option.trim_start_matches('!')));
+        } else if option.contains('|') {
+            with.push(format!("{either}{}", any(option.split('|').map(config))));
+        } else {
+            with.push(config(option));
+        }
+    }
     match (with.as_slice(), without.as_slice()) {
         ([], []) => String::new(),
         (with, []) => format!(" with {}", all(with)),
@@ -66,7 +72,7 @@ fn config(option: &str) -> String {
     format!("CONFIG_{option}")
 }
 
-/// Who has it, and how it comes in.
+/// The modules that it happened to, and the inlines that brought the symbols in.
 fn way(incident: &Incident) -> String {
     let modules = all(&incident.modules);
     if incident.inlines.is_empty() {

@@ -1,15 +1,16 @@
-//! The inline map of a kernel, and what became of it in another.
+//! The inline map of a kernel, and the differences between the maps of two kernels.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use serde::Serialize;
 
+use super::entry::KernelSummary;
+use super::palette::Palette;
 use super::wording::{count, list, printable};
-use super::{KernelSummary, Palette};
 use crate::why::inlines::{Inline, InlineChanges, InlineMap};
 
-/// How many symbols, and how many inlines of each, a page shows unless it is to show all.
+/// How many symbols, and how many inlines of each, a page shows unless it shows everything.
 const SYMBOLS: usize = 25;
 const INLINES: usize = 5;
 
@@ -22,7 +23,7 @@ pub struct InlinesDocument<'a> {
     map: &'a InlineMap,
 }
 
-/// Two maps compared, as a document of the schema.
+/// The differences between two maps, as a document of the schema.
 #[derive(Clone, Debug, Serialize)]
 pub struct InlineChangesDocument<'a> {
     schema: &'static str,
@@ -46,8 +47,8 @@ pub const fn inline_changes_document<'a>(
     InlineChangesDocument { schema: super::json::SCHEMA, from, to, changes }
 }
 
-/// One line of a list: an inline, and what it needs.
-struct Item<'a> {
+/// One line of a list: an inline, and the symbols that it needs.
+struct InlineItem<'a> {
     name: &'a str,
     file: Option<&'a str>,
     line: Option<u32>,
@@ -55,7 +56,7 @@ struct Item<'a> {
     symbols: Vec<(&'a str, &'static str)>,
 }
 
-impl<'a> From<&'a Inline> for Item<'a> {
+impl<'a> From<&'a Inline> for InlineItem<'a> {
     fn from(inline: &'a Inline) -> Self {
         let Inline { name, file, line, path, gpl_only, unexported, namespaced, .. } = inline;
         Self { name, file: file.as_deref(), line: *line, path, symbols: symbols(gpl_only, unexported, namespaced) }
@@ -66,7 +67,7 @@ const GPL_ONLY: &str = "GPL-only";
 const UNEXPORTED: &str = "not exported";
 const NAMESPACED: &str = "in a namespace";
 
-/// The map for people: each symbol with the inlines that need it; `all` leaves nothing out.
+/// The map as text: each symbol with the inlines that need it. With `all`, the text shows everything.
 pub fn human_inlines(map: &InlineMap, kernel: &KernelSummary, palette: &Palette, all: bool) -> String {
     let number = |wanted: fn(&Inline) -> bool| map.inlines.iter().filter(|inline| wanted(inline)).count();
     let mut text = format!(
@@ -77,7 +78,7 @@ pub fn human_inlines(map: &InlineMap, kernel: &KernelSummary, palette: &Palette,
         need(number(|inline| !inline.unexported.is_empty())),
         need(number(|inline| !inline.namespaced.is_empty())),
     );
-    section(&mut text, map.inlines.iter().map(Item::from), palette, all);
+    section(&mut text, map.inlines.iter().map(InlineItem::from), palette, all);
     if !map.dropped.is_empty() {
         let not = count(map.dropped.len(), "inline function does", "inline functions do");
         let _ = writeln!(
@@ -93,7 +94,7 @@ pub fn human_inlines(map: &InlineMap, kernel: &KernelSummary, palette: &Palette,
     text
 }
 
-/// Two maps compared, for people.
+/// The differences between two maps as text. With `all`, the text shows everything.
 pub fn human_inline_changes(
     changes: &InlineChanges,
     from: &KernelSummary,
@@ -112,7 +113,7 @@ pub fn human_inline_changes(
         let inlines = count(list.len(), "inline function", "inline functions");
         let heading = palette.paint(palette.heading, &format!("{inlines} {what}"));
         let _ = writeln!(text, "\n{heading}: they {why}");
-        section(&mut text, list.iter().map(Item::from), palette, all);
+        section(&mut text, list.iter().map(InlineItem::from), palette, all);
     }
     if changes.became.is_empty() {
         text.push_str("\nno inline function of both became restricted\n");
@@ -133,13 +134,19 @@ fn symbols<'a>(
     lists.into_iter().flat_map(|(list, class)| list.iter().map(move |symbol| (symbol.as_str(), class))).collect()
 }
 
-/// Symbols with the inlines that need them, those of most inlines first.
-fn section<'a>(text: &mut String, items: impl Iterator<Item = Item<'a>>, palette: &Palette, all: bool) {
-    let mut by_symbol: BTreeMap<(&str, &str), Vec<Item<'a>>> = BTreeMap::new();
+/// Adds the symbols with the inlines that need them, those of the most inlines first.
+fn section<'a>(text: &mut String, items: impl Iterator<Item = InlineItem<'a>>, palette: &Palette, all: bool) {
+    let mut by_symbol: BTreeMap<(&str, &str), Vec<InlineItem<'a>>> = BTreeMap::new();
     for item in items {
-        let Item { name, file, line, path, symbols } = item;
+        let InlineItem { name, file, line, path, symbols } = item;
         for (symbol, class) in symbols {
-            by_symbol.entry((symbol, class)).or_default().push(Item { name, file, line, path, symbols: Vec::new() });
+            by_symbol.entry((symbol, class)).or_default().push(InlineItem {
+                name,
+                file,
+                line,
+                path,
+                symbols: Vec::new(),
+            });
         }
     }
     let mut ranked: Vec<_> = by_symbol.into_iter().collect();
@@ -162,7 +169,7 @@ fn section<'a>(text: &mut String, items: impl Iterator<Item = Item<'a>>, palette
     }
 }
 
-impl Item<'_> {
+impl InlineItem<'_> {
     /// `percpu_ref_put (include/linux/percpu-refcount.h:330), through rcu_read_lock`.
     fn words(&self, symbol: &str) -> String {
         let place = match (self.file, self.line) {

@@ -1,4 +1,4 @@
-//! The facts of a module file, for people.
+//! The facts of a module file, as text.
 
 use std::fmt::Write as _;
 
@@ -6,7 +6,7 @@ use super::wording::printable;
 use crate::image::{Facts, SignatureFacts};
 use crate::terms::License;
 
-/// What `gplok inspect` prints: a line a fact, lists indented.
+/// The text of `gplok inspect`: one line for each fact, lists indented.
 pub fn inspect(path: &str, facts: &Facts) -> String {
     let mut out = String::new();
     let name = facts.name.as_deref().unwrap_or("(no name)");
@@ -51,12 +51,13 @@ fn signature(signature: &SignatureFacts) -> String {
         SignatureFacts::Unsigned => "none".into(),
         SignatureFacts::Broken => "a marker without a signature before it".into(),
         SignatureFacts::Signed { size, signers } => {
-            let signers = signers.iter().map(|signer| {
+            let mut named = Vec::new();
+            for signer in signers {
                 let how = [signer.algorithm.as_deref(), signer.digest.as_deref()];
                 let how: Vec<_> = how.into_iter().flatten().collect();
-                format!("{} ({})", signer.id, how.join(" with "))
-            });
-            format!("PKCS#7, {size} bytes, by {}", signers.collect::<Vec<_>>().join("; "))
+                named.push(format!("{} ({})", signer.id, how.join(" with ")));
+            }
+            format!("PKCS#7, {size} bytes, by {}", named.join("; "))
         }
     }
 }

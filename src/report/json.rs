@@ -1,32 +1,33 @@
-//! The documents for machines; their schema is `testdata/schema/gplok-1.schema.json`.
+//! The documents in JSON; their schema is `testdata/schema/gplok-1.schema.json`.
 
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Entry, KernelSummary, Op, sentence};
+use super::entry::{Entry, KernelSummary, Op};
+use super::sentence::sentence;
 use crate::terms::{Errno, Taints};
 use crate::verdict::{Candidate, Cause, Code, DebugInfo, Finding, KernelLine, LineText, Missing, Outcome, Stage, Use};
 use crate::why::{Elsewhere, SymbolUse};
 
-/// The name of the schema; it changes only when a reader of the old one would be misled.
+/// The name of the schema. It changes only when a reader of the old schema would misread a document.
 pub(super) const SCHEMA: &str = "gplok/1";
 
-/// One document: a kernel and what it would do. `serde_json` writes it.
+/// One document: a kernel, and what it would do with modules. `serde_json` writes it.
 #[derive(Clone, Debug, Serialize)]
 pub struct Document<'a> {
     schema: &'static str,
     kernel: &'a KernelSummary,
     #[serde(skip_serializing_if = "Option::is_none")]
-    modules: Option<Vec<Item<'a>>>,
+    modules: Option<Vec<ModuleDocument<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    steps: Option<Vec<Item<'a>>>,
+    steps: Option<Vec<ModuleDocument<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     asked: Option<&'a SymbolUse>,
     #[serde(skip_serializing_if = "Option::is_none")]
     elsewhere: Option<&'a [Elsewhere]>,
 }
 
-/// The document of `check`: modules, each for itself.
+/// The document of `check`: modules that were checked independently of each other.
 pub fn modules_document<'a>(entries: &[Entry<'a>], kernel: &'a KernelSummary) -> Document<'a> {
     Document {
         schema: SCHEMA,
@@ -50,8 +51,8 @@ pub fn steps_document<'a>(entries: &[Entry<'a>], kernel: &'a KernelSummary) -> D
     }
 }
 
-/// The document of `why`: that of `check` for one module, the symbol asked about where nothing is wrong with it, and what
-/// other kernels make of the symbols.
+/// The document of `why`: that of `check` for one module, the symbol that the user named if it has no finding, and how other
+/// kernels treat the symbols.
 pub fn why_document<'a>(
     entry: &Entry<'a>,
     asked: Option<&'a SymbolUse>,
@@ -61,9 +62,9 @@ pub fn why_document<'a>(
     Document { asked, elsewhere: Some(elsewhere), ..modules_document(std::slice::from_ref(entry), kernel) }
 }
 
-/// One module that was judged.
+/// One module and its verdict.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Item<'a> {
+pub(super) struct ModuleDocument<'a> {
     op: Op,
     path: Option<&'a str>,
     name: &'a str,
@@ -78,12 +79,12 @@ pub(super) struct Item<'a> {
     never_loads: bool,
     inferred: &'a [String],
     debug_info: &'a DebugInfo,
-    findings: Vec<Found<'a>>,
+    findings: Vec<FindingDocument<'a>>,
 }
 
 /// One finding.
 #[derive(Clone, Debug, Serialize)]
-pub(super) struct Found<'a> {
+pub(super) struct FindingDocument<'a> {
     code: Code,
     symbol: Option<&'a str>,
     stage: Stage,
@@ -97,18 +98,18 @@ pub(super) struct Found<'a> {
     facts: Value,
 }
 
-fn items<'a>(entries: &[Entry<'a>], kernel: &KernelSummary) -> Vec<Item<'a>> {
+fn items<'a>(entries: &[Entry<'a>], kernel: &KernelSummary) -> Vec<ModuleDocument<'a>> {
     entries.iter().map(|entry| item(entry, kernel)).collect()
 }
 
-/// A judged module as it stands in documents.
-pub(super) fn item<'a>(entry: &Entry<'a>, kernel: &KernelSummary) -> Item<'a> {
+/// An entry in the form of documents.
+pub(super) fn item<'a>(entry: &Entry<'a>, kernel: &KernelSummary) -> ModuleDocument<'a> {
     let verdict = entry.verdict;
     let crash = match &verdict.outcome {
         Outcome::Crash { why, .. } => Some(why.as_str()),
         _ => None,
     };
-    Item {
+    ModuleDocument {
         op: entry.op,
         path: entry.path,
         name: &verdict.name,
@@ -127,10 +128,10 @@ pub(super) fn item<'a>(entry: &Entry<'a>, kernel: &KernelSummary) -> Item<'a> {
     }
 }
 
-/// A finding as it stands in documents.
-pub(super) fn found<'a>(finding: &'a Finding, module: &str, kernel: &KernelSummary) -> Found<'a> {
+/// A finding in the form of documents.
+pub(super) fn found<'a>(finding: &'a Finding, module: &str, kernel: &KernelSummary) -> FindingDocument<'a> {
     let sentence = sentence(finding, module, kernel);
-    Found {
+    FindingDocument {
         code: finding.code(),
         symbol: finding.symbol(),
         stage: finding.stage,
@@ -145,7 +146,7 @@ pub(super) fn found<'a>(finding: &'a Finding, module: &str, kernel: &KernelSumma
     }
 }
 
-/// The fields of the cause. A cause is a tagged map of plain values, which always has a JSON form.
+/// The fields of the cause, without its code. A cause is a map of plain values, whose conversion to JSON cannot fail.
 fn facts(cause: &Cause) -> Value {
     let mut facts = serde_json::to_value(cause).unwrap_or_default();
     if let Some(map) = facts.as_object_mut() {

@@ -1,4 +1,4 @@
-//! Many modules on one page: grouped by what the kernel answers and why, each cause once; and as depmod warns.
+//! Many modules on one page, grouped by outcome and causes, each cause once; and the warnings of depmod for them.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
@@ -6,46 +6,51 @@ use std::fmt::Write as _;
 
 use rayon::prelude::*;
 
-use super::headline::{kind, tally};
+use super::entry::{Entry, KernelSummary};
+use super::findings::title;
+use super::headline::tally;
+use super::missing::remedy;
+use super::palette::Palette;
+use super::sentence::sentence;
 use super::wording::{all, count, first_of, list, printable};
-use super::{Entry, KernelSummary, Palette, remedy, sentence};
 use crate::terms::Errno;
 use crate::verdict::{Cause, Code, Finding, Missing, Outcome};
 
-/// Modules and symbols named of one group.
+/// How many modules and symbols of one group the page names.
 const MODULES: usize = 8;
 const SYMBOLS: usize = 6;
 
-/// What keeps modules from loading, and what they are told.
+/// The outcome of modules that do not load, without its details.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Answer {
+enum OutcomeKind {
     Crash,
     Refused(Errno),
-    /// Refused in any case; with which errno depends on what is not known.
+    /// Refused in any case; the errno depends on facts that are not known.
     Never,
     Undetermined,
 }
 
-/// The page for many modules: what is counted, then each answer with its causes, those that the kernel meets first apart from
-/// those behind them.
+/// The page for many modules: the counts, then each outcome with its causes, then the causes in stages that the kernel does not
+/// reach.
 pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palette) -> String {
     let all_modules = count(entries.len(), "module", "modules");
     let mut text = format!("{all_modules} on {}: {}\n", printable(kernel.called()), tally(entries));
     let at_once = entries.len().div_ceil(rayon::current_num_threads()).max(AT_ONCE);
-    let gone_through = entries.par_chunks(at_once).map(Share::of).collect::<Vec<_>>();
-    let Share { answers, behind, notes, missing } = gone_through.into_iter().reduce(Share::joined).unwrap_or_default();
+    let summaries = entries.par_chunks(at_once).map(ChunkSummary::of).collect::<Vec<_>>();
+    let ChunkSummary { answers, behind, notes, missing } =
+        summaries.into_iter().reduce(ChunkSummary::joined).unwrap_or_default();
     let mut answers: Vec<_> = answers.into_iter().collect();
     answers.sort_by_key(|(_, group)| Reverse(group.modules.len()));
     for ((answer, codes), group) in answers {
-        // Several of a kind, whose number stands below.
-        let kinds: Vec<String> = codes.iter().map(|code| kind(*code, 2).trim_start_matches("2 ").to_owned()).collect();
+        // The plural of each title without its number, which the lines below give.
+        let kinds: Vec<String> = codes.iter().map(|code| title(*code, 2).trim_start_matches("2 ").to_owned()).collect();
         let (style, word) = match answer {
-            Answer::Crash => (palette.answer_bad, "would crash the kernel".to_owned()),
-            Answer::Refused(errno) => (palette.answer_bad, format!("refused: {errno}")),
-            Answer::Never => {
+            OutcomeKind::Crash => (palette.answer_bad, "would crash the kernel".to_owned()),
+            OutcomeKind::Refused(errno) => (palette.answer_bad, format!("refused: {errno}")),
+            OutcomeKind::Never => {
                 (palette.answer_bad, "refused in any case; the errno depends on what is not known".to_owned())
             }
-            Answer::Undetermined => (palette.answer_unknown, "undetermined".to_owned()),
+            OutcomeKind::Undetermined => (palette.answer_unknown, "undetermined".to_owned()),
         };
         let because = if kinds.is_empty() { String::new() } else { format!(", {}", all(&kinds)) };
         let heading = palette.paint(style, &format!("{word}{because}"));
@@ -72,13 +77,13 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
     text
 }
 
-/// What keeps no module from loading, and yet decides which ones are.
+/// Adds the notes: findings that refuse no module, but decide which module of several is loaded.
 fn worth_knowing(text: &mut String, notes: BTreeMap<Code, Vec<String>>, palette: &Palette) {
     if !notes.is_empty() {
         let _ = writeln!(text, "\n{}:", palette.paint(palette.heading, "worth knowing"));
     }
     for (code, notes) in notes {
-        let label = palette.paint(palette.label, &format!("{} [{code}]", kind(code, notes.len())));
+        let label = palette.paint(palette.label, &format!("{} [{code}]", title(code, notes.len())));
         let notes: Vec<&str> = notes.iter().map(String::as_str).collect();
         let _ = writeln!(text, "    {label}: {}", printable(&list(&notes, SYMBOLS)));
     }
@@ -87,7 +92,7 @@ fn worth_knowing(text: &mut String, notes: BTreeMap<Code, Vec<String>>, palette:
 fn note(entry: &Entry<'_>, finding: &Finding) -> Option<String> {
     match &finding.cause {
         Cause::ShadowedFile { file } => Some(format!("{file} (not used: {} is)", entry.title())),
-        // Each pair once.
+        // Both modules of a pair have the finding; one note is enough.
         Cause::RivalExport { symbol, module } if entry.verdict.name <= *module => {
             Some(format!("{symbol} ({} and {module})", entry.verdict.name))
         }
@@ -95,59 +100,62 @@ fn note(entry: &Entry<'_>, finding: &Finding) -> Option<String> {
     }
 }
 
-/// The findings that refuse: those that the kernel gets to, or those behind the stage that refused.
+/// The refusing findings of an entry: those that the kernel reaches, or those that it does not reach.
 fn refusing<'a>(entry: &Entry<'a>, reached: bool) -> impl Iterator<Item = &'a Finding> {
-    // What a module lacks because another one was refused is that one's affair.
-    let by_another =
-        |finding: &Finding| matches!(finding.cause, Cause::MissingSymbol { refused_exporter: Some(_), .. });
-    let findings = entry.verdict.findings.iter();
-    findings.filter(move |finding| finding.refuses() && finding.reached == reached && !by_another(finding))
+    entry.verdict.findings.iter().filter(move |finding| {
+        // A symbol that is missing because its exporter was refused is reported for the exporter.
+        let is_secondary = matches!(finding.cause, Cause::MissingSymbol { refused_exporter: Some(_), .. });
+        finding.refuses() && finding.reached == reached && !is_secondary
+    })
 }
 
-/// One kind of cause among many modules.
-struct Shared<'a> {
-    /// The first finding of it, and whose it is.
+/// The findings of one code among many modules.
+struct SharedCause<'a> {
+    /// The first finding, and its module.
     first: (&'a Finding, &'a str),
-    /// The modules, each once for every file of its name.
+    /// The modules; a module occurs once for each file of its name.
     modules: Vec<&'a str>,
-    /// How many modules meet it for each symbol.
+    /// The number of findings for each symbol.
     symbols: HashMap<&'a str, usize>,
 }
 
-/// Modules that go together, and what they share.
+/// Modules with one outcome, and their causes.
 #[derive(Default)]
-struct Group<'a> {
+struct ModuleGroup<'a> {
     modules: Vec<&'a str>,
-    causes: BTreeMap<Code, Shared<'a>>,
+    causes: BTreeMap<Code, SharedCause<'a>>,
 }
 
-/// What the page says of some of the modules: their findings are many, and gone through once.
+/// The content of the page for a chunk of the modules. Findings are many, so one pass collects everything.
 #[derive(Default)]
-struct Share<'a> {
-    /// By what they are told, and for which causes.
-    answers: BTreeMap<(Answer, Vec<Code>), Group<'a>>,
-    /// Behind the stages that refused.
-    behind: Group<'a>,
+struct ChunkSummary<'a> {
+    /// Groups by outcome and codes.
+    answers: BTreeMap<(OutcomeKind, Vec<Code>), ModuleGroup<'a>>,
+    /// Findings in stages that the kernel does not reach.
+    behind: ModuleGroup<'a>,
     notes: BTreeMap<Code, Vec<String>>,
     missing: BTreeSet<&'a Missing>,
 }
 
-/// So many modules are gone through on one processor at least: few are not worth the while.
+/// The smallest number of modules that one thread processes: a thread is not worth its cost for fewer.
 const AT_ONCE: usize = 256;
 
-impl<'a> Group<'a> {
+impl<'a> ModuleGroup<'a> {
     /// Adds a module and what refuses it.
     fn add(&mut self, entry: &Entry<'a>, reached: bool) {
         let name = entry.verdict.name.as_str();
         self.modules.push(name);
         let mut findings = refusing(entry, reached).peekable();
         while let Some(first) = findings.next() {
-            let new = || Shared { first: (first, name), modules: Vec::new(), symbols: HashMap::new() };
-            let shared = self.causes.entry(first.code()).or_insert_with(new);
+            let shared = self.causes.entry(first.code()).or_insert_with(|| SharedCause {
+                first: (first, name),
+                modules: Vec::new(),
+                symbols: HashMap::new(),
+            });
             shared.modules.push(name);
-            // Most have many of a kind, one behind the other.
-            let mut alike = Some(first);
-            while let Some(finding) = alike {
+            // Most modules have runs of findings with one code; one lookup serves the run.
+            let mut run = Some(first);
+            while let Some(finding) = run {
                 let symbol = match &finding.cause {
                     Cause::DependencyRefused { dependency, .. } => Some(dependency.as_str()),
                     _ => finding.symbol(),
@@ -155,12 +163,12 @@ impl<'a> Group<'a> {
                 if let Some(symbol) = symbol {
                     *shared.symbols.entry(symbol).or_default() += 1;
                 }
-                alike = findings.next_if(|next| next.code() == first.code());
+                run = findings.next_if(|next| next.code() == first.code());
             }
         }
     }
 
-    /// Adds the modules behind them.
+    /// Appends the modules and causes of another group.
     fn join(&mut self, other: Self) {
         self.modules.extend(other.modules);
         for (code, shared) in other.causes {
@@ -178,7 +186,7 @@ impl<'a> Group<'a> {
     }
 }
 
-impl<'a> Share<'a> {
+impl<'a> ChunkSummary<'a> {
     fn of(entries: &[Entry<'a>]) -> Self {
         let mut share = Self::default();
         entries.iter().for_each(|entry| share.add(entry));
@@ -197,16 +205,16 @@ impl<'a> Share<'a> {
         }
         let answer = match &entry.verdict.outcome {
             Outcome::Loads => return,
-            Outcome::Crash { .. } => Answer::Crash,
-            Outcome::Refused { errno, .. } => Answer::Refused(*errno),
-            Outcome::Undetermined if entry.verdict.never_loads => Answer::Never,
-            Outcome::Undetermined => Answer::Undetermined,
+            Outcome::Crash { .. } => OutcomeKind::Crash,
+            Outcome::Refused { errno, .. } => OutcomeKind::Refused(*errno),
+            Outcome::Undetermined if entry.verdict.never_loads => OutcomeKind::Never,
+            Outcome::Undetermined => OutcomeKind::Undetermined,
         };
         let codes: BTreeSet<Code> = refusing(entry, true).map(Finding::code).collect();
         self.answers.entry((answer, codes.into_iter().collect())).or_default().add(entry, true);
     }
 
-    /// Both, the modules of the other behind these.
+    /// Appends the content of another chunk.
     fn joined(mut self, other: Self) -> Self {
         for (answer, group) in other.answers {
             self.answers.entry(answer).or_default().join(group);
@@ -220,19 +228,20 @@ impl<'a> Share<'a> {
     }
 }
 
-/// Each kind of cause once, with the symbols most modules meet it for, and what to do.
-fn causes(text: &mut String, group: Group<'_>, kernel: &KernelSummary, palette: &Palette, reached: bool) {
+/// Adds each cause once, with the symbols that most modules have it for, and what to do about it.
+fn causes(text: &mut String, group: ModuleGroup<'_>, kernel: &KernelSummary, palette: &Palette, reached: bool) {
     let all_modules = group.modules.len();
-    for (code, Shared { first: (finding, module), mut modules, symbols }) in group.causes {
+    for (code, SharedCause { first: (finding, module), mut modules, symbols }) in group.causes {
         modules.sort_unstable();
         modules.dedup();
         let named = most_met(&symbols);
-        let label = palette.paint(palette.label, &format!("{} [{code}]", kind(code, symbols.len().max(1))));
+        let label = palette.paint(palette.label, &format!("{} [{code}]", title(code, symbols.len().max(1))));
         let more = symbols.len() - named.len();
         let which = if named.is_empty() { String::new() } else { format!(": {}", first_of(&named, more)) };
-        let of = match reached && modules.len() == all_modules {
-            true => String::new(),
-            false => format!(", of {}", count(modules.len(), "module", "modules")),
+        let of = if reached && modules.len() == all_modules {
+            String::new()
+        } else {
+            format!(", of {}", count(modules.len(), "module", "modules"))
         };
         let _ = writeln!(text, "    {label}{of}{}", printable(&which));
         if modules.len() == 1 || code != Code::DependencyRefused {
@@ -242,7 +251,7 @@ fn causes(text: &mut String, group: Group<'_>, kernel: &KernelSummary, palette: 
     }
 }
 
-/// The symbols that most modules meet, with how many.
+/// The symbols with the most findings, with their numbers.
 fn most_met(symbols: &HashMap<&str, usize>) -> Vec<String> {
     let mut all: Vec<_> = symbols.iter().map(|(symbol, number)| (Reverse(*number), *symbol)).collect();
     if all.len() > SYMBOLS {
@@ -253,10 +262,11 @@ fn most_met(symbols: &HashMap<&str, usize>) -> Vec<String> {
     all.into_iter().map(|(Reverse(number), symbol)| format!("{symbol} ({number})")).collect()
 }
 
-/// The lines that `depmod -e` prints for the same modules: symbols that nobody exports, and versions that differ, whether or not
-/// the kernel gets as far. A GPL-only symbol is unknown to a module that may not have it; depmod does not look at that.
+/// The lines that `depmod -e` prints for these modules: symbols that no exporter exports, and versions that differ, whether or
+/// not the kernel reaches the stage. A GPL-only symbol that a module may not use counts as unknown here; depmod itself does not
+/// check that.
 ///
-/// What it prints does not hang on the release of the kernel.
+/// The lines do not depend on the release of the kernel.
 pub fn depmod(entries: &[Entry<'_>]) -> String {
     let mut text = String::new();
     for entry in entries {

@@ -1,13 +1,14 @@
-//! Facts that were not at hand: what they are, and how to supply them.
+//! Facts that are not known: what they are, and how to supply them.
 
 use crate::history::{Behaviour, TABLE};
 use crate::verdict::Missing;
 
-use super::KernelSummary;
+use super::entry::KernelSummary;
 
 /// What is missing, and the argument that supplies it, in one line.
 pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
-    let (release, image) = (kernel.in_paths(), add_image(kernel));
+    let release = kernel.in_paths();
+    let image = add_image(kernel);
     match missing {
         Missing::Release => "the kernel's release: give --release RELEASE, as uname -r prints it there".into(),
         Missing::Config(option) => format!("{option}: add the kernel's configuration, -k /boot/config-{release}"),
@@ -69,12 +70,12 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
     }
 }
 
-/// The argument that supplies what only an image tells.
+/// The argument that supplies facts which only the kernel's image has.
 pub(super) fn add_image(kernel: &KernelSummary) -> String {
     format!("add its image, -k /boot/vmlinuz-{}", kernel.in_paths())
 }
 
-/// A behaviour whose date is not known exactly.
+/// The text for a behaviour whose date is not known exactly.
 fn dated(behaviour: Behaviour) -> String {
     let sentence = behaviour.sentence().trim().trim_end_matches('.');
     let row = TABLE.iter().find(|row| row.behaviour == behaviour);

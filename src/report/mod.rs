@@ -1,10 +1,9 @@
-//! All words: sentences for findings, text for people, JSON, and the kernel log.
+//! The texts that gplok prints: sentences for findings, pages for people, documents in JSON, and the kernel log.
 //!
-//! Nothing here judges a module or knows a terminal. Facts come in as a [`Verdict`](crate::verdict::Verdict) and a
+//! This room judges no module and knows no terminal. Facts come in as a [`Verdict`](crate::verdict::Verdict) and a
 //! [`KernelSummary`]; text goes out as a `String`.
 
 mod audit;
-mod cause;
 mod conflict;
 mod diff;
 mod dmesg;
@@ -12,7 +11,7 @@ mod entry;
 mod explain;
 mod exports;
 mod facts;
-mod fix;
+mod findings;
 mod group;
 mod headline;
 mod human;
@@ -26,8 +25,8 @@ mod palette;
 mod policy;
 mod provenance;
 mod sentence;
-mod symbols;
 mod system_map;
+mod topic;
 mod upgrade;
 mod usage;
 mod wording;
@@ -64,7 +63,7 @@ pub use json::{Document, modules_document, steps_document, why_document};
 pub use many::{depmod, human_many};
 pub use missing::remedy;
 pub use palette::Palette;
-pub use policy::{Failure, PolicyReport};
+pub use policy::{PolicyFailure, PolicyReport};
 pub use sentence::{Sentence, group_sentence, sentence};
 pub use system_map::{SymbolsDocument, symbols_document, system_map};
 pub use upgrade::{UpgradeDocument, human_upgrade, short_upgrade, upgrade_document};

@@ -1,6 +1,6 @@
-//! Colours, as whoever prints the text wants them.
+//! Colors, which the caller chooses.
 
-/// What to write before a piece of text of each kind; `reset` ends it. The default colours nothing.
+/// The text to write before each kind of text; `reset` ends the color. The default has no colors.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Palette {
     /// The answer "loads".
@@ -11,16 +11,16 @@ pub struct Palette {
     pub answer_unknown: &'static str,
     /// The heading of a paragraph.
     pub heading: &'static str,
-    /// The words `what`, `why`, `fix` and their like.
+    /// The labels: `what`, `why`, `fix` and similar words.
     pub label: &'static str,
-    /// Lines of the kernel log and other things one may skip.
+    /// Lines of the kernel log, and other text that a reader may skip.
     pub dim: &'static str,
-    /// The end of every coloured piece.
+    /// The end of every colored text.
     pub reset: &'static str,
 }
 
 impl Palette {
-    /// `text` in `style`, which is one of the palette's own fields.
+    /// `text` in `style`, which is one of the palette's fields.
     pub(super) fn paint(&self, style: &str, text: &str) -> String {
         if style.is_empty() { text.to_owned() } else { format!("{style}{text}{}", self.reset) }
     }

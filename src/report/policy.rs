@@ -1,79 +1,86 @@
-//! How a policy has judged: what fails, and which rules are of no use.
+//! The result of a policy: what fails, and which rules match nothing.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::Palette;
+use super::palette::Palette;
 use super::wording::{count, list, printable};
 use crate::impact::policy::{Entry, Judged, Standing};
 
-/// Names shown of one kind of failure.
+/// How many names of one kind of failure the text shows.
 const NAMES: usize = 8;
 
-/// What a policy says, for reports.
+/// The result of a policy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PolicyReport {
-    /// Does anything fail?
+    /// Whether anything fails.
     pub failed: bool,
     /// What fails.
-    pub failures: Vec<Failure>,
-    /// How much a rule lets pass.
+    pub failures: Vec<PolicyFailure>,
+    /// How many entries rules let pass.
     pub tolerated: usize,
-    /// How much is in the baseline.
+    /// How many entries are in the baseline.
     pub known: usize,
-    /// What it is to fail on and of which nobody knows whether it is so.
+    /// Conditions to fail on that could not be determined.
     pub not_known: Vec<String>,
-    /// Rules that nothing met, with their lines.
+    /// Rules that match nothing, with their lines.
     pub unused_rules: Vec<String>,
 }
 
 /// One thing that fails.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Failure {
+pub struct PolicyFailure {
     /// The class of changes, or the answer.
     pub what: String,
-    /// The module; `None` where none is asked about.
+    /// The module; `None` where the policy is about no module.
     pub module: Option<String>,
-    /// The symbol; `None` for an answer.
+    /// The symbol of a change; `None` for an answer.
     pub symbol: Option<String>,
 }
 
-impl PolicyReport {
-    /// Out of the judgement over entries.
-    pub fn new(judged: &Judged<'_>, entries: &[Entry<'_>]) -> Self {
-        let failing = entries.iter().zip(&judged.standings).filter(|(_, standing)| **standing == Standing::Fails);
-        let failure = |entry: &Entry<'_>| Failure {
+impl From<&Entry<'_>> for PolicyFailure {
+    fn from(entry: &Entry<'_>) -> Self {
+        Self {
             what: entry.concern.to_string(),
             module: Some(entry.module.to_owned()).filter(|module| !module.is_empty()),
             symbol: entry.change.map(|change| change.symbol.to_string()),
-        };
-        let failures: Vec<_> = failing.map(|(entry, _)| failure(entry)).collect();
-        let rule = |rule: &&crate::impact::policy::Rule| format!("line {}: {}", rule.line, rule.text);
+        }
+    }
+}
+
+impl PolicyReport {
+    /// The report for what a policy judged about `entries`.
+    pub fn new(judged: &Judged<'_>, entries: &[Entry<'_>]) -> Self {
+        let failing = entries.iter().zip(&judged.standings).filter(|(_, standing)| **standing == Standing::Fails);
+        let failures: Vec<_> = failing.map(|(entry, _)| PolicyFailure::from(entry)).collect();
+        let unused = judged.unused.iter().map(|rule| format!("line {}: {}", rule.line, rule.text));
         Self {
             failed: !failures.is_empty(),
             failures,
             tolerated: judged.number(Standing::Tolerated),
             known: judged.number(Standing::Known),
             not_known: Vec::new(),
-            unused_rules: judged.unused.iter().map(rule).collect(),
+            unused_rules: unused.collect(),
         }
     }
 
-    /// Takes what fails for known.
+    /// Counts the failures as known, so that nothing fails.
     pub fn accept(&mut self) {
         self.known += self.failures.len();
         self.failures.clear();
         self.failed = false;
     }
 
-    /// For people.
+    /// The report as text.
     pub fn human(&self, palette: &Palette) -> String {
         let mut text = String::new();
-        let (style, answer) = match self.failed {
-            true => (palette.answer_bad, count(self.failures.len(), "failure", "failures")),
-            false if !self.not_known.is_empty() => (palette.answer_unknown, "nothing fails that is known".to_owned()),
-            false => (palette.answer_good, "nothing fails".to_owned()),
+        let (style, answer) = if self.failed {
+            (palette.answer_bad, count(self.failures.len(), "failure", "failures"))
+        } else if !self.not_known.is_empty() {
+            (palette.answer_unknown, "nothing fails that is known".to_owned())
+        } else {
+            (palette.answer_good, "nothing fails".to_owned())
         };
         let passed = [(self.tolerated, "let pass by rules"), (self.known, "in the baseline")];
         let passed = passed.iter().filter(|(number, _)| *number > 0).map(|(number, why)| format!(", {number} {why}"));

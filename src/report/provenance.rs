@@ -1,16 +1,16 @@
-//! Where a symbol may come from, when no chain says so, and what is known of it from elsewhere.
+//! Inlines that may have brought a symbol in when no chain names one, and known incidents about it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::incident::note;
 use super::wording::list;
 use crate::verdict::{Candidate, CandidateSource, Finding};
 use crate::why::incidents::incidents;
 
-/// How many candidates a person is shown.
+/// How many candidates the text names.
 const SHOWN: usize = 5;
 
-/// Labelled lines for findings of one cause: candidates, then incidents, each once.
+/// The labelled lines for findings with one cause: candidates, then incidents, each once.
 pub(super) fn provenance(findings: &[&Finding]) -> Vec<(&'static str, String)> {
     let candidates = candidates(findings);
     let named: Vec<String> = candidates.iter().take(SHOWN).map(|candidate| candidate_words(candidate)).collect();
@@ -18,14 +18,13 @@ pub(super) fn provenance(findings: &[&Finding]) -> Vec<(&'static str, String)> {
     if !named.is_empty() {
         lines.push(("maybe", format!("through {}", list(&named, SHOWN))));
     }
-    let numbers: std::collections::BTreeSet<u32> =
-        findings.iter().flat_map(|finding| finding.incidents().iter().copied()).collect();
-    let fitting = incidents().iter().filter(|incident| numbers.contains(&incident.id));
-    lines.extend(fitting.map(|incident| ("seen", note(incident))));
+    let numbers: BTreeSet<u32> = findings.iter().flat_map(|finding| finding.incidents().iter().copied()).collect();
+    let matching = incidents().iter().filter(|incident| numbers.contains(&incident.id));
+    lines.extend(matching.map(|incident| ("seen", note(incident))));
     lines
 }
 
-/// The candidates of all findings: the likeliest of each first, and of these the ones of the most findings.
+/// The candidates of all findings, ordered by their best rank in a finding, then by the number of findings that have them.
 fn candidates<'f>(findings: &[&'f Finding]) -> Vec<&'f Candidate> {
     let mut all: BTreeMap<&str, (usize, usize, &Candidate)> = BTreeMap::new();
     for finding in findings {

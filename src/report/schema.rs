@@ -1,4 +1,4 @@
-//! The published schema and the documents agree.
+//! The documents follow the published schema.
 
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ fn schema() -> Value {
     serde_json::from_str(text).expect("the schema is JSON")
 }
 
-/// One in code and one in data.
+/// One use in code and one in data.
 fn uses() -> [Use; 2] {
     let frame = |line| Frame { function: "f".into(), file: Some("f.h".into()), line, header: true };
     let inside = |declared| Inside {
@@ -30,7 +30,8 @@ fn uses() -> [Use; 2] {
         kind: Some("struct ops".into()),
         declared,
     };
-    let (section, chain) = (".text".to_owned(), vec![frame(Some(3)), frame(None)]);
+    let section = ".text".to_owned();
+    let chain = vec![frame(Some(3)), frame(None)];
     let code = Use { section: section.clone(), offset: 1, via: Some("__jump_table".into()), inside: None, chain };
     let declared = Declared { file: "f.c".into(), line: Some(4) };
     [code, Use { section, offset: 1, via: None, inside: Some(inside(Some(declared))), chain: Vec::new() }]
@@ -99,8 +100,13 @@ fn answers_to_why_follow_the_schema() {
     let verdict = full_verdict(Outcome::Loads);
     let entry = Entry { op: Op::Insmod, path: Some("foo.ko"), verdict: &verdict };
     let export = SymbolExport { exporter: "vmlinux".into(), kind: Some(ExportKind::Gpl), namespace: None };
-    let (symbol, uses, debug_info) = ("f".to_owned(), uses().into(), DebugInfo::Absent);
-    let asked = SymbolUse { symbol: symbol.clone(), export: Some(export.clone()), uses, debug_info };
+    let symbol = "f".to_owned();
+    let asked = SymbolUse {
+        symbol: symbol.clone(),
+        export: Some(export.clone()),
+        uses: uses().into(),
+        debug_info: DebugInfo::Absent,
+    };
     let option = OptionDifference { name: "PREEMPT_RT".into(), here: None, there: Some("y".into()) };
     let release = Some(KernelRelease::new("6.1"));
     let elsewhere = [Elsewhere { symbol, release, export: Some(export), options: vec![option] }];
@@ -191,11 +197,11 @@ fn the_schema_names_every_code_of_an_audit() {
     let names: Vec<_> = named.iter().filter_map(Value::as_str).collect();
     let codes: Vec<_> = crate::audit::AuditCode::ALL.iter().map(|code| code.name()).collect();
     assert_eq!(names, codes);
-    // What is new has all that a finding has, and how the export was exported before.
+    // A new finding has the fields of a finding, and one for the earlier kind of export.
     let fields = |of: &str| root["$defs"][of]["properties"].as_object().expect("an object").clone();
-    let (mut new, found) = (fields("audit_new"), fields("audit_finding"));
+    let mut new = fields("audit_new");
     assert!(new.remove("was").is_some());
-    assert_eq!(new, found);
+    assert_eq!(new, fields("audit_finding"));
 }
 
 #[test]

@@ -2,18 +2,18 @@
 
 use serde::Serialize;
 
-use super::KernelSummary;
-use super::cause::because;
-use super::fix::fix;
-use super::wording::Names;
+use super::entry::KernelSummary;
+use super::findings::wording;
+use super::topic::{Because, Topic, Wording};
+use super::wording::NameList;
 use crate::verdict::{Cause, Finding};
 
-/// What to say about a finding, or about several of one cause. No final full stops.
+/// What to say about a finding, or about several with one cause. The texts have no final full stop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Sentence {
     /// What is the case.
     pub what: String,
-    /// The word between the two: `, and `, `, but `, `, so ` or `: `.
+    /// The text between `what` and `why`: `, and `, `, but `, `, so ` or `: `.
     pub link: &'static str,
     /// Why that matters to the kernel.
     pub why: String,
@@ -26,20 +26,6 @@ impl Sentence {
     pub fn cause(&self) -> String {
         format!("{}{}{}", self.what, self.link, self.why)
     }
-}
-
-/// What a sentence is about.
-pub(super) struct Topic<'a> {
-    /// The first of the findings; what they share is read from it.
-    pub cause: &'a Cause,
-    /// All of them.
-    pub group: &'a [&'a Finding],
-    /// The symbols, sections or parameters.
-    pub names: Names<'a>,
-    /// The module that is loaded.
-    pub module: &'a str,
-    /// The kernel.
-    pub kernel: &'a KernelSummary,
 }
 
 /// The sentence for one finding about `module`.
@@ -56,10 +42,10 @@ pub fn group_sentence(group: &[&Finding], module: &str, kernel: &KernelSummary) 
 }
 
 fn compose(cause: &Cause, group: &[&Finding], module: &str, kernel: &KernelSummary, capped: bool) -> Sentence {
-    let names = Names::new(group.iter().filter_map(|finding| subject(&finding.cause)), capped);
-    let topic = Topic { cause, group, names, module, kernel };
-    let because = because(&topic);
-    Sentence { what: because.what, link: because.link, why: because.why, fix: fix(&topic) }
+    let names = NameList::new(group.iter().filter_map(|finding| subject(&finding.cause)), capped);
+    let topic = Topic { group, names, module, kernel };
+    let Wording { because: Because { what, link, why }, fix } = wording(cause, &topic);
+    Sentence { what, link, why, fix }
 }
 
 /// The name in a cause by which its group lists it.

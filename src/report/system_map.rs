@@ -1,42 +1,43 @@
-//! A kernel's own symbols, exported or not.
+//! A kernel's own symbols, exported or not: as a document, and as `System.map`.
 
 use std::fmt::Write as _;
 
 use serde::Serialize;
 
-use super::KernelSummary;
+use super::entry::KernelSummary;
 use super::json::SCHEMA;
 use super::wording::printable;
-use crate::kernel::Kallsyms;
+use crate::kernel::{Kallsyms, KernelSymbol};
 
 /// The symbols as a document of the schema.
 #[derive(Clone, Debug, Serialize)]
 pub struct SymbolsDocument<'a> {
     schema: &'static str,
     kernel: &'a KernelSummary,
-    symbols: Vec<Item<'a>>,
+    symbols: Vec<KernelSymbolItem<'a>>,
 }
 
+/// One symbol; the address is hexadecimal, the size in bytes.
 #[derive(Clone, Debug, Serialize)]
-struct Item<'a> {
+struct KernelSymbolItem<'a> {
     symbol: &'a str,
     kind: char,
     address: String,
     size: u64,
 }
 
-/// The document of `exports --system-map`.
-pub fn symbols_document<'a>(symbols: &'a Kallsyms, kernel: &'a KernelSummary) -> SymbolsDocument<'a> {
-    let item = |symbol: crate::kernel::KernelSymbol<'a>| Item {
-        symbol: symbol.name,
-        kind: symbol.kind,
-        address: format!("{:#x}", symbol.address),
-        size: symbol.size,
-    };
-    SymbolsDocument { schema: SCHEMA, kernel, symbols: symbols.iter().map(item).collect() }
+impl<'a> From<KernelSymbol<'a>> for KernelSymbolItem<'a> {
+    fn from(symbol: KernelSymbol<'a>) -> Self {
+        Self { symbol: symbol.name, kind: symbol.kind, address: format!("{:#x}", symbol.address), size: symbol.size }
+    }
 }
 
-/// As `System.map` has them: address, kind, name.
+/// The document of `exports --system-map`.
+pub fn symbols_document<'a>(symbols: &'a Kallsyms, kernel: &'a KernelSummary) -> SymbolsDocument<'a> {
+    SymbolsDocument { schema: SCHEMA, kernel, symbols: symbols.iter().map(KernelSymbolItem::from).collect() }
+}
+
+/// The symbols in the format of `System.map`: address, kind, name.
 pub fn system_map(symbols: &Kallsyms) -> String {
     let mut text = String::with_capacity(symbols.len() * 48);
     for symbol in symbols.iter() {

@@ -1,4 +1,4 @@
-//! Sentences, groups and documents, each against what they should say.
+//! Sentences, groups and documents, each compared with the expected text.
 
 use super::samples::causes;
 use super::*;
@@ -45,8 +45,9 @@ fn needs(symbol: String) -> Finding {
 }
 
 fn changed(symbol: &str, exporter: &str) -> Finding {
-    let (symbol, exporter) = (symbol.into(), exporter.to_owned().into());
-    Finding::new(Stage::SimplifySymbols, Cause::SymbolVersion { symbol, exporter, module: 1, kernel: Crc(2) })
+    let cause =
+        Cause::SymbolVersion { symbol: symbol.into(), exporter: exporter.to_owned().into(), module: 1, kernel: Crc(2) };
+    Finding::new(Stage::SimplifySymbols, cause)
 }
 
 fn verdict(outcome: Outcome, findings: Vec<Finding>) -> Verdict {
@@ -158,7 +159,7 @@ fn typical_fixes_are_exact() {
     assert!(fix.contains("\"GPL v3\" is none of \"GPL\", \"GPL v2\", \"GPL and additional rights\""), "{fix}");
 }
 
-/// Behind the release every word counts; the release itself only without symbol versions.
+/// Every word after the release counts; the release itself only for modules without symbol versions.
 #[test]
 fn the_words_of_a_version_magic_that_matter_are_named() {
     let why = |module: &str, kernel: &str, with_release: bool| {
@@ -177,7 +178,7 @@ fn the_words_of_a_version_magic_that_matter_are_named() {
     assert_eq!(why("", "6.1 SMP ", false), "only the kernel says SMP");
 }
 
-/// Sentences have no holes, for one finding and for two of a kind, with and without a known release.
+/// Sentences are complete, for one finding and for two with one code, with and without a known release.
 #[test]
 fn every_code_has_a_cause_and_a_fix() {
     let samples = causes();
@@ -224,7 +225,7 @@ fn forty_symbols_of_one_exporter_are_one_paragraph() {
 }
 
 #[test]
-fn changed_types_are_one_paragraph_and_licences_are_not_mixed() {
+fn changed_types_are_one_paragraph_and_licenses_are_not_mixed() {
     let mut findings = vec![
         changed("a", "vmlinux"),
         changed("b", "drm"),
@@ -245,7 +246,7 @@ fn changed_types_are_one_paragraph_and_licences_are_not_mixed() {
     let said = group_sentence(&groups(&findings)[0].findings, "foo", &kernel()).expect("not empty");
     assert_eq!(said.what, "2 symbols of vmlinux and drm have another version in 6.1.0-56-amd64 than in foo (a and b)");
 
-    // What the kernel reaches comes first, whatever its stage.
+    // Findings that the kernel reaches come first, whatever their stage.
     findings[0].reached = false;
     findings.push(Finding::new(Stage::ParseArgs, Cause::UnknownParameter { parameter: "x".into() }));
     let last = codes(&findings).pop();
@@ -389,7 +390,7 @@ fn the_log_alone() {
 }
 
 #[test]
-fn colours_surround_text_and_change_nothing_else() {
+fn colors_surround_text_and_change_nothing_else() {
     let palette = Palette { answer_good: "<g>", heading: "<h>", reset: "</>", ..Palette::default() };
     let mut one = verdict(Outcome::Loads, Vec::new());
     one.inferred = vec!["x".into()];

@@ -1,8 +1,9 @@
-//! JSON Schema, as far as the published schema uses it. The suite in `tests/` includes this file too.
+//! A validator for the part of JSON Schema that the published schema uses. The suite in `tests/` includes this file too.
 
 use serde_json::Value;
 
-/// The part of JSON Schema that our schema uses. Anything else in it is an error here, so nothing passes unread.
+/// Checks a value against a schema, and adds an error for each violation. A keyword of JSON Schema that is not supported here is
+/// an error too, so that no rule is ignored.
 pub fn check(root: &Value, schema: &Value, value: &Value, path: &str, errors: &mut Vec<String>) {
     let place = |what: &str| format!("{path}: {what}");
     for (keyword, rule) in schema.as_object().expect("a schema is an object") {
@@ -41,12 +42,8 @@ pub fn check(root: &Value, schema: &Value, value: &Value, path: &str, errors: &m
                 }
             }
             "anyOf" | "oneOf" => {
-                let passes = |rule: &&Value| {
-                    let mut inner = Vec::new();
-                    check(root, rule, value, path, &mut inner);
-                    required(rule, value).is_none() && inner.is_empty()
-                };
-                let passed = rule.as_array().expect("a list").iter().filter(passes).count();
+                let rules = rule.as_array().expect("a list").iter();
+                let passed = rules.filter(|rule| passes(root, rule, value, path)).count();
                 if passed == 0 || keyword == "oneOf" && passed > 1 {
                     errors.push(format!("{path}: {passed} of {keyword} fit"));
                 }
@@ -65,6 +62,12 @@ pub fn check(root: &Value, schema: &Value, value: &Value, path: &str, errors: &m
     if let Some(name) = required(schema, value) {
         errors.push(format!("{path}: {name} is not there"));
     }
+}
+
+fn passes(root: &Value, schema: &Value, value: &Value, path: &str) -> bool {
+    let mut errors = Vec::new();
+    check(root, schema, value, path, &mut errors);
+    errors.is_empty()
 }
 
 fn required(schema: &Value, value: &Value) -> Option<String> {

@@ -1,44 +1,49 @@
-//! Small pieces of English: lists, plurals, quotes, and text that is safe to print.
+//! Pieces of English: lists, plurals, names of facts, and text that is safe to print.
 
+use std::collections::HashSet;
 use std::fmt::Write;
 
-/// How many names a capped list shows; one more than this many are shown in full.
+use crate::kernel::Fact;
+
+/// How many names a capped list shows. A list that is longer by only one name is shown in full.
 const LISTED: usize = 8;
 
-/// The symbols, sections or parameters that a sentence is about, each once, in order.
+/// The symbols, sections or parameters that a sentence names, each once, in order.
 #[derive(Clone, Debug)]
-pub(super) struct Names<'a> {
+pub(super) struct NameList<'a> {
     names: Vec<&'a str>,
     capped: bool,
 }
 
-impl<'a> Names<'a> {
+impl<'a> NameList<'a> {
+    /// The names, each once. Text shows the first of a long list only if it is `capped`.
     pub(super) fn new(names: impl IntoIterator<Item = &'a str>, capped: bool) -> Self {
-        let mut unique = Vec::new();
-        let mut seen = std::collections::HashSet::new();
-        unique.extend(names.into_iter().filter(|name| seen.insert(*name)));
-        Self { names: unique, capped }
+        let mut seen = HashSet::new();
+        let names = names.into_iter().filter(|name| seen.insert(*name)).collect();
+        Self { names, capped }
     }
 
     pub(super) fn len(&self) -> usize {
         self.names.len()
     }
 
+    /// Returns whether there is exactly one name.
     pub(super) fn one(&self) -> bool {
         self.names.len() == 1
     }
 
-    /// The first of two words for one, the second for several.
+    /// Returns `one` for one name, otherwise `many`.
     pub(super) fn pick<'w>(&self, one: &'w str, many: &'w str) -> &'w str {
         if self.one() { one } else { many }
     }
 
+    /// `is` or `are`.
     pub(super) fn is(&self) -> &'static str {
         self.pick("is", "are")
     }
 }
 
-impl std::fmt::Display for Names<'_> {
+impl std::fmt::Display for NameList<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let limit = if self.capped && self.len() > LISTED + 1 { LISTED } else { self.len() };
         f.write_str(&list(&self.names, limit))
@@ -51,7 +56,7 @@ pub(super) fn list<S: AsRef<str>>(names: &[S], limit: usize) -> String {
     first_of(shown, names.len() - shown.len())
 }
 
-/// The same where the first are given, and how many there are more.
+/// The list of the names that are shown, and the number of further names.
 pub(super) fn first_of<S: AsRef<str>>(shown: &[S], more: usize) -> String {
     let shown: Vec<&str> = shown.iter().map(AsRef::as_ref).collect();
     match (more, shown.split_last()) {
@@ -62,7 +67,7 @@ pub(super) fn first_of<S: AsRef<str>>(shown: &[S], more: usize) -> String {
     }
 }
 
-/// All of them.
+/// All names as a list: `a, b and c`.
 pub(super) fn all<S: AsRef<str>>(names: &[S]) -> String {
     list(names, names.len())
 }
@@ -85,18 +90,18 @@ pub(super) fn thousands(number: usize) -> String {
     out
 }
 
-/// `1 module`, `4,023 modules`.
+/// A count with separators between thousands: `1 module`, `4,023 modules`.
 pub(super) fn many(number: usize, one: &str, many: &str) -> String {
     format!("{} {}", thousands(number), if number == 1 { one } else { many })
 }
 
-/// Bytes, in decimal.
+/// `1 byte`, `1280 bytes`.
 pub(super) fn bytes(number: u64) -> String {
     format!("{number} {}", if number == 1 { "byte" } else { "bytes" })
 }
 
-/// Text from files without anything that could steer a terminal: control characters and marks that turn the direction
-/// of writing stand as `\xNN` or `\u{NNNN}`. Line breaks go the same way, so a line stays a line.
+/// Text from files, made safe for terminals: control characters and marks that change the direction of writing become `\xNN`
+/// or `\u{NNNN}`. This includes line breaks, so that a line stays one line.
 pub(super) fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
@@ -110,4 +115,29 @@ pub(super) fn printable(text: &str) -> String {
         }
     }
     out
+}
+
+/// A fact about a kernel, in a few words.
+pub(super) const fn fact_title(fact: Fact) -> &'static str {
+    match fact {
+        Fact::Release => "release",
+        Fact::Version => "version",
+        Fact::Arch => "architecture",
+        Fact::Config => "configuration",
+        Fact::Modversions => "symbol versions",
+        Fact::Exports => "exports",
+        Fact::Kinds => "their kinds",
+        Fact::Crcs => "their CRCs",
+        Fact::Namespaces => "their namespaces",
+        Fact::Modules => "own modules",
+        Fact::Licences => "their licences",
+        Fact::Builtin => "built-in modules",
+        Fact::Vermagic => "vermagic",
+        Fact::StructModuleSize => "sizeof struct module",
+        Fact::Certificates => "trusted keys",
+        Fact::Symbols => "own symbols",
+        Fact::Image => "image",
+        Fact::Headers => "headers",
+        Fact::Packages => "packages",
+    }
 }

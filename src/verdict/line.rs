@@ -9,6 +9,7 @@ use serde::{Serialize, Serializer};
 /// A printk level (include/linux/kern_levels.h).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum LogLevel {
     /// KERN_ERR.
     Err = 3,
@@ -26,18 +27,18 @@ impl Serialize for LogLevel {
 
 /// One line of the kernel log, without time stamp.
 ///
-/// Bytes that are not printable ASCII, and the backslash, stand as `\xNN`: the form of `/dev/kmsg`. Addresses, which
-/// differ from boot to boot, stand as `(____ptrval____)` or as the address gplok placed the module at.
+/// Bytes that are not printable ASCII, and the backslash, are written as `\xNN`, as in `/dev/kmsg`. Addresses, which differ
+/// from boot to boot, are written as `(____ptrval____)` or as the address at which gplok places the module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct KernelLine {
-    /// Its level.
+    /// The level.
     pub level: LogLevel,
-    /// Its text.
+    /// The text.
     pub text: LineText,
 }
 
 impl KernelLine {
-    /// A line.
+    /// A line with this level and text.
     pub fn new(level: LogLevel, text: impl Into<LineText>) -> Self {
         Self { level, text: text.into() }
     }
@@ -51,7 +52,8 @@ impl fmt::Display for KernelLine {
 
 /// The text of a line; [`Display`](fmt::Display) writes it.
 ///
-/// What a module built for another kernel is told of its symbols, by the dozen, shares their names with findings.
+/// For a module built for another kernel there are dozens of lines about symbols: these share the names with the findings
+/// instead of copying them.
 #[derive(Clone, Debug)]
 pub struct LineText(Text);
 
@@ -61,24 +63,24 @@ enum Text {
     OfSymbol { module: Arc<str>, says: OfSymbol, symbol: Arc<str> },
 }
 
-/// What a module is told of one symbol.
+/// A message of the loader about one symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OfSymbol {
     /// `check_version()`, kernel/module/version.c.
     Disagrees,
     /// `simplify_symbols()`, kernel/module/main.c, for `-ENOENT`.
     Missing,
-    /// The same for `-EINVAL`.
+    /// `simplify_symbols()`, kernel/module/main.c, for `-EINVAL`.
     Invalid,
 }
 
 impl LineText {
-    /// What a module is told of one symbol.
+    /// A message of the loader about one symbol.
     pub(crate) const fn of_symbol(module: Arc<str>, says: OfSymbol, symbol: Arc<str>) -> Self {
         Self(Text::OfSymbol { module, says, symbol })
     }
 
-    /// The text; put together where it is not at hand in one piece.
+    /// The text; allocates if it is stored in parts.
     pub fn to_str(&self) -> Cow<'_, str> {
         match &self.0 {
             Text::Whole(text) => Cow::Borrowed(text),
@@ -86,7 +88,7 @@ impl LineText {
         }
     }
 
-    /// The text is these, one behind the other.
+    /// The parts whose concatenation is the text.
     fn parts(&self) -> [&str; 4] {
         match &self.0 {
             Text::Whole(text) => [text, "", "", ""],
@@ -102,7 +104,7 @@ impl LineText {
         }
     }
 
-    /// Its length in bytes.
+    /// The length of the text in bytes.
     pub(crate) fn len(&self) -> usize {
         self.parts().iter().map(|part| part.len()).sum()
     }

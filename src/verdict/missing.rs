@@ -1,4 +1,4 @@
-//! Facts that were not at hand.
+//! Facts that are not known.
 
 use std::sync::Arc;
 
@@ -7,14 +7,15 @@ use serde::{Serialize, Serializer};
 use crate::history::Behaviour;
 use crate::kernel::ConfigOption;
 
-/// One fact about the kernel or its machine that its files did not tell.
+/// One fact about the kernel or its machine that is not in the given files.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Missing {
     /// The release string, and with it every dated behaviour.
     Release,
     /// A configuration option.
     Config(ConfigOption),
-    /// Whether this release has a behaviour: its date is known only to lie between two versions.
+    /// Whether this release has a behaviour whose date is known only to lie between two versions.
     Behaviour(Behaviour),
     /// The architecture.
     Arch,
@@ -24,45 +25,45 @@ pub enum Missing {
     StructModuleSize,
     /// Which certificates the kernel trusts.
     Certificates,
-    /// Whether a signer is among them: of who signs all of a kernel's modules, this is one question for all. Verdicts name the
-    /// certificates instead.
+    /// Whether the kernel trusts this signer. One signer signs all modules of a kernel, so this is one unknown fact for all of
+    /// them. Verdicts name [`Certificates`](Self::Certificates) instead.
     Signer(Arc<str>),
-    /// What the kernel (the part that is always there) exports.
+    /// The exports of the kernel itself, without its modules.
     Exports,
-    /// What the kernel's own modules export, who might provide what the kernel does not.
+    /// The exports of the kernel's own modules, which may export symbols that the kernel itself does not.
     ModuleExports,
-    /// Which namespaces the kernel's exports are in.
+    /// The namespaces of the kernel's exports.
     Namespaces,
     /// The CRCs of the kernel's exports.
     Crcs,
-    /// Whether a signature fits the module, which only the signer's certificate can tell.
+    /// Whether the signature matches the module; only the signer's certificate can tell.
     SignatureMatch,
     /// The CRC of one exported symbol.
     Crc(String),
     /// Whether a symbol is exported GPL-only.
     ExportKind(String),
-    /// The kernel's own type information, which a module's is checked against.
+    /// The kernel's own type information, against which the kernel checks that of the module.
     Btf,
     /// Whether a module's own function accepts a parameter's value.
     Parameter(String),
-    /// Whether something built into the kernel has no parameters, and so leaves its name in sysfs free.
+    /// Whether something built into the kernel has no parameters, so that its name in sysfs is free.
     NoParameters(String),
-    /// The licence of a module that exports what this one needs.
+    /// The license of a module that exports a symbol which this one needs.
     ExporterLicense(String),
-    /// Whether an algorithm for signatures is built into the kernel.
+    /// Whether a signature algorithm is built into the kernel.
     Crypto(String),
-    /// Where in memory the kernel places modules: a relocation reaches its target or not.
+    /// Where in memory the kernel places modules, which decides whether a relocation reaches its target.
     Addresses,
-    /// What happens to lie in memory behind the named part of the module.
+    /// The memory contents behind the named part of the module.
     Memory(String),
     /// The rest of a module file, of which only parts are in memory.
     Unread(String),
-    /// More facts than gplok follows at once.
+    /// More unknown facts than gplok tries at once.
     TooMany,
 }
 
 impl Missing {
-    /// Is it about the one module being loaded, and not about the kernel?
+    /// Returns whether the fact concerns only the module that is loaded, and not the kernel.
     pub(crate) const fn is_of_one_load(&self) -> bool {
         matches!(
             self,
@@ -77,7 +78,7 @@ impl Missing {
         )
     }
 
-    /// A short stable word for machines, with what it is about behind a colon.
+    /// A short stable word for machines; a colon and the subject follow where there is one.
     pub fn word(&self) -> String {
         match self {
             Self::Release => "release".into(),

@@ -1,12 +1,14 @@
-//! What the loader would do, as values: types only.
+//! What the loader would do with a module, as plain values. This room holds types only; `load` makes them.
 
+mod cause;
 mod finding;
 mod line;
 mod missing;
 mod stage;
 mod usage;
 
-pub use finding::{Cause, Code, Finding, Origin};
+pub use cause::{Cause, Code};
+pub use finding::{Finding, Origin};
 pub(crate) use line::OfSymbol;
 pub use line::{KernelLine, LineText, LogLevel};
 pub use missing::Missing;
@@ -17,31 +19,31 @@ use serde::Serialize;
 
 use crate::terms::{Errno, Taints};
 
-/// The answer to "would it load?".
+/// Whether the kernel would load the module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub enum Outcome {
-    /// The kernel accepts it. What its init function then does is the module's own affair.
+    /// The kernel accepts the module. Its init function may still fail: it is not run here.
     Loads,
     /// The system call fails.
     Refused {
-        /// The error number.
+        /// The error number that the call returns.
         errno: Errno,
         /// The first stage that refuses.
         stage: Stage,
     },
-    /// The kernel itself would read or write where it must not.
+    /// The kernel itself would read or write memory that it must not access.
     Crash {
-        /// Where in the loader.
+        /// The stage of the loader.
         stage: Stage,
-        /// What it would touch.
+        /// What the kernel would access.
         why: String,
     },
-    /// It depends on facts that are not at hand: [`Verdict::missing`] names them.
+    /// The answer depends on facts that are not known: [`Verdict::missing`] names them.
     Undetermined,
 }
 
 impl Outcome {
-    /// The word for it in JSON, for a load and for an unload alike.
+    /// The word in JSON, for loading and for unloading.
     pub const fn word(&self) -> &'static str {
         match self {
             Self::Loads => "loaded",
@@ -51,7 +53,7 @@ impl Outcome {
         }
     }
 
-    /// The errno of a refusal.
+    /// The error number of a refusal.
     pub const fn errno(&self) -> Option<Errno> {
         match self {
             Self::Refused { errno, .. } => Some(*errno),
@@ -68,33 +70,33 @@ impl Outcome {
     }
 }
 
-/// What the kernel would do with one system call, and what is worth knowing about it.
+/// What the kernel would do with one system call, with every finding about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Verdict {
-    /// The module's name as the loader's messages give it.
+    /// The module's name, as the loader's messages print it.
     pub name: String,
     /// The answer.
     pub outcome: Outcome,
-    /// Every line the kernel log gains, in order.
+    /// The lines that the kernel prints to its log, in order.
     pub log: Vec<KernelLine>,
-    /// The module's own taints once it is loaded, as `/proc/modules` shows them; empty when it is not.
+    /// The module's own taints after loading, as `/proc/modules` shows them; empty when the module is not loaded.
     pub module_taints: Taints,
-    /// `/proc/sys/kernel/tainted` afterwards.
+    /// `/proc/sys/kernel/tainted` after the call.
     pub kernel_tainted: Taints,
-    /// Everything found, in the order of the stages; also what lies behind the stage that refused.
+    /// All findings, in the order of the stages, including those of stages after the one that refuses.
     pub findings: Vec<Finding>,
-    /// Facts that were not at hand and that the answer (or, with a certain outcome, a line or taint of it) depends on.
+    /// Unknown facts that the outcome depends on; where the outcome is certain, that a line or taint depends on.
     pub missing: Vec<Missing>,
-    /// With an undetermined outcome: does it not load in any case, and only the errno depends on what is missing?
+    /// Whether an undetermined outcome is a refusal in any case, of which only the errno depends on the missing facts.
     pub never_loads: bool,
-    /// Facts that are not in the kernel's files but follow from others: what was taken for true, and why.
+    /// Facts that are not in the kernel's files but inferred from others: each with the reason.
     pub inferred: Vec<String>,
-    /// Where the lines of the source come from that findings name.
+    /// The debug information from which findings take the lines of the source.
     pub debug_info: DebugInfo,
 }
 
 impl Verdict {
-    /// An answer about which nothing else is known yet.
+    /// A verdict with an outcome and nothing else.
     pub fn new(name: impl Into<String>, outcome: Outcome) -> Self {
         Self {
             name: name.into(),
@@ -110,7 +112,7 @@ impl Verdict {
         }
     }
 
-    /// Adds that a module this one needs was refused.
+    /// Adds a first finding: the kernel refuses `dependency`, which this module needs. Does nothing if it is not refused.
     pub fn blame(&mut self, dependency: &Self) {
         if let Outcome::Refused { errno, stage } = &dependency.outcome {
             let cause = Cause::DependencyRefused { dependency: dependency.name.clone(), errno: *errno };

@@ -2,54 +2,55 @@
 
 use serde::{Serialize, Serializer};
 
-/// A stage, named after the kernel function that does it.
+/// A stage, named after the kernel function that performs it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Stage {
-    /// Permission, flags, reading and decompressing the file.
+    /// Checks permission and flags, reads and decompresses the file.
     FinitModule,
-    /// The signature.
+    /// Checks the signature.
     ModuleSigCheck,
-    /// Is it an ELF file the loader can walk?
+    /// Checks that the file is an ELF file the loader can parse.
     ElfValidity,
-    /// `module_blacklist=`.
+    /// Checks `module_blacklist=`.
     Blacklisted,
-    /// The version of `module_layout`.
+    /// Checks the version of `module_layout`.
     CheckModstructVersion,
-    /// vermagic, and whether a live patch is allowed.
+    /// Checks vermagic, and whether a live patch is allowed.
     CheckModinfo,
-    /// Is a module of that name there already?
+    /// Checks whether a module of that name is loaded already.
     ModulePatientCheckExists,
-    /// The architecture's own sections.
+    /// Prepares the architecture's own sections.
     ModuleFrobArchSections,
-    /// Sections both writable and executable.
+    /// Refuses sections that are both writable and executable.
     ModuleEnforceRwxSections,
-    /// Linking it into the list of modules.
+    /// Links the module into the list of modules.
     AddUnformedModule,
-    /// Taints.
+    /// Sets taints.
     ModuleAugmentKernelTaints,
-    /// Per-CPU memory.
+    /// Allocates per-CPU memory.
     PercpuModalloc,
-    /// Tables the loader looks for, and the shape of its export tables.
+    /// Finds the tables that the loader looks for, and checks the form of the export tables.
     FindModuleSections,
-    /// Attributes out of modinfo.
+    /// Reads attributes from modinfo.
     SetupModinfo,
-    /// Every symbol of the symbol table.
+    /// Resolves every symbol of the symbol table.
     SimplifySymbols,
-    /// Relocations.
+    /// Applies relocations.
     ApplyRelocations,
-    /// The architecture's last touch.
+    /// Runs the architecture's final step.
     ModuleFinalize,
-    /// Exports that exist already.
+    /// Refuses exports that exist already.
     CompleteFormation,
-    /// Those who want to know of a coming module.
+    /// Notifies those who registered for coming modules.
     PrepareComing,
-    /// Parameters.
+    /// Parses parameters.
     ParseArgs,
-    /// Its place in sysfs.
+    /// Creates the module's directory in sysfs.
     ModSysfsSetup,
-    /// Its init function.
+    /// Runs the module's init function.
     DoInitModule,
-    /// Unloading.
+    /// Unloads the module.
     DeleteModule,
 }
 

@@ -5,22 +5,21 @@ use serde::Serialize;
 /// One use of a symbol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Use {
-    /// The section of the code, or of the data.
+    /// The section of code or data that contains it.
     pub section: String,
-    /// The offset in it, of the operand or the pointer that refers to the symbol.
+    /// The offset in the section of the operand or pointer that refers to the symbol.
     pub offset: u64,
-    /// The section of the table, or of the code out of line, that it was found through; `None` where it stands in place.
+    /// The section of the table, or of the out-of-line code, through which it was found; `None` where the reference is in place.
     pub via: Option<String>,
-    /// The function or variable it lies in, by the symbol table; with debug information, also the field.
+    /// The function or variable that contains it, by the symbol table; with debug information, also the field.
     pub inside: Option<Inside>,
-    /// From the innermost inline to the out-of-line function; empty for data. Without debug information only the function
-    /// is known, and neither its file nor the line.
+    /// The inlined calls, from the innermost inline to the out-of-line function; empty for data. Without debug information only
+    /// the function is known, without its file and line.
     pub chain: Chain,
 }
 
 impl Use {
-    /// Its chain in two parts: the inlines of the kernel's headers that it ends in, the outermost last, and the module's own
-    /// functions.
+    /// The chain in two parts: the inlines of the kernel's headers, the outermost last, and the module's own functions.
     pub fn divided(&self) -> (&[Frame], &[Frame]) {
         let inlines = self.chain.iter().take_while(|frame| frame.header).count();
         self.chain.split_at(inlines)
@@ -32,11 +31,11 @@ impl Use {
 pub struct Inside {
     /// The name of the function or variable.
     pub name: String,
-    /// The offset in it.
+    /// The offset in the function or variable.
     pub offset: u64,
-    /// Its size; 0 where the symbol table does not say.
+    /// The size of the function or variable in bytes; 0 where the symbol table does not say.
     pub size: u64,
-    /// The field of the variable, as `.open` or `[2].show`, if known.
+    /// The field of the variable, such as `.open` or `[2].show`, if known.
     pub field: Option<String>,
     /// The type of the variable, if known.
     pub kind: Option<String>,
@@ -47,7 +46,7 @@ pub struct Inside {
 /// A line of the source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Declared {
-    /// The file: of the kernel's headers relative to its tree, of the module's own source relative to its folder.
+    /// The file: a header of the kernel relative to the kernel's tree, a file of the module's source relative to its folder.
     pub file: String,
     /// The line.
     pub line: Option<u32>,
@@ -61,12 +60,12 @@ pub type Chain = Vec<Frame>;
 pub struct Frame {
     /// The function.
     pub function: String,
-    /// Its source file, if known: of the kernel's headers relative to its tree, of the module's own source relative to its
-    /// folder.
+    /// The source file, if known: a header of the kernel relative to the kernel's tree, a file of the module's source relative
+    /// to its folder.
     pub file: Option<String>,
-    /// The line that is being executed, if known.
+    /// The line of the call or use, if known.
     pub line: Option<u32>,
-    /// Is the file one of the kernel's headers?
+    /// Whether the file is one of the kernel's headers.
     pub header: bool,
 }
 
@@ -75,41 +74,41 @@ pub struct Frame {
 pub struct Candidate {
     /// The inline.
     pub name: String,
-    /// The header it is in, if known.
+    /// The header that defines it, if known.
     pub file: Option<String>,
-    /// The line there.
+    /// The line in the header, if known.
     pub line: Option<u32>,
-    /// From it to the symbol.
+    /// The calls from the inline to the symbol.
     pub path: Vec<String>,
-    /// Who says so.
+    /// The source of the candidate.
     pub source: CandidateSource,
 }
 
-/// Who names a candidate.
+/// What names a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CandidateSource {
-    /// The inline map of the very kernel.
+    /// The inline map of this kernel.
     InlineMap,
-    /// An incident of the past.
+    /// A past incident.
     Incident,
 }
 
-/// What is known of a module's source.
+/// The debug information of a module.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum DebugInfo {
-    /// Nobody has looked.
+    /// It was not looked for.
     #[default]
     Unread,
-    /// There is none.
+    /// The module has none.
     Absent,
     /// Lines and chains come from this file.
     Read {
         /// The module itself, or its detached debug file.
         file: String,
     },
-    /// There is some, but it cannot be read.
+    /// The module has some that cannot be read.
     Unusable {
         /// The file.
         file: String,

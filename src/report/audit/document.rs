@@ -1,12 +1,12 @@
-//! For machines.
+//! The findings of `audit` as a document in JSON.
 
 use serde::Serialize;
 
-use super::AuditReport;
+use super::report::AuditReport;
 use crate::audit::{
-    Arguments, Audit, AuditCode, AuditFinding, AuditedObject, Detail, How, LicenseOddity, Thinness, Was,
+    Arguments, Audit, AuditCode, AuditFinding, AuditedObject, Detail, Hop, How, LicenseOddity, Thinness, Was,
 };
-use crate::report::KernelSummary;
+use crate::report::entry::KernelSummary;
 use crate::report::json::SCHEMA;
 use crate::terms::{ExportKind, License};
 
@@ -16,40 +16,40 @@ pub struct AuditDocument<'a> {
     schema: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     kernel: Option<&'a KernelSummary>,
-    objects: Vec<Object<'a>>,
-    findings: Vec<Found<'a>>,
+    objects: Vec<ObjectItem<'a>>,
+    findings: Vec<FindingItem<'a>>,
     #[serde(flatten)]
     compared: Option<Compared<'a>>,
 }
 
-/// What an earlier audit adds.
+/// The differences from an earlier audit.
 #[derive(Clone, Debug, Serialize)]
 struct Compared<'a> {
-    earlier: Vec<Object<'a>>,
-    new: Vec<New<'a>>,
-    gone: Vec<Found<'a>>,
-    kinds: Vec<Kind<'a>>,
+    earlier: Vec<ObjectItem<'a>>,
+    new: Vec<NewFinding<'a>>,
+    gone: Vec<FindingItem<'a>>,
+    kinds: Vec<ChangedKind<'a>>,
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Object<'a> {
+struct ObjectItem<'a> {
     path: String,
     name: &'a str,
     kernel: bool,
     license: Option<&'a str>,
-    exports: Exports,
+    exports: ExportCounts,
     unread: Option<&'a str>,
     unknown: &'a [String],
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Exports {
+struct ExportCounts {
     plain: usize,
     gpl_only: usize,
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Found<'a> {
+struct FindingItem<'a> {
     code: AuditCode,
     object: String,
     export: Option<&'a str>,
@@ -57,22 +57,22 @@ struct Found<'a> {
     symbol: Option<&'a str>,
     symbol_kind: Option<ExportKind>,
     path: Vec<&'a str>,
-    evidence: Vec<Step<'a>>,
-    thinness: Option<Thin>,
+    evidence: Vec<PathStep<'a>>,
+    thinness: Option<ThinnessItem>,
     users: Option<usize>,
-    detail: Option<More<'a>>,
+    detail: Option<DetailItem<'a>>,
     known: bool,
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Step<'a> {
+struct PathStep<'a> {
     function: &'a str,
     offset: u64,
     how: &'static str,
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Thin {
+struct ThinnessItem {
     instructions: usize,
     calls: usize,
     arguments: &'static str,
@@ -80,10 +80,10 @@ struct Thin {
     score: u8,
 }
 
-/// More, by what it is about.
+/// The detail of a finding; `about` names its kind.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "about", rename_all = "kebab-case")]
-enum More<'a> {
+enum DetailItem<'a> {
     License {
         text: &'a str,
         oddity: &'static str,
@@ -110,14 +110,14 @@ enum More<'a> {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct New<'a> {
+struct NewFinding<'a> {
     #[serde(flatten)]
-    found: Found<'a>,
+    found: FindingItem<'a>,
     was: Option<&'static str>,
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Kind<'a> {
+struct ChangedKind<'a> {
     export: &'a str,
     from: ExportKind,
     to: ExportKind,
@@ -125,38 +125,49 @@ struct Kind<'a> {
 
 /// The document of `audit`.
 pub fn audit_document<'a>(report: &AuditReport<'a>) -> AuditDocument<'a> {
-    let found = |finding: &'a AuditFinding| found(report.audit, finding, report.is_known(finding));
+    let current = |finding: &'a AuditFinding| finding_item(report.audit, finding, report.is_known(finding));
     let compared = report.earlier.map(|(earlier, diff)| Compared {
-        earlier: earlier.objects.iter().map(object).collect(),
-        new: diff.new.iter().map(|(finding, was)| New { found: found(finding), was: word(*was) }).collect(),
-        gone: diff.gone.iter().map(|finding| self::found(earlier, finding, false)).collect(),
-        kinds: diff.kinds.iter().map(|kind| Kind { export: &kind.export, from: kind.from, to: kind.to }).collect(),
+        earlier: earlier.objects.iter().map(ObjectItem::from).collect(),
+        new: diff.new.iter().map(|(finding, was)| NewFinding { found: current(finding), was: word(*was) }).collect(),
+        gone: diff.gone.iter().map(|finding| finding_item(earlier, finding, false)).collect(),
+        kinds: diff
+            .kinds
+            .iter()
+            .map(|kind| ChangedKind { export: &kind.export, from: kind.from, to: kind.to })
+            .collect(),
     });
     AuditDocument {
         schema: SCHEMA,
         kernel: report.kernel,
-        objects: report.audit.objects.iter().map(object).collect(),
-        findings: report.audit.findings.iter().map(found).collect(),
+        objects: report.audit.objects.iter().map(ObjectItem::from).collect(),
+        findings: report.audit.findings.iter().map(current).collect(),
         compared,
     }
 }
 
-fn object(object: &AuditedObject) -> Object<'_> {
-    let gpl_only = object.exports.iter().filter(|(_, kind)| kind.is_gpl_only()).count();
-    Object {
-        path: object.path.display().to_string(),
-        name: &object.name,
-        kernel: object.is_kernel,
-        license: object.license.as_deref(),
-        exports: Exports { plain: object.exports.len() - gpl_only, gpl_only },
-        unread: object.unread.as_deref(),
-        unknown: &object.unknown,
+impl<'a> From<&'a AuditedObject> for ObjectItem<'a> {
+    fn from(object: &'a AuditedObject) -> Self {
+        let gpl_only = object.exports.iter().filter(|(_, kind)| kind.is_gpl_only()).count();
+        Self {
+            path: object.path.display().to_string(),
+            name: &object.name,
+            kernel: object.is_kernel,
+            license: object.license.as_deref(),
+            exports: ExportCounts { plain: object.exports.len() - gpl_only, gpl_only },
+            unread: object.unread.as_deref(),
+            unknown: &object.unknown,
+        }
     }
 }
 
-fn found<'a>(audit: &'a Audit, finding: &'a AuditFinding, known: bool) -> Found<'a> {
-    let step = |hop: &'a crate::audit::Hop| Step { function: &hop.function, offset: hop.offset, how: how(hop.how) };
-    Found {
+impl<'a> From<&'a Hop> for PathStep<'a> {
+    fn from(hop: &'a Hop) -> Self {
+        Self { function: &hop.function, offset: hop.offset, how: how(hop.how) }
+    }
+}
+
+fn finding_item<'a>(audit: &'a Audit, finding: &'a AuditFinding, known: bool) -> FindingItem<'a> {
+    FindingItem {
         code: finding.code,
         object: audit.objects.get(finding.object).map(|object| object.path.display().to_string()).unwrap_or_default(),
         export: finding.export.as_deref(),
@@ -164,7 +175,7 @@ fn found<'a>(audit: &'a Audit, finding: &'a AuditFinding, known: bool) -> Found<
         symbol: finding.symbol.as_deref(),
         symbol_kind: finding.symbol_kind,
         path: finding.path(),
-        evidence: finding.hops.iter().map(step).collect(),
+        evidence: finding.hops.iter().map(PathStep::from).collect(),
         thinness: finding.thinness.as_ref().map(thin),
         users: finding.users,
         detail: detail(&finding.detail),
@@ -181,7 +192,7 @@ const fn how(how: How) -> &'static str {
     }
 }
 
-const fn thin(thinness: &Thinness) -> Thin {
+const fn thin(thinness: &Thinness) -> ThinnessItem {
     let arguments = match thinness.arguments {
         Arguments::Straight => "straight",
         Arguments::Arranged => "arranged",
@@ -190,10 +201,10 @@ const fn thin(thinness: &Thinness) -> Thin {
         Arguments::Own => "own",
     };
     let Thinness { instructions, calls, result, .. } = *thinness;
-    Thin { instructions, calls, arguments, result, score: thinness.score() }
+    ThinnessItem { instructions, calls, arguments, result, score: thinness.score() }
 }
 
-fn detail(detail: &Detail) -> Option<More<'_>> {
+fn detail(detail: &Detail) -> Option<DetailItem<'_>> {
     Some(match detail {
         Detail::None => return None,
         Detail::License { text, oddity } => {
@@ -207,16 +218,16 @@ fn detail(detail: &Detail) -> Option<More<'_>> {
                 }
                 LicenseOddity::Absent => ("absent", None, None, false, false),
             };
-            More::License { text, oddity: word, nearest, count, loader_takes, modpost_takes }
+            DetailItem::License { text, oddity: word, nearest, count, loader_takes, modpost_takes }
         }
-        Detail::Exporter { module, license } => More::Exporter { module, license },
-        Detail::ModuleList { list, exports } => More::ModuleList { list, exports: *exports },
-        Detail::Lookup { by } => More::Lookup { by },
-        Detail::Definition { global } => More::Definition { global: *global },
+        Detail::Exporter { module, license } => DetailItem::Exporter { module, license },
+        Detail::ModuleList { list, exports } => DetailItem::ModuleList { list, exports: *exports },
+        Detail::Lookup { by } => DetailItem::Lookup { by },
+        Detail::Definition { global } => DetailItem::Definition { global: *global },
     })
 }
 
-/// How the export of a new finding was exported before; none is where the finding is about no export.
+/// How the export of a new finding was exported before; `None` if the finding is not about an export.
 const fn word(was: Was) -> Option<&'static str> {
     match was {
         Was::Absent => Some("absent"),

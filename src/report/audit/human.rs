@@ -1,26 +1,28 @@
-//! For people: one page, by code and within a code the plainest first.
+//! The findings of `audit` as text: one page, grouped by code, the clearest findings of a code first.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::AuditReport;
-use super::groups::{headline, meaning};
-use super::lines::{Line, line};
+use super::codes::wording;
+use super::lines::{FindingLine, line};
+use super::report::AuditReport;
 use crate::audit::{Audit, AuditCode, AuditFinding, AuditedObject, KindChange, Was};
-use crate::report::Palette;
+use crate::report::palette::Palette;
 use crate::report::wording::{list, many, printable, thousands};
 
-/// How much is shown unless everything is asked for: findings of a code, objects by name, names in a list.
+/// How many findings of a code the page shows unless it shows everything.
 const FINDINGS: usize = 20;
+/// How many objects the page names.
 const OBJECTS: usize = 4;
+/// How many names a list shows.
 const NAMES: usize = 8;
-/// How far to the right what exports do may stand for the sake of one another.
+/// The largest width of the column of subjects; longer subjects do not widen it.
 const COLUMN: usize = 32;
 
-/// What was audited and what was found. `whole` leaves nothing out.
+/// The audited objects and the findings as text. With `whole`, the page shows everything.
 pub fn human_audit(report: &AuditReport<'_>, palette: &Palette, whole: bool) -> String {
     let news = report.news();
-    let mut page = Page { text: String::new(), report, palette, whole };
+    let mut page = AuditPage { text: String::new(), report, palette, whole };
     page.objects(report.audit, "");
     if let Some((earlier, _)) = report.earlier {
         page.objects(earlier, "compared with ");
@@ -42,14 +44,14 @@ pub fn human_audit(report: &AuditReport<'_>, palette: &Palette, whole: bool) -> 
     page.text
 }
 
-struct Page<'p> {
+struct AuditPage<'p> {
     text: String,
     report: &'p AuditReport<'p>,
     palette: &'p Palette,
     whole: bool,
 }
 
-impl Page<'_> {
+impl AuditPage<'_> {
     fn heading(&mut self, text: &str) {
         let heading = self.palette.paint(self.palette.heading, &printable(text));
         let _ = writeln!(self.text, "\n{heading}");
@@ -63,7 +65,7 @@ impl Page<'_> {
         if self.whole || number <= most { number } else { most }
     }
 
-    /// What was audited: kernels and few modules each for itself, many modules together.
+    /// Adds the audited objects: one line for each kernel; one for each module if there are few, otherwise one for all.
     fn objects(&mut self, audit: &Audit, before: &str) {
         let (kernels, modules): (Vec<_>, Vec<_>) = audit.objects.iter().partition(|object| object.is_kernel);
         let apart = if modules.len() <= OBJECTS { modules.as_slice() } else { &[] };
@@ -78,7 +80,8 @@ impl Page<'_> {
         }
         if modules.len() > apart.len() {
             let exporting = modules.iter().filter(|object| !object.exports.is_empty()).count();
-            let (all, with) = (many(modules.len(), "module", "modules"), thousands(exporting));
+            let all = many(modules.len(), "module", "modules");
+            let with = thousands(exporting);
             self.line("", &format!("{before}{all}, of which {with} with exports: {}", exports(&modules)));
         }
         if audit.objects.is_empty() {
@@ -86,13 +89,16 @@ impl Page<'_> {
         }
     }
 
-    /// The answer in one line.
+    /// Adds the answer in one line.
     fn tally(&mut self, news: &[(&AuditFinding, Option<Was>)]) {
-        let codes = AuditCode::ALL.iter().filter_map(|code| {
+        let mut codes = Vec::new();
+        for code in AuditCode::ALL {
             let number = news.iter().filter(|(finding, _)| finding.code == *code).count();
-            (number > 0).then(|| format!("{} {code}", thousands(number)))
-        });
-        let found = codes.collect::<Vec<_>>().join(", ");
+            if number > 0 {
+                codes.push(format!("{} {code}", thousands(number)));
+            }
+        }
+        let found = codes.join(", ");
         let known = match self.report.known() {
             0 => String::new(),
             known if news.is_empty() => format!("; {} known (--baseline)", many(known, "is", "are")),
@@ -124,31 +130,37 @@ impl Page<'_> {
 
     /// `1 gone, 2 exports of another kind, 12 findings as before`.
     fn changed(&self, gone: &[&AuditFinding], kinds: &[KindChange]) -> String {
-        let gone = (!gone.is_empty()).then(|| format!("{} gone", thousands(gone.len())));
-        let kinds = (!kinds.is_empty()).then(|| format!("{} of another kind", many(kinds.len(), "export", "exports")));
-        let stayed = Some(format!("{} as before", self.stayed()));
-        gone.into_iter().chain(kinds).chain(stayed).collect::<Vec<_>>().join(", ")
+        let mut parts = Vec::new();
+        if !gone.is_empty() {
+            parts.push(format!("{} gone", thousands(gone.len())));
+        }
+        if !kinds.is_empty() {
+            parts.push(format!("{} of another kind", many(kinds.len(), "export", "exports")));
+        }
+        parts.push(format!("{} as before", self.stayed()));
+        parts.join(", ")
     }
 
-    /// The findings of both audits.
+    /// The number of findings that both audits have.
     fn stayed(&self) -> String {
         let new = self.report.earlier.map_or(0, |(_, diff)| diff.new.len());
         many(self.report.audit.findings.len().saturating_sub(new), "finding", "findings")
     }
 
     fn groups(&mut self, news: &[(&AuditFinding, Option<Was>)]) {
-        // Of one module or kernel there is no need to say every time whose an export is.
+        // With only one object, its name before every export would be noise.
         let among = self.report.audit.objects.len() > 1;
         for code in AuditCode::ALL {
             let mut group: Vec<_> = news.iter().filter(|(finding, _)| finding.code == *code).collect();
             if group.is_empty() {
                 continue;
             }
-            // What somebody opened on purpose or by mistake is the news that one wants to read first.
+            // Exports that were GPL-only before, and are now open, are the most important.
             group.sort_by_key(|(_, was)| *was != Some(Was::GplOnly));
             let findings: Vec<_> = group.iter().map(|(finding, _)| *finding).collect();
-            self.heading(&format!("{} [{code}]", headline(*code, &findings)));
-            self.line("", meaning(*code));
+            let wording = wording(*code);
+            self.heading(&format!("{} [{code}]", wording.headline(&findings)));
+            self.line("", wording.meaning);
             let shown = group.iter().take(self.limit(group.len(), FINDINGS));
             let lines: Vec<_> = shown.map(|(finding, was)| line(self.report.audit, finding, *was, among)).collect();
             self.findings(&lines);
@@ -159,8 +171,8 @@ impl Page<'_> {
         }
     }
 
-    /// Findings, a line each, what they do in a column of its own.
-    fn findings(&mut self, lines: &[Line]) {
+    /// Adds findings in two columns, one line each: the subjects, and what they do.
+    fn findings(&mut self, lines: &[FindingLine]) {
         let subjects: Vec<String> = lines.iter().map(|line| printable(&line.subject)).collect();
         let widths = subjects.iter().map(|subject| subject.chars().count());
         let width = widths.filter(|width| *width <= COLUMN).max().unwrap_or_default();
@@ -174,7 +186,7 @@ impl Page<'_> {
         }
     }
 
-    /// Findings of the earlier audit that are no longer there.
+    /// Adds the findings that only the earlier audit has.
     fn gone(&mut self, earlier: &Audit, gone: &[&AuditFinding]) {
         if gone.is_empty() {
             return;
@@ -182,14 +194,14 @@ impl Page<'_> {
         self.heading(&format!("no longer there: {}", many(gone.len(), "finding", "findings")));
         let among = earlier.objects.len() > 1;
         for code in AuditCode::ALL {
-            let of_code = gone.iter().filter(|finding| finding.code == *code);
-            let names: Vec<String> = of_code
-                .map(|finding| {
-                    let Line { subject, .. } = line(earlier, finding, None, among);
-                    let symbol = finding.symbol.as_ref().map(|symbol| format!(" → {symbol}"));
-                    subject + &symbol.unwrap_or_default()
-                })
-                .collect();
+            let mut names = Vec::new();
+            for finding in gone.iter().filter(|finding| finding.code == *code) {
+                let mut name = line(earlier, finding, None, among).subject;
+                if let Some(symbol) = &finding.symbol {
+                    name += &format!(" → {symbol}");
+                }
+                names.push(name);
+            }
             if !names.is_empty() {
                 let limit = self.limit(names.len(), NAMES);
                 self.line("  ", &format!("{code}: {}", list(&names, limit)));
@@ -211,19 +223,22 @@ impl Page<'_> {
         }
     }
 
-    /// What is not known, and which argument would tell it.
+    /// Adds what is not known, and how to supply it.
     fn not_known(&mut self) {
-        let audits =
-            [(Some(self.report.audit), ""), (self.report.earlier.map(|(earlier, _)| earlier), "of the earlier ones, ")];
+        let mut audits = vec![(self.report.audit, "")];
+        if let Some((earlier, _)) = self.report.earlier {
+            audits.push((earlier, "of the earlier ones, "));
+        }
         let mut lines = Vec::new();
         for (audit, which) in audits {
-            let Some(audit) = audit else { continue };
             lines.extend(unread(audit).map(|text| format!("{which}{text}")));
             lines.extend(unknown(audit, self.report.kernel.is_some()).map(|text| format!("{which}{text}")));
         }
         if !lines.is_empty() {
             self.heading("not known:");
-            lines.iter().for_each(|line| self.line("  - ", line));
+            for line in &lines {
+                self.line("  - ", line);
+            }
         }
     }
 }
@@ -243,18 +258,22 @@ fn exports(objects: &[&AuditedObject]) -> String {
     }
 }
 
-/// The objects whose code was not read, and why.
+/// The objects whose code was not read, with the reasons.
 fn unread(audit: &Audit) -> Option<String> {
-    let unread = audit.objects.iter().filter_map(|object| {
-        let why = object.unread.as_ref()?;
-        Some(format!("{} ({why})", object.path.display()))
-    });
-    let unread: Vec<_> = unread.collect();
+    let mut unread = Vec::new();
+    for object in &audit.objects {
+        if let Some(why) = &object.unread {
+            unread.push(format!("{} ({why})", object.path.display()));
+        }
+    }
+    if unread.is_empty() {
+        return None;
+    }
     let number = many(unread.len(), "object", "objects");
-    (!unread.is_empty()).then(|| format!("the code of {number} was not read: {}", list(&unread, OBJECTS)))
+    Some(format!("the code of {number} was not read: {}", list(&unread, OBJECTS)))
 }
 
-/// The symbols of which nothing says how they are exported, and what would.
+/// The symbols whose kind of export is not known, and how to supply it.
 fn unknown(audit: &Audit, has_kernel: bool) -> Option<String> {
     let symbols: BTreeSet<_> = audit.objects.iter().flat_map(|object| &object.unknown).collect();
     let symbols: Vec<_> = symbols.into_iter().collect();
@@ -262,12 +281,11 @@ fn unknown(audit: &Audit, has_kernel: bool) -> Option<String> {
     if symbols.is_empty() {
         return None;
     }
-    let remedy = match has_kernel {
-        false => "give -k KERNEL",
-        true => {
-            "give with a further -k what does (the kernel's image, its Module.symvers, its module tree), or \
-             the modules they come from"
-        }
+    let remedy = if has_kernel {
+        "give with a further -k what does (the kernel's image, its Module.symvers, its module tree), or \
+         the modules they come from"
+    } else {
+        "give -k KERNEL"
     };
     Some(format!(
         "{} called by plain exports of {}, and nothing says how {} exported ({}): {remedy}",

@@ -1,9 +1,9 @@
-//! What is said of licence strings.
+//! License strings in words.
 
 use crate::audit::LicenseOddity;
-use crate::report::symbols::gpl_strings;
+use crate::report::findings::gpl_strings;
 
-/// What is odd, and below it what is made of the string, and what to do.
+/// The oddity of a license string; and the lines below it: how loader and modpost take the string, and what to do.
 pub(super) fn license(module: &str, text: &str, oddity: LicenseOddity) -> (String, Vec<String>) {
     let quoted = quoted(text);
     match oddity {
@@ -32,6 +32,7 @@ pub(super) fn license(module: &str, text: &str, oddity: LicenseOddity) -> (Strin
     }
 }
 
+/// How loader and modpost take several license strings. `first` and `all` say whether the first and all are compatible.
 fn taken(module: &str, first: bool, all: bool) -> String {
     match (first, all) {
         (true, true) => {
@@ -48,7 +49,7 @@ fn taken(module: &str, first: bool, all: bool) -> String {
     }
 }
 
-/// In quotes; blanks that nobody would see stand as `␣`.
+/// The text in quotes, with invisible blanks (at the ends, or doubled) as `␣`.
 fn quoted(text: &str) -> String {
     let inner = text.trim_matches(' ');
     let lead = text.len() - text.trim_start_matches(' ').len();

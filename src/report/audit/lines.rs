@@ -1,4 +1,4 @@
-//! One finding: what stands on its line, and below.
+//! One finding in words: its line, and the lines below.
 
 use super::license::license;
 use crate::audit::{Arguments, Audit, AuditCode, AuditFinding, AuditedObject, Detail, Hop, How, Thinness, Was};
@@ -8,21 +8,21 @@ use crate::terms::License;
 
 /// A finding in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Line {
-    /// Whose it is: an export, or a module.
+pub(super) struct FindingLine {
+    /// The export or module that the finding is about.
     pub subject: String,
-    /// What it does.
+    /// What the subject does.
     pub about: String,
     /// Lines below.
     pub below: Vec<String>,
 }
 
-/// A finding in words. `among` says whether exports are told apart by whose they are.
-pub(super) fn line(audit: &Audit, finding: &AuditFinding, was: Option<Was>, among: bool) -> Line {
+/// A finding in words. With `among`, the exporter precedes an export, because there are several.
+pub(super) fn line(audit: &Audit, finding: &AuditFinding, was: Option<Was>, among: bool) -> FindingLine {
     let object = audit.objects.get(finding.object);
     let name = object.map_or("?", |object| object.name.as_str());
     let subject = match &finding.export {
-        Some(export) if among => format!("{}: {export}", owner_of(audit, object, name)),
+        Some(export) if among => format!("{}: {export}", exporter_name(audit, object, name)),
         Some(export) => export.clone(),
         None => name.to_owned(),
     };
@@ -30,14 +30,14 @@ pub(super) fn line(audit: &Audit, finding: &AuditFinding, was: Option<Was>, amon
     if let Some(was) = was.and_then(was_word) {
         about = format!("{about}; {was}");
     }
-    below.extend(way(finding));
-    Line { subject, about, below }
+    below.extend(path(finding));
+    FindingLine { subject, about, below }
 }
 
-/// Who exports: a module, or the kernel, by its release only where there are several.
-fn owner_of<'a>(audit: &Audit, object: Option<&AuditedObject>, name: &'a str) -> &'a str {
-    let alone = || audit.objects.iter().filter(|object| object.is_kernel).count() == 1;
-    if object.is_some_and(|object| object.is_kernel) && alone() { VMLINUX } else { name }
+/// The exporter: the module's name, or `vmlinux`; the kernel's release only where there are several kernels.
+fn exporter_name<'a>(audit: &Audit, object: Option<&AuditedObject>, name: &'a str) -> &'a str {
+    let is_kernel = object.is_some_and(|object| object.is_kernel);
+    if is_kernel && audit.objects.iter().filter(|object| object.is_kernel).count() == 1 { VMLINUX } else { name }
 }
 
 const fn was_word(was: Was) -> Option<&'static str> {
@@ -49,50 +49,53 @@ const fn was_word(was: Was) -> Option<&'static str> {
     }
 }
 
+/// What the subject of a finding does, and the lines below.
 fn about(finding: &AuditFinding, object: Option<&AuditedObject>, name: &str) -> (String, Vec<String>) {
     let symbol = finding.symbol.as_deref();
     let handed = symbol.unwrap_or("?");
-    let thin = || finding.thinness.as_ref().map(thinness);
-    let brackets = |parts: Vec<String>| {
-        if parts.is_empty() { String::new() } else { format!("  ({})", parts.join("; ")) }
-    };
-    let one = |text: String| (text, Vec::new());
-    match (finding.code, &finding.detail) {
-        (AuditCode::LaundersGplOnly, _) => one(format!("→ {handed}{}", brackets(thin().into_iter().collect()))),
+    let thin = finding.thinness.as_ref().map(thinness);
+    let text = match (finding.code, &finding.detail) {
+        (AuditCode::LaundersGplOnly, _) => format!("→ {handed}{}", brackets(thin)),
         (AuditCode::ExposesUnexported, _) => {
-            let parts = thin().into_iter().chain(finding.users.map(users)).collect();
-            one(format!("→ {handed}{}", brackets(parts)))
+            format!("→ {handed}{}", brackets(thin.into_iter().chain(finding.users.map(users))))
         }
         (AuditCode::ReachesGplOnly, _) => {
             let calls = match finding.hops.len() {
                 0 | 1 => None,
                 calls => Some(format!("{calls} calls away")),
             };
-            one(format!("→ {handed}{}", brackets(calls.into_iter().chain(thin()).collect())))
+            format!("→ {handed}{}", brackets(calls.into_iter().chain(thin)))
         }
         (AuditCode::ReexportsProprietary, Detail::Exporter { module, license }) => {
-            one(format!("→ {handed}  ({})", exporter(module, license, object)))
+            format!("→ {handed}  ({})", exporter(module, license, object))
         }
         (AuditCode::ShadowsGplOnly, Detail::Definition { global: true }) => {
-            one(format!("defines {handed}, which counts in the whole module"))
+            format!("defines {handed}, which counts in the whole module")
         }
-        (AuditCode::ShadowsGplOnly, _) => one(format!("defines {handed}, which counts in its own source file")),
-        (AuditCode::SymbolGet, _) => one(format!("asks for {}{}", named(finding), place(finding))),
+        (AuditCode::ShadowsGplOnly, _) => format!("defines {handed}, which counts in its own source file"),
+        (AuditCode::SymbolGet, _) => format!("asks for {}{}", named(finding), place(finding)),
         (AuditCode::KallsymsLookup, Detail::Lookup { by }) => {
-            one(format!("looks up {}, with {by}{}", named(finding), place(finding)))
+            format!("looks up {}, with {by}{}", named(finding), place(finding))
         }
-        (AuditCode::OddLicense, Detail::License { text, oddity }) => license(name, text, *oddity),
+        (AuditCode::OddLicense, Detail::License { text, oddity }) => return license(name, text, *oddity),
         (AuditCode::ReservedModuleName, Detail::ModuleList { list, exports }) => {
             let such = symbol.map(|symbol| format!(", among them {symbol}")).filter(|_| *exports > 1);
             let exports = many(*exports, "export is", "exports are");
-            one(format!("{exports} reserved for \"module:{list}\"{}", such.unwrap_or_default()))
+            format!("{exports} reserved for \"module:{list}\"{}", such.unwrap_or_default())
         }
-        // Findings without the detail that belongs to them.
-        (_, _) => one(symbol.map(|symbol| format!("→ {symbol}")).unwrap_or_default()),
-    }
+        // Findings without the detail that belongs to their code.
+        (_, _) => symbol.map(|symbol| format!("→ {symbol}")).unwrap_or_default(),
+    };
+    (text, Vec::new())
 }
 
-/// The symbol that is asked for at run time, and how it is exported.
+/// The parts in brackets, behind two blanks; nothing if there are none.
+fn brackets(parts: impl IntoIterator<Item = String>) -> String {
+    let parts: Vec<String> = parts.into_iter().collect();
+    if parts.is_empty() { String::new() } else { format!("  ({})", parts.join("; ")) }
+}
+
+/// The symbol that the module looks up at run time, and how it is exported.
 fn named(finding: &AuditFinding) -> String {
     match (&finding.symbol, finding.symbol_kind) {
         (None, _) => "a name that only running it would tell".to_owned(),
@@ -102,7 +105,7 @@ fn named(finding: &AuditFinding) -> String {
     }
 }
 
-/// How little it does.
+/// How little work of its own the export does.
 fn thinness(thinness: &Thinness) -> String {
     let Thinness { instructions, calls, arguments, result } = *thinness;
     let mut parts = vec![match instructions {
@@ -137,7 +140,7 @@ fn users(number: usize) -> String {
     }
 }
 
-/// Whose symbol it is that is passed on, and on which side of the border.
+/// The exporter of the symbol that is handed on, and which side is proprietary: the exporter, or this module.
 fn exporter(module: &str, license: &str, object: Option<&AuditedObject>) -> String {
     if !License::new(license).is_gpl_compatible() {
         return format!("of {module}, which is proprietary: \"{license}\"");
@@ -161,17 +164,17 @@ fn at(hop: &Hop) -> String {
     format!("{}+{:#x}", hop.function, hop.offset)
 }
 
-/// The way with its places, where the line does not tell it: more than one step, or one that is not a plain call.
-fn way(finding: &AuditFinding) -> Option<String> {
-    let indirect = |hop: &Hop| matches!(hop.how, How::Pointer | How::Address);
-    let told = matches!(finding.code, AuditCode::SymbolGet | AuditCode::KallsymsLookup);
-    if finding.hops.len() < 2 && (told || !finding.hops.iter().any(indirect)) {
+/// The path with its places, where the line does not tell it: more than one step, or a step that is not a plain call.
+fn path(finding: &AuditFinding) -> Option<String> {
+    let has_place = matches!(finding.code, AuditCode::SymbolGet | AuditCode::KallsymsLookup);
+    let is_indirect = finding.hops.iter().any(|hop| matches!(hop.how, How::Pointer | How::Address));
+    if finding.hops.len() < 2 && (has_place || !is_indirect) {
         return None;
     }
     let mut text = finding.hops.first().map(at)?;
     let nodes = finding.hops.iter().skip(1).map(at).chain(finding.symbol.clone());
     for (hop, node) in finding.hops.iter().zip(nodes) {
-        // The note stands behind what the hop leads to.
+        // The note follows the node that the hop leads to.
         let note = match hop.how {
             How::Call | How::TailCall => "",
             How::Pointer => " (through a pointer)",

@@ -1,50 +1,12 @@
-//! What exports hand on: for people and for machines.
+//! The findings of `audit`: as text, and as a document in JSON.
 
+pub(super) mod codes;
 mod document;
-mod groups;
 mod human;
 mod license;
 mod lines;
+mod report;
 
 pub use document::{AuditDocument, audit_document};
 pub use human::human_audit;
-
-use super::KernelSummary;
-use crate::audit::{Audit, AuditBaseline, AuditDiff, AuditFinding, Was};
-
-/// What the reports of an audit are made from.
-#[derive(Clone, Copy, Debug)]
-pub struct AuditReport<'a> {
-    /// The audit.
-    pub audit: &'a Audit,
-    /// What of it is known already.
-    pub baseline: &'a AuditBaseline,
-    /// An earlier audit, and how this one differs from it.
-    pub earlier: Option<(&'a Audit, &'a AuditDiff<'a>)>,
-    /// The kernel that was asked how the symbols that modules import are exported.
-    pub kernel: Option<&'a KernelSummary>,
-}
-
-impl<'a> AuditReport<'a> {
-    /// What is news: what the baseline does not know, and if there is an earlier audit, what that has not.
-    pub fn news(&self) -> Vec<(&'a AuditFinding, Option<Was>)> {
-        let all: Vec<_> = match self.earlier {
-            Some((_, diff)) => diff.new.iter().map(|(finding, was)| (*finding, Some(*was))).collect(),
-            None => self.audit.findings.iter().map(|finding| (finding, None)).collect(),
-        };
-        all.into_iter().filter(|(finding, _)| !self.is_known(finding)).collect()
-    }
-
-    /// Is a finding of the audit in the baseline?
-    fn is_known(&self, finding: &AuditFinding) -> bool {
-        self.baseline.has(self.audit, finding)
-    }
-
-    /// How many findings would be news if there were no baseline.
-    fn known(&self) -> usize {
-        match self.earlier {
-            Some((_, diff)) => diff.new.iter().filter(|(finding, _)| self.is_known(finding)).count(),
-            None => self.audit.findings.iter().filter(|finding| self.is_known(finding)).count(),
-        }
-    }
-}
+pub use report::AuditReport;

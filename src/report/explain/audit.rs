@@ -1,24 +1,12 @@
-//! The pages of what `audit` finds, one Markdown file a code.
+//! The pages of the codes of `audit`: one Markdown file for each code.
 
-use super::Page;
-use super::page::{files, page};
+use super::page::{Page, page};
 use crate::audit::AuditCode;
+use crate::report::audit::codes::wording;
 
 /// The page of a code of `audit`.
 pub fn explain_finding(code: AuditCode) -> Page {
-    page(finding(code))
-}
-
-files! { finding(AuditCode) in "audit/":
-    LaundersGplOnly = "launders-gpl-only",
-    ExposesUnexported = "exposes-unexported",
-    ReexportsProprietary = "reexports-proprietary",
-    ShadowsGplOnly = "shadows-gpl-only",
-    SymbolGet = "symbol-get",
-    KallsymsLookup = "kallsyms-lookup",
-    OddLicense = "odd-license",
-    ReservedModuleName = "reserved-module-name",
-    ReachesGplOnly = "reaches-gpl-only",
+    page(wording(code).page)
 }
 
 #[cfg(test)]

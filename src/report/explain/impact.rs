@@ -1,37 +1,32 @@
-//! The pages of what `diff` and `upgrade` say, one Markdown file a word.
+//! The pages of the words that `diff` and `upgrade` print: one Markdown file for each word.
 
-use super::Page;
-use super::page::{files, page};
+use super::page::{Page, page};
 use crate::impact::{Answer, ChangeClass};
 
 /// The page of a class of changes.
 pub fn explain_change(of: ChangeClass) -> Page {
-    page(change(of))
+    page(match of {
+        ChangeClass::Removed => include_str!("impact/removed.md"),
+        ChangeClass::Added => include_str!("impact/added.md"),
+        ChangeClass::BecameGplOnly => include_str!("impact/became_gpl_only.md"),
+        ChangeClass::BecamePlain => include_str!("impact/became_plain.md"),
+        ChangeClass::NamespaceChanged => include_str!("impact/namespace_changed.md"),
+        ChangeClass::OwnerMoved => include_str!("impact/owner_moved.md"),
+        ChangeClass::CrcChanged => include_str!("impact/crc_changed.md"),
+    })
 }
 
 /// The page of an answer.
 pub fn explain_answer(of: Answer) -> Page {
-    page(answer(of))
-}
-
-files! { change(ChangeClass) in "impact/":
-    Removed = "removed",
-    Added = "added",
-    BecameGplOnly = "became_gpl_only",
-    BecamePlain = "became_plain",
-    NamespaceChanged = "namespace_changed",
-    OwnerMoved = "owner_moved",
-    CrcChanged = "crc_changed",
-}
-
-files! { answer(Answer) in "impact/":
-    LoadsAsItIs = "loads_as_it_is",
-    LoadsOnceSigned = "loads_once_signed",
-    LoadsAfterRebuild = "loads_after_rebuild",
-    Unknown = "unknown",
-    RefusedByKernel = "refused_by_kernel",
-    NeedsSourceChanges = "needs_source_changes",
-    RefusedForLicense = "refused_for_license",
+    page(match of {
+        Answer::LoadsAsItIs => include_str!("impact/loads_as_it_is.md"),
+        Answer::LoadsOnceSigned => include_str!("impact/loads_once_signed.md"),
+        Answer::LoadsAfterRebuild => include_str!("impact/loads_after_rebuild.md"),
+        Answer::Unknown => include_str!("impact/unknown.md"),
+        Answer::RefusedByKernel => include_str!("impact/refused_by_kernel.md"),
+        Answer::NeedsSourceChanges => include_str!("impact/needs_source_changes.md"),
+        Answer::RefusedForLicense => include_str!("impact/refused_for_license.md"),
+    })
 }
 
 #[cfg(test)]

@@ -1,19 +1,18 @@
-//! The last lines: what to do, in words.
+//! The last lines of the page: what to do.
 
-use super::called;
+use super::words::called;
 use crate::impact::{Answer, ModuleImpact, SymbolImpact};
-use crate::report::KernelSummary;
+use crate::report::entry::KernelSummary;
 use crate::report::wording::list;
 use crate::terms::ExportKind;
 use crate::verdict::Code;
 
-/// Modules named in one line.
+/// How many modules one line names.
 const NAMED: usize = 8;
 
-/// One instruction for each answer, the most pressing first.
+/// One instruction for each answer, the most urgent first.
 pub(super) fn close(modules: &[ModuleImpact<'_>], to: &KernelSummary) -> Vec<String> {
     let of = |answer: Answer| modules.iter().filter(move |module| module.answer == answer);
-    let named = |modules: Vec<&ModuleImpact<'_>>| modules.into_iter().map(called).collect::<Vec<_>>();
     let mut lines = Vec::new();
     let refused: Vec<_> = of(Answer::RefusedForLicense).collect();
     let (before, newly): (Vec<_>, Vec<_>) = refused.into_iter().partition(|module| was_refused(module));
@@ -22,13 +21,12 @@ pub(super) fn close(modules: &[ModuleImpact<'_>], to: &KernelSummary) -> Vec<Str
             "do not boot {} while you need {}: no rebuild helps; ask the vendor for a version that does without the GPL-only \
              symbols named above",
             to.told_apart(),
-            list(&named(newly), NAMED)
+            named(&newly)
         ));
     }
     if !before.is_empty() {
-        let pick = |one, several| if before.len() == 1 { one } else { several };
-        let (needs, loads) = (pick("needs", "need"), pick("does not load", "do not load"));
-        let names = list(&named(before.clone()), NAMED);
+        let (needs, loads) = if before.len() == 1 { ("needs", "does not load") } else { ("need", "do not load") };
+        let names = named(&before);
         lines.push(format!(
             "{names} {needs} GPL-only symbols on the earlier kernel, too, and {loads} there, either: ask the vendor for a \
              version that does without"
@@ -37,49 +35,54 @@ pub(super) fn close(modules: &[ModuleImpact<'_>], to: &KernelSummary) -> Vec<Str
     let (nameless, unknown): (Vec<_>, Vec<_>) = of(Answer::Unknown)
         .partition(|module| module.missing().is_empty() && module.wanting().is_empty() && !module.inlines_unknown);
     for answer in Answer::ALL.into_iter().rev() {
-        let names = named(if answer == Answer::Unknown { unknown.clone() } else { of(answer).collect() });
-        if !names.is_empty() {
-            lines.extend(instruction(answer, &list(&names, NAMED), names.len() == 1, to));
+        let concerned: Vec<_> = if answer == Answer::Unknown { unknown.clone() } else { of(answer).collect() };
+        if !concerned.is_empty() {
+            lines.extend(instruction(answer, &named(&concerned), concerned.len() == 1, to));
         }
     }
     if !nameless.is_empty() {
-        let names = list(&named(nameless), NAMED);
+        let names = named(&nameless);
         lines.push(format!(
             "what stands above keeps {names} from being judged any further: get that right, and ask again"
         ));
     }
-    let unsigned: Vec<String> = modules
-        .iter()
-        .filter(|module| module.needs_signature && module.answer != Answer::LoadsOnceSigned)
-        .map(called)
-        .collect();
+    let unsigned: Vec<_> =
+        modules.iter().filter(|module| module.needs_signature && module.answer != Answer::LoadsOnceSigned).collect();
     if !unsigned.is_empty() {
         lines.push(format!(
             "sign {} with a key that {} trusts: it enforces signatures",
-            list(&unsigned, NAMED),
+            named(&unsigned),
             to.told_apart()
         ));
     }
     lines
 }
 
-/// Did the earlier kernel keep GPL-only symbols from the module already?
+/// The names of modules as a list.
+fn named(modules: &[&ModuleImpact<'_>]) -> String {
+    let names: Vec<String> = modules.iter().map(|module| called(module)).collect();
+    list(&names, NAMED)
+}
+
+/// Returns whether the earlier kernel already hides GPL-only symbols from the module.
 fn was_refused(module: &ModuleImpact<'_>) -> bool {
-    let was_hidden = |symbol: &SymbolImpact<'_>| {
-        symbol.change.before.as_ref().and_then(|before| before.kind).is_some_and(ExportKind::is_gpl_only)
-    };
     module.symbols.iter().any(|symbol| {
         symbol.is_lost()
-            && symbol.blocked.as_ref().is_some_and(|b| b.code() == Code::GplOnlySymbol)
+            && symbol.blocked.as_ref().is_some_and(|blocked| blocked.code() == Code::GplOnlySymbol)
             && was_hidden(symbol)
     })
 }
 
+/// Returns whether the earlier kernel exports the symbol GPL-only.
+fn was_hidden(symbol: &SymbolImpact<'_>) -> bool {
+    symbol.change.before.as_ref().and_then(|before| before.kind).is_some_and(ExportKind::is_gpl_only)
+}
+
+/// The instruction for modules with this answer; `one` says whether there is only one.
 fn instruction(answer: Answer, names: &str, one: bool, to: &KernelSummary) -> Option<String> {
     let kernel = to.told_apart();
-    let pick = |singular, plural| if one { singular } else { plural };
     Some(match answer {
-        // Said apart, for it depends on what the earlier kernel did.
+        // `close` words this: it depends on the earlier kernel.
         Answer::RefusedForLicense => return None,
         Answer::NeedsSourceChanges => format!(
             "get a version of {names} made for {kernel} before you upgrade, or change the source as said above; a source that \
@@ -100,7 +103,8 @@ fn instruction(answer: Answer, names: &str, one: bool, to: &KernelSummary) -> Op
             )
         }
         Answer::LoadsAsItIs => {
-            format!("nothing for {names}: {} as {}", pick("it loads", "they load"), pick("it is", "they are"))
+            let they = if one { "it loads as it is" } else { "they load as they are" };
+            format!("nothing for {names}: {they}")
         }
     })
 }

@@ -1,4 +1,4 @@
-//! For machines.
+//! The effects of another kernel as a document in JSON.
 
 use serde::Serialize;
 
@@ -7,20 +7,21 @@ use crate::impact::{
     Answer, ExportDiff, Fate, ModuleImpact, Prototypes, Successor, SymbolImpact, Totals, Uncompared, Upgrade, Wanting,
 };
 use crate::report::diff::Change;
-use crate::report::json::{Found, Item, SCHEMA, found, item};
-use crate::report::{Entry, KernelSummary, Op, PolicyReport};
+use crate::report::entry::{Entry, KernelSummary, Op};
+use crate::report::json::{FindingDocument, ModuleDocument, SCHEMA, found, item};
+use crate::report::policy::PolicyReport;
 use crate::terms::License;
 use crate::verdict::Use;
 use crate::why::inlines::Inline;
 
-/// What another kernel does to modules, as a document of the schema.
+/// The effects of another kernel on modules, as a document of the schema.
 #[derive(Clone, Debug, Serialize)]
 pub struct UpgradeDocument<'a> {
     schema: &'static str,
     from: &'a KernelSummary,
     to: &'a KernelSummary,
-    modules: Vec<Module<'a>>,
-    rules: Vec<Rule>,
+    modules: Vec<ModuleItem<'a>>,
+    rules: Vec<RuleItem>,
     uncompared: &'a [Uncompared],
     #[serde(skip_serializing_if = "Option::is_none")]
     diff: Option<Diff<'a>>,
@@ -36,15 +37,15 @@ struct Diff<'a> {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Module<'a> {
+struct ModuleItem<'a> {
     path: String,
     name: &'a str,
     licenses: &'a [License],
     answer: Answer,
-    binary: Item<'a>,
-    rebuilt: Option<Item<'a>>,
+    binary: ModuleDocument<'a>,
+    rebuilt: Option<ModuleDocument<'a>>,
     needs_signature: bool,
-    symbols: Vec<Symbol<'a>>,
+    symbols: Vec<SymbolItem<'a>>,
     rules: Vec<&'static str>,
     inlines: &'a [Inline],
     gone_inlines: &'a [String],
@@ -53,10 +54,10 @@ struct Module<'a> {
 }
 
 #[derive(Clone, Debug, Serialize)]
-struct Symbol<'a> {
+struct SymbolItem<'a> {
     #[serde(flatten)]
     change: Change<'a>,
-    blocked: Option<Found<'a>>,
+    blocked: Option<FindingDocument<'a>>,
     fate: &'a Fate,
     prototypes: Option<&'a Prototypes>,
     uses: &'a [Use],
@@ -64,15 +65,21 @@ struct Symbol<'a> {
     successors: &'a [Successor],
 }
 
-/// A behaviour of the loader that one of the kernels has.
+/// A behaviour of the loader that only one of the kernels has.
 #[derive(Clone, Debug, Serialize)]
-struct Rule {
+struct RuleItem {
     rule: &'static str,
     sentence: &'static str,
     after: bool,
 }
 
-/// The document of `upgrade`; with `diff`, also everything that differs between the exports of the two kernels.
+impl RuleItem {
+    fn new(behaviour: Behaviour, after: bool) -> Self {
+        Self { rule: behaviour.name(), sentence: behaviour.sentence().trim(), after }
+    }
+}
+
+/// The document of `upgrade`; with `diff`, also all differences between the exports of the two kernels.
 pub fn upgrade_document<'a>(
     upgrade: &'a Upgrade<'_>,
     diff: Option<&'a ExportDiff<'_>>,
@@ -80,25 +87,21 @@ pub fn upgrade_document<'a>(
     to: &'a KernelSummary,
     policy: Option<&'a PolicyReport>,
 ) -> UpgradeDocument<'a> {
-    let rule = |(behaviour, after): &(Behaviour, bool)| {
-        let (rule, sentence) = (behaviour.name(), behaviour.sentence().trim());
-        Rule { rule, sentence, after: *after }
-    };
     UpgradeDocument {
         schema: SCHEMA,
         from,
         to,
         modules: upgrade.modules.iter().map(|impact| module(impact, to)).collect(),
-        rules: upgrade.rules.iter().map(rule).collect(),
+        rules: upgrade.rules.iter().map(|(rule, after)| RuleItem::new(*rule, *after)).collect(),
         uncompared: &upgrade.uncompared,
         diff: diff.map(|diff| Diff { totals: diff.totals(), changes: diff.changes.iter().map(Change::from).collect() }),
         policy,
     }
 }
 
-fn module<'a>(impact: &'a ModuleImpact<'_>, to: &KernelSummary) -> Module<'a> {
+fn module<'a>(impact: &'a ModuleImpact<'_>, to: &KernelSummary) -> ModuleItem<'a> {
     let judged = |verdict| item(&Entry { op: Op::Insmod, path: None, verdict }, to);
-    Module {
+    ModuleItem {
         path: impact.path.display().to_string(),
         name: &impact.binary.name,
         licenses: &impact.licenses,
@@ -115,8 +118,8 @@ fn module<'a>(impact: &'a ModuleImpact<'_>, to: &KernelSummary) -> Module<'a> {
     }
 }
 
-fn symbol<'a>(impact: &'a SymbolImpact<'_>, module: &str, to: &KernelSummary) -> Symbol<'a> {
-    Symbol {
+fn symbol<'a>(impact: &'a SymbolImpact<'_>, module: &str, to: &KernelSummary) -> SymbolItem<'a> {
+    SymbolItem {
         change: Change::from(&impact.change),
         blocked: impact.blocked.as_ref().map(|finding| found(finding, module, to)),
         fate: &impact.fate,

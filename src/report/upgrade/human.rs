@@ -1,31 +1,36 @@
-//! For people: one page, the worst first.
+//! The effects of another kernel as text: one page, the worst first.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
 
 use super::close::close;
-use super::symbols::{Line, Trouble, code, lines};
-use super::{called, words};
+use super::symbols::{SymbolLine, Trouble, code, lines};
+use super::words::{called, words};
 use crate::history::Behaviour;
 use crate::impact::{Answer, ExportDiff, ModuleImpact, Upgrade, Wanting};
-use crate::report::diff::uncompared;
+use crate::report::diff::{human_diff, uncompared};
+use crate::report::entry::{Entry, KernelSummary, Op};
 use crate::report::headline::answer;
+use crate::report::missing::remedy;
+use crate::report::palette::Palette;
 use crate::report::wording::{all as listed, count, list, printable};
-use crate::report::{Entry, KernelSummary, Op, Palette, human_diff, remedy};
-use crate::verdict::{Missing, Outcome, Verdict};
+use crate::verdict::{Finding, Missing, Outcome, Verdict};
 
-/// How much is shown unless everything is asked for: groups of modules of one answer, modules of a group, lines of one trouble,
-/// symbols and modules in one.
+/// How many groups of modules with one answer the page shows unless it shows everything.
 const GROUPS: usize = 6;
+/// How many modules of one group.
 const MODULES: usize = 12;
+/// How many lines of one trouble.
 const LINES: usize = 10;
+/// How many symbols of one line.
 const SYMBOLS: usize = 12;
+/// How many modules of one line.
 const USERS: usize = 6;
 /// Lines of the kernel log for a single module.
 const LOG: usize = 4;
 
-/// What another kernel does to modules. `whole` leaves nothing out; with `diff`, everything that differs between the exports of
-/// the two kernels follows.
+/// The effects of another kernel on modules as text. With `whole`, the page shows everything; with `diff`, all differences
+/// between the exports of the two kernels follow.
 pub fn human_upgrade(
     upgrade: &Upgrade<'_>,
     diff: Option<&ExportDiff<'_>>,
@@ -33,7 +38,7 @@ pub fn human_upgrade(
     palette: &Palette,
     whole: bool,
 ) -> String {
-    let mut page = Page { text: String::new(), palette, from, to, whole };
+    let mut page = UpgradePage { text: String::new(), palette, from, to, whole };
     page.answers(&upgrade.modules);
     page.inlines(&upgrade.modules);
     page.symbols(&upgrade.modules);
@@ -50,7 +55,7 @@ pub fn human_upgrade(
     page.text
 }
 
-struct Page<'p> {
+struct UpgradePage<'p> {
     text: String,
     palette: &'p Palette,
     from: &'p KernelSummary,
@@ -58,7 +63,7 @@ struct Page<'p> {
     whole: bool,
 }
 
-impl Page<'_> {
+impl UpgradePage<'_> {
     fn line(&mut self, indent: &str, text: &str) {
         let _ = writeln!(self.text, "{indent}{}", printable(text));
     }
@@ -72,9 +77,9 @@ impl Page<'_> {
         if self.whole || number <= most + 1 { number } else { most }
     }
 
-    /// The first line counts the answers; then each answer with its modules.
+    /// Adds a line that counts the answers, then each answer with its modules.
     fn answers(&mut self, modules: &[ModuleImpact<'_>]) {
-        // The worst first; of one answer, what is said of the modules may differ.
+        // The worst answer first. Modules with one answer may differ in its words.
         let mut groups: Vec<((&str, &str), Vec<&ModuleImpact<'_>>)> = Vec::new();
         for answer in Answer::ALL.into_iter().rev() {
             for module in modules.iter().filter(|module| module.answer == answer) {
@@ -84,23 +89,28 @@ impl Page<'_> {
                 }
             }
         }
-        let said = |((one, several), group): &((&'static str, &'static str), Vec<&ModuleImpact<'_>>)| {
-            if group.len() == 1 { *one } else { *several }
-        };
-        let unknown = |group: &[&ModuleImpact<'_>]| group.iter().all(|module| module.answer == Answer::Unknown);
-        let number = |group: &((&'static str, &'static str), Vec<&ModuleImpact<'_>>)| match unknown(&group.1) {
-            true => format!("{} cannot be known", group.1.len()),
-            false => format!("{} {}", group.1.len(), said(group)),
-        };
-        let numbers: Vec<_> = groups.iter().map(number).collect();
-        let (from, to) = (self.from.told_apart(), self.to.told_apart());
+        let mut numbers = Vec::new();
+        for ((one, several), group) in &groups {
+            let number = group.len();
+            let words = if group.iter().all(|module| module.answer == Answer::Unknown) {
+                "cannot be known"
+            } else if number == 1 {
+                one
+            } else {
+                several
+            };
+            numbers.push(format!("{number} {words}"));
+        }
+        let from = self.from.told_apart();
+        let to = self.to.told_apart();
         let all = count(modules.len(), "module", "modules");
         self.line("", &format!("from {from} to {to}: {all}: {}", listed(&numbers)));
-        for group in &groups {
-            self.of_answer(said(group), &group.1, modules.len() == 1);
+        for ((one, several), group) in &groups {
+            self.of_answer(if group.len() == 1 { one } else { several }, group, modules.len() == 1);
         }
     }
 
+    /// Adds the modules with one answer. `alone` says whether the page is about only one module.
     fn of_answer(&mut self, words: &str, modules: &[&ModuleImpact<'_>], alone: bool) {
         let answer = modules.first().map_or(Answer::Unknown, |module| module.answer);
         let style = match answer {
@@ -109,16 +119,17 @@ impl Page<'_> {
             _ => self.palette.answer_bad,
         };
         let _ = writeln!(self.text, "\n{}:", self.palette.paint(style, words));
-        // Of modules that load there is nothing more to say.
+        // Modules that load need no details.
         if answer == Answer::LoadsAsItIs {
             let names: Vec<String> = modules.iter().map(|module| called(module)).collect();
             let limit = self.limit(names.len(), MODULES);
             return self.line("  ", &list(&names, limit));
         }
-        // Modules of which the same is to say stand together.
+        // Modules with the same lines are listed together.
         let mut groups: Vec<(Vec<String>, Vec<String>)> = Vec::new();
         for module in modules {
-            let (name, lines) = (self.named(module), self.module(module, alone));
+            let name = self.named(module);
+            let lines = self.module(module, alone);
             match groups.iter_mut().find(|(known, _)| *known == lines) {
                 Some((_, names)) => names.push(name),
                 None => groups.push((lines, vec![name])),
@@ -135,7 +146,7 @@ impl Page<'_> {
         }
     }
 
-    /// The module's name, and its licences where those are the trouble.
+    /// The module's name, and its licenses where they are the reason of the answer.
     fn named(&self, module: &ModuleImpact<'_>) -> String {
         let licenses: Vec<String> = module.licenses.iter().map(|license| format!("\"{license}\"")).collect();
         match (module.answer, licenses.as_slice()) {
@@ -145,6 +156,7 @@ impl Page<'_> {
         }
     }
 
+    /// The lines for one module: its verdict as it is, and rebuilt.
     fn module(&self, module: &ModuleImpact<'_>, alone: bool) -> Vec<String> {
         let mut lines = vec![format!("as it is: {}", self.judged(&module.binary))];
         let log = module.binary.log.iter().take(LOG).filter(|_| alone);
@@ -159,19 +171,19 @@ impl Page<'_> {
         answer(&Entry { op: Op::Insmod, path: None, verdict }, self.to)
     }
 
-    /// Of a rebuilt module only the findings speak that a rebuild does not make good.
+    /// The verdict on a rebuilt module, without the findings that a rebuild fixes.
     fn rebuilt(&self, module: &ModuleImpact<'_>, rebuilt: &Verdict) -> String {
         let cured = module.symbols.iter().filter(|impact| !impact.is_lost());
         let cured: HashSet<&str> = cured.map(|impact| impact.change.symbol.as_ref()).collect();
         let mut rest = rebuilt.clone();
         rest.findings
             .retain(|finding| !finding.refuses() || !finding.symbol().is_some_and(|name| cured.contains(name)));
-        let refused = rest.findings.iter().any(crate::verdict::Finding::refuses);
+        let refused = rest.findings.iter().any(Finding::refuses);
         match rest.outcome {
             Outcome::Refused { .. } if !refused && module.answer == Answer::Unknown => {
                 "not known: see below".to_owned()
             }
-            // What is wrong shows when it is compiled, and not when it is loaded.
+            // Any remaining problem appears when the module is compiled, not when it is loaded.
             Outcome::Refused { .. } | Outcome::Loads if !refused => {
                 format!("nothing that {} exports or lacks would keep it out", self.to.called())
             }
@@ -203,7 +215,7 @@ impl Page<'_> {
         }
     }
 
-    fn symbol_line(&mut self, line: &Line, of: usize) {
+    fn symbol_line(&mut self, line: &SymbolLine, of: usize) {
         let symbols = list(&line.symbols, self.limit(line.symbols.len(), SYMBOLS));
         let users = match line.modules.len() {
             _ if of == 1 => String::new(),
@@ -252,7 +264,7 @@ impl Page<'_> {
         }
     }
 
-    /// The rules of the loader that decide about these modules, and how many changed beside.
+    /// Adds the changed rules of the loader that decide about these modules; with `whole`, also the others.
     fn rules(&mut self, upgrade: &Upgrade<'_>) {
         let users = |rule: Behaviour| -> Vec<String> {
             upgrade.modules.iter().filter(|module| module.rules.contains(&rule)).map(called).collect()
@@ -271,11 +283,10 @@ impl Page<'_> {
             self.line("  ", &format!("{rule} ({which}): {sentence} {}", list(&users(rule), USERS)));
         }
         if self.whole && !others.is_empty() {
-            self.heading(match upgrade.rules_tried {
-                true => "rules of the loader that changed and do not matter here",
-                false => {
-                    "rules of the loader that changed; of so many modules it is not looked at which of them decide"
-                }
+            self.heading(if upgrade.rules_tried {
+                "rules of the loader that changed and do not matter here"
+            } else {
+                "rules of the loader that changed; of so many modules it is not looked at which of them decide"
             });
             for (rule, has) in others {
                 self.line("  ", &format!("{rule} ({}): {}", if has { "new" } else { "gone" }, rule.sentence().trim()));
@@ -283,12 +294,12 @@ impl Page<'_> {
         }
     }
 
-    /// How to supply a fact: to other commands with -k, here with --to.
+    /// How to supply a fact. Where other commands have `-k`, this one has `--to`.
     fn remedy(&self, missing: &Missing) -> String {
         remedy(missing, self.to).replace(" -k ", " --to ")
     }
 
-    /// What is not known, each fact once, and how to supply it.
+    /// Adds the facts that are not known, each once, and how to supply them.
     fn unknown(&mut self, upgrade: &Upgrade<'_>) {
         let unknown = upgrade.modules.iter().filter(|module| module.answer == Answer::Unknown);
         let missing: BTreeSet<&Missing> = unknown.flat_map(ModuleImpact::missing).collect();
@@ -318,7 +329,7 @@ impl Page<'_> {
     }
 }
 
-/// What would tell what becomes of symbols that are gone.
+/// What would tell whether a rebuilt module still needs symbols that are gone.
 const fn supply(wanting: Wanting) -> &'static str {
     match wanting {
         Wanting::HeadersAfter => {
@@ -336,9 +347,10 @@ const fn supply(wanting: Wanting) -> &'static str {
     }
 }
 
+/// The heading for symbols with one trouble.
 fn title(trouble: Trouble, number: usize) -> String {
     let symbols = count(number, "symbol", "symbols");
-    let one = number == 1;
+    let them = if number == 1 { "it" } else { "them" };
     match trouble {
         Trouble::Hidden => format!("{symbols} GPL-only, and invisible under this license"),
         Trouble::Gone => format!("{symbols} gone"),
@@ -346,13 +358,13 @@ fn title(trouble: Trouble, number: usize) -> String {
         Trouble::Namespace => format!("{symbols} in a namespace to import"),
         Trouble::Prototype => format!("{symbols} with another number of parameters"),
         Trouble::Open => {
-            format!("{symbols} gone, and it is not known whether the source needs {}", if one { "it" } else { "them" })
+            format!("{symbols} gone, and it is not known whether the source needs {them}")
         }
         Trouble::MayNotCompile => format!("{symbols} with another prototype: the source may need work"),
         Trouble::Moved => format!("{symbols} in another module: adapt softdep lines and initramfs lists"),
         Trouble::Replaced => format!("{symbols} gone, and a rebuild does without"),
         Trouble::Version => {
-            format!("{symbols} of another version: a rebuild takes care of {}", if one { "it" } else { "them" })
+            format!("{symbols} of another version: a rebuild takes care of {them}")
         }
     }
 }

@@ -1,38 +1,12 @@
-//! What another kernel does to modules: for people, for scripts, for machines.
+//! The effects of another kernel on modules: as text, as lines for scripts, as a document in JSON.
 
 mod close;
 mod document;
 mod human;
 mod short;
 mod symbols;
+mod words;
 
 pub use document::{UpgradeDocument, upgrade_document};
 pub use human::human_upgrade;
 pub use short::short_upgrade;
-
-use crate::impact::{Answer, ModuleImpact};
-
-/// What a module is called on a page: its file's name.
-fn called(module: &ModuleImpact<'_>) -> String {
-    let file = module.path.file_name().map(|name| name.to_string_lossy().into_owned());
-    file.unwrap_or_else(|| module.binary.name.clone())
-}
-
-/// What is said of a module in words, behind "one module" and behind "several modules".
-fn words(module: &ModuleImpact<'_>) -> (&'static str, &'static str) {
-    match module.answer {
-        Answer::LoadsAsItIs => ("loads as it is", "load as they are"),
-        Answer::LoadsOnceSigned => ("loads once it is signed", "load once they are signed"),
-        Answer::LoadsAfterRebuild => ("loads after a rebuild", "load after a rebuild"),
-        Answer::Unknown if module.is_refused_as_it_is() => (
-            "does not load as it is, and it is not known whether a rebuild is enough",
-            "do not load as they are, and it is not known whether a rebuild is enough",
-        ),
-        Answer::Unknown => ("cannot be known", "cannot be known"),
-        Answer::RefusedByKernel => {
-            ("will be refused by this kernel's settings", "will be refused by this kernel's settings")
-        }
-        Answer::NeedsSourceChanges => ("needs source changes", "need source changes"),
-        Answer::RefusedForLicense => ("will be refused for its license", "will be refused for their license"),
-    }
-}

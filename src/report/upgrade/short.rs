@@ -1,4 +1,4 @@
-//! For scripts.
+//! The effects of another kernel as lines for scripts.
 
 use std::fmt::Write as _;
 
@@ -6,8 +6,8 @@ use crate::impact::Upgrade;
 use crate::report::diff::sides;
 use crate::report::wording::printable;
 
-/// A line for each module (answer, file, what the later kernel does with the file as it is), and for each change of a symbol it
-/// uses (class, file, symbol, what was, what is); columns divided by tabs.
+/// One line for each module (answer, file, outcome of the file as it is on the later kernel), and one for each change of a
+/// symbol that it uses (class, file, symbol, value before, value after). Tabs separate the columns.
 pub fn short_upgrade(upgrade: &Upgrade<'_>) -> String {
     let mut text = String::new();
     for module in &upgrade.modules {

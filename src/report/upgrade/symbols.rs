@@ -1,57 +1,64 @@
-//! The symbols that another kernel changes for modules: each once, with the modules that use it, what is alike together.
+//! The symbols that another kernel changes for modules: each once, with the modules that use it. Symbols with equal details
+//! share a line.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::called;
+use super::words::called;
 use crate::impact::{ChangeClass, Fate, ModuleImpact, Replacement, SymbolImpact};
 use crate::kernel::{KernelExport, VMLINUX};
 use crate::report::diff::sides;
+use crate::report::entry::KernelSummary;
+use crate::report::sentence::sentence;
 use crate::report::wording::{all, list};
-use crate::report::{KernelSummary, sentence};
+use crate::terms::ModuleName;
 use crate::verdict::{Cause, Code, Frame};
 
-/// Lines of the source named for one symbol; where more symbols than that share a trouble, none, so that the page stays one.
+/// How many lines of the source the page names for one symbol.
 const PLACES: usize = 3;
+/// The page names no lines of the source where more symbols than this have one trouble, to keep it short.
 const WITH_PLACES: usize = 8;
-
-/// Details of one symbol: those of several modules may differ.
+/// How many details of one symbol the page shows; several modules may have different details.
 const DETAILS: usize = 8;
 
-/// What a symbol's change comes to, the worst first.
+/// The effect of a symbol's change on modules, the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Trouble {
-    /// GPL-only, and the licence is not GPL-compatible.
+    /// It is GPL-only, and the module's license is not GPL-compatible.
     Hidden,
-    /// Nobody exports it.
+    /// No exporter exports it.
     Gone,
-    /// Only for other modules, by name.
+    /// It is reserved for other modules by name.
     ForOthers,
-    /// Its namespace has to be imported.
+    /// Its namespace must be imported.
     Namespace,
     /// Its prototype has changed, and the source calls it with another number of arguments.
     Prototype,
-    /// It is gone, but the source may not need it when it is built again.
+    /// It is gone, but a rebuilt module may not need it.
     Open,
-    /// Its prototype has changed: the source may need work.
+    /// Its prototype has changed: the source may need changes.
     MayNotCompile,
     /// Another module exports it.
     Moved,
-    /// It is gone, and a rebuild does without.
+    /// It is gone, and a rebuilt module does not need it.
     Replaced,
     /// Its version has changed.
     Version,
 }
 
-/// Symbols that are alike.
+/// Symbols with equal details and modules.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct SymbolLine {
     pub symbols: Vec<String>,
     pub modules: Vec<String>,
     pub details: Vec<String>,
 }
 
-/// All of it, by what it comes to.
-pub(super) fn lines(modules: &[ModuleImpact<'_>], to: &KernelSummary, whole: bool) -> BTreeMap<Trouble, Vec<Line>> {
+/// The lines for all symbols, by trouble.
+pub(super) fn lines(
+    modules: &[ModuleImpact<'_>],
+    to: &KernelSummary,
+    whole: bool,
+) -> BTreeMap<Trouble, Vec<SymbolLine>> {
     let mut users: BTreeMap<(Trouble, &str), Vec<(&ModuleImpact<'_>, &SymbolImpact<'_>)>> = BTreeMap::new();
     let mut numbers: BTreeMap<Trouble, BTreeSet<&str>> = BTreeMap::new();
     for module in modules {
@@ -63,24 +70,27 @@ pub(super) fn lines(modules: &[ModuleImpact<'_>], to: &KernelSummary, whole: boo
             }
         }
     }
-    let few = |trouble: &Trouble| numbers.get(trouble).is_some_and(|symbols| symbols.len() <= WITH_PLACES);
-    let line = |((trouble, symbol), users): ((Trouble, &str), Vec<(&ModuleImpact<'_>, &SymbolImpact<'_>)>)| {
-        let places = |module: &ModuleImpact<'_>, impact: &SymbolImpact<'_>| {
-            details(trouble, impact, &module.binary.name, to, places(impact).filter(|_| whole || few(&trouble)))
-        };
-        let mut details: Vec<String> = Vec::new();
-        // Several modules may use it in ways of their own; what is the same of all is said once.
+    let mut lines: BTreeMap<Trouble, Vec<SymbolLine>> = BTreeMap::new();
+    for ((trouble, symbol), users) in users {
+        let few = numbers.get(&trouble).is_some_and(|symbols| symbols.len() <= WITH_PLACES);
+        let mut all_details: Vec<String> = Vec::new();
+        // Modules may use the symbol differently; a detail that they share is listed once.
         for (module, impact) in &users {
-            let new = places(module, impact).into_iter().filter(|detail| !details.contains(detail)).collect::<Vec<_>>();
-            details.extend(new);
+            let places = places(impact).filter(|_| whole || few);
+            let details = details(trouble, impact, &module.binary.name, to, places);
+            let known = all_details.len();
+            for detail in details {
+                if !all_details[..known].contains(&detail) {
+                    all_details.push(detail);
+                }
+            }
         }
-        details.truncate(if whole { usize::MAX } else { DETAILS });
-        let modules = users.iter().map(|(module, _)| called(module)).collect();
-        (trouble, Line { symbols: vec![symbol.to_owned()], modules, details })
-    };
-    let symbols: Vec<(Trouble, Line)> = users.into_iter().map(line).collect();
-    let mut lines: BTreeMap<Trouble, Vec<Line>> = BTreeMap::new();
-    for (trouble, mut line) in symbols {
+        all_details.truncate(if whole { usize::MAX } else { DETAILS });
+        let mut line = SymbolLine {
+            symbols: vec![symbol.to_owned()],
+            modules: users.iter().map(|(module, _)| called(module)).collect(),
+            details: all_details,
+        };
         let lines = lines.entry(trouble).or_default();
         match lines.iter_mut().find(|known| known.details == line.details && known.modules == line.modules) {
             Some(known) => known.symbols.append(&mut line.symbols),
@@ -90,19 +100,20 @@ pub(super) fn lines(modules: &[ModuleImpact<'_>], to: &KernelSummary, whole: boo
     lines
 }
 
+/// The troubles that one change causes.
 fn troubles(impact: &SymbolImpact<'_>) -> Vec<Trouble> {
     let mut troubles = Vec::new();
-    // What another of the modules exports is that one's affair.
-    let of_dependency = |cause: &Cause| matches!(cause, Cause::MissingSymbol { refused_exporter: Some(_), .. });
-    if let Some(blocked) = impact.blocked.as_ref().filter(|blocked| !of_dependency(&blocked.cause)) {
-        troubles.push(match (&impact.fate, &blocked.cause) {
+    match impact.blocked.as_ref().map(|blocked| &blocked.cause) {
+        // The refused exporter is reported instead.
+        None | Some(Cause::MissingSymbol { refused_exporter: Some(_), .. }) => {}
+        Some(cause) => troubles.push(match (&impact.fate, cause) {
             (Fate::Replaced(_), _) => Trouble::Replaced,
             (Fate::Open { .. }, _) => Trouble::Open,
             (_, Cause::NamespaceNotImported { module_list: true, .. }) => Trouble::ForOthers,
             (_, Cause::NamespaceNotImported { .. }) => Trouble::Namespace,
             (_, Cause::GplOnlySymbol { .. } | Cause::GplOnlyWithProprietary { .. }) => Trouble::Hidden,
             _ => Trouble::Gone,
-        });
+        }),
     }
     if let Some(prototypes) = &impact.prototypes {
         let certain = prototypes.other_number && prototypes.called;
@@ -118,18 +129,21 @@ fn troubles(impact: &SymbolImpact<'_>) -> Vec<Trouble> {
     troubles
 }
 
-/// Does a module of another name export it? Only the name counts for those who load modules.
+/// Returns whether an exporter of another name exports the symbol. The folder of the exporter does not matter to modprobe.
 fn is_elsewhere(impact: &SymbolImpact<'_>) -> bool {
-    let name =
-        |export: &Option<KernelExport<'_>>| export.as_ref().map(|export| last(export.exporter).replace('-', "_"));
-    name(&impact.change.before) != name(&impact.change.after)
+    exporter_name(impact.change.before.as_ref()) != exporter_name(impact.change.after.as_ref())
 }
 
+fn exporter_name(export: Option<&KernelExport<'_>>) -> Option<ModuleName> {
+    export.map(|export| ModuleName::of_exporter(export.exporter))
+}
+
+/// The last component of a path.
 fn last(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
 }
 
-/// `places` are the lines of the source, to be told.
+/// The details of a symbol with this trouble. `places` names the lines of the source, if the page shows them.
 fn details(
     trouble: Trouble,
     impact: &SymbolImpact<'_>,
@@ -141,11 +155,14 @@ fn details(
     let classes = impact.change.classes;
     match trouble {
         Trouble::Hidden => {
-            details.push(match classes.has(ChangeClass::BecameGplOnly) {
-                true => "it was EXPORT_SYMBOL, and is EXPORT_SYMBOL_GPL now".to_owned(),
-                false if impact.change.before.is_some() => "it was GPL-only before, too".to_owned(),
-                false => "it is EXPORT_SYMBOL_GPL".to_owned(),
-            });
+            let kind = if classes.has(ChangeClass::BecameGplOnly) {
+                "it was EXPORT_SYMBOL, and is EXPORT_SYMBOL_GPL now"
+            } else if impact.change.before.is_some() {
+                "it was GPL-only before, too"
+            } else {
+                "it is EXPORT_SYMBOL_GPL"
+            };
+            details.push(kind.to_owned());
             if let Some(Cause::GplOnlySymbol { inherited_from: Some(other), .. }) =
                 impact.blocked.as_ref().map(|b| &b.cause)
             {
@@ -187,30 +204,39 @@ fn details(
     details
 }
 
+/// The inlines that the symbol comes through.
 fn through(impact: &SymbolImpact<'_>) -> Option<String> {
     let certain = !impact.uses.is_empty() && impact.uses.iter().all(|place| !place.divided().0.is_empty());
     let names: Vec<String> = impact.through.iter().map(|name| format!("{name}()")).collect();
-    match (names.is_empty(), certain) {
-        (true, _) => None,
-        (false, true) => Some(format!("it comes through {} of the kernel's headers", list(&names, 4))),
-        (false, false) => Some(format!("it may come through {} of the kernel's headers", list(&names, 4))),
+    if names.is_empty() {
+        return None;
     }
+    let comes = if certain { "comes" } else { "may come" };
+    Some(format!("it {comes} through {} of the kernel's headers", list(&names, 4)))
 }
 
-/// The lines of the module's own source that need it, or the functions where debug information does not tell lines.
+/// The lines of the module's own source that use the symbol, or its functions where debug information has no lines.
 fn places(impact: &SymbolImpact<'_>) -> Option<String> {
     let own = impact.uses.iter().filter_map(|place| place.divided().1.first());
-    let place = |frame: &Frame| match (&frame.file, frame.line) {
+    let places: BTreeSet<String> = own.map(place).collect();
+    let places: Vec<String> = places.into_iter().collect();
+    if places.is_empty() {
+        return None;
+    }
+    let at = if places.iter().any(|place| place.contains(':')) { "at" } else { "in" };
+    Some(format!("used {at} {}", list(&places, PLACES)))
+}
+
+/// `main.c:40 in foo_init`.
+fn place(frame: &Frame) -> String {
+    match (&frame.file, frame.line) {
         (Some(file), Some(line)) => format!("{file}:{line} in {}", frame.function),
         (Some(file), None) => format!("{file} in {}", frame.function),
         (None, _) => frame.function.clone(),
-    };
-    let places: BTreeSet<String> = own.map(place).collect();
-    let places: Vec<String> = places.into_iter().collect();
-    let at = if places.iter().any(|place| place.contains(':')) { "at" } else { "in" };
-    (!places.is_empty()).then(|| format!("used {at} {}", list(&places, PLACES)))
+    }
 }
 
+/// What replaces the symbol when the module is rebuilt.
 fn replaced(impact: &SymbolImpact<'_>) -> String {
     match &impact.fate {
         Fate::Replaced(Replacement::Definition { is_macro, file, line }) => {
@@ -230,6 +256,7 @@ fn replaced(impact: &SymbolImpact<'_>) -> String {
     }
 }
 
+/// Suggestions for exports that may replace the symbol.
 fn successors(impact: &SymbolImpact<'_>) -> Option<String> {
     let names: Vec<String> = impact
         .successors
@@ -242,7 +269,7 @@ fn successors(impact: &SymbolImpact<'_>) -> Option<String> {
     (!names.is_empty()).then(|| format!("new, and of a similar name (a suggestion): {}", all(&names)))
 }
 
-/// The code whose page explains it.
+/// The code whose page explains a trouble.
 pub(super) const fn code(trouble: Trouble) -> Option<Code> {
     Some(match trouble {
         Trouble::Hidden => Code::GplOnlySymbol,

@@ -1,0 +1,129 @@
+//! Findings about the ELF file and its sections.
+
+use crate::report::topic::{Because, Heading, Topic, Wording};
+use crate::report::wording::{bytes, count};
+use crate::terms::ElfMachine;
+
+pub(super) const INVALID_ELF: Heading = Heading::fixed("invalid ELF file", include_str!("../explain/invalid-elf.md"));
+
+pub(super) fn invalid_elf(rule: &str) -> Wording {
+    Wording::new(
+        Because::colon("the file is not an ELF object this kernel's loader accepts", rule),
+        "build or fetch the module again: a file like this comes from a broken copy or a bad edit",
+    )
+}
+
+pub(super) const WRONG_ARCHITECTURE: Heading =
+    Heading::fixed("wrong architecture", include_str!("../explain/wrong-architecture.md"));
+
+pub(super) fn wrong_architecture(machine: u16, kernel: &str) -> Wording {
+    let module = match ElfMachine::from_e_machine(machine) {
+        Some(known) => format!("{known} (e_machine {machine})"),
+        None => format!("e_machine {machine}"),
+    };
+    Wording::new(
+        Because::and(format!("the module is built for {module}"), format!("the kernel is {kernel}")),
+        format!("build the module for {kernel}; when cross-building, set ARCH= and CROSS_COMPILE= to match it"),
+    )
+}
+
+pub(super) const NO_SYMBOL_TABLE: Heading =
+    Heading::fixed("no usable symbol table", include_str!("../explain/no-symbol-table.md"));
+
+pub(super) fn no_symbol_table(tables: usize) -> Wording {
+    if tables == 0 {
+        let because = Because::and(
+            "the module has no symbol table (it looks as if strip had been run without -g)",
+            "without one the kernel cannot link it",
+        );
+        return Wording::new(because, "build it again and strip it with strip -g only, which keeps the symbol table");
+    }
+    let because = Because::and(
+        format!("the module has {}", count(tables, "symbol table", "symbol tables")),
+        "exactly one is allowed",
+    );
+    Wording::new(because, "link the module again: no usual tool chain writes two symbol tables")
+}
+
+pub(super) const BAD_THIS_MODULE: Heading =
+    Heading::fixed("bad .gnu.linkonce.this_module", include_str!("../explain/bad-this-module.md"));
+
+pub(super) fn bad_this_module(what: &str) -> Wording {
+    let because = Because::colon(
+        ".gnu.linkonce.this_module, the section that holds the module's struct module, is not as the kernel demands",
+        what,
+    );
+    Wording::new(
+        because,
+        "build the module with the kernel's own make, so that modpost writes the .mod.c file that defines this section",
+    )
+}
+
+pub(super) const STRUCT_MODULE_SIZE: Heading =
+    Heading::fixed("another size of struct module", include_str!("../explain/struct-module-size.md"));
+
+pub(super) fn struct_module_size(topic: &Topic<'_>, module: u64, kernel: Option<u64>) -> Wording {
+    let size = match kernel {
+        Some(size) => bytes(size),
+        None => "another size".to_owned(),
+    };
+    let takes = if kernel.is_some() { "takes" } else { "has" };
+    let release = topic.kernel.called();
+    let because = Because::and(
+        format!("struct module takes {} in the module's .gnu.linkonce.this_module", bytes(module)),
+        format!("it {takes} {size} in {release}: the module was built with another version or configuration"),
+    );
+    Wording::new(because, topic.rebuild())
+}
+
+pub(super) const WRITABLE_EXECUTABLE: Heading = Heading::counted(
+    "writable and executable section",
+    "writable and executable sections",
+    include_str!("../explain/writable-executable.md"),
+);
+
+pub(super) fn writable_executable(topic: &Topic<'_>) -> Wording {
+    let names = &topic.names;
+    let because = Because::and(
+        format!("{} {names} {} writable and executable at once", names.pick("section", "sections"), names.is()),
+        "a kernel with CONFIG_STRICT_MODULE_RWX gives modules no such memory",
+    );
+    let them = names.pick("that section", "those sections");
+    Wording::new(because, format!("give {them} code or data, not both: .section NAME,\"ax\" or \"aw\""))
+}
+
+pub(super) const ARCH_SECTIONS: Heading =
+    Heading::fixed("unsuitable architecture sections", include_str!("../explain/arch-sections.md"));
+
+pub(super) fn arch_sections(topic: &Topic<'_>, what: &str) -> Wording {
+    Wording::new(
+        Because::colon("a section the architecture's loader works on is not as it must be", what),
+        format!("{}; that links with the architecture's own scripts/module.lds", topic.rebuild()),
+    )
+}
+
+pub(super) const PERCPU_SPACE: Heading =
+    Heading::fixed("not enough per-CPU space", include_str!("../explain/percpu-space.md"));
+
+pub(super) fn percpu_space(size: u64, reserve: u64) -> Wording {
+    let because = Because::but(
+        format!("the module asks for {} of static per-CPU data", bytes(size)),
+        format!("the kernel sets {} aside for all modules together", bytes(reserve)),
+    );
+    Wording::new(
+        because,
+        "allocate the data with alloc_percpu() at run time, unload other modules that use DEFINE_PER_CPU, or boot a kernel with \
+         a larger reserve",
+    )
+}
+
+pub(super) const CONSTRUCTORS: Heading =
+    Heading::fixed("two kinds of constructors", include_str!("../explain/constructors.md"));
+
+pub(super) fn constructors() -> Wording {
+    let because = Because::but(
+        "the module has both .ctors and .init_array",
+        "the kernel runs constructors from one of them only and refuses a mixture",
+    );
+    Wording::new(because, "build all parts of the module with one compiler and one version of binutils")
+}

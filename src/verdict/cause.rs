@@ -1,0 +1,522 @@
+//! Causes and their codes: every kind of finding, with its facts.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
+
+use crate::terms::{Crc, Errno, ExportKind, License, Namespace};
+
+/// Defines [`Cause`] and [`Code`] with one variant for each row; the literal is the stable name of the code.
+macro_rules! codes {
+    ($($(#[$doc:meta])* $variant:ident $({ $($(#[$fdoc:meta])* $field:ident : $ty:ty),* $(,)? })? = $code:literal),* $(,)?) => {
+        /// What was found, with its facts.
+        #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+        #[serde(tag = "code")]
+        #[non_exhaustive]
+        pub enum Cause {
+            $($(#[$doc])* #[serde(rename = $code)] $variant $({ $($(#[$fdoc])* $field: $ty),* })?),*
+        }
+
+        /// The stable name of a kind of finding.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Code {
+            $($(#[$doc])* $variant),*
+        }
+
+        impl Cause {
+            /// The code of this cause.
+            pub const fn code(&self) -> Code {
+                match self { $(Self::$variant { .. } => Code::$variant),* }
+            }
+        }
+
+        impl Code {
+            /// All codes, in the order of their declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The name in JSON and in `gplok explain`.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $code),* }
+            }
+        }
+    };
+}
+
+codes! {
+    /// The kernel does not load modules, or not for this caller.
+    NotPermitted {
+        /// The command line switch that causes this.
+        switch: String,
+    } = "not-permitted",
+    /// `finit_module` does not know a flag.
+    UnknownFlags {
+        /// All flags of the call.
+        flags: u32,
+    } = "unknown-flags",
+    /// The caller asks the kernel to decompress the file, and the kernel does not support this compression, or none.
+    Decompression {
+        /// The compression of the file, by its magic bytes.
+        found: String,
+        /// The compressions that the kernel supports.
+        supported: String,
+    } = "decompression",
+    /// The kernel does not read this kind of file.
+    UnreadableFile {
+        /// What is wrong with the file.
+        what: String,
+    } = "unreadable-file",
+
+    /// The module has no signature, and signatures are enforced.
+    UnsignedRejected {
+        /// What enforces signatures.
+        by: String,
+    } = "unsigned-rejected",
+    /// The module is signed by a key that the kernel does not trust.
+    UnknownKey {
+        /// Issuer and serial number of the signer.
+        signer: String,
+        /// The trusted certificates.
+        trusted: Vec<String>,
+        /// Whether the kernel refuses the module; otherwise it only taints.
+        refused: bool,
+    } = "unknown-key",
+    /// The signature uses something that the kernel does not support.
+    UnsupportedSignature {
+        /// What the kernel does not support.
+        what: String,
+        /// Whether the kernel refuses the module; otherwise it only taints.
+        refused: bool,
+    } = "unsupported-signature",
+    /// The signature does not match the bytes of the module.
+    InvalidSignature {
+        /// The certificate whose key the signature names.
+        signer: String,
+    } = "invalid-signature",
+    /// The bytes of the signature cannot be parsed.
+    MalformedSignature {
+        /// What is wrong with them.
+        what: String,
+    } = "malformed-signature",
+    /// Lockdown requires signed modules.
+    LockedDown = "locked-down",
+
+    /// The file is not an ELF file that this loader accepts.
+    InvalidElf {
+        /// The rule that the file breaks, in the terms of the specification.
+        rule: String,
+    } = "invalid-elf",
+    /// The module is built for another architecture.
+    WrongArchitecture {
+        /// `e_machine` of the module.
+        module: u16,
+        /// The architecture of the kernel.
+        kernel: String,
+    } = "wrong-architecture",
+    /// The module has no symbol table, or more than one.
+    NoSymbolTable {
+        /// The number of symbol tables.
+        count: usize,
+    } = "no-symbol-table",
+    /// `.gnu.linkonce.this_module` is missing, present twice or malformed.
+    BadThisModule {
+        /// What is wrong with it.
+        what: String,
+    } = "bad-this-module",
+    /// `struct module` has another size in this kernel.
+    StructModuleSize {
+        /// Its size in the module, in bytes.
+        module: u64,
+        /// Its size in the kernel in bytes, if known.
+        kernel: Option<u64>,
+    } = "struct-module-size",
+
+    /// `module_blacklist=` on the boot command line names the module.
+    Blacklisted {
+        /// The name of the module.
+        name: String,
+    } = "blacklisted",
+    /// The module is built against another layout of the kernel's own structures.
+    ModuleLayout {
+        /// The CRC in the module.
+        module: u64,
+        /// The CRC in the kernel.
+        kernel: Crc,
+    } = "module-layout",
+    /// The module has no symbol versions at all.
+    NoVersions {
+        /// Whether the kernel loads the module by force.
+        forced: bool,
+    } = "no-versions",
+    /// The version magic differs.
+    Vermagic {
+        /// The version magic of the module.
+        module: String,
+        /// The version magic of the kernel.
+        kernel: String,
+        /// Whether the release is compared too. It is not when the module has symbol versions.
+        with_release: bool,
+    } = "vermagic",
+    /// The module has no version magic, or the caller asks to ignore it.
+    NoVermagic {
+        /// Whether the kernel loads the module by force.
+        forced: bool,
+        /// Whether the caller's flag is the reason.
+        by_flag: bool,
+    } = "no-vermagic",
+    /// The module is a live patch, and the kernel does not support live patches.
+    LivepatchDisabled = "livepatch-disabled",
+
+    /// A module of this name is loaded already.
+    AlreadyLoaded {
+        /// The name of the module.
+        name: String,
+    } = "already-loaded",
+    /// A section is writable and executable.
+    WritableExecutable {
+        /// The name of the section.
+        section: String,
+        /// The index of the section.
+        index: usize,
+    } = "writable-executable",
+    /// Sections that the architecture needs are missing.
+    ArchSections {
+        /// Which sections.
+        what: String,
+    } = "arch-sections",
+    /// The module needs too much per-CPU memory.
+    PercpuSpace {
+        /// The size that the module needs, in bytes.
+        size: u64,
+        /// The size that the kernel reserves for all modules, in bytes.
+        reserve: u64,
+    } = "percpu-space",
+    /// The module has two kinds of constructors.
+    Constructors = "constructors",
+    /// The module's exports lack the flags that this kernel reads.
+    NoExportFlags {
+        /// The number of symbols that the module exports.
+        count: usize,
+    } = "no-export-flags",
+    /// The module exports symbols in a table that this kernel no longer reads.
+    ObsoleteExportTable {
+        /// The table.
+        section: String,
+        /// The symbols in the table.
+        symbols: Vec<String>,
+    } = "obsolete-export-table",
+    /// The module's exports have no versions.
+    NoExportVersions {
+        /// The table.
+        section: String,
+        /// Whether the kernel loads the module by force.
+        forced: bool,
+    } = "no-export-versions",
+    /// The module imports a `module:` namespace by name, which is never allowed.
+    ImportsModuleNamespace {
+        /// The namespace.
+        namespace: String,
+    } = "imports-module-namespace",
+
+    /// No exporter exports the symbol.
+    MissingSymbol {
+        /// The symbol.
+        symbol: Arc<str>,
+        /// The exporter of the symbol that was refused in this run, if there is one.
+        refused_exporter: Option<Arc<str>>,
+    } = "missing-symbol",
+    /// The symbol is exported GPL-only, and the module's license is not GPL-compatible: the module does not see the symbol.
+    GplOnlySymbol {
+        /// The symbol.
+        symbol: Arc<str>,
+        /// The exporter.
+        exporter: String,
+        /// The kind of the export.
+        kind: ExportKind,
+        /// The namespace of the symbol.
+        namespace: Option<Namespace>,
+        /// The license of the module; `None` when it declares none.
+        license: Option<License>,
+        /// The proprietary module whose symbols the module uses, if the module counts as proprietary only for that.
+        inherited_from: Option<String>,
+    } = "gpl-only-symbol",
+    /// The exporter of the symbol is not loaded.
+    ExporterNotLoaded {
+        /// The symbol.
+        symbol: Arc<str>,
+        /// The exporter.
+        exporter: String,
+    } = "exporter-not-loaded",
+    /// The exporter of the symbol is being unloaded, or is not live yet.
+    ExporterNotLive {
+        /// The symbol.
+        symbol: Arc<str>,
+        /// The exporter.
+        exporter: String,
+    } = "exporter-not-live",
+    /// The exporter has another version of the symbol: its type has changed.
+    SymbolVersion {
+        /// The symbol.
+        symbol: Arc<str>,
+        /// The exporter; in most cases the kernel.
+        exporter: Cow<'static, str>,
+        /// The CRC that the module wants.
+        module: u64,
+        /// The CRC that the exporter has.
+        kernel: Crc,
+    } = "symbol-version",
+    /// The module has no version for the symbol.
+    NoSymbolVersion {
+        /// The symbol.
+        symbol: Arc<str>,
+        /// Whether this kernel refuses the module for it.
+        fatal: bool,
+    } = "no-symbol-version",
+    /// The module does not import the namespace of the symbol.
+    NamespaceNotImported {
+        /// The symbol.
+        symbol: Arc<str>,
+        /// The exporter.
+        exporter: String,
+        /// The namespace to import.
+        namespace: Namespace,
+        /// The namespaces that the module imports.
+        imported: Vec<String>,
+        /// Whether this kernel wants `MODULE_IMPORT_NS("X")` (since 6.13) instead of `MODULE_IMPORT_NS(X)`.
+        quoted: bool,
+        /// Whether this kernel only warns.
+        allowed: bool,
+        /// Whether this kernel knows `module:` namespaces.
+        module_list: bool,
+    } = "namespace-not-imported",
+    /// The module uses a symbol of a proprietary module, and therefore counts as proprietary itself.
+    InheritedTaint {
+        /// The symbol.
+        symbol: Arc<str>,
+        /// The proprietary module.
+        exporter: String,
+        /// The license of the proprietary module, if known.
+        license: Option<License>,
+    } = "inherited-taint",
+    /// The module uses GPL-only symbols first, and then a symbol of a proprietary module.
+    GplOnlyWithProprietary {
+        /// The symbol.
+        symbol: Arc<str>,
+        /// The proprietary module.
+        exporter: String,
+        /// The license of the proprietary module, if known.
+        license: Option<License>,
+        /// The first GPL-only symbol that the module uses.
+        gpl_only: String,
+    } = "gpl-only-with-proprietary",
+    /// The symbol is exported with `EXPORT_SYMBOL_GPL_FUTURE`: it will become GPL-only.
+    GplFutureSymbol {
+        /// The symbol.
+        symbol: Arc<str>,
+    } = "gpl-future-symbol",
+    /// The symbol is exported with `EXPORT_UNUSED_SYMBOL`: the export will be removed.
+    UnusedSymbol {
+        /// The symbol.
+        symbol: Arc<str>,
+    } = "unused-symbol",
+    /// The symbol is a common symbol.
+    CommonSymbol {
+        /// The symbol.
+        symbol: Arc<str>,
+    } = "common-symbol",
+    /// The symbol is in a section that does not exist.
+    SymbolSection {
+        /// The symbol.
+        symbol: Arc<str>,
+        /// `st_shndx` of the symbol.
+        shndx: u16,
+        /// The index of the last section.
+        max: usize,
+    } = "symbol-section",
+
+    /// A value does not fit into the field that a relocation writes.
+    RelocationOverflow {
+        /// The section.
+        section: String,
+        /// The type of the relocation.
+        kind: u32,
+        /// The symbol.
+        symbol: Arc<str>,
+    } = "relocation-overflow",
+    /// The kernel cannot apply relocations of this type.
+    UnknownRelocation {
+        /// The section.
+        section: String,
+        /// The type of the relocation.
+        kind: u32,
+    } = "unknown-relocation",
+    /// The bytes that a relocation overwrites are not zero.
+    RelocationTarget {
+        /// The section.
+        section: String,
+        /// The type of the relocation.
+        kind: u32,
+        /// The offset in the section.
+        offset: u64,
+    } = "relocation-target",
+    /// `SHT_REL` where the architecture uses `SHT_RELA`, or the other way round.
+    RelocationKind {
+        /// The section.
+        section: String,
+    } = "relocation-kind",
+    /// Something else is wrong with a relocation.
+    BadRelocation {
+        /// The section.
+        section: String,
+        /// What is wrong.
+        what: String,
+    } = "bad-relocation",
+
+    /// The module exports a symbol that is exported already.
+    DuplicateExport {
+        /// The symbol.
+        symbol: Arc<str>,
+        /// The exporter.
+        #[serde(rename = "owner")]
+        exporter: String,
+    } = "duplicate-export",
+    /// Livepatch refuses the name of the module.
+    ReservedName {
+        /// The name of the module.
+        name: String,
+    } = "reserved-name",
+    /// The module does not have a parameter that it is given.
+    UnknownParameter {
+        /// The name of the parameter.
+        parameter: String,
+    } = "unknown-parameter",
+    /// The module does not accept the value of a parameter.
+    InvalidParameter {
+        /// The name of the parameter.
+        parameter: String,
+        /// The value.
+        value: String,
+    } = "invalid-parameter",
+    /// Something built into the kernel has the name of the module in sysfs.
+    BuiltinName {
+        /// The name of the module.
+        name: String,
+    } = "builtin-name",
+    /// The name of the module cannot be a directory in sysfs.
+    SysfsName {
+        /// The name of the module.
+        name: String,
+        /// What is wrong with it.
+        what: String,
+    } = "sysfs-name",
+
+    /// The module to unload is not loaded.
+    NotLoaded {
+        /// The name of the module.
+        name: String,
+    } = "not-loaded",
+    /// The module to unload is in use.
+    InUse {
+        /// The name of the module.
+        name: String,
+        /// The modules that use it.
+        users: Vec<String>,
+    } = "in-use",
+    /// The module to unload has no exit function.
+    NoExit {
+        /// The name of the module.
+        name: String,
+    } = "no-exit",
+
+    /// The kernel refuses a module that must be loaded before this one.
+    DependencyRefused {
+        /// The refused module.
+        dependency: String,
+        /// The error number of the refusal.
+        errno: Errno,
+    } = "dependency-refused",
+    /// Modules depend on each other, so that none can be loaded first.
+    DependencyCycle {
+        /// Each module depends on the next, and the last on the first.
+        modules: Vec<String>,
+    } = "dependency-cycle",
+    /// Another module exports a symbol of the same name: only one of the two can be loaded.
+    RivalExport {
+        /// The symbol.
+        symbol: Arc<str>,
+        /// The other module.
+        module: String,
+    } = "rival-export",
+    /// A file of the same name is in another folder, and modprobe does not load it.
+    ShadowedFile {
+        /// The file that modprobe does not load.
+        file: String,
+    } = "shadowed-file",
+}
+
+impl Cause {
+    /// The symbol that the cause is about, if it is about one.
+    pub fn symbol(&self) -> Option<&str> {
+        match self {
+            Self::MissingSymbol { symbol, .. }
+            | Self::GplOnlySymbol { symbol, .. }
+            | Self::ExporterNotLoaded { symbol, .. }
+            | Self::ExporterNotLive { symbol, .. }
+            | Self::SymbolVersion { symbol, .. }
+            | Self::NoSymbolVersion { symbol, .. }
+            | Self::NamespaceNotImported { symbol, .. }
+            | Self::InheritedTaint { symbol, .. }
+            | Self::GplOnlyWithProprietary { symbol, .. }
+            | Self::GplFutureSymbol { symbol }
+            | Self::UnusedSymbol { symbol }
+            | Self::CommonSymbol { symbol }
+            | Self::SymbolSection { symbol, .. }
+            | Self::RelocationOverflow { symbol, .. }
+            | Self::RivalExport { symbol, .. }
+            | Self::DuplicateExport { symbol, .. } => Some(symbol),
+            Self::ModuleLayout { .. } => Some("module_layout"),
+            _ => None,
+        }
+    }
+
+    /// Returns whether the kernel refuses the module for it. For other causes the kernel warns, taints or does nothing.
+    pub const fn refuses(&self) -> bool {
+        match self {
+            Self::UnknownKey { refused, .. } | Self::UnsupportedSignature { refused, .. } => *refused,
+            Self::NoVersions { forced } | Self::NoVermagic { forced, .. } | Self::NoExportVersions { forced, .. } => {
+                !*forced
+            }
+            Self::NoSymbolVersion { fatal, .. } => *fatal,
+            Self::NamespaceNotImported { allowed, .. } => !*allowed,
+            Self::ObsoleteExportTable { .. }
+            | Self::InheritedTaint { .. }
+            | Self::GplFutureSymbol { .. }
+            | Self::UnusedSymbol { .. }
+            | Self::RivalExport { .. }
+            | Self::ShadowedFile { .. }
+            | Self::UnknownParameter { .. } => false,
+            _ => true,
+        }
+    }
+}
+
+impl Code {
+    /// The code with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.name() == name)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
