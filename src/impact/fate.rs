@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use super::module::Kernels;
+use super::kernels::Kernels;
 use super::symbol::{Fate, Prototypes, Replacement, Wanting};
 use crate::headers::{Declaration, Form, Mention, Mentions, Place, is_made_by_macros};
 use crate::kernel::Exports;

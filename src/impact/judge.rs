@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::answer::{Cure, cure};
 use super::diff::Comparison;
 use super::fate::Headers;
-use super::module::Kernels;
+use super::kernels::Kernels;
 use super::successor::Successors;
 use super::{Answer, ChangeClass, ExportChange, Fate, ModuleImpact, SymbolImpact, Uncompared};
 use crate::image::Image;

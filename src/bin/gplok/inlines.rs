@@ -10,6 +10,7 @@ use gplok::terms::KernelRelease;
 use gplok::why::inlines::{InlineChanges, InlineMap};
 
 use crate::arguments::{FactsFormat, InlinesArguments};
+use crate::map::read_map;
 use crate::output::{palette, progress, write};
 use crate::{Error, Exit};
 
@@ -93,22 +94,4 @@ fn written(path: &Path) -> Result<(InlineMap, KernelSummary), Error> {
         .map_err(|error| format!("cannot read {} as an inline map: {error}", path.display()))?;
     let release = written.kernel.and_then(|kernel| kernel.release).map(KernelRelease::new);
     Ok((written.map, KernelSummary { release, ..KernelSummary::default() }))
-}
-
-/// A map that was written before, or inlines compiled for the kernel, as an object or as assembly text.
-pub fn read_map(path: &Path, kernel: &Kernel) -> Result<InlineMap, Error> {
-    let fail = |what: &dyn std::fmt::Display| format!("cannot read {}: {what}", path.display());
-    let image = Image::open(path)?;
-    if image.contents().first() == Some(&b'{') {
-        return Ok(serde_json::from_slice(image.contents()).map_err(|error| fail(&error))?);
-    }
-    let exports = kernel.exports().ok_or("the kernel's exports are not known: give its Module.symvers with -k")?;
-    if let Some(elf) = image.as_announced() {
-        return Ok(InlineMap::of_object(&elf, exports).map_err(|error| fail(&error))?);
-    }
-    if image.contents().contains(&0) {
-        return Err(fail(&"it is neither an inline map nor an object nor assembly text").into());
-    }
-    let text = String::from_utf8_lossy(image.contents());
-    Ok(InlineMap::of_assembly(&text, exports).map_err(|error| fail(&error))?)
 }

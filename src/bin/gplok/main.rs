@@ -9,6 +9,7 @@ mod explain;
 mod exports;
 mod inlines;
 mod inspect;
+mod map;
 mod output;
 mod plan;
 mod policy;

@@ -15,7 +15,7 @@ use gplok::verdict::Outcome;
 use gplok::why::Lookup;
 
 use crate::arguments::{Format, KernelArguments, SourceArguments};
-use crate::inlines::read_map;
+use crate::map::read_map;
 use crate::{Error, Exit};
 
 impl KernelArguments {

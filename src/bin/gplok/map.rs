@@ -1,0 +1,27 @@
+//! The inline map that a file holds.
+
+use std::path::Path;
+
+use gplok::image::Image;
+use gplok::kernel::Kernel;
+use gplok::why::inlines::InlineMap;
+
+use crate::Error;
+
+/// A map that was written before, or inlines compiled for the kernel, as an object or as assembly text.
+pub fn read_map(path: &Path, kernel: &Kernel) -> Result<InlineMap, Error> {
+    let fail = |what: &dyn std::fmt::Display| format!("cannot read {}: {what}", path.display());
+    let image = Image::open(path)?;
+    if image.contents().first() == Some(&b'{') {
+        return Ok(serde_json::from_slice(image.contents()).map_err(|error| fail(&error))?);
+    }
+    let exports = kernel.exports().ok_or("the kernel's exports are not known: give its Module.symvers with -k")?;
+    if let Some(elf) = image.as_announced() {
+        return Ok(InlineMap::of_object(&elf, exports).map_err(|error| fail(&error))?);
+    }
+    if image.contents().contains(&0) {
+        return Err(fail(&"it is neither an inline map nor an object nor assembly text").into());
+    }
+    let text = String::from_utf8_lossy(image.contents());
+    Ok(InlineMap::of_assembly(&text, exports).map_err(|error| fail(&error))?)
+}
