@@ -1,6 +1,6 @@
 //! What stands in declarations without changing what a call of them compiles to.
 
-use super::tokens::Token;
+use super::tokens::HeaderToken;
 
 /// Attributes that take no arguments, and keywords that are as much to a caller.
 const WORDS: &[&str] = &[
@@ -157,7 +157,10 @@ const CALLS: &[&str] = &[
 ];
 
 /// The statement without its attributes. A word of which `is_wanted` is true is none.
-pub(super) fn without_attributes<'t>(statement: &[Token<'t>], is_wanted: impl Fn(&str) -> bool) -> Vec<Token<'t>> {
+pub(super) fn without_attributes<'t>(
+    statement: &[HeaderToken<'t>],
+    is_wanted: impl Fn(&str) -> bool,
+) -> Vec<HeaderToken<'t>> {
     let mut plain = Vec::with_capacity(statement.len());
     let mut rest = statement;
     while let Some((token, after)) = rest.split_first() {
@@ -176,7 +179,7 @@ pub(super) fn without_attributes<'t>(statement: &[Token<'t>], is_wanted: impl Fn
 }
 
 /// How many tokens there are from the bracket at the beginning to its counterpart, both counted.
-pub(super) fn group_length(tokens: &[Token<'_>]) -> usize {
+pub(super) fn group_length(tokens: &[HeaderToken<'_>]) -> usize {
     let mut depth = 0usize;
     for (at, token) in tokens.iter().enumerate() {
         match token.text {
@@ -192,14 +195,14 @@ pub(super) fn group_length(tokens: &[Token<'_>]) -> usize {
 }
 
 /// What stands in the brackets that the tokens begin with.
-pub(super) fn group<'a, 't>(tokens: &'a [Token<'t>]) -> &'a [Token<'t>] {
+pub(super) fn group<'a, 't>(tokens: &'a [HeaderToken<'t>]) -> &'a [HeaderToken<'t>] {
     let whole = tokens.get(..group_length(tokens)).unwrap_or_default();
     let inner = whole.get(1..).unwrap_or_default();
     inner.split_last().filter(|(last, _)| last.is(")")).map_or(inner, |(_, inner)| inner)
 }
 
 /// The parts between commas that stand in no brackets.
-pub(super) fn split_at_commas<'a, 't>(tokens: &'a [Token<'t>]) -> Vec<&'a [Token<'t>]> {
+pub(super) fn split_at_commas<'a, 't>(tokens: &'a [HeaderToken<'t>]) -> Vec<&'a [HeaderToken<'t>]> {
     let mut depth = 0usize;
     let parts = tokens.split(|token| {
         match token.text {
@@ -213,9 +216,9 @@ pub(super) fn split_at_commas<'a, 't>(tokens: &'a [Token<'t>]) -> Vec<&'a [Token
 }
 
 /// The tokens on one line, with blanks where the kernel's style has them.
-pub(super) fn joined(tokens: &[Token<'_>]) -> String {
+pub(super) fn joined(tokens: &[HeaderToken<'_>]) -> String {
     let mut text = String::new();
-    let mut previous: Option<&Token<'_>> = None;
+    let mut previous: Option<&HeaderToken<'_>> = None;
     for (at, token) in tokens.iter().enumerate() {
         let next = tokens.get(at + 1);
         if previous.is_some_and(|previous| has_blank(previous, token, next)) {
@@ -228,7 +231,7 @@ pub(super) fn joined(tokens: &[Token<'_>]) -> String {
 }
 
 /// Is there a blank between two tokens?
-fn has_blank(previous: &Token<'_>, token: &Token<'_>, next: Option<&Token<'_>>) -> bool {
+fn has_blank(previous: &HeaderToken<'_>, token: &HeaderToken<'_>, next: Option<&HeaderToken<'_>>) -> bool {
     let ends_value = previous.is_word() || previous.text.ends_with(|c: char| c.is_alphanumeric() || c == '"');
     match token.text {
         "," | ")" | "[" | "]" | ";" => false,

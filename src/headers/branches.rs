@@ -1,6 +1,6 @@
 //! The conditions of the preprocessor: which branches no C file ever sees.
 
-use super::tokens::Token;
+use super::tokens::HeaderToken;
 
 /// Names that are defined for assembly only.
 const ASSEMBLY: [&str; 2] = ["__ASSEMBLY__", "__ASSEMBLER__"];
@@ -10,11 +10,11 @@ const KERNEL: &str = "__KERNEL__";
 
 /// The open conditions, the innermost last, each with the state of the reader where it began.
 pub(super) struct Branches<S> {
-    open: Vec<Branch<S>>,
+    open: Vec<ConditionBranch<S>>,
     dead: usize,
 }
 
-struct Branch<S> {
+struct ConditionBranch<S> {
     is_dead: bool,
     /// Will what follows `#else` be dead?
     is_other_dead: bool,
@@ -32,10 +32,10 @@ impl<S: Copy> Branches<S> {
     }
 
     /// Takes `#if`, `#ifdef`, `#ifndef` with what follows.
-    pub(super) fn begin(&mut self, directive: &[Token<'_>], state: S) {
+    pub(super) fn begin(&mut self, directive: &[HeaderToken<'_>], state: S) {
         let (is_dead, is_other_dead) = fates(directive);
         self.dead += usize::from(is_dead);
-        self.open.push(Branch { is_dead, is_other_dead, state });
+        self.open.push(ConditionBranch { is_dead, is_other_dead, state });
     }
 
     /// Takes `#else` and `#elif`: the state to go on with.
@@ -55,7 +55,7 @@ impl<S: Copy> Branches<S> {
 }
 
 /// Is the branch dead that a condition begins, and is the other?
-fn fates(directive: &[Token<'_>]) -> (bool, bool) {
+fn fates(directive: &[HeaderToken<'_>]) -> (bool, bool) {
     let words: Vec<_> = directive.iter().map(|token| token.text).collect();
     match *words.as_slice() {
         ["if", "0"] | ["ifndef", KERNEL] => (true, false),

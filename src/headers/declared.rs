@@ -2,10 +2,10 @@
 
 use super::attributes::{group, group_length, joined, split_at_commas, without_attributes};
 use super::mention::Declaration;
-use super::names::Names;
+use super::names::WantedNames;
 use super::parameters::{behind_stars, bracketed, can_be_name, is_tag_word, is_typeof, parameters};
 use super::parameters::{spelled_alike, without_name};
-use super::tokens::Token;
+use super::tokens::HeaderToken;
 
 /// The most words that a type has which several names share. Without a limit, time would grow with the square of the text.
 const BASE: usize = 64;
@@ -20,25 +20,25 @@ pub(super) struct Head<'t> {
 }
 
 /// The statement in parts.
-struct Plain<'t> {
+struct PlainStatement<'t> {
     /// Neither attributes nor storage.
-    tokens: Vec<Token<'t>>,
+    tokens: Vec<HeaderToken<'t>>,
     is_extern: bool,
     /// Is it of this file only, or a type?
     is_own: bool,
 }
 
-fn plain<'t>(statement: &[Token<'t>], names: &Names<'_>) -> Plain<'t> {
+fn plain<'t>(statement: &[HeaderToken<'t>], names: &WantedNames<'_>) -> PlainStatement<'t> {
     let all = without_attributes(statement, |word| names.has(word));
     let said = |word: &str| all.iter().any(|token| token.is(word));
     let (is_extern, is_own) = (said("extern"), said("static") || said("typedef"));
     let tokens = all.iter().filter(|token| !token.is("extern") && !token.is("static")).copied().collect();
-    Plain { tokens, is_extern, is_own }
+    PlainStatement { tokens, is_extern, is_own }
 }
 
 /// The function that begins with these tokens, its body next; `None` if it is something else that has a body.
-pub(super) fn function_head<'t>(statement: &[Token<'t>], names: &Names<'_>) -> Option<Head<'t>> {
-    let Plain { tokens, .. } = plain(statement, names);
+pub(super) fn function_head<'t>(statement: &[HeaderToken<'t>], names: &WantedNames<'_>) -> Option<Head<'t>> {
+    let PlainStatement { tokens, .. } = plain(statement, names);
     let at = name_at(&tokens, true)?;
     let name = tokens.get(at)?;
     let after = tokens.get(at + 1..)?;
@@ -48,11 +48,15 @@ pub(super) fn function_head<'t>(statement: &[Token<'t>], names: &Names<'_>) -> O
 }
 
 /// The names asked for that a statement declares to the linker.
-pub(super) fn declared(file: &str, statement: &[Token<'_>], names: &Names<'_>) -> Vec<(String, Declaration)> {
+pub(super) fn declared(
+    file: &str,
+    statement: &[HeaderToken<'_>],
+    names: &WantedNames<'_>,
+) -> Vec<(String, Declaration)> {
     if !statement.iter().any(|token| token.is_word() && names.has_or_makes(token.text)) {
         return Vec::new();
     }
-    let Plain { mut tokens, is_extern, is_own } = plain(statement, names);
+    let PlainStatement { mut tokens, is_extern, is_own } = plain(statement, names);
     if is_own {
         return Vec::new();
     }
@@ -88,7 +92,7 @@ pub(super) fn declared(file: &str, statement: &[Token<'_>], names: &Names<'_>) -
 
 /// Which token is the name that is declared: the one before the parameters, the one behind the star of a pointer to a function,
 /// or the last of what is not in brackets.
-fn name_at(tokens: &[Token<'_>], needs_type: bool) -> Option<usize> {
+fn name_at(tokens: &[HeaderToken<'_>], needs_type: bool) -> Option<usize> {
     let least = usize::from(needs_type);
     let (mut at, mut last) = (0, None);
     while let Some(token) = tokens.get(at) {
@@ -121,7 +125,7 @@ fn name_at(tokens: &[Token<'_>], needs_type: bool) -> Option<usize> {
     last.filter(|at| *at >= least && !is_tag(*at))
 }
 
-fn declaration_of(file: &str, tokens: &[Token<'_>], at: usize, is_extern: bool) -> Option<(String, Declaration)> {
+fn declaration_of(file: &str, tokens: &[HeaderToken<'_>], at: usize, is_extern: bool) -> Option<(String, Declaration)> {
     let name = tokens.get(at)?;
     let (head, rest) = tokens.split_at_checked(at + 1)?;
     let list = rest.first().is_some_and(|token| token.is("(")).then(|| parameters(rest));
@@ -129,7 +133,7 @@ fn declaration_of(file: &str, tokens: &[Token<'_>], at: usize, is_extern: bool) 
         Some(list) => {
             // What follows the parameters is an attribute nobody knows, or the rest of a pointer that is returned.
             let tail = rest.get(group_length(rest)..).filter(|tail| tail.first().is_some_and(|token| token.is(")")));
-            let with = |shown: &dyn Fn(&[Token<'_>]) -> String| {
+            let with = |shown: &dyn Fn(&[HeaderToken<'_>]) -> String| {
                 let list: Vec<_> = list.iter().map(|parameter| shown(parameter)).collect();
                 format!("({}){}", list.join(", "), joined(tail.unwrap_or_default()))
             };
@@ -151,7 +155,7 @@ fn declaration_of(file: &str, tokens: &[Token<'_>], at: usize, is_extern: bool) 
 }
 
 /// What a macro declares of the names it is given: data of its own kind, static calls and tracepoints.
-fn declared_by_macro(file: &str, tokens: &[Token<'_>], names: &Names<'_>) -> Vec<(String, Declaration)> {
+fn declared_by_macro(file: &str, tokens: &[HeaderToken<'_>], names: &WantedNames<'_>) -> Vec<(String, Declaration)> {
     let (Some(called), Some(rest)) = (tokens.first(), tokens.get(1..)) else { return Vec::new() };
     let traces = ["TRACE_EVENT", "DEFINE_EVENT", "DECLARE_TRACE"].iter().any(|family| called.text.starts_with(family));
     let calls = called.text.starts_with("DECLARE_STATIC_CALL");
@@ -204,7 +208,7 @@ mod tests {
 
     fn of(statement: &str, name: &str) -> Option<Declaration> {
         let all = BTreeSet::from([name]);
-        let names = Names::new(&all);
+        let names = WantedNames::new(&all);
         declared("a.h", &tokens(statement), &names).into_iter().next().map(|(_, declaration)| declaration)
     }
 

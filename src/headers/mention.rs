@@ -24,9 +24,9 @@ pub struct Mention {
     /// Where it is declared.
     pub declared: Vec<Declaration>,
     /// Where it is a macro or an inline function itself.
-    pub defined: Vec<Place>,
+    pub defined: Vec<HeaderDefinition>,
     /// The macros and inline functions that name it in their bodies. A macro may be called as what it wraps.
-    pub used_by: Vec<Place>,
+    pub used_by: Vec<HeaderDefinition>,
 }
 
 impl Mention {
@@ -66,7 +66,7 @@ impl Declaration {
 
 /// What defines a name or uses it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Form {
+pub enum DefinitionKind {
     /// `#define`.
     Macro,
     /// A function with its body.
@@ -75,7 +75,7 @@ pub enum Form {
 
 /// A macro or an inline function, ordered by where it stands.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct HeaderDefinition {
     /// The header, relative to the kernel's tree.
     pub file: String,
     /// The line of its name.
@@ -83,7 +83,7 @@ pub struct Place {
     /// Its name. One that a macro puts together is called as that macro is called: `DEFINE_GUARD(mutex)`.
     pub name: String,
     /// Which of the two it is.
-    pub form: Form,
+    pub form: DefinitionKind,
 }
 
 #[cfg(test)]
@@ -92,7 +92,12 @@ mod tests {
 
     #[test]
     fn places_are_ordered_by_file_and_line_and_count_once() {
-        let place = |file: &str, line| Place { file: file.into(), line, name: "f".into(), form: Form::Inline };
+        let place = |file: &str, line| HeaderDefinition {
+            file: file.into(),
+            line,
+            name: "f".into(),
+            form: DefinitionKind::Inline,
+        };
         let used_by = vec![place("b.h", 1), place("a.h", 7), place("a.h", 7), place("a.h", 3)];
         let mut mention = Mention { used_by, ..Mention::default() };
         mention.settle();

@@ -13,6 +13,6 @@ mod scan;
 mod tokens;
 mod uses;
 
-pub use mention::{Declaration, Form, Mention, Mentions, Place};
-pub(crate) use names::{Names, is_made_by_macros};
+pub use mention::{Declaration, DefinitionKind, HeaderDefinition, Mention, Mentions};
+pub(crate) use names::{WantedNames, is_made_by_macros};
 pub(crate) use scan::{Said, scan};

@@ -19,7 +19,7 @@ pub fn is_made_by_macros(name: &str) -> bool {
 }
 
 /// The names asked for.
-pub(crate) struct Names<'n> {
+pub(crate) struct WantedNames<'n> {
     all: &'n BTreeSet<&'n str>,
     /// The words that macros make some of them from.
     stems: BTreeMap<&'n str, Vec<&'n str>>,
@@ -27,7 +27,7 @@ pub(crate) struct Names<'n> {
     lengths: [u64; 256],
 }
 
-impl<'n> Names<'n> {
+impl<'n> WantedNames<'n> {
     pub(crate) fn new(all: &'n BTreeSet<&'n str>) -> Self {
         let mut stems: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for name in all {
@@ -87,12 +87,12 @@ mod tests {
     fn a_name_is_found_as_a_whole_word_only() {
         let long = "x".repeat(70);
         let all = BTreeSet::from(["vmalloc", "__SCT__might_resched", long.as_str()]);
-        let names = Names::new(&all);
+        let names = WantedNames::new(&all);
         assert!(names.stand_in(b"p = vmalloc(3);") && names.stand_in(b"vmalloc"));
         assert!(!names.stand_in(b"__vmalloc(vmalloc_user, \"vmallocs\")"));
         assert!(names.stand_in(long.as_bytes()) && !names.stand_in("x".repeat(71).as_bytes()));
         assert!(names.stand_in(b"DECLARE_STATIC_CALL(might_resched, f)") && !names.has("might_resched"));
         assert_eq!(names.made_of("might_resched"), ["__SCT__might_resched"]);
-        assert!(!Names::new(&BTreeSet::new()).stand_in(b"int x;"));
+        assert!(!WantedNames::new(&BTreeSet::new()).stand_in(b"int x;"));
     }
 }

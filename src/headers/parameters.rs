@@ -1,7 +1,7 @@
 //! The parameters of a prototype: where one ends, which of its words is its name, and what is left without it.
 
 use super::attributes::{group, group_length, split_at_commas};
-use super::tokens::{Kind, Token};
+use super::tokens::{HeaderToken, HeaderTokenKind};
 
 /// Words of types that are never the name of anything.
 const TYPE_WORDS: &[&str] = &[
@@ -30,22 +30,22 @@ const QUALIFIERS: &[&str] = &[
 const DEPTH: usize = 8;
 
 /// Can a word be a name, as far as it alone tells?
-pub(super) fn can_be_name(token: &Token<'_>) -> bool {
+pub(super) fn can_be_name(token: &HeaderToken<'_>) -> bool {
     token.is_word() && !TYPE_WORDS.contains(&token.text) && !QUALIFIERS.contains(&token.text)
 }
 
 /// Does the name of a structure follow?
-pub(super) fn is_tag_word(token: &Token<'_>) -> bool {
+pub(super) fn is_tag_word(token: &HeaderToken<'_>) -> bool {
     matches!(token.text, "struct" | "union" | "enum")
 }
 
 /// Does a type in brackets follow?
-pub(super) fn is_typeof(token: &Token<'_>) -> bool {
+pub(super) fn is_typeof(token: &HeaderToken<'_>) -> bool {
     matches!(token.text, "typeof" | "__typeof__" | "__typeof" | "typeof_unqual" | "__typeof_unqual__" | "TYPEOF_UNQUAL")
 }
 
 /// The parameters in the brackets that the tokens begin with: none for `()` and `(void)`.
-pub(super) fn parameters<'a, 't>(tokens: &'a [Token<'t>]) -> Vec<&'a [Token<'t>]> {
+pub(super) fn parameters<'a, 't>(tokens: &'a [HeaderToken<'t>]) -> Vec<&'a [HeaderToken<'t>]> {
     match group(tokens) {
         [] => Vec::new(),
         [only] if only.is("void") => Vec::new(),
@@ -54,13 +54,13 @@ pub(super) fn parameters<'a, 't>(tokens: &'a [Token<'t>]) -> Vec<&'a [Token<'t>]
 }
 
 /// The first word behind the stars that the tokens begin with.
-pub(super) fn behind_stars(tokens: &[Token<'_>]) -> Option<usize> {
+pub(super) fn behind_stars(tokens: &[HeaderToken<'_>]) -> Option<usize> {
     let at = tokens.iter().position(|token| !token.is("*") && !QUALIFIERS.contains(&token.text))?;
     tokens.get(at).filter(|token| token.is_word()).map(|_| at)
 }
 
 /// Which token is the name of a parameter; `None` where it has only a type.
-fn name_of(parameter: &[Token<'_>]) -> Option<usize> {
+fn name_of(parameter: &[HeaderToken<'_>]) -> Option<usize> {
     let open = parameter.iter().position(|token| token.is("("));
     if let Some((before, after)) = open.and_then(|open| Some((parameter.get(..open)?, parameter.get(open + 1..)?)))
         && !before.last().is_some_and(is_typeof)
@@ -79,11 +79,11 @@ fn name_of(parameter: &[Token<'_>]) -> Option<usize> {
 }
 
 /// The type of a parameter, without its name and those of its own parameters.
-pub(super) fn without_name<'t>(parameter: &[Token<'t>]) -> Vec<Token<'t>> {
+pub(super) fn without_name<'t>(parameter: &[HeaderToken<'t>]) -> Vec<HeaderToken<'t>> {
     stripped(parameter, DEPTH)
 }
 
-fn stripped<'t>(parameter: &[Token<'t>], depth: usize) -> Vec<Token<'t>> {
+fn stripped<'t>(parameter: &[HeaderToken<'t>], depth: usize) -> Vec<HeaderToken<'t>> {
     let name = name_of(parameter);
     let nameless = parameter.iter().enumerate().filter(|(at, _)| Some(*at) != name).map(|(_, token)| *token);
     let nameless: Vec<_> = nameless.collect();
@@ -96,7 +96,7 @@ fn stripped<'t>(parameter: &[Token<'t>], depth: usize) -> Vec<Token<'t>> {
 }
 
 /// Where the parameters begin that a parameter without its name has itself: the last brackets of `int (*)(int a)`.
-fn own_list(parameter: &[Token<'_>]) -> Option<usize> {
+fn own_list(parameter: &[HeaderToken<'_>]) -> Option<usize> {
     let open = parameter.iter().position(|token| token.is("("))?;
     let group = parameter.get(open..)?;
     if group.get(1).is_some_and(|token| token.is("*")) {
@@ -108,7 +108,10 @@ fn own_list(parameter: &[Token<'_>]) -> Option<usize> {
 }
 
 /// The parts in brackets, with commas between them.
-pub(super) fn bracketed<'t>(parts: &[&[Token<'t>]], shown: impl Fn(&[Token<'t>]) -> Vec<Token<'t>>) -> Vec<Token<'t>> {
+pub(super) fn bracketed<'t>(
+    parts: &[&[HeaderToken<'t>]],
+    shown: impl Fn(&[HeaderToken<'t>]) -> Vec<HeaderToken<'t>>,
+) -> Vec<HeaderToken<'t>> {
     let mut tokens = vec![mark("(")];
     for (at, part) in parts.iter().enumerate() {
         if at > 0 {
@@ -120,13 +123,13 @@ pub(super) fn bracketed<'t>(parts: &[&[Token<'t>]], shown: impl Fn(&[Token<'t>])
     tokens
 }
 
-fn mark(text: &'static str) -> Token<'static> {
-    Token { kind: Kind::Other, text, at: 0, line: 0, first: false }
+fn mark(text: &'static str) -> HeaderToken<'static> {
+    HeaderToken { kind: HeaderTokenKind::Other, text, at: 0, line: 0, first: false }
 }
 
 /// One spelling for types that have two: `unsigned int` is `unsigned`, `long int` is `long`.
-pub(super) fn spelled_alike<'t>(tokens: &[Token<'t>]) -> Vec<Token<'t>> {
-    let mut alike: Vec<Token<'t>> = Vec::with_capacity(tokens.len());
+pub(super) fn spelled_alike<'t>(tokens: &[HeaderToken<'t>]) -> Vec<HeaderToken<'t>> {
+    let mut alike: Vec<HeaderToken<'t>> = Vec::with_capacity(tokens.len());
     for token in tokens {
         let after_size = alike.last().is_some_and(|last| matches!(last.text, "unsigned" | "signed" | "long" | "short"));
         if !(after_size && token.is("int")) {

@@ -5,9 +5,9 @@
 use super::attributes::{group, group_length};
 use super::branches::Branches;
 use super::declared::{Head, declared, function_head};
-use super::mention::{Declaration, Form, Place};
-use super::names::Names;
-use super::tokens::{Piece, Pieces, Token};
+use super::mention::{Declaration, DefinitionKind, HeaderDefinition};
+use super::names::WantedNames;
+use super::tokens::{HeaderToken, Piece, Pieces};
 use super::uses::uses;
 
 /// The most bodies in braces that one statement has. Without a limit, time would grow with the square of the text.
@@ -17,12 +17,12 @@ const BODIES: usize = 16;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Said {
     Declared(Declaration),
-    Defined(Place),
-    Used(Place),
+    Defined(HeaderDefinition),
+    Used(HeaderDefinition),
 }
 
 /// All that a header says of the names asked for.
-pub(crate) fn scan(file: &str, text: &str, names: &Names<'_>) -> Vec<(String, Said)> {
+pub(crate) fn scan(file: &str, text: &str, names: &WantedNames<'_>) -> Vec<(String, Said)> {
     let mut scanner = Scanner {
         file,
         names,
@@ -52,7 +52,7 @@ pub(crate) fn scan(file: &str, text: &str, names: &Names<'_>) -> Vec<(String, Sa
 
 /// Where the reader stands.
 #[derive(Clone, Copy)]
-struct State {
+struct ScanState {
     braces: usize,
     brackets: usize,
     function: Option<usize>,
@@ -63,11 +63,11 @@ struct State {
 
 struct Scanner<'s, 't> {
     file: &'s str,
-    names: &'s Names<'s>,
+    names: &'s WantedNames<'s>,
     found: Vec<(String, Said)>,
-    branches: Branches<State>,
+    branches: Branches<ScanState>,
     /// What was read of a statement at file scope, the bodies in braces left out.
-    statement: Vec<Token<'t>>,
+    statement: Vec<HeaderToken<'t>>,
     brackets: usize,
     statements: usize,
     /// Does the statement begin as the call of a macro?
@@ -78,15 +78,15 @@ struct Scanner<'s, 't> {
     heads: Vec<Head<'t>>,
     /// The function whose body is being read.
     function: Option<usize>,
-    body: Vec<Token<'t>>,
+    body: Vec<HeaderToken<'t>>,
 }
 
 impl<'t> Scanner<'_, 't> {
-    fn directive(&mut self, tokens: &[Token<'t>]) {
+    fn directive(&mut self, tokens: &[HeaderToken<'t>]) {
         let Some((first, rest)) = tokens.split_first() else { return };
         match first.text {
             "if" | "ifdef" | "ifndef" => {
-                let state = State {
+                let state = ScanState {
                     braces: self.braces,
                     brackets: self.brackets,
                     function: self.function,
@@ -107,7 +107,7 @@ impl<'t> Scanner<'_, 't> {
     }
 
     /// Reads the next branch as the one before it was read.
-    fn go_back(&mut self, state: State) {
+    fn go_back(&mut self, state: ScanState) {
         self.leave_function();
         let kept = if self.statements == state.statements { state.length } else { 0 };
         // The head of a function that each branch has its own of, with one body behind them.
@@ -122,7 +122,7 @@ impl<'t> Scanner<'_, 't> {
     }
 
     /// Takes what follows `#define`.
-    fn define(&mut self, tokens: &[Token<'t>]) {
+    fn define(&mut self, tokens: &[HeaderToken<'t>]) {
         let Some((name, rest)) = tokens.split_first() else { return };
         // `#define NAME NAME` only tells others that an architecture has it; the names of trace systems and their files are
         // no code.
@@ -130,7 +130,7 @@ impl<'t> Scanner<'_, 't> {
         if is_itself || name.text.starts_with("TRACE_SYSTEM") || name.is("TRACE_INCLUDE_FILE") {
             return;
         }
-        let place = self.place(name.text, name.line, Form::Macro);
+        let place = self.place(name.text, name.line, DefinitionKind::Macro);
         if self.names.has(name.text) {
             self.found.push((name.text.to_owned(), Said::Defined(place.clone())));
         }
@@ -141,17 +141,17 @@ impl<'t> Scanner<'_, 't> {
         self.use_names(body, &hidden, &place);
     }
 
-    fn use_names(&mut self, body: &[Token<'t>], hidden: &[&'t str], place: &Place) {
+    fn use_names(&mut self, body: &[HeaderToken<'t>], hidden: &[&'t str], place: &HeaderDefinition) {
         let used = uses(body, hidden, self.names);
         self.found.extend(used.into_iter().map(|name| (name.to_owned(), Said::Used(place.clone()))));
     }
 
-    fn place(&self, name: &str, line: u32, form: Form) -> Place {
-        Place { file: self.file.to_owned(), line, name: name.to_owned(), form }
+    fn place(&self, name: &str, line: u32, form: DefinitionKind) -> HeaderDefinition {
+        HeaderDefinition { file: self.file.to_owned(), line, name: name.to_owned(), form }
     }
 
     /// Takes a token at file scope.
-    fn outside(&mut self, token: Token<'t>) {
+    fn outside(&mut self, token: HeaderToken<'t>) {
         if token.first && token.is_word() && (begins_statement(&token) || self.is_complete()) {
             self.end_statement();
         }
@@ -176,7 +176,7 @@ impl<'t> Scanner<'_, 't> {
     }
 
     /// Takes a token within braces.
-    fn inside(&mut self, token: Token<'t>) {
+    fn inside(&mut self, token: HeaderToken<'t>) {
         if token.first && begins_statement(&token) {
             self.leave_function();
             self.drop_statement();
@@ -210,7 +210,7 @@ impl<'t> Scanner<'_, 't> {
     fn enter_function(&mut self, head: Option<Head<'t>>) {
         self.function = head.map(|head| {
             if self.names.has(head.name) {
-                let place = self.place(head.name, head.line, Form::Inline);
+                let place = self.place(head.name, head.line, DefinitionKind::Inline);
                 self.found.push((head.name.to_owned(), Said::Defined(place)));
             }
             self.heads.push(head);
@@ -234,7 +234,7 @@ impl<'t> Scanner<'_, 't> {
         let body = std::mem::take(&mut self.body);
         let head = self.function.take().and_then(|at| self.heads.get(at).cloned());
         if let Some(head) = head {
-            let place = self.place(head.name, head.line, Form::Inline);
+            let place = self.place(head.name, head.line, DefinitionKind::Inline);
             let mut hidden = head.hidden;
             hidden.push(head.name);
             self.use_names(&body, &hidden, &place);
@@ -254,7 +254,7 @@ impl<'t> Scanner<'_, 't> {
         if let Some((called, arguments)) = statement.split_first().filter(|(called, _)| makes_inlines(called)) {
             let inner = group(arguments);
             if let Some((first, rest)) = inner.split_first() {
-                let place = self.place(&format!("{}({})", called.text, first.text), first.line, Form::Inline);
+                let place = self.place(&format!("{}({})", called.text, first.text), first.line, DefinitionKind::Inline);
                 self.use_names(rest, &[], &place);
             }
             return;
@@ -270,23 +270,23 @@ impl<'t> Scanner<'_, 't> {
 }
 
 /// Does it make a function one that has its body in a header?
-fn is_inline_word(token: &Token<'_>) -> bool {
+fn is_inline_word(token: &HeaderToken<'_>) -> bool {
     matches!(token.text, "static" | "inline" | "__inline" | "__inline__" | "__always_inline")
 }
 
 /// In the first column, this is the beginning of something new.
-fn begins_statement(token: &Token<'_>) -> bool {
+fn begins_statement(token: &HeaderToken<'_>) -> bool {
     matches!(token.text, "static" | "extern" | "typedef")
 }
 
 /// Is it called like a macro that declares or defines something?
-fn is_macro_like(token: &Token<'_>) -> bool {
+fn is_macro_like(token: &HeaderToken<'_>) -> bool {
     let of_macros = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     token.text.bytes().any(|byte| byte.is_ascii_uppercase()) && token.text.bytes().all(of_macros)
 }
 
 /// Is it a macro that makes inline functions of what it is given (include/linux/cleanup.h)?
-fn makes_inlines(token: &Token<'_>) -> bool {
+fn makes_inlines(token: &HeaderToken<'_>) -> bool {
     let rest = token.text.strip_prefix("DEFINE_").or_else(|| token.text.strip_prefix("EXTEND_"));
     rest.is_some_and(|rest| matches!(rest, "FREE" | "CLASS") || rest.contains("GUARD"))
 }
@@ -302,11 +302,11 @@ mod tests {
         let all = BTreeSet::from(["f"]);
         let show = |(_, said)| match said {
             Said::Declared(declaration) => format!("declared {} {}", declaration.line, declaration.text),
-            Said::Defined(Place { line, form: Form::Macro, .. }) => format!("macro {line}"),
-            Said::Defined(Place { line, .. }) => format!("inline {line}"),
+            Said::Defined(HeaderDefinition { line, form: DefinitionKind::Macro, .. }) => format!("macro {line}"),
+            Said::Defined(HeaderDefinition { line, .. }) => format!("inline {line}"),
             Said::Used(place) => format!("used by {} {}", place.name, place.line),
         };
-        scan("a.h", text, &Names::new(&all)).into_iter().map(show).collect()
+        scan("a.h", text, &WantedNames::new(&all)).into_iter().map(show).collect()
     }
 
     #[test]

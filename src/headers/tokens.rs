@@ -5,7 +5,7 @@ use memchr::memmem;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum HeaderTokenKind {
     /// A name or a keyword.
     Word,
     /// Punctuation, a number or text in quotes.
@@ -14,8 +14,8 @@ pub(super) enum Kind {
 
 /// A word of the text and where it stands.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Token<'t> {
-    pub(super) kind: Kind,
+pub(super) struct HeaderToken<'t> {
+    pub(super) kind: HeaderTokenKind,
     pub(super) text: &'t str,
     /// Where it begins, in bytes of the header.
     pub(super) at: usize,
@@ -24,7 +24,7 @@ pub(super) struct Token<'t> {
     pub(super) first: bool,
 }
 
-impl Token<'_> {
+impl HeaderToken<'_> {
     pub(super) fn is(&self, text: &str) -> bool {
         self.text == text
     }
@@ -35,7 +35,7 @@ impl Token<'_> {
     }
 
     pub(super) fn is_word(&self) -> bool {
-        self.kind == Kind::Word
+        self.kind == HeaderTokenKind::Word
     }
 }
 
@@ -43,9 +43,9 @@ impl Token<'_> {
 #[derive(Clone, Debug)]
 pub(super) enum Piece<'t> {
     /// A token of C.
-    Token(Token<'t>),
+    Token(HeaderToken<'t>),
     /// What follows `#` on a line and on those that continue it.
-    Directive(Vec<Token<'t>>),
+    Directive(Vec<HeaderToken<'t>>),
 }
 
 /// Walks the text from piece to piece.
@@ -99,7 +99,7 @@ impl<'t> Pieces<'t> {
         }
     }
 
-    fn token(&mut self) -> Option<Token<'t>> {
+    fn token(&mut self) -> Option<HeaderToken<'t>> {
         let rest = self.rest();
         let length = match rest {
             [] => return None,
@@ -110,17 +110,17 @@ impl<'t> Pieces<'t> {
             _ => 1,
         };
         let is_word = rest.first().is_some_and(|byte| is_name_byte(*byte) && !byte.is_ascii_digit());
-        let kind = if is_word { Kind::Word } else { Kind::Other };
+        let kind = if is_word { HeaderTokenKind::Word } else { HeaderTokenKind::Other };
         let before = self.at.checked_sub(1).and_then(|at| self.text.as_bytes().get(at));
         let first = before.is_none_or(|byte| *byte == b'\n');
         let text = self.text.get(self.at..self.at + length).unwrap_or_default();
-        let token = Token { kind, text, at: self.at, line: self.line, first };
+        let token = HeaderToken { kind, text, at: self.at, line: self.line, first };
         self.begins = false;
         self.advance(length);
         Some(token)
     }
 
-    fn directive(&mut self) -> Vec<Token<'t>> {
+    fn directive(&mut self) -> Vec<HeaderToken<'t>> {
         let mut tokens = Vec::new();
         loop {
             self.skip(false);
@@ -174,7 +174,7 @@ fn quoted_length(text: &[u8]) -> usize {
 
 /// The tokens of a text without directives.
 #[cfg(test)]
-pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
+pub(super) fn tokens(text: &str) -> Vec<HeaderToken<'_>> {
     let token = |piece| match piece {
         Piece::Token(token) => Some(token),
         Piece::Directive(_) => None,
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> Vec<String> {
-        let show = |token: Token<'_>| format!("{}:{}", token.line, token.text);
+        let show = |token: HeaderToken<'_>| format!("{}:{}", token.line, token.text);
         Pieces::new(text)
             .map(|piece| match piece {
                 Piece::Token(token) => show(token),

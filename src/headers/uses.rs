@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::names::Names;
-use super::tokens::Token;
+use super::names::WantedNames;
+use super::tokens::HeaderToken;
 
 /// Words after which an expression follows: any other word before a name makes it a declaration.
 const BEFORE_EXPRESSIONS: &[&str] = &["return", "else", "case", "do", "sizeof", "typeof", "__typeof__", "__force"];
@@ -12,7 +12,7 @@ const BEFORE_EXPRESSIONS: &[&str] = &["return", "else", "case", "do", "sizeof", 
 const BEFORE_OTHERS: &[&str] = &[".", "->", "##", "struct", "union", "enum", "goto"];
 
 /// The names asked for that a body uses. Those in `hidden`, its parameters, are its own.
-pub(super) fn uses<'t>(body: &[Token<'t>], hidden: &[&'t str], names: &Names<'_>) -> BTreeSet<&'t str> {
+pub(super) fn uses<'t>(body: &[HeaderToken<'t>], hidden: &[&'t str], names: &WantedNames<'_>) -> BTreeSet<&'t str> {
     let mut hidden: BTreeSet<&str> = hidden.iter().copied().collect();
     let mut used = BTreeSet::new();
     for (at, token) in body.iter().enumerate() {
@@ -38,12 +38,12 @@ pub(super) fn uses<'t>(body: &[Token<'t>], hidden: &[&'t str], names: &Names<'_>
 }
 
 /// Is a name declared here, by what stands around it? `int name`, or `struct x *name =`.
-fn is_declared(before: [Option<&Token<'_>>; 3], next: Option<&Token<'_>>) -> bool {
+fn is_declared(before: [Option<&HeaderToken<'_>>; 3], next: Option<&HeaderToken<'_>>) -> bool {
     let [third, second, first] = before;
     match first {
         Some(first) if first.is_word() => !BEFORE_EXPRESSIONS.contains(&first.text),
         Some(first) if first.is("*") => {
-            let is_type = second.is_some_and(Token::is_word);
+            let is_type = second.is_some_and(HeaderToken::is_word);
             let begins = third.is_none_or(|third| matches!(third.text, ";" | "{" | "}" | "struct" | "union" | "const"));
             is_type && begins && next.is_some_and(|next| matches!(next.text, "=" | ";" | ","))
         }
@@ -58,7 +58,7 @@ mod tests {
 
     fn is_used(body: &str) -> bool {
         let all = BTreeSet::from(["f"]);
-        !uses(&tokens(body), &[], &Names::new(&all)).is_empty()
+        !uses(&tokens(body), &[], &WantedNames::new(&all)).is_empty()
     }
 
     #[test]
@@ -72,6 +72,6 @@ mod tests {
             assert!(!is_used(body), "{body}");
         }
         let all = BTreeSet::from(["f"]);
-        assert!(uses(&tokens("f(1)"), &["f"], &Names::new(&all)).is_empty());
+        assert!(uses(&tokens("f(1)"), &["f"], &WantedNames::new(&all)).is_empty());
     }
 }

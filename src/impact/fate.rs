@@ -7,8 +7,8 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::kernels::Kernels;
-use super::symbol::{Fate, Prototypes, Replacement, Wanting};
-use crate::headers::{Declaration, Form, Mention, Mentions, Place, is_made_by_macros};
+use super::symbol::{Fate, Prototypes, SymbolReplacement, Wanting};
+use crate::headers::{Declaration, DefinitionKind, HeaderDefinition, Mention, Mentions, is_made_by_macros};
 use crate::kernel::Exports;
 use crate::verdict::{Cause, Use};
 use crate::why::is_of_compiler;
@@ -81,7 +81,12 @@ impl<'k> Headers<'k> {
 
     /// Is what uses a name still there? What is gone itself, and is for the headers' own use, counts as what uses it in turn.
     /// Each name is looked at once: headers may use one another in every way.
-    fn users<'m>(&'m self, users: &[&'m Place], levels: usize, known: &mut HashMap<&'m str, Users>) -> Option<Users> {
+    fn users<'m>(
+        &'m self,
+        users: &[&'m HeaderDefinition],
+        levels: usize,
+        known: &mut HashMap<&'m str, Users>,
+    ) -> Option<Users> {
         let mut there = Vec::new();
         for name in users.iter().map(|place| place.name.as_str()) {
             let of_user = known.get(name).copied().unwrap_or_else(|| {
@@ -117,7 +122,7 @@ impl<'k> Headers<'k> {
         let mut found: BTreeSet<String> = called(uses).into_iter().flatten().map(str::to_owned).collect();
         if found.is_empty() {
             // With debug information, inlines would stand in the chains.
-            let wanted = |place: &Place| is_macro(&place) || !has_lines(uses);
+            let wanted = |place: &HeaderDefinition| is_macro(&place) || !has_lines(uses);
             self.nearest(symbol, &wanted, LEVELS, &mut HashSet::new(), &mut found);
         }
         found.into_iter().collect()
@@ -128,7 +133,7 @@ impl<'k> Headers<'k> {
     fn nearest<'m>(
         &'m self,
         name: &str,
-        wanted: &dyn Fn(&Place) -> bool,
+        wanted: &dyn Fn(&HeaderDefinition) -> bool,
         levels: usize,
         met: &mut HashSet<&'m str>,
         found: &mut BTreeSet<String>,
@@ -166,7 +171,7 @@ impl<'k> Headers<'k> {
 
     fn of_missing(&self, symbol: &str, uses: &[Use], functions: &[(String, BTreeSet<String>)]) -> Fate {
         if is_of_compiler(symbol) {
-            return Fate::Replaced(Replacement::Compiler);
+            return Fate::Replaced(SymbolReplacement::Compiler);
         }
         let Some(after) = &self.after else { return Fate::Open { wanting: Wanting::HeadersAfter } };
         if let Some(definition) = defined(after.of(symbol)) {
@@ -174,14 +179,14 @@ impl<'k> Headers<'k> {
         }
         let made_by_macro = is_made_by_macros(symbol);
         if made_by_macro && after.of(symbol).is_some_and(|mention| !mention.declared.is_empty()) {
-            return Fate::Replaced(Replacement::Headers);
+            return Fate::Replaced(SymbolReplacement::Headers);
         }
         // Only the outermost inline of a chain is named by the module's own source.
         let called = called(uses);
         let inlines: BTreeSet<&str> = called.iter().copied().flatten().collect();
         let are_there = inlines.iter().all(|name| self.is_there(name));
         if !inlines.is_empty() && (!are_there || !called.contains(&None)) {
-            return if are_there { Fate::Replaced(Replacement::Headers) } else { Fate::Stays };
+            return if are_there { Fate::Replaced(SymbolReplacement::Headers) } else { Fate::Stays };
         }
         if self.before.is_empty() {
             return Fate::Open { wanting: Wanting::HeadersBefore };
@@ -195,13 +200,15 @@ impl<'k> Headers<'k> {
         let is_declared = !mention.declared.is_empty() || !mention.defined.is_empty();
         match users {
             // Where debug information shows inlines for some uses, it has lost them for the others.
-            None | Some(Users::There) if !inlines.is_empty() => Fate::Replaced(Replacement::Headers),
+            None | Some(Users::There) if !inlines.is_empty() => Fate::Replaced(SymbolReplacement::Headers),
             // Nothing in the headers names it: the source does.
             None if is_declared && !made_by_macro => Fate::Stays,
             None => open,
-            Some(Users::There) if is_internal(symbol, mention) || !is_declared => Fate::Replaced(Replacement::Headers),
+            Some(Users::There) if is_internal(symbol, mention) || !is_declared => {
+                Fate::Replaced(SymbolReplacement::Headers)
+            }
             Some(Users::Gone) => Fate::Stays,
-            Some(_) if self.leaves_traces(symbol, mention, functions) => Fate::Replaced(Replacement::Headers),
+            Some(_) if self.leaves_traces(symbol, mention, functions) => Fate::Replaced(SymbolReplacement::Headers),
             Some(_) => open,
         }
     }
@@ -212,7 +219,7 @@ impl<'k> Headers<'k> {
         let of = |name: &str| functions.iter().find(|(known, _)| known == name).map(|(_, functions)| functions);
         let Some(own) = of(symbol).filter(|own| !own.is_empty()) else { return false };
         let inlines = mention.used_by.iter().filter(|place| place.name != symbol && self.is_there(&place.name));
-        let mut inlines = inlines.filter(|place| place.form == Form::Inline);
+        let mut inlines = inlines.filter(|place| place.form == DefinitionKind::Inline);
         inlines.any(|inline| {
             functions.iter().any(|(other, beside)| {
                 let named = self.before(other).is_some_and(|mention| mention.used_by.contains(inline));
@@ -235,7 +242,7 @@ impl<'k> Headers<'k> {
         let still = frames().any(|inline| users.iter().any(|place| place.name == inline));
         match still {
             true => Fate::Stays,
-            false if frames().all(|inline| self.is_there(inline)) => Fate::Replaced(Replacement::Headers),
+            false if frames().all(|inline| self.is_there(inline)) => Fate::Replaced(SymbolReplacement::Headers),
             false => Fate::Open { wanting: Wanting::Source },
         }
     }
@@ -308,11 +315,11 @@ fn texts(names: &BTreeSet<String>) -> BTreeSet<&str> {
 fn defined(mention: Option<&Mention>) -> Option<Fate> {
     let place = mention?.defined.first()?;
     let (file, line) = (place.file.clone(), place.line);
-    Some(Fate::Replaced(Replacement::Definition { is_macro: is_macro(&place), file, line }))
+    Some(Fate::Replaced(SymbolReplacement::Definition { is_macro: is_macro(&place), file, line }))
 }
 
-fn is_macro(place: &&Place) -> bool {
-    place.form == Form::Macro
+fn is_macro(place: &&HeaderDefinition) -> bool {
+    place.form == DefinitionKind::Macro
 }
 
 fn has_lines(uses: &[Use]) -> bool {

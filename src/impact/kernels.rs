@@ -1,18 +1,18 @@
-//! Two kernels that are compared.
+//! The two kernels of a comparison.
 
 use std::sync::Arc;
 
 use crate::kernel::{Exports, Kernel};
 
-/// Two kernels, and what is known of their exports.
+/// Two kernels with the lists of their exports.
 #[derive(Clone, Copy, Debug)]
 pub struct Kernels<'a> {
-    /// The earlier one.
+    /// The earlier kernel.
     pub from: &'a Kernel,
-    /// The later one, which judges.
+    /// The later kernel, which judges the modules.
     pub to: &'a Arc<Kernel>,
-    /// What the earlier one exports, its modules included.
+    /// The exports of the earlier kernel and its modules, if known.
     pub before: Option<&'a Exports>,
-    /// What the later one does.
+    /// The exports of the later kernel and its modules, if known.
     pub after: Option<&'a Exports>,
 }

@@ -1,4 +1,4 @@
-//! What becomes of modules on another kernel: the file as it stands, and its source when it is built again.
+//! The outcome for one module: what the later kernel does with the file, and with a build of its source.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -12,67 +12,68 @@ use crate::verdict::{Missing, Outcome, Verdict};
 use crate::why::inlines::{Inline, InlineChanges};
 use crate::why::{Lookup, SourceFacts, source_facts};
 
-/// What is known beyond the kernels' exports.
+/// The boot, debug information and inline maps that a comparison uses besides the exports.
 #[derive(Debug, Default)]
 pub struct Circumstances {
-    /// How the later kernel is booted.
+    /// The command line of the later kernel.
     pub cmdline: Cmdline,
-    /// Where modules' debug information is.
+    /// Where to find the modules' debug information.
     pub lookup: Lookup,
-    /// What became of the inlines of the headers, if both maps are at hand.
+    /// How the inline functions of the headers changed; `None` without the maps of both kernels.
     pub inlines: Option<InlineChanges>,
 }
 
-/// What becomes of one module.
+/// The outcome for one module on the later kernel.
 #[derive(Clone, Debug)]
 pub struct ModuleImpact<'a> {
-    /// Its file.
+    /// The module file.
     pub path: PathBuf,
-    /// Its licences; the loader looks at the first, modpost at all.
+    /// The module's licenses. The loader looks only at the first one, modpost at all of them.
     pub licenses: Vec<License>,
-    /// The namespaces it imports.
+    /// The namespaces that the module imports.
     pub imports: Vec<String>,
-    /// In one word.
+    /// The outcome as one answer.
     pub answer: Answer,
-    /// What the later kernel does with the file as it is.
+    /// The later kernel's verdict on the file as it is.
     pub binary: Verdict,
-    /// What it would do with another build of the same source; `None` where the file loads as it is.
+    /// The later kernel's verdict on a new build of the same source; `None` if the file loads as it is.
     pub rebuilt: Option<Verdict>,
-    /// The symbols it needs that have changed or are kept from it, in order of name.
+    /// The symbols the module needs that changed or that the kernel withholds, sorted by name.
     pub symbols: Vec<SymbolImpact<'a>>,
-    /// Rules that have changed and without which the answer for the file would be another.
+    /// Changed loader rules without which the verdict on the file would be another.
     pub rules: Vec<Behaviour>,
-    /// Inlines of the headers that the module uses and that need symbols now which it does not get.
+    /// Inline functions that the module uses and that now need symbols the module does not get.
     pub inlines: Vec<Inline>,
-    /// Inlines of the earlier kernel's headers that the module's own source calls, and that the later ones do not have.
+    /// Inline functions of the earlier kernel's headers that the module's own source calls and that the later headers
+    /// do not have.
     pub gone_inlines: Vec<String>,
-    /// Is it unknown, for want of debug information, which of the inlines that became restricted it uses?
+    /// Whether some inline functions became restricted, and no debug information tells if the module uses them.
     pub inlines_unknown: bool,
-    /// Of two builds, has each to be signed with a key that the later kernel trusts?
+    /// Whether a build for the later kernel has to be signed with a key that the kernel trusts.
     pub needs_signature: bool,
-    /// Do versions tell which symbols are the same on both kernels?
+    /// Whether both kernels have CRCs, which show the symbols that are unchanged.
     pub(super) versioned: bool,
 }
 
 impl ModuleImpact<'_> {
-    /// The licence that the loader looks at.
+    /// The license that the loader looks at, which is the first one.
     pub fn license(&self) -> Option<&License> {
         self.licenses.first()
     }
 
-    /// Is it certain that the file as it is does not load?
+    /// Returns whether the file, as it is, certainly does not load.
     pub fn is_refused_as_it_is(&self) -> bool {
         matches!(self.binary.outcome, Outcome::Refused { .. } | Outcome::Crash { .. }) || self.binary.never_loads
     }
 
-    /// The facts that are not at hand and that the answer depends on.
+    /// The missing facts that the answer depends on.
     pub fn missing(&self) -> &[Missing] {
-        let undetermined = |verdict: &&Verdict| verdict.outcome == Outcome::Undetermined;
-        let rebuilt = self.rebuilt.as_ref().filter(undetermined);
-        rebuilt.or(Some(&self.binary).filter(undetermined)).map_or(&[], |verdict| &verdict.missing)
+        let verdicts = self.rebuilt.iter().chain([&self.binary]);
+        let mut undetermined = verdicts.filter(|verdict| verdict.outcome == Outcome::Undetermined);
+        undetermined.next().map_or(&[], |verdict| &verdict.missing)
     }
 
-    /// What would tell what becomes of symbols of which that is not known.
+    /// What would show the fate of the symbols whose fate is open.
     pub fn wanting(&self) -> BTreeSet<Wanting> {
         let open = self.symbols.iter().filter_map(|symbol| match symbol.fate {
             Fate::Open { wanting } => Some(wanting),
@@ -83,12 +84,12 @@ impl ModuleImpact<'_> {
 }
 
 impl ModuleImpact<'_> {
-    /// Where the module uses the symbols that are in question, and what is inlined into it.
+    /// Finds where the module uses the symbols in question, and which functions are inlined into it.
     pub(super) fn facts(&self, image: &Image, circumstances: &Circumstances) -> Result<SourceFacts, Error> {
-        let symbols: Vec<&str> = self.questioned().iter().map(|symbol| symbol.change.symbol.as_ref()).collect();
         if self.rebuilt.is_none() {
             return Ok(SourceFacts::default());
         }
+        let symbols: Vec<&str> = self.questioned().iter().map(|symbol| symbol.change.symbol.as_ref()).collect();
         source_facts(image, &symbols, &circumstances.lookup)
     }
 }

@@ -1,4 +1,4 @@
-//! What becomes of modules on another kernel: the file as it stands, and its source when it is built again.
+//! Judges modules on another kernel: each file as it is, and as a new build of its source.
 
 use rayon::prelude::*;
 
@@ -11,36 +11,43 @@ use crate::load::{Insmod, ModprobeError, check, check_otherwise};
 use crate::verdict::{Code, Outcome, Verdict};
 use crate::why::explain;
 
-/// Modules for which each changed rule of the loader is tried both ways; of more only the answers are asked.
+/// The largest number of modules for which each changed loader rule is tried both ways.
 const RULES_FOR: usize = 64;
 
-/// What becomes of modules.
+/// The outcome for all modules on the later kernel.
 #[derive(Clone, Debug, Default)]
 pub struct Upgrade<'a> {
-    /// Each module, in the order given.
+    /// The outcome for each module, in the order given.
     pub modules: Vec<ModuleImpact<'a>>,
-    /// What cannot be compared.
+    /// The aspects of the exports that cannot be compared.
     pub uncompared: Vec<Uncompared>,
-    /// The behaviours of the loader that one kernel has and the other has not, and whether the later one has it.
+    /// The loader behaviours that only one of the kernels has, and whether the later one has it.
     pub rules: Vec<(Behaviour, bool)>,
-    /// Was every one of them tried both ways? Of many modules only the answers are asked.
+    /// Whether each rule was tried both ways. With many modules none is.
     pub rules_tried: bool,
 }
 
 impl<'a> Upgrade<'a> {
-    /// Judges modules on the later kernel, and compares what they need on both. A module that needs others of those given gets
-    /// them, as they are judged themselves.
+    /// Judges modules on the later kernel and compares the symbols they need on both kernels. A module that depends on
+    /// others of the given modules gets them, as they are judged themselves.
     ///
     /// # Errors
     /// When a file of the later kernel's tree, or a debug file that was asked for, cannot be read.
     pub fn of(kernels: Kernels<'a>, images: &[Image], circumstances: &Circumstances) -> Result<Self, ModprobeError> {
         let Circumstances { cmdline, lookup, .. } = circumstances;
-        let insmod = |as_rebuilt| Insmod { as_rebuilt, look_on: true, ..Insmod::default() };
-        let judge = |as_rebuilt| check(kernels.to, cmdline, images, &insmod(as_rebuilt));
-        let (binaries, rebuilt) = rayon::join(|| judge(false), || judge(true));
-        let (binaries, mut rebuilt) = (binaries?, rebuilt?);
-        let explained = rebuilt.par_iter_mut().zip(images);
-        explained.map(|(verdict, image)| explain(verdict, image, kernels.to, lookup)).collect::<Result<(), _>>()?;
+        let as_it_is = Insmod { look_on: true, ..Insmod::default() };
+        let as_rebuilt = Insmod { as_rebuilt: true, ..as_it_is.clone() };
+        let (binaries, rebuilt) = rayon::join(
+            || check(kernels.to, cmdline, images, &as_it_is),
+            || check(kernels.to, cmdline, images, &as_rebuilt),
+        );
+        let binaries = binaries?;
+        let mut rebuilt = rebuilt?;
+        rebuilt
+            .par_iter_mut()
+            .zip(images)
+            .map(|(verdict, image)| explain(verdict, image, kernels.to, lookup))
+            .collect::<Result<(), _>>()?;
         let comparison = kernels.before.zip(kernels.after).map(|(before, after)| Comparison::of(before, after));
         let mut modules = Vec::new();
         let mut rebuilt = rebuilt.into_iter();
@@ -48,8 +55,11 @@ impl<'a> Upgrade<'a> {
             let rebuilt = rebuilt.next().filter(|_| binary.outcome != Outcome::Loads);
             modules.push(ModuleImpact::begun(kernels, comparison.as_ref(), image, binary, rebuilt));
         }
-        let facts = modules.par_iter().zip(images).map(|(module, image)| module.facts(image, circumstances));
-        let facts = facts.collect::<Result<Vec<_>, _>>()?;
+        let facts = modules
+            .par_iter()
+            .zip(images)
+            .map(|(module, image)| module.facts(image, circumstances))
+            .collect::<Result<Vec<_>, _>>()?;
         read_headers(kernels, &mut modules, &facts);
         for (module, facts) in modules.iter_mut().zip(&facts) {
             module.symbols.retain(SymbolImpact::says_something);
@@ -57,8 +67,10 @@ impl<'a> Upgrade<'a> {
             module.answer();
         }
         inherit(&mut modules);
-        let rules = Calendar::of(kernels.from).zip(Calendar::of(kernels.to));
-        let rules: Vec<_> = rules.into_iter().flat_map(|(before, after)| before.changes(after)).collect();
+        let rules: Vec<(Behaviour, bool)> = match (Calendar::of(kernels.from), Calendar::of(kernels.to)) {
+            (Some(before), Some(after)) => before.changes(after).into_iter().collect(),
+            _ => Vec::new(),
+        };
         let rules_tried = images.len() <= RULES_FOR;
         if rules_tried {
             let changed: Vec<_> = rules.iter().map(|(behaviour, _)| *behaviour).collect();
@@ -73,7 +85,8 @@ impl<'a> Upgrade<'a> {
     }
 }
 
-/// Judges each file once more for every rule that has changed, as if that one had not.
+/// Judges each file once more for every changed rule, with that rule unchanged, and records the rules that change the
+/// verdict.
 fn decisive(
     kernels: Kernels<'_>,
     circumstances: &Circumstances,
@@ -93,7 +106,7 @@ fn decisive(
     Ok(())
 }
 
-/// What matters of a verdict: the outcome, and what is wrong.
+/// The part of a verdict that is compared: the outcome and the findings that refuse the module.
 fn judgement(verdict: &Verdict) -> (&Outcome, Vec<(Code, Option<&str>)>) {
     let refusing = verdict.findings.iter().filter(|finding| finding.refuses());
     (&verdict.outcome, refusing.map(|finding| (finding.code(), finding.symbol())).collect())

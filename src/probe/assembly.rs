@@ -1,7 +1,7 @@
 //! The compiler's assembly text, which is kept apart from the compiling so that a line the assembler refuses costs
 //! a second and not the whole compilation.
 
-use super::diagnostics::Refused;
+use super::diagnostics::AssemblerError;
 
 /// The text without the markers of the C lines that assembly statements came from. On some architectures the
 /// assembler takes them for its own and then names a line of the header, not of this text.
@@ -17,7 +17,7 @@ pub(super) fn unmarked(assembly: &str) -> String {
 }
 
 /// The text without the refused lines, and of each the function it stood in, with the assembler's reason.
-pub(super) fn without(assembly: &str, refused: &[Refused]) -> (String, Vec<(String, String)>) {
+pub(super) fn without(assembly: &str, refused: &[AssemblerError]) -> (String, Vec<(String, String)>) {
     let mut out = String::with_capacity(assembly.len());
     let mut function = "";
     let mut dropped = Vec::new();
@@ -45,7 +45,7 @@ mod tests {
     #[test]
     fn a_refused_line_goes_and_its_function_is_named() {
         let text = "\t.type\tone, @function\none:\n\tret\n\t.type\ttwo, %function\ntwo:\n\tbt (%edi)\n\tret\n";
-        let refused = [Refused { line: 6, message: "bad".into() }];
+        let refused = [AssemblerError { line: 6, message: "bad".into() }];
         let (left, dropped) = without(text, &refused);
         assert_eq!(dropped, [("two".to_owned(), "bad".to_owned())]);
         assert!(!left.contains("bt") && left.lines().count() == text.lines().count());

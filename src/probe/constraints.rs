@@ -7,9 +7,9 @@
 
 use std::ops::Range;
 
-use super::definitions::Definition;
+use super::definitions::InlineDefinition;
 use super::source::Edit;
-use super::tokens::{Kind, Token, Tokens};
+use super::tokens::{CToken, CTokenKind, CTokens};
 
 /// Letters of constraints that take nothing but constants, on one architecture or another.
 const CONSTANT: &str = "insEFIJKLMNOPYeZ";
@@ -18,8 +18,8 @@ const CONSTANT: &str = "insEFIJKLMNOPYeZ";
 const ASM: [&str; 3] = ["asm", "__asm__", "__asm"];
 
 /// The edits that let this function stand alone. With `always`, every constant operand is taken for one that fails.
-pub(super) fn loosen(text: &str, definition: &Definition, always: bool) -> Vec<Edit> {
-    let body: Vec<Token<'_>> = Tokens::within(text, definition.body.clone()).collect();
+pub(super) fn loosen(text: &str, definition: &InlineDefinition, always: bool) -> Vec<Edit> {
+    let body: Vec<CToken<'_>> = CTokens::within(text, definition.body.clone()).collect();
     if !body.iter().any(|token| ASM.contains(&token.text)) {
         return Vec::new();
     }
@@ -41,11 +41,11 @@ pub(super) fn loosen(text: &str, definition: &Definition, always: bool) -> Vec<E
 
 /// The names of the parameters: each last word before a comma or the closing bracket.
 fn parameters<'t>(text: &'t str, head: &Range<usize>) -> Vec<&'t str> {
-    let tokens: Vec<Token<'t>> = Tokens::within(text, head.clone()).collect();
+    let tokens: Vec<CToken<'t>> = CTokens::within(text, head.clone()).collect();
     let mut names = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
         let follows = tokens.get(at + 1).map(|next| next.text);
-        if token.kind == Kind::Word && matches!(follows, Some("," | ")" | "[")) && token.text != "void" {
+        if token.kind == CTokenKind::Word && matches!(follows, Some("," | ")" | "[")) && token.text != "void" {
             names.push(token.text);
         }
     }
@@ -66,7 +66,7 @@ struct Statement<'t> {
 
 impl<'t> Statement<'t> {
     /// Reads it from behind its first word.
-    fn read(tokens: &[Token<'t>]) -> Option<Self> {
+    fn read(tokens: &[CToken<'t>]) -> Option<Self> {
         let open = tokens.iter().position(|token| token.text == "(")?;
         let mut depth = 0usize;
         let mut section = 0;
@@ -107,11 +107,11 @@ struct Constraint<'t> {
 }
 
 impl<'t> Constraint<'t> {
-    fn take(&mut self, token: &Token<'t>, depth: usize) {
-        if depth == 1 && token.kind == Kind::Quoted {
+    fn take(&mut self, token: &CToken<'t>, depth: usize) {
+        if depth == 1 && token.kind == CTokenKind::Quoted {
             self.letters += token.text.trim_matches('"');
             self.range = joined(&self.range, &token.range);
-        } else if depth > 1 && token.kind == Kind::Word && !self.is_member {
+        } else if depth > 1 && token.kind == CTokenKind::Word && !self.is_member {
             self.names.push(token.text);
         }
     }

@@ -2,7 +2,7 @@
 
 /// One error of a compiler, with what it was inlined through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Error {
+pub(super) struct CompilerError {
     pub(super) file: String,
     pub(super) line: u32,
     pub(super) message: String,
@@ -13,7 +13,7 @@ pub(super) struct Error {
 }
 
 /// All errors, in their order. `unit` is the path of the probe's own text.
-pub(super) fn errors(output: &str, unit: &str) -> Vec<Error> {
+pub(super) fn errors(output: &str, unit: &str) -> Vec<CompilerError> {
     let mut errors = Vec::new();
     let mut included_at = None;
     let mut functions = Vec::new();
@@ -28,7 +28,7 @@ pub(super) fn errors(output: &str, unit: &str) -> Vec<Error> {
         } else if let Some(name) = quoted_after(line, "inlined from ") {
             functions.push(name);
         } else if let Some((file, line, message)) = error(line) {
-            errors.push(Error { file, line, message, included_at, functions: functions.clone() });
+            errors.push(CompilerError { file, line, message, included_at, functions: functions.clone() });
         }
     }
     errors
@@ -70,18 +70,18 @@ fn error(line: &str) -> Option<(String, u32, String)> {
 
 /// One line that an assembler refuses: its number in the assembler's own text, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refused {
+pub(super) struct AssemblerError {
     pub(super) line: usize,
     pub(super) message: String,
 }
 
 /// All of them: `probe.s:6143: Error: bad memory operand`.
-pub(super) fn refused(output: &str) -> Vec<Refused> {
+pub(super) fn refused(output: &str) -> Vec<AssemblerError> {
     let read = |line: &str| {
         let (place, message) = line.split_once(": Error: ").or_else(|| line.split_once(": error: "))?;
         // The one assembler gives a column, the other none.
         let number = place.split(':').skip(1).find_map(|number| number.parse().ok())?;
-        Some(Refused { line: number, message: message.to_owned() })
+        Some(AssemblerError { line: number, message: message.to_owned() })
     };
     output.lines().filter_map(read).collect()
 }

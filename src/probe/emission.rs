@@ -6,10 +6,10 @@
 use std::collections::HashSet;
 use std::sync::Mutex;
 
-use super::Dropped;
+use super::RefusedInline;
 use super::assembly::{unmarked, without};
 use super::constraints::loosen;
-use super::definitions::Definition;
+use super::definitions::InlineDefinition;
 use super::diagnostics::{errors, refused};
 use super::error::{ProbeError, tail};
 use super::kbuild::{Compiler, Output};
@@ -26,10 +26,10 @@ const FLAGS: [&str; 6] =
 const ATTEMPTS: usize = 12;
 
 /// A preprocessed text and which of its functions an object is wanted of.
-pub(super) struct Source {
+pub(super) struct ProbeText {
     pub(super) name: String,
     pub(super) text: String,
-    pub(super) definitions: Vec<Definition>,
+    pub(super) definitions: Vec<InlineDefinition>,
     /// Those not seen in a source before.
     pub(super) wanted: Vec<usize>,
 }
@@ -38,19 +38,19 @@ pub(super) struct Source {
 #[derive(Default)]
 pub(super) struct Emitted {
     pub(super) objects: Vec<Vec<u8>>,
-    pub(super) dropped: Vec<Dropped>,
+    pub(super) dropped: Vec<RefusedInline>,
 }
 
 /// One part of a source.
 struct Part<'s> {
-    source: &'s Source,
+    source: &'s ProbeText,
     name: String,
     wanted: &'s [usize],
 }
 
 /// Compiles all parts of all sources on `jobs` threads.
 pub(super) fn emit(
-    sources: &[Source],
+    sources: &[ProbeText],
     compiler: &Compiler,
     scratch: &Scratch,
     jobs: usize,
@@ -87,7 +87,7 @@ pub(super) fn emit(
 }
 
 /// As many parts as there are threads, but none of less than a few hundred functions: each costs the reading of all.
-fn parts(source: &Source, jobs: usize) -> Vec<Part<'_>> {
+fn parts(source: &ProbeText, jobs: usize) -> Vec<Part<'_>> {
     let each = source.wanted.len().div_ceil(jobs).max(400);
     let part = |(number, wanted)| Part { source, name: format!("{}-{number}", source.name), wanted };
     source.wanted.chunks(each).enumerate().map(part).collect()
@@ -144,7 +144,7 @@ impl Part<'_> {
         output: &Output,
         loosened: &mut HashSet<String>,
         refusing: &mut HashSet<String>,
-        dropped: &mut Vec<Dropped>,
+        dropped: &mut Vec<RefusedInline>,
     ) -> bool {
         let mut is_new = false;
         for error in errors(&output.stderr, "") {
@@ -159,18 +159,18 @@ impl Part<'_> {
         is_new
     }
 
-    fn dropped(&self, name: &str, why: &str) -> Option<Dropped> {
+    fn dropped(&self, name: &str, why: &str) -> Option<RefusedInline> {
         let found = self.source.definitions.iter().find(|definition| definition.name == name)?;
         let (file, line) = (found.file.clone(), found.line);
-        Some(Dropped { name: name.to_owned(), file, line, why: why.to_owned() })
+        Some(RefusedInline { name: name.to_owned(), file, line, why: why.to_owned() })
     }
 
     /// Assembles, without the lines that the assembler refuses.
-    fn assemble(&self, compiler: &Compiler, scratch: &Scratch) -> Result<Vec<Dropped>, ProbeError> {
+    fn assemble(&self, compiler: &Compiler, scratch: &Scratch) -> Result<Vec<RefusedInline>, ProbeError> {
         let name = format!("{}.s", self.name);
         let mut text = unmarked(&String::from_utf8_lossy(&scratch.read(&name)?));
         let object = scratch.file(&format!("{}.o", self.name));
-        let mut dropped: Vec<Dropped> = Vec::new();
+        let mut dropped: Vec<RefusedInline> = Vec::new();
         for _ in 0..ATTEMPTS {
             let assembly = scratch.write(&name, &text)?;
             let output =

@@ -111,11 +111,11 @@ pub(super) fn stand_in(name: &str) -> String {
 pub(super) const STAND_INS: &str = "missing/1/2/3/4/5/6";
 
 /// Who includes whom, by the text alone.
-pub(super) struct Graph {
+pub(super) struct IncludeGraph {
     included_by: HashMap<String, Vec<String>>,
 }
 
-impl Graph {
+impl IncludeGraph {
     /// Of these headers and all that they reach.
     pub(super) fn read(compiler: &Compiler, headers: &[String]) -> Self {
         let folders: Vec<PathBuf> = compiler.includes().into_iter().map(|name| compiler.resolve(name)).collect();
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn includers_are_followed_to_the_end() {
         let by = |one: &str, other: &str| (one.to_owned(), vec![other.to_owned()]);
-        let graph = Graph { included_by: HashMap::from([by("a", "b"), by("b", "c"), by("c", "a")]) };
+        let graph = IncludeGraph { included_by: HashMap::from([by("a", "b"), by("b", "c"), by("c", "a")]) };
         assert_eq!(graph.includers("b").len(), 3);
         assert_eq!(graph.includers("x").len(), 1);
     }

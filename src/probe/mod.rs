@@ -27,9 +27,9 @@ use std::path::{Path, PathBuf};
 pub use error::ProbeError;
 use serde::{Deserialize, Serialize};
 
-use definitions::{Definition, find};
-use emission::{Source, emit};
-use headers::{Graph, missing, public, stand_in, within_tree};
+use definitions::{InlineDefinition, find};
+use emission::{ProbeText, emit};
+use headers::{IncludeGraph, missing, public, stand_in, within_tree};
 use kbuild::Compiler;
 use scratch::Scratch;
 use source::{including, placed};
@@ -47,16 +47,16 @@ pub struct Probe {
     /// The objects that the functions stand in.
     pub objects: Vec<Vec<u8>>,
     /// Every `static inline` function that the preprocessor left, those of the architecture's headers too.
-    pub functions: Vec<Declared>,
+    pub functions: Vec<HeaderInline>,
     /// Functions that the compiler or the assembler refuses out of line. Some stand in an object in part.
-    pub dropped: Vec<Dropped>,
+    pub dropped: Vec<RefusedInline>,
     /// Headers that compile nowhere.
     pub skipped: Vec<SkippedHeader>,
 }
 
 /// An inline function of a header.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Declared {
+pub struct HeaderInline {
     /// Its name.
     pub name: String,
     /// The header, as the kernel's tree names it: `include/linux/mm.h`.
@@ -67,7 +67,7 @@ pub struct Declared {
 
 /// An inline function that cannot stand alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Dropped {
+pub struct RefusedInline {
     /// Its name.
     pub name: String,
     /// The header.
@@ -105,7 +105,7 @@ pub fn compile(kdir: &Path, options: &ProbeOptions, progress: &(dyn Fn(&str) + S
     let compiler = Compiler::ask(kdir, &options.make, &scratch)?;
     let headers = public(&compiler);
     write_stand_ins(&compiler, &scratch, &headers)?;
-    let graph = Graph::read(&compiler, &headers);
+    let graph = IncludeGraph::read(&compiler, &headers);
     let gathering = Gathering { compiler: &compiler, scratch: &scratch, graph: &graph, progress };
     let mut reasons = Reasons::new();
     let units = units(&gathering, &headers, &mut reasons)?;
@@ -116,7 +116,7 @@ pub fn compile(kdir: &Path, options: &ProbeOptions, progress: &(dyn Fn(&str) + S
         let why = reasons.get(header).map(String::as_str).unwrap_or_default();
         SkippedHeader { header: header.clone(), why: tree_names(why, &compiler) }
     });
-    let declared = |source: &Source| {
+    let declared = |source: &ProbeText| {
         source.wanted.iter().filter_map(|index| source.definitions.get(*index)).map(declared).collect::<Vec<_>>()
     };
     Ok(Probe {
@@ -127,8 +127,8 @@ pub fn compile(kdir: &Path, options: &ProbeOptions, progress: &(dyn Fn(&str) + S
     })
 }
 
-fn declared(definition: &Definition) -> Declared {
-    Declared { name: definition.name.clone(), file: definition.file.clone(), line: definition.line }
+fn declared(definition: &InlineDefinition) -> HeaderInline {
+    HeaderInline { name: definition.name.clone(), file: definition.file.clone(), line: definition.line }
 }
 
 /// The file in front of an error, as the tree names it; a stand-in is no file of anybody's.
@@ -170,16 +170,16 @@ fn units(gathering: &Gathering<'_>, headers: &[String], reasons: &mut Reasons) -
 }
 
 /// The text of each unit, its functions, and which of them no unit before has.
-fn sources(units: &[Unit], compiler: &Compiler) -> Vec<Source> {
+fn sources(units: &[Unit], compiler: &Compiler) -> Vec<ProbeText> {
     let mut seen = HashSet::new();
     let mut sources = Vec::new();
     for (number, unit) in units.iter().enumerate() {
         let text = placed(&unit.preprocessed, |file| within_tree(file, compiler));
         let definitions = find(&text);
-        let is_new = |definition: &Definition| seen.insert(declared(definition));
+        let is_new = |definition: &InlineDefinition| seen.insert(declared(definition));
         let wanted =
             definitions.iter().map(is_new).enumerate().filter(|(_, new)| *new).map(|(index, _)| index).collect();
-        sources.push(Source { name: format!("probe{number}"), text, definitions, wanted });
+        sources.push(ProbeText { name: format!("probe{number}"), text, definitions, wanted });
     }
     sources
 }

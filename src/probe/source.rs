@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::tokens::{Kind, Tokens, line_marker};
+use super::tokens::{CTokenKind, CTokens, line_marker};
 
 /// Announces in the text which header comes next.
 const ANNOUNCED: &str = "gplok_header ";
@@ -82,7 +82,7 @@ pub(super) fn placed(preprocessed: &str, place: impl Fn(&str) -> String) -> Stri
 /// Functions that exist to stop the build are made ones that leave a mark: the attribute that stops becomes a
 /// visibility nobody else uses, which the symbol keeps in the object.
 pub(super) fn unstopped(text: &str) -> Vec<Edit> {
-    let tokens: Vec<_> = Tokens::new(text).filter(|token| token.kind != Kind::Other).collect();
+    let tokens: Vec<_> = CTokens::new(text).filter(|token| token.kind != CTokenKind::Other).collect();
     let mut edits = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
         let is_plain =
@@ -91,7 +91,7 @@ pub(super) fn unstopped(text: &str) -> Vec<Edit> {
             continue;
         }
         let rest = tokens.get(at + 1..).unwrap_or_default();
-        let strings = rest.iter().skip(1).take_while(|token| token.kind == Kind::Quoted).count();
+        let strings = rest.iter().skip(1).take_while(|token| token.kind == CTokenKind::Quoted).count();
         let close = rest.get(strings + 1).filter(|token| strings > 0 && token.text == ")");
         if let Some(close) = close {
             edits.push(Edit { range: token.range.start..close.range.end, with: "__visibility__(\"internal\")" });
@@ -100,7 +100,7 @@ pub(super) fn unstopped(text: &str) -> Vec<Edit> {
     edits
 }
 
-fn before<'t>(tokens: &[super::tokens::Token<'t>], at: usize, steps: usize) -> &'t str {
+fn before<'t>(tokens: &[super::tokens::CToken<'t>], at: usize, steps: usize) -> &'t str {
     at.checked_sub(steps).and_then(|at| tokens.get(at)).map_or("", |token| token.text)
 }
 

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum CTokenKind {
     /// A name or a keyword.
     Word,
     /// Text in quotes, of one or of two strokes.
@@ -17,8 +17,8 @@ pub(super) enum Kind {
 
 /// A word of the text and where it stands.
 #[derive(Clone, Debug)]
-pub(super) struct Token<'t> {
-    pub(super) kind: Kind,
+pub(super) struct CToken<'t> {
+    pub(super) kind: CTokenKind,
     pub(super) text: &'t str,
     pub(super) range: Range<usize>,
     pub(super) file: &'t str,
@@ -26,7 +26,7 @@ pub(super) struct Token<'t> {
 }
 
 /// Walks the text from token to token and keeps count of lines by the markers that the preprocessor left.
-pub(super) struct Tokens<'t> {
+pub(super) struct CTokens<'t> {
     text: &'t str,
     at: usize,
     end: usize,
@@ -34,7 +34,7 @@ pub(super) struct Tokens<'t> {
     line: u32,
 }
 
-impl<'t> Tokens<'t> {
+impl<'t> CTokens<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         let mut tokens = Self::within(text, 0..text.len());
         tokens.marker();
@@ -87,10 +87,10 @@ impl<'t> Tokens<'t> {
     }
 }
 
-impl<'t> Iterator for Tokens<'t> {
-    type Item = Token<'t>;
+impl<'t> Iterator for CTokens<'t> {
+    type Item = CToken<'t>;
 
-    fn next(&mut self) -> Option<Token<'t>> {
+    fn next(&mut self) -> Option<CToken<'t>> {
         loop {
             let byte = self.byte(self.at)?;
             if byte == b'\n' {
@@ -107,14 +107,14 @@ impl<'t> Iterator for Tokens<'t> {
         let byte = self.byte(start)?;
         let in_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80;
         let (kind, end) = match byte {
-            b'"' | b'\'' => (Kind::Quoted, self.quoted(start, byte)),
-            b'0'..=b'9' => (Kind::Other, self.while_byte(start, |byte| in_name(byte) || byte == b'.')),
-            _ if in_name(byte) => (Kind::Word, self.while_byte(start, in_name)),
-            _ => (Kind::Mark(byte), start + 1),
+            b'"' | b'\'' => (CTokenKind::Quoted, self.quoted(start, byte)),
+            b'0'..=b'9' => (CTokenKind::Other, self.while_byte(start, |byte| in_name(byte) || byte == b'.')),
+            _ if in_name(byte) => (CTokenKind::Word, self.while_byte(start, in_name)),
+            _ => (CTokenKind::Mark(byte), start + 1),
         };
         self.at = end;
         let text = self.text.get(start..end).unwrap_or_default();
-        Some(Token { kind, text, range: start..end, file: self.file, line: self.line })
+        Some(CToken { kind, text, range: start..end, file: self.file, line: self.line })
     }
 }
 
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn lines_are_counted_from_the_markers() {
         let text = "# 7 \"a.h\" 1\nint one;\n\nint two;\n# 40 \"b.h\" 2\nint \"x\\\"y\" 'c';\n";
-        let words: Vec<_> = Tokens::new(text).map(|token| (token.text, token.file, token.line)).collect();
+        let words: Vec<_> = CTokens::new(text).map(|token| (token.text, token.file, token.line)).collect();
         assert_eq!(words.first(), Some(&("int", "a.h", 7)));
         assert_eq!(words.get(4), Some(&("two", "a.h", 9)));
         assert_eq!(words.get(7), Some(&("\"x\\\"y\"", "b.h", 40)));

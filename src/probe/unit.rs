@@ -7,9 +7,9 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use super::diagnostics::{Error, errors};
+use super::diagnostics::{CompilerError, errors};
 use super::error::ProbeError;
-use super::headers::{Graph, STAND_INS};
+use super::headers::{IncludeGraph, STAND_INS};
 use super::kbuild::Compiler;
 use super::scratch::Scratch;
 use super::source::{header_of_line, including, numbered};
@@ -48,7 +48,7 @@ pub(super) type Reasons = HashMap<String, String>;
 pub(super) struct Gathering<'a> {
     pub(super) compiler: &'a Compiler,
     pub(super) scratch: &'a Scratch,
-    pub(super) graph: &'a Graph,
+    pub(super) graph: &'a IncludeGraph,
     pub(super) progress: &'a (dyn Fn(&str) + Sync),
 }
 
@@ -133,7 +133,7 @@ impl Gathering<'_> {
     }
 }
 
-fn said(error: &Error) -> String {
+fn said(error: &CompilerError) -> String {
     format!("{}:{}: {}", error.file, error.line, error.message)
 }
 

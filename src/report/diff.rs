@@ -78,7 +78,7 @@ pub fn short_diff(diff: &ExportDiff<'_>) -> String {
 /// What a change of a class is from and to, in a word each; `-` for nothing.
 pub(super) fn sides(change: &ExportChange<'_>, class: ChangeClass) -> (String, String) {
     let word = |export: &KernelExport<'_>| match class {
-        ChangeClass::Removed | ChangeClass::Added | ChangeClass::OwnerMoved => export.exporter.to_owned(),
+        ChangeClass::Removed | ChangeClass::Added | ChangeClass::ExporterMoved => export.exporter.to_owned(),
         ChangeClass::BecameGplOnly | ChangeClass::BecamePlain => kind_word(export.kind).to_owned(),
         ChangeClass::NamespaceChanged => namespace_word(export).to_owned(),
         ChangeClass::CrcChanged => export.crc.map(|crc| crc.to_string()).unwrap_or_default(),
@@ -105,7 +105,7 @@ pub fn human_diff(
         ChangeClass::Removed,
         ChangeClass::BecameGplOnly,
         ChangeClass::NamespaceChanged,
-        ChangeClass::OwnerMoved,
+        ChangeClass::ExporterMoved,
         ChangeClass::BecamePlain,
         ChangeClass::Added,
         ChangeClass::CrcChanged,
@@ -145,7 +145,7 @@ pub(super) const fn title(class: ChangeClass) -> &'static str {
         ChangeClass::BecameGplOnly => "became GPL-only",
         ChangeClass::BecamePlain => "are no longer GPL-only",
         ChangeClass::NamespaceChanged => "in another namespace",
-        ChangeClass::OwnerMoved => "moved",
+        ChangeClass::ExporterMoved => "moved",
         ChangeClass::CrcChanged => "changed version",
     }
 }
@@ -159,7 +159,7 @@ const fn meaning(class: ChangeClass) -> &'static str {
         ChangeClass::NamespaceChanged => {
             "modules that need these must import the namespace; one that begins with module: is for the modules it names alone"
         }
-        ChangeClass::OwnerMoved => {
+        ChangeClass::ExporterMoved => {
             "modprobe loads another module for these; softdep lines and initramfs lists may name the old one"
         }
         ChangeClass::CrcChanged => {
@@ -172,7 +172,7 @@ pub(super) const fn uncompared(what: Uncompared) -> &'static str {
     match what {
         Uncompared::Added => "what is new, since nothing lists what the modules of the earlier kernel export",
         Uncompared::Removed => "what is gone, since nothing lists what the modules of the later kernel export",
-        Uncompared::Owners => "what has moved, since not both sources list what modules export",
+        Uncompared::Exporters => "what has moved, since not both sources list what modules export",
         Uncompared::Kinds => {
             "what became GPL-only or plain: one of the sources does not say of all symbols how they are exported"
         }
@@ -207,7 +207,7 @@ fn section(text: &mut String, class: ChangeClass, changes: &[&ExportChange<'_>],
 /// What symbols of a class have in common.
 fn group(change: &ExportChange<'_>, class: ChangeClass) -> String {
     match class {
-        ChangeClass::NamespaceChanged | ChangeClass::OwnerMoved => {
+        ChangeClass::NamespaceChanged | ChangeClass::ExporterMoved => {
             let (before, after) = sides(change, class);
             let word = |word: String| if word == "-" { "none".to_owned() } else { word };
             format!("{} → {}", word(before), word(after))

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::Palette;
 use super::wording::{count, list, printable};
-use crate::impact::policy::{Entry, Judged, Standing};
+use crate::impact::policy::{PolicyEntry, PolicyResult, PolicyVerdicts};
 
 /// Names shown of one kind of failure.
 const NAMES: usize = 8;
@@ -41,20 +41,20 @@ pub struct Failure {
 
 impl PolicyReport {
     /// Out of the judgement over entries.
-    pub fn new(judged: &Judged<'_>, entries: &[Entry<'_>]) -> Self {
-        let failing = entries.iter().zip(&judged.standings).filter(|(_, standing)| **standing == Standing::Fails);
-        let failure = |entry: &Entry<'_>| Failure {
+    pub fn new(judged: &PolicyVerdicts<'_>, entries: &[PolicyEntry<'_>]) -> Self {
+        let failing = entries.iter().zip(&judged.standings).filter(|(_, standing)| **standing == PolicyResult::Fails);
+        let failure = |entry: &PolicyEntry<'_>| Failure {
             what: entry.concern.to_string(),
             module: Some(entry.module.to_owned()).filter(|module| !module.is_empty()),
             symbol: entry.change.map(|change| change.symbol.to_string()),
         };
         let failures: Vec<_> = failing.map(|(entry, _)| failure(entry)).collect();
-        let rule = |rule: &&crate::impact::policy::Rule| format!("line {}: {}", rule.line, rule.text);
+        let rule = |rule: &&crate::impact::policy::PolicyRule| format!("line {}: {}", rule.line, rule.text);
         Self {
             failed: !failures.is_empty(),
             failures,
-            tolerated: judged.number(Standing::Tolerated),
-            known: judged.number(Standing::Known),
+            tolerated: judged.number(PolicyResult::Tolerated),
+            known: judged.number(PolicyResult::Known),
             not_known: Vec::new(),
             unused_rules: judged.unused.iter().map(rule).collect(),
         }

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use super::Source;
+use super::UseFinder;
 use super::incidents::Incident;
 use super::inlines::{Inline, InlineMap};
 use crate::verdict::{Candidate, CandidateSource};
@@ -26,7 +26,7 @@ pub fn is_of_compiler(symbol: &str) -> bool {
 /// explain most of what stands beside it.
 pub(super) fn candidates(
     symbol: &str,
-    source: &Source<'_>,
+    source: &UseFinder<'_>,
     map: Option<&InlineMap>,
     incidents: &[&Incident],
 ) -> Vec<Candidate> {
@@ -40,7 +40,7 @@ pub(super) fn candidates(
     all
 }
 
-fn of_map(symbol: &str, source: &Source<'_>, map: &InlineMap) -> Vec<Candidate> {
+fn of_map(symbol: &str, source: &UseFinder<'_>, map: &InlineMap) -> Vec<Candidate> {
     let beside = source.beside(symbol);
     let of_source = |name: &&String| !is_of_compiler(name);
     let rank = |inline: &Inline, path: &[String]| {

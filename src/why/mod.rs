@@ -20,10 +20,10 @@ use serde::Serialize;
 use crate::image::{DebugFiles, Error, Image, ModuleElf};
 use crate::kernel::Kernel;
 use crate::verdict::{Code, DebugInfo, Finding, Origin, Use, Verdict};
-use incidents::{Evidence, known};
+use incidents::{IncidentEvidence, known};
 use inlines::InlineMap;
 pub use uses::Inlined;
-use uses::Source;
+use uses::UseFinder;
 
 /// Where the source's side of a module is looked up.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ pub fn explain(verdict: &mut Verdict, image: &Image, kernel: &Kernel, lookup: &L
     }
     let Some(elf) = image.as_announced() else { return Ok(()) };
     let file = lookup.debug.of(image, &elf)?;
-    verdict.debug_info = Source::with(&elf, file.as_ref(), |source| {
+    verdict.debug_info = UseFinder::with(&elf, file.as_ref(), |source| {
         for finding in &mut verdict.findings {
             annotate(finding, source, kernel, lookup);
         }
@@ -54,7 +54,7 @@ pub fn explain(verdict: &mut Verdict, image: &Image, kernel: &Kernel, lookup: &L
     Ok(())
 }
 
-fn annotate(finding: &mut Finding, source: &Source<'_>, kernel: &Kernel, lookup: &Lookup) {
+fn annotate(finding: &mut Finding, source: &UseFinder<'_>, kernel: &Kernel, lookup: &Lookup) {
     let Some(symbol) = finding.cause.symbol() else { return };
     let mut origin = Origin { uses: source.uses(symbol), ..Origin::default() };
     // Only where a licence or an export is the trouble can an incident be like it.
@@ -62,7 +62,7 @@ fn annotate(finding: &mut Finding, source: &Source<'_>, kernel: &Kernel, lookup:
         let functions = candidates::functions(&origin.uses);
         // A chain is evidence only where lines are known: else it holds nothing but the function out of line.
         let lines = origin.uses.iter().any(|place| place.chain.iter().any(|frame| frame.file.is_some()));
-        let evidence = Evidence {
+        let evidence = IncidentEvidence {
             functions: if lines { &functions } else { &[] },
             arch: kernel.arch(),
             config: kernel.config(),
@@ -101,7 +101,7 @@ pub fn uses(image: &Image, symbol: &str, kernel: &Kernel, lookup: &Lookup) -> Re
     }
     let file = lookup.debug.of(image, &elf)?;
     let mut uses = Vec::new();
-    let debug_info = Source::with(&elf, file.as_ref(), |source| uses = source.uses(symbol));
+    let debug_info = UseFinder::with(&elf, file.as_ref(), |source| uses = source.uses(symbol));
     let export = kernel.exports().and_then(|exports| SymbolExport::of(symbol, exports));
     Ok(Some(SymbolUse { symbol: symbol.to_owned(), export, uses, debug_info }))
 }
@@ -123,7 +123,7 @@ pub fn source_facts(image: &Image, symbols: &[&str], lookup: &Lookup) -> Result<
     let mut facts = SourceFacts { uses: vec![Vec::new(); symbols.len()], inlined: None };
     let Some(elf) = image.as_announced() else { return Ok(facts) };
     let file = lookup.debug.of(image, &elf)?;
-    Source::with(&elf, file.as_ref(), |source| {
+    UseFinder::with(&elf, file.as_ref(), |source| {
         facts.uses = symbols.iter().map(|symbol| source.uses(symbol)).collect();
         facts.inlined = source.inlined();
     });

@@ -17,7 +17,7 @@ pub struct Inlined {
 
 /// One module, ready to be asked where it uses what.
 #[derive(Debug)]
-pub struct Source<'a> {
+pub struct UseFinder<'a> {
     references: References<'a>,
     symbols: Symbols<'a>,
     /// References to symbols that the module does not define, by name.
@@ -33,11 +33,11 @@ struct Lines<'a> {
     sections: Vec<Option<usize>>,
 }
 
-impl<'a> Source<'a> {
+impl<'a> UseFinder<'a> {
     /// Hands a module with its debug information to `ask`, and says what became of the debug information.
-    pub(super) fn with(elf: &ModuleElf, file: Option<&DebugObject>, ask: impl FnOnce(&Source<'_>)) -> DebugInfo {
+    pub(super) fn with(elf: &ModuleElf, file: Option<&DebugObject>, ask: impl FnOnce(&UseFinder<'_>)) -> DebugInfo {
         let Some(file) = file else {
-            ask(&Source::new(elf, None));
+            ask(&UseFinder::new(elf, None));
             return DebugInfo::Absent;
         };
         let name = file.path().display().to_string();
@@ -49,11 +49,11 @@ impl<'a> Source<'a> {
         });
         match dwarf {
             Ok(lines) => {
-                ask(&Source::new(elf, Some(lines)));
+                ask(&UseFinder::new(elf, Some(lines)));
                 DebugInfo::Read { file: name }
             }
             Err(state) => {
-                ask(&Source::new(elf, None));
+                ask(&UseFinder::new(elf, None));
                 state
             }
         }

@@ -26,12 +26,12 @@ const TOO_NEW: Duration = Duration::from_secs(2);
 pub type Key = [u8; 32];
 
 /// A digest of everything an answer depends on.
-pub struct Question {
+pub struct QuestionDigest {
     digest: Sha256,
     newest: SystemTime,
 }
 
-impl Hasher for Question {
+impl Hasher for QuestionDigest {
     fn write(&mut self, bytes: &[u8]) {
         self.digest.update(bytes);
     }
@@ -42,7 +42,7 @@ impl Hasher for Question {
     }
 }
 
-impl Question {
+impl QuestionDigest {
     /// A question to this very program.
     pub fn new() -> Self {
         let mut question = Self { digest: Sha256::new(), newest: SystemTime::UNIX_EPOCH };
@@ -73,7 +73,7 @@ impl Question {
 
 /// What was printed, and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct KeptAnswer {
     pub text: String,
     pub exit: u8,
 }
@@ -90,17 +90,17 @@ impl Answers {
     }
 
     /// The answer that was kept, if it is whole.
-    pub fn find(&self, key: &Key) -> Option<Answer> {
+    pub fn find(&self, key: &Key) -> Option<KeptAnswer> {
         let file = std::fs::read(&self.0).ok()?;
         let (_, record) = records(&file).find(|(known, _)| *known == key)?;
         let (sum, rest) = record.split_first_chunk::<32>()?;
         let (exit, text) = (*rest.first()?, rest.get(9..)?);
         let text = String::from_utf8(text.to_vec()).ok()?;
-        (digest(rest) == *sum).then_some(Answer { text, exit })
+        (digest(rest) == *sum).then_some(KeptAnswer { text, exit })
     }
 
     /// Keeps an answer, before those that are there. Where that cannot be, there is none the next time: that is no fault.
-    pub fn keep(&self, key: &Key, answer: &Answer) {
+    pub fn keep(&self, key: &Key, answer: &KeptAnswer) {
         let length = (answer.text.len() as u64).to_le_bytes();
         let rest = [&[answer.exit], length.as_slice(), answer.text.as_bytes()].concat();
         let mut file = [MAGIC, key, &digest(&rest), &rest].concat();
@@ -146,8 +146,8 @@ fn records(file: &[u8]) -> impl Iterator<Item = (&Key, &[u8])> {
 mod tests {
     use super::*;
 
-    fn answer(text: &str) -> Answer {
-        Answer { text: text.to_owned(), exit: 3 }
+    fn answer(text: &str) -> KeptAnswer {
+        KeptAnswer { text: text.to_owned(), exit: 3 }
     }
 
     #[test]
@@ -183,7 +183,7 @@ mod tests {
     #[test]
     fn a_file_that_is_new_is_no_ground_to_keep_anything() {
         let file = tempfile::NamedTempFile::new().expect("a file");
-        let mut question = Question::new();
+        let mut question = QuestionDigest::new();
         question.file(file.path(), std::fs::metadata(file.path()).ok().as_ref());
         assert_eq!(question.key(), None);
     }

@@ -9,12 +9,12 @@ use gplok::report::{AuditReport, KernelSummary, audit_document, human_audit};
 use crate::arguments::{AuditArguments, FactsFormat};
 use crate::check::threads;
 use crate::output::{Progress, palette, write};
-use crate::{Error, Exit};
+use crate::{CommandError, Exit};
 
 /// How deep `reaches-gpl-only` is followed where it is asked for by its name.
 const DEPTH: usize = 3;
 
-pub fn run(arguments: &AuditArguments) -> Result<Exit, Error> {
+pub fn run(arguments: &AuditArguments) -> Result<Exit, CommandError> {
     let baseline = arguments.baseline.as_deref().map(baseline).transpose()?.unwrap_or_default();
     threads(arguments.jobs)?;
     let kernel = match arguments.kernel.as_slice() {
@@ -50,7 +50,7 @@ pub fn run(arguments: &AuditArguments) -> Result<Exit, Error> {
 }
 
 /// The audit of these objects, with what is asked for.
-fn of(paths: &[PathBuf], kernel: Option<&Kernel>, arguments: &AuditArguments) -> Result<Audit, Error> {
+fn of(paths: &[PathBuf], kernel: Option<&Kernel>, arguments: &AuditArguments) -> Result<Audit, CommandError> {
     let by_name = arguments.code.contains(&AuditCode::ReachesGplOnly).then_some(DEPTH);
     let options = AuditOptions { reaches: arguments.reaches.or(by_name) };
     let objects = open_objects(paths)?;
@@ -60,7 +60,7 @@ fn of(paths: &[PathBuf], kernel: Option<&Kernel>, arguments: &AuditArguments) ->
     Ok(audit)
 }
 
-fn baseline(path: &Path) -> Result<AuditBaseline, Error> {
+fn baseline(path: &Path) -> Result<AuditBaseline, CommandError> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     Ok(AuditBaseline::parse(&text).map_err(|error| format!("cannot read {}: {error}", path.display()))?)
 }

@@ -15,12 +15,12 @@ use gplok::verdict::{Cause, Finding, Stage, Verdict};
 use gplok::why::explain;
 use rayon::prelude::*;
 
-use crate::answers::{Answer, Answers, Key, Question};
-use crate::arguments::{CheckArguments, CheckFormat, Format};
+use crate::answers::{Answers, KeptAnswer, Key, QuestionDigest};
+use crate::arguments::{AnswerFormat, CheckArguments, CheckFormat};
 use crate::output::{Progress, exit, text, write};
-use crate::{Error, Exit};
+use crate::{CommandError, Exit};
 
-pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
+pub fn run(arguments: &CheckArguments) -> Result<Exit, CommandError> {
     let (mut given, kernel) = match arguments {
         // For one module no thread is worth waking.
         CheckArguments { modules, tree: None, .. } if modules.len() == 1 => {
@@ -28,7 +28,7 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
         }
         _ => {
             threads(arguments.jobs)?;
-            let said = |error: Error| error.to_string();
+            let said = |error: CommandError| error.to_string();
             let open = || arguments.kernel.open().map_err(said);
             let (given, kernel) = rayon::join(|| Given::new(arguments).map_err(said), open);
             (given?, kernel?)
@@ -51,7 +51,7 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
     }
     let keep = |text: &str, exit: Exit| {
         if let Some((answers, key)) = &kept {
-            answers.keep(key, &Answer { text: text.to_owned(), exit: exit as u8 });
+            answers.keep(key, &KeptAnswer { text: text.to_owned(), exit: exit as u8 });
         }
     };
     judge(arguments, kernel, &given, (page, short), &keep)
@@ -59,7 +59,7 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
 
 /// The threads that modules are judged on. glibc asks the system for each thread's memory page by page, ten thousand times for a
 /// whole tree; asked for much once, it takes and keeps the address space, and memory is used only as it is written to.
-pub fn threads(jobs: Option<usize>) -> Result<(), Error> {
+pub fn threads(jobs: Option<usize>) -> Result<(), CommandError> {
     // Two of them fit into what glibc sets aside for a thread at a time.
     const ROOM: usize = 30 << 20;
     let room = |len| {
@@ -79,7 +79,7 @@ pub fn threads(jobs: Option<usize>) -> Result<(), Error> {
 
 /// What an answer about these modules depends on; `None` when it is not to be kept.
 fn key(arguments: &CheckArguments, kernel: &Kernel, modules: &Given) -> Option<Key> {
-    let mut question = Question::new();
+    let mut question = QuestionDigest::new();
     let CheckArguments { format, in_order, force_vermagic, force_modversion, kernel: given, .. } = arguments;
     format!("{format:?} {in_order} {force_vermagic} {force_modversion} {}", given.cmdline).hash(&mut question);
     for path in kernel.identify(&mut question) {
@@ -103,7 +103,7 @@ fn judge(
     given: &Given,
     (page, short): (bool, bool),
     keep: &dyn Fn(&str, Exit),
-) -> Result<Exit, Error> {
+) -> Result<Exit, CommandError> {
     let files = &given.files;
     // A single module is read once, and stays in memory.
     let only = match files.as_slice() {
@@ -155,7 +155,7 @@ fn judge(
     let entry = |(path, verdict)| Entry { op: Op::Insmod, path: Some(path), verdict };
     let entries: Vec<_> = paths.iter().map(AsRef::as_ref).zip(&verdicts).map(entry).collect();
     let summary = KernelSummary::from(&*kernel);
-    let said = |format| -> Result<_, Error> {
+    let said = |format| -> Result<_, CommandError> {
         let pages = if page { human_many } else { human };
         Ok((text(&entries, &summary, format, pages, modules_document)?, exit(&entries)))
     };
@@ -165,9 +165,9 @@ fn judge(
             let exit = if warnings.is_empty() { Exit::Good } else { Exit::Refused };
             (warnings, exit)
         }
-        CheckFormat::Human => said(Format::Human)?,
-        CheckFormat::Json => said(Format::Json)?,
-        CheckFormat::Dmesg => said(Format::Dmesg)?,
+        CheckFormat::Human => said(AnswerFormat::Human)?,
+        CheckFormat::Json => said(AnswerFormat::Json)?,
+        CheckFormat::Dmesg => said(AnswerFormat::Dmesg)?,
     };
     write(&text)?;
     keep(&text, exit);
@@ -200,7 +200,7 @@ struct Given {
 
 impl Given {
     /// The modules given, one by one or by their directory.
-    fn new(arguments: &CheckArguments) -> Result<Self, Error> {
+    fn new(arguments: &CheckArguments) -> Result<Self, CommandError> {
         let file = |path: &PathBuf| ModuleFile { path: path.clone(), size: 0 };
         let mut given = Self { files: arguments.modules.iter().map(file).collect(), ..Self::default() };
         if let Some(tree) = &arguments.tree {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use gplok::impact::policy::{Concern, Entry};
+use gplok::impact::policy::{Concern, PolicyEntry};
 use gplok::impact::{Classes, ExportDiff};
 use gplok::kernel::{ExportFilter, Kernel};
 use gplok::report::{KernelSummary, diff_document, human_diff, no_exports, short_diff};
@@ -10,9 +10,9 @@ use gplok::report::{KernelSummary, diff_document, human_diff, no_exports, short_
 use crate::arguments::{DiffArguments, DiffFormat};
 use crate::output::{palette, write};
 use crate::policy::exit;
-use crate::{Error, Exit};
+use crate::{CommandError, Exit};
 
-pub fn run(arguments: &DiffArguments) -> Result<Exit, Error> {
+pub fn run(arguments: &DiffArguments) -> Result<Exit, CommandError> {
     if let Some(answer) = arguments.policy.fail_on.iter().find(|concern| matches!(concern, Concern::Answer(_))) {
         return Err(format!("{answer} is what becomes of a module: only upgrade can fail on it").into());
     }
@@ -36,9 +36,9 @@ pub fn run(arguments: &DiffArguments) -> Result<Exit, Error> {
     if let Some(classes) = classes {
         diff.retain_classes(classes);
     }
-    let entries = || diff.changes.iter().flat_map(|change| Entry::of_change(change, "", None)).collect();
+    let entries = || diff.changes.iter().flat_map(|change| PolicyEntry::of_change(change, "", None)).collect();
     let is_known = |concern| match concern {
-        Concern::Change(class) => !diff.uncompared.contains(&class.hangs_on()),
+        Concern::Change(class) => !diff.uncompared.contains(&class.depends_on()),
         Concern::Answer(_) => true,
     };
     let policy = arguments.policy.judge(entries, is_known)?;
@@ -57,7 +57,7 @@ pub fn run(arguments: &DiffArguments) -> Result<Exit, Error> {
 }
 
 /// Reads two kernels side by side.
-pub fn open_both(from: &[PathBuf], to: &[PathBuf]) -> Result<(Kernel, Kernel), Error> {
+pub fn open_both(from: &[PathBuf], to: &[PathBuf]) -> Result<(Kernel, Kernel), CommandError> {
     let (from, to) = rayon::join(|| Kernel::open(from), || Kernel::open(to));
     Ok((from?, to?))
 }

@@ -7,9 +7,9 @@ use gplok::verdict::Code;
 
 use crate::arguments::ExplainArguments;
 use crate::output::write;
-use crate::{Error, Exit};
+use crate::{CommandError, Exit};
 
-pub fn run(arguments: &ExplainArguments) -> Result<Exit, Error> {
+pub fn run(arguments: &ExplainArguments) -> Result<Exit, CommandError> {
     let Some(name) = &arguments.code else {
         let codes = Code::ALL.iter().map(|code| (code.name(), explain(*code)));
         let changes = ChangeClass::ALL.map(|class| (class.name(), explain_change(class)));

@@ -12,9 +12,9 @@ use gplok::why::inlines::{InlineChanges, InlineMap};
 use crate::arguments::{FactsFormat, InlinesArguments};
 use crate::map::read_map;
 use crate::output::{palette, progress, write};
-use crate::{Error, Exit};
+use crate::{CommandError, Exit};
 
-pub fn run(arguments: &InlinesArguments) -> Result<Exit, Error> {
+pub fn run(arguments: &InlinesArguments) -> Result<Exit, CommandError> {
     if let (Some(from), Some(to)) = (&arguments.from, &arguments.to) {
         let ((from, earlier), (to, later)) = (map(from, arguments)?, map(to, arguments)?);
         let changes = InlineChanges::between(&from, &to);
@@ -36,7 +36,7 @@ pub fn run(arguments: &InlinesArguments) -> Result<Exit, Error> {
 }
 
 /// The map of a headers or build directory, or one that was written before.
-fn map(path: &Path, arguments: &InlinesArguments) -> Result<(InlineMap, KernelSummary), Error> {
+fn map(path: &Path, arguments: &InlinesArguments) -> Result<(InlineMap, KernelSummary), CommandError> {
     if path.is_file() {
         return written(path);
     }
@@ -60,14 +60,14 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn compiled(path: &Path, exports: &Exports, options: &ProbeOptions) -> Result<InlineMap, Error> {
+fn compiled(path: &Path, exports: &Exports, options: &ProbeOptions) -> Result<InlineMap, CommandError> {
     let probe = compile(path, options, &progress())?;
     let map = InlineMap::of_probe(&probe, exports);
     Ok(map.map_err(|error| format!("cannot read what was compiled of {}: {error}", path.display()))?)
 }
 
 /// The map in a file, or one that is compiled of a headers or build directory.
-pub fn map_of(path: &Path) -> Result<InlineMap, Error> {
+pub fn map_of(path: &Path) -> Result<InlineMap, CommandError> {
     if path.is_file() {
         return Ok(written(path)?.0);
     }
@@ -78,7 +78,7 @@ pub fn map_of(path: &Path) -> Result<InlineMap, Error> {
 }
 
 /// A map that was written before, and the kernel it is of.
-fn written(path: &Path) -> Result<(InlineMap, KernelSummary), Error> {
+fn written(path: &Path) -> Result<(InlineMap, KernelSummary), CommandError> {
     #[derive(serde::Deserialize)]
     struct Written {
         kernel: Option<WrittenKernel>,

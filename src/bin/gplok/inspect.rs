@@ -4,9 +4,9 @@ use gplok::image::Image;
 
 use crate::arguments::{FactsFormat, InspectArguments};
 use crate::output::write;
-use crate::{Error, Exit};
+use crate::{CommandError, Exit};
 
-pub fn run(arguments: &InspectArguments) -> Result<Exit, Error> {
+pub fn run(arguments: &InspectArguments) -> Result<Exit, CommandError> {
     let image = Image::open(&arguments.module)?;
     let path = arguments.module.display().to_string();
     let facts = image.facts().ok_or_else(|| format!("{path} is no ELF file: {} bytes", image.contents().len()))?;

@@ -22,10 +22,10 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use arguments::{Arguments, Command};
+use arguments::{Command, CommandLine};
 
 /// What can go wrong before there is a verdict.
-pub type Error = Box<dyn std::error::Error>;
+pub type CommandError = Box<dyn std::error::Error>;
 
 /// How a command ended, as exit codes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +48,7 @@ impl Exit {
 }
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match CommandLine::try_parse() {
         Ok(arguments) => arguments,
         Err(usage) => usage.exit(),
     };

@@ -6,10 +6,10 @@ use gplok::image::Image;
 use gplok::kernel::Kernel;
 use gplok::why::inlines::InlineMap;
 
-use crate::Error;
+use crate::CommandError;
 
 /// A map that was written before, or inlines compiled for the kernel, as an object or as assembly text.
-pub fn read_map(path: &Path, kernel: &Kernel) -> Result<InlineMap, Error> {
+pub fn read_map(path: &Path, kernel: &Kernel) -> Result<InlineMap, CommandError> {
     let fail = |what: &dyn std::fmt::Display| format!("cannot read {}: {what}", path.display());
     let image = Image::open(path)?;
     if image.contents().first() == Some(&b'{') {

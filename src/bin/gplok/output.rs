@@ -14,13 +14,13 @@ use gplok::terms::KernelRelease;
 use gplok::verdict::Outcome;
 use gplok::why::Lookup;
 
-use crate::arguments::{Format, KernelArguments, SourceArguments};
+use crate::arguments::{AnswerFormat, KernelArguments, SourceArguments};
 use crate::map::read_map;
-use crate::{Error, Exit};
+use crate::{CommandError, Exit};
 
 impl KernelArguments {
     /// Reads the kernel.
-    pub fn open(&self) -> Result<Kernel, Error> {
+    pub fn open(&self) -> Result<Kernel, CommandError> {
         let paths = match self.kernel.as_slice() {
             [] => vec![running_release()?.into()],
             paths => paths.to_vec(),
@@ -34,7 +34,7 @@ impl KernelArguments {
 }
 
 /// A kernel, with what its files do not tell: its release, and further certificates that it trusts.
-pub fn described(mut kernel: Kernel, release: Option<&str>, certs: &[PathBuf]) -> Result<Kernel, Error> {
+pub fn described(mut kernel: Kernel, release: Option<&str>, certs: &[PathBuf]) -> Result<Kernel, CommandError> {
     if let Some(release) = release {
         kernel = kernel.with_release(KernelRelease::new(release));
     }
@@ -52,13 +52,13 @@ pub fn booted_with(kernel: &Kernel, given: &str) -> Cmdline {
 
 impl SourceArguments {
     /// Where the source's side of so many modules for a kernel is looked up.
-    pub fn open(&self, kernel: &Kernel, modules: usize) -> Result<Lookup, Error> {
+    pub fn open(&self, kernel: &Kernel, modules: usize) -> Result<Lookup, CommandError> {
         let inlines = self.inlines.as_ref().map(|path| read_map(path, kernel)).transpose()?;
         Ok(Lookup { debug: DebugFiles::new(self.debug.clone()).among(modules), inlines })
     }
 }
 
-pub fn running_release() -> Result<String, Error> {
+pub fn running_release() -> Result<String, CommandError> {
     let path = "/proc/sys/kernel/osrelease";
     let release = std::fs::read_to_string(path);
     let release = release
@@ -70,10 +70,10 @@ pub fn running_release() -> Result<String, Error> {
 pub fn print<'a>(
     entries: &[Entry<'a>],
     kernel: &'a KernelSummary,
-    format: Format,
+    format: AnswerFormat,
     human: fn(&[Entry<'_>], &KernelSummary, &Palette) -> String,
     document: fn(&[Entry<'a>], &'a KernelSummary) -> Document<'a>,
-) -> Result<Exit, Error> {
+) -> Result<Exit, CommandError> {
     write(&text(entries, kernel, format, human, document)?)?;
     Ok(exit(entries))
 }
@@ -82,14 +82,14 @@ pub fn print<'a>(
 pub fn text<'a>(
     entries: &[Entry<'a>],
     kernel: &'a KernelSummary,
-    format: Format,
+    format: AnswerFormat,
     human: fn(&[Entry<'_>], &KernelSummary, &Palette) -> String,
     document: fn(&[Entry<'a>], &'a KernelSummary) -> Document<'a>,
-) -> Result<String, Error> {
+) -> Result<String, CommandError> {
     Ok(match format {
-        Format::Human => human(entries, kernel, &palette()),
-        Format::Json => serde_json::to_string_pretty(&document(entries, kernel))? + "\n",
-        Format::Dmesg => gplok::report::dmesg(entries, false),
+        AnswerFormat::Human => human(entries, kernel, &palette()),
+        AnswerFormat::Json => serde_json::to_string_pretty(&document(entries, kernel))? + "\n",
+        AnswerFormat::Dmesg => gplok::report::dmesg(entries, false),
     })
 }
 

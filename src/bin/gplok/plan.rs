@@ -6,7 +6,7 @@ use gplok::load::{Insmod, ModuleInitFlags, SystemCall};
 
 /// One step.
 #[derive(Debug)]
-pub enum Step {
+pub enum PlanStep {
     /// Load a file.
     Insmod { path: PathBuf, insmod: Insmod },
     /// Unload by name.
@@ -18,7 +18,7 @@ pub enum Step {
 /// A plan could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read {}: line {line}: {what}", path.display())]
-pub struct Error {
+pub struct PlanError {
     path: PathBuf,
     line: usize,
     what: String,
@@ -31,14 +31,14 @@ pub struct Error {
 /// rmmod NAME
 /// modprobe NAME
 /// ```
-pub fn parse(path: &Path, text: &str, folder: &Path) -> Result<Vec<(usize, Step)>, Error> {
+pub fn parse(path: &Path, text: &str, folder: &Path) -> Result<Vec<(usize, PlanStep)>, PlanError> {
     let steps = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
     let steps = steps.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    let fail = |line, what| Error { path: path.to_owned(), line, what };
+    let fail = |line, what| PlanError { path: path.to_owned(), line, what };
     steps.map(|(number, line)| Ok((number, step(line, folder).map_err(|what| fail(number, what))?))).collect()
 }
 
-fn step(line: &str, folder: &Path) -> Result<Step, String> {
+fn step(line: &str, folder: &Path) -> Result<PlanStep, String> {
     let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let one_name = || match rest.split_whitespace().collect::<Vec<_>>().as_slice() {
         [name] => Ok((*name).to_owned()),
@@ -46,13 +46,13 @@ fn step(line: &str, folder: &Path) -> Result<Step, String> {
     };
     match word {
         "insmod" => insmod(rest.trim_start(), folder),
-        "rmmod" => one_name().map(Step::Rmmod),
-        "modprobe" => one_name().map(Step::Modprobe),
+        "rmmod" => one_name().map(PlanStep::Rmmod),
+        "modprobe" => one_name().map(PlanStep::Modprobe),
         _ => Err(format!("{word:?} is no step: expected insmod, rmmod or modprobe")),
     }
 }
 
-fn insmod(mut rest: &str, folder: &Path) -> Result<Step, String> {
+fn insmod(mut rest: &str, folder: &Path) -> Result<PlanStep, String> {
     let mut insmod = Insmod::default();
     let mut add = |flags: ModuleInitFlags| insmod.flags = insmod.flags.with(flags);
     let (mut init, mut raw) = (false, false);
@@ -84,7 +84,7 @@ fn insmod(mut rest: &str, folder: &Path) -> Result<Step, String> {
                 insmod.call = if init { SystemCall::InitModule } else { SystemCall::FinitModule };
                 insmod.raw = raw;
                 insmod.args = behind.to_owned();
-                return Ok(Step::Insmod { path: folder.join(path), insmod });
+                return Ok(PlanStep::Insmod { path: folder.join(path), insmod });
             }
         };
     }
@@ -99,8 +99,12 @@ mod tests {
         let text = "# a boot\ninsmod --flags 3 a.ko n=1 m=\"x y\"\n\nrmmod a\nmodprobe b\ninsmod --init /x/c.ko\n";
         let steps = parse(Path::new("plan"), text, Path::new("/plans")).expect("a good plan");
         let (lines, steps): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
-        let [Step::Insmod { path, insmod }, Step::Rmmod(a), Step::Modprobe(b), Step::Insmod { path: c, insmod: init }] =
-            steps.as_slice()
+        let [
+            PlanStep::Insmod { path, insmod },
+            PlanStep::Rmmod(a),
+            PlanStep::Modprobe(b),
+            PlanStep::Insmod { path: c, insmod: init },
+        ] = steps.as_slice()
         else {
             panic!("four steps: {steps:?}")
         };

@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use gplok::impact::policy::{Baseline, Concern, Entry, Policy, Rules, Standing};
+use gplok::impact::policy::{Baseline, Concern, Policy, PolicyEntry, PolicyResult, Rules};
 use gplok::report::PolicyReport;
 
 use crate::arguments::PolicyArguments;
-use crate::{Error, Exit};
+use crate::{CommandError, Exit};
 
 impl PolicyArguments {
     /// The policy, if one is asked for.
-    pub fn open(&self) -> Result<Option<Policy>, Error> {
+    pub fn open(&self) -> Result<Option<Policy>, CommandError> {
         let asked = [&self.rules, &self.baseline, &self.write_baseline].iter().any(|file| file.is_some());
         if !asked && self.fail_on.is_empty() {
             return Ok(None);
@@ -31,9 +31,9 @@ impl PolicyArguments {
     /// of what may be failed on.
     pub fn judge<'a>(
         &self,
-        entries: impl FnOnce() -> Vec<Entry<'a>>,
+        entries: impl FnOnce() -> Vec<PolicyEntry<'a>>,
         is_known: impl Fn(Concern) -> bool,
-    ) -> Result<Option<PolicyReport>, Error> {
+    ) -> Result<Option<PolicyReport>, CommandError> {
         let Some(policy) = self.open()? else { return Ok(None) };
         let entries = entries();
         let judged = policy.judge(&entries);
@@ -41,7 +41,7 @@ impl PolicyArguments {
         let unknown = policy.fail_on.iter().filter(|concern| !is_known(**concern));
         report.not_known = unknown.map(ToString::to_string).collect();
         if let Some(path) = &self.write_baseline {
-            let kept = |standing: &Standing| matches!(standing, Standing::Fails | Standing::Known);
+            let kept = |standing: &PolicyResult| matches!(standing, PolicyResult::Fails | PolicyResult::Known);
             let known = entries.iter().zip(&judged.standings).filter(|(_, standing)| kept(standing));
             let text = Baseline::of(known.map(|(entry, _)| entry)).text();
             std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
@@ -51,11 +51,11 @@ impl PolicyArguments {
     }
 }
 
-fn read(path: &Path) -> Result<String, Error> {
+fn read(path: &Path) -> Result<String, CommandError> {
     Ok(std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?)
 }
 
-fn baseline(path: &Path) -> Result<Baseline, Error> {
+fn baseline(path: &Path) -> Result<Baseline, CommandError> {
     let broken = |line| format!("cannot read {}, line {line}: this is no line of a baseline", path.display());
     Ok(Baseline::parse(&read(path)?).map_err(broken)?)
 }

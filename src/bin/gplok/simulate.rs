@@ -12,10 +12,10 @@ use gplok::why::explain;
 
 use crate::arguments::SimulateArguments;
 use crate::output::print;
-use crate::plan::{self, Step};
-use crate::{Error, Exit};
+use crate::plan::{self, PlanStep};
+use crate::{CommandError, Exit};
 
-pub fn run(arguments: &SimulateArguments) -> Result<Exit, Error> {
+pub fn run(arguments: &SimulateArguments) -> Result<Exit, CommandError> {
     let (path, text) = (&arguments.plan, read(&arguments.plan)?);
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let steps = plan::parse(path, &text, folder)?;
@@ -33,14 +33,14 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, Error> {
     let mut results: Vec<(Op, Option<String>, Verdict)> = Vec::new();
     for (line, step, image) in &steps {
         match (step, image) {
-            (Step::Insmod { path, insmod }, Some(image)) => {
+            (PlanStep::Insmod { path, insmod }, Some(image)) => {
                 let mut verdict = machine.insmod(image, insmod);
                 explain(&mut verdict, image, &kernel, &lookup)?;
                 results.push((Op::Insmod, Some(path.display().to_string()), verdict));
             }
-            (Step::Insmod { .. }, None) => {}
-            (Step::Rmmod(name), _) => results.push((Op::Rmmod, None, machine.rmmod(name))),
-            (Step::Modprobe(name), _) => {
+            (PlanStep::Insmod { .. }, None) => {}
+            (PlanStep::Rmmod(name), _) => results.push((Op::Rmmod, None, machine.rmmod(name))),
+            (PlanStep::Modprobe(name), _) => {
                 let verdicts = machine.modprobe(name).map_err(|error| at(*line, &error))?;
                 results.extend(verdicts.into_iter().map(|verdict| (Op::Modprobe, None, verdict)));
             }
@@ -52,15 +52,15 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, Error> {
 }
 
 /// The module that a step loads. Files are opened before anything is simulated: a missing one is no half boot.
-fn open(step: &Step) -> Result<Option<Image>, gplok::image::Error> {
+fn open(step: &PlanStep) -> Result<Option<Image>, gplok::image::Error> {
     match step {
-        Step::Insmod { path, insmod } if insmod.raw => Image::open_raw(path).map(Some),
-        Step::Insmod { path, .. } => Image::open(path).map(Some),
-        Step::Rmmod(_) | Step::Modprobe(_) => Ok(None),
+        PlanStep::Insmod { path, insmod } if insmod.raw => Image::open_raw(path).map(Some),
+        PlanStep::Insmod { path, .. } => Image::open(path).map(Some),
+        PlanStep::Rmmod(_) | PlanStep::Modprobe(_) => Ok(None),
     }
 }
 
-fn read(path: &Path) -> Result<String, Error> {
+fn read(path: &Path) -> Result<String, CommandError> {
     if path == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text)?;

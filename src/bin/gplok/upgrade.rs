@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use gplok::image::{DebugFiles, Image};
-use gplok::impact::policy::{Concern, Entry};
+use gplok::impact::policy::{Concern, PolicyEntry};
 use gplok::impact::{Answer, Circumstances, ExportDiff, Kernels, ModuleImpact, Upgrade};
 use gplok::kernel::{Kernel, out_of_tree_modules};
 use gplok::report::{KernelSummary, human_upgrade, short_upgrade, upgrade_document};
@@ -17,9 +17,9 @@ use crate::arguments::{DiffFormat, UpgradeArguments};
 use crate::diff::open_both;
 use crate::inlines::map_of;
 use crate::output::{booted_with, described, palette, running_release, write};
-use crate::{Error, Exit};
+use crate::{CommandError, Exit};
 
-pub fn run(arguments: &UpgradeArguments) -> Result<Exit, Error> {
+pub fn run(arguments: &UpgradeArguments) -> Result<Exit, CommandError> {
     let earlier = match arguments.from.as_slice() {
         [] => vec![running_release()?.into()],
         paths => paths.to_vec(),
@@ -38,7 +38,7 @@ pub fn run(arguments: &UpgradeArguments) -> Result<Exit, Error> {
     // Of a module of which it cannot be known, any other answer may be the right one.
     let unknown = upgrade.modules.iter().any(|module| module.answer == Answer::Unknown);
     let is_known = |concern| match concern {
-        Concern::Change(class) => !upgrade.uncompared.contains(&class.hangs_on()),
+        Concern::Change(class) => !upgrade.uncompared.contains(&class.depends_on()),
         Concern::Answer(answer) => answer == Answer::Unknown || !unknown,
     };
     let policy = arguments.policy.judge(|| upgrade.modules.iter().flat_map(entries).collect(), is_known)?;
@@ -70,7 +70,7 @@ fn exit(upgrade: &Upgrade<'_>) -> Exit {
 }
 
 /// The modules in question: those given, those of the tree given, or those installed beside the earlier kernel's own.
-fn modules(arguments: &UpgradeArguments, from: &Kernel) -> Result<Vec<PathBuf>, Error> {
+fn modules(arguments: &UpgradeArguments, from: &Kernel) -> Result<Vec<PathBuf>, CommandError> {
     let mut modules = arguments.modules.clone();
     if let Some(tree) = &arguments.tree {
         let tree = gplok::kernel::ModuleTree::open(tree)?;
@@ -95,7 +95,7 @@ fn modules(arguments: &UpgradeArguments, from: &Kernel) -> Result<Vec<PathBuf>, 
     Ok(modules)
 }
 
-fn circumstances(arguments: &UpgradeArguments, to: &Kernel, modules: usize) -> Result<Circumstances, Error> {
+fn circumstances(arguments: &UpgradeArguments, to: &Kernel, modules: usize) -> Result<Circumstances, CommandError> {
     let inlines = match (&arguments.from_inlines, &arguments.to_inlines) {
         (Some(from), Some(to)) => Some(InlineChanges::between(&map_of(from)?, &map_of(to)?)),
         _ => None,
@@ -106,9 +106,9 @@ fn circumstances(arguments: &UpgradeArguments, to: &Kernel, modules: usize) -> R
 }
 
 /// What a policy is asked about: the answer for a module, and the changes of the symbols it uses.
-fn entries<'a>(module: &'a ModuleImpact<'a>) -> Vec<Entry<'a>> {
+fn entries<'a>(module: &'a ModuleImpact<'a>) -> Vec<PolicyEntry<'a>> {
     let (name, license) = (module.binary.name.as_str(), module.license().map(License::as_str));
-    let answer = Entry { concern: Concern::Answer(module.answer), module: name, license, change: None };
-    let changes = module.symbols.iter().flat_map(|symbol| Entry::of_change(&symbol.change, name, license));
+    let answer = PolicyEntry { concern: Concern::Answer(module.answer), module: name, license, change: None };
+    let changes = module.symbols.iter().flat_map(|symbol| PolicyEntry::of_change(&symbol.change, name, license));
     std::iter::once(answer).chain(changes).collect()
 }

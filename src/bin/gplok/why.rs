@@ -11,9 +11,9 @@ use gplok::why::{elsewhere, explain, undefined, uses};
 
 use crate::arguments::{FactsFormat, WhyArguments};
 use crate::output::{exit, palette, write};
-use crate::{Error, Exit};
+use crate::{CommandError, Exit};
 
-pub fn run(arguments: &WhyArguments) -> Result<Exit, Error> {
+pub fn run(arguments: &WhyArguments) -> Result<Exit, CommandError> {
     let image = [Image::open(&arguments.module)?];
     let mut kernel = arguments.kernel.open()?;
     kernel.infer_release(&image[0]);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::headers::{Mention, Mentions, Names, Said, scan};
+use crate::headers::{Mention, Mentions, Said, WantedNames, scan};
 use crate::kernel::Kernel;
 
 impl Kernel {
@@ -15,7 +15,7 @@ impl Kernel {
         if !self.has_headers() {
             return None;
         }
-        let names = Names::new(names);
+        let names = WantedNames::new(names);
         let files: Vec<_> = self.public_headers().into_iter().collect();
         let said_in = |(name, root): (String, &super::HeaderRoot)| {
             let bytes = root.read(&name).filter(|bytes| names.stand_in(bytes))?;

@@ -20,7 +20,7 @@ files! { change(ChangeClass) in "impact/":
     BecameGplOnly = "became_gpl_only",
     BecamePlain = "became_plain",
     NamespaceChanged = "namespace_changed",
-    OwnerMoved = "owner_moved",
+    ExporterMoved = "owner_moved",
     CrcChanged = "crc_changed",
 }
 

@@ -7,5 +7,5 @@
 mod evidence;
 mod incident;
 
-pub use evidence::{Evidence, known};
+pub use evidence::{IncidentEvidence, known};
 pub use incident::{Incident, incidents};

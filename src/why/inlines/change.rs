@@ -106,7 +106,7 @@ mod tests {
 
     #[test]
     fn what_did_not_stand_alone_before_is_unknown() {
-        let dropped = super::super::Dropped { name: "f".into(), file: None, line: None, why: "asm".into() };
+        let dropped = super::super::DroppedInline { name: "f".into(), file: None, line: None, why: "asm".into() };
         let from = InlineMap { dropped: vec![dropped], ..InlineMap::default() };
         let changes = InlineChanges::between(&from, &map(vec![inline("f", "a.h", &["x"])]));
         assert!(changes.appeared.is_empty() && changes.unknown.len() == 1);

@@ -10,7 +10,7 @@ pub struct InlineMap {
     /// Every inline that stands alone, by name and file.
     pub inlines: Vec<Inline>,
     /// Those that do not: of them nothing is known.
-    pub dropped: Vec<Dropped>,
+    pub dropped: Vec<DroppedInline>,
     /// Headers that do not compile.
     #[serde(default)]
     pub skipped: Vec<SkippedHeader>,
@@ -57,7 +57,7 @@ impl Inline {
 
 /// An inline that does not stand alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Dropped {
+pub struct DroppedInline {
     /// Its name.
     pub name: String,
     /// The header that defines it, if known.

@@ -13,4 +13,4 @@ mod reach;
 pub use crate::probe::SkippedHeader;
 pub use change::InlineChanges;
 pub use error::MapError;
-pub use map::{Dropped, Inline, InlineMap};
+pub use map::{DroppedInline, Inline, InlineMap};

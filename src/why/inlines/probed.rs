@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Dropped, InlineMap, MapError};
+use super::{DroppedInline, InlineMap, MapError};
 use crate::image::Image;
 use crate::kernel::Exports;
 use crate::probe::Probe;
@@ -26,7 +26,7 @@ impl InlineMap {
             .retain(|inline| !inline.file.as_deref().is_some_and(|file| refused.contains(&(&inline.name, file))));
         let known: HashSet<(String, Option<String>)> =
             map.inlines.iter().map(|inline| (inline.name.clone(), inline.file.clone())).collect();
-        map.dropped.extend(probe.dropped.iter().map(|dropped| Dropped {
+        map.dropped.extend(probe.dropped.iter().map(|dropped| DroppedInline {
             name: dropped.name.clone(),
             file: Some(dropped.file.clone()),
             line: Some(dropped.line),
@@ -38,7 +38,7 @@ impl InlineMap {
             let key = (function.name.clone(), Some(function.file.clone()));
             !known.contains(&key) && !told.contains(&key)
         });
-        map.dropped.extend(silent.map(|function| Dropped {
+        map.dropped.extend(silent.map(|function| DroppedInline {
             name: function.name.clone(),
             file: Some(function.file.clone()),
             line: Some(function.line),

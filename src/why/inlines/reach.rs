@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use rayon::prelude::*;
 
-use super::{Dropped, Inline, InlineMap, MapError};
+use super::{DroppedInline, Inline, InlineMap, MapError};
 use crate::graph::{DebugSections, Dwarf, Place, Program, SourcePaths, Target};
 use crate::image::ModuleElf;
 use crate::kernel::Exports;
@@ -49,8 +49,8 @@ impl InlineMap {
 
     /// Reads the inlines out of a program. `inlined` tells which inlined functions a place belongs to, the outermost first.
     pub fn of_program(program: &Program, exports: &Exports, inlined: &dyn Fn(Place) -> Vec<String>) -> Self {
-        let classes: Vec<Class> =
-            program.undefined.iter().map(|symbol| Class::of(&symbol.name, symbol.internal, exports)).collect();
+        let classes: Vec<SymbolAccess> =
+            program.undefined.iter().map(|symbol| SymbolAccess::of(&symbol.name, symbol.internal, exports)).collect();
         let candidates: Vec<usize> = (0..program.nodes.len()).filter(|node| is_inline(program, *node)).collect();
         let reached: Vec<Reached> = candidates.par_iter().map(|node| reach(program, *node, &classes)).collect();
         let mut map = Self::default();
@@ -65,7 +65,7 @@ impl InlineMap {
                     let why = format!(
                         "it needs {symbol}, which only exists to stop a build: what it is given must be constant"
                     );
-                    map.dropped.push(Dropped { name, file, line, why });
+                    map.dropped.push(DroppedInline { name, file, line, why });
                 }
                 None => map.inlines.push(reached.describe(
                     program,
@@ -100,7 +100,7 @@ impl InlineMap {
 
 /// What a symbol is to a module.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Class {
+struct SymbolAccess {
     gpl_only: bool,
     unexported: bool,
     namespaced: bool,
@@ -110,7 +110,7 @@ struct Class {
     provided: bool,
 }
 
-impl Class {
+impl SymbolAccess {
     fn of(name: &str, internal: bool, exports: &Exports) -> Self {
         if internal || OF_THE_BUILD.contains(&name) {
             return Self { stops: internal, provided: !internal, ..Self::default() };
@@ -144,25 +144,25 @@ struct Reached {
     /// Undefined symbols in the order of distance.
     symbols: Vec<usize>,
     /// Those of them that are restricted, each with its class and the edges that lead to it.
-    restricted: Vec<(usize, Class, Vec<Step>)>,
+    restricted: Vec<(usize, SymbolAccess, Vec<ChainLink>)>,
     stops: Option<usize>,
 }
 
 /// An edge of the graph: the node it leaves, and the place in its code.
 #[derive(Clone, Copy, Debug)]
-struct Step {
+struct ChainLink {
     node: usize,
     at: Option<Place>,
 }
 
-fn reach(program: &Program, start: usize, classes: &[Class]) -> Reached {
+fn reach(program: &Program, start: usize, classes: &[SymbolAccess]) -> Reached {
     let mut reached = Reached::default();
-    let mut before: HashMap<usize, Option<Step>> = HashMap::from([(start, None)]);
+    let mut before: HashMap<usize, Option<ChainLink>> = HashMap::from([(start, None)]);
     let mut symbols = HashSet::new();
     let mut queue = VecDeque::from([start]);
     while let Some(node) = queue.pop_front() {
         for edge in program.nodes.get(node).map_or(&[][..], |node| &node.edges) {
-            let step = Step { node, at: edge.at };
+            let step = ChainLink { node, at: edge.at };
             match edge.to {
                 Target::Node(next) => {
                     if let std::collections::hash_map::Entry::Vacant(place) = before.entry(next) {
@@ -189,7 +189,7 @@ fn reach(program: &Program, start: usize, classes: &[Class]) -> Reached {
 }
 
 /// The steps that lead to `last`, and it.
-fn way(before: &HashMap<usize, Option<Step>>, last: Step) -> Vec<Step> {
+fn way(before: &HashMap<usize, Option<ChainLink>>, last: ChainLink) -> Vec<ChainLink> {
     let mut way = vec![last];
     let mut node = last.node;
     while let Some(Some(step)) = before.get(&node) {
@@ -233,7 +233,7 @@ impl Reached {
 }
 
 /// The names on the way, those of inlined functions and of what the compiler split off included, each once in a row.
-fn path(program: &Program, inlined: &dyn Fn(Place) -> Vec<String>, way: &[Step], symbol: String) -> Vec<String> {
+fn path(program: &Program, inlined: &dyn Fn(Place) -> Vec<String>, way: &[ChainLink], symbol: String) -> Vec<String> {
     let mut path: Vec<String> = Vec::new();
     for step in way {
         let own = program.nodes.get(step.node).map(|node| node.name.split('.').next().unwrap_or_default().to_owned());

@@ -15,7 +15,7 @@ use gplok::terms::{ExportKind, Glob};
 #[derive(Debug, Parser)]
 #[command(name = "gplok", version, arg_required_else_help = true)]
 #[command(after_help = "Exit codes: 0 all load, 1 some refused or would crash, 2 could not run, 3 undetermined.")]
-pub struct Arguments {
+pub struct CommandLine {
     /// When to colour.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
@@ -105,7 +105,7 @@ pub struct SourceArguments {
 
 /// How to print the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum AnswerFormat {
     /// For people.
     Human,
     /// For machines: schema gplok/1.
@@ -175,8 +175,8 @@ pub struct SimulateArguments {
     #[command(flatten)]
     pub source: SourceArguments,
     /// How to print the answer.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = AnswerFormat::Human)]
+    pub format: AnswerFormat,
 }
 
 /// Arguments of `inlines`.
@@ -267,7 +267,7 @@ pub struct ExportsArguments {
     pub kernel: KernelArguments,
     /// Only what is exported so; may be repeated.
     #[arg(long, value_enum, action = clap::ArgAction::Append)]
-    pub kind: Vec<Kind>,
+    pub kind: Vec<ExportKindArgument>,
     /// Only what this module exports: its name, its path (drivers/usb/*), or vmlinux for the kernel itself; may be
     /// repeated.
     #[arg(long, value_name = "MODULE", action = clap::ArgAction::Append)]
@@ -303,7 +303,7 @@ pub enum ExportsFormat {
 
 /// How a symbol is exported.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Kind {
+pub enum ExportKindArgument {
     /// EXPORT_SYMBOL.
     Plain,
     /// EXPORT_SYMBOL_GPL.
@@ -318,7 +318,7 @@ pub enum Kind {
     Unknown,
 }
 
-impl Kind {
+impl ExportKindArgument {
     /// The library's word for it.
     pub const fn kind(self) -> Option<ExportKind> {
         match self {
