@@ -1,7 +1,8 @@
-//! Finds the `static inline` functions that the preprocessor left in a text.
+//! Finds the `static inline` functions in a preprocessed text.
 
 use std::ops::Range;
 
+use super::result::HeaderInline;
 use super::tokens::{CToken, CTokenKind, CTokens};
 
 /// A `static inline` function with its body.
@@ -11,13 +12,20 @@ pub(super) struct InlineDefinition {
     pub(super) file: String,
     /// The line of its name.
     pub(super) line: u32,
-    /// From its first specifier to the brace, in bytes of the text.
+    /// From its first specifier to the opening brace, in bytes of the text.
     pub(super) head: Range<usize>,
-    /// From brace to brace.
+    /// From the opening brace to the closing one, in bytes of the text.
     pub(super) body: Range<usize>,
 }
 
-/// Words before a bracket that do not make it a list of parameters.
+impl InlineDefinition {
+    /// The function without its ranges in the text.
+    pub(super) fn inline(&self) -> HeaderInline {
+        HeaderInline { name: self.name.clone(), file: self.file.clone(), line: self.line }
+    }
+}
+
+/// Words whose brackets do not hold the parameters of a function.
 const NOT_NAMES: [&str; 10] = [
     "__attribute__",
     "__attribute",
@@ -31,7 +39,7 @@ const NOT_NAMES: [&str; 10] = [
     "__extension__",
 ];
 
-/// What is known of the declaration being read.
+/// The declaration that is being read, as far as it is known.
 #[derive(Default)]
 struct OpenDeclaration<'t> {
     start: Option<usize>,
@@ -43,7 +51,7 @@ struct OpenDeclaration<'t> {
 }
 
 impl<'t> OpenDeclaration<'t> {
-    /// Takes one token that stands in no bracket.
+    /// Takes one token outside of all brackets.
     fn take(&mut self, token: CToken<'t>) {
         self.start.get_or_insert(token.range.start);
         match token.text {
@@ -70,11 +78,13 @@ impl<'t> OpenDeclaration<'t> {
     }
 }
 
-/// All of them, in the order of the text.
+/// All `static inline` functions, in the order of the text.
 pub(super) fn find(text: &str) -> Vec<InlineDefinition> {
     let mut found = Vec::new();
     let mut declaration = OpenDeclaration::default();
-    let (mut braces, mut brackets, mut opened) = (0usize, 0usize, 0);
+    let mut braces = 0usize;
+    let mut brackets = 0usize;
+    let mut opened = 0;
     for token in CTokens::new(text) {
         match token.kind {
             CTokenKind::Mark(b'{') if brackets == 0 => {
@@ -114,9 +124,9 @@ mod tests {
         find(text).into_iter().map(|found| (found.name, found.file, found.line)).collect()
     }
 
-    /// The line is that of the name, which need not be the first of the definition.
+    /// The line is that of the name, which need not be the first line of the definition.
     #[test]
-    fn a_definition_is_named_by_its_file_and_line() {
+    fn a_definition_has_its_file_and_line() {
         let text = "# 1 \"u.h\"\nint x;\n# 10 \"include/linux/a.h\" 1\nstatic inline __attribute__((__unused__)) int\ntwice(int a)\n{\n return a + a;\n}\n";
         assert_eq!(names(text), [("twice".into(), "include/linux/a.h".into(), 11)]);
     }

@@ -1,21 +1,21 @@
-//! The words of preprocessed C, with the line of the header that each stands on.
+//! Splits preprocessed C into tokens, each with its header and line.
 
 use std::ops::Range;
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum CTokenKind {
     /// A name or a keyword.
     Word,
-    /// Text in quotes, of one or of two strokes.
+    /// A string or character constant.
     Quoted,
     /// One character of punctuation.
     Mark(u8),
-    /// A number, or what else means nothing here.
+    /// A number, or anything else that does not matter here.
     Other,
 }
 
-/// A word of the text and where it stands.
+/// A token with its place in the text and in the headers.
 #[derive(Clone, Debug)]
 pub(super) struct CToken<'t> {
     pub(super) kind: CTokenKind,
@@ -25,7 +25,7 @@ pub(super) struct CToken<'t> {
     pub(super) line: u32,
 }
 
-/// Walks the text from token to token and keeps count of lines by the markers that the preprocessor left.
+/// Iterates over the tokens of a text, and counts lines by the markers of the preprocessor.
 pub(super) struct CTokens<'t> {
     text: &'t str,
     at: usize,
@@ -41,7 +41,7 @@ impl<'t> CTokens<'t> {
         tokens
     }
 
-    /// Only of this part, whose lines nobody asks for.
+    /// The tokens of a part of the text. Their files and lines are not valid.
     pub(super) fn within(text: &'t str, range: Range<usize>) -> Self {
         Self { text, at: range.start, end: range.end.min(text.len()), file: "", line: 1 }
     }
@@ -50,7 +50,7 @@ impl<'t> CTokens<'t> {
         (at < self.end).then(|| self.text.as_bytes().get(at).copied()).flatten()
     }
 
-    /// Steps over a line marker, which can only stand at the beginning of a line.
+    /// Skips a line marker, which can only begin at the start of a line.
     fn marker(&mut self) {
         if self.byte(self.at) != Some(b'#') {
             return;
@@ -118,7 +118,7 @@ impl<'t> Iterator for CTokens<'t> {
     }
 }
 
-/// A line that says of which file and line the next line is.
+/// A line marker: the file and line of the next line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct LineMarker<'t> {
     pub(super) line: u32,
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_is_told_from_other_lines() {
+    fn only_a_line_marker_is_read_as_one() {
         assert_eq!(line_marker("# 3 \"x y.h\" 1 3"), Some(LineMarker { line: 3, file: "x y.h" }));
         assert_eq!(line_marker("#pragma pack(1)"), None);
     }
