@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::headers::{Mention, Mentions, Said, WantedNames, scan};
+use crate::headers::{HeaderFact, Mention, Mentions, WantedNames, scan};
 use crate::kernel::Kernel;
 
 impl Kernel {
@@ -26,9 +26,9 @@ impl Kernel {
         for (name, said) in said.into_iter().flatten() {
             let mention: &mut Mention = mentions.0.entry(name).or_default();
             match said {
-                Said::Declared(declaration) => mention.declared.push(declaration),
-                Said::Defined(place) => mention.defined.push(place),
-                Said::Used(place) => mention.used_by.push(place),
+                HeaderFact::Declared(declaration) => mention.declared.push(declaration),
+                HeaderFact::Defined(place) => mention.defined.push(place),
+                HeaderFact::Used(place) => mention.used_by.push(place),
             }
         }
         mentions.0.values_mut().for_each(Mention::settle);
