@@ -1,4 +1,4 @@
-//! `gplok exports`: what a kernel exports, and what is known of it.
+//! `gplok exports`: the exports of a kernel, its symbols, and the evidence about it.
 
 use std::io::Write as _;
 
@@ -9,8 +9,8 @@ use gplok::report::{
 };
 
 use crate::arguments::{ExportKindArgument, ExportsArguments, ExportsFormat};
+use crate::exit::{CommandError, Exit};
 use crate::output::{palette, write};
-use crate::{CommandError, Exit};
 
 pub fn run(arguments: &ExportsArguments) -> Result<Exit, CommandError> {
     if arguments.format == Some(ExportsFormat::Symvers)

@@ -1,22 +1,25 @@
-//! `gplok inlines`: what the inlines of a kernel's headers need, and what became of them in another kernel.
+//! `gplok inlines`: the symbols that the inline functions of a kernel's headers need, and how they differ in another
+//! kernel.
 
 use std::path::{Path, PathBuf};
 
 use gplok::image::Image;
-use gplok::kernel::{Exports, Kernel};
+use gplok::kernel::{Exports, KernelRequest};
 use gplok::probe::{ProbeOptions, compile};
 use gplok::report::{KernelSummary, human_inline_changes, human_inlines, inline_changes_document, inlines_document};
 use gplok::terms::KernelRelease;
 use gplok::why::inlines::{InlineChanges, InlineMap};
 
 use crate::arguments::{FactsFormat, InlinesArguments};
+use crate::exit::{CommandError, Exit};
 use crate::map::read_map;
-use crate::output::{palette, progress, write};
-use crate::{CommandError, Exit};
+use crate::output::{palette, write};
+use crate::progress::progress;
 
 pub fn run(arguments: &InlinesArguments) -> Result<Exit, CommandError> {
     if let (Some(from), Some(to)) = (&arguments.from, &arguments.to) {
-        let ((from, earlier), (to, later)) = (map(from, arguments)?, map(to, arguments)?);
+        let (from, earlier) = map(from, arguments)?;
+        let (to, later) = map(to, arguments)?;
         let changes = InlineChanges::between(&from, &to);
         write(&match arguments.format {
             FactsFormat::Human => human_inline_changes(&changes, &earlier, &later, &palette(), arguments.all),
@@ -35,13 +38,13 @@ pub fn run(arguments: &InlinesArguments) -> Result<Exit, CommandError> {
     Ok(Exit::Good)
 }
 
-/// The map of a headers or build directory, or one that was written before.
+/// The inline map of a headers or build directory, or the map in a file.
 fn map(path: &Path, arguments: &InlinesArguments) -> Result<(InlineMap, KernelSummary), CommandError> {
     if path.is_file() {
         return written(path);
     }
     let sources: Vec<PathBuf> = arguments.kernel.iter().cloned().chain([path.to_owned()]).collect();
-    let kernel = Kernel::open(&sources)?;
+    let kernel = KernelRequest::of_paths(&sources).open()?;
     let exports =
         kernel.exports().ok_or_else(|| format!("{} has no Module.symvers: give one with -k", path.display()))?;
     if !arguments.object.is_empty() {
@@ -66,21 +69,21 @@ fn compiled(path: &Path, exports: &Exports, options: &ProbeOptions) -> Result<In
     Ok(map.map_err(|error| format!("cannot read what was compiled of {}: {error}", path.display()))?)
 }
 
-/// The map in a file, or one that is compiled of a headers or build directory.
+/// The inline map in a file, or the one compiled from a headers or build directory.
 pub fn map_of(path: &Path) -> Result<InlineMap, CommandError> {
     if path.is_file() {
         return Ok(written(path)?.0);
     }
-    let kernel = Kernel::open(&[path])?;
+    let kernel = KernelRequest::of_paths(&[path.to_owned()]).open()?;
     let exports = kernel.exports().ok_or_else(|| format!("{} has no Module.symvers", path.display()))?;
     let options = ProbeOptions { make: Vec::new(), jobs: processors(), keep: None };
     compiled(path, exports, &options)
 }
 
-/// A map that was written before, and the kernel it is of.
+/// The map in a file that `gplok inlines` wrote, and the kernel it belongs to.
 fn written(path: &Path) -> Result<(InlineMap, KernelSummary), CommandError> {
     #[derive(serde::Deserialize)]
-    struct Written {
+    struct WrittenMap {
         kernel: Option<WrittenKernel>,
         #[serde(flatten)]
         map: InlineMap,
@@ -90,7 +93,7 @@ fn written(path: &Path) -> Result<(InlineMap, KernelSummary), CommandError> {
         release: Option<String>,
     }
     let image = Image::open(path)?;
-    let written: Written = serde_json::from_slice(image.contents())
+    let written: WrittenMap = serde_json::from_slice(image.contents())
         .map_err(|error| format!("cannot read {} as an inline map: {error}", path.display()))?;
     let release = written.kernel.and_then(|kernel| kernel.release).map(KernelRelease::new);
     Ok((written.map, KernelSummary { release, ..KernelSummary::default() }))

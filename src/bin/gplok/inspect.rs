@@ -1,10 +1,10 @@
-//! `gplok inspect`: what a module file says, without judging it.
+//! `gplok inspect`: the facts of a module file, without judging it.
 
 use gplok::image::Image;
 
 use crate::arguments::{FactsFormat, InspectArguments};
+use crate::exit::{CommandError, Exit};
 use crate::output::write;
-use crate::{CommandError, Exit};
 
 pub fn run(arguments: &InspectArguments) -> Result<Exit, CommandError> {
     let image = Image::open(&arguments.module)?;

@@ -1,4 +1,4 @@
-//! The inline map that a file holds.
+//! Reads inline maps from files.
 
 use std::path::Path;
 
@@ -6,9 +6,10 @@ use gplok::image::Image;
 use gplok::kernel::Kernel;
 use gplok::why::inlines::InlineMap;
 
-use crate::CommandError;
+use crate::exit::CommandError;
 
-/// A map that was written before, or inlines compiled for the kernel, as an object or as assembly text.
+/// Reads a map that `gplok inlines` wrote, or builds one from inline functions compiled for the kernel, as an object or
+/// as assembly text.
 pub fn read_map(path: &Path, kernel: &Kernel) -> Result<InlineMap, CommandError> {
     let fail = |what: &dyn std::fmt::Display| format!("cannot read {}: {what}", path.display());
     let image = Image::open(path)?;

@@ -11,22 +11,24 @@ use gplok::verdict::Verdict;
 use gplok::why::explain;
 
 use crate::arguments::SimulateArguments;
+use crate::exit::{CommandError, Exit};
 use crate::output::print;
 use crate::plan::{self, PlanStep};
-use crate::{CommandError, Exit};
 
 pub fn run(arguments: &SimulateArguments) -> Result<Exit, CommandError> {
-    let (path, text) = (&arguments.plan, read(&arguments.plan)?);
+    let path = &arguments.plan;
+    let text = read(path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let steps = plan::parse(path, &text, folder)?;
     let at = |line: usize, error: &dyn std::fmt::Display| format!("{}: line {line}: {error}", path.display());
-    let steps = steps.into_iter().map(|(line, step)| match open(&step) {
-        Ok(image) => Ok((line, step, image)),
-        Err(error) => Err(at(line, &error)),
-    });
-    let steps = steps.collect::<Result<Vec<_>, _>>()?;
+    let mut steps = Vec::new();
+    for (line, step) in plan::parse(path, &text, folder)? {
+        let image = open(&step).map_err(|error| at(line, &error))?;
+        steps.push((line, step, image));
+    }
     let mut kernel = arguments.kernel.open()?;
-    steps.iter().filter_map(|(.., image)| image.as_ref()).for_each(|image| kernel.infer_release(image));
+    for image in steps.iter().filter_map(|(.., image)| image.as_ref()) {
+        kernel.infer_release(image);
+    }
     let kernel = Arc::new(kernel);
     let mut machine = Machine::boot(Arc::clone(&kernel), arguments.kernel.cmdline(&kernel));
     let lookup = arguments.source.open(&kernel, steps.len())?;
@@ -51,7 +53,8 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, CommandError> {
     print(&entries, &KernelSummary::from(&*kernel), arguments.format, human_steps, steps_document)
 }
 
-/// The module that a step loads. Files are opened before anything is simulated: a missing one is no half boot.
+/// The module that a step loads. All files are opened before anything is simulated, so a missing file does not stop a
+/// boot halfway.
 fn open(step: &PlanStep) -> Result<Option<Image>, gplok::image::Error> {
     match step {
         PlanStep::Insmod { path, insmod } if insmod.raw => Image::open_raw(path).map(Some),

@@ -1,10 +1,12 @@
-//! What may stand on the command line.
+//! The command line. The doc comments of arguments, and of the values they take, are the help text of the program.
 
 mod audit;
 mod compare;
+mod format;
 
 pub use audit::AuditArguments;
 pub use compare::{DiffArguments, DiffFormat, PolicyArguments, UpgradeArguments};
+pub use format::{AnswerFormat, CheckFormat, ExportsFormat, FactsFormat};
 
 use std::path::PathBuf;
 
@@ -101,30 +103,6 @@ pub struct SourceArguments {
     /// debug information.
     #[arg(long, value_name = "MAP")]
     pub inlines: Option<PathBuf>,
-}
-
-/// How to print the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum AnswerFormat {
-    /// For people.
-    Human,
-    /// For machines: schema gplok/1.
-    Json,
-    /// Only the lines of the kernel log.
-    Dmesg,
-}
-
-/// How to print what was checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum CheckFormat {
-    /// For people.
-    Human,
-    /// For machines: schema gplok/1.
-    Json,
-    /// Only the lines of the kernel log.
-    Dmesg,
-    /// The warnings of depmod -e, for scripts that read those.
-    Depmod,
 }
 
 /// Arguments of `check`.
@@ -243,15 +221,6 @@ pub struct InspectArguments {
     pub format: FactsFormat,
 }
 
-/// How to print facts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FactsFormat {
-    /// For people.
-    Human,
-    /// For machines.
-    Json,
-}
-
 /// Arguments of `exports`.
 #[derive(Debug, Args)]
 #[command(mut_arg("cmdline", |argument| argument.hide(true)))]
@@ -288,17 +257,6 @@ pub struct ExportsArguments {
     /// How to print it. Default: symvers; for numbers and evidence human.
     #[arg(long, value_enum)]
     pub format: Option<ExportsFormat>,
-}
-
-/// How to print exports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExportsFormat {
-    /// As modpost reads it: CRC, symbol, module, kind, namespace, as in kernels since 5.6.
-    Symvers,
-    /// For people.
-    Human,
-    /// For machines: schema gplok/1.
-    Json,
 }
 
 /// How a symbol is exported.
