@@ -1,8 +1,8 @@
-//! What stands in declarations without changing what a call of them compiles to.
+//! Removes from declarations the attributes that do not change what a call compiles to.
 
-use super::tokens::Token;
+use super::tokens::HeaderToken;
 
-/// Attributes that take no arguments, and keywords that are as much to a caller.
+/// Attributes without arguments, and keywords that matter as little to a caller.
 const WORDS: &[&str] = &[
     "inline",
     "__inline",
@@ -107,7 +107,7 @@ const WORDS: &[&str] = &[
     "__extension__",
 ];
 
-/// Attributes that take arguments in brackets.
+/// Attributes with arguments in brackets.
 const CALLS: &[&str] = &[
     "__attribute__",
     "__attribute",
@@ -156,17 +156,20 @@ const CALLS: &[&str] = &[
     "__no_context_analysis",
 ];
 
-/// The statement without its attributes. A word of which `is_wanted` is true is none.
-pub(super) fn without_attributes<'t>(statement: &[Token<'t>], is_wanted: impl Fn(&str) -> bool) -> Vec<Token<'t>> {
+/// The statement without its attributes. A word for which `is_wanted` returns true is not an attribute.
+pub(super) fn without_attributes<'t>(
+    statement: &[HeaderToken<'t>],
+    is_wanted: impl Fn(&str) -> bool,
+) -> Vec<HeaderToken<'t>> {
     let mut plain = Vec::with_capacity(statement.len());
     let mut rest = statement;
     while let Some((token, after)) = rest.split_first() {
         let has_arguments = after.first().is_some_and(|next| next.is("("));
-        let may_be = token.is_word() && !is_wanted(token.text);
-        rest = if may_be && has_arguments && CALLS.contains(&token.text) {
+        let can_be_attribute = token.is_word() && !is_wanted(token.text);
+        rest = if can_be_attribute && has_arguments && CALLS.contains(&token.text) {
             after.get(group_length(after)..).unwrap_or_default()
         } else {
-            if !(may_be && WORDS.contains(&token.text)) {
+            if !(can_be_attribute && WORDS.contains(&token.text)) {
                 plain.push(*token);
             }
             after
@@ -175,8 +178,8 @@ pub(super) fn without_attributes<'t>(statement: &[Token<'t>], is_wanted: impl Fn
     plain
 }
 
-/// How many tokens there are from the bracket at the beginning to its counterpart, both counted.
-pub(super) fn group_length(tokens: &[Token<'_>]) -> usize {
+/// The number of tokens from the opening bracket at the beginning to its closing one, both included.
+pub(super) fn group_length(tokens: &[HeaderToken<'_>]) -> usize {
     let mut depth = 0usize;
     for (at, token) in tokens.iter().enumerate() {
         match token.text {
@@ -191,15 +194,15 @@ pub(super) fn group_length(tokens: &[Token<'_>]) -> usize {
     tokens.len()
 }
 
-/// What stands in the brackets that the tokens begin with.
-pub(super) fn group<'a, 't>(tokens: &'a [Token<'t>]) -> &'a [Token<'t>] {
+/// The tokens inside the brackets that `tokens` begins with.
+pub(super) fn group<'a, 't>(tokens: &'a [HeaderToken<'t>]) -> &'a [HeaderToken<'t>] {
     let whole = tokens.get(..group_length(tokens)).unwrap_or_default();
     let inner = whole.get(1..).unwrap_or_default();
     inner.split_last().filter(|(last, _)| last.is(")")).map_or(inner, |(_, inner)| inner)
 }
 
-/// The parts between commas that stand in no brackets.
-pub(super) fn split_at_commas<'a, 't>(tokens: &'a [Token<'t>]) -> Vec<&'a [Token<'t>]> {
+/// Splits the tokens at the commas that are outside of brackets.
+pub(super) fn split_at_commas<'a, 't>(tokens: &'a [HeaderToken<'t>]) -> Vec<&'a [HeaderToken<'t>]> {
     let mut depth = 0usize;
     let parts = tokens.split(|token| {
         match token.text {
@@ -212,10 +215,10 @@ pub(super) fn split_at_commas<'a, 't>(tokens: &'a [Token<'t>]) -> Vec<&'a [Token
     parts.collect()
 }
 
-/// The tokens on one line, with blanks where the kernel's style has them.
-pub(super) fn joined(tokens: &[Token<'_>]) -> String {
+/// The tokens as one line of text, with blanks as in the kernel's coding style.
+pub(super) fn joined(tokens: &[HeaderToken<'_>]) -> String {
     let mut text = String::new();
-    let mut previous: Option<&Token<'_>> = None;
+    let mut previous: Option<&HeaderToken<'_>> = None;
     for (at, token) in tokens.iter().enumerate() {
         let next = tokens.get(at + 1);
         if previous.is_some_and(|previous| has_blank(previous, token, next)) {
@@ -227,8 +230,8 @@ pub(super) fn joined(tokens: &[Token<'_>]) -> String {
     text
 }
 
-/// Is there a blank between two tokens?
-fn has_blank(previous: &Token<'_>, token: &Token<'_>, next: Option<&Token<'_>>) -> bool {
+/// Returns whether the kernel's coding style has a blank between two tokens.
+fn has_blank(previous: &HeaderToken<'_>, token: &HeaderToken<'_>, next: Option<&HeaderToken<'_>>) -> bool {
     let ends_value = previous.is_word() || previous.text.ends_with(|c: char| c.is_alphanumeric() || c == '"');
     match token.text {
         "," | ")" | "[" | "]" | ";" => false,
@@ -248,7 +251,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn attributes_are_left_out_unless_they_are_asked_for() {
+    fn attributes_are_removed_unless_they_are_wanted() {
         let text = "extern __printf(1, 2) int __must_check f(char *a, ...) __attribute__((cold(x))) __used";
         let plain = without_attributes(&tokens(text), |_| false);
         assert_eq!(joined(&plain), "extern int f(char *a, ...)");
@@ -257,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn blanks_stand_where_the_kernel_has_them() {
+    fn blanks_follow_the_coding_style() {
         for text in ["int (*f)(void *, char **a, ...)", "char *const argv[4]", "struct x a[N + 1]", "u8 *f(int a)"] {
             let shown = joined(&tokens(&text.replace(" + ", "+").replace('*', " * ").replace('[', " [ ")));
             assert_eq!(shown, text.replace(" + ", "+"));
@@ -265,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn broken_brackets_end_with_the_statement() {
+    fn unclosed_brackets_end_with_the_statement() {
         assert_eq!(joined(group(&tokens("(a, (b"))), "a, (b");
         assert_eq!(group_length(&tokens("(a) b")), 3);
         assert_eq!(split_at_commas(&tokens("a, (b, c), d")).len(), 3);

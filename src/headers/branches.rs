@@ -1,22 +1,22 @@
-//! The conditions of the preprocessor: which branches no C file ever sees.
+//! Follows the conditions of the preprocessor, and finds the branches that no C file ever sees.
 
-use super::tokens::Token;
+use super::tokens::HeaderToken;
 
-/// Names that are defined for assembly only.
+/// Names that are defined only for assembly.
 const ASSEMBLY: [&str; 2] = ["__ASSEMBLY__", "__ASSEMBLER__"];
 
-/// What is defined for the kernel, and not for the programs that borrow its headers.
+/// The name that is defined for the kernel, and not for user space programs that include its headers.
 const KERNEL: &str = "__KERNEL__";
 
-/// The open conditions, the innermost last, each with the state of the reader where it began.
+/// The open conditions, innermost last, each with the state of the reader at its beginning.
 pub(super) struct Branches<S> {
-    open: Vec<Branch<S>>,
+    open: Vec<ConditionBranch<S>>,
     dead: usize,
 }
 
-struct Branch<S> {
+struct ConditionBranch<S> {
     is_dead: bool,
-    /// Will what follows `#else` be dead?
+    /// Whether the branch after `#else` is dead.
     is_other_dead: bool,
     state: S,
 }
@@ -26,19 +26,19 @@ impl<S: Copy> Branches<S> {
         Self { open: Vec::new(), dead: 0 }
     }
 
-    /// Is this read by nobody?
+    /// Returns whether the current branch is dead: no C file ever sees it.
     pub(super) const fn are_dead(&self) -> bool {
         self.dead > 0
     }
 
-    /// Takes `#if`, `#ifdef`, `#ifndef` with what follows.
-    pub(super) fn begin(&mut self, directive: &[Token<'_>], state: S) {
-        let (is_dead, is_other_dead) = fates(directive);
+    /// Handles `#if`, `#ifdef` and `#ifndef` with the rest of the line.
+    pub(super) fn begin(&mut self, directive: &[HeaderToken<'_>], state: S) {
+        let (is_dead, is_other_dead) = dead_branches(directive);
         self.dead += usize::from(is_dead);
-        self.open.push(Branch { is_dead, is_other_dead, state });
+        self.open.push(ConditionBranch { is_dead, is_other_dead, state });
     }
 
-    /// Takes `#else` and `#elif`: the state to go on with.
+    /// Handles `#else` and `#elif`, and returns the state to continue with.
     pub(super) fn change(&mut self) -> Option<S> {
         let branch = self.open.last_mut()?;
         self.dead -= usize::from(branch.is_dead);
@@ -47,15 +47,15 @@ impl<S: Copy> Branches<S> {
         Some(branch.state)
     }
 
-    /// Takes `#endif`.
+    /// Handles `#endif`.
     pub(super) fn end(&mut self) {
         let ended = self.open.pop();
         self.dead -= usize::from(ended.is_some_and(|branch| branch.is_dead));
     }
 }
 
-/// Is the branch dead that a condition begins, and is the other?
-fn fates(directive: &[Token<'_>]) -> (bool, bool) {
+/// Returns whether the branch that a condition begins is dead, and whether the branch after `#else` is.
+fn dead_branches(directive: &[HeaderToken<'_>]) -> (bool, bool) {
     let words: Vec<_> = directive.iter().map(|token| token.text).collect();
     match *words.as_slice() {
         ["if", "0"] | ["ifndef", KERNEL] => (true, false),
@@ -76,21 +76,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_no_compiler_sees_is_dead() {
-        let fates = |text| match Pieces::new(text).next() {
-            Some(Piece::Directive(tokens)) => fates(&tokens),
+    fn a_branch_is_dead_if_no_compiler_sees_it() {
+        let dead = |text| match Pieces::new(text).next() {
+            Some(Piece::Directive(tokens)) => dead_branches(&tokens),
             _ => panic!("{text} is a directive"),
         };
-        assert_eq!(fates("#if 0 /* not yet */"), (true, false));
-        assert_eq!(fates("#ifndef __ASSEMBLY__"), (false, true));
-        assert_eq!(fates("#if !defined(__ASSEMBLER__)"), (false, true));
-        assert_eq!(fates("# ifdef __ASSEMBLY__"), (true, false));
-        assert_eq!(fates("#ifdef __KERNEL__"), (false, true));
-        assert_eq!(fates("#ifdef CONFIG_SMP"), (false, false));
+        assert_eq!(dead("#if 0 /* not yet */"), (true, false));
+        assert_eq!(dead("#ifndef __ASSEMBLY__"), (false, true));
+        assert_eq!(dead("#if !defined(__ASSEMBLER__)"), (false, true));
+        assert_eq!(dead("# ifdef __ASSEMBLY__"), (true, false));
+        assert_eq!(dead("#ifdef __KERNEL__"), (false, true));
+        assert_eq!(dead("#ifdef CONFIG_SMP"), (false, false));
     }
 
     #[test]
-    fn ends_without_beginnings_change_nothing() {
+    fn an_endif_without_a_condition_changes_nothing() {
         let mut branches = Branches::<()>::new();
         branches.end();
         assert!(branches.change().is_none() && !branches.are_dead());

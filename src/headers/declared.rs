@@ -1,45 +1,47 @@
-//! What one statement at file scope declares, and whose the head of a function is.
+//! Reads what one statement at file scope declares, and the name and parameters of the function it begins.
 
 use super::attributes::{group, group_length, joined, split_at_commas, without_attributes};
 use super::mention::Declaration;
-use super::names::Names;
-use super::parameters::{behind_stars, bracketed, can_be_name, is_tag_word, is_typeof, parameters};
+use super::names::WantedNames;
+use super::parameters::{after_stars, bracketed, can_be_name, is_tag_word, is_typeof, parameters};
 use super::parameters::{spelled_alike, without_name};
-use super::tokens::Token;
+use super::tokens::HeaderToken;
 
-/// The most words that a type has which several names share. Without a limit, time would grow with the square of the text.
-const BASE: usize = 64;
+/// The largest number of words in a type that several names share. Without a limit, time would grow with the square of
+/// the text.
+const MAX_TYPE_WORDS: usize = 64;
 
-/// What the head of a function tells.
+/// The head of a function: everything before its body.
 #[derive(Clone, Debug)]
 pub(super) struct Head<'t> {
     pub(super) name: &'t str,
     pub(super) line: u32,
-    /// The words of its parameters, which hide other names in its body.
+    /// The words of its parameters, which hide other names in the body.
     pub(super) hidden: Vec<&'t str>,
 }
 
-/// The statement in parts.
-struct Plain<'t> {
-    /// Neither attributes nor storage.
-    tokens: Vec<Token<'t>>,
+/// A statement without attributes and storage classes.
+struct PlainStatement<'t> {
+    /// The remaining tokens.
+    tokens: Vec<HeaderToken<'t>>,
     is_extern: bool,
-    /// Is it of this file only, or a type?
-    is_own: bool,
+    /// Whether it is static, or a typedef, and so declares nothing to the linker.
+    is_local: bool,
 }
 
-fn plain<'t>(statement: &[Token<'t>], names: &Names<'_>) -> Plain<'t> {
+fn plain<'t>(statement: &[HeaderToken<'t>], names: &WantedNames<'_>) -> PlainStatement<'t> {
     let all = without_attributes(statement, |word| names.has(word));
-    let said = |word: &str| all.iter().any(|token| token.is(word));
-    let (is_extern, is_own) = (said("extern"), said("static") || said("typedef"));
+    let has = |word: &str| all.iter().any(|token| token.is(word));
+    let is_extern = has("extern");
+    let is_local = has("static") || has("typedef");
     let tokens = all.iter().filter(|token| !token.is("extern") && !token.is("static")).copied().collect();
-    Plain { tokens, is_extern, is_own }
+    PlainStatement { tokens, is_extern, is_local }
 }
 
-/// The function that begins with these tokens, its body next; `None` if it is something else that has a body.
-pub(super) fn function_head<'t>(statement: &[Token<'t>], names: &Names<'_>) -> Option<Head<'t>> {
-    let Plain { tokens, .. } = plain(statement, names);
-    let at = name_at(&tokens, true)?;
+/// The function that begins with these tokens, just before its body; `None` if the body belongs to something else.
+pub(super) fn function_head<'t>(statement: &[HeaderToken<'t>], names: &WantedNames<'_>) -> Option<Head<'t>> {
+    let PlainStatement { tokens, .. } = plain(statement, names);
+    let at = name_at(&tokens)?;
     let name = tokens.get(at)?;
     let after = tokens.get(at + 1..)?;
     let is_function = after.first().is_some_and(|token| token.is("(")) && !tokens.iter().any(|token| token.is("="));
@@ -47,16 +49,20 @@ pub(super) fn function_head<'t>(statement: &[Token<'t>], names: &Names<'_>) -> O
     is_function.then(|| Head { name: name.text, line: name.line, hidden: words.map(|token| token.text).collect() })
 }
 
-/// The names asked for that a statement declares to the linker.
-pub(super) fn declared(file: &str, statement: &[Token<'_>], names: &Names<'_>) -> Vec<(String, Declaration)> {
+/// The wanted names that a statement declares to the linker.
+pub(super) fn declared(
+    file: &str,
+    statement: &[HeaderToken<'_>],
+    names: &WantedNames<'_>,
+) -> Vec<(String, Declaration)> {
     if !statement.iter().any(|token| token.is_word() && names.has_or_makes(token.text)) {
         return Vec::new();
     }
-    let Plain { mut tokens, is_extern, is_own } = plain(statement, names);
-    if is_own {
+    let PlainStatement { mut tokens, is_extern, is_local } = plain(statement, names);
+    if is_local {
         return Vec::new();
     }
-    // ACPI's prototypes stand in brackets, with bodies for kernels without ACPI (include/acpi/acpixf.h).
+    // ACPI's prototypes are in brackets, and have bodies for kernels without ACPI (include/acpi/acpixf.h).
     if tokens.first().is_some_and(|called| called.text.contains("_RETURN_")) {
         tokens = group(tokens.get(1..).unwrap_or_default()).to_vec();
     }
@@ -70,9 +76,9 @@ pub(super) fn declared(file: &str, statement: &[Token<'_>], names: &Names<'_>) -
     }
     let pieces = split_at_commas(&tokens);
     let base = pieces.first().and_then(|first| {
-        let before = first.get(..name_at(first, true)?)?;
+        let before = first.get(..name_at(first)?)?;
         let stars = before.iter().rev().take_while(|token| token.is("*") || token.is("(")).count();
-        before.get(..before.len() - stars).filter(|base| base.len() <= BASE)
+        before.get(..before.len() - stars).filter(|base| base.len() <= MAX_TYPE_WORDS)
     });
     let mut found = Vec::new();
     for (number, piece) in pieces.iter().enumerate() {
@@ -80,17 +86,17 @@ pub(super) fn declared(file: &str, statement: &[Token<'_>], names: &Names<'_>) -
             Some(base) if number > 0 => [base, piece].concat(),
             _ => piece.to_vec(),
         };
-        let declaration = name_at(&whole, true).filter(|at| whole.get(*at).is_some_and(|name| names.has(name.text)));
+        let declaration = name_at(&whole).filter(|at| whole.get(*at).is_some_and(|name| names.has(name.text)));
         found.extend(declaration.and_then(|at| declaration_of(file, &whole, at, is_extern)));
     }
     found
 }
 
-/// Which token is the name that is declared: the one before the parameters, the one behind the star of a pointer to a function,
-/// or the last of what is not in brackets.
-fn name_at(tokens: &[Token<'_>], needs_type: bool) -> Option<usize> {
-    let least = usize::from(needs_type);
-    let (mut at, mut last) = (0, None);
+/// The index of the declared name: the token before the parameters, the token after the star of a pointer to a
+/// function, or the last token outside of brackets. A declaration needs a type, so the name is never the first token.
+fn name_at(tokens: &[HeaderToken<'_>]) -> Option<usize> {
+    let mut at = 0;
+    let mut last = None;
     while let Some(token) = tokens.get(at) {
         let rest = tokens.get(at..).unwrap_or_default();
         match token.text {
@@ -102,10 +108,10 @@ fn name_at(tokens: &[Token<'_>], needs_type: bool) -> Option<usize> {
                 if previous.is_some_and(is_typeof) {
                     last = None;
                 } else if inner.first().is_some_and(|token| token.is("*")) {
-                    return behind_stars(inner).map(|behind| at + 1 + behind);
+                    return after_stars(inner).map(|behind| at + 1 + behind);
                 } else if !matches!(after, [name, open, ..] if name.is_word() && open.is("("))
                     && previous.is_some_and(can_be_name)
-                    && at > least
+                    && at > 1
                 {
                     return Some(at - 1);
                 }
@@ -118,18 +124,19 @@ fn name_at(tokens: &[Token<'_>], needs_type: bool) -> Option<usize> {
         at += 1;
     }
     let is_tag = |at: usize| at.checked_sub(1).and_then(|at| tokens.get(at)).is_some_and(is_tag_word);
-    last.filter(|at| *at >= least && !is_tag(*at))
+    last.filter(|at| *at >= 1 && !is_tag(*at))
 }
 
-fn declaration_of(file: &str, tokens: &[Token<'_>], at: usize, is_extern: bool) -> Option<(String, Declaration)> {
+fn declaration_of(file: &str, tokens: &[HeaderToken<'_>], at: usize, is_extern: bool) -> Option<(String, Declaration)> {
     let name = tokens.get(at)?;
     let (head, rest) = tokens.split_at_checked(at + 1)?;
     let list = rest.first().is_some_and(|token| token.is("(")).then(|| parameters(rest));
     let (text, shape) = match &list {
         Some(list) => {
-            // What follows the parameters is an attribute nobody knows, or the rest of a pointer that is returned.
+            // What follows the parameters is an unknown attribute, or the rest of the pointer that the function
+            // returns.
             let tail = rest.get(group_length(rest)..).filter(|tail| tail.first().is_some_and(|token| token.is(")")));
-            let with = |shown: &dyn Fn(&[Token<'_>]) -> String| {
+            let with = |shown: &dyn Fn(&[HeaderToken<'_>]) -> String| {
                 let list: Vec<_> = list.iter().map(|parameter| shown(parameter)).collect();
                 format!("({}){}", list.join(", "), joined(tail.unwrap_or_default()))
             };
@@ -150,8 +157,8 @@ fn declaration_of(file: &str, tokens: &[Token<'_>], at: usize, is_extern: bool) 
     Some((name.text.to_owned(), declaration))
 }
 
-/// What a macro declares of the names it is given: data of its own kind, static calls and tracepoints.
-fn declared_by_macro(file: &str, tokens: &[Token<'_>], names: &Names<'_>) -> Vec<(String, Declaration)> {
+/// What a macro declares for the names it is given: data of its own kind, static calls or tracepoints.
+fn declared_by_macro(file: &str, tokens: &[HeaderToken<'_>], names: &WantedNames<'_>) -> Vec<(String, Declaration)> {
     let (Some(called), Some(rest)) = (tokens.first(), tokens.get(1..)) else { return Vec::new() };
     let traces = ["TRACE_EVENT", "DEFINE_EVENT", "DECLARE_TRACE"].iter().any(|family| called.text.starts_with(family));
     let calls = called.text.starts_with("DECLARE_STATIC_CALL");
@@ -167,12 +174,11 @@ fn declared_by_macro(file: &str, tokens: &[Token<'_>], names: &Names<'_>) -> Vec
         if !name.is_word() || argument.get(1).is_some_and(|next| !next.is("[")) {
             continue;
         }
-        let text = match traces {
-            true => {
-                let shown: Vec<_> = std::iter::once(argument).chain(prototype).copied().collect();
-                format!("{}{}", called.text, joined(&bracketed(&shown, <[_]>::to_vec)))
-            }
-            false => joined(tokens),
+        let text = if traces {
+            let shown: Vec<_> = std::iter::once(argument).chain(prototype).copied().collect();
+            format!("{}{}", called.text, joined(&bracketed(&shown, <[_]>::to_vec)))
+        } else {
+            joined(tokens)
         };
         let is_made = |made: &&&str| if calls { made.starts_with("__SC") } else { traces };
         let made = names.made_of(name.text).iter().filter(is_made).copied();
@@ -187,7 +193,7 @@ fn declared_by_macro(file: &str, tokens: &[Token<'_>], names: &Names<'_>) -> Vec
             };
             found.push((declared.to_owned(), declaration));
         }
-        // A macro declares one thing; the rest is for a preprocessor to know.
+        // A macro declares only one thing. Finding out more would take a preprocessor.
         if !found.is_empty() {
             break;
         }
@@ -204,7 +210,7 @@ mod tests {
 
     fn of(statement: &str, name: &str) -> Option<Declaration> {
         let all = BTreeSet::from([name]);
-        let names = Names::new(&all);
+        let names = WantedNames::new(&all);
         declared("a.h", &tokens(statement), &names).into_iter().next().map(|(_, declaration)| declaration)
     }
 
@@ -227,7 +233,7 @@ mod tests {
         assert_eq!(text("void *(*f(int a))(int)", "f"), "void *(*f(int a))(int)");
         assert_eq!(text("int a(int), *f(long)", "f"), "int *f(long)");
         assert_eq!(text("ACPI_EXTERNAL_RETURN_STATUS(acpi_status f(u32 a))", "f"), "acpi_status f(u32 a)");
-        // What nobody knows for an attribute stays, except behind the parameters.
+        // An unknown attribute stays, except after the parameters.
         assert_eq!(text("int __strange(1) f(int a) __unheard_of", "f"), "int __strange(1) f(int a)");
     }
 
@@ -250,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_declaration_of_the_name_is_none() {
+    fn other_statements_do_not_declare_the_name() {
         for statement in [
             "int g(int f)",
             "struct f",

@@ -1,47 +1,47 @@
-//! What headers say of a name.
+//! What headers say about a name.
 
 use std::collections::BTreeMap;
 
-/// What the headers say of names.
+/// What the headers say about all wanted names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mentions(pub(crate) BTreeMap<String, Mention>);
 
 impl Mentions {
-    /// What they say of a name; `None` if it stands nowhere in them.
+    /// What they say about a name; `None` if it does not appear in them.
     pub fn of(&self, name: &str) -> Option<&Mention> {
         self.0.get(name)
     }
 
-    /// The names that are mentioned, in their order, and what is said of each.
+    /// All mentioned names in alphabetical order, with what is said about each.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Mention)> {
         self.0.iter().map(|(name, mention)| (name.as_str(), mention))
     }
 }
 
-/// What the headers say of one name, ordered by file and line.
+/// What the headers say about one name, sorted by file and line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Mention {
-    /// Where it is declared.
+    /// Its declarations.
     pub declared: Vec<Declaration>,
-    /// Where it is a macro or an inline function itself.
-    pub defined: Vec<Place>,
-    /// The macros and inline functions that name it in their bodies. A macro may be called as what it wraps.
-    pub used_by: Vec<Place>,
+    /// Its definitions as a macro or inline function.
+    pub defined: Vec<HeaderDefinition>,
+    /// The macros and inline functions whose bodies use it. A macro may have the name of the function it wraps.
+    pub used_by: Vec<HeaderDefinition>,
 }
 
 impl Mention {
-    /// Brings what was found into order; a place counts once.
+    /// Sorts what was found, and removes duplicates.
     pub(crate) fn settle(&mut self) {
         self.declared.sort_by(|a, b| (&a.file, a.line, &a.text).cmp(&(&b.file, b.line, &b.text)));
         self.declared.dedup();
-        for places in [&mut self.defined, &mut self.used_by] {
-            places.sort();
-            places.dedup();
+        for definitions in [&mut self.defined, &mut self.used_by] {
+            definitions.sort();
+            definitions.dedup();
         }
     }
 }
 
-/// A prototype, or a declaration of data.
+/// A prototype of a function, or a declaration of data.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Declaration {
     /// The header, relative to the kernel's tree.
@@ -50,40 +50,40 @@ pub struct Declaration {
     pub line: u32,
     /// Its text on one line, without comments and without the attributes that change no call.
     pub text: String,
-    /// Each parameter's type and name; `...` where more may follow. `None` for data.
+    /// The type and name of each parameter; `...` stands for variable arguments. `None` for data.
     pub parameters: Option<Vec<String>>,
-    /// The text without the names of parameters, and without `extern`.
+    /// The text without the names of parameters and without `extern`.
     pub(super) shape: String,
 }
 
 impl Declaration {
-    /// Does it declare the same, whatever its parameters are called? "No" may be a matter of spelling: a type that has two
-    /// names, or `const` on either side of it.
+    /// Returns whether both declare the same function or data, ignoring the names of parameters. False may only be a
+    /// matter of spelling: a type with two names, or `const` on the other side of a type.
     pub fn same_shape(&self, other: &Self) -> bool {
         self.shape == other.shape
     }
 }
 
-/// What defines a name or uses it.
+/// How a name is defined.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Form {
+pub enum DefinitionKind {
     /// `#define`.
     Macro,
-    /// A function with its body.
+    /// A function with a body.
     Inline,
 }
 
-/// A macro or an inline function, ordered by where it stands.
+/// A macro or inline function, ordered by file and line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct HeaderDefinition {
     /// The header, relative to the kernel's tree.
     pub file: String,
     /// The line of its name.
     pub line: u32,
-    /// Its name. One that a macro puts together is called as that macro is called: `DEFINE_GUARD(mutex)`.
+    /// Its name. A function that a macro generates has the name of the macro call: `DEFINE_GUARD(mutex)`.
     pub name: String,
-    /// Which of the two it is.
-    pub form: Form,
+    /// Whether it is a macro or an inline function.
+    pub form: DefinitionKind,
 }
 
 #[cfg(test)]
@@ -91,8 +91,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn places_are_ordered_by_file_and_line_and_count_once() {
-        let place = |file: &str, line| Place { file: file.into(), line, name: "f".into(), form: Form::Inline };
+    fn definitions_are_sorted_without_duplicates() {
+        let place = |file: &str, line| HeaderDefinition {
+            file: file.into(),
+            line,
+            name: "f".into(),
+            form: DefinitionKind::Inline,
+        };
         let used_by = vec![place("b.h", 1), place("a.h", 7), place("a.h", 7), place("a.h", 3)];
         let mut mention = Mention { used_by, ..Mention::default() };
         mention.settle();

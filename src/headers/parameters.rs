@@ -1,15 +1,15 @@
-//! The parameters of a prototype: where one ends, which of its words is its name, and what is left without it.
+//! Reads the parameters of a prototype: where each ends, which token is its name, and its type without the name.
 
 use super::attributes::{group, group_length, split_at_commas};
-use super::tokens::{Kind, Token};
+use super::tokens::{HeaderToken, HeaderTokenKind};
 
-/// Words of types that are never the name of anything.
+/// Words of types, which are never a name.
 const TYPE_WORDS: &[&str] = &[
     "int", "long", "char", "short", "unsigned", "signed", "float", "double", "void", "bool", "_Bool", "__int128",
     "struct", "union", "enum",
 ];
 
-/// Words that qualify a type and are none by themselves.
+/// Words that qualify a type.
 const QUALIFIERS: &[&str] = &[
     "const",
     "volatile",
@@ -26,26 +26,26 @@ const QUALIFIERS: &[&str] = &[
     "__nocast",
 ];
 
-/// How deep the parameters of parameters are looked into.
+/// The depth to which the parameters of parameters are read.
 const DEPTH: usize = 8;
 
-/// Can a word be a name, as far as it alone tells?
-pub(super) fn can_be_name(token: &Token<'_>) -> bool {
+/// Returns whether a token, by itself, can be a name.
+pub(super) fn can_be_name(token: &HeaderToken<'_>) -> bool {
     token.is_word() && !TYPE_WORDS.contains(&token.text) && !QUALIFIERS.contains(&token.text)
 }
 
-/// Does the name of a structure follow?
-pub(super) fn is_tag_word(token: &Token<'_>) -> bool {
+/// Returns whether the token is followed by the name of a structure.
+pub(super) fn is_tag_word(token: &HeaderToken<'_>) -> bool {
     matches!(token.text, "struct" | "union" | "enum")
 }
 
-/// Does a type in brackets follow?
-pub(super) fn is_typeof(token: &Token<'_>) -> bool {
+/// Returns whether the token is followed by a type or expression in brackets.
+pub(super) fn is_typeof(token: &HeaderToken<'_>) -> bool {
     matches!(token.text, "typeof" | "__typeof__" | "__typeof" | "typeof_unqual" | "__typeof_unqual__" | "TYPEOF_UNQUAL")
 }
 
-/// The parameters in the brackets that the tokens begin with: none for `()` and `(void)`.
-pub(super) fn parameters<'a, 't>(tokens: &'a [Token<'t>]) -> Vec<&'a [Token<'t>]> {
+/// The parameters in the brackets that the tokens begin with; empty for `()` and `(void)`.
+pub(super) fn parameters<'a, 't>(tokens: &'a [HeaderToken<'t>]) -> Vec<&'a [HeaderToken<'t>]> {
     match group(tokens) {
         [] => Vec::new(),
         [only] if only.is("void") => Vec::new(),
@@ -53,20 +53,20 @@ pub(super) fn parameters<'a, 't>(tokens: &'a [Token<'t>]) -> Vec<&'a [Token<'t>]
     }
 }
 
-/// The first word behind the stars that the tokens begin with.
-pub(super) fn behind_stars(tokens: &[Token<'_>]) -> Option<usize> {
+/// The index of the first word after the stars that the tokens begin with.
+pub(super) fn after_stars(tokens: &[HeaderToken<'_>]) -> Option<usize> {
     let at = tokens.iter().position(|token| !token.is("*") && !QUALIFIERS.contains(&token.text))?;
     tokens.get(at).filter(|token| token.is_word()).map(|_| at)
 }
 
-/// Which token is the name of a parameter; `None` where it has only a type.
-fn name_of(parameter: &[Token<'_>]) -> Option<usize> {
+/// The index of the name of a parameter; `None` if it has only a type.
+fn name_of(parameter: &[HeaderToken<'_>]) -> Option<usize> {
     let open = parameter.iter().position(|token| token.is("("));
     if let Some((before, after)) = open.and_then(|open| Some((parameter.get(..open)?, parameter.get(open + 1..)?)))
         && !before.last().is_some_and(is_typeof)
     {
         return if after.first().is_some_and(|token| token.is("*")) {
-            behind_stars(after).map(|at| before.len() + 1 + at)
+            after_stars(after).map(|at| before.len() + 1 + at)
         } else {
             before.len().checked_sub(1).filter(|at| *at > 0 && parameter.get(*at).is_some_and(can_be_name))
         };
@@ -78,15 +78,16 @@ fn name_of(parameter: &[Token<'_>]) -> Option<usize> {
     (can_be_name(last) && has_type && !is_tag).then_some(before.len())
 }
 
-/// The type of a parameter, without its name and those of its own parameters.
-pub(super) fn without_name<'t>(parameter: &[Token<'t>]) -> Vec<Token<'t>> {
+/// The type of a parameter, without its name and without the names of its own parameters.
+pub(super) fn without_name<'t>(parameter: &[HeaderToken<'t>]) -> Vec<HeaderToken<'t>> {
     stripped(parameter, DEPTH)
 }
 
-fn stripped<'t>(parameter: &[Token<'t>], depth: usize) -> Vec<Token<'t>> {
-    let name = name_of(parameter);
-    let nameless = parameter.iter().enumerate().filter(|(at, _)| Some(*at) != name).map(|(_, token)| *token);
-    let nameless: Vec<_> = nameless.collect();
+fn stripped<'t>(parameter: &[HeaderToken<'t>], depth: usize) -> Vec<HeaderToken<'t>> {
+    let mut nameless = parameter.to_vec();
+    if let Some(at) = name_of(parameter).filter(|at| *at < nameless.len()) {
+        nameless.remove(at);
+    }
     let list = own_list(&nameless).filter(|_| depth > 0);
     let Some((head, tail)) = list.and_then(|at| nameless.split_at_checked(at)) else { return nameless };
     let mut whole = head.to_vec();
@@ -95,8 +96,8 @@ fn stripped<'t>(parameter: &[Token<'t>], depth: usize) -> Vec<Token<'t>> {
     whole
 }
 
-/// Where the parameters begin that a parameter without its name has itself: the last brackets of `int (*)(int a)`.
-fn own_list(parameter: &[Token<'_>]) -> Option<usize> {
+/// The index at which the own parameters of a parameter without name begin: the last brackets of `int (*)(int a)`.
+fn own_list(parameter: &[HeaderToken<'_>]) -> Option<usize> {
     let open = parameter.iter().position(|token| token.is("("))?;
     let group = parameter.get(open..)?;
     if group.get(1).is_some_and(|token| token.is("*")) {
@@ -107,8 +108,11 @@ fn own_list(parameter: &[Token<'_>]) -> Option<usize> {
     before.filter(|before| !is_typeof(before)).map(|_| open)
 }
 
-/// The parts in brackets, with commas between them.
-pub(super) fn bracketed<'t>(parts: &[&[Token<'t>]], shown: impl Fn(&[Token<'t>]) -> Vec<Token<'t>>) -> Vec<Token<'t>> {
+/// The parts in brackets, separated by commas.
+pub(super) fn bracketed<'t>(
+    parts: &[&[HeaderToken<'t>]],
+    shown: impl Fn(&[HeaderToken<'t>]) -> Vec<HeaderToken<'t>>,
+) -> Vec<HeaderToken<'t>> {
     let mut tokens = vec![mark("(")];
     for (at, part) in parts.iter().enumerate() {
         if at > 0 {
@@ -120,13 +124,13 @@ pub(super) fn bracketed<'t>(parts: &[&[Token<'t>]], shown: impl Fn(&[Token<'t>])
     tokens
 }
 
-fn mark(text: &'static str) -> Token<'static> {
-    Token { kind: Kind::Other, text, at: 0, line: 0, first: false }
+fn mark(text: &'static str) -> HeaderToken<'static> {
+    HeaderToken { kind: HeaderTokenKind::Other, text, at: 0, line: 0, first: false }
 }
 
-/// One spelling for types that have two: `unsigned int` is `unsigned`, `long int` is `long`.
-pub(super) fn spelled_alike<'t>(tokens: &[Token<'t>]) -> Vec<Token<'t>> {
-    let mut alike: Vec<Token<'t>> = Vec::with_capacity(tokens.len());
+/// Reduces types with two spellings to one: `unsigned int` to `unsigned`, `long int` to `long`.
+pub(super) fn spelled_alike<'t>(tokens: &[HeaderToken<'t>]) -> Vec<HeaderToken<'t>> {
+    let mut alike: Vec<HeaderToken<'t>> = Vec::with_capacity(tokens.len());
     for token in tokens {
         let after_size = alike.last().is_some_and(|last| matches!(last.text, "unsigned" | "signed" | "long" | "short"));
         if !(after_size && token.is("int")) {
@@ -143,7 +147,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_name_is_told_from_the_type() {
+    fn the_name_is_separated_from_the_type() {
         for (parameter, expected) in [
             ("int a", "int"),
             ("unsigned int", "unsigned int"),
@@ -169,14 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn no_parameters_are_written_in_two_ways() {
+    fn an_empty_parameter_list_has_two_spellings() {
         assert_eq!(parameters(&tokens("()")).len(), 0);
         assert_eq!(parameters(&tokens("(void)")).len(), 0);
         assert_eq!(parameters(&tokens("(void *a, int (*f)(int, int))")).len(), 2);
     }
 
     #[test]
-    fn deep_brackets_are_read_to_some_depth() {
+    fn nested_parameters_are_read_to_a_limited_depth() {
         let deep = "int (*f)(".repeat(1000);
         assert!(!without_name(&tokens(&deep)).is_empty());
     }

@@ -1,28 +1,29 @@
-//! Reads one header from its beginning to its end. Both branches of a condition are read, each with the state in which the
-//! condition began; and what the kernel's style has in the first column brings the reader back to file scope, so that a header
-//! that is not understood costs no more than one definition.
+//! Reads one header. Both branches of a condition are read, each with the state at the beginning of the condition. What
+//! the kernel's coding style puts into the first column brings the reader back to file scope, so that a construct that
+//! is not understood costs no more than one definition.
 
 use super::attributes::{group, group_length};
 use super::branches::Branches;
 use super::declared::{Head, declared, function_head};
-use super::mention::{Declaration, Form, Place};
-use super::names::Names;
-use super::tokens::{Piece, Pieces, Token};
+use super::mention::{Declaration, DefinitionKind, HeaderDefinition};
+use super::names::WantedNames;
+use super::tokens::{HeaderToken, Piece, Pieces};
 use super::uses::uses;
 
-/// The most bodies in braces that one statement has. Without a limit, time would grow with the square of the text.
+/// The largest number of bodies in braces within one statement. Without a limit, time would grow with the square of the
+/// text.
 const BODIES: usize = 16;
 
-/// What a header says of a name.
+/// One thing that a header says about a name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Said {
+pub(crate) enum HeaderFact {
     Declared(Declaration),
-    Defined(Place),
-    Used(Place),
+    Defined(HeaderDefinition),
+    Used(HeaderDefinition),
 }
 
-/// All that a header says of the names asked for.
-pub(crate) fn scan(file: &str, text: &str, names: &Names<'_>) -> Vec<(String, Said)> {
+/// Everything that a header says about the wanted names.
+pub(crate) fn scan(file: &str, text: &str, names: &WantedNames<'_>) -> Vec<(String, HeaderFact)> {
     let mut scanner = Scanner {
         file,
         names,
@@ -50,43 +51,43 @@ pub(crate) fn scan(file: &str, text: &str, names: &Names<'_>) -> Vec<(String, Sa
     scanner.found
 }
 
-/// Where the reader stands.
+/// The state of the reader at the beginning of a condition.
 #[derive(Clone, Copy)]
-struct State {
+struct ScanState {
     braces: usize,
     brackets: usize,
     function: Option<usize>,
-    /// How many statements have ended, and how much there is of the next.
+    /// The number of statements that have ended, and the number of tokens in the current one.
     statements: usize,
     length: usize,
 }
 
 struct Scanner<'s, 't> {
     file: &'s str,
-    names: &'s Names<'s>,
-    found: Vec<(String, Said)>,
-    branches: Branches<State>,
-    /// What was read of a statement at file scope, the bodies in braces left out.
-    statement: Vec<Token<'t>>,
+    names: &'s WantedNames<'s>,
+    found: Vec<(String, HeaderFact)>,
+    branches: Branches<ScanState>,
+    /// The current statement at file scope, without bodies in braces.
+    statement: Vec<HeaderToken<'t>>,
     brackets: usize,
     statements: usize,
-    /// Does the statement begin as the call of a macro?
+    /// Whether the statement begins like the call of a macro.
     is_macro: bool,
-    /// How many bodies in braces the statement has had.
+    /// The number of bodies in braces in the current statement.
     bodies: usize,
     braces: usize,
     heads: Vec<Head<'t>>,
-    /// The function whose body is being read.
+    /// The function whose body is being read, as an index of `heads`.
     function: Option<usize>,
-    body: Vec<Token<'t>>,
+    body: Vec<HeaderToken<'t>>,
 }
 
 impl<'t> Scanner<'_, 't> {
-    fn directive(&mut self, tokens: &[Token<'t>]) {
+    fn directive(&mut self, tokens: &[HeaderToken<'t>]) {
         let Some((first, rest)) = tokens.split_first() else { return };
         match first.text {
             "if" | "ifdef" | "ifndef" => {
-                let state = State {
+                let state = ScanState {
                     braces: self.braces,
                     brackets: self.brackets,
                     function: self.function,
@@ -106,11 +107,11 @@ impl<'t> Scanner<'_, 't> {
         }
     }
 
-    /// Reads the next branch as the one before it was read.
-    fn go_back(&mut self, state: State) {
+    /// Returns to the state at the beginning of the condition, to read the next branch.
+    fn go_back(&mut self, state: ScanState) {
         self.leave_function();
         let kept = if self.statements == state.statements { state.length } else { 0 };
-        // The head of a function that each branch has its own of, with one body behind them.
+        // Each branch may have a head of its own for one body that follows the condition.
         let begun = self.statement.get(kept..).unwrap_or_default();
         if self.braces == 0 && self.brackets == 0 && begun.iter().any(|token| is_inline_word(token)) {
             let head = function_head(begun, self.names);
@@ -121,37 +122,38 @@ impl<'t> Scanner<'_, 't> {
         (self.braces, self.brackets, self.function) = (state.braces, state.brackets, state.function);
     }
 
-    /// Takes what follows `#define`.
-    fn define(&mut self, tokens: &[Token<'t>]) {
+    /// Handles the rest of a `#define` line.
+    fn define(&mut self, tokens: &[HeaderToken<'t>]) {
         let Some((name, rest)) = tokens.split_first() else { return };
-        // `#define NAME NAME` only tells others that an architecture has it; the names of trace systems and their files are
-        // no code.
+        // `#define NAME NAME` only announces that an architecture has it. The names of trace systems and their files
+        // are not code.
         let is_itself = rest.len() == 1 && rest.first().is_some_and(|only| only.is(name.text));
         if is_itself || name.text.starts_with("TRACE_SYSTEM") || name.is("TRACE_INCLUDE_FILE") {
             return;
         }
-        let place = self.place(name.text, name.line, Form::Macro);
+        let definition = self.definition(name.text, name.line, DefinitionKind::Macro);
         if self.names.has(name.text) {
-            self.found.push((name.text.to_owned(), Said::Defined(place.clone())));
+            self.found.push((name.text.to_owned(), HeaderFact::Defined(definition.clone())));
         }
-        // Brackets hold parameters only right behind the name.
+        // Brackets hold parameters only directly after the name.
         let touches = rest.first().is_some_and(|open| open.is("(") && open.touches(name));
         let (parameters, body) = if touches { rest.split_at(group_length(rest)) } else { (&[][..], rest) };
         let hidden: Vec<_> = parameters.iter().filter(|token| token.is_word()).map(|token| token.text).collect();
-        self.use_names(body, &hidden, &place);
+        self.use_names(body, &hidden, &definition);
     }
 
-    fn use_names(&mut self, body: &[Token<'t>], hidden: &[&'t str], place: &Place) {
+    /// Records the wanted names that a body uses.
+    fn use_names(&mut self, body: &[HeaderToken<'t>], hidden: &[&'t str], user: &HeaderDefinition) {
         let used = uses(body, hidden, self.names);
-        self.found.extend(used.into_iter().map(|name| (name.to_owned(), Said::Used(place.clone()))));
+        self.found.extend(used.into_iter().map(|name| (name.to_owned(), HeaderFact::Used(user.clone()))));
     }
 
-    fn place(&self, name: &str, line: u32, form: Form) -> Place {
-        Place { file: self.file.to_owned(), line, name: name.to_owned(), form }
+    fn definition(&self, name: &str, line: u32, form: DefinitionKind) -> HeaderDefinition {
+        HeaderDefinition { file: self.file.to_owned(), line, name: name.to_owned(), form }
     }
 
-    /// Takes a token at file scope.
-    fn outside(&mut self, token: Token<'t>) {
+    /// Handles a token at file scope.
+    fn outside(&mut self, token: HeaderToken<'t>) {
         if token.first && token.is_word() && (begins_statement(&token) || self.is_complete()) {
             self.end_statement();
         }
@@ -175,8 +177,8 @@ impl<'t> Scanner<'_, 't> {
         }
     }
 
-    /// Takes a token within braces.
-    fn inside(&mut self, token: Token<'t>) {
+    /// Handles a token within braces.
+    fn inside(&mut self, token: HeaderToken<'t>) {
         if token.first && begins_statement(&token) {
             self.leave_function();
             self.drop_statement();
@@ -197,7 +199,7 @@ impl<'t> Scanner<'_, 't> {
         }
     }
 
-    /// Takes the brace that opens a body. That of `extern "C"` opens none.
+    /// Handles the brace that opens a body. The brace of `extern "C"` opens none.
     fn open(&mut self) {
         if matches!(*self.statement.as_slice(), [storage, language] if storage.is("extern") && !language.is_word()) {
             return self.drop_statement();
@@ -210,15 +212,16 @@ impl<'t> Scanner<'_, 't> {
     fn enter_function(&mut self, head: Option<Head<'t>>) {
         self.function = head.map(|head| {
             if self.names.has(head.name) {
-                let place = self.place(head.name, head.line, Form::Inline);
-                self.found.push((head.name.to_owned(), Said::Defined(place)));
+                let definition = self.definition(head.name, head.line, DefinitionKind::Inline);
+                self.found.push((head.name.to_owned(), HeaderFact::Defined(definition)));
             }
             self.heads.push(head);
             self.heads.len() - 1
         });
     }
 
-    /// What follows the body of a function is new; what follows that of a structure still belongs to it.
+    /// Handles the end of a body. What follows the body of a function is a new statement; what follows the body of a
+    /// structure still belongs to the statement.
     fn close(&mut self) {
         let was_function = self.function.is_some();
         self.leave_function();
@@ -229,15 +232,15 @@ impl<'t> Scanner<'_, 't> {
         }
     }
 
-    /// Notes what the body of the function used.
+    /// Records what the body of the current function uses.
     fn leave_function(&mut self) {
         let body = std::mem::take(&mut self.body);
         let head = self.function.take().and_then(|at| self.heads.get(at).cloned());
         if let Some(head) = head {
-            let place = self.place(head.name, head.line, Form::Inline);
+            let definition = self.definition(head.name, head.line, DefinitionKind::Inline);
             let mut hidden = head.hidden;
             hidden.push(head.name);
-            self.use_names(&body, &hidden, &place);
+            self.use_names(&body, &hidden, &definition);
         }
     }
 
@@ -254,39 +257,40 @@ impl<'t> Scanner<'_, 't> {
         if let Some((called, arguments)) = statement.split_first().filter(|(called, _)| makes_inlines(called)) {
             let inner = group(arguments);
             if let Some((first, rest)) = inner.split_first() {
-                let place = self.place(&format!("{}({})", called.text, first.text), first.line, Form::Inline);
-                self.use_names(rest, &[], &place);
+                let definition =
+                    self.definition(&format!("{}({})", called.text, first.text), first.line, DefinitionKind::Inline);
+                self.use_names(rest, &[], &definition);
             }
             return;
         }
         let declared = declared(self.file, &statement, self.names);
-        self.found.extend(declared.into_iter().map(|(name, said)| (name, Said::Declared(said))));
+        self.found.extend(declared.into_iter().map(|(name, declaration)| (name, HeaderFact::Declared(declaration))));
     }
 
-    /// Has a macro been called, without a semicolon behind it?
+    /// Returns whether the statement is the call of a macro that has no semicolon.
     fn is_complete(&self) -> bool {
         self.brackets == 0 && self.is_macro && self.statement.last().is_some_and(|last| last.is(")"))
     }
 }
 
-/// Does it make a function one that has its body in a header?
-fn is_inline_word(token: &Token<'_>) -> bool {
+/// Returns whether the token shows that a function has its body in a header.
+fn is_inline_word(token: &HeaderToken<'_>) -> bool {
     matches!(token.text, "static" | "inline" | "__inline" | "__inline__" | "__always_inline")
 }
 
-/// In the first column, this is the beginning of something new.
-fn begins_statement(token: &Token<'_>) -> bool {
+/// Returns whether the token, in the first column, begins a new statement.
+fn begins_statement(token: &HeaderToken<'_>) -> bool {
     matches!(token.text, "static" | "extern" | "typedef")
 }
 
-/// Is it called like a macro that declares or defines something?
-fn is_macro_like(token: &Token<'_>) -> bool {
+/// Returns whether the token is named like a macro that declares or defines something.
+fn is_macro_like(token: &HeaderToken<'_>) -> bool {
     let of_macros = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     token.text.bytes().any(|byte| byte.is_ascii_uppercase()) && token.text.bytes().all(of_macros)
 }
 
-/// Is it a macro that makes inline functions of what it is given (include/linux/cleanup.h)?
-fn makes_inlines(token: &Token<'_>) -> bool {
+/// Returns whether the token is a macro that generates inline functions from its arguments (include/linux/cleanup.h).
+fn makes_inlines(token: &HeaderToken<'_>) -> bool {
     let rest = token.text.strip_prefix("DEFINE_").or_else(|| token.text.strip_prefix("EXTEND_"));
     rest.is_some_and(|rest| matches!(rest, "FREE" | "CLASS") || rest.contains("GUARD"))
 }
@@ -297,36 +301,36 @@ mod tests {
 
     use super::*;
 
-    /// What is said of `f`: `declared LINE TEXT`, `macro LINE`, `inline LINE`, `used by NAME LINE`.
-    fn said(text: &str) -> Vec<String> {
+    /// The facts about `f`: `declared LINE TEXT`, `macro LINE`, `inline LINE`, `used by NAME LINE`.
+    fn facts(text: &str) -> Vec<String> {
         let all = BTreeSet::from(["f"]);
-        let show = |(_, said)| match said {
-            Said::Declared(declaration) => format!("declared {} {}", declaration.line, declaration.text),
-            Said::Defined(Place { line, form: Form::Macro, .. }) => format!("macro {line}"),
-            Said::Defined(Place { line, .. }) => format!("inline {line}"),
-            Said::Used(place) => format!("used by {} {}", place.name, place.line),
+        let show = |(_, fact)| match fact {
+            HeaderFact::Declared(declaration) => format!("declared {} {}", declaration.line, declaration.text),
+            HeaderFact::Defined(HeaderDefinition { line, form: DefinitionKind::Macro, .. }) => format!("macro {line}"),
+            HeaderFact::Defined(HeaderDefinition { line, .. }) => format!("inline {line}"),
+            HeaderFact::Used(place) => format!("used by {} {}", place.name, place.line),
         };
-        scan("a.h", text, &Names::new(&all)).into_iter().map(show).collect()
+        scan("a.h", text, &WantedNames::new(&all)).into_iter().map(show).collect()
     }
 
     #[test]
-    fn declarations_definitions_and_uses_are_told_apart() {
+    fn declarations_definitions_and_uses_are_distinguished() {
         let text = "extern int f(int a);\n#define f(a) g(a)\n#define f f\n#define h(x) \\\n\tf(x)\n\
             static inline int\nk(int b)\n{\n\tif (b) {\n\t\treturn f(b) + f(0);\n\t}\n\treturn 0;\n}\n\
             static __always_inline int f(int a) { return 0; }\n";
-        assert_eq!(said(text), ["declared 1 int f(int a)", "macro 2", "used by h 4", "used by k 7", "inline 14"]);
+        assert_eq!(facts(text), ["declared 1 int f(int a)", "macro 2", "used by h 4", "used by k 7", "inline 14"]);
     }
 
     #[test]
-    fn members_parameters_and_comments_are_no_mention() {
+    fn members_parameters_and_comments_do_not_count() {
         let text = "/* f(1) */ struct s { int (*f)(int); int f; };\nint g(int f);\n#define h(f) (f)\n\
             static inline int k(struct s *s, int f) { return f + s->f(1); }\nEXPORT_SYMBOL(f);\n\
             #define m \"f\"\ntypedef int f(void);\n#define n (f)\n#define TRACE_SYSTEM f\n";
-        assert_eq!(said(text), ["used by n 8"]);
+        assert_eq!(facts(text), ["used by n 8"]);
     }
 
     #[test]
-    fn branches_begin_where_their_condition_did() {
+    fn each_branch_begins_with_the_state_of_its_condition() {
         let text = "#ifdef A\nstatic inline int g(int a)\n{\n#else\nstatic inline long g(int a)\n{\n#endif\n\treturn f(a);\n}\n\
             int f(void);\n#if 0\nint f(long);\n#else\nint f(int b);\n#endif\n\
             #ifdef B\nstatic inline int f(int c)\n#else\nstatic inline int f(int d, int e)\n#endif\n{\n}\nextern int f(char);\n";
@@ -338,18 +342,18 @@ mod tests {
             "inline 19",
             "declared 23 int f(char)",
         ];
-        assert_eq!(said(text), expected);
+        assert_eq!(facts(text), expected);
     }
 
     #[test]
-    fn what_only_assembly_sees_is_passed_over() {
+    fn assembly_branches_are_skipped() {
         let text = "#ifdef __ASSEMBLY__\n#define f 1\n.macro f\ncall f {\n#else\nint f(void);\n#endif\n";
-        assert_eq!(said(text), ["declared 6 int f(void)"]);
+        assert_eq!(facts(text), ["declared 6 int f(void)"]);
     }
 
-    /// Each of these texts is broken, and `f` is still found behind it.
+    /// Each of these texts is broken, and `f` is still found after it.
     #[test]
-    fn a_broken_definition_costs_no_more_than_itself() {
+    fn a_broken_definition_hides_nothing_after_it() {
         for broken in [
             "static inline int g(void)\n{\n\tif (x) {\n}\n",
             "struct s {\n\tint a;\n",
@@ -366,22 +370,22 @@ mod tests {
         ] {
             let text = format!("{broken}extern int f(void);\n");
             let line = broken.lines().count() + 1;
-            assert_eq!(said(&text), [format!("declared {line} int f(void)")], "{broken}");
+            assert_eq!(facts(&text), [format!("declared {line} int f(void)")], "{broken}");
         }
     }
 
     #[test]
-    fn guards_use_what_they_are_made_of() {
+    fn guards_use_the_names_in_their_arguments() {
         let text =
             "DEFINE_GUARD(mutex, struct mutex *, f(_T), g(_T))\nDEFINE_FREE(h, void *, if (_T) f(_T);)\nint f(int);\n";
-        assert_eq!(said(text), ["used by DEFINE_GUARD(mutex) 1", "used by DEFINE_FREE(h) 2", "declared 3 int f(int)"]);
+        assert_eq!(facts(text), ["used by DEFINE_GUARD(mutex) 1", "used by DEFINE_FREE(h) 2", "declared 3 int f(int)"]);
     }
 
-    /// Every prefix of a text is a text.
+    /// A text may end anywhere.
     #[test]
-    fn texts_that_end_anywhere_are_read() {
+    fn every_prefix_of_a_text_is_read() {
         let text = include_str!("scan.rs");
         let ends = text.char_indices().map(|(at, _)| at).take(4000);
-        assert_eq!(ends.filter_map(|end| text.get(..end)).map(said).count(), 4000);
+        assert_eq!(ends.filter_map(|end| text.get(..end)).map(facts).count(), 4000);
     }
 }

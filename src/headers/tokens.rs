@@ -1,63 +1,64 @@
-//! The words of a header as it stands in the tree: comments passed over, directives of the preprocessor a line each.
+//! Splits the text of a header into tokens. Comments are skipped, and each directive of the preprocessor is one piece.
 
 use memchr::memchr_iter;
 use memchr::memmem;
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum HeaderTokenKind {
     /// A name or a keyword.
     Word,
-    /// Punctuation, a number or text in quotes.
+    /// Punctuation, a number, or a string or character constant.
     Other,
 }
 
-/// A word of the text and where it stands.
+/// A token and its place.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Token<'t> {
-    pub(super) kind: Kind,
+pub(super) struct HeaderToken<'t> {
+    pub(super) kind: HeaderTokenKind,
     pub(super) text: &'t str,
-    /// Where it begins, in bytes of the header.
+    /// Its offset, in bytes of the header.
     pub(super) at: usize,
     pub(super) line: u32,
-    /// Does it stand in the first column?
+    /// Whether it is in the first column.
     pub(super) first: bool,
 }
 
-impl Token<'_> {
+impl HeaderToken<'_> {
     pub(super) fn is(&self, text: &str) -> bool {
         self.text == text
     }
 
-    /// Does it stand right behind another?
+    /// Returns whether it directly follows another token.
     pub(super) fn touches(&self, previous: &Self) -> bool {
         self.at == previous.at + previous.text.len()
     }
 
     pub(super) fn is_word(&self) -> bool {
-        self.kind == Kind::Word
+        self.kind == HeaderTokenKind::Word
     }
 }
 
-/// What a header consists of.
+/// One piece of a header.
 #[derive(Clone, Debug)]
 pub(super) enum Piece<'t> {
     /// A token of C.
-    Token(Token<'t>),
-    /// What follows `#` on a line and on those that continue it.
-    Directive(Vec<Token<'t>>),
+    Token(HeaderToken<'t>),
+    /// The tokens after `#`, on that line and its continuation lines.
+    Directive(Vec<HeaderToken<'t>>),
 }
 
-/// Walks the text from piece to piece.
+/// Iterates over the pieces of a text.
 pub(super) struct Pieces<'t> {
     text: &'t str,
     at: usize,
     line: u32,
-    /// Has nothing but blanks and comments come since the line began?
+    /// Whether the line so far has only blanks and comments.
     begins: bool,
 }
 
-/// Can it be part of a name? Bytes beyond ASCII count, so that a name never ends within a character.
+/// Returns whether a byte can be part of a name. Bytes beyond ASCII count, so that a name never ends within a
+/// character.
 pub(super) const fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80
 }
@@ -71,7 +72,7 @@ impl<'t> Pieces<'t> {
         self.text.as_bytes().get(self.at..).unwrap_or_default()
     }
 
-    /// Steps over so many bytes, and counts the lines in them.
+    /// Advances by `length` bytes, and counts the lines in them.
     fn advance(&mut self, length: usize) {
         let passed = self.rest().get(..length).unwrap_or_else(|| self.rest());
         let lines = u32::try_from(memchr_iter(b'\n', passed).count()).unwrap_or(u32::MAX);
@@ -79,7 +80,7 @@ impl<'t> Pieces<'t> {
         self.at += passed.len();
     }
 
-    /// Steps over blanks, comments and continued line ends; over line ends only if they do not matter.
+    /// Skips blanks, comments and continued line ends; with `over_lines`, other line ends too.
     fn skip(&mut self, over_lines: bool) {
         loop {
             let length = match self.rest() {
@@ -99,7 +100,7 @@ impl<'t> Pieces<'t> {
         }
     }
 
-    fn token(&mut self) -> Option<Token<'t>> {
+    fn token(&mut self) -> Option<HeaderToken<'t>> {
         let rest = self.rest();
         let length = match rest {
             [] => return None,
@@ -110,17 +111,17 @@ impl<'t> Pieces<'t> {
             _ => 1,
         };
         let is_word = rest.first().is_some_and(|byte| is_name_byte(*byte) && !byte.is_ascii_digit());
-        let kind = if is_word { Kind::Word } else { Kind::Other };
+        let kind = if is_word { HeaderTokenKind::Word } else { HeaderTokenKind::Other };
         let before = self.at.checked_sub(1).and_then(|at| self.text.as_bytes().get(at));
         let first = before.is_none_or(|byte| *byte == b'\n');
         let text = self.text.get(self.at..self.at + length).unwrap_or_default();
-        let token = Token { kind, text, at: self.at, line: self.line, first };
+        let token = HeaderToken { kind, text, at: self.at, line: self.line, first };
         self.begins = false;
         self.advance(length);
         Some(token)
     }
 
-    fn directive(&mut self) -> Vec<Token<'t>> {
+    fn directive(&mut self) -> Vec<HeaderToken<'t>> {
         let mut tokens = Vec::new();
         loop {
             self.skip(false);
@@ -148,18 +149,21 @@ impl<'t> Iterator for Pieces<'t> {
     }
 }
 
-/// As far as the end of the line, and further where that is continued.
+/// The length up to the end of the line, including continuation lines.
 fn line_length(text: &[u8]) -> usize {
-    let is_continued = |end: usize| {
+    for end in memchr_iter(b'\n', text) {
         let line = text.get(..end).unwrap_or_default();
-        line.ends_with(b"\\") || line.ends_with(b"\\\r")
-    };
-    memchr_iter(b'\n', text).find(|end| !is_continued(*end)).unwrap_or(text.len())
+        if !line.ends_with(b"\\") && !line.ends_with(b"\\\r") {
+            return end;
+        }
+    }
+    text.len()
 }
 
-/// From quote to quote; a line ends what is not closed.
+/// The length of a constant in quotes. An unclosed one ends with its line.
 fn quoted_length(text: &[u8]) -> usize {
-    let (quote, mut escaped) = (text.first().copied(), false);
+    let quote = text.first().copied();
+    let mut escaped = false;
     for (at, byte) in text.iter().enumerate().skip(1) {
         match byte {
             _ if escaped => escaped = false,
@@ -174,7 +178,7 @@ fn quoted_length(text: &[u8]) -> usize {
 
 /// The tokens of a text without directives.
 #[cfg(test)]
-pub(super) fn tokens(text: &str) -> Vec<Token<'_>> {
+pub(super) fn tokens(text: &str) -> Vec<HeaderToken<'_>> {
     let token = |piece| match piece {
         Piece::Token(token) => Some(token),
         Piece::Directive(_) => None,
@@ -187,7 +191,7 @@ mod tests {
     use super::*;
 
     fn shown(text: &str) -> Vec<String> {
-        let show = |token: Token<'_>| format!("{}:{}", token.line, token.text);
+        let show = |token: HeaderToken<'_>| format!("{}:{}", token.line, token.text);
         Pieces::new(text)
             .map(|piece| match piece {
                 Piece::Token(token) => show(token),
@@ -197,20 +201,20 @@ mod tests {
     }
 
     #[test]
-    fn comments_are_no_words_and_lines_are_counted() {
+    fn comments_are_skipped_and_lines_counted() {
         assert_eq!(shown("a /* b\n * c */ d // e\nf->g"), ["1:a", "2:d", "3:f", "3:->", "3:g"]);
         assert_eq!(shown("// a \\\n b\nc /* d"), ["3:c"]);
     }
 
     #[test]
-    fn a_directive_is_a_line_with_those_that_continue_it() {
+    fn a_directive_includes_its_continuation_lines() {
         let text = "/* x */ # define A(x, ...) \\\n\tx ## 1 /* over\nlines */ + 2\nint b;";
         assert_eq!(shown(text), ["#1:define 1:A 1:( 1:x 1:, 1:... 1:) 2:x 2:## 2:1 3:+ 3:2", "4:int", "4:b", "4:;"]);
         assert_eq!(shown("#"), ["#"]);
     }
 
     #[test]
-    fn quotes_end_with_their_line() {
+    fn an_unclosed_quote_ends_with_its_line() {
         assert_eq!(
             shown("'\\'' \"a\\\"b\" don't\nx \"\\\n y\""),
             ["1:'\\''", "1:\"a\\\"b\"", "1:don", "1:'t", "2:x", "2:\"\\\n y\""]
@@ -218,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn names_end_with_whole_characters() {
+    fn a_name_never_ends_within_a_character() {
         assert_eq!(shown("é \"é\\é\" ü;"), ["1:é", "1:\"é\\é\"", "1:ü", "1:;"]);
     }
 }

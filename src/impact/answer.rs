@@ -1,4 +1,4 @@
-//! What becomes of a module on another kernel, in one word.
+//! The outcome for a module on another kernel, as one of seven answers.
 
 use std::fmt;
 
@@ -6,27 +6,29 @@ use serde::{Serialize, Serializer};
 
 use crate::verdict::{Cause, Code, Finding};
 
-/// What becomes of a module, the best first.
+/// The outcome for a module on another kernel, ordered from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Answer {
-    /// The file loads as it is.
+    /// The file loads unchanged.
     LoadsAsItIs,
-    /// Nothing is wrong with it but that it is not signed with a key the kernel trusts.
+    /// The only fault is that no key the kernel trusts has signed the file.
     LoadsOnceSigned,
-    /// The same source, built against the kernel's headers, gets all it needs. Whether it compiles only the compiler tells.
+    /// A build of the same source against the kernel's headers has every symbol it needs. Only the compiler can tell
+    /// whether that source compiles.
     LoadsAfterRebuild,
-    /// It cannot be known, for want of facts that are named.
+    /// Undetermined, because facts are missing. [`ModuleImpact::missing`](super::ModuleImpact::missing) and
+    /// [`ModuleImpact::wanting`](super::ModuleImpact::wanting) name them.
     Unknown,
-    /// Whatever is done to the module, this kernel, as it is configured and booted, refuses it.
+    /// The kernel, as configured and booted, refuses every build of the module.
     RefusedByKernel,
-    /// The source, as it was built, needs what the kernel no longer gives.
+    /// The source needs something that the kernel no longer provides.
     NeedsSourceChanges,
-    /// It needs what the kernel gives only to other licences.
+    /// The module needs something that the kernel provides only to modules under another license.
     RefusedForLicense,
 }
 
 impl Answer {
-    /// Every answer, the best first.
+    /// Every answer, from best to worst.
     pub const ALL: [Self; 7] = [
         Self::LoadsAsItIs,
         Self::LoadsOnceSigned,
@@ -37,7 +39,7 @@ impl Answer {
         Self::RefusedForLicense,
     ];
 
-    /// Its stable name.
+    /// The stable name, as used in JSON and on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::LoadsAsItIs => "loads_as_it_is",
@@ -50,7 +52,7 @@ impl Answer {
         }
     }
 
-    /// The answer of that name, written with `_` or `-`.
+    /// Finds an answer by its name, written with `_` or `-`.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|answer| answer.name() == name.replace('-', "_"))
     }
@@ -68,26 +70,26 @@ impl Serialize for Answer {
     }
 }
 
-/// What would make a finding good.
+/// What would remove the cause of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cure {
-    /// A build against the kernel's headers.
+    /// Building the module against the kernel's headers.
     Rebuild,
-    /// A signature by a key the kernel trusts.
+    /// Signing the module with a key that the kernel trusts.
     Signature,
-    /// Another source.
+    /// Changing the module's source.
     Source,
-    /// Another licence, or doing without.
+    /// Changing the module's license, or not using the symbol.
     License,
-    /// Another configuration of the kernel, or another boot.
+    /// Configuring the kernel differently, or booting it with another command line.
     Kernel,
-    /// That a module it depends on loads.
+    /// Loading a module that this one depends on.
     Dependency,
-    /// Nobody can say.
+    /// Not known.
     Unknown,
 }
 
-/// What would make a finding about a module good that was judged as rebuilt.
+/// Returns what would remove the cause of a finding, for a module that was judged as if rebuilt.
 pub(super) fn cure(finding: &Finding) -> Cure {
     if let Cause::MissingSymbol { refused_exporter: Some(_), .. } = finding.cause {
         return Cure::Dependency;
@@ -116,7 +118,7 @@ pub(super) fn cure(finding: &Finding) -> Cure {
         | Code::AlreadyLoaded
         | Code::UnknownFlags => Cure::Kernel,
         Code::DependencyRefused | Code::DependencyCycle => Cure::Dependency,
-        // Of a file that cannot be read nobody knows what it needs.
+        // What a file needs is not known when the file cannot be read.
         Code::UnreadableFile
         | Code::Decompression
         | Code::InvalidElf

@@ -1,4 +1,4 @@
-//! How one export of a kernel differs in another.
+//! How one export differs between two kernels.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,38 +7,38 @@ use serde::{Serialize, Serializer};
 
 use crate::kernel::{ExportFilter, KernelExport};
 
-/// What became of an export. One symbol may be in several classes.
+/// One way in which an export differs between two kernels. A symbol can differ in several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ChangeClass {
-    /// Nobody exports it any more.
+    /// The later kernel does not export the symbol.
     Removed,
-    /// Nobody exported it before.
+    /// The earlier kernel did not export the symbol.
     Added,
-    /// Every module could use it; now those with a GPL-compatible licence can.
+    /// The symbol was open to every module and is now open only to modules with a GPL-compatible license.
     BecameGplOnly,
-    /// The other way round.
+    /// The symbol was open only to modules with a GPL-compatible license and is now open to every module.
     BecamePlain,
-    /// It is in another namespace, or newly in one, or no longer.
+    /// The symbol entered a namespace, left one, or moved to another.
     NamespaceChanged,
-    /// Another module exports it, or the same one under another path.
-    OwnerMoved,
-    /// Its version differs: its prototype has changed, or a type that it reaches.
+    /// Another module exports the symbol, or the exporting module moved to another path.
+    ExporterMoved,
+    /// The CRC differs: the prototype changed, or a type that the prototype reaches.
     CrcChanged,
 }
 
 impl ChangeClass {
-    /// Every class, the worst for modules first, but for `Added`, which does them no harm.
+    /// Every class, from most to least harmful to modules, except that `Added` does no harm.
     pub const ALL: [Self; 7] = [
         Self::Removed,
         Self::Added,
         Self::BecameGplOnly,
         Self::BecamePlain,
         Self::NamespaceChanged,
-        Self::OwnerMoved,
+        Self::ExporterMoved,
         Self::CrcChanged,
     ];
 
-    /// Its stable name.
+    /// The stable name, as used in JSON and on the command line.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Removed => "removed",
@@ -46,19 +46,19 @@ impl ChangeClass {
             Self::BecameGplOnly => "became_gpl_only",
             Self::BecamePlain => "became_plain",
             Self::NamespaceChanged => "namespace_changed",
-            Self::OwnerMoved => "owner_moved",
+            Self::ExporterMoved => "owner_moved",
             Self::CrcChanged => "crc_changed",
         }
     }
 
-    /// The class of that name, written with `_` or `-`.
+    /// Finds a class by its name, written with `_` or `-`.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.name() == name.replace('-', "_"))
     }
 
-    /// Can a module that worked before be worse off for it?
+    /// Returns whether the change can break a module that loaded before.
     pub const fn is_harmful(self) -> bool {
-        !matches!(self, Self::Added | Self::BecamePlain | Self::OwnerMoved)
+        !matches!(self, Self::Added | Self::BecamePlain | Self::ExporterMoved)
     }
 }
 
@@ -79,23 +79,23 @@ impl Serialize for ChangeClass {
 pub struct Classes(u8);
 
 impl Classes {
-    /// Adds one if it is so.
+    /// Adds `class` if `applies` is true.
     #[must_use]
-    pub const fn with(self, class: ChangeClass, is_so: bool) -> Self {
-        if is_so { Self(self.0 | 1 << class as u8) } else { self }
+    pub const fn with(self, class: ChangeClass, applies: bool) -> Self {
+        if applies { Self(self.0 | 1 << class as u8) } else { self }
     }
 
-    /// Is the class in it?
+    /// Returns whether the set contains the class.
     pub const fn has(self, class: ChangeClass) -> bool {
         self.0 & 1 << class as u8 != 0
     }
 
-    /// Is no class in it?
+    /// Returns whether the set is empty.
     pub const fn is_empty(self) -> bool {
         self.0 == 0
     }
 
-    /// Those in it, in the order of [`ChangeClass::ALL`].
+    /// The classes in the set, in the order of [`ChangeClass::ALL`].
     pub fn iter(self) -> impl Iterator<Item = ChangeClass> {
         ChangeClass::ALL.into_iter().filter(move |class| self.has(*class))
     }
@@ -113,28 +113,28 @@ impl FromIterator<ChangeClass> for Classes {
     }
 }
 
-/// One export that differs.
+/// One export that differs between two kernels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportChange<'a> {
     /// The symbol.
     pub symbol: Cow<'a, str>,
     /// How the earlier kernel exports it.
     pub before: Option<KernelExport<'a>>,
-    /// How the later one does.
+    /// How the later kernel exports it.
     pub after: Option<KernelExport<'a>>,
-    /// What has changed. In a comparison never empty; of a symbol that a module needs it may be.
+    /// How the two exports differ. Never empty in an [`ExportDiff`](super::ExportDiff); possibly empty for a symbol
+    /// that a module needs.
     pub classes: Classes,
 }
 
 impl<'a> ExportChange<'a> {
-    /// How it was, or where it is new, how it is.
+    /// The earlier export, or the later one if the symbol is new.
     pub fn known(&self) -> Option<&KernelExport<'a>> {
         self.before.as_ref().or(self.after.as_ref())
     }
 
-    /// Is it of what the filter wants, before or after?
+    /// Returns whether the filter selects the export of the earlier or of the later kernel.
     pub fn is_wanted(&self, filter: &ExportFilter) -> bool {
-        let fits = |side: &Option<KernelExport<'_>>| side.as_ref().is_some_and(|export| filter.wants(export));
-        fits(&self.before) || fits(&self.after)
+        self.before.iter().chain(&self.after).any(|export| filter.wants(export))
     }
 }

@@ -1,4 +1,4 @@
-//! The exports of two kernels, compared by name.
+//! Compares the exports of two kernels by symbol name.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,34 +9,35 @@ use serde::Serialize;
 use super::{ChangeClass, Classes, ExportChange};
 use crate::kernel::{ExportFilter, Exports, KernelExport};
 
-/// What differs between the exports of two kernels.
+/// The differences between the exports of two kernels.
 #[derive(Clone, Debug, Default)]
 pub struct ExportDiff<'a> {
-    /// Every export that differs, in order of name.
+    /// Every export that differs, sorted by symbol name.
     pub changes: Vec<ExportChange<'a>>,
-    /// What cannot be compared, since one of the sources does not tell it.
+    /// The aspects that cannot be compared because one of the sources does not record them.
     pub uncompared: Vec<Uncompared>,
 }
 
-/// A side of the exports that one of the sources does not tell.
+/// An aspect of the exports that one of the two sources does not record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Uncompared {
-    /// The earlier source lists nothing that modules export: what is new is not known.
+    /// New exports: the earlier source does not list the exports of modules.
     Added,
-    /// The later one: what is gone is not known.
+    /// Removed exports: the later source does not list the exports of modules.
     Removed,
-    /// Who exports what of the kernel's modules: what has moved is not known.
-    Owners,
-    /// How symbols are exported: one of the sources does not say it of all.
+    /// The exporting modules: one of the sources does not list the exports of modules.
+    #[serde(rename = "owners")]
+    Exporters,
+    /// Export kinds: one of the sources does not give the kind of every symbol.
     Kinds,
     /// Namespaces.
     Namespaces,
-    /// Versions.
+    /// CRCs.
     Versions,
 }
 
-/// How many exports are in each class; `None` where that cannot be known.
+/// The number of exports in each class; `None` where that cannot be known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[allow(missing_docs, reason = "the fields are the classes of ChangeClass")]
 pub struct Totals {
@@ -45,12 +46,13 @@ pub struct Totals {
     pub became_gpl_only: Option<usize>,
     pub became_plain: Option<usize>,
     pub namespace_changed: Option<usize>,
-    pub owner_moved: Option<usize>,
+    #[serde(rename = "owner_moved")]
+    pub exporter_moved: Option<usize>,
     pub crc_changed: Option<usize>,
 }
 
 impl Totals {
-    /// The number of one class.
+    /// The number of exports in one class.
     pub const fn of(&self, class: ChangeClass) -> Option<usize> {
         match class {
             ChangeClass::Removed => self.removed,
@@ -58,7 +60,7 @@ impl Totals {
             ChangeClass::BecameGplOnly => self.became_gpl_only,
             ChangeClass::BecamePlain => self.became_plain,
             ChangeClass::NamespaceChanged => self.namespace_changed,
-            ChangeClass::OwnerMoved => self.owner_moved,
+            ChangeClass::ExporterMoved => self.exporter_moved,
             ChangeClass::CrcChanged => self.crc_changed,
         }
     }
@@ -67,100 +69,107 @@ impl Totals {
 impl<'a> ExportDiff<'a> {
     /// Compares all exports of an earlier kernel with those of a later one.
     ///
-    /// Where a name is exported more than once, rows of one exporter belong together, and then the rest in order of exporter; one exporter
-    /// more or less is no change.
+    /// If a name is exported more than once, rows of the same exporter are paired first, and the remaining rows in the
+    /// order of their exporters. An additional or missing exporter of such a name is not a change.
     pub fn between(from: &'a Exports, to: &'a Exports) -> Self {
-        let compare = Comparison::of(from, to);
-        // Every row of the later list that a row of the earlier one has met.
-        let met: Vec<AtomicBool> = to.rows().map(|_| AtomicBool::new(false)).collect();
-        let pair = |index: usize| {
-            let before = from.at(index)?;
-            let mut positions = to.positions(before.name);
-            let position = positions.next();
-            let met = position.and_then(|position| met.get(position));
-            let again = met.is_some_and(|met| met.swap(true, Ordering::Relaxed)) || positions.next().is_some();
-            let after = position.and_then(|position| to.at(position));
-            let classes = compare.classes(Some(&before), after.as_ref());
-            let place = Place { name: before.name, before: Some(index), after: position, classes };
-            (again || !classes.is_empty()).then_some((place, again))
-        };
-        let pairs: Vec<_> = (0..from.rows().len()).into_par_iter().filter_map(pair).collect();
+        let comparison = Comparison::of(from, to);
+        // Marks every row of the later list that was paired with a row of the earlier one.
+        let paired: Vec<AtomicBool> = to.rows().map(|_| AtomicBool::new(false)).collect();
+        let pairs: Vec<(RowPair<'_>, bool)> = (0..from.rows().len())
+            .into_par_iter()
+            .filter_map(|index| comparison.first_pair(index, from, to, &paired))
+            .collect();
         let mut repeated: BTreeSet<&str> =
-            pairs.iter().filter(|(_, again)| *again).map(|(place, _)| place.name).collect();
-        let mut places: Vec<_> = pairs.into_iter().map(|(place, _)| place).collect();
-        for (position, _) in met.iter().enumerate().filter(|(_, met)| !met.load(Ordering::Relaxed)) {
+            pairs.iter().filter(|(_, is_repeated)| *is_repeated).map(|(pair, _)| pair.name).collect();
+        let mut pairs: Vec<_> = pairs.into_iter().map(|(pair, _)| pair).collect();
+        for (position, _) in paired.iter().enumerate().filter(|(_, paired)| !paired.load(Ordering::Relaxed)) {
             let Some(after) = to.at(position) else { continue };
             if from.positions(after.name).next().is_some() {
                 repeated.insert(after.name);
                 continue;
             }
-            let classes = compare.classes(None, Some(&after));
-            let place = Place { name: after.name, before: None, after: Some(position), classes };
-            places.extend(Some(place).filter(|place| !place.classes.is_empty()));
+            let classes = comparison.classes(None, Some(&after));
+            if !classes.is_empty() {
+                pairs.push(RowPair { name: after.name, before: None, after: Some(position), classes });
+            }
         }
-        places.retain(|place| repeated.is_empty() || !repeated.contains(place.name));
+        pairs.retain(|pair| repeated.is_empty() || !repeated.contains(pair.name));
         for name in repeated {
-            places.extend(compare.pairs(name, from, to));
+            pairs.extend(comparison.pairs(name, from, to));
         }
-        places.par_sort_by_key(|place| place.name);
-        let change = |place: &Place<'a>| ExportChange {
-            symbol: place.name.into(),
-            before: place.before.and_then(|index| from.at(index)),
-            after: place.after.and_then(|index| to.at(index)),
-            classes: place.classes,
-        };
-        Self { changes: places.par_iter().map(change).collect(), uncompared: compare.uncompared() }
+        pairs.par_sort_by_key(|pair| pair.name);
+        Self {
+            changes: pairs.par_iter().map(|pair| pair.change(from, to)).collect(),
+            uncompared: comparison.uncompared(),
+        }
     }
 
-    /// Leaves only what is wanted.
+    /// Keeps only the changes that the filter selects.
     pub fn retain(&mut self, filter: &ExportFilter) {
         self.changes.retain(|change| change.is_wanted(filter));
     }
 
-    /// Leaves only changes of some of these classes.
+    /// Keeps only changes in at least one of these classes.
     pub fn retain_classes(&mut self, classes: Classes) {
         self.changes.retain(|change| change.classes.iter().any(|class| classes.has(class)));
     }
 
-    /// How many there are of each class.
+    /// Counts the changes in each class.
     pub fn totals(&self) -> Totals {
-        let number = |class| self.changes.iter().filter(|change| change.classes.has(class)).count();
-        let known = |class: ChangeClass| (!self.uncompared.contains(&class.hangs_on())).then(|| number(class));
         Totals {
-            removed: known(ChangeClass::Removed),
-            added: known(ChangeClass::Added),
-            became_gpl_only: known(ChangeClass::BecameGplOnly),
-            became_plain: known(ChangeClass::BecamePlain),
-            namespace_changed: known(ChangeClass::NamespaceChanged),
-            owner_moved: known(ChangeClass::OwnerMoved),
-            crc_changed: known(ChangeClass::CrcChanged),
+            removed: self.number(ChangeClass::Removed),
+            added: self.number(ChangeClass::Added),
+            became_gpl_only: self.number(ChangeClass::BecameGplOnly),
+            became_plain: self.number(ChangeClass::BecamePlain),
+            namespace_changed: self.number(ChangeClass::NamespaceChanged),
+            exporter_moved: self.number(ChangeClass::ExporterMoved),
+            crc_changed: self.number(ChangeClass::CrcChanged),
         }
+    }
+
+    /// The number of changes in a class; `None` if the sources do not record what the class depends on.
+    fn number(&self, class: ChangeClass) -> Option<usize> {
+        if self.uncompared.contains(&class.depends_on()) {
+            return None;
+        }
+        Some(self.changes.iter().filter(|change| change.classes.has(class)).count())
     }
 }
 
-/// A change by the places of its rows: small, to be sorted.
-struct Place<'a> {
+/// A change as the indices of its rows in both lists. It is smaller than an [`ExportChange`], and therefore cheaper to sort.
+struct RowPair<'a> {
     name: &'a str,
     before: Option<usize>,
     after: Option<usize>,
     classes: Classes,
 }
 
+impl<'a> RowPair<'a> {
+    fn change(&self, from: &'a Exports, to: &'a Exports) -> ExportChange<'a> {
+        ExportChange {
+            symbol: self.name.into(),
+            before: self.before.and_then(|index| from.at(index)),
+            after: self.after.and_then(|index| to.at(index)),
+            classes: self.classes,
+        }
+    }
+}
+
 impl ChangeClass {
-    /// What has to be told by both sources for it to be known.
-    pub const fn hangs_on(self) -> Uncompared {
+    /// The aspect that both sources must record for changes of this class to be known.
+    pub const fn depends_on(self) -> Uncompared {
         match self {
             Self::Removed => Uncompared::Removed,
             Self::Added => Uncompared::Added,
             Self::BecameGplOnly | Self::BecamePlain => Uncompared::Kinds,
             Self::NamespaceChanged => Uncompared::Namespaces,
-            Self::OwnerMoved => Uncompared::Owners,
+            Self::ExporterMoved => Uncompared::Exporters,
             Self::CrcChanged => Uncompared::Versions,
         }
     }
 }
 
-/// What the two sources tell, both of them.
+/// Which aspects both sources record.
 pub(super) struct Comparison {
     removals: bool,
     additions: bool,
@@ -170,6 +179,7 @@ pub(super) struct Comparison {
 }
 
 impl Comparison {
+    /// Determines what can be compared between two lists of exports.
     pub(super) fn of(from: &Exports, to: &Exports) -> Self {
         let versioned = |exports: &Exports| exports.modversions() == Some(true) && !exports.is_names_only();
         Self {
@@ -181,12 +191,12 @@ impl Comparison {
         }
     }
 
-    /// What cannot be compared.
+    /// The aspects that cannot be compared.
     pub(super) fn uncompared(&self) -> Vec<Uncompared> {
         let all = [
             (self.additions, Uncompared::Added),
             (self.removals, Uncompared::Removed),
-            (self.removals && self.additions, Uncompared::Owners),
+            (self.removals && self.additions, Uncompared::Exporters),
             (self.kinds, Uncompared::Kinds),
             (self.namespaces, Uncompared::Namespaces),
             (self.versions, Uncompared::Versions),
@@ -194,7 +204,7 @@ impl Comparison {
         all.into_iter().filter(|(known, _)| !known).map(|(_, what)| what).collect()
     }
 
-    /// What has changed from one row to another.
+    /// Returns the classes of change between two rows of one name.
     pub(super) fn classes(&self, before: Option<&KernelExport<'_>>, after: Option<&KernelExport<'_>>) -> Classes {
         let none = Classes::default();
         let (before, after) = match (before, after) {
@@ -208,20 +218,40 @@ impl Comparison {
         none.with(ChangeClass::BecameGplOnly, gpl_only == Some((false, true)))
             .with(ChangeClass::BecamePlain, gpl_only == Some((true, false)))
             .with(ChangeClass::NamespaceChanged, self.namespaces && before.namespace != after.namespace)
-            .with(ChangeClass::OwnerMoved, self.removals && self.additions && before.exporter != after.exporter)
+            .with(ChangeClass::ExporterMoved, self.removals && self.additions && before.exporter != after.exporter)
             .with(ChangeClass::CrcChanged, versions.is_some_and(|(before, after)| before != after))
     }
 
-    /// The rows of a name that one kernel or both export more than once.
-    fn pairs<'a>(&self, name: &'a str, from: &'a Exports, to: &'a Exports) -> Vec<Place<'a>> {
-        let sorted = |exports: &'a Exports| {
-            let mut rows: Vec<_> =
-                exports.positions(name).filter_map(|index| Some((exports.at(index)?.exporter, index))).collect();
-            rows.sort_unstable();
-            rows.into_iter().peekable()
-        };
-        let (mut earlier, mut later) = (sorted(from), sorted(to));
-        let (mut pairs, mut left, mut right) = (Vec::new(), Vec::new(), Vec::new());
+    /// Pairs a row of the earlier list with the first row of that name in the later one. The flag says whether either list
+    /// repeats the name; such names are paired again by [`Comparison::pairs`]. Returns `None` for a name that appears once in
+    /// each list and does not differ.
+    ///
+    /// `paired` marks the rows of the later list that were paired before, and is updated.
+    fn first_pair<'a>(
+        &self,
+        index: usize,
+        from: &'a Exports,
+        to: &Exports,
+        paired: &[AtomicBool],
+    ) -> Option<(RowPair<'a>, bool)> {
+        let before = from.at(index)?;
+        let mut positions = to.positions(before.name);
+        let position = positions.next();
+        let mark = position.and_then(|position| paired.get(position));
+        let is_repeated = mark.is_some_and(|mark| mark.swap(true, Ordering::Relaxed)) || positions.next().is_some();
+        let after = position.and_then(|position| to.at(position));
+        let classes = self.classes(Some(&before), after.as_ref());
+        let pair = RowPair { name: before.name, before: Some(index), after: position, classes };
+        (is_repeated || !classes.is_empty()).then_some((pair, is_repeated))
+    }
+
+    /// Pairs the rows of a name that at least one of the kernels exports more than once.
+    fn pairs<'a>(&self, name: &'a str, from: &'a Exports, to: &'a Exports) -> Vec<RowPair<'a>> {
+        let mut earlier = rows_by_exporter(name, from).into_iter().peekable();
+        let mut later = rows_by_exporter(name, to).into_iter().peekable();
+        let mut pairs = Vec::new();
+        let mut left = Vec::new();
+        let mut right = Vec::new();
         loop {
             let order = match (earlier.peek(), later.peek()) {
                 (Some((before, _)), Some((after, _))) => before.cmp(after),
@@ -238,7 +268,7 @@ impl Comparison {
                 (None, None) => {}
             }
         }
-        // While anybody exports the name, one exporter more or less makes no module worse off.
+        // As long as some module exports the name, an additional or missing exporter breaks no module.
         let one_sided = pairs.is_empty() && (left.is_empty() || right.is_empty());
         let moved = left.len().min(right.len());
         pairs.extend(left.iter().zip(&right).map(|(before, after)| (Some(*before), Some(*after))));
@@ -246,13 +276,25 @@ impl Comparison {
             pairs.extend(left.iter().skip(moved).map(|before| (Some(*before), None)));
             pairs.extend(right.iter().skip(moved).map(|after| (None, Some(*after))));
         }
-        let place = |(before, after): (Option<usize>, Option<usize>)| {
-            let rows = (before.and_then(|index| from.at(index)), after.and_then(|index| to.at(index)));
-            let classes = self.classes(rows.0.as_ref(), rows.1.as_ref());
-            (!classes.is_empty()).then_some(Place { name, before, after, classes })
-        };
-        pairs.into_iter().filter_map(place).collect()
+        let mut changed = Vec::new();
+        for (before, after) in pairs {
+            let earlier = before.and_then(|index| from.at(index));
+            let later = after.and_then(|index| to.at(index));
+            let classes = self.classes(earlier.as_ref(), later.as_ref());
+            if !classes.is_empty() {
+                changed.push(RowPair { name, before, after, classes });
+            }
+        }
+        changed
     }
+}
+
+/// The rows of a name as exporter and index, sorted by exporter.
+fn rows_by_exporter<'a>(name: &str, exports: &'a Exports) -> Vec<(&'a str, usize)> {
+    let mut rows: Vec<_> =
+        exports.positions(name).filter_map(|index| Some((exports.at(index)?.exporter, index))).collect();
+    rows.sort_unstable();
+    rows
 }
 
 #[cfg(test)]
@@ -282,7 +324,7 @@ mod tests {
     }
 
     #[test]
-    fn every_class_is_told() {
+    fn every_class_is_found() {
         let (from, to) = (exports(FROM), exports(TO));
         let diff = ExportDiff::between(&from, &to);
         let expected = [
@@ -302,7 +344,7 @@ mod tests {
             became_gpl_only: one,
             became_plain: one,
             namespace_changed: one,
-            owner_moved: one,
+            exporter_moved: one,
             crc_changed: one,
         };
         assert_eq!(diff.totals(), all);
@@ -310,7 +352,7 @@ mod tests {
 
     /// A name that two modules export is compared exporter by exporter.
     #[test]
-    fn repeated_names_are_paired_by_owner() {
+    fn repeated_names_are_paired_by_exporter() {
         let from = exports("0x1\tf\ta/a\tEXPORT_SYMBOL\n0x2\tf\tb/b\tEXPORT_SYMBOL\n");
         let to = exports("0x2\tf\tb/b\tEXPORT_SYMBOL\n0x3\tf\ta/a\tEXPORT_SYMBOL\n0x4\tf\tc/c\tEXPORT_SYMBOL\n");
         assert_eq!(described(&ExportDiff::between(&from, &to)), ["f crc_changed"]);
@@ -321,9 +363,9 @@ mod tests {
         assert_eq!(described(&ExportDiff::between(&from, &none)), ["f removed", "f removed", "g added"]);
     }
 
-    /// Without versions on one side there is nothing to compare them with.
+    /// CRCs cannot be compared if one list has none.
     #[test]
-    fn what_one_side_does_not_tell_is_unknown() {
+    fn what_one_list_does_not_record_is_unknown() {
         let without = FROM.replace("0x1", "0x0").replace("0x2", "0x0").replace("0x3", "0x0");
         let without = without.replace("0x4", "0x0").replace("0x5", "0x0").replace("0x6", "0x0");
         let (from, to) = (exports(&without), exports(TO));
@@ -334,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn filters_look_at_both_sides() {
+    fn filters_apply_to_both_kernels() {
         let (from, to) = (exports(FROM), exports(TO));
         let left = |filter: &ExportFilter, classes| {
             let mut diff = ExportDiff::between(&from, &to);

@@ -1,4 +1,4 @@
-//! From two verdicts and two lists of exports to what becomes of a module.
+//! Derives the answer for a module from two verdicts, two lists of exports, the headers and the debug information.
 
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use super::answer::{Cure, cure};
 use super::diff::Comparison;
 use super::fate::Headers;
-use super::module::Kernels;
+use super::kernels::Kernels;
 use super::successor::Successors;
 use super::{Answer, ChangeClass, ExportChange, Fate, ModuleImpact, SymbolImpact, Uncompared};
 use crate::image::Image;
@@ -17,7 +17,7 @@ use crate::why::inlines::{Inline, InlineChanges};
 use crate::why::{Inlined, SourceFacts, undefined};
 
 impl<'a> ModuleImpact<'a> {
-    /// What the verdicts and the exports tell, without headers.
+    /// Collects what the verdicts and the exports say, without headers.
     pub(super) fn begun(
         kernels: Kernels<'a>,
         comparison: Option<&Comparison>,
@@ -26,13 +26,10 @@ impl<'a> ModuleImpact<'a> {
         rebuilt: Option<Verdict>,
     ) -> Self {
         let elf = image.as_announced();
-        let modinfo = |tag| -> Vec<String> {
-            elf.iter().flat_map(|elf| elf.modinfo().all(tag).map(str::to_owned).collect::<Vec<_>>()).collect()
-        };
         let mut module = Self {
             path: image.path().to_owned(),
-            licenses: modinfo("license").iter().map(License::new).collect(),
-            imports: modinfo("import_ns"),
+            licenses: elf.iter().flat_map(|elf| elf.modinfo().all("license")).map(License::new).collect(),
+            imports: elf.iter().flat_map(|elf| elf.modinfo().all("import_ns")).map(str::to_owned).collect(),
             answer: Answer::Unknown,
             binary,
             rebuilt,
@@ -46,43 +43,45 @@ impl<'a> ModuleImpact<'a> {
         };
         let names: BTreeSet<String> = elf.iter().flat_map(|elf| undefined(elf)).collect();
         let blocked = module.blocked();
-        module.symbols = names
-            .into_iter()
-            .filter_map(|name| {
-                let row = |exports: Option<&'a Exports>| exports?.find(&name);
-                let (before, after) = (row(kernels.before), row(kernels.after));
-                let classes =
-                    comparison.map(|known| known.classes(before.as_ref(), after.as_ref())).unwrap_or_default();
-                let change = ExportChange { symbol: Cow::Owned(name), before, after, classes };
-                let blocked = blocked.get(change.symbol.as_ref()).cloned().or_else(|| module.refused_build(&change));
-                let (prototypes, uses, through, successors) = (None, Vec::new(), Vec::new(), Vec::new());
-                // What is not worth a word itself may tell how others came in.
-                let worth_it = blocked.is_some() || change.before.is_some() || change.after.is_some();
-                worth_it.then_some(SymbolImpact {
+        for name in names {
+            let before = kernels.before.and_then(|exports| exports.find(&name));
+            let after = kernels.after.and_then(|exports| exports.find(&name));
+            let classes = comparison.map(|known| known.classes(before.as_ref(), after.as_ref())).unwrap_or_default();
+            let change = ExportChange { symbol: Cow::Owned(name), before, after, classes };
+            let blocked = blocked.get(change.symbol.as_ref()).cloned().or_else(|| module.refused_build(&change));
+            // A symbol that is not reported itself may show how others came in.
+            if blocked.is_some() || change.before.is_some() || change.after.is_some() {
+                module.symbols.push(SymbolImpact {
                     change,
                     blocked,
                     fate: Fate::Stays,
-                    prototypes,
-                    uses,
-                    through,
-                    successors,
-                })
-            })
-            .collect();
+                    prototypes: None,
+                    uses: Vec::new(),
+                    through: Vec::new(),
+                    successors: Vec::new(),
+                });
+            }
+        }
         module
     }
 
-    /// The findings that keep symbols from the rebuilt module.
+    /// The findings that withhold symbols from the rebuilt module, by symbol.
     fn blocked(&self) -> HashMap<String, Finding> {
-        let findings = self.rebuilt.iter().flat_map(|rebuilt| &rebuilt.findings);
-        let blocking = |finding: &&Finding| finding.refuses() && finding.stage == Stage::SimplifySymbols;
-        let named =
-            findings.filter(blocking).filter_map(|finding| Some((finding.symbol()?.to_owned(), finding.clone())));
-        named.collect()
+        let mut blocked = HashMap::new();
+        for finding in self.rebuilt.iter().flat_map(|rebuilt| &rebuilt.findings) {
+            if !finding.refuses() || finding.stage != Stage::SimplifySymbols {
+                continue;
+            }
+            if let Some(symbol) = finding.symbol() {
+                blocked.insert(symbol.to_owned(), finding.clone());
+            }
+        }
+        blocked
     }
 
-    /// modpost refuses to build a module that refers to a GPL-only symbol, if weakly, and has a licence that is not GPL-compatible;
-    /// the loader looks at the first licence only, and lets weak references be.
+    /// The refusal of a symbol by modpost. modpost refuses to build a module that refers, even weakly, to a GPL-only
+    /// symbol and has a license that is not GPL-compatible. The loader looks only at the first license and accepts weak
+    /// references.
     fn refused_build(&self, change: &ExportChange<'_>) -> Option<Finding> {
         let license = self.licenses.iter().find(|license| !license.is_gpl_compatible())?;
         let after = change.after.as_ref().filter(|_| self.rebuilt.is_some())?;
@@ -97,12 +96,13 @@ impl<'a> ModuleImpact<'a> {
         Some(Finding::new(Stage::SimplifySymbols, cause))
     }
 
-    /// The symbols whose use in the module matters, and what headers say of them: all, where something is to be found out.
+    /// The symbols whose uses and mentions in headers matter: all of them, if the module has to be rebuilt.
     pub(super) fn questioned(&self) -> &[SymbolImpact<'a>] {
         if self.rebuilt.is_some() { &self.symbols } else { &[] }
     }
 
-    /// Fills in what headers and debug information tell. `uses` are those of the symbols questioned, in their order.
+    /// Fills in what headers and debug information say. `facts.uses` are the uses of the questioned symbols, in the
+    /// same order.
     pub(super) fn consider_headers(&mut self, headers: &Headers<'_>, successors: &Successors<'_>, facts: &SourceFacts) {
         if self.rebuilt.is_none() {
             return;
@@ -127,7 +127,7 @@ impl<'a> ModuleImpact<'a> {
                         impact.successors = successors.suggest(symbol);
                     }
                 }
-                // With versions, those that are the same have the same prototype.
+                // With modversions, symbols with equal CRCs have the same prototype.
                 None if !self.versioned || impact.change.classes.has(ChangeClass::CrcChanged) => {
                     impact.prototypes = headers.prototypes(symbol, uses);
                 }
@@ -139,7 +139,8 @@ impl<'a> ModuleImpact<'a> {
         }
     }
 
-    /// Which inlines that became restricted does the module use? `inlined` are the names of what is inlined into it.
+    /// Determines which inline functions that became restricted the module uses. `inlined` are the functions inlined
+    /// into it.
     pub(super) fn consider_inlines(
         &mut self,
         exports: Option<&Exports>,
@@ -147,43 +148,51 @@ impl<'a> ModuleImpact<'a> {
         inlined: Option<&Inlined>,
     ) {
         let Some(changes) = changes.filter(|_| self.rebuilt.is_some()) else { return };
-        let gpl = self.license().is_some_and(License::is_gpl_compatible);
-        let imports = &self.imports;
-        let lacks = |symbol: &String| {
-            let namespace = exports.and_then(|exports| exports.find(symbol)?.namespace);
-            namespace.is_some_and(|namespace| !imports.iter().any(|known| known == namespace.as_str()))
-        };
-        let hurts = |inline: &&Inline| {
-            (!gpl && !inline.gpl_only.is_empty())
-                || !inline.unexported.is_empty()
-                || inline.namespaced.iter().any(lacks)
-        };
-        let restricted = [&changes.became, &changes.appeared, &changes.unknown].into_iter().flatten().filter(hurts);
+        let mut restricted = [&changes.became, &changes.appeared, &changes.unknown].into_iter().flatten();
         match inlined {
             Some(names) => {
-                self.inlines = restricted.filter(|inline| names.all.contains(&inline.name)).cloned().collect();
+                let used = restricted.filter(|inline| names.all.contains(&inline.name));
+                self.inlines = used.filter(|inline| self.is_denied(inline, exports)).cloned().collect();
             }
-            None => self.inlines_unknown = restricted.count() > 0,
+            None => self.inlines_unknown = restricted.any(|inline| self.is_denied(inline, exports)),
         }
     }
 
-    /// The answer, out of all that is known.
+    /// Returns whether an inline function needs a symbol that the module does not get.
+    fn is_denied(&self, inline: &Inline, exports: Option<&Exports>) -> bool {
+        (!self.is_gpl_compatible() && !inline.gpl_only.is_empty())
+            || !inline.unexported.is_empty()
+            || inline.namespaced.iter().any(|symbol| self.lacks_import(symbol, exports))
+    }
+
+    /// Returns whether a symbol is exported in a namespace that the module does not import.
+    fn lacks_import(&self, symbol: &str, exports: Option<&Exports>) -> bool {
+        let namespace = exports.and_then(|exports| exports.find(symbol)?.namespace);
+        namespace.is_some_and(|namespace| !self.imports.iter().any(|known| known == namespace.as_str()))
+    }
+
+    fn is_gpl_compatible(&self) -> bool {
+        self.license().is_some_and(License::is_gpl_compatible)
+    }
+
+    /// Sets the answer from everything that is known.
     pub(super) fn answer(&mut self) {
         let cures = self.cures();
         self.needs_signature = cures.contains(&Cure::Signature);
-        self.answer = match &self.rebuilt {
-            None => Answer::LoadsAsItIs,
-            Some(rebuilt) => {
-                let worst = cures.iter().filter_map(|cure| cure.answer()).max();
-                let undetermined = matches!(rebuilt.outcome, Outcome::Undetermined) && !rebuilt.never_loads;
-                let unreadable = matches!(rebuilt.outcome, Outcome::Crash { .. });
-                match worst {
-                    Some(worst) => worst,
-                    None if undetermined || unreadable => Answer::Unknown,
-                    None if self.only_signature_is_missing() => Answer::LoadsOnceSigned,
-                    None => Answer::LoadsAfterRebuild,
-                }
-            }
+        let Some(rebuilt) = &self.rebuilt else {
+            self.answer = Answer::LoadsAsItIs;
+            return;
+        };
+        let is_undetermined = matches!(rebuilt.outcome, Outcome::Undetermined) && !rebuilt.never_loads;
+        let crashes = matches!(rebuilt.outcome, Outcome::Crash { .. });
+        self.answer = if let Some(worst) = cures.iter().filter_map(|cure| cure.answer()).max() {
+            worst
+        } else if is_undetermined || crashes {
+            Answer::Unknown
+        } else if self.only_signature_is_missing() {
+            Answer::LoadsOnceSigned
+        } else {
+            Answer::LoadsAfterRebuild
         };
     }
 
@@ -192,43 +201,42 @@ impl<'a> ModuleImpact<'a> {
         refusing.peek().is_some() && refusing.all(|finding| cure(finding) == Cure::Signature)
     }
 
-    /// What it would take to make good all that keeps the rebuilt module from loading.
+    /// Everything that would have to be cured for the rebuilt module to load.
     fn cures(&self) -> Vec<Cure> {
-        let findings = self.rebuilt.iter().flat_map(|rebuilt| &rebuilt.findings);
-        let elsewhere = findings.filter(|finding| {
-            let of_symbol = finding.stage == Stage::SimplifySymbols && finding.symbol().is_some();
-            finding.refuses() && !of_symbol
-        });
-        let blocked = self.symbols.iter().filter_map(|symbol| {
-            let blocked = symbol.blocked.as_ref()?;
-            match symbol.fate {
-                Fate::Stays => Some(cure(blocked)),
-                Fate::Replaced(_) => None,
-                Fate::Open { .. } => Some(Cure::Unknown),
+        let mut cures = Vec::new();
+        for finding in self.rebuilt.iter().flat_map(|rebuilt| &rebuilt.findings) {
+            let is_about_symbol = finding.stage == Stage::SimplifySymbols && finding.symbol().is_some();
+            if finding.refuses() && !is_about_symbol {
+                cures.push(cure(finding));
             }
-        });
-        let called = |symbol: &&SymbolImpact<'_>| {
-            symbol.prototypes.as_ref().is_some_and(|prototypes| prototypes.called && prototypes.other_number)
-        };
-        let prototypes = self.symbols.iter().filter(called).map(|_| Cure::Source);
-        let gpl = self.license().is_some_and(License::is_gpl_compatible);
-        let inlines = self.inlines.iter().map(|inline| match !gpl && !inline.gpl_only.is_empty() {
-            true => Cure::License,
-            false => Cure::Source,
-        });
-        let gone = self.gone_inlines.iter().map(|_| Cure::Source);
-        elsewhere.map(cure).chain(blocked).chain(prototypes).chain(inlines).chain(gone).collect()
+        }
+        for symbol in &self.symbols {
+            match (&symbol.blocked, &symbol.fate) {
+                (None, _) | (_, Fate::Replaced(_)) => {}
+                (Some(blocked), Fate::Stays) => cures.push(cure(blocked)),
+                (Some(_), Fate::Open { .. }) => cures.push(Cure::Unknown),
+            }
+            if symbol.prototypes.as_ref().is_some_and(|prototypes| prototypes.called && prototypes.other_number) {
+                cures.push(Cure::Source);
+            }
+        }
+        for inline in &self.inlines {
+            let needs_license = !self.is_gpl_compatible() && !inline.gpl_only.is_empty();
+            cures.push(if needs_license { Cure::License } else { Cure::Source });
+        }
+        cures.extend(self.gone_inlines.iter().map(|_| Cure::Source));
+        cures
     }
 }
 
-/// The functions that hold uses of a symbol; none where one stands in data.
+/// The functions that use a symbol; empty if some use is in data.
 fn functions(uses: &[Use]) -> BTreeSet<String> {
     let names: Option<BTreeSet<String>> = uses.iter().map(|place| Some(place.chain.last()?.function.clone())).collect();
     names.unwrap_or_default()
 }
 
 impl Cure {
-    /// What a module is answered that needs it; `None` where the answer does not hang on it.
+    /// The answer for a module that needs this cure; `None` if the cure alone does not decide the answer.
     const fn answer(self) -> Option<Answer> {
         match self {
             Self::Rebuild | Self::Signature | Self::Dependency => None,
@@ -240,60 +248,68 @@ impl Cure {
     }
 }
 
-/// A module that needs others of those judged cannot be better off than they are; and modules that need each other in a circle
-/// never load.
+/// Lowers the answer of each module to the worst answer among the judged modules it depends on. Modules that depend on
+/// each other in a circle never load.
 pub(super) fn inherit(modules: &mut [ModuleImpact<'_>]) {
     let answers: HashMap<String, Answer> =
         modules.iter().map(|module| (module.binary.name.clone(), module.answer)).collect();
     let mut explained: HashSet<String> = HashSet::new();
     loop {
-        let is_new = |module: &&ModuleImpact<'_>| {
-            let name = &module.binary.name;
-            let by_itself = module.cures().iter().any(|cure| *cure != Cure::Dependency) || module.needed().is_empty();
-            let by_others = || module.needed().iter().any(|needed| explained.contains(*needed));
-            !explained.contains(name) && (by_itself || by_others() || module.is_cured())
-        };
-        let new: Vec<String> = modules.iter().filter(is_new).map(|module| module.binary.name.clone()).collect();
+        let unexplained = modules.iter().filter(|module| !explained.contains(&module.binary.name));
+        let new: Vec<String> = unexplained
+            .filter(|module| module.is_explained_by(&explained))
+            .map(|module| module.binary.name.clone())
+            .collect();
         if new.is_empty() {
             break;
         }
         explained.extend(new);
     }
     for module in modules {
-        let needed = module.needed();
-        let worst = needed.iter().map(|name| answers.get(*name).copied().unwrap_or(Answer::Unknown)).max();
-        let circle = !explained.contains(&module.binary.name);
-        let own = if circle { module.answer.max(Answer::NeedsSourceChanges) } else { module.answer };
+        let dependencies = module.dependencies();
+        let worst = dependencies.iter().map(|name| answers.get(*name).copied().unwrap_or(Answer::Unknown)).max();
+        let is_in_circle = !explained.contains(&module.binary.name);
+        let own = if is_in_circle { module.answer.max(Answer::NeedsSourceChanges) } else { module.answer };
         module.answer = worst.map_or(own, |worst| worst.max(own));
     }
 }
 
 impl ModuleImpact<'_> {
-    /// The modules that its refusal hangs on.
-    fn needed(&self) -> Vec<&str> {
+    /// The modules that the refusal of this one depends on.
+    fn dependencies(&self) -> Vec<&str> {
         let findings = self.rebuilt.iter().flat_map(|rebuilt| &rebuilt.findings);
-        let needed = findings.filter_map(|finding| match &finding.cause {
+        let dependencies = findings.filter_map(|finding| match &finding.cause {
             Cause::DependencyRefused { dependency, .. } => Some(dependency.as_str()),
             Cause::MissingSymbol { refused_exporter, .. } => refused_exporter.as_deref(),
             _ => None,
         });
-        needed.collect()
+        dependencies.collect()
     }
 
-    /// Is a symbol kept from it that another build does without?
+    /// Returns whether the answer for the module has a cause outside a circle of dependencies: one of its own, or a dependency
+    /// whose answer is explained.
+    fn is_explained_by(&self, explained: &HashSet<String>) -> bool {
+        let dependencies = self.dependencies();
+        self.cures().iter().any(|cure| *cure != Cure::Dependency)
+            || dependencies.is_empty()
+            || dependencies.iter().any(|dependency| explained.contains(*dependency))
+            || self.is_cured()
+    }
+
+    /// Returns whether the kernel withholds a symbol that a new build does without.
     fn is_cured(&self) -> bool {
         self.symbols.iter().any(|symbol| symbol.blocked.is_some() && matches!(symbol.fate, Fate::Replaced(_)))
     }
 }
 
-/// Asks the headers of both kernels about all that the modules' symbols leave open.
+/// Reads from the headers of both kernels what the modules' symbols leave open, and fills it in.
 pub(super) fn read_headers(kernels: Kernels<'_>, modules: &mut [ModuleImpact<'_>], facts: &[SourceFacts]) {
-    let questioned = || modules.iter().flat_map(|module| module.questioned());
-    let names = |blocked: bool| -> BTreeSet<String> {
-        let wanted = questioned().filter(|symbol| symbol.blocked.is_some() == blocked);
-        wanted.map(|symbol| symbol.change.symbol.to_string()).collect()
-    };
-    let (blocked, changed) = (names(true), names(false));
+    let mut blocked: BTreeSet<String> = BTreeSet::new();
+    let mut changed: BTreeSet<String> = BTreeSet::new();
+    for symbol in modules.iter().flat_map(|module| module.questioned()) {
+        let names = if symbol.blocked.is_some() { &mut blocked } else { &mut changed };
+        names.insert(symbol.change.symbol.to_string());
+    }
     let rebuilt = modules.iter().zip(facts).filter(|(module, _)| module.rebuilt.is_some());
     let called: BTreeSet<&str> = rebuilt
         .filter_map(|(_, facts)| facts.inlined.as_ref())

@@ -1,4 +1,5 @@
-//! Exports that may stand for one that is gone. They are suggestions: nothing says that they do the same.
+//! Suggests exports that may replace one that is gone. Only names are compared, so nothing shows that a suggestion does
+//! the same.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,23 +8,23 @@ use serde::Serialize;
 use crate::kernel::Exports;
 use crate::terms::ExportKind;
 
-/// How many are suggested.
-const NAMED: usize = 4;
-/// Names that say too little by themselves to be looked for in others.
-const SHORT: usize = 5;
+/// The largest number of suggestions for one symbol.
+const MAX_SUGGESTIONS: usize = 4;
+/// The shortest name that is searched for within longer names. Shorter ones match too much.
+const SHORTEST: usize = 5;
 
-/// An export that may stand for another.
+/// An export that may replace another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Successor {
     /// The symbol.
     pub symbol: String,
     /// How it is exported.
     pub kind: Option<ExportKind>,
-    /// Who exports it.
+    /// The exporter.
     pub module: String,
 }
 
-/// What the later kernel exports and the earlier did not, by name.
+/// The exports that only the later kernel has, indexed by the words of their names.
 #[derive(Debug, Default)]
 pub(super) struct Successors<'d> {
     added: Vec<(&'d str, Successor)>,
@@ -32,12 +33,11 @@ pub(super) struct Successors<'d> {
 
 impl<'d> Successors<'d> {
     pub(super) fn among(before: &Exports, after: &'d Exports) -> Self {
-        let new = after.rows().filter(|row| before.positions(row.name).next().is_none());
-        let added: Vec<_> = new
-            .map(|row| {
-                (row.name, Successor { symbol: row.name.to_owned(), kind: row.kind, module: row.exporter.to_owned() })
-            })
-            .collect();
+        let mut added = Vec::new();
+        for row in after.rows().filter(|row| before.positions(row.name).next().is_none()) {
+            let (symbol, module) = (row.name.to_owned(), row.exporter.to_owned());
+            added.push((row.name, Successor { symbol, kind: row.kind, module }));
+        }
         let mut by_words: HashMap<String, Vec<usize>> = HashMap::new();
         for (index, (name, _)) in added.iter().enumerate() {
             by_words.entry(words(name)).or_default().push(index);
@@ -45,28 +45,35 @@ impl<'d> Successors<'d> {
         Self { added, by_words }
     }
 
-    /// New exports with the same words in their names, in any order, with or without capitals and leading `_`; then those that
-    /// put a word before or behind, the shortest first.
+    /// Suggests new exports whose names have the same words in any order, ignoring case and leading `_`; then those
+    /// whose names add words before or after the symbol's name, the shortest first.
     pub(super) fn suggest(&self, symbol: &str) -> Vec<Successor> {
         let mut found: Vec<usize> = self.by_words.get(&words(symbol)).cloned().unwrap_or_default();
         let plain = symbol.trim_matches('_');
-        if plain.len() >= SHORT {
-            let longer = |(index, (name, _)): (usize, &(&str, Successor))| {
+        if plain.len() >= SHORTEST {
+            let mut longer = BTreeSet::new();
+            for (index, (name, _)) in self.added.iter().enumerate() {
                 let name = name.trim_start_matches('_');
-                let rest = name.strip_prefix(plain).is_some_and(|rest| rest.starts_with('_'))
-                    || name.strip_suffix(plain).is_some_and(|rest| rest.ends_with('_'));
-                rest.then_some((name.len(), index))
-            };
-            let ranked: BTreeSet<_> = self.added.iter().enumerate().filter_map(longer).collect();
-            found.extend(ranked.into_iter().map(|(_, index)| index));
+                if extends(name, plain) {
+                    longer.insert((name.len(), index));
+                }
+            }
+            found.extend(longer.into_iter().map(|(_, index)| index));
         }
         let mut seen = BTreeSet::new();
-        let once = found.into_iter().filter(|index| seen.insert(*index)).take(NAMED);
-        once.filter_map(|index| Some(self.added.get(index)?.1.clone())).collect()
+        found.retain(|index| seen.insert(*index));
+        found.truncate(MAX_SUGGESTIONS);
+        found.into_iter().filter_map(|index| self.added.get(index)).map(|(_, successor)| successor.clone()).collect()
     }
 }
 
-/// The words of a name, in order of the alphabet.
+/// Returns whether `name` is `plain` with words before or after it.
+fn extends(name: &str, plain: &str) -> bool {
+    name.strip_prefix(plain).is_some_and(|rest| rest.starts_with('_'))
+        || name.strip_suffix(plain).is_some_and(|rest| rest.ends_with('_'))
+}
+
+/// The words of a name in alphabetical order.
 fn words(name: &str) -> String {
     let name = name.to_ascii_lowercase();
     let mut words: Vec<&str> = name.split('_').filter(|word| !word.is_empty()).collect();
@@ -79,13 +86,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_that_are_alike_are_suggested() {
+    fn similar_names_are_suggested() {
         let row = |name: &str| format!("0x1\t{name}\tvmlinux\tEXPORT_SYMBOL\n");
         let list = |names: &[&str]| Exports::parse(names.iter().map(|name| row(name)).collect::<String>());
         let from = list(&["PDE_DATA", "complete_and_exit", "del_timer", "abc", "kmalloc_trace", "old_one"]);
         let new =
             ["pde_data", "kthread_complete_and_exit", "timer_del", "abc_x", "__kmalloc_trace_noprof", "bold_one_more"];
-        let (from, to) = (from.expect("a list"), list(&new).expect("a list"));
+        let from = from.expect("a list");
+        let to = list(&new).expect("a list");
         let successors = Successors::among(&from, &to);
         let suggested = |symbol: &str| {
             let found = successors.suggest(symbol).into_iter().map(|found| found.symbol);

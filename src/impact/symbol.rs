@@ -1,76 +1,76 @@
-//! One symbol that a module needs, on two kernels.
+//! How a symbol that a module needs differs between two kernels.
 
 use serde::Serialize;
 
 use super::{ExportChange, Successor};
 use crate::verdict::{Finding, Use};
 
-/// What another kernel does to one symbol that a module needs.
+/// What the later kernel changes about one symbol that a module needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SymbolImpact<'a> {
-    /// How it is exported, before and after. Where a symbol is blocked on both kernels alike, no class is set.
+    /// How both kernels export the symbol. `classes` is empty if both kernels withhold the symbol in the same way.
     pub change: ExportChange<'a>,
-    /// What keeps the symbol from the module, were it built again; `None` where nothing does.
+    /// The finding that withholds the symbol from a new build of the module; `None` if there is none.
     pub blocked: Option<Finding>,
-    /// What becomes of the need for it in another build.
+    /// Whether a new build of the module still needs the symbol.
     pub fate: Fate,
-    /// Its prototype in the headers of both kernels, where they differ.
+    /// The prototypes in the headers of both kernels, if they differ.
     pub prototypes: Option<Prototypes>,
-    /// Where the module uses it; only of what is blocked, or whose prototype differs.
+    /// Where the module uses the symbol. Filled only for a withheld symbol or one whose prototype differs.
     pub uses: Vec<Use>,
-    /// The inlines and macros of the earlier kernel's headers that bring it in, or may do so.
+    /// The inline functions and macros of the earlier kernel's headers that bring the symbol in, or may do so.
     pub through: Vec<String>,
-    /// Exports that may stand for it now.
+    /// Exports of the later kernel that may replace the symbol.
     pub successors: Vec<Successor>,
 }
 
 impl SymbolImpact<'_> {
-    /// Is there anything to say of it?
+    /// Returns whether there is anything to report about the symbol.
     pub(super) fn says_something(&self) -> bool {
         self.blocked.is_some() || !self.change.classes.is_empty() || self.prototypes.is_some()
     }
 
-    /// Is it kept from the module, and does the module go on needing it, as far as is known?
+    /// Returns whether the kernel withholds the symbol and, as far as is known, a new build still needs it.
     pub fn is_lost(&self) -> bool {
         self.blocked.is_some() && self.fate == Fate::Stays
     }
 }
 
-/// What becomes of the need for a symbol when the source is built against the later kernel's headers.
+/// Whether the source still needs a symbol when it is built against the later kernel's headers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum Fate {
-    /// The source, as it was built, needs it there too.
+    /// The source still needs the symbol.
     Stays,
-    /// What brought it in brings something else in now, or nothing.
-    Replaced(Replacement),
-    /// That cannot be told.
+    /// What brought the symbol in now brings in something else, or nothing.
+    Replaced(SymbolReplacement),
+    /// Not known.
     Open {
         /// What would tell.
         wanting: Wanting,
     },
 }
 
-/// What stands in the place of a symbol.
+/// What replaces the need for a symbol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
-pub enum Replacement {
-    /// The compiler's options bring it in, and the later kernel's are others.
+pub enum SymbolReplacement {
+    /// A compiler option brings the symbol in, and the later kernel is built with other options.
     Compiler,
-    /// The headers define the name themselves now.
+    /// The later headers define the name themselves.
     Definition {
-        /// As a macro, or as an inline function?
+        /// Whether it is a macro; otherwise it is an inline function.
         is_macro: bool,
         /// The header.
         file: String,
-        /// The line there.
+        /// The line in the header.
         line: u32,
     },
-    /// It came through inlines or macros, which the later headers still have.
+    /// The symbol came in through inline functions or macros, which the later headers still have.
     Headers,
 }
 
-/// What would tell what becomes of a symbol.
+/// What would show whether a new build still needs a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wanting {
@@ -78,19 +78,19 @@ pub enum Wanting {
     HeadersBefore,
     /// The headers of the later kernel.
     HeadersAfter,
-    /// The source itself: whether it names the symbol, or a macro or inline that does.
+    /// The source itself: whether it names the symbol, or a macro or inline function that does.
     Source,
 }
 
-/// The prototypes of a function, or declarations of data, that differ.
+/// The differing prototypes of a function, or declarations of data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Prototypes {
-    /// In the earlier headers.
+    /// The declaration in the earlier headers.
     pub before: String,
-    /// In the later headers.
+    /// The declaration in the later headers.
     pub after: String,
-    /// Does the number of parameters differ, so that no call of it compiles as it was?
+    /// Whether the number of parameters differs, so that no existing call compiles.
     pub other_number: bool,
-    /// Does the module's own source call it, for certain?
+    /// Whether the module's own source certainly calls the function.
     pub called: bool,
 }

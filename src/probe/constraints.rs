@@ -1,51 +1,50 @@
-//! Assembly statements that want a constant which only a caller can give.
+//! Rewrites assembly statements that require a constant which only a caller can pass.
 //!
-//! A function such as the test of a static key hands its own parameter to an operand that must be a constant. Inlined
-//! it compiles; kept out of line it stops the compiler, and with the first such error the compiler gives up the rest.
-//! Such a statement is rewritten to take the value in a register and to say nothing. What the value refers to is then
-//! referred to from the code in place of a table of its own, with the same inline chain.
+//! A function such as the test of a static key passes its own parameter to an operand that must be a constant. Inlined,
+//! it compiles; out of line, it stops the compiler, which gives up at the first such error. The statement is rewritten
+//! to take the value in a register and to emit nothing. The code then refers to what the value refers to, in place of a
+//! separate table, with the same inline chain.
 
 use std::ops::Range;
 
-use super::definitions::Definition;
+use super::definitions::InlineDefinition;
 use super::source::Edit;
-use super::tokens::{Kind, Token, Tokens};
+use super::tokens::{CToken, CTokenKind, CTokens};
 
-/// Letters of constraints that take nothing but constants, on one architecture or another.
+/// Constraint letters that accept only constants, on at least one architecture.
 const CONSTANT: &str = "insEFIJKLMNOPYeZ";
 
-/// The words an assembly statement begins with.
+/// The words that begin an assembly statement.
 const ASM: [&str; 3] = ["asm", "__asm__", "__asm"];
 
-/// The edits that let this function stand alone. With `always`, every constant operand is taken for one that fails.
-pub(super) fn loosen(text: &str, definition: &Definition, always: bool) -> Vec<Edit> {
-    let body: Vec<Token<'_>> = Tokens::within(text, definition.body.clone()).collect();
+/// The edits that let this function compile out of line. With `always`, every constant operand is assumed to fail.
+pub(super) fn loosen(text: &str, definition: &InlineDefinition, always: bool) -> Vec<Edit> {
+    let body: Vec<CToken<'_>> = CTokens::within(text, definition.body.clone()).collect();
     if !body.iter().any(|token| ASM.contains(&token.text)) {
         return Vec::new();
     }
     let parameters = parameters(text, &definition.head);
     let mut edits = Vec::new();
     for (at, _) in body.iter().enumerate().filter(|(_, token)| ASM.contains(&token.text)) {
-        if let Some(statement) = Statement::read(body.get(at + 1..).unwrap_or_default()) {
-            let fails = |operand: &Operand<'_>| always || operand.names.iter().any(|name| parameters.contains(name));
-            if statement.constants.iter().any(fails) {
-                edits.push(Edit { range: statement.template, with: "\"\"" });
-                edits.extend(
-                    statement.constants.into_iter().map(|operand| Edit { range: operand.constraint, with: "\"r\"" }),
-                );
-            }
+        let Some(statement) = Statement::read(body.get(at + 1..).unwrap_or_default()) else { continue };
+        let mut constants = statement.constants.iter();
+        let fails = constants.any(|operand| always || operand.names.iter().any(|name| parameters.contains(name)));
+        if fails {
+            edits.push(Edit { range: statement.template, with: "\"\"" });
+            let constants = statement.constants.into_iter();
+            edits.extend(constants.map(|operand| Edit { range: operand.constraint, with: "\"r\"" }));
         }
     }
     edits
 }
 
-/// The names of the parameters: each last word before a comma or the closing bracket.
+/// The names of the parameters: every last word before a comma or the closing bracket.
 fn parameters<'t>(text: &'t str, head: &Range<usize>) -> Vec<&'t str> {
-    let tokens: Vec<Token<'t>> = Tokens::within(text, head.clone()).collect();
+    let tokens: Vec<CToken<'t>> = CTokens::within(text, head.clone()).collect();
     let mut names = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
         let follows = tokens.get(at + 1).map(|next| next.text);
-        if token.kind == Kind::Word && matches!(follows, Some("," | ")" | "[")) && token.text != "void" {
+        if token.kind == CTokenKind::Word && matches!(follows, Some("," | ")" | "[")) && token.text != "void" {
             names.push(token.text);
         }
     }
@@ -65,8 +64,8 @@ struct Statement<'t> {
 }
 
 impl<'t> Statement<'t> {
-    /// Reads it from behind its first word.
-    fn read(tokens: &[Token<'t>]) -> Option<Self> {
+    /// Reads a statement from the tokens after its first word.
+    fn read(tokens: &[CToken<'t>]) -> Option<Self> {
         let open = tokens.iter().position(|token| token.text == "(")?;
         let mut depth = 0usize;
         let mut section = 0;
@@ -76,7 +75,7 @@ impl<'t> Statement<'t> {
             match token.text {
                 "(" | "[" | "{" => depth += 1,
                 ")" | "]" | "}" => depth = depth.checked_sub(1)?,
-                // Two colons without a blank are two sections, as they are two tokens.
+                // Two colons without a blank between them are two tokens, and so begin two sections.
                 ":" if depth == 1 => {
                     statement.constants.extend(constraint.operand().filter(|_| section == 2));
                     section += 1;
@@ -96,31 +95,31 @@ impl<'t> Statement<'t> {
     }
 }
 
-/// The operand being read.
+/// The operand that is being read.
 #[derive(Default)]
 struct Constraint<'t> {
     letters: String,
     range: Range<usize>,
     names: Vec<&'t str>,
-    /// The token before was one that makes the next a member of something.
+    /// Whether the previous token makes the next one a member of something.
     is_member: bool,
 }
 
 impl<'t> Constraint<'t> {
-    fn take(&mut self, token: &Token<'t>, depth: usize) {
-        if depth == 1 && token.kind == Kind::Quoted {
+    fn take(&mut self, token: &CToken<'t>, depth: usize) {
+        if depth == 1 && token.kind == CTokenKind::Quoted {
             self.letters += token.text.trim_matches('"');
             self.range = joined(&self.range, &token.range);
-        } else if depth > 1 && token.kind == Kind::Word && !self.is_member {
+        } else if depth > 1 && token.kind == CTokenKind::Word && !self.is_member {
             self.names.push(token.text);
         }
     }
 
-    /// What was read, if it must be a constant; the next begins.
+    /// Ends the current operand, and returns it if it must be a constant.
     fn operand(&mut self) -> Option<Operand<'t>> {
         let done = std::mem::take(self);
-        let must = !done.letters.is_empty() && done.letters.chars().all(|letter| CONSTANT.contains(letter));
-        must.then_some(Operand { constraint: done.range, names: done.names })
+        let must_be_constant = !done.letters.is_empty() && done.letters.chars().all(|letter| CONSTANT.contains(letter));
+        must_be_constant.then_some(Operand { constraint: done.range, names: done.names })
     }
 }
 
@@ -139,9 +138,9 @@ mod tests {
         edited(text, &mut edits)
     }
 
-    /// A key that the caller knows: the statement falls silent, but still refers to the key.
+    /// The operand is a key that the caller knows: the statement emits nothing but still refers to the key.
     #[test]
-    fn a_constant_made_of_a_parameter_goes_into_a_register() {
+    fn a_constant_from_a_parameter_goes_into_a_register() {
         let text = "static inline int key_is_on(struct key *key, int on) { asm goto(\"1: nop\" \".quad %c0\" \
             : : \"i\" (&((char *)key)[on]), [x] \"rm\" (on) : \"memory\" : yes); return 0; yes: return 1; }";
         let expected = "static inline int key_is_on(struct key *key, int on) { asm goto(\"\" \
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_constant_of_its_own_stays() {
+    fn a_constant_that_is_no_parameter_stays() {
         let text = "static inline int f(int flags) { asm volatile(\"call %P1\" : \"=r\" (flags) : \"i\" (p.flags), \"i\" (q->flags)); }";
         assert_eq!(loosened(text, false), text);
         assert!(loosened(text, true).contains("asm volatile(\"\" : \"=r\" (flags) : \"r\" (p.flags)"));

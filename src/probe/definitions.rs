@@ -1,23 +1,31 @@
-//! Finds the `static inline` functions that the preprocessor left in a text.
+//! Finds the `static inline` functions in a preprocessed text.
 
 use std::ops::Range;
 
-use super::tokens::{Kind, Token, Tokens};
+use super::result::HeaderInline;
+use super::tokens::{CToken, CTokenKind, CTokens};
 
 /// A `static inline` function with its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Definition {
+pub(super) struct InlineDefinition {
     pub(super) name: String,
     pub(super) file: String,
     /// The line of its name.
     pub(super) line: u32,
-    /// From its first specifier to the brace, in bytes of the text.
+    /// From its first specifier to the opening brace, in bytes of the text.
     pub(super) head: Range<usize>,
-    /// From brace to brace.
+    /// From the opening brace to the closing one, in bytes of the text.
     pub(super) body: Range<usize>,
 }
 
-/// Words before a bracket that do not make it a list of parameters.
+impl InlineDefinition {
+    /// The function without its ranges in the text.
+    pub(super) fn inline(&self) -> HeaderInline {
+        HeaderInline { name: self.name.clone(), file: self.file.clone(), line: self.line }
+    }
+}
+
+/// Words whose brackets do not hold the parameters of a function.
 const NOT_NAMES: [&str; 10] = [
     "__attribute__",
     "__attribute",
@@ -31,27 +39,28 @@ const NOT_NAMES: [&str; 10] = [
     "__extension__",
 ];
 
-/// What is known of the declaration being read.
+/// The declaration that is being read, as far as it is known.
 #[derive(Default)]
-struct Declaration<'t> {
+struct OpenDeclaration<'t> {
     start: Option<usize>,
     is_static: bool,
     is_inline: bool,
     is_initialised: bool,
-    name: Option<Token<'t>>,
-    last: Option<Token<'t>>,
+    name: Option<CToken<'t>>,
+    last: Option<CToken<'t>>,
 }
 
-impl<'t> Declaration<'t> {
-    /// Takes one token that stands in no bracket.
-    fn take(&mut self, token: Token<'t>) {
+impl<'t> OpenDeclaration<'t> {
+    /// Takes one token outside of all brackets.
+    fn take(&mut self, token: CToken<'t>) {
         self.start.get_or_insert(token.range.start);
         match token.text {
             "static" => self.is_static = true,
             "inline" | "__inline" | "__inline__" => self.is_inline = true,
             "=" => self.is_initialised = true,
             "(" if self.name.is_none() => {
-                self.name = self.last.take().filter(|last| last.kind == Kind::Word && !NOT_NAMES.contains(&last.text));
+                self.name =
+                    self.last.take().filter(|last| last.kind == CTokenKind::Word && !NOT_NAMES.contains(&last.text));
             }
             _ => {}
         }
@@ -62,43 +71,45 @@ impl<'t> Declaration<'t> {
         self.name.is_some() && !self.is_initialised
     }
 
-    fn definition(&self, body: Range<usize>) -> Option<Definition> {
+    fn definition(&self, body: Range<usize>) -> Option<InlineDefinition> {
         let name = self.name.as_ref().filter(|_| self.is_static && self.is_inline && self.is_function())?;
         let head = self.start?..body.start;
-        Some(Definition { name: name.text.to_owned(), file: name.file.to_owned(), line: name.line, head, body })
+        Some(InlineDefinition { name: name.text.to_owned(), file: name.file.to_owned(), line: name.line, head, body })
     }
 }
 
-/// All of them, in the order of the text.
-pub(super) fn find(text: &str) -> Vec<Definition> {
+/// All `static inline` functions, in the order of the text.
+pub(super) fn find(text: &str) -> Vec<InlineDefinition> {
     let mut found = Vec::new();
-    let mut declaration = Declaration::default();
-    let (mut braces, mut brackets, mut opened) = (0usize, 0usize, 0);
-    for token in Tokens::new(text) {
+    let mut declaration = OpenDeclaration::default();
+    let mut braces = 0usize;
+    let mut brackets = 0usize;
+    let mut opened = 0;
+    for token in CTokens::new(text) {
         match token.kind {
-            Kind::Mark(b'{') if brackets == 0 => {
+            CTokenKind::Mark(b'{') if brackets == 0 => {
                 if braces == 0 {
                     opened = token.range.start;
                 }
                 braces += 1;
             }
-            Kind::Mark(b'}') if brackets == 0 && braces > 0 => {
+            CTokenKind::Mark(b'}') if brackets == 0 && braces > 0 => {
                 braces -= 1;
                 if braces == 0 && declaration.is_function() {
                     found.extend(declaration.definition(opened..token.range.end));
-                    declaration = Declaration::default();
+                    declaration = OpenDeclaration::default();
                 }
             }
             _ if braces > 0 => {}
-            Kind::Mark(b'(') => {
+            CTokenKind::Mark(b'(') => {
                 if brackets == 0 {
                     declaration.take(token);
                 }
                 brackets += 1;
             }
-            Kind::Mark(b')') => brackets = brackets.saturating_sub(1),
+            CTokenKind::Mark(b')') => brackets = brackets.saturating_sub(1),
             _ if brackets > 0 => {}
-            Kind::Mark(b';') => declaration = Declaration::default(),
+            CTokenKind::Mark(b';') => declaration = OpenDeclaration::default(),
             _ => declaration.take(token),
         }
     }
@@ -113,9 +124,9 @@ mod tests {
         find(text).into_iter().map(|found| (found.name, found.file, found.line)).collect()
     }
 
-    /// The line is that of the name, which need not be the first of the definition.
+    /// The line is that of the name, which need not be the first line of the definition.
     #[test]
-    fn a_definition_is_named_by_its_file_and_line() {
+    fn a_definition_has_its_file_and_line() {
         let text = "# 1 \"u.h\"\nint x;\n# 10 \"include/linux/a.h\" 1\nstatic inline __attribute__((__unused__)) int\ntwice(int a)\n{\n return a + a;\n}\n";
         assert_eq!(names(text), [("twice".into(), "include/linux/a.h".into(), 11)]);
     }

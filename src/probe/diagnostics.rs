@@ -1,25 +1,32 @@
-//! What a compiler and an assembler say when they refuse.
+//! Reads the error messages of compilers and assemblers.
 
-/// One error of a compiler, with what it was inlined through.
+/// One error of a compiler, with the functions it was inlined through.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Error {
+pub(super) struct CompilerError {
     pub(super) file: String,
     pub(super) line: u32,
     pub(super) message: String,
     /// The last line of the probe's own text that is named as an includer.
     pub(super) included_at: Option<u32>,
-    /// The functions it stands in, innermost first.
+    /// The functions that contain the error, innermost first.
     pub(super) functions: Vec<String>,
 }
 
-/// All errors, in their order. `unit` is the path of the probe's own text.
-pub(super) fn errors(output: &str, unit: &str) -> Vec<Error> {
+impl CompilerError {
+    /// The error with its place, on one line.
+    pub(super) fn text(&self) -> String {
+        format!("{}:{}: {}", self.file, self.line, self.message)
+    }
+}
+
+/// All errors, in order. `unit` is the path of the probe's own text.
+pub(super) fn errors(output: &str, unit: &str) -> Vec<CompilerError> {
     let mut errors = Vec::new();
     let mut included_at = None;
     let mut functions = Vec::new();
     for line in output.lines() {
         if let Some(from) = included_from(line) {
-            // The compiler leaves out the end of a chain that it printed before: then the last line still holds.
+            // The compiler omits the end of a chain that it printed before; the last line found then still applies.
             included_at = placed(from, unit).or(included_at);
         } else if let Some(name) = quoted_after(line, "In function ") {
             functions = vec![name];
@@ -28,13 +35,13 @@ pub(super) fn errors(output: &str, unit: &str) -> Vec<Error> {
         } else if let Some(name) = quoted_after(line, "inlined from ") {
             functions.push(name);
         } else if let Some((file, line, message)) = error(line) {
-            errors.push(Error { file, line, message, included_at, functions: functions.clone() });
+            errors.push(CompilerError { file, line, message, included_at, functions: functions.clone() });
         }
     }
     errors
 }
 
-/// `In file included from a.h:3,` and its continuations.
+/// Reads `In file included from a.h:3,` and its continuation lines.
 fn included_from(line: &str) -> Option<&str> {
     let line = line.trim_start();
     line.strip_prefix("In file included from ").or_else(|| line.strip_prefix("from "))
@@ -45,7 +52,7 @@ fn placed(place: &str, unit: &str) -> Option<u32> {
     rest.split(|character: char| !character.is_ascii_digit()).next()?.parse().ok()
 }
 
-/// The name in the quotes behind `words`, typographic ones as well as plain.
+/// The quoted name after `words`, in typographic or plain quotes.
 fn quoted_after(line: &str, words: &str) -> Option<String> {
     let (_, rest) = line.split_once(words)?;
     let name = rest.trim_start_matches(['\'', '‘', '`']);
@@ -53,7 +60,7 @@ fn quoted_after(line: &str, words: &str) -> Option<String> {
     Some(name.get(..end)?.to_owned())
 }
 
-/// `file:line:column: error: message`; a fatal one is an error too, and columns may be left out.
+/// Reads `file:line:column: error: message`. Fatal errors count, and the column may be missing.
 fn error(line: &str) -> Option<(String, u32, String)> {
     let (place, message) = line.split_once(" error: ").or_else(|| line.split_once(" fatal error: "))?;
     let mut parts: Vec<&str> = place.trim_end_matches(" fatal").trim_end_matches(':').split(':').collect();
@@ -68,22 +75,22 @@ fn error(line: &str) -> Option<(String, u32, String)> {
     Some((parts.join(":"), line, message.to_owned()))
 }
 
-/// One line that an assembler refuses: its number in the assembler's own text, and why.
+/// One line that an assembler refuses: its number in the assembler's input, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Refused {
+pub(super) struct AssemblerError {
     pub(super) line: usize,
     pub(super) message: String,
 }
 
-/// All of them: `probe.s:6143: Error: bad memory operand`.
-pub(super) fn refused(output: &str) -> Vec<Refused> {
-    let read = |line: &str| {
+/// Reads all lines such as `probe.s:6143: Error: bad memory operand`.
+pub(super) fn assembler_errors(output: &str) -> Vec<AssemblerError> {
+    let errors = output.lines().filter_map(|line| {
         let (place, message) = line.split_once(": Error: ").or_else(|| line.split_once(": error: "))?;
-        // The one assembler gives a column, the other none.
+        // One assembler gives a column, the other does not.
         let number = place.split(':').skip(1).find_map(|number| number.parse().ok())?;
-        Some(Refused { line: number, message: message.to_owned() })
-    };
-    output.lines().filter_map(read).collect()
+        Some(AssemblerError { line: number, message: message.to_owned() })
+    });
+    errors.collect()
 }
 
 #[cfg(test)]
@@ -91,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_error_names_the_include_it_came_by() {
+    fn an_error_has_the_line_of_its_include() {
         let output = "In file included from /k/b.h:5,\n                 from /t/unit.c:4:\n/k/c.h:1:2: error: #error no\n\
             In file included from /k/b.h:6:\n/k/d.h:2:2: error: #error none\n";
         let errors = errors(output, "/t/unit.c");
@@ -100,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_the_functions_it_was_inlined_through() {
+    fn an_error_has_the_functions_it_was_inlined_through() {
         let output = "In function 'branch',\n    inlined from 'is_on' at k.h:207:9,\n    inlined from 'event' at p.h:1:6:\n\
             j.h:27:9: error: impossible constraint in 'asm'\nx.h: At top level:\nx.h:3: error: what\n";
         let errors = errors(output, "/t/unit.c");
@@ -114,9 +121,9 @@ mod tests {
     }
 
     #[test]
-    fn an_assembler_names_its_line() {
+    fn an_assembler_error_has_its_line() {
         let output = "/t/probe.s: Assembler messages:\n/t/probe.s:6143: Error: bad memory operand `%edi'\n/t/p.s:7:2: error: no\n";
-        let seen: Vec<_> = refused(output).iter().map(|refused| refused.line).collect();
+        let seen: Vec<_> = assembler_errors(output).iter().map(|error| error.line).collect();
         assert_eq!(seen, [6143, 7]);
     }
 }

@@ -1,64 +1,71 @@
-//! Compiles the units so that each of their inline functions stands in an object.
+//! Compiles the units into objects that contain each of their inline functions.
 //!
-//! A unit is compiled several times side by side, each time with other functions marked as used. A function that
-//! stops the compiler is loosened or dropped, and its part compiled again.
+//! A unit is compiled in several parts side by side, each with other functions marked as used. If a function stops the
+//! compiler, it is loosened or dropped, and its part is compiled again.
 
 use std::collections::HashSet;
 use std::sync::Mutex;
 
-use super::Dropped;
 use super::assembly::{unmarked, without};
 use super::constraints::loosen;
-use super::definitions::Definition;
-use super::diagnostics::{errors, refused};
+use super::definitions::InlineDefinition;
+use super::diagnostics::{assembler_errors, errors};
 use super::error::{ProbeError, tail};
 use super::kbuild::{Compiler, Output};
+use super::result::RefusedInline;
 use super::scratch::Scratch;
 use super::source::{Edit, edited, unstopped};
 
-/// Of the kernel's own flags all hold. Behind them: a section for each function, so that a relocation stands at each
-/// reference; no folding of equal functions, so that each has its own; and of debugging information only lines and
-/// inlining.
+/// Flags added after the kernel's own: a section for each function, so that every reference has a relocation; no
+/// folding of equal functions, so that each has its own code; and debugging information only for lines and inlining.
 const FLAGS: [&str; 6] =
     ["-w", "-g1", "-ffunction-sections", "-fdata-sections", "-fno-ipa-icf", "-fno-diagnostics-show-caret"];
 
-/// How often a part is compiled before the probe gives up.
+/// The number of attempts to compile a part before the probe fails.
 const ATTEMPTS: usize = 12;
 
-/// A preprocessed text and which of its functions an object is wanted of.
-pub(super) struct Source {
+/// A preprocessed text, and the functions that an object must contain.
+pub(super) struct ProbeText {
     pub(super) name: String,
     pub(super) text: String,
-    pub(super) definitions: Vec<Definition>,
-    /// Those not seen in a source before.
+    pub(super) definitions: Vec<InlineDefinition>,
+    /// The indices of the definitions that no earlier text has.
     pub(super) wanted: Vec<usize>,
 }
 
-/// What became of one part.
+impl ProbeText {
+    /// The definitions that no earlier text has.
+    pub(super) fn wanted_definitions(&self) -> impl Iterator<Item = &InlineDefinition> {
+        self.wanted.iter().filter_map(|index| self.definitions.get(*index))
+    }
+}
+
+/// The result of compiling one part.
 #[derive(Default)]
 pub(super) struct Emitted {
     pub(super) objects: Vec<Vec<u8>>,
-    pub(super) dropped: Vec<Dropped>,
+    pub(super) dropped: Vec<RefusedInline>,
 }
 
-/// One part of a source.
+/// One part of a text: the functions that one object contains.
 struct Part<'s> {
-    source: &'s Source,
+    source: &'s ProbeText,
     name: String,
     wanted: &'s [usize],
 }
 
-/// Compiles all parts of all sources on `jobs` threads.
+/// Compiles all parts of all texts on `jobs` threads.
 pub(super) fn emit(
-    sources: &[Source],
+    texts: &[ProbeText],
     compiler: &Compiler,
     scratch: &Scratch,
     jobs: usize,
     progress: &(dyn Fn(&str) + Sync),
 ) -> Result<Emitted, ProbeError> {
     let jobs = jobs.max(1);
-    let parts: Vec<Part<'_>> = sources.iter().flat_map(|source| parts(source, jobs)).collect();
-    let (all, next) = (parts.len(), Mutex::new(parts.into_iter().enumerate()));
+    let parts: Vec<Part<'_>> = texts.iter().flat_map(|text| parts(text, jobs)).collect();
+    let all = parts.len();
+    let next = Mutex::new(parts.into_iter().enumerate());
     let done = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for _ in 0..jobs {
@@ -86,25 +93,28 @@ pub(super) fn emit(
     Ok(emitted)
 }
 
-/// As many parts as there are threads, but none of less than a few hundred functions: each costs the reading of all.
-fn parts(source: &Source, jobs: usize) -> Vec<Part<'_>> {
-    let each = source.wanted.len().div_ceil(jobs).max(400);
-    let part = |(number, wanted)| Part { source, name: format!("{}-{number}", source.name), wanted };
-    source.wanted.chunks(each).enumerate().map(part).collect()
+/// Splits a text into as many parts as there are threads, but none smaller than a few hundred functions, because every
+/// part has to read the whole text.
+fn parts(source: &ProbeText, jobs: usize) -> Vec<Part<'_>> {
+    let size = source.wanted.len().div_ceil(jobs).max(400);
+    let chunks = source.wanted.chunks(size).enumerate();
+    chunks.map(|(number, wanted)| Part { source, name: format!("{}-{number}", source.name), wanted }).collect()
 }
 
 impl Part<'_> {
     fn compile(&self, compiler: &Compiler, scratch: &Scratch) -> Result<Emitted, ProbeError> {
         let mut emitted = Emitted::default();
-        let (mut loosened, mut refusing) = (HashSet::new(), HashSet::new());
+        let mut loosened = HashSet::new();
+        let mut refusing = HashSet::new();
         for _ in 0..ATTEMPTS {
             let text = self.text(&loosened, &refusing);
             let input = scratch.write(&format!("{}.i", self.name), &text)?;
             let assembly = scratch.file(&format!("{}.s", self.name));
             let mut arguments = FLAGS.to_vec();
             arguments.extend(compiler.unlimited());
-            let (input, output) = (input.to_string_lossy(), assembly.to_string_lossy());
-            arguments.extend(["-S", "-o", &output, &input]);
+            let input = input.to_string_lossy();
+            let assembly = assembly.to_string_lossy();
+            arguments.extend(["-S", "-o", &assembly, &input]);
             let output = compiler.run(&arguments)?;
             if output.is_ok {
                 let dropped = self.assemble(compiler, scratch)?;
@@ -138,13 +148,13 @@ impl Part<'_> {
         edited(text, &mut edits)
     }
 
-    /// Takes from the errors what to do otherwise; is there anything?
+    /// Notes the functions that stopped the compiler. Returns whether any of them is new.
     fn learn(
         &self,
         output: &Output,
         loosened: &mut HashSet<String>,
         refusing: &mut HashSet<String>,
-        dropped: &mut Vec<Dropped>,
+        dropped: &mut Vec<RefusedInline>,
     ) -> bool {
         let mut is_new = false;
         for error in errors(&output.stderr, "") {
@@ -159,18 +169,18 @@ impl Part<'_> {
         is_new
     }
 
-    fn dropped(&self, name: &str, why: &str) -> Option<Dropped> {
+    fn dropped(&self, name: &str, why: &str) -> Option<RefusedInline> {
         let found = self.source.definitions.iter().find(|definition| definition.name == name)?;
         let (file, line) = (found.file.clone(), found.line);
-        Some(Dropped { name: name.to_owned(), file, line, why: why.to_owned() })
+        Some(RefusedInline { name: name.to_owned(), file, line, why: why.to_owned() })
     }
 
-    /// Assembles, without the lines that the assembler refuses.
-    fn assemble(&self, compiler: &Compiler, scratch: &Scratch) -> Result<Vec<Dropped>, ProbeError> {
+    /// Assembles the text without the lines that the assembler refuses.
+    fn assemble(&self, compiler: &Compiler, scratch: &Scratch) -> Result<Vec<RefusedInline>, ProbeError> {
         let name = format!("{}.s", self.name);
         let mut text = unmarked(&String::from_utf8_lossy(&scratch.read(&name)?));
         let object = scratch.file(&format!("{}.o", self.name));
-        let mut dropped: Vec<Dropped> = Vec::new();
+        let mut dropped: Vec<RefusedInline> = Vec::new();
         for _ in 0..ATTEMPTS {
             let assembly = scratch.write(&name, &text)?;
             let output =
@@ -178,7 +188,7 @@ impl Part<'_> {
             if output.is_ok {
                 return Ok(dropped);
             }
-            let lines = refused(&output.stderr);
+            let lines = assembler_errors(&output.stderr);
             if lines.is_empty() {
                 return Err(ProbeError::Failed { command: format!("assembling {name}"), tail: tail(&output.stderr) });
             }

@@ -1,33 +1,33 @@
-//! What can keep the probe from being compiled.
+//! Errors when compiling the headers of a kernel.
 
 use std::path::PathBuf;
 
 /// The headers of a kernel could not be compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
-    /// There is nothing to run `make` in.
+    /// The directory has no Makefile.
     #[error("{} is no kernel build tree: it has no Makefile (a headers package or a build tree is needed)", path.display())]
     NotATree {
         /// The directory.
         path: PathBuf,
     },
-    /// A source tree that nobody configured.
+    /// The source tree is not configured.
     #[error("the kernel in {} is not configured: it has no {missing} (run `make olddefconfig modules_prepare` in it)", path.display())]
     NotConfigured {
         /// The directory.
         path: PathBuf,
-        /// The file that configuring makes.
+        /// The missing file, which the configuration creates.
         missing: &'static str,
     },
-    /// A program that is not installed.
+    /// A program is not installed.
     #[error("{program} is not installed, and kbuild needs it (install {package})")]
     NotInstalled {
-        /// Its name.
+        /// The name of the program.
         program: String,
-        /// What to install.
+        /// The package to install.
         package: String,
     },
-    /// A command that failed.
+    /// A command failed.
     #[error("{command} failed:\n{tail}")]
     Failed {
         /// The command, shortened.
@@ -35,26 +35,26 @@ pub enum ProbeError {
         /// The last lines it printed.
         tail: String,
     },
-    /// kbuild did not leave the command it compiles with where it always does.
+    /// kbuild did not write the command that it compiles with to its usual place.
     #[error("kbuild left no command in {}", path.display())]
     NoCommand {
         /// The file.
         path: PathBuf,
     },
-    /// No header at all could be compiled.
+    /// No header could be compiled.
     #[error("none of the {tried} public headers compiles; the first says: {first}")]
     NoHeaders {
-        /// How many were tried.
+        /// The number of headers that were tried.
         tried: usize,
         /// The first error.
         first: String,
     },
-    /// The scratch directory or a header.
+    /// The scratch directory or a header cannot be read or written.
     #[error("cannot use {}: {source}", path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What the system says.
+        /// The error of the operating system.
         source: std::io::Error,
     },
 }
@@ -66,7 +66,7 @@ impl ProbeError {
     }
 }
 
-/// The last lines of an output, which is where commands say what went wrong.
+/// The last lines of an output, where commands report what went wrong.
 pub(super) fn tail(output: &str) -> String {
     let lines: Vec<&str> = output.lines().filter(|line| !line.trim().is_empty()).collect();
     lines.get(lines.len().saturating_sub(12)..).unwrap_or_default().join("\n")

@@ -1,4 +1,4 @@
-//! Which headers of the kernel are public, where they lie, and which include which.
+//! Lists the public headers of a kernel, and which headers include which.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -6,8 +6,8 @@ use std::path::{Component, Path, PathBuf};
 
 use super::kbuild::Compiler;
 
-/// Folders of `include/` whose headers are there for modules. Those of an architecture and the generic ones behind
-/// them come in through these, as do those shared with programs.
+/// Folders of `include/` whose headers are meant for modules. These headers include those of the architecture, the
+/// generic ones, and those shared with user space.
 const FOLDERS: [&str; 23] = [
     "linux",
     "net",
@@ -34,11 +34,11 @@ const FOLDERS: [&str; 23] = [
     "soc",
 ];
 
-/// Headers which replace words of the language or of the kernel for whoever includes them, and break all that follows:
-/// those of the other compilers, and those of the code that unpacks a kernel before it runs.
+/// Headers that redefine words of the language or of the kernel for every file that includes them, and so break all
+/// that follows: those of other compilers, and those of the code that unpacks a kernel before it runs.
 const BREAKING: [&str; 2] = ["linux/compiler-", "linux/decompress/"];
 
-/// The public headers by the name they are included by, those of `linux/` first.
+/// The public headers, named as in an include line, those of `linux/` first.
 pub(super) fn public(compiler: &Compiler) -> Vec<String> {
     let mut found = Vec::new();
     for root in roots(compiler) {
@@ -52,16 +52,18 @@ pub(super) fn public(compiler: &Compiler) -> Vec<String> {
     found
 }
 
-/// The directories `include/` of the kernel itself: of its sources, and of its build tree if that is another.
+/// The `include/` directories of the kernel itself: of its sources, and of its build tree if that is separate.
 fn roots(compiler: &Compiler) -> Vec<PathBuf> {
-    let is_own = |name: &&str| name.ends_with("/include") && !name.contains("/arch/");
-    compiler.includes().into_iter().filter(is_own).map(|name| compiler.resolve(name)).collect()
+    let mut folders = compiler.includes();
+    folders.retain(|name| name.ends_with("/include") && !name.contains("/arch/"));
+    folders.into_iter().map(|name| compiler.resolve(name)).collect()
 }
 
+/// Adds the headers below a folder, which is included as `name`.
 fn list(folder: &Path, name: &str, found: &mut Vec<String>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let Some(own) = entry.file_name().to_str().map(|own| format!("{name}/{own}")) else { continue };
-        // A folder may be a link: distributions share some between packages.
+        // Follow links: distributions share some folders between packages.
         if entry.path().is_dir() {
             list(&entry.path(), &own, found);
         } else if own.ends_with(".h") {
@@ -70,7 +72,7 @@ fn list(folder: &Path, name: &str, found: &mut Vec<String>) {
     }
 }
 
-/// The file as the kernel's own tree names it: `include/linux/mm.h`.
+/// The file named as in the kernel's own tree: `include/linux/mm.h`.
 pub(super) fn within_tree(file: &str, compiler: &Compiler) -> String {
     below_tree(file, &compiler.includes())
 }
@@ -78,14 +80,14 @@ pub(super) fn within_tree(file: &str, compiler: &Compiler) -> String {
 fn below_tree(file: &str, folders: &[&str]) -> String {
     let named = folders.iter().find_map(|folder| {
         let below = file.strip_prefix(*folder)?.strip_prefix('/')?;
-        // What stands before `include` or `arch` in the folder's name is the way to the tree.
+        // The part of the folder's name before `include` or `arch` leads to the tree.
         let at = folder.find("/arch/").map(|at| at + 1).or_else(|| folder.rfind("include"))?;
         Some(format!("{}/{below}", folder.get(at..)?))
     });
     named.unwrap_or_else(|| file.trim_start_matches("./").to_owned())
 }
 
-/// The headers among `dependencies`, an answer of the compiler in make's syntax, that are not there.
+/// The headers in `dependencies`, the compiler's output in the syntax of make, that do not exist.
 pub(super) fn missing(dependencies: &str, is_there: impl Fn(&str) -> bool) -> Vec<String> {
     let words = dependencies.split_whitespace().filter(|word| *word != "\\" && !word.ends_with(':'));
     let mut missing: Vec<String> = words.filter(|word| !is_there(word)).map(str::to_owned).collect();
@@ -94,7 +96,8 @@ pub(super) fn missing(dependencies: &str, is_there: impl Fn(&str) -> bool) -> Ve
     missing
 }
 
-/// Where a stand-in for a missing header goes so that the compiler finds it by the same name. Some names climb.
+/// The path of a stand-in for a missing header, at which the compiler finds it under the same name. Some names contain
+/// `..`.
 pub(super) fn stand_in(name: &str) -> String {
     let mut path = PathBuf::from("missing/1/2/3/4/5/6");
     for component in Path::new(name).components() {
@@ -107,16 +110,16 @@ pub(super) fn stand_in(name: &str) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// The folder in which [`stand_in`] begins.
+/// The folder that [`stand_in`] starts from.
 pub(super) const STAND_INS: &str = "missing/1/2/3/4/5/6";
 
-/// Who includes whom, by the text alone.
-pub(super) struct Graph {
+/// Which headers include which, by their text alone.
+pub(super) struct IncludeGraph {
     included_by: HashMap<String, Vec<String>>,
 }
 
-impl Graph {
-    /// Of these headers and all that they reach.
+impl IncludeGraph {
+    /// Reads the given headers and all headers that they reach.
     pub(super) fn read(compiler: &Compiler, headers: &[String]) -> Self {
         let folders: Vec<PathBuf> = compiler.includes().into_iter().map(|name| compiler.resolve(name)).collect();
         let mut graph = Self { included_by: HashMap::new() };
@@ -134,7 +137,7 @@ impl Graph {
         graph
     }
 
-    /// All headers that get this one, by whatever way.
+    /// All headers that include this one, directly or through others.
     pub(super) fn includers(&self, header: &str) -> HashSet<String> {
         let mut found = HashSet::from([header.to_owned()]);
         let mut open = vec![header.to_owned()];
@@ -149,7 +152,7 @@ impl Graph {
     }
 }
 
-/// The names in the include lines of a header; one in quotes is taken for a neighbour unless it names a folder.
+/// The names in the include lines of a header. A name in quotes is taken for a neighbour unless it contains a folder.
 fn included(text: &str, own: &str) -> Vec<String> {
     let folder = own.rsplit_once('/').map_or("", |(folder, _)| folder);
     let mut names = Vec::new();
@@ -170,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn missing_headers_are_those_of_the_rule_that_are_not_there() {
+    fn missing_headers_are_the_dependencies_that_do_not_exist() {
         let rule = "probe.o: /t/probe.c ./include/a.h \\\n asm/none.h ../x/none.h asm/none.h\n";
         let found = missing(rule, |name| name.starts_with('/') || name.starts_with("./"));
         assert_eq!(found, ["../x/none.h", "asm/none.h"]);
@@ -196,7 +199,7 @@ mod tests {
     #[test]
     fn includers_are_followed_to_the_end() {
         let by = |one: &str, other: &str| (one.to_owned(), vec![other.to_owned()]);
-        let graph = Graph { included_by: HashMap::from([by("a", "b"), by("b", "c"), by("c", "a")]) };
+        let graph = IncludeGraph { included_by: HashMap::from([by("a", "b"), by("b", "c"), by("c", "a")]) };
         assert_eq!(graph.includers("b").len(), 3);
         assert_eq!(graph.includers("x").len(), 1);
     }

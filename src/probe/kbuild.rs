@@ -1,7 +1,7 @@
-//! How this kernel compiles a module: asked of kbuild by letting it compile an empty one, and used as it says.
+//! Finds out how this kernel compiles a module, by letting kbuild compile an empty one.
 //!
-//! kbuild leaves the command it ran beside the object, with every flag of configuration, architecture and compiler.
-//! The probe is compiled with that command and a few flags behind it, without the second that each `make` takes.
+//! kbuild writes the command it ran beside the object, with every flag of the configuration, architecture and compiler.
+//! The probe is compiled with that command and a few more flags, without the second that each run of `make` takes.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -10,25 +10,26 @@ use std::process::{Command, Stdio};
 use super::error::{ProbeError, tail};
 use super::scratch::Scratch;
 
-/// The file of a module that does nothing.
+/// The name of the empty module.
 const MODULE: &str = "empty";
 
-/// Says from which directory the command was run: since 6.13 that is no longer the kernel's.
+/// Marks the line of output with the directory in which the command was run. Since Linux 6.13 that is no longer the
+/// kernel's.
 const DIRECTORY: &str = "gplok directory: ";
 
-/// What is left out of its words: what would write down which headers were read, put debugging information into another
-/// file or compress it, or put off compiling until all is linked.
+/// Prefixes of flags that are left out: those that write down which headers were read, that put debugging information
+/// into another file or compress it, or that delay compilation until linking.
 const LEFT_OUT: [&str; 5] = ["-Wp,-MMD,", "-Wp,-MD,", "-gsplit-dwarf", "-gz", "-flto"];
 
-/// The compiler, as kbuild runs it.
+/// The compiler command, as kbuild runs it.
 pub(super) struct Compiler {
-    /// Where it is run.
+    /// The directory in which it is run.
     directory: PathBuf,
-    /// Shell words up to the files.
+    /// The shell words before the file names.
     command: String,
 }
 
-/// What a run of it gave.
+/// The output of a command.
 pub(super) struct Output {
     pub(super) is_ok: bool,
     pub(super) stdout: String,
@@ -36,7 +37,7 @@ pub(super) struct Output {
 }
 
 impl Compiler {
-    /// Asks kbuild. `make` are further arguments, such as `ARCH=arm64`.
+    /// Asks kbuild for the compiler command. `make` are further arguments, such as `ARCH=arm64`.
     pub(super) fn ask(kdir: &Path, make: &[String], scratch: &Scratch) -> Result<Self, ProbeError> {
         if !kdir.join("Makefile").is_file() {
             return Err(ProbeError::NotATree { path: kdir.to_owned() });
@@ -66,19 +67,19 @@ impl Compiler {
         Ok(Self { directory: directory.map_or_else(|| kdir.to_owned(), PathBuf::from), command })
     }
 
-    /// Runs it with these arguments behind its own.
+    /// Runs the compiler with further arguments.
     pub(super) fn run(&self, arguments: &[&str]) -> Result<Output, ProbeError> {
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("exec {} \"$@\"", self.command)).arg("sh").args(arguments);
         run(command.current_dir(&self.directory))
     }
 
-    /// A file that it names.
+    /// The path of a file that the command names.
     pub(super) fn resolve(&self, file: &str) -> PathBuf {
         self.directory.join(file)
     }
 
-    /// The directories it finds headers in, as it names them.
+    /// The directories in which it finds headers, as the command names them.
     pub(super) fn includes(&self) -> Vec<&str> {
         let mut words = self.command.split_whitespace();
         let mut found = Vec::new();
@@ -90,7 +91,7 @@ impl Compiler {
         found
     }
 
-    /// clang gives up after twenty errors unless told otherwise; gcc does not know the flag.
+    /// The flag that makes clang report all errors instead of twenty. gcc has no such flag.
     pub(super) fn unlimited(&self) -> &'static [&'static str] {
         let is_clang = self.command.split_whitespace().next().is_some_and(|name| name.contains("clang"));
         if is_clang { &["-ferror-limit=0"] } else { &[] }
@@ -107,7 +108,7 @@ fn run(command: &mut Command) -> Result<Output, ProbeError> {
     Ok(Output { is_ok: output.status.success(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
 }
 
-/// A shell's complaint about a program it cannot find: `/bin/sh: 1: gcc-12: not found`.
+/// Reads a shell's message about a program it cannot find: `/bin/sh: 1: gcc-12: not found`.
 fn missing_program(stderr: &str) -> Option<ProbeError> {
     let name = stderr.lines().find_map(|line| {
         let line = line.strip_suffix(": command not found").or_else(|| line.strip_suffix(": not found"))?;
@@ -116,14 +117,15 @@ fn missing_program(stderr: &str) -> Option<ProbeError> {
     Some(ProbeError::NotInstalled { program: name.to_owned(), package: name.to_owned() })
 }
 
-/// The compiler's part of `cmd_DIR/empty.o := gcc … -c -o DIR/empty.o DIR/empty.c ; objtool …`, undone from make's
-/// quoting.
+/// Reads the compiler command from `cmd_DIR/empty.o := gcc … -c -o DIR/empty.o DIR/empty.c ; objtool …`, and removes
+/// the quoting of make.
 fn compiling(left: &str) -> Option<String> {
     let (_, command) = left.lines().next()?.split_once(":=")?;
     let (command, _) = command.split_once(" -c -o ")?;
     let command = command.replace("$(pound)", "#").replace("\\#", "#").replace("$$", "$");
-    let is_kept = |word: &&str| !LEFT_OUT.iter().any(|start| word.starts_with(start));
-    Some(command.split(' ').filter(|word| !word.is_empty()).filter(is_kept).collect::<Vec<_>>().join(" "))
+    let mut words: Vec<&str> = command.split(' ').filter(|word| !word.is_empty()).collect();
+    words.retain(|word| !LEFT_OUT.iter().any(|prefix| word.starts_with(prefix)));
+    Some(words.join(" "))
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
-//! A directory of the probe's own, gone when the probe is done. Nothing is written anywhere else.
+//! A temporary directory for the probe. Nothing is written anywhere else.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::ProbeError;
 
-/// The directory; it goes with this value, unless somebody asked to keep it.
+/// The directory. It is removed when this value is dropped, unless the user asked to keep it.
 pub(super) struct Scratch {
     path: PathBuf,
     is_kept: bool,
@@ -53,7 +53,7 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         if !self.is_kept {
-            // Nothing can be done about what cannot be removed, and the answer does not depend on it.
+            // A failure to remove the directory does not affect the answer.
             let _ = fs::remove_dir_all(&self.path);
         }
     }

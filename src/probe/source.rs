@@ -1,20 +1,20 @@
-//! The probe's own text: one include after another, what the preprocessor makes of them, and the edits to it.
+//! Builds the probe's own text, one include line after another, and edits what the preprocessor makes of it.
 
 use std::ops::Range;
 
-use super::tokens::{Kind, Tokens, line_marker};
+use super::tokens::{CTokenKind, CTokens, line_marker};
 
-/// Announces in the text which header comes next.
+/// Marks in the text which header comes next.
 const ANNOUNCED: &str = "gplok_header ";
 
-/// Bytes of the text to replace.
+/// A range of bytes to replace in a text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Edit {
     pub(super) range: Range<usize>,
     pub(super) with: &'static str,
 }
 
-/// The text with its edits; of edits that overlap the first counts.
+/// The text with all edits applied. If edits overlap, the first one counts.
 pub(super) fn edited(text: &str, edits: &mut [Edit]) -> String {
     edits.sort_by_key(|edit| (edit.range.start, edit.range.end));
     let mut out = String::with_capacity(text.len() + edits.len() * 32);
@@ -35,17 +35,17 @@ pub(super) fn including(headers: &[String]) -> String {
     headers.iter().enumerate().map(|(index, header)| format!("{ANNOUNCED}{index}\n#include <{header}>\n")).collect()
 }
 
-/// The header that the line of [`including`]'s text is about.
+/// The index of the header that a line of [`including`]'s text belongs to.
 pub(super) fn header_of_line(line: u32) -> usize {
     usize::try_from(line.saturating_sub(1) / 2).unwrap_or(usize::MAX)
 }
 
-/// The preprocessed text made to be checked: each marker names its header by number before the file, so that an error
-/// names both. No file has such a name, which also keeps the compiler from looking for the line to show it, at a cost
-/// of minutes.
+/// The preprocessed text for checking. Each line marker has the number of the header before its file name, so that an
+/// error gives both. No file has such a name, which also keeps the compiler from searching for the line in order to
+/// show it, which would take minutes.
 ///
-/// An empty body behind each header ends whatever the header left open; the error that it is itself stands at no
-/// header. Without it one missing semicolon makes parameters of all that follows.
+/// An empty body after each header ends whatever the header left open; the error that the body causes belongs to no
+/// header. Without it, one missing semicolon turns all that follows into parameters.
 pub(super) fn numbered(preprocessed: &str) -> String {
     let mut out = String::with_capacity(preprocessed.len() + preprocessed.len() / 8);
     let mut header = "";
@@ -63,7 +63,7 @@ pub(super) fn numbered(preprocessed: &str) -> String {
     out
 }
 
-/// The preprocessed text made to be compiled: markers name files as `place` does and no longer nest.
+/// The preprocessed text for compiling. Line markers name files as `place` returns them, and no longer nest.
 pub(super) fn placed(preprocessed: &str, place: impl Fn(&str) -> String) -> String {
     let mut out = String::with_capacity(preprocessed.len());
     let mut known = std::collections::HashMap::new();
@@ -79,10 +79,10 @@ pub(super) fn placed(preprocessed: &str, place: impl Fn(&str) -> String) -> Stri
     out
 }
 
-/// Functions that exist to stop the build are made ones that leave a mark: the attribute that stops becomes a
-/// visibility nobody else uses, which the symbol keeps in the object.
+/// The edits for functions that exist only to stop the build: the attribute that stops it becomes a visibility that
+/// nothing else uses, which the symbol keeps in the object.
 pub(super) fn unstopped(text: &str) -> Vec<Edit> {
-    let tokens: Vec<_> = Tokens::new(text).filter(|token| token.kind != Kind::Other).collect();
+    let tokens: Vec<_> = CTokens::new(text).filter(|token| token.kind != CTokenKind::Other).collect();
     let mut edits = Vec::new();
     for (at, token) in tokens.iter().enumerate() {
         let is_plain =
@@ -91,7 +91,7 @@ pub(super) fn unstopped(text: &str) -> Vec<Edit> {
             continue;
         }
         let rest = tokens.get(at + 1..).unwrap_or_default();
-        let strings = rest.iter().skip(1).take_while(|token| token.kind == Kind::Quoted).count();
+        let strings = rest.iter().skip(1).take_while(|token| token.kind == CTokenKind::Quoted).count();
         let close = rest.get(strings + 1).filter(|token| strings > 0 && token.text == ")");
         if let Some(close) = close {
             edits.push(Edit { range: token.range.start..close.range.end, with: "__visibility__(\"internal\")" });
@@ -100,7 +100,7 @@ pub(super) fn unstopped(text: &str) -> Vec<Edit> {
     edits
 }
 
-fn before<'t>(tokens: &[super::tokens::Token<'t>], at: usize, steps: usize) -> &'t str {
+fn before<'t>(tokens: &[super::tokens::CToken<'t>], at: usize, steps: usize) -> &'t str {
     at.checked_sub(steps).and_then(|at| tokens.get(at)).map_or("", |token| token.text)
 }
 
@@ -109,21 +109,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn headers_are_found_again_by_the_line_that_includes_them() {
+    fn a_header_is_found_by_the_line_that_includes_it() {
         let text = including(&["linux/a.h".into(), "linux/b.h".into()]);
         let line = text.lines().position(|line| line == "#include <linux/b.h>").expect("it is there") + 1;
         assert_eq!(header_of_line(u32::try_from(line).expect("it is small")), 1);
     }
 
     #[test]
-    fn markers_name_header_and_file() {
+    fn markers_have_header_and_file() {
         let text = "gplok_header 7\n# 1 \"/k/a.h\" 1\nint a;\n";
         assert_eq!(numbered(text), "# 1 \"end\"\n{}\n# 1 \"7//k/a.h\"\nint a;\n");
         assert_eq!(placed(text, |file| file.replace("/k/", "")), "\n# 1 \"a.h\"\nint a;\n");
     }
 
     #[test]
-    fn what_stops_the_build_leaves_a_mark() {
+    fn an_attribute_that_stops_the_build_becomes_a_visibility() {
         let text = "void a(void) __attribute__((__error__(\"x\" \"y\"))); void error(int); void b(void) __attribute__((error(\"z\")));";
         let expected = "void a(void) __attribute__((__visibility__(\"internal\"))); void error(int); \
             void b(void) __attribute__((__visibility__(\"internal\")));";

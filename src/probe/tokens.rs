@@ -1,32 +1,32 @@
-//! The words of preprocessed C, with the line of the header that each stands on.
+//! Splits preprocessed C into tokens, each with its header and line.
 
 use std::ops::Range;
 
-/// What a token is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum CTokenKind {
     /// A name or a keyword.
     Word,
-    /// Text in quotes, of one or of two strokes.
+    /// A string or character constant.
     Quoted,
     /// One character of punctuation.
     Mark(u8),
-    /// A number, or what else means nothing here.
+    /// A number, or anything else that does not matter here.
     Other,
 }
 
-/// A word of the text and where it stands.
+/// A token with its place in the text and in the headers.
 #[derive(Clone, Debug)]
-pub(super) struct Token<'t> {
-    pub(super) kind: Kind,
+pub(super) struct CToken<'t> {
+    pub(super) kind: CTokenKind,
     pub(super) text: &'t str,
     pub(super) range: Range<usize>,
     pub(super) file: &'t str,
     pub(super) line: u32,
 }
 
-/// Walks the text from token to token and keeps count of lines by the markers that the preprocessor left.
-pub(super) struct Tokens<'t> {
+/// Iterates over the tokens of a text, and counts lines by the markers of the preprocessor.
+pub(super) struct CTokens<'t> {
     text: &'t str,
     at: usize,
     end: usize,
@@ -34,14 +34,14 @@ pub(super) struct Tokens<'t> {
     line: u32,
 }
 
-impl<'t> Tokens<'t> {
+impl<'t> CTokens<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         let mut tokens = Self::within(text, 0..text.len());
         tokens.marker();
         tokens
     }
 
-    /// Only of this part, whose lines nobody asks for.
+    /// The tokens of a part of the text. Their files and lines are not valid.
     pub(super) fn within(text: &'t str, range: Range<usize>) -> Self {
         Self { text, at: range.start, end: range.end.min(text.len()), file: "", line: 1 }
     }
@@ -50,7 +50,7 @@ impl<'t> Tokens<'t> {
         (at < self.end).then(|| self.text.as_bytes().get(at).copied()).flatten()
     }
 
-    /// Steps over a line marker, which can only stand at the beginning of a line.
+    /// Skips a line marker, which can only begin at the start of a line.
     fn marker(&mut self) {
         if self.byte(self.at) != Some(b'#') {
             return;
@@ -87,10 +87,10 @@ impl<'t> Tokens<'t> {
     }
 }
 
-impl<'t> Iterator for Tokens<'t> {
-    type Item = Token<'t>;
+impl<'t> Iterator for CTokens<'t> {
+    type Item = CToken<'t>;
 
-    fn next(&mut self) -> Option<Token<'t>> {
+    fn next(&mut self) -> Option<CToken<'t>> {
         loop {
             let byte = self.byte(self.at)?;
             if byte == b'\n' {
@@ -107,18 +107,18 @@ impl<'t> Iterator for Tokens<'t> {
         let byte = self.byte(start)?;
         let in_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80;
         let (kind, end) = match byte {
-            b'"' | b'\'' => (Kind::Quoted, self.quoted(start, byte)),
-            b'0'..=b'9' => (Kind::Other, self.while_byte(start, |byte| in_name(byte) || byte == b'.')),
-            _ if in_name(byte) => (Kind::Word, self.while_byte(start, in_name)),
-            _ => (Kind::Mark(byte), start + 1),
+            b'"' | b'\'' => (CTokenKind::Quoted, self.quoted(start, byte)),
+            b'0'..=b'9' => (CTokenKind::Other, self.while_byte(start, |byte| in_name(byte) || byte == b'.')),
+            _ if in_name(byte) => (CTokenKind::Word, self.while_byte(start, in_name)),
+            _ => (CTokenKind::Mark(byte), start + 1),
         };
         self.at = end;
         let text = self.text.get(start..end).unwrap_or_default();
-        Some(Token { kind, text, range: start..end, file: self.file, line: self.line })
+        Some(CToken { kind, text, range: start..end, file: self.file, line: self.line })
     }
 }
 
-/// A line that says of which file and line the next line is.
+/// A line marker: the file and line of the next line.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct LineMarker<'t> {
     pub(super) line: u32,
@@ -139,7 +139,7 @@ mod tests {
     #[test]
     fn lines_are_counted_from_the_markers() {
         let text = "# 7 \"a.h\" 1\nint one;\n\nint two;\n# 40 \"b.h\" 2\nint \"x\\\"y\" 'c';\n";
-        let words: Vec<_> = Tokens::new(text).map(|token| (token.text, token.file, token.line)).collect();
+        let words: Vec<_> = CTokens::new(text).map(|token| (token.text, token.file, token.line)).collect();
         assert_eq!(words.first(), Some(&("int", "a.h", 7)));
         assert_eq!(words.get(4), Some(&("two", "a.h", 9)));
         assert_eq!(words.get(7), Some(&("\"x\\\"y\"", "b.h", 40)));
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn a_marker_is_told_from_other_lines() {
+    fn only_a_line_marker_is_read_as_one() {
         assert_eq!(line_marker("# 3 \"x y.h\" 1 3"), Some(LineMarker { line: 3, file: "x y.h" }));
         assert_eq!(line_marker("#pragma pack(1)"), None);
     }

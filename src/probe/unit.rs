@@ -1,40 +1,40 @@
-//! One translation unit of as many headers as go together: what does not compile is found, and left out.
+//! Gathers as many headers as possible into one translation unit; headers that do not compile are found and left out.
 //!
-//! Headers break for reasons of their own (a header of another architecture is missing), because another should stand
-//! before them, or because they do not go together with another. The first are left out for good, the second tried
-//! again behind all others, the third left for a unit of their own.
+//! A header can break for its own reasons (it includes a header of another architecture), because it needs another
+//! header before it, or because it does not compile together with another. A header of the first kind is left out for
+//! good, one of the second kind is tried again after all others, and one of the third kind is left for another unit.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use super::diagnostics::{Error, errors};
+use super::diagnostics::errors;
 use super::error::ProbeError;
-use super::headers::{Graph, STAND_INS};
+use super::headers::{IncludeGraph, STAND_INS};
 use super::kbuild::Compiler;
 use super::scratch::Scratch;
 use super::source::{header_of_line, including, numbered};
 
-/// When headers still break after so many rounds, those that break are only left out.
+/// The number of rounds after which broken headers are only left out.
 const ROUNDS: usize = 16;
 
-/// A header that breaks takes along those that include it, if they are no more than this.
+/// A broken header is left out together with the headers that include it, if there are no more than this.
 const FEW: usize = 80;
 
-/// Only checks. Warnings stay on, because silencing them would also silence the few that kbuild makes errors of, such as
-/// the call of a function that no header declares; a configuration that makes errors of all others is overruled.
+/// Flags that only check the text. Warnings stay on, because silencing them would also silence those that kbuild makes
+/// errors, such as the call of an undeclared function. A configuration that makes all warnings errors is overruled.
 const CHECKING: [&str; 4] =
     ["-fsyntax-only", "-fno-diagnostics-show-caret", "-Wno-error", "-Werror=implicit-function-declaration"];
 
-/// A text that compiles.
+/// A translation unit that compiles.
 pub(super) struct Unit {
-    /// What the preprocessor makes of it.
+    /// The preprocessed text.
     pub(super) preprocessed: String,
     pub(super) headers: Vec<String>,
-    /// Headers to try again in a unit of their own.
+    /// Headers that are left for another unit.
     pub(super) left: Vec<String>,
 }
 
-/// A header at fault.
+/// An error in a header.
 struct Fault {
     header: usize,
     file: String,
@@ -42,18 +42,19 @@ struct Fault {
     is_final: bool,
 }
 
-/// The first error of each header that ever broke.
+/// The first error of each header that ever broke, by header.
 pub(super) type Reasons = HashMap<String, String>;
 
+/// The tools that gathering headers needs.
 pub(super) struct Gathering<'a> {
     pub(super) compiler: &'a Compiler,
     pub(super) scratch: &'a Scratch,
-    pub(super) graph: &'a Graph,
+    pub(super) graph: &'a IncludeGraph,
     pub(super) progress: &'a (dyn Fn(&str) + Sync),
 }
 
 impl Gathering<'_> {
-    /// Gathers of these headers those that go together.
+    /// Gathers the headers that compile together.
     pub(super) fn gather(&self, name: &str, headers: &[String], reasons: &mut Reasons) -> Result<Unit, ProbeError> {
         let mut headers = headers.to_vec();
         let mut unit = Unit { preprocessed: String::new(), headers: Vec::new(), left: Vec::new() };
@@ -71,7 +72,8 @@ impl Gathering<'_> {
                 unit.preprocessed = preprocessed;
                 break;
             }
-            let (mut out, mut behind) = (HashSet::new(), Vec::new());
+            let mut out = HashSet::new();
+            let mut last = Vec::new();
             for fault in faults {
                 let Some(header) = headers.get(fault.header) else { continue };
                 out.insert(header.clone());
@@ -81,7 +83,7 @@ impl Gathering<'_> {
                 }
                 if round == 0 {
                     moved.insert(header.clone());
-                    behind.push(header.clone());
+                    last.push(header.clone());
                     continue;
                 }
                 unit.left.push(header.clone());
@@ -94,7 +96,7 @@ impl Gathering<'_> {
                 }
             }
             headers.retain(|header| !out.contains(header));
-            headers.extend(behind);
+            headers.extend(last);
         }
         let mut seen = HashSet::new();
         unit.left.retain(|header| seen.insert(header.clone()));
@@ -102,7 +104,7 @@ impl Gathering<'_> {
         Ok(unit)
     }
 
-    /// Preprocesses and checks them all; at most one fault of each header is given.
+    /// Preprocesses and checks all headers. Returns the preprocessed text, and at most one fault per header.
     fn try_all(&self, name: &str, headers: &[String]) -> Result<(String, Vec<Fault>), ProbeError> {
         let source = self.scratch.write(&format!("{name}.c"), &including(headers))?;
         let source = source.to_string_lossy();
@@ -114,7 +116,7 @@ impl Gathering<'_> {
         for error in errors(&output.stderr, &source) {
             let header = header_of_line(error.included_at.unwrap_or(error.line));
             if seen.insert(header) {
-                faults.push(Fault { header, message: said(&error), file: error.file, is_final: true });
+                faults.push(Fault { header, message: error.text(), file: error.file, is_final: true });
             }
         }
         let checked = self.scratch.write(&format!("{name}.check.i"), &numbered(&output.stdout))?;
@@ -126,24 +128,20 @@ impl Gathering<'_> {
             let Some((header, file)) = numbered_place(&error.file) else { continue };
             if seen.insert(header) {
                 error.file = file.to_owned();
-                faults.push(Fault { header, message: said(&error), file: error.file, is_final: false });
+                faults.push(Fault { header, message: error.text(), file: error.file, is_final: false });
             }
         }
         Ok((output.stdout, faults))
     }
 }
 
-fn said(error: &Error) -> String {
-    format!("{}:{}: {}", error.file, error.line, error.message)
-}
-
-/// `17//usr/src/linux/include/linux/mm.h`
+/// Reads the number of the header from a name such as `17//usr/src/linux/include/linux/mm.h`.
 fn numbered_place(file: &str) -> Option<(usize, &str)> {
     let (header, file) = file.split_once('/')?;
     Some((header.parse().ok()?, file))
 }
 
-/// The name by which a header would be included.
+/// The name under which a header is included.
 fn included_name(file: &str) -> &str {
     file.rsplit_once("/include/").map_or(file, |(_, name)| name)
 }

@@ -89,7 +89,7 @@ pub(super) fn sides(change: &ExportChange<'_>, class: ChangeClass) -> (String, S
 fn side(export: Option<&KernelExport<'_>>, class: ChangeClass) -> String {
     let Some(export) = export else { return "-".to_owned() };
     match class {
-        ChangeClass::Removed | ChangeClass::Added | ChangeClass::OwnerMoved => export.exporter.to_owned(),
+        ChangeClass::Removed | ChangeClass::Added | ChangeClass::ExporterMoved => export.exporter.to_owned(),
         ChangeClass::BecameGplOnly | ChangeClass::BecamePlain => kind_word(export.kind).to_owned(),
         ChangeClass::NamespaceChanged => namespace_word(export).to_owned(),
         ChangeClass::CrcChanged => export.crc.map(|crc| crc.to_string()).unwrap_or_default(),
@@ -114,7 +114,7 @@ pub fn human_diff(
         ChangeClass::Removed,
         ChangeClass::BecameGplOnly,
         ChangeClass::NamespaceChanged,
-        ChangeClass::OwnerMoved,
+        ChangeClass::ExporterMoved,
         ChangeClass::BecamePlain,
         ChangeClass::Added,
         ChangeClass::CrcChanged,
@@ -155,7 +155,7 @@ pub(super) const fn title(class: ChangeClass) -> &'static str {
         ChangeClass::BecameGplOnly => "became GPL-only",
         ChangeClass::BecamePlain => "are no longer GPL-only",
         ChangeClass::NamespaceChanged => "in another namespace",
-        ChangeClass::OwnerMoved => "moved",
+        ChangeClass::ExporterMoved => "moved",
         ChangeClass::CrcChanged => "changed version",
     }
 }
@@ -169,7 +169,7 @@ const fn meaning(class: ChangeClass) -> &'static str {
         ChangeClass::NamespaceChanged => {
             "modules that need these must import the namespace; one that begins with module: is for the modules it names alone"
         }
-        ChangeClass::OwnerMoved => {
+        ChangeClass::ExporterMoved => {
             "modprobe loads another module for these; softdep lines and initramfs lists may name the old one"
         }
         ChangeClass::CrcChanged => {
@@ -182,7 +182,7 @@ pub(super) const fn uncompared(what: Uncompared) -> &'static str {
     match what {
         Uncompared::Added => "what is new, since nothing lists what the modules of the earlier kernel export",
         Uncompared::Removed => "what is gone, since nothing lists what the modules of the later kernel export",
-        Uncompared::Owners => "what has moved, since not both sources list what modules export",
+        Uncompared::Exporters => "what has moved, since not both sources list what modules export",
         Uncompared::Kinds => {
             "what became GPL-only or plain: one of the sources does not say of all symbols how they are exported"
         }
@@ -217,7 +217,7 @@ fn section(text: &mut String, class: ChangeClass, changes: &[&ExportChange<'_>],
 /// The group of a change: what its symbol has in common with others of the class.
 fn group(change: &ExportChange<'_>, class: ChangeClass) -> String {
     match class {
-        ChangeClass::NamespaceChanged | ChangeClass::OwnerMoved => {
+        ChangeClass::NamespaceChanged | ChangeClass::ExporterMoved => {
             let (before, after) = sides(change, class);
             let [before, after] = [before, after].map(|word| if word == "-" { "none".to_owned() } else { word });
             format!("{before} → {after}")

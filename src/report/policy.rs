@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::palette::Palette;
 use super::wording::{count, list, printable};
-use crate::impact::policy::{Entry, Judged, Standing};
+use crate::impact::policy::{PolicyEntry, PolicyResult, PolicyVerdicts};
 
 /// How many names of one kind of failure the text shows.
 const NAMES: usize = 8;
@@ -39,8 +39,8 @@ pub struct PolicyFailure {
     pub symbol: Option<String>,
 }
 
-impl From<&Entry<'_>> for PolicyFailure {
-    fn from(entry: &Entry<'_>) -> Self {
+impl From<&PolicyEntry<'_>> for PolicyFailure {
+    fn from(entry: &PolicyEntry<'_>) -> Self {
         Self {
             what: entry.concern.to_string(),
             module: Some(entry.module.to_owned()).filter(|module| !module.is_empty()),
@@ -51,15 +51,15 @@ impl From<&Entry<'_>> for PolicyFailure {
 
 impl PolicyReport {
     /// The report for what a policy judged about `entries`.
-    pub fn new(judged: &Judged<'_>, entries: &[Entry<'_>]) -> Self {
-        let failing = entries.iter().zip(&judged.standings).filter(|(_, standing)| **standing == Standing::Fails);
+    pub fn new(judged: &PolicyVerdicts<'_>, entries: &[PolicyEntry<'_>]) -> Self {
+        let failing = entries.iter().zip(&judged.standings).filter(|(_, standing)| **standing == PolicyResult::Fails);
         let failures: Vec<_> = failing.map(|(entry, _)| PolicyFailure::from(entry)).collect();
         let unused = judged.unused.iter().map(|rule| format!("line {}: {}", rule.line, rule.text));
         Self {
             failed: !failures.is_empty(),
             failures,
-            tolerated: judged.number(Standing::Tolerated),
-            known: judged.number(Standing::Known),
+            tolerated: judged.number(PolicyResult::Tolerated),
+            known: judged.number(PolicyResult::Known),
             not_known: Vec::new(),
             unused_rules: unused.collect(),
         }

@@ -11,7 +11,7 @@ use crate::verdict::{
     Candidate, CandidateSource, Code, DebugInfo, Declared, Finding, Frame, Inside, KernelLine, LogLevel, Missing,
     Origin, Outcome, Stage, Use, Verdict,
 };
-use crate::why::inlines::{Dropped, Inline, InlineChanges, InlineMap, SkippedHeader};
+use crate::why::inlines::{DroppedInline, Inline, InlineChanges, InlineMap, SkippedHeader};
 use crate::why::{Elsewhere, OptionDifference, SymbolExport, SymbolUse};
 
 fn schema() -> Value {
@@ -126,7 +126,7 @@ fn inline_maps_follow_the_schema() {
         other_paths: vec![vec!["put_page".into(), "f".into()]],
         ..Inline::default()
     };
-    let dropped = vec![Dropped { name: "g".into(), file: None, line: None, why: "asm".into() }];
+    let dropped = vec![DroppedInline { name: "g".into(), file: None, line: None, why: "asm".into() }];
     let skipped = vec![SkippedHeader { header: "linux/x.h".into(), why: "error".into() }];
     let map = InlineMap { inlines: vec![inline], dropped, skipped };
     let kernel = KernelSummary::default();

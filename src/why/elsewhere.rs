@@ -1,37 +1,37 @@
-//! One symbol on two kernels: a newer one, or another flavour of the same.
+//! Compares one symbol on two kernels, for example a newer kernel or another flavour of the same release.
 
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::incidents::{Incident, incidents};
-use crate::kernel::{Config, Exports, Kernel};
+use super::incidents::incidents;
+use crate::kernel::{Exports, Kernel};
 use crate::terms::{ExportKind, KernelRelease, Namespace};
 use crate::verdict::Finding;
 
-/// How many options are named: more are no hint.
-const NAMED: usize = 12;
+/// The largest number of options that are named. More would not be a hint.
+const MAX_OPTIONS: usize = 12;
 
-/// How another kernel has a symbol.
+/// A symbol on another kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Elsewhere {
     /// The symbol.
     pub symbol: String,
-    /// The other kernel, if known by name.
+    /// The release of the other kernel, if known.
     pub release: Option<KernelRelease>,
-    /// How it exports the symbol; `None` where it does not.
+    /// How the other kernel exports the symbol; `None` if it does not.
     pub export: Option<SymbolExport>,
-    /// Options that are set otherwise there, and that the symbol may depend on: the headers on the way to it name them, or
-    /// incidents of the past do.
+    /// Options that the two kernels set differently and that the symbol may depend on: the headers on the way to the
+    /// symbol name them, or known incidents do.
     pub options: Vec<OptionDifference>,
 }
 
 /// How a kernel exports a symbol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SymbolExport {
-    /// Who exports it.
+    /// The exporter.
     pub exporter: String,
-    /// How; `None` where the source does not say.
+    /// The export kind; `None` if the source does not give it.
     pub kind: Option<ExportKind>,
     /// Its namespace.
     pub namespace: Option<Namespace>,
@@ -49,53 +49,59 @@ impl SymbolExport {
 pub struct OptionDifference {
     /// The option, without `CONFIG_`.
     pub name: String,
-    /// Its value on the kernel in question; `None`: not set.
+    /// Its value on the kernel that was checked; `None` if it is not set.
     pub here: Option<String>,
-    /// Its value there.
+    /// Its value on the other kernel; `None` if it is not set.
     pub there: Option<String>,
 }
 
-/// Looks the symbol of a finding up on another kernel. `None` where the finding is about no symbol, or the exports of the
-/// other kernel are not known.
+/// Looks up the symbol of a finding on another kernel. `None` if the finding is not about a symbol, or if the other
+/// kernel's exports are not known.
 pub fn elsewhere(finding: &Finding, here: &Kernel, there: &Kernel) -> Option<Elsewhere> {
-    let (symbol, exports) = (finding.symbol()?, there.exports()?);
+    let symbol = finding.symbol()?;
+    let exports = there.exports()?;
     let export = SymbolExport::of(symbol, exports);
     let options = differences(finding, here, there);
     Some(Elsewhere { symbol: symbol.to_owned(), release: there.release().cloned(), export, options })
 }
 
-/// The options that the way to the symbol names and that differ.
+/// The options that the way to the symbol names and that the kernels set differently.
 fn differences(finding: &Finding, here: &Kernel, there: &Kernel) -> Vec<OptionDifference> {
     let (Some(ours), Some(theirs)) = (here.config(), there.config()) else { return Vec::new() };
-    let value = |config: &Config, name: &str| config.value_named(name).map(str::to_owned);
-    let differ = |name: &String| {
-        let (here, there) = (value(ours, name), value(theirs, name));
-        (here != there).then(|| OptionDifference { name: name.clone(), here, there })
-    };
     let mut names = options_of_incidents(finding);
     for header in headers(finding) {
-        names.extend(
-            [here, there].into_iter().filter_map(|kernel| kernel.header(header)).flat_map(|text| options_in(&text)),
-        );
+        for text in [here, there].into_iter().filter_map(|kernel| kernel.header(header)) {
+            names.extend(options_in(&text));
+        }
     }
-    names.iter().filter_map(differ).take(NAMED).collect()
+    let mut differences = Vec::new();
+    for name in names {
+        let here = ours.value_named(&name);
+        let there = theirs.value_named(&name);
+        if here != there && differences.len() < MAX_OPTIONS {
+            let (here, there) = (here.map(str::to_owned), there.map(str::to_owned));
+            differences.push(OptionDifference { name, here, there });
+        }
+    }
+    differences
 }
 
+/// The options that incidents about the same symbol name.
 fn options_of_incidents(finding: &Finding) -> BTreeSet<String> {
-    let about = |incident: &&Incident| incident.symbols.iter().any(|symbol| Some(symbol.as_str()) == finding.symbol());
-    let named =
-        incidents().iter().filter(about).flat_map(|incident| incident.config.iter().chain(&incident.config_of_symbol));
-    named.flat_map(|option| option.trim_start_matches('!').split('|')).map(str::to_owned).collect()
+    let Some(symbol) = finding.symbol() else { return BTreeSet::new() };
+    let incidents = incidents().iter().filter(|incident| incident.symbols.iter().any(|own| own == symbol));
+    let conditions = incidents.flat_map(|incident| incident.config.iter().chain(&incident.config_of_symbol));
+    conditions.flat_map(|option| option.trim_start_matches('!').split('|')).map(str::to_owned).collect()
 }
 
-/// The headers on the way to the symbol.
+/// The headers on the way to the symbol: those in its chains and those of its candidates.
 fn headers(finding: &Finding) -> BTreeSet<&str> {
     let frames = finding.uses().iter().flat_map(|place| &place.chain).filter(|frame| frame.header);
     let chains = frames.filter_map(|frame| frame.file.as_deref());
     chains.chain(finding.candidates().iter().filter_map(|candidate| candidate.file.as_deref())).collect()
 }
 
-/// The options that a text names.
+/// The options that a header text names.
 fn options_in(text: &str) -> BTreeSet<String> {
     let names = text.split("CONFIG_").skip(1).map(|rest| {
         let end = rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());

@@ -1,10 +1,11 @@
-//! Why: which line of the module's source, through which inlines of the kernel's headers, needs a symbol.
+//! Finds the line of a module's source, and the inline functions of the kernel's headers, that need a symbol.
 //!
-//! A verdict says that a symbol is missing, hidden, of another version or in a namespace. The module's author often never
-//! wrote its name. Here every use is found in the object, and debug information, where there is any, tells the chain. Where
-//! there is none, the inline map of the kernel and the incidents of the past name candidates.
+//! A verdict says that a symbol is missing, hidden, of another version or in a namespace. The module's author often
+//! never wrote the name of that symbol. This room finds every use in the object file, and the debug information, if
+//! there is any, gives the chain of inlined calls. Without it, the inline map of the kernel and the known incidents
+//! give candidates.
 //!
-//! Nothing here judges: what is found out goes beside a finding, never in its place.
+//! Nothing here judges: the results are attached to a finding and never replace it.
 
 mod candidates;
 mod elsewhere;
@@ -20,27 +21,26 @@ use serde::Serialize;
 use crate::image::{DebugFiles, Error, Image, ModuleElf};
 use crate::kernel::Kernel;
 use crate::verdict::{Code, DebugInfo, Finding, Origin, Use, Verdict};
-use incidents::{Evidence, known};
+use incidents::{IncidentEvidence, known};
 use inlines::InlineMap;
 pub use uses::Inlined;
-use uses::Source;
+use uses::UseFinder;
 
-/// Where the source's side of a module is looked up.
+/// Where to find debug information and the inline map.
 #[derive(Debug, Default)]
 pub struct Lookup {
-    /// Where debug files are.
+    /// Where debug files are found.
     pub debug: DebugFiles,
     /// The inline map of the kernel.
     pub inlines: Option<InlineMap>,
 }
 
-/// Fills in, for every finding about a symbol, where the module uses it, what may have brought it in, and which incidents
-/// are like it.
+/// Fills in, for every finding about a symbol, where the module uses the symbol, what may have brought it in, and which
+/// incidents are similar.
 ///
 /// # Errors
-/// When the module has to be read once more and cannot be, or a debug file that was asked for cannot be read or is of another
-/// build. Broken debug information is no error:
-/// [`Verdict::debug_info`] says so then.
+/// When the module has to be read once more and cannot be, or when a debug file that the user named cannot be read or belongs
+/// to another build. Broken debug information is not an error: [`Verdict::debug_info`] reports it.
 pub fn explain(verdict: &mut Verdict, image: &Image, kernel: &Kernel, lookup: &Lookup) -> Result<(), Error> {
     if verdict.findings.iter().all(|finding| finding.symbol().is_none()) {
         return Ok(());
@@ -49,7 +49,7 @@ pub fn explain(verdict: &mut Verdict, image: &Image, kernel: &Kernel, lookup: &L
     let image = completed.as_ref().unwrap_or(image);
     let Some(elf) = image.as_announced() else { return Ok(()) };
     let file = lookup.debug.of(image, &elf)?;
-    verdict.debug_info = Source::with(&elf, file.as_ref(), |source| {
+    verdict.debug_info = UseFinder::with(&elf, file.as_ref(), |source| {
         for finding in &mut verdict.findings {
             annotate(finding, source, kernel, lookup);
         }
@@ -57,22 +57,22 @@ pub fn explain(verdict: &mut Verdict, image: &Image, kernel: &Kernel, lookup: &L
     Ok(())
 }
 
-fn annotate(finding: &mut Finding, source: &Source<'_>, kernel: &Kernel, lookup: &Lookup) {
+fn annotate(finding: &mut Finding, source: &UseFinder<'_>, kernel: &Kernel, lookup: &Lookup) {
     let Some(symbol) = finding.cause.symbol() else { return };
     let mut origin = Origin { uses: source.uses(symbol), ..Origin::default() };
-    // Only where a licence or an export is the trouble can an incident be like it.
+    // An incident can only be similar if the finding is about a license or a missing export.
     if matches!(finding.cause.code(), Code::GplOnlySymbol | Code::MissingSymbol) {
         let functions = candidates::functions(&origin.uses);
-        // A chain is evidence only where lines are known: else it holds nothing but the function out of line.
-        let lines = origin.uses.iter().any(|place| place.chain.iter().any(|frame| frame.file.is_some()));
-        let evidence = Evidence {
-            functions: if lines { &functions } else { &[] },
+        // A chain is evidence only if lines are known. Otherwise it holds nothing but the out-of-line function.
+        let has_lines = origin.uses.iter().any(|place| place.chain.iter().any(|frame| frame.file.is_some()));
+        let evidence = IncidentEvidence {
+            functions: if has_lines { &functions } else { &[] },
             arch: kernel.arch(),
             config: kernel.config(),
             version: kernel.version(),
         };
         let incidents = known(symbol, &evidence);
-        if !lines {
+        if !has_lines {
             origin.candidates = candidates::candidates(symbol, source, lookup.inlines.as_ref(), &incidents);
         }
         origin.incidents = incidents.iter().map(|incident| incident.id).collect();
@@ -80,20 +80,20 @@ fn annotate(finding: &mut Finding, source: &Source<'_>, kernel: &Kernel, lookup:
     finding.origin = Some(Box::new(origin));
 }
 
-/// What a module does with one symbol, whatever a kernel says to it.
+/// How a module uses one symbol, independent of any verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct SymbolUse {
     /// The symbol.
     pub symbol: String,
-    /// How the kernel exports it; `None` where it does not, or is not known to.
+    /// How the kernel exports it; `None` if it does not, or if that is not known.
     pub export: Option<SymbolExport>,
     /// Where the module uses it.
     pub uses: Vec<Use>,
-    /// Where the lines of the source come from.
+    /// Where the source lines come from.
     pub debug_info: DebugInfo,
 }
 
-/// Where a module uses a symbol; `None` where it does not leave that undefined.
+/// Finds where a module uses a symbol; `None` if the module does not leave the symbol undefined.
 ///
 /// # Errors
 /// As [`explain`].
@@ -106,21 +106,21 @@ pub fn uses(image: &Image, symbol: &str, kernel: &Kernel, lookup: &Lookup) -> Re
     }
     let file = lookup.debug.of(image, &elf)?;
     let mut uses = Vec::new();
-    let debug_info = Source::with(&elf, file.as_ref(), |source| uses = source.uses(symbol));
+    let debug_info = UseFinder::with(&elf, file.as_ref(), |source| uses = source.uses(symbol));
     let export = kernel.exports().and_then(|exports| SymbolExport::of(symbol, exports));
     Ok(Some(SymbolUse { symbol: symbol.to_owned(), export, uses, debug_info }))
 }
 
-/// What is known of a module's source beyond single symbols.
+/// What a module's object and debug information show about its source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SourceFacts {
-    /// Where the module uses each of the symbols that were asked about, in their order.
+    /// Where the module uses each of the requested symbols, in the same order.
     pub uses: Vec<Vec<Use>>,
-    /// The functions that are inlined into its code; `None` without debug information.
+    /// The functions inlined into its code; `None` without debug information.
     pub inlined: Option<Inlined>,
 }
 
-/// Where a module uses several symbols, and what is inlined into it.
+/// Finds where a module uses several symbols, and which functions are inlined into it.
 ///
 /// # Errors
 /// As [`explain`].
@@ -130,14 +130,14 @@ pub fn source_facts(image: &Image, symbols: &[&str], lookup: &Lookup) -> Result<
     let image = completed.as_ref().unwrap_or(image);
     let Some(elf) = image.as_announced() else { return Ok(facts) };
     let file = lookup.debug.of(image, &elf)?;
-    Source::with(&elf, file.as_ref(), |source| {
+    UseFinder::with(&elf, file.as_ref(), |source| {
         facts.uses = symbols.iter().map(|symbol| source.uses(symbol)).collect();
         facts.inlined = source.inlined();
     });
     Ok(facts)
 }
 
-/// The symbols a module leaves undefined, in the order of its symbol table.
+/// The symbols that a module leaves undefined, in the order of its symbol table.
 pub fn undefined(elf: &ModuleElf) -> impl Iterator<Item = String> {
     elf.symbols().iter().skip(1).filter(|symbol| symbol.is_undefined()).map(|symbol| elf.symbol_text(symbol))
 }

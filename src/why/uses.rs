@@ -1,4 +1,4 @@
-//! Every use of a symbol in one module.
+//! Finds every use of a symbol in one module.
 
 use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 
@@ -9,15 +9,15 @@ use crate::verdict::{Chain, DebugInfo, Declared, Frame, Inside, Use};
 /// The functions that are inlined into a module's code.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Inlined {
-    /// All names.
+    /// The names of all inlined functions.
     pub all: BTreeSet<String>,
-    /// Those of the kernel's headers that the module's own source calls, by name or through a macro.
+    /// The functions of the kernel's headers that the module's own source calls, directly or through a macro.
     pub by_source: BTreeSet<String>,
 }
 
-/// One module, ready to be asked where it uses what.
+/// An index of one module's references, which finds the uses of its symbols.
 #[derive(Debug)]
-pub struct Source<'a> {
+pub struct UseFinder<'a> {
     references: References<'a>,
     symbols: Symbols<'a>,
     /// References to symbols that the module does not define, by name.
@@ -25,36 +25,44 @@ pub struct Source<'a> {
     lines: Option<Lines<'a>>,
 }
 
-/// The debug information: the module's own, or that of a file apart, whose sections may be numbered otherwise.
+/// The debug information: the module's own, or that of a separate file, whose sections may have other numbers.
 #[derive(Debug)]
 struct Lines<'a> {
     dwarf: Dwarf<'a>,
     paths: SourcePaths,
+    /// For each section of the module, the number of its counterpart in the debug file.
     sections: Vec<Option<usize>>,
 }
 
-impl<'a> Source<'a> {
-    /// Hands a module with its debug information to `ask`, and says what became of the debug information.
-    pub(super) fn with(elf: &ModuleElf, file: Option<&DebugObject>, ask: impl FnOnce(&Source<'_>)) -> DebugInfo {
+impl<'a> UseFinder<'a> {
+    /// Calls `ask` with the index of a module and its debug information. Returns the state of the debug information.
+    pub(super) fn with(elf: &ModuleElf, file: Option<&DebugObject>, ask: impl FnOnce(&UseFinder<'_>)) -> DebugInfo {
         let Some(file) = file else {
-            ask(&Source::new(elf, None));
+            ask(&UseFinder::new(elf, None));
             return DebugInfo::Absent;
         };
         let name = file.path().display().to_string();
-        let unusable = |error: DwarfError| DebugInfo::Unusable { file: name.clone(), what: error.to_string() };
-        let sections = debug_sections(file).map_err(unusable).and_then(|sections| sections.ok_or(DebugInfo::Absent));
-        let dwarf = sections.as_ref().map_err(Clone::clone).and_then(|sections| {
-            let dwarf = Dwarf::new(sections).map_err(unusable)?;
-            Ok(Lines { dwarf, paths: SourcePaths::read(sections), sections: corresponding(elf, file.elf()) })
-        });
-        match dwarf {
-            Ok(lines) => {
-                ask(&Source::new(elf, Some(lines)));
+        let sections = match debug_sections(file) {
+            Ok(Some(sections)) => sections,
+            Ok(None) => {
+                ask(&UseFinder::new(elf, None));
+                return DebugInfo::Absent;
+            }
+            Err(error) => {
+                ask(&UseFinder::new(elf, None));
+                return DebugInfo::Unusable { file: name, what: error.to_string() };
+            }
+        };
+        match Dwarf::new(&sections) {
+            Ok(dwarf) => {
+                let paths = SourcePaths::read(&sections);
+                let lines = Lines { dwarf, paths, sections: corresponding(elf, file.elf()) };
+                ask(&UseFinder::new(elf, Some(lines)));
                 DebugInfo::Read { file: name }
             }
-            Err(state) => {
-                ask(&Source::new(elf, None));
-                state
+            Err(error) => {
+                ask(&UseFinder::new(elf, None));
+                DebugInfo::Unusable { file: name, what: error.to_string() }
             }
         }
     }
@@ -71,7 +79,7 @@ impl<'a> Source<'a> {
         Self { references, symbols: Symbols::new(elf), undefined, lines }
     }
 
-    /// Every use of an undefined symbol, in the order of sections and offsets.
+    /// Every use of an undefined symbol, sorted by section and offset.
     pub fn uses(&self, symbol: &str) -> Vec<Use> {
         let Some(references) = self.undefined.get(symbol.as_bytes()) else { return Vec::new() };
         let mut sites: Vec<Site> = references.iter().map(|reference| self.references.site(reference.at)).collect();
@@ -80,7 +88,7 @@ impl<'a> Source<'a> {
         sites.into_iter().map(|site| self.describe(site)).collect()
     }
 
-    /// The functions that are inlined into the module's code; `None` where debug information does not tell.
+    /// The functions inlined into the module's code; `None` if there is no usable debug information.
     pub fn inlined(&self) -> Option<Inlined> {
         let lines = self.lines.as_ref()?;
         let is_header = |file: &Option<String>| file.as_ref().is_some_and(|file| lines.paths.name(file).1);
@@ -95,28 +103,36 @@ impl<'a> Source<'a> {
         Some(found)
     }
 
-    /// Does the module refer to a symbol and leave it undefined?
+    /// Returns whether the module refers to a symbol and leaves it undefined.
     pub fn leaves_undefined(&self, symbol: &str) -> bool {
         self.undefined.contains_key(symbol.as_bytes())
     }
 
-    /// The undefined symbols that the functions which use `symbol` refer to, itself included.
+    /// The undefined symbols that the functions using `symbol` refer to, including `symbol` itself.
     pub fn beside(&self, symbol: &str) -> HashSet<&'a [u8]> {
-        let inside = |reference: &Reference| {
-            self.symbols.inside(self.references.site(reference.at).place).map(|inside| inside.symbol)
-        };
         let Some(references) = self.undefined.get(symbol.as_bytes()) else { return HashSet::new() };
-        let functions: HashSet<usize> = references.iter().filter_map(inside).collect();
-        let shares = |references: &&Vec<Reference>| {
-            references.iter().filter_map(inside).any(|function| functions.contains(&function))
-        };
-        self.undefined.iter().filter(|(_, references)| shares(references)).map(|(name, _)| *name).collect()
+        let functions: HashSet<usize> = references.iter().filter_map(|reference| self.function(reference)).collect();
+        let mut beside = HashSet::new();
+        for (name, references) in &self.undefined {
+            let mut users = references.iter().filter_map(|reference| self.function(reference));
+            if users.any(|function| functions.contains(&function)) {
+                beside.insert(*name);
+            }
+        }
+        beside
+    }
+
+    /// The symbol of the function or object that contains a reference.
+    fn function(&self, reference: &Reference) -> Option<usize> {
+        self.symbols.inside(self.references.site(reference.at).place).map(|inside| inside.symbol)
+    }
+
+    fn section_name(&self, index: usize) -> String {
+        let elf = self.references.elf();
+        elf.sections().get(index).map(|section| elf.section_text(section)).unwrap_or_default()
     }
 
     fn describe(&self, site: Site) -> Use {
-        let elf = self.references.elf();
-        let section =
-            |index: usize| elf.sections().get(index).map(|section| elf.section_text(section)).unwrap_or_default();
         let (inside, chain) = if self.references.is_code(site.place) {
             let inside = self.inside(site.place);
             let chain = self.chain(site.place, inside.as_ref());
@@ -124,10 +140,12 @@ impl<'a> Source<'a> {
         } else {
             (self.data(site.place), Chain::new())
         };
-        let (section, via) = (section(site.place.section), site.via.map(section));
+        let section = self.section_name(site.place.section);
+        let via = site.via.map(|index| self.section_name(index));
         Use { section, offset: site.place.offset, via, inside, chain }
     }
 
+    /// The symbol that contains a place, with the offset in it.
     fn inside(&self, place: Place) -> Option<Inside> {
         let found = self.symbols.inside(place)?;
         let size = self.symbols.get(found.symbol)?.size;
@@ -135,7 +153,8 @@ impl<'a> Source<'a> {
         Some(Inside { name, offset, size, field: None, kind: None, declared: None })
     }
 
-    /// Debug information that is broken at this place leaves what the symbol table knows.
+    /// The chain of inlined calls at a place in code. If debug information is missing or broken there, the chain holds
+    /// only the function of the symbol table.
     fn chain(&self, place: Place, inside: Option<&Inside>) -> Chain {
         let function = inside.map(|inside| source_name(&inside.name));
         let known = self.lines.as_ref().map(|lines| lines.chain(place, function)).filter(|chain| !chain.is_empty());
@@ -145,6 +164,7 @@ impl<'a> Source<'a> {
         })
     }
 
+    /// The data that contains a place, with the field if debug information describes it.
     fn data(&self, place: Place) -> Option<Inside> {
         let mut inside = self.inside(place)?;
         let found = self.lines.as_ref().and_then(|lines| {
@@ -161,31 +181,36 @@ impl<'a> Source<'a> {
 }
 
 impl Lines<'_> {
+    /// The place in the debug file that corresponds to a place in the module.
     fn place(&self, place: Place) -> Option<Place> {
         let section = self.sections.get(place.section).copied().flatten()?;
         Some(Place { section, offset: place.offset })
     }
 
-    /// The chain at a place in code. Compilers describe some functions by their lines alone: `function` names those.
+    /// The chain at a place in code. Compilers describe some functions by their lines alone; `function` gives the name
+    /// of those.
     fn chain(&self, place: Place, function: Option<&str>) -> Chain {
         let frames = self.place(place).and_then(|place| self.dwarf.frames(place).ok()).unwrap_or_default();
-        let frame = |frame: crate::graph::SourceFrame| {
+        let mut chain = Chain::new();
+        for frame in frames {
             let (file, header) = frame.file.map(|file| self.paths.name(&file)).unzip();
             let header = header.unwrap_or(false);
-            // A line of a header belongs to an inline whose name is not known: not to the function out of line.
-            let function = frame.function.or_else(|| function.filter(|_| !header).map(str::to_owned))?;
-            Some(Frame { function, file, line: frame.line, header })
-        };
-        frames.into_iter().filter_map(frame).collect()
+            // A line of a header belongs to an inline function of unknown name, not to the out-of-line function.
+            let function = frame.function.or_else(|| function.filter(|_| !header).map(str::to_owned));
+            chain.extend(function.map(|function| Frame { function, file, line: frame.line, header }));
+        }
+        chain
     }
 }
 
-/// The name in the source of a function that the compiler has changed: `f` of `f.isra.0` and `f.cold`. Names in C hold no dot.
+/// The source name of a function whose symbol the compiler changed: `f` for `f.isra.0` and `f.cold`. C names contain no
+/// dot.
 fn source_name(symbol: &str) -> &str {
     symbol.split('.').next().filter(|name| !name.is_empty()).unwrap_or(symbol)
 }
 
-/// The debug sections, with those of the files that units were split into; a file that is not there any more is passed over.
+/// The debug sections, including those of the files that units were split into. A split file that no longer exists is
+/// skipped.
 fn debug_sections(file: &DebugObject) -> Result<Option<DebugSections<'_>>, DwarfError> {
     let Some(mut sections) = DebugSections::read(file.elf())? else { return Ok(None) };
     for unit in sections.split_units() {
@@ -196,19 +221,19 @@ fn debug_sections(file: &DebugObject) -> Result<Option<DebugSections<'_>>, Dwarf
     Ok(Some(sections))
 }
 
-/// For each section of the module, the one of the debug file that stands for it: of the same name and size, and, where
-/// several are, the first that is not taken.
+/// For each section of the module, the section of the debug file that corresponds to it: the first one of the same name
+/// and size that is not taken yet.
 fn corresponding(elf: &ModuleElf, debug: &ModuleElf) -> Vec<Option<usize>> {
-    // Each section is looked at once: the names may be long, and the sections many.
+    // Each section is visited once: names may be long, and sections many.
     let mut free: HashMap<(Option<&[u8]>, u64), VecDeque<usize>> = HashMap::new();
     for section in debug.sections().iter().skip(1).filter(|section| section.is_alloc()) {
         free.entry((debug.section_name(section), section.size)).or_default().push_back(section.index);
     }
-    let find = |section: &crate::elf::Section| {
+    let counterparts = elf.sections().iter().map(|section| {
         let key = (elf.section_name(section), section.size);
-        section.is_alloc().then(|| free.get_mut(&key)?.pop_front()).flatten()
-    };
-    elf.sections().iter().map(find).collect()
+        if section.is_alloc() { free.get_mut(&key)?.pop_front() } else { None }
+    });
+    counterparts.collect()
 }
 
 #[cfg(test)]
@@ -216,7 +241,7 @@ mod tests {
     use super::source_name;
 
     #[test]
-    fn functions_are_named_as_in_the_source() {
+    fn symbols_are_reduced_to_their_source_names() {
         assert_eq!(source_name("afs_linux_read_cache.constprop.0.isra.0"), "afs_linux_read_cache");
         assert_eq!(source_name("f.cold"), "f");
         assert_eq!(source_name("f"), "f");

@@ -1,10 +1,11 @@
-//! Answers kept from run to run: of a whole tree, as long as neither a file of it nor the kernel nor the program has changed.
+//! The answers for whole module trees, kept from run to run. An answer is used again if none of the files it depends
+//! on, nor the kernel, nor the program has changed.
 //!
 //! ```text
 //! MAGIC; for each answer, the newest first: key (32 bytes), SHA-256 of the rest (32), exit code (1), length (8, little-endian), text
 //! ```
-//! The file is never changed, only replaced as a whole: whoever reads it has one that somebody has written to its end. What does
-//! not fit this form counts as not there.
+//! The file is never changed, only replaced as a whole, so every reader sees a file that was written completely. Data
+//! that does not have this form is ignored.
 
 use std::fs::Metadata;
 use std::hash::{Hash, Hasher};
@@ -16,46 +17,47 @@ use std::time::{Duration, SystemTime};
 use sha2::{Digest as _, Sha256};
 
 const MAGIC: &[u8] = b"gplok answers 1\n";
-/// How many answers are kept, and how large they may be together.
+/// The largest number of answers, and their largest total size.
 const MAX_ANSWERS: usize = 32;
 const MAX_BYTES: usize = 32 << 20;
-/// A file that is changed twice within this time may look the same both times: nothing is kept of one that is so new.
+/// A file that changes twice within this time may have equal metadata both times. No answer is kept that depends on
+/// such a new file.
 const TOO_NEW: Duration = Duration::from_secs(2);
 
-/// What a question is known by.
+/// The key of an answer: a digest of everything it depends on.
 pub type Key = [u8; 32];
 
-/// A digest of everything an answer depends on.
-pub struct Question {
+/// Computes the digest of everything that an answer depends on.
+pub struct AnswerDigest {
     digest: Sha256,
     newest: SystemTime,
 }
 
-impl Hasher for Question {
+impl Hasher for AnswerDigest {
     fn write(&mut self, bytes: &[u8]) {
         self.digest.update(bytes);
     }
 
-    /// Asked by nobody: the whole digest is the key.
+    /// Unused: the key is the full digest.
     fn finish(&self) -> u64 {
         0
     }
 }
 
-impl Question {
-    /// A question to this very program.
+impl AnswerDigest {
+    /// A digest that depends on this very program.
     pub fn new() -> Self {
         let mut question = Self { digest: Sha256::new(), newest: SystemTime::UNIX_EPOCH };
         env!("CARGO_PKG_VERSION").hash(&mut question);
         if let Ok(program) = std::env::current_exe() {
             question.file(&program, std::fs::metadata(&program).ok().as_ref());
         }
-        // A program that runs is not being written.
+        // A running program is not being written.
         question.newest = SystemTime::UNIX_EPOCH;
         question
     }
 
-    /// It depends on a file, by its path, size, time of change and inode.
+    /// Adds a file by its path, size, modification time and inode.
     pub fn file(&mut self, path: &Path, metadata: Option<&Metadata>) {
         path.as_os_str().hash(self);
         let modified = metadata.and_then(|metadata| metadata.modified().ok());
@@ -64,43 +66,43 @@ impl Question {
         self.newest = self.newest.max(modified.unwrap_or(SystemTime::UNIX_EPOCH));
     }
 
-    /// The key; `None` when one of the files may still be changing.
+    /// The key; `None` if one of the files may still be changing.
     pub fn key(self) -> Option<Key> {
         let settled = SystemTime::now().duration_since(self.newest).is_ok_and(|age| age > TOO_NEW);
         settled.then(|| self.digest.finalize().into())
     }
 }
 
-/// What was printed, and the exit code.
+/// The text that was printed, and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct KeptAnswer {
     pub text: String,
     pub exit: u8,
 }
 
-/// The file of answers.
+/// The path of the file of answers.
 pub struct Answers(PathBuf);
 
 impl Answers {
-    /// Where they are kept: below `$XDG_CACHE_HOME`, or `~/.cache`. `None` where there is neither.
+    /// The user's file of answers, below `$XDG_CACHE_HOME` or `~/.cache`. `None` if neither is known.
     pub fn of_user() -> Option<Self> {
-        let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-        let folder = absolute("XDG_CACHE_HOME").or_else(|| Some(absolute("HOME")?.join(".cache")))?;
+        let folder = absolute_path("XDG_CACHE_HOME").or_else(|| Some(absolute_path("HOME")?.join(".cache")))?;
         Some(Self(folder.join("gplok/answers")))
     }
 
-    /// The answer that was kept, if it is whole.
-    pub fn find(&self, key: &Key) -> Option<Answer> {
+    /// The kept answer of this key, if its record is intact.
+    pub fn find(&self, key: &Key) -> Option<KeptAnswer> {
         let file = std::fs::read(&self.0).ok()?;
         let (_, record) = records(&file).find(|(known, _)| *known == key)?;
         let (sum, rest) = record.split_first_chunk::<32>()?;
         let (exit, text) = (*rest.first()?, rest.get(9..)?);
         let text = String::from_utf8(text.to_vec()).ok()?;
-        (digest(rest) == *sum).then_some(Answer { text, exit })
+        (digest(rest) == *sum).then_some(KeptAnswer { text, exit })
     }
 
-    /// Keeps an answer, before those that are there. Where that cannot be, there is none the next time: that is no fault.
-    pub fn keep(&self, key: &Key, answer: &Answer) {
+    /// Keeps an answer, before the older ones. An answer that cannot be written is only missing in the next run, so
+    /// errors are ignored.
+    pub fn keep(&self, key: &Key, answer: &KeptAnswer) {
         let length = (answer.text.len() as u64).to_le_bytes();
         let rest = [&[answer.exit], length.as_slice(), answer.text.as_bytes()].concat();
         let mut file = [MAGIC, key, &digest(&rest), &rest].concat();
@@ -126,18 +128,23 @@ impl Answers {
     }
 }
 
+/// The absolute path in an environment variable.
+fn absolute_path(variable: &str) -> Option<PathBuf> {
+    std::env::var_os(variable).map(PathBuf::from).filter(|path| path.is_absolute())
+}
+
 fn digest(bytes: &[u8]) -> [u8; 32] {
     Sha256::digest(bytes).into()
 }
 
-/// The records of a file: each key, with sum, exit code, length and text behind it.
+/// The records of a file: each key with the rest of its record, which is checksum, exit code, length and text.
 fn records(file: &[u8]) -> impl Iterator<Item = (&Key, &[u8])> {
     let mut rest = file.strip_prefix(MAGIC).unwrap_or_default();
     std::iter::from_fn(move || {
         let (key, record) = rest.split_first_chunk::<32>()?;
         let length = usize::try_from(u64::from_le_bytes(*record.get(33..)?.first_chunk()?)).ok()?;
-        let (record, behind) = record.split_at_checked(length.checked_add(41)?)?;
-        rest = behind;
+        let (record, after) = record.split_at_checked(length.checked_add(41)?)?;
+        rest = after;
         Some((key, record))
     })
 }
@@ -146,12 +153,12 @@ fn records(file: &[u8]) -> impl Iterator<Item = (&Key, &[u8])> {
 mod tests {
     use super::*;
 
-    fn answer(text: &str) -> Answer {
-        Answer { text: text.to_owned(), exit: 3 }
+    fn answer(text: &str) -> KeptAnswer {
+        KeptAnswer { text: text.to_owned(), exit: 3 }
     }
 
     #[test]
-    fn what_is_kept_is_found_until_it_is_damaged() {
+    fn a_kept_answer_is_found_unless_it_is_damaged() {
         let folder = tempfile::tempdir().expect("a folder");
         let answers = Answers(folder.path().join("deep/answers"));
         assert_eq!(answers.find(&[1; 32]), None);
@@ -181,9 +188,9 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_new_is_no_ground_to_keep_anything() {
+    fn no_answer_is_kept_that_depends_on_a_new_file() {
         let file = tempfile::NamedTempFile::new().expect("a file");
-        let mut question = Question::new();
+        let mut question = AnswerDigest::new();
         question.file(file.path(), std::fs::metadata(file.path()).ok().as_ref());
         assert_eq!(question.key(), None);
     }

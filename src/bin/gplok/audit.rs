@@ -1,34 +1,35 @@
-//! `gplok audit`: what exports hand on, and other ways around the licence check.
+//! `gplok audit`: which exports hand on GPL-only symbols, and other ways around the license check.
 
 use std::path::{Path, PathBuf};
 
 use gplok::audit::{Audit, AuditBaseline, AuditCode, AuditDiff, AuditOptions, audit, open_objects};
-use gplok::kernel::Kernel;
+use gplok::kernel::{Kernel, KernelRequest};
 use gplok::report::{AuditReport, KernelSummary, audit_document, human_audit};
 
 use crate::arguments::{AuditArguments, FactsFormat};
 use crate::check::threads;
-use crate::output::{Progress, palette, write};
-use crate::{Error, Exit};
+use crate::exit::{CommandError, Exit};
+use crate::output::{palette, write};
+use crate::progress::Progress;
 
-/// How deep `reaches-gpl-only` is followed where it is asked for by its name.
-const DEPTH: usize = 3;
+/// The depth of `reaches-gpl-only` if that code is selected without a depth.
+const DEFAULT_DEPTH: usize = 3;
 
-pub fn run(arguments: &AuditArguments) -> Result<Exit, Error> {
+pub fn run(arguments: &AuditArguments) -> Result<Exit, CommandError> {
     let baseline = arguments.baseline.as_deref().map(baseline).transpose()?.unwrap_or_default();
     threads(arguments.jobs)?;
     let kernel = match arguments.kernel.as_slice() {
         [] => None,
-        paths => Some(Kernel::open(paths)?),
+        paths => Some(KernelRequest::of_paths(paths).open()?),
     };
-    let later = of(&arguments.objects, kernel.as_ref(), arguments)?;
+    let later = audit_of(&arguments.objects, kernel.as_ref(), arguments)?;
     let earlier = match arguments.from.as_slice() {
         [] => None,
-        paths => Some(of(paths, kernel.as_ref(), arguments)?),
+        paths => Some(audit_of(paths, kernel.as_ref(), arguments)?),
     };
     let mut diff = earlier.as_ref().map(|earlier| AuditDiff::between(earlier, &later));
     if let Some(diff) = diff.as_mut().filter(|_| !arguments.code.is_empty()) {
-        // Exports of another kind are no findings of a code.
+        // A changed export kind is not a finding of any code.
         diff.kinds.clear();
     }
     let summary = kernel.as_ref().map(KernelSummary::from);
@@ -42,16 +43,15 @@ pub fn run(arguments: &AuditArguments) -> Result<Exit, Error> {
         FactsFormat::Human => human_audit(&report, &palette(), arguments.list),
         FactsFormat::Json => serde_json::to_string_pretty(&audit_document(&report))? + "\n",
     })?;
-    Ok(match (report.news().is_empty(), later.is_undetermined()) {
-        (false, _) => Exit::Refused,
-        (true, true) => Exit::Undetermined,
-        (true, false) => Exit::Good,
-    })
+    if !report.news().is_empty() {
+        return Ok(Exit::Refused);
+    }
+    Ok(if later.is_undetermined() { Exit::Undetermined } else { Exit::Good })
 }
 
-/// The audit of these objects, with what is asked for.
-fn of(paths: &[PathBuf], kernel: Option<&Kernel>, arguments: &AuditArguments) -> Result<Audit, Error> {
-    let by_name = arguments.code.contains(&AuditCode::ReachesGplOnly).then_some(DEPTH);
+/// Audits these objects with the options of the command.
+fn audit_of(paths: &[PathBuf], kernel: Option<&Kernel>, arguments: &AuditArguments) -> Result<Audit, CommandError> {
+    let by_name = arguments.code.contains(&AuditCode::ReachesGplOnly).then_some(DEFAULT_DEPTH);
     let options = AuditOptions { reaches: arguments.reaches.or(by_name) };
     let objects = open_objects(paths)?;
     let progress = Progress::new("readings of modules", objects.readings());
@@ -60,7 +60,7 @@ fn of(paths: &[PathBuf], kernel: Option<&Kernel>, arguments: &AuditArguments) ->
     Ok(audit)
 }
 
-fn baseline(path: &Path) -> Result<AuditBaseline, Error> {
+fn baseline(path: &Path) -> Result<AuditBaseline, CommandError> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     Ok(AuditBaseline::parse(&text).map_err(|error| format!("cannot read {}: {error}", path.display()))?)
 }

@@ -16,22 +16,23 @@ use gplok::verdict::{Cause, Finding, Stage, Verdict};
 use gplok::why::explain;
 use rayon::prelude::*;
 
-use crate::answers::{Answer, Answers, Key, Question};
-use crate::arguments::{CheckArguments, CheckFormat, Format};
-use crate::output::{Progress, exit, text, write};
-use crate::{Error, Exit};
+use crate::answers::{AnswerDigest, Answers, KeptAnswer, Key};
+use crate::arguments::{AnswerFormat, CheckArguments, CheckFormat};
+use crate::exit::{CommandError, Exit};
+use crate::output::{exit, text, write};
+use crate::progress::Progress;
 
-pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
+pub fn run(arguments: &CheckArguments) -> Result<Exit, CommandError> {
     let (mut given, kernel) = match arguments {
-        // For one module no thread is worth waking.
+        // A single module is not worth starting threads for.
         CheckArguments { modules, tree: None, .. } if modules.len() == 1 => {
             (Given::new(arguments)?, arguments.kernel.open()?)
         }
         _ => {
             threads(arguments.jobs)?;
-            let said = |error: Error| error.to_string();
-            let open = || arguments.kernel.open().map_err(said);
-            let (given, kernel) = rayon::join(|| Given::new(arguments).map_err(said), open);
+            // A boxed error cannot move between threads, but its text can.
+            let (given, kernel) =
+                rayon::join(|| Given::new(arguments).map_err(|error| error.to_string()), || arguments.kernel.open());
             (given?, kernel?)
         }
     };
@@ -40,7 +41,8 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
         given.add(kernel.tree().ok_or("no module was given, and the kernel has no module tree: add it with -k")?);
     }
     let page = whole_tree && !arguments.list && arguments.format == CheckFormat::Human;
-    // Neither a page of many modules nor depmod says where in a module symbols are used: nothing else is read for them.
+    // Neither a page of many modules nor the output of depmod shows where modules use symbols, so nothing else has to
+    // be read for them.
     let short = page || arguments.format == CheckFormat::Depmod;
     let answers = if whole_tree && short && !arguments.no_cache { Answers::of_user() } else { None };
     let kept = answers.and_then(|answers| Some((answers, key(arguments, &kernel, &given)?)));
@@ -52,50 +54,51 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, Error> {
     }
     let keep = |text: &str, exit: Exit| {
         if let Some((answers, key)) = &kept {
-            answers.keep(key, &Answer { text: text.to_owned(), exit: exit as u8 });
+            answers.keep(key, &KeptAnswer { text: text.to_owned(), exit: exit as u8 });
         }
     };
     judge(arguments, kernel, &given, (page, short), &keep)
 }
 
-/// The threads that modules are judged on. glibc asks the system for each thread's memory page by page, ten thousand times for a
-/// whole tree; asked for much once, it takes and keeps the address space, and memory is used only as it is written to.
-pub fn threads(jobs: Option<usize>) -> Result<(), Error> {
-    // Two of them fit into what glibc sets aside for a thread at a time.
+/// Starts the threads that judge modules. glibc asks the system for the memory of each thread page by page, ten
+/// thousand times for a whole tree. After one large request it keeps the address space, and memory is used only as it
+/// is written to.
+pub fn threads(jobs: Option<usize>) -> Result<(), CommandError> {
+    // Two blocks of this size fit into what glibc reserves for a thread at a time.
     const ROOM: usize = 30 << 20;
-    let room = |len| {
-        let mut room = Vec::<u8>::new();
-        // Where address space is short, it goes without.
-        _ = room.try_reserve_exact(len);
-        std::hint::black_box(room)
-    };
-    let make_room = move |_| {
-        // At first, the C library only learns that blocks may be so large, and that twice as much may lie idle.
-        drop(room(ROOM + (1 << 20)));
-        drop((room(ROOM), room(ROOM)));
-    };
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.unwrap_or_default()).start_handler(make_room);
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.unwrap_or_default()).start_handler(|_| {
+        // The first block only teaches the C library that blocks can be this large, and that twice as much may stay unused.
+        drop(reserved(ROOM + (1 << 20)));
+        drop((reserved(ROOM), reserved(ROOM)));
+    });
     Ok(pool.build_global()?)
 }
 
-/// What an answer about these modules depends on; `None` when it is not to be kept.
+/// A block of reserved memory; empty if address space is short.
+fn reserved(len: usize) -> Vec<u8> {
+    let mut room = Vec::<u8>::new();
+    _ = room.try_reserve_exact(len);
+    std::hint::black_box(room)
+}
+
+/// The key of the answer for these modules; `None` if the answer must not be kept.
 fn key(arguments: &CheckArguments, kernel: &Kernel, modules: &Given) -> Option<Key> {
-    let mut question = Question::new();
+    let mut digest = AnswerDigest::new();
     let CheckArguments { format, in_order, force_vermagic, force_modversion, kernel: given, .. } = arguments;
-    format!("{format:?} {in_order} {force_vermagic} {force_modversion} {}", given.cmdline).hash(&mut question);
-    for path in kernel.identify(&mut question) {
-        question.file(path, std::fs::metadata(path).ok().as_ref());
+    format!("{format:?} {in_order} {force_vermagic} {force_modversion} {}", given.cmdline).hash(&mut digest);
+    for path in kernel.identify(&mut digest) {
+        digest.file(path, std::fs::metadata(path).ok().as_ref());
     }
-    modules.shadowed.hash(&mut question);
-    // The kernel's own modules give what those of another tree need.
+    modules.shadowed.hash(&mut digest);
+    // The kernel's own modules may export what the modules of another tree need.
     let own = kernel.tree().filter(|_| arguments.tree.is_some());
     let own = own.iter().flat_map(|tree| tree.modules()).map(|module| &module.path);
     let paths: Vec<_> = modules.files.iter().map(|file| &file.path).chain(own).collect();
     let found: Vec<_> = paths.par_iter().map(std::fs::metadata).collect();
     for (path, metadata) in paths.into_iter().zip(found) {
-        question.file(path, Some(&metadata.ok()?));
+        digest.file(path, Some(&metadata.ok()?));
     }
-    question.key()
+    digest.key()
 }
 
 fn judge(
@@ -104,7 +107,7 @@ fn judge(
     given: &Given,
     (page, short): (bool, bool),
     keep: &dyn Fn(&str, Exit),
-) -> Result<Exit, Error> {
+) -> Result<Exit, CommandError> {
     let files = &given.files;
     // A single module is read once, and stays in memory.
     let only = match files.as_slice() {
@@ -115,7 +118,7 @@ fn judge(
         infer_release(&mut kernel, files, only.as_ref());
     }
     if arguments.format == CheckFormat::Depmod && kernel.version().is_none() {
-        // Symbols are looked up alike by all releases, and nothing else is printed: one will do.
+        // All releases look up symbols in the same way, and nothing else is printed, so any release will do.
         let newest = eras().last().map(ToString::to_string).unwrap_or_default();
         kernel = kernel.with_release(KernelRelease::new(&newest));
     }
@@ -146,7 +149,7 @@ fn judge(
         let progress = Progress::new("modules read", files.len());
         check.files(files, || progress.step())?
     };
-    given.tell(&mut verdicts);
+    given.add_shadowed(&mut verdicts);
     if !short {
         let lookup = arguments.source.open(&kernel, images.len())?;
         match (verdicts.as_mut_slice(), images.as_slice()) {
@@ -159,10 +162,13 @@ fn judge(
         }
     }
     let paths: Vec<_> = images.iter().map(|image| shown(image.path())).collect();
-    let entry = |(path, verdict)| Entry { op: Op::Insmod, path: Some(path), verdict };
-    let entries: Vec<_> = paths.iter().map(AsRef::as_ref).zip(&verdicts).map(entry).collect();
+    let entries: Vec<_> = paths
+        .iter()
+        .zip(&verdicts)
+        .map(|(path, verdict)| Entry { op: Op::Insmod, path: Some(path.as_ref()), verdict })
+        .collect();
     let summary = KernelSummary::from(&*kernel);
-    let said = |format| -> Result<_, Error> {
+    let answer = |format| -> Result<_, CommandError> {
         let pages = if page { human_many } else { human };
         Ok((text(&entries, &summary, format, pages, modules_document)?, exit(&entries)))
     };
@@ -172,42 +178,47 @@ fn judge(
             let exit = if warnings.is_empty() { Exit::Good } else { Exit::Refused };
             (warnings, exit)
         }
-        CheckFormat::Human => said(Format::Human)?,
-        CheckFormat::Json => said(Format::Json)?,
-        CheckFormat::Dmesg => said(Format::Dmesg)?,
+        CheckFormat::Human => answer(AnswerFormat::Human)?,
+        CheckFormat::Json => answer(AnswerFormat::Json)?,
+        CheckFormat::Dmesg => answer(AnswerFormat::Dmesg)?,
     };
     write(&text)?;
     keep(&text, exit);
-    // The program ends here: giving back what a whole tree takes, piece by piece, would take longer than reading a tenth of it.
+    // The program ends here. Freeing the memory of a whole tree piece by piece would take longer than reading a tenth
+    // of it.
     std::mem::forget((images, verdicts, kernel, leftover));
     Ok(exit)
 }
 
-/// Takes the kernel's release from the first of the modules that tells it; a single one is open already.
+/// Infers the kernel's release from the first module that shows it. `only` is the single module, which is already open.
 fn infer_release(kernel: &mut Kernel, files: &[ModuleFile], only: Option<&Image>) {
-    let tells = |image: &Image| kernel.release_by(image).is_some();
-    let open = |file: &ModuleFile| Image::open(&file.path).ok().filter(tells);
-    let first = if only.is_some() { None } else { files.par_iter().find_map_first(open) };
-    if let Some(image) = first.as_ref().or(only.filter(|image| tells(image))) {
+    if let Some(image) = only {
         kernel.infer_release(image);
+        return;
+    }
+    let shows_release = |image: &Image| kernel.release_by(image).is_some();
+    let first = files.par_iter().find_map_first(|file| Image::open(&file.path).ok().filter(shows_release));
+    if let Some(image) = first {
+        kernel.infer_release(&image);
     }
 }
 
-/// A path as text; a good one as it is, which is found out sooner than what is wrong with a bad one.
+/// A path as text. A valid path is only borrowed; validating it is faster than a lossy conversion.
 fn shown(path: &Path) -> Cow<'_, str> {
     path.to_str().map_or_else(|| path.to_string_lossy(), Cow::Borrowed)
 }
 
-/// Modules to be judged, and the files that stand back behind one of them.
+/// The modules to judge, and the files that are shadowed by one of them.
 #[derive(Default)]
 struct Given {
     files: Vec<ModuleFile>,
+    /// Each module that is used, with a file of the same name that is not.
     shadowed: Vec<(PathBuf, PathBuf)>,
 }
 
 impl Given {
-    /// The modules given, one by one or by their directory.
-    fn new(arguments: &CheckArguments) -> Result<Self, Error> {
+    /// The modules given one by one or by their directory.
+    fn new(arguments: &CheckArguments) -> Result<Self, CommandError> {
         let file = |path: &PathBuf| ModuleFile { path: path.clone(), size: 0 };
         let mut given = Self { files: arguments.modules.iter().map(file).collect(), ..Self::default() };
         if let Some(tree) = &arguments.tree {
@@ -224,8 +235,8 @@ impl Given {
         self.shadowed.extend(tree.shadowed().map(|(module, used)| (used.path.clone(), module.path.clone())));
     }
 
-    /// Says of each module that counts which files do not.
-    fn tell(&self, verdicts: &mut [Verdict]) {
+    /// Adds a finding to each module that shadows other files.
+    fn add_shadowed(&self, verdicts: &mut [Verdict]) {
         for (verdict, ModuleFile { path, .. }) in verdicts.iter_mut().zip(&self.files) {
             for (_, file) in self.shadowed.iter().filter(|(used, _)| used == path) {
                 let cause = Cause::ShadowedFile { file: file.display().to_string() };

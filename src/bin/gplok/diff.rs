@@ -1,18 +1,18 @@
-//! `gplok diff`: what differs between the exports of two kernels.
+//! `gplok diff`: the differences between the exports of two kernels.
 
 use std::path::PathBuf;
 
-use gplok::impact::policy::{Concern, Entry};
+use gplok::impact::policy::{Concern, PolicyEntry};
 use gplok::impact::{Classes, ExportDiff};
-use gplok::kernel::{ExportFilter, Kernel};
+use gplok::kernel::{ExportFilter, KernelRequest};
 use gplok::report::{KernelSummary, diff_document, human_diff, no_exports, short_diff};
 
 use crate::arguments::{DiffArguments, DiffFormat};
+use crate::exit::{CommandError, Exit};
 use crate::output::{palette, write};
 use crate::policy::exit;
-use crate::{Error, Exit};
 
-pub fn run(arguments: &DiffArguments) -> Result<Exit, Error> {
+pub fn run(arguments: &DiffArguments) -> Result<Exit, CommandError> {
     if let Some(answer) = arguments.policy.fail_on.iter().find(|concern| matches!(concern, Concern::Answer(_))) {
         return Err(format!("{answer} is what becomes of a module: only upgrade can fail on it").into());
     }
@@ -20,8 +20,9 @@ pub fn run(arguments: &DiffArguments) -> Result<Exit, Error> {
         Some((from, to)) => (std::slice::from_ref(from), to),
         None => (&arguments.from, &arguments.to),
     };
-    let (from, to) = open_both(from, to)?;
-    let (earlier, later) = (KernelSummary::from(&from), KernelSummary::from(&to));
+    let (from, to) = KernelRequest::of_paths(from).open_with(&KernelRequest::of_paths(to))?;
+    let earlier = KernelSummary::from(&from);
+    let later = KernelSummary::from(&to);
     let before = from.all_exports().ok_or_else(|| no_exports(&from, &earlier))?;
     let after = to.all_exports().ok_or_else(|| no_exports(&to, &later))?;
     let mut diff = ExportDiff::between(&before, &after);
@@ -30,15 +31,15 @@ pub fn run(arguments: &DiffArguments) -> Result<Exit, Error> {
         modules: arguments.module.clone(),
         ..ExportFilter::default()
     };
-    let classes = Some(arguments.class.iter().copied().collect::<Classes>()).filter(|classes| !classes.is_empty());
     diff.retain(&filter);
     let totals = diff.totals();
-    if let Some(classes) = classes {
+    let classes: Classes = arguments.class.iter().copied().collect();
+    if !classes.is_empty() {
         diff.retain_classes(classes);
     }
-    let entries = || diff.changes.iter().flat_map(|change| Entry::of_change(change, "", None)).collect();
+    let entries = || diff.changes.iter().flat_map(|change| PolicyEntry::of_change(change, "", None)).collect();
     let is_known = |concern| match concern {
-        Concern::Change(class) => !diff.uncompared.contains(&class.hangs_on()),
+        Concern::Change(class) => !diff.uncompared.contains(&class.depends_on()),
         Concern::Answer(_) => true,
     };
     let policy = arguments.policy.judge(entries, is_known)?;
@@ -54,10 +55,4 @@ pub fn run(arguments: &DiffArguments) -> Result<Exit, Error> {
         }
     })?;
     Ok(policy.as_ref().map_or(Exit::Good, exit))
-}
-
-/// Reads two kernels side by side.
-pub fn open_both(from: &[PathBuf], to: &[PathBuf]) -> Result<(Kernel, Kernel), Error> {
-    let (from, to) = rayon::join(|| Kernel::open(from), || Kernel::open(to));
-    Ok((from?, to?))
 }

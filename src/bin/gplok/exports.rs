@@ -1,4 +1,4 @@
-//! `gplok exports`: what a kernel exports, and what is known of it.
+//! `gplok exports`: the exports of a kernel, its symbols, and the evidence about it.
 
 use std::io::Write as _;
 
@@ -8,11 +8,11 @@ use gplok::report::{
     human_facts, no_exports, no_symbols, symbols_document, symvers, system_map,
 };
 
-use crate::arguments::{ExportsArguments, ExportsFormat, Kind};
+use crate::arguments::{ExportKindArgument, ExportsArguments, ExportsFormat};
+use crate::exit::{CommandError, Exit};
 use crate::output::{palette, write};
-use crate::{Error, Exit};
 
-pub fn run(arguments: &ExportsArguments) -> Result<Exit, Error> {
+pub fn run(arguments: &ExportsArguments) -> Result<Exit, CommandError> {
     if arguments.format == Some(ExportsFormat::Symvers)
         && (arguments.count || arguments.evidence || arguments.system_map)
     {
@@ -40,11 +40,11 @@ pub fn run(arguments: &ExportsArguments) -> Result<Exit, Error> {
     print(&kernel, &summary, arguments)
 }
 
-fn print(kernel: &Kernel, summary: &KernelSummary, arguments: &ExportsArguments) -> Result<Exit, Error> {
+fn print(kernel: &Kernel, summary: &KernelSummary, arguments: &ExportsArguments) -> Result<Exit, CommandError> {
     let exports = kernel.all_exports().ok_or_else(|| no_exports(kernel, summary))?;
     let filter = ExportFilter {
         symbols: arguments.symbols.clone(),
-        kinds: arguments.kind.iter().copied().map(Kind::kind).collect(),
+        kinds: arguments.kind.iter().copied().map(ExportKindArgument::kind).collect(),
         modules: arguments.module.clone(),
         namespaces: arguments.namespace.clone(),
     };
@@ -56,7 +56,11 @@ fn print(kernel: &Kernel, summary: &KernelSummary, arguments: &ExportsArguments)
     Ok(if rows.is_empty() { Exit::Refused } else { Exit::Good })
 }
 
-fn text(rows: &[KernelExport<'_>], kernel: &KernelSummary, arguments: &ExportsArguments) -> Result<String, Error> {
+fn text(
+    rows: &[KernelExport<'_>],
+    kernel: &KernelSummary,
+    arguments: &ExportsArguments,
+) -> Result<String, CommandError> {
     Ok(match (arguments.format, arguments.count) {
         (Some(ExportsFormat::Json), true) => serde_json::to_string_pretty(&counts_document(rows, kernel))? + "\n",
         (Some(ExportsFormat::Json), false) => serde_json::to_string_pretty(&exports_document(rows, kernel))? + "\n",

@@ -1,21 +1,25 @@
-//! `gplok inlines`: what the inlines of a kernel's headers need, and what became of them in another kernel.
+//! `gplok inlines`: the symbols that the inline functions of a kernel's headers need, and how they differ in another
+//! kernel.
 
 use std::path::{Path, PathBuf};
 
 use gplok::image::Image;
-use gplok::kernel::{Exports, Kernel};
+use gplok::kernel::{Exports, KernelRequest};
 use gplok::probe::{ProbeOptions, compile};
 use gplok::report::{KernelSummary, human_inline_changes, human_inlines, inline_changes_document, inlines_document};
 use gplok::terms::KernelRelease;
 use gplok::why::inlines::{InlineChanges, InlineMap};
 
 use crate::arguments::{FactsFormat, InlinesArguments};
-use crate::output::{palette, progress, write};
-use crate::{Error, Exit};
+use crate::exit::{CommandError, Exit};
+use crate::map::read_map;
+use crate::output::{palette, write};
+use crate::progress::progress;
 
-pub fn run(arguments: &InlinesArguments) -> Result<Exit, Error> {
+pub fn run(arguments: &InlinesArguments) -> Result<Exit, CommandError> {
     if let (Some(from), Some(to)) = (&arguments.from, &arguments.to) {
-        let ((from, earlier), (to, later)) = (map(from, arguments)?, map(to, arguments)?);
+        let (from, earlier) = map(from, arguments)?;
+        let (to, later) = map(to, arguments)?;
         let changes = InlineChanges::between(&from, &to);
         write(&match arguments.format {
             FactsFormat::Human => human_inline_changes(&changes, &earlier, &later, &palette(), arguments.all),
@@ -34,13 +38,13 @@ pub fn run(arguments: &InlinesArguments) -> Result<Exit, Error> {
     Ok(Exit::Good)
 }
 
-/// The map of a headers or build directory, or one that was written before.
-fn map(path: &Path, arguments: &InlinesArguments) -> Result<(InlineMap, KernelSummary), Error> {
+/// The inline map of a headers or build directory, or the map in a file.
+fn map(path: &Path, arguments: &InlinesArguments) -> Result<(InlineMap, KernelSummary), CommandError> {
     if path.is_file() {
         return written(path);
     }
     let sources: Vec<PathBuf> = arguments.kernel.iter().cloned().chain([path.to_owned()]).collect();
-    let kernel = Kernel::open(&sources)?;
+    let kernel = KernelRequest::of_paths(&sources).open()?;
     let exports =
         kernel.exports().ok_or_else(|| format!("{} has no Module.symvers: give one with -k", path.display()))?;
     if !arguments.object.is_empty() {
@@ -59,27 +63,27 @@ fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-fn compiled(path: &Path, exports: &Exports, options: &ProbeOptions) -> Result<InlineMap, Error> {
+fn compiled(path: &Path, exports: &Exports, options: &ProbeOptions) -> Result<InlineMap, CommandError> {
     let probe = compile(path, options, &progress())?;
     let map = InlineMap::of_probe(&probe, exports);
     Ok(map.map_err(|error| format!("cannot read what was compiled of {}: {error}", path.display()))?)
 }
 
-/// The map in a file, or one that is compiled of a headers or build directory.
-pub fn map_of(path: &Path) -> Result<InlineMap, Error> {
+/// The inline map in a file, or the one compiled from a headers or build directory.
+pub fn map_of(path: &Path) -> Result<InlineMap, CommandError> {
     if path.is_file() {
         return Ok(written(path)?.0);
     }
-    let kernel = Kernel::open(&[path])?;
+    let kernel = KernelRequest::of_paths(&[path.to_owned()]).open()?;
     let exports = kernel.exports().ok_or_else(|| format!("{} has no Module.symvers", path.display()))?;
     let options = ProbeOptions { make: Vec::new(), jobs: processors(), keep: None };
     compiled(path, exports, &options)
 }
 
-/// A map that was written before, and the kernel it is of.
-fn written(path: &Path) -> Result<(InlineMap, KernelSummary), Error> {
+/// The map in a file that `gplok inlines` wrote, and the kernel it belongs to.
+fn written(path: &Path) -> Result<(InlineMap, KernelSummary), CommandError> {
     #[derive(serde::Deserialize)]
-    struct Written {
+    struct WrittenMap {
         kernel: Option<WrittenKernel>,
         #[serde(flatten)]
         map: InlineMap,
@@ -89,26 +93,8 @@ fn written(path: &Path) -> Result<(InlineMap, KernelSummary), Error> {
         release: Option<String>,
     }
     let image = Image::open(path)?;
-    let written: Written = serde_json::from_slice(image.contents().whole())
+    let written: WrittenMap = serde_json::from_slice(image.contents().whole())
         .map_err(|error| format!("cannot read {} as an inline map: {error}", path.display()))?;
     let release = written.kernel.and_then(|kernel| kernel.release).map(KernelRelease::new);
     Ok((written.map, KernelSummary { release, ..KernelSummary::default() }))
-}
-
-/// A map that was written before, or inlines compiled for the kernel, as an object or as assembly text.
-pub fn read_map(path: &Path, kernel: &Kernel) -> Result<InlineMap, Error> {
-    let fail = |what: &dyn std::fmt::Display| format!("cannot read {}: {what}", path.display());
-    let image = Image::open(path)?;
-    if image.contents().whole().first() == Some(&b'{') {
-        return Ok(serde_json::from_slice(image.contents().whole()).map_err(|error| fail(&error))?);
-    }
-    let exports = kernel.exports().ok_or("the kernel's exports are not known: give its Module.symvers with -k")?;
-    if let Some(elf) = image.as_announced() {
-        return Ok(InlineMap::of_object(&elf, exports).map_err(|error| fail(&error))?);
-    }
-    if image.contents().whole().contains(&0) {
-        return Err(fail(&"it is neither an inline map nor an object nor assembly text").into());
-    }
-    let text = String::from_utf8_lossy(image.contents().whole());
-    Ok(InlineMap::of_assembly(&text, exports).map_err(|error| fail(&error))?)
 }

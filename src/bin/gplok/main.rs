@@ -1,17 +1,21 @@
-//! The command line program: arguments, exit codes, terminals. Everything else is the library's.
+//! The command line program: arguments, exit codes and terminals. The library does everything else.
 
 mod answers;
 mod arguments;
 mod audit;
 mod check;
 mod diff;
+mod exit;
 mod explain;
 mod exports;
 mod inlines;
+mod inputs;
 mod inspect;
+mod map;
 mod output;
 mod plan;
 mod policy;
+mod progress;
 mod simulate;
 mod upgrade;
 mod why;
@@ -21,33 +25,11 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use arguments::{Arguments, Command};
-
-/// What can go wrong before there is a verdict.
-pub type Error = Box<dyn std::error::Error>;
-
-/// How a command ended, as exit codes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Exit {
-    /// Every module loads.
-    Good = 0,
-    /// Some module is refused, or crashes the kernel; nothing is found.
-    Refused = 1,
-    /// It could not be run.
-    Failed = 2,
-    /// None is refused, but of some it cannot be said.
-    Undetermined = 3,
-}
-
-impl Exit {
-    /// The one that has this code.
-    pub fn of_code(code: u8) -> Option<Self> {
-        [Self::Good, Self::Refused, Self::Failed, Self::Undetermined].into_iter().find(|exit| *exit as u8 == code)
-    }
-}
+use arguments::{Command, CommandLine};
+use exit::Exit;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match CommandLine::try_parse() {
         Ok(arguments) => arguments,
         Err(usage) => usage.exit(),
     };

@@ -1,92 +1,92 @@
-//! The plan that `simulate` reads: one step a line.
+//! Reads the plan of `simulate`, which has one step per line.
 
 use std::path::{Path, PathBuf};
 
 use gplok::load::{Insmod, ModuleInitFlags, SystemCall};
 
-/// One step.
+/// One step of a plan.
 #[derive(Debug)]
-pub enum Step {
-    /// Load a file.
+pub enum PlanStep {
+    /// Loads a file.
     Insmod { path: PathBuf, insmod: Insmod },
-    /// Unload by name.
+    /// Unloads a module by name.
     Rmmod(String),
-    /// Load from the kernel's tree by name, with dependencies.
+    /// Loads a module of the kernel's tree by name, with its dependencies.
     Modprobe(String),
 }
 
-/// A plan could not be read.
+/// The plan cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read {}: line {line}: {what}", path.display())]
-pub struct Error {
+pub struct PlanError {
     path: PathBuf,
     line: usize,
     what: String,
 }
 
-/// Reads a plan: its steps, each with the number of its line; paths in it are relative to `folder`.
+/// Reads the steps of a plan, each with its line number. Paths in the plan are relative to `folder`.
 ///
 /// ```text
 /// insmod [--flags N] [--force-vermagic] [--force-modversion] [--init] PATH [param=value …]
 /// rmmod NAME
 /// modprobe NAME
 /// ```
-pub fn parse(path: &Path, text: &str, folder: &Path) -> Result<Vec<(usize, Step)>, Error> {
-    let steps = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
-    let steps = steps.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-    let fail = |line, what| Error { path: path.to_owned(), line, what };
-    steps.map(|(number, line)| Ok((number, step(line, folder).map_err(|what| fail(number, what))?))).collect()
+pub fn parse(path: &Path, text: &str, folder: &Path) -> Result<Vec<(usize, PlanStep)>, PlanError> {
+    let mut steps = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let number = index + 1;
+        let step = step(line, folder).map_err(|what| PlanError { path: path.to_owned(), line: number, what })?;
+        steps.push((number, step));
+    }
+    Ok(steps)
 }
 
-fn step(line: &str, folder: &Path) -> Result<Step, String> {
+fn step(line: &str, folder: &Path) -> Result<PlanStep, String> {
     let (word, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
-    let one_name = || match rest.split_whitespace().collect::<Vec<_>>().as_slice() {
-        [name] => Ok((*name).to_owned()),
-        _ => Err(format!("{word} takes one module name")),
-    };
     match word {
         "insmod" => insmod(rest.trim_start(), folder),
-        "rmmod" => one_name().map(Step::Rmmod),
-        "modprobe" => one_name().map(Step::Modprobe),
+        "rmmod" => module_name(word, rest).map(PlanStep::Rmmod),
+        "modprobe" => module_name(word, rest).map(PlanStep::Modprobe),
         _ => Err(format!("{word:?} is no step: expected insmod, rmmod or modprobe")),
     }
 }
 
-fn insmod(mut rest: &str, folder: &Path) -> Result<Step, String> {
-    let mut insmod = Insmod::default();
-    let mut add = |flags: ModuleInitFlags| insmod.flags = insmod.flags.with(flags);
-    let (mut init, mut raw) = (false, false);
+/// The single argument of `rmmod` and `modprobe`.
+fn module_name(word: &str, rest: &str) -> Result<String, String> {
+    let mut names = rest.split_whitespace();
+    match (names.next(), names.next()) {
+        (Some(name), None) => Ok(name.to_owned()),
+        _ => Err(format!("{word} takes one module name")),
+    }
+}
+
+fn insmod(mut rest: &str, folder: &Path) -> Result<PlanStep, String> {
+    let mut insmod = Insmod { call: SystemCall::FinitModule, ..Insmod::default() };
     loop {
-        let (word, behind) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
-        let behind = behind.trim_start();
-        rest = match word {
+        let (word, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+        rest = after.trim_start();
+        match word {
             "--flags" => {
-                let (number, behind) = behind.split_once(char::is_whitespace).unwrap_or((behind, ""));
-                raw = true;
-                add(ModuleInitFlags(number.parse().map_err(|_| format!("{number:?} is no number of flags"))?));
-                behind.trim_start()
+                let (number, after) = rest.split_once(char::is_whitespace).unwrap_or((rest, ""));
+                rest = after.trim_start();
+                let flags = number.parse().map_err(|_| format!("{number:?} is no number of flags"))?;
+                insmod.flags = insmod.flags.with(ModuleInitFlags(flags));
+                insmod.raw = true;
             }
-            "--force-vermagic" => {
-                add(ModuleInitFlags::IGNORE_VERMAGIC);
-                behind
-            }
-            "--force-modversion" => {
-                add(ModuleInitFlags::IGNORE_MODVERSIONS);
-                behind
-            }
-            "--init" => {
-                init = true;
-                behind
-            }
+            "--force-vermagic" => insmod.flags = insmod.flags.with(ModuleInitFlags::IGNORE_VERMAGIC),
+            "--force-modversion" => insmod.flags = insmod.flags.with(ModuleInitFlags::IGNORE_MODVERSIONS),
+            "--init" => insmod.call = SystemCall::InitModule,
             "" => return Err("insmod takes a path".into()),
             option if option.starts_with("--") => return Err(format!("unknown option {option}")),
             path => {
-                insmod.call = if init { SystemCall::InitModule } else { SystemCall::FinitModule };
-                insmod.raw = raw;
-                insmod.args = behind.to_owned();
-                return Ok(Step::Insmod { path: folder.join(path), insmod });
+                insmod.args = rest.to_owned();
+                return Ok(PlanStep::Insmod { path: folder.join(path), insmod });
             }
-        };
+        }
     }
 }
 
@@ -99,8 +99,12 @@ mod tests {
         let text = "# a boot\ninsmod --flags 3 a.ko n=1 m=\"x y\"\n\nrmmod a\nmodprobe b\ninsmod --init /x/c.ko\n";
         let steps = parse(Path::new("plan"), text, Path::new("/plans")).expect("a good plan");
         let (lines, steps): (Vec<_>, Vec<_>) = steps.into_iter().unzip();
-        let [Step::Insmod { path, insmod }, Step::Rmmod(a), Step::Modprobe(b), Step::Insmod { path: c, insmod: init }] =
-            steps.as_slice()
+        let [
+            PlanStep::Insmod { path, insmod },
+            PlanStep::Rmmod(a),
+            PlanStep::Modprobe(b),
+            PlanStep::Insmod { path: c, insmod: init },
+        ] = steps.as_slice()
         else {
             panic!("four steps: {steps:?}")
         };
@@ -114,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bad_step_is_named_with_its_line() {
+    fn the_error_of_a_bad_step_has_its_line() {
         let error = parse(Path::new("plan"), "rmmod a\nload b\n", Path::new(".")).expect_err("no such step");
         assert_eq!(
             error.to_string(),

@@ -1,18 +1,18 @@
-//! What a pipeline fails on: `--fail-on`, `--rules`, `--baseline`.
+//! The policy of a pipeline: `--fail-on`, `--rules` and `--baseline`.
 
 use std::path::Path;
 
-use gplok::impact::policy::{Baseline, Concern, Entry, Policy, Rules, Standing};
+use gplok::impact::policy::{Baseline, Concern, Policy, PolicyEntry, PolicyResult, Rules};
 use gplok::report::PolicyReport;
 
 use crate::arguments::PolicyArguments;
-use crate::{Error, Exit};
+use crate::exit::{CommandError, Exit};
 
 impl PolicyArguments {
-    /// The policy, if one is asked for.
-    pub fn open(&self) -> Result<Option<Policy>, Error> {
-        let asked = [&self.rules, &self.baseline, &self.write_baseline].iter().any(|file| file.is_some());
-        if !asked && self.fail_on.is_empty() {
+    /// The policy, if one was requested.
+    pub fn open(&self) -> Result<Option<Policy>, CommandError> {
+        let has_file = self.rules.is_some() || self.baseline.is_some() || self.write_baseline.is_some();
+        if !has_file && self.fail_on.is_empty() {
             return Ok(None);
         }
         let fail_on = match self.fail_on.as_slice() {
@@ -23,17 +23,20 @@ impl PolicyArguments {
             Some(path) => Rules::parse(path, &read(path)?)?,
             None => Rules::default(),
         };
-        let baseline = self.baseline.as_ref().map(|path| baseline(path)).transpose()?.unwrap_or_default();
+        let baseline = match &self.baseline {
+            Some(path) => read_baseline(path)?,
+            None => Baseline::default(),
+        };
         Ok(Some(Policy { fail_on, rules, baseline }))
     }
 
-    /// Judges entries, and writes the baseline if that is asked for: then nothing fails. `is_known` says whether all is known
-    /// of what may be failed on.
+    /// Judges entries. If a new baseline was requested, writes it, and then nothing fails. `is_known` returns whether
+    /// everything is known that may fail with a concern.
     pub fn judge<'a>(
         &self,
-        entries: impl FnOnce() -> Vec<Entry<'a>>,
+        entries: impl FnOnce() -> Vec<PolicyEntry<'a>>,
         is_known: impl Fn(Concern) -> bool,
-    ) -> Result<Option<PolicyReport>, Error> {
+    ) -> Result<Option<PolicyReport>, CommandError> {
         let Some(policy) = self.open()? else { return Ok(None) };
         let entries = entries();
         let judged = policy.judge(&entries);
@@ -41,9 +44,9 @@ impl PolicyArguments {
         let unknown = policy.fail_on.iter().filter(|concern| !is_known(**concern));
         report.not_known = unknown.map(ToString::to_string).collect();
         if let Some(path) = &self.write_baseline {
-            let kept = |standing: &Standing| matches!(standing, Standing::Fails | Standing::Known);
-            let known = entries.iter().zip(&judged.standings).filter(|(_, standing)| kept(standing));
-            let text = Baseline::of(known.map(|(entry, _)| entry)).text();
+            let results = entries.iter().zip(&judged.standings);
+            let kept = results.filter(|(_, result)| matches!(result, PolicyResult::Fails | PolicyResult::Known));
+            let text = Baseline::of(kept.map(|(entry, _)| entry)).text();
             std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
             report.accept();
         }
@@ -51,20 +54,22 @@ impl PolicyArguments {
     }
 }
 
-fn read(path: &Path) -> Result<String, Error> {
+fn read(path: &Path) -> Result<String, CommandError> {
     Ok(std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?)
 }
 
-fn baseline(path: &Path) -> Result<Baseline, Error> {
-    let broken = |line| format!("cannot read {}, line {line}: this is no line of a baseline", path.display());
-    Ok(Baseline::parse(&read(path)?).map_err(broken)?)
+fn read_baseline(path: &Path) -> Result<Baseline, CommandError> {
+    Ok(Baseline::parse(&read(path)?)
+        .map_err(|line| format!("cannot read {}, line {line}: this is no line of a baseline", path.display()))?)
 }
 
 /// How a command with a policy ends.
 pub fn exit(report: &PolicyReport) -> Exit {
-    match (report.failed, report.not_known.is_empty()) {
-        (true, _) => Exit::Refused,
-        (false, false) => Exit::Undetermined,
-        (false, true) => Exit::Good,
+    if report.failed {
+        Exit::Refused
+    } else if !report.not_known.is_empty() {
+        Exit::Undetermined
+    } else {
+        Exit::Good
     }
 }

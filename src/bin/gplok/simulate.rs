@@ -11,22 +11,24 @@ use gplok::verdict::Verdict;
 use gplok::why::explain;
 
 use crate::arguments::SimulateArguments;
+use crate::exit::{CommandError, Exit};
 use crate::output::print;
-use crate::plan::{self, Step};
-use crate::{Error, Exit};
+use crate::plan::{self, PlanStep};
 
-pub fn run(arguments: &SimulateArguments) -> Result<Exit, Error> {
-    let (path, text) = (&arguments.plan, read(&arguments.plan)?);
+pub fn run(arguments: &SimulateArguments) -> Result<Exit, CommandError> {
+    let path = &arguments.plan;
+    let text = read(path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let steps = plan::parse(path, &text, folder)?;
     let at = |line: usize, error: &dyn std::fmt::Display| format!("{}: line {line}: {error}", path.display());
-    let steps = steps.into_iter().map(|(line, step)| match open(&step) {
-        Ok(image) => Ok((line, step, image)),
-        Err(error) => Err(at(line, &error)),
-    });
-    let steps = steps.collect::<Result<Vec<_>, _>>()?;
+    let mut steps = Vec::new();
+    for (line, step) in plan::parse(path, &text, folder)? {
+        let image = open(&step).map_err(|error| at(line, &error))?;
+        steps.push((line, step, image));
+    }
     let mut kernel = arguments.kernel.open()?;
-    steps.iter().filter_map(|(.., image)| image.as_ref()).for_each(|image| kernel.infer_release(image));
+    for image in steps.iter().filter_map(|(.., image)| image.as_ref()) {
+        kernel.infer_release(image);
+    }
     let kernel = Arc::new(kernel);
     let mut machine = Machine::boot(Arc::clone(&kernel), arguments.kernel.cmdline(&kernel));
     if arguments.uncached {
@@ -36,14 +38,14 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, Error> {
     let mut results: Vec<(Op, Option<String>, Verdict)> = Vec::new();
     for (line, step, image) in &steps {
         match (step, image) {
-            (Step::Insmod { path, insmod }, Some(image)) => {
+            (PlanStep::Insmod { path, insmod }, Some(image)) => {
                 let mut verdict = machine.insmod(image, insmod);
                 explain(&mut verdict, image, &kernel, &lookup)?;
                 results.push((Op::Insmod, Some(path.display().to_string()), verdict));
             }
-            (Step::Insmod { .. }, None) => {}
-            (Step::Rmmod(name), _) => results.push((Op::Rmmod, None, machine.rmmod(name))),
-            (Step::Modprobe(name), _) => {
+            (PlanStep::Insmod { .. }, None) => {}
+            (PlanStep::Rmmod(name), _) => results.push((Op::Rmmod, None, machine.rmmod(name))),
+            (PlanStep::Modprobe(name), _) => {
                 let verdicts = machine.modprobe(name).map_err(|error| at(*line, &error))?;
                 results.extend(verdicts.into_iter().map(|verdict| (Op::Modprobe, None, verdict)));
             }
@@ -54,16 +56,17 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, Error> {
     print(&entries, &KernelSummary::from(&*kernel), arguments.format, human_steps, steps_document)
 }
 
-/// The module that a step loads. Files are opened before anything is simulated: a missing one is no half boot.
-fn open(step: &Step) -> Result<Option<Image>, gplok::image::Error> {
+/// The module that a step loads. All files are opened before anything is simulated, so a missing file does not stop a
+/// boot halfway.
+fn open(step: &PlanStep) -> Result<Option<Image>, gplok::image::Error> {
     match step {
-        Step::Insmod { path, insmod } if insmod.raw => Image::open_raw(path).map(Some),
-        Step::Insmod { path, .. } => Image::open(path).map(Some),
-        Step::Rmmod(_) | Step::Modprobe(_) => Ok(None),
+        PlanStep::Insmod { path, insmod } if insmod.raw => Image::open_raw(path).map(Some),
+        PlanStep::Insmod { path, .. } => Image::open(path).map(Some),
+        PlanStep::Rmmod(_) | PlanStep::Modprobe(_) => Ok(None),
     }
 }
 
-fn read(path: &Path) -> Result<String, Error> {
+fn read(path: &Path) -> Result<String, CommandError> {
     if path == Path::new("-") {
         let mut text = String::new();
         std::io::stdin().read_to_string(&mut text)?;

@@ -1,12 +1,12 @@
-//! `gplok upgrade`: what another kernel does to modules.
+//! `gplok upgrade`: what another kernel does with modules.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use gplok::image::{DebugFiles, Image};
-use gplok::impact::policy::{Concern, Entry};
+use gplok::impact::policy::{Concern, PolicyEntry};
 use gplok::impact::{Answer, Circumstances, ExportDiff, Kernels, ModuleImpact, Upgrade};
-use gplok::kernel::{Kernel, out_of_tree_modules};
+use gplok::kernel::{Kernel, KernelRequest, out_of_tree_modules};
 use gplok::report::{KernelSummary, human_upgrade, short_upgrade, upgrade_document};
 use gplok::terms::License;
 use gplok::why::Lookup;
@@ -14,18 +14,15 @@ use gplok::why::inlines::InlineChanges;
 use rayon::prelude::*;
 
 use crate::arguments::{DiffFormat, UpgradeArguments};
-use crate::diff::open_both;
+use crate::exit::{CommandError, Exit};
 use crate::inlines::map_of;
-use crate::output::{booted_with, described, palette, running_release, write};
-use crate::{Error, Exit};
+use crate::inputs::booted_with;
+use crate::output::{palette, write};
 
-pub fn run(arguments: &UpgradeArguments) -> Result<Exit, Error> {
-    let earlier = match arguments.from.as_slice() {
-        [] => vec![running_release()?.into()],
-        paths => paths.to_vec(),
-    };
-    let (from, to) = open_both(&earlier, &arguments.to)?;
-    let to = described(to, arguments.release.as_deref(), &arguments.certs)?;
+pub fn run(arguments: &UpgradeArguments) -> Result<Exit, CommandError> {
+    let later =
+        KernelRequest { paths: &arguments.to, release: arguments.release.as_deref(), certificates: &arguments.certs };
+    let (from, to) = KernelRequest::of_paths(&arguments.from).open_with(&later)?;
     let paths = modules(arguments, &from)?;
     let images = paths.par_iter().map(Image::open).collect::<Result<Vec<_>, _>>()?;
     let to = Arc::new(to);
@@ -33,16 +30,19 @@ pub fn run(arguments: &UpgradeArguments) -> Result<Exit, Error> {
     let (before, after) = rayon::join(|| from.all_exports(), || to.all_exports());
     let kernels = Kernels { from: &from, to: &to, before: before.as_deref(), after: after.as_deref() };
     let upgrade = Upgrade::of(kernels, &images, &circumstances)?;
-    let diff = kernels.before.zip(kernels.after).filter(|_| arguments.all_exports);
-    let diff = diff.map(|(before, after)| ExportDiff::between(before, after));
-    // Of a module of which it cannot be known, any other answer may be the right one.
+    let diff = match (kernels.before, kernels.after) {
+        (Some(before), Some(after)) if arguments.all_exports => Some(ExportDiff::between(before, after)),
+        _ => None,
+    };
+    // If the answer for a module is not known, every other answer may be the right one.
     let unknown = upgrade.modules.iter().any(|module| module.answer == Answer::Unknown);
     let is_known = |concern| match concern {
-        Concern::Change(class) => !upgrade.uncompared.contains(&class.hangs_on()),
+        Concern::Change(class) => !upgrade.uncompared.contains(&class.depends_on()),
         Concern::Answer(answer) => answer == Answer::Unknown || !unknown,
     };
     let policy = arguments.policy.judge(|| upgrade.modules.iter().flat_map(entries).collect(), is_known)?;
-    let (earlier, later) = (KernelSummary::from(&from), KernelSummary::from(&*to));
+    let earlier = KernelSummary::from(&from);
+    let later = KernelSummary::from(&*to);
     write(&match arguments.format {
         DiffFormat::Human => {
             let palette = palette();
@@ -58,7 +58,7 @@ pub fn run(arguments: &UpgradeArguments) -> Result<Exit, Error> {
     Ok(policy.as_ref().map_or_else(|| exit(&upgrade), crate::policy::exit))
 }
 
-/// As `check` ends: by what the later kernel does with the files as they are.
+/// How the command ends without a policy: as `check` does, by what the later kernel does with the files as they are.
 fn exit(upgrade: &Upgrade<'_>) -> Exit {
     if upgrade.modules.iter().any(ModuleImpact::is_refused_as_it_is) {
         Exit::Refused
@@ -69,8 +69,9 @@ fn exit(upgrade: &Upgrade<'_>) -> Exit {
     }
 }
 
-/// The modules in question: those given, those of the tree given, or those installed beside the earlier kernel's own.
-fn modules(arguments: &UpgradeArguments, from: &Kernel) -> Result<Vec<PathBuf>, Error> {
+/// The modules to judge: those given, those of the given tree, or those from outside the kernel that are installed for
+/// the earlier one.
+fn modules(arguments: &UpgradeArguments, from: &Kernel) -> Result<Vec<PathBuf>, CommandError> {
     let mut modules = arguments.modules.clone();
     if let Some(tree) = &arguments.tree {
         let tree = gplok::kernel::ModuleTree::open(tree)?;
@@ -95,7 +96,7 @@ fn modules(arguments: &UpgradeArguments, from: &Kernel) -> Result<Vec<PathBuf>, 
     Ok(modules)
 }
 
-fn circumstances(arguments: &UpgradeArguments, to: &Kernel, modules: usize) -> Result<Circumstances, Error> {
+fn circumstances(arguments: &UpgradeArguments, to: &Kernel, modules: usize) -> Result<Circumstances, CommandError> {
     let inlines = match (&arguments.from_inlines, &arguments.to_inlines) {
         (Some(from), Some(to)) => Some(InlineChanges::between(&map_of(from)?, &map_of(to)?)),
         _ => None,
@@ -105,10 +106,11 @@ fn circumstances(arguments: &UpgradeArguments, to: &Kernel, modules: usize) -> R
     Ok(Circumstances { cmdline, lookup, inlines })
 }
 
-/// What a policy is asked about: the answer for a module, and the changes of the symbols it uses.
-fn entries<'a>(module: &'a ModuleImpact<'a>) -> Vec<Entry<'a>> {
-    let (name, license) = (module.binary.name.as_str(), module.license().map(License::as_str));
-    let answer = Entry { concern: Concern::Answer(module.answer), module: name, license, change: None };
-    let changes = module.symbols.iter().flat_map(|symbol| Entry::of_change(&symbol.change, name, license));
+/// The entries that a policy judges: the answer for a module, and the changes of the symbols it uses.
+fn entries<'a>(module: &'a ModuleImpact<'a>) -> Vec<PolicyEntry<'a>> {
+    let name = module.binary.name.as_str();
+    let license = module.license().map(License::as_str);
+    let answer = PolicyEntry { concern: Concern::Answer(module.answer), module: name, license, change: None };
+    let changes = module.symbols.iter().flat_map(|symbol| PolicyEntry::of_change(&symbol.change, name, license));
     std::iter::once(answer).chain(changes).collect()
 }

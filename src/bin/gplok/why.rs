@@ -1,25 +1,28 @@
-//! `gplok why`: which lines of a module need a symbol.
+//! `gplok why`: the lines of a module that need a symbol.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use gplok::check::check;
 use gplok::image::Image;
-use gplok::kernel::Kernel;
+use gplok::kernel::{Kernel, KernelRequest};
 use gplok::load::Insmod;
 use gplok::report::{Entry, KernelSummary, Op, human_why, why_document};
-use gplok::why::{elsewhere, explain, undefined, uses};
+use gplok::why::{elsewhere as look_up, explain, undefined, uses};
 
 use crate::arguments::{FactsFormat, WhyArguments};
+use crate::exit::{CommandError, Exit};
 use crate::output::{exit, palette, write};
-use crate::{Error, Exit};
 
-pub fn run(arguments: &WhyArguments) -> Result<Exit, Error> {
+pub fn run(arguments: &WhyArguments) -> Result<Exit, CommandError> {
     let image = [Image::open(&arguments.module)?];
     let mut kernel = arguments.kernel.open()?;
     kernel.infer_release(&image[0]);
     let kernel = Arc::new(kernel);
-    let others = arguments.compare.iter().map(|path| Kernel::open(&[path])).collect::<Result<Vec<_>, _>>()?;
+    let mut others: Vec<Kernel> = Vec::new();
+    for path in &arguments.compare {
+        others.push(KernelRequest::of_paths(std::slice::from_ref(path)).open()?);
+    }
     let lookup = arguments.source.open(&kernel, 1)?;
     let mut verdict = check(&kernel, &arguments.kernel.cmdline(&kernel), &image, &Insmod::default())?.remove(0);
     let [image] = image;
@@ -35,9 +38,12 @@ pub fn run(arguments: &WhyArguments) -> Result<Exit, Error> {
             }
         }
     }
-    let pairs = verdict.findings.iter().flat_map(|finding| others.iter().map(move |other| (finding, other)));
-    let elsewhere: Vec<_> = pairs.filter_map(|(finding, other)| elsewhere(finding, &kernel, other)).collect();
-    let (path, summary) = (arguments.module.display().to_string(), KernelSummary::from(&*kernel));
+    let mut elsewhere = Vec::new();
+    for finding in &verdict.findings {
+        elsewhere.extend(others.iter().filter_map(|other| look_up(finding, &kernel, other)));
+    }
+    let path = arguments.module.display().to_string();
+    let summary = KernelSummary::from(&*kernel);
     let entry = Entry { op: Op::Insmod, path: Some(&path), verdict: &verdict };
     write(&match arguments.format {
         FactsFormat::Human => human_why(&entry, asked.as_ref(), &elsewhere, &summary, &palette()),
@@ -48,13 +54,14 @@ pub fn run(arguments: &WhyArguments) -> Result<Exit, Error> {
     Ok(exit(&[entry]))
 }
 
+/// The error for a symbol that the module does not use, with similar symbols that it uses.
 fn not_used(path: &Path, image: &Image, symbol: &str) -> String {
     let names: Vec<String> = image.as_announced().iter().flat_map(|elf| undefined(elf).collect::<Vec<_>>()).collect();
-    let near = |name: &&String| name.contains(symbol) || (symbol.contains(name.as_str()) && name.len() > 3);
-    let near: Vec<&str> = names.iter().filter(near).map(String::as_str).take(5).collect();
+    let is_similar = |name: &&str| name.contains(symbol) || (symbol.contains(*name) && name.len() > 3);
+    let similar: Vec<&str> = names.iter().map(String::as_str).filter(is_similar).take(5).collect();
     let path = path.display();
-    match near.as_slice() {
+    match similar.as_slice() {
         [] => format!("{path} does not leave {symbol:?} undefined: no kernel has to provide it"),
-        near => format!("{path} does not leave {symbol:?} undefined; did you mean {}?", near.join(", ")),
+        similar => format!("{path} does not leave {symbol:?} undefined; did you mean {}?", similar.join(", ")),
     }
 }

@@ -1,27 +1,27 @@
-//! What is known already: a pipeline fails only on what is new.
+//! The baseline: entries that are known already, so that a pipeline fails only on new ones.
 
 use std::collections::BTreeSet;
 
-use super::Entry;
+use super::PolicyEntry;
 
 /// The first line of the file.
 const HEADING: &str = "# gplok baseline: what is known. Columns: what, module, symbol, what it has become";
 
-/// The entries that are known.
+/// A set of known entries.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Baseline(BTreeSet<[String; 4]>);
 
 impl Baseline {
-    /// All of these entries.
-    pub fn of<'a>(entries: impl IntoIterator<Item = &'a Entry<'a>>) -> Self {
-        Self(entries.into_iter().map(Entry::key).collect())
+    /// A baseline of all the given entries.
+    pub fn of<'a>(entries: impl IntoIterator<Item = &'a PolicyEntry<'a>>) -> Self {
+        Self(entries.into_iter().map(PolicyEntry::key).collect())
     }
 
-    /// Reads what [`Baseline::text`] wrote: columns divided by tabs, those at the end left out where they are empty. Lines that
-    /// begin with `#` and empty ones are passed over.
+    /// Reads the text that [`Baseline::text`] writes: columns separated by tabs, without the empty ones at the end.
+    /// Skips empty lines and lines that begin with `#`.
     ///
     /// # Errors
-    /// The number of the first line that has too many columns, or none but blanks.
+    /// The number of the first line that has too many columns or a blank first column.
     pub fn parse(text: &str) -> Result<Self, usize> {
         let mut known = BTreeSet::new();
         for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.is_empty() && !line.starts_with('#')) {
@@ -36,14 +36,18 @@ impl Baseline {
         Ok(Self(known))
     }
 
-    /// As a file, in order.
+    /// The baseline as the text of a file, in sorted order.
     pub fn text(&self) -> String {
-        let line = |key: &[String; 4]| key.join("\t").trim_end_matches('\t').to_owned() + "\n";
-        format!("{HEADING}\n") + &self.0.iter().map(line).collect::<String>()
+        let mut text = format!("{HEADING}\n");
+        for key in &self.0 {
+            text += key.join("\t").trim_end_matches('\t');
+            text.push('\n');
+        }
+        text
     }
 
-    /// Is it known?
-    pub fn has(&self, entry: &Entry<'_>) -> bool {
+    /// Returns whether the baseline contains the entry.
+    pub fn has(&self, entry: &PolicyEntry<'_>) -> bool {
         !self.0.is_empty() && self.0.contains(&entry.key())
     }
 }
@@ -53,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_written_is_read() {
+    fn a_written_baseline_is_read_back() {
         let text = format!("{HEADING}\nadded\t\tf\nnamespace_changed\tmod\tg\tNS\n");
         let baseline = Baseline::parse(&text).expect("a good one");
         assert_eq!(baseline.text(), text);

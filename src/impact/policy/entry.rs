@@ -1,16 +1,16 @@
-//! What policies are asked about.
+//! The entries that a policy judges.
 
 use std::fmt;
 
 use crate::impact::{Answer, ChangeClass, ExportChange};
 use crate::kernel::KernelExport;
 
-/// What a pipeline may be concerned about.
+/// A reason for which a pipeline may fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Concern {
-    /// A change of exports.
+    /// An export changed in this way.
     Change(ChangeClass),
-    /// What becomes of a module.
+    /// A module has this answer.
     Answer(Answer),
 }
 
@@ -23,20 +23,20 @@ impl fmt::Display for Concern {
     }
 }
 
-/// One change of one export, for one module or for all; or the answer for one module.
+/// One change of one export, for a single module or for any; or the answer for a single module.
 #[derive(Clone, Debug)]
-pub struct Entry<'a> {
-    /// What it is.
+pub struct PolicyEntry<'a> {
+    /// The kind of change, or the answer.
     pub concern: Concern,
-    /// The module it matters to; empty where none is asked about.
+    /// The module that is affected; empty if the exports are compared without modules.
     pub module: &'a str,
-    /// The module's licence.
+    /// The module's license.
     pub license: Option<&'a str>,
     /// The change; `None` for an answer.
     pub change: Option<&'a ExportChange<'a>>,
 }
 
-impl<'a> Entry<'a> {
+impl<'a> PolicyEntry<'a> {
     /// The entries of a change, one for each of its classes.
     pub fn of_change(
         change: &'a ExportChange<'a>,
@@ -47,20 +47,20 @@ impl<'a> Entry<'a> {
         change.classes.iter().map(entry)
     }
 
-    /// How the symbol was exported; where it is new, how it is. Rules look at that, as suse-kabi-tools does.
+    /// The earlier export, or the later one if the symbol is new. Rules match this one, as in suse-kabi-tools.
     pub(super) fn export(&self) -> Option<&KernelExport<'a>> {
         self.change?.known()
     }
 
-    /// What tells it from others, in a baseline: what, module, symbol, and what it has become where that matters. Versions do
-    /// not: they differ from every kernel to the next.
+    /// The columns that identify the entry in a baseline: concern, module, symbol, and the new value where it matters.
+    /// CRCs are left out, because they differ between any two kernels.
     pub(super) fn key(&self) -> [String; 4] {
         let after = self.change.and_then(|change| change.after.as_ref());
         let detail = match self.concern {
             Concern::Change(ChangeClass::NamespaceChanged) => {
                 after.and_then(|export| export.namespace.as_ref()).map(ToString::to_string)
             }
-            Concern::Change(ChangeClass::OwnerMoved) => after.map(|export| export.exporter.to_owned()),
+            Concern::Change(ChangeClass::ExporterMoved) => after.map(|export| export.exporter.to_owned()),
             _ => None,
         };
         let symbol = self.change.map_or("", |change| change.symbol.as_ref());

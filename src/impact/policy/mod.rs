@@ -1,32 +1,33 @@
-//! What a pipeline is to fail on: classes of changes, rules that tolerate some, and a baseline of what is known.
+//! The policy of a pipeline: the classes of changes to fail on, rules that tolerate some changes, and a baseline of
+//! known ones.
 
 mod baseline;
 mod entry;
 mod rules;
 
 pub use baseline::Baseline;
-pub use entry::{Concern, Entry};
-pub use rules::{Rule, Rules, RulesError, RulesErrorKind};
+pub use entry::{Concern, PolicyEntry};
+pub use rules::{PolicyRule, Rules, RulesError, RulesErrorKind};
 
 use super::ChangeClass;
 
-/// What fails.
+/// A policy.
 #[derive(Clone, Debug, Default)]
 pub struct Policy {
-    /// The classes and answers that fail, unless a rule or the baseline lets them pass.
+    /// The classes and answers that fail unless a rule or the baseline lets them pass.
     pub fail_on: Vec<Concern>,
-    /// Rules; the first that fits decides.
+    /// The rules; the first one that matches an entry decides.
     pub rules: Rules,
-    /// What is known.
+    /// The entries that are known.
     pub baseline: Baseline,
 }
 
-/// How an entry stands with a policy.
+/// The result of judging one entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub enum PolicyResult {
     /// It fails.
     Fails,
-    /// Nothing asks to fail on it.
+    /// The policy does not fail on its concern.
     Allowed,
     /// A rule lets it pass.
     Tolerated,
@@ -34,50 +35,50 @@ pub enum Standing {
     Known,
 }
 
-/// What a policy says to all entries.
+/// The results for all entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Judged<'p> {
-    /// How each entry stands, in their order.
-    pub standings: Vec<Standing>,
-    /// Rules that no entry met.
-    pub unused: Vec<&'p Rule>,
+pub struct PolicyVerdicts<'p> {
+    /// The result for each entry, in order.
+    pub standings: Vec<PolicyResult>,
+    /// The rules that matched no entry.
+    pub unused: Vec<&'p PolicyRule>,
 }
 
-impl Judged<'_> {
-    /// How many stand so.
-    pub fn number(&self, standing: Standing) -> usize {
+impl PolicyVerdicts<'_> {
+    /// The number of entries with this result.
+    pub fn number(&self, standing: PolicyResult) -> usize {
         self.standings.iter().filter(|known| **known == standing).count()
     }
 }
 
 impl Policy {
-    /// The classes that fail where only rules or a baseline were given: those that can hurt a module.
+    /// The classes to fail on if only rules or a baseline are given: those that can break a module.
     pub fn harmful() -> Vec<Concern> {
         ChangeClass::ALL.into_iter().filter(|class| class.is_harmful()).map(Concern::Change).collect()
     }
 
-    /// Judges entries.
-    pub fn judge(&self, entries: &[Entry<'_>]) -> Judged<'_> {
+    /// Judges all entries.
+    pub fn judge(&self, entries: &[PolicyEntry<'_>]) -> PolicyVerdicts<'_> {
         let mut used = vec![false; self.rules.all().len()];
-        let standings = entries.iter().map(|entry| {
+        let mut standings = Vec::with_capacity(entries.len());
+        for entry in entries {
             let rule = self.rules.first(entry);
-            if let Some(place) = rule.and_then(|(index, _)| used.get_mut(index)) {
-                *place = true;
+            if let Some(used) = rule.and_then(|(index, _)| used.get_mut(index)) {
+                *used = true;
             }
-            self.standing(entry, rule.map(|(_, rule)| rule))
-        });
-        let standings = standings.collect();
+            standings.push(self.standing(entry, rule.map(|(_, rule)| rule)));
+        }
         let unused = self.rules.all().iter().zip(used).filter(|(_, used)| !used).map(|(rule, _)| rule).collect();
-        Judged { standings, unused }
+        PolicyVerdicts { standings, unused }
     }
 
-    fn standing(&self, entry: &Entry<'_>, rule: Option<&Rule>) -> Standing {
+    fn standing(&self, entry: &PolicyEntry<'_>, rule: Option<&PolicyRule>) -> PolicyResult {
         if rule.is_some_and(|rule| rule.passes) {
-            return Standing::Tolerated;
+            return PolicyResult::Tolerated;
         }
-        if !rule.is_some_and(Rule::names_classes) && !self.fail_on.contains(&entry.concern) {
-            return Standing::Allowed;
+        if !rule.is_some_and(PolicyRule::names_classes) && !self.fail_on.contains(&entry.concern) {
+            return PolicyResult::Allowed;
         }
-        if self.baseline.has(entry) { Standing::Known } else { Standing::Fails }
+        if self.baseline.has(entry) { PolicyResult::Known } else { PolicyResult::Fails }
     }
 }

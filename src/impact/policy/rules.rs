@@ -1,43 +1,43 @@
-//! Rules about exports: the `severities` of suse-kabi-tools, and more.
+//! Rules about exports, in the format of the `severities` of suse-kabi-tools, extended by pattern prefixes and classes.
 
 use std::path::PathBuf;
 
-use super::{Concern, Entry};
+use super::{Concern, PolicyEntry};
 use crate::impact::{ChangeClass, Classes};
 use crate::kernel::VMLINUX;
 use crate::terms::Glob;
 
-/// Rules in their order.
+/// All rules, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Rules(Vec<Rule>);
+pub struct Rules(Vec<PolicyRule>);
 
-/// One rule: changes that it fits pass, or fail.
+/// One rule. Changes that it matches pass or fail.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rule {
-    /// The line it stands on.
+pub struct PolicyRule {
+    /// The line number in the file.
     pub line: usize,
-    /// The rule as it is written, without comment.
+    /// The text of the rule, without its comment.
     pub text: String,
-    /// Does what it fits pass?
+    /// Whether the changes it matches pass.
     pub passes: bool,
     pattern: Pattern,
     classes: Option<Classes>,
 }
 
-/// What a rule is about.
+/// What a rule matches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Pattern {
     Symbol(Glob),
     /// The path of the module that exports the symbol, or [`VMLINUX`].
     Exporter(Glob),
     Namespace(Glob),
-    /// The macro that exports it.
+    /// The macro that exports the symbol.
     Kind(Glob),
-    /// The licence of the module that uses it.
+    /// The license of the module that uses the symbol.
     License(Glob),
 }
 
-/// Rules that cannot be read.
+/// A file of rules that cannot be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read {}, line {line}: {kind}", path.display())]
 pub struct RulesError {
@@ -52,35 +52,35 @@ pub struct RulesError {
 /// What is wrong with a rule.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RulesErrorKind {
-    /// Only a pattern.
+    /// The line has only a pattern.
     #[error("the rule has no verdict, PASS or FAIL")]
     NoVerdict,
-    /// Neither of the two.
+    /// The verdict is neither PASS nor FAIL.
     #[error("the verdict is {0:?}, not PASS or FAIL")]
     Verdict(String),
-    /// No class of changes.
+    /// The name is not a class of changes.
     #[error("there is no class of changes {0:?}; there are {classes}", classes = class_names())]
     Class(String),
-    /// More than three words.
+    /// The line has more than three words.
     #[error("{0:?} stands behind the rule")]
     Rest(String),
 }
 
 impl Rules {
-    /// Reads rules, one a line: `PATTERN VERDICT [CLASS,…]`.
+    /// Reads rules, one per line: `PATTERN VERDICT [CLASS,…]`.
     ///
-    /// The first two words are the format of suse-kabi-tools: a pattern with a slash, or `vmlinux`, is for the module that
-    /// exports a symbol; one without small letters for its namespace; any other for its name. `#` begins a comment. Beyond
-    /// that, a prefix says what a pattern is for (`symbol:`, `exporter:`, `namespace:`, `kind:`, `license:`), and a third word
-    /// names the classes of changes that the rule is for.
+    /// The first two words are the format of suse-kabi-tools: a pattern with a slash, or `vmlinux`, matches the module
+    /// that exports a symbol; a pattern without lowercase letters matches the symbol's namespace; any other matches its
+    /// name. `#` begins a comment. As an extension, a prefix says what a pattern matches (`symbol:`, `exporter:`,
+    /// `namespace:`, `kind:`, `license:`), and a third word names the classes of changes that the rule applies to.
     ///
     /// # Errors
-    /// At the first line that is no rule.
+    /// At the first line that is not a rule.
     pub fn parse(path: impl Into<PathBuf>, text: &str) -> Result<Self, RulesError> {
         let mut rules = Vec::new();
         for (index, line) in text.lines().enumerate() {
             let line_number = index + 1;
-            match Rule::parse(line_number, line) {
+            match PolicyRule::parse(line_number, line) {
                 Ok(rule) => rules.extend(rule),
                 Err(kind) => return Err(RulesError { path: path.into(), line: line_number, kind }),
             }
@@ -88,18 +88,18 @@ impl Rules {
         Ok(Self(rules))
     }
 
-    /// All of them.
-    pub fn all(&self) -> &[Rule] {
+    /// All rules, in order.
+    pub fn all(&self) -> &[PolicyRule] {
         &self.0
     }
 
-    /// The first that fits, with its index.
-    pub(super) fn first(&self, entry: &Entry<'_>) -> Option<(usize, &Rule)> {
-        self.0.iter().enumerate().find(|(_, rule)| rule.fits(entry))
+    /// The first rule that matches the entry, with its index.
+    pub(super) fn first(&self, entry: &PolicyEntry<'_>) -> Option<(usize, &PolicyRule)> {
+        self.0.iter().enumerate().find(|(_, rule)| rule.matches(entry))
     }
 }
 
-impl Rule {
+impl PolicyRule {
     fn parse(line: usize, text: &str) -> Result<Option<Self>, RulesErrorKind> {
         let text = text.split('#').next().unwrap_or_default().trim();
         let mut words = text.split_ascii_whitespace();
@@ -110,20 +110,19 @@ impl Rule {
             Some(other) => return Err(RulesErrorKind::Verdict(other.to_owned())),
             None => return Err(RulesErrorKind::NoVerdict),
         };
-        let class = |name: &str| ChangeClass::from_name(name).ok_or_else(|| RulesErrorKind::Class(name.to_owned()));
-        let classes = words.next().map(|names| names.split(',').map(class).collect::<Result<_, _>>()).transpose()?;
+        let classes = words.next().map(parse_classes).transpose()?;
         if let Some(rest) = words.next() {
             return Err(RulesErrorKind::Rest(rest.to_owned()));
         }
         Ok(Some(Self { line, text: text.to_owned(), passes, pattern: Pattern::parse(pattern), classes }))
     }
 
-    /// Does it say which classes of changes it is for?
+    /// Returns whether the rule names the classes of changes that it applies to.
     pub const fn names_classes(&self) -> bool {
         self.classes.is_some()
     }
 
-    fn fits(&self, entry: &Entry<'_>) -> bool {
+    fn matches(&self, entry: &PolicyEntry<'_>) -> bool {
         let (Concern::Change(class), Some(export)) = (entry.concern, entry.export()) else { return false };
         self.classes.is_none_or(|classes| classes.has(class))
             && match &self.pattern {
@@ -138,19 +137,25 @@ impl Rule {
 
 impl Pattern {
     fn parse(text: &str) -> Self {
-        let glob = |text: &str| Glob::from(text);
         match text.split_once(':') {
-            Some(("symbol", rest)) => Self::Symbol(glob(rest)),
-            Some(("exporter", rest)) => Self::Exporter(glob(rest)),
-            Some(("namespace", rest)) => Self::Namespace(glob(rest)),
-            Some(("kind", rest)) => Self::Kind(glob(rest)),
-            // A licence may have blanks in it, and a rule may not.
-            Some(("license", rest)) => Self::License(glob(&rest.replace('_', "?"))),
-            _ if text.contains('/') || text == VMLINUX => Self::Exporter(glob(text)),
-            _ if !text.chars().any(char::is_lowercase) => Self::Namespace(glob(text)),
-            _ => Self::Symbol(glob(text)),
+            Some(("symbol", rest)) => Self::Symbol(Glob::from(rest)),
+            Some(("exporter", rest)) => Self::Exporter(Glob::from(rest)),
+            Some(("namespace", rest)) => Self::Namespace(Glob::from(rest)),
+            Some(("kind", rest)) => Self::Kind(Glob::from(rest)),
+            // A license may contain blanks, but a rule separates words at blanks: `_` stands for any one character.
+            Some(("license", rest)) => Self::License(Glob::from(rest.replace('_', "?").as_str())),
+            _ if text.contains('/') || text == VMLINUX => Self::Exporter(Glob::from(text)),
+            _ if !text.chars().any(char::is_lowercase) => Self::Namespace(Glob::from(text)),
+            _ => Self::Symbol(Glob::from(text)),
         }
     }
+}
+
+/// Reads class names separated by commas.
+fn parse_classes(names: &str) -> Result<Classes, RulesErrorKind> {
+    let classes =
+        names.split(',').map(|name| ChangeClass::from_name(name).ok_or_else(|| RulesErrorKind::Class(name.to_owned())));
+    classes.collect()
 }
 
 fn class_names() -> String {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use rayon::iter::{IntoParallelIterator, ParallelIterator};
 
-use crate::headers::{Mention, Mentions, Names, Said, scan};
+use crate::headers::{HeaderFact, Mention, Mentions, WantedNames, scan};
 use crate::kernel::description::Kernel;
 
 impl Kernel {
@@ -16,7 +16,7 @@ impl Kernel {
         if !self.has_headers() {
             return None;
         }
-        let names = Names::new(names);
+        let names = WantedNames::new(names);
         let files: Vec<_> = self.public_headers().into_iter().collect();
         let said: Vec<_> = files
             .into_par_iter()
@@ -29,9 +29,9 @@ impl Kernel {
         for (name, said) in said.into_iter().flatten() {
             let mention: &mut Mention = mentions.0.entry(name).or_default();
             match said {
-                Said::Declared(declaration) => mention.declared.push(declaration),
-                Said::Defined(place) => mention.defined.push(place),
-                Said::Used(place) => mention.used_by.push(place),
+                HeaderFact::Declared(declaration) => mention.declared.push(declaration),
+                HeaderFact::Defined(place) => mention.defined.push(place),
+                HeaderFact::Used(place) => mention.used_by.push(place),
             }
         }
         mentions.0.values_mut().for_each(Mention::settle);

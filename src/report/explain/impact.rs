@@ -11,7 +11,7 @@ pub fn explain_change(of: ChangeClass) -> Page {
         ChangeClass::BecameGplOnly => include_str!("impact/became_gpl_only.md"),
         ChangeClass::BecamePlain => include_str!("impact/became_plain.md"),
         ChangeClass::NamespaceChanged => include_str!("impact/namespace_changed.md"),
-        ChangeClass::OwnerMoved => include_str!("impact/owner_moved.md"),
+        ChangeClass::ExporterMoved => include_str!("impact/owner_moved.md"),
         ChangeClass::CrcChanged => include_str!("impact/crc_changed.md"),
     })
 }

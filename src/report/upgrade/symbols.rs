@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::words::called;
-use crate::impact::{ChangeClass, Fate, ModuleImpact, Replacement, SymbolImpact};
+use crate::impact::{ChangeClass, Fate, ModuleImpact, SymbolImpact, SymbolReplacement};
 use crate::kernel::{KernelExport, VMLINUX};
 use crate::report::diff::sides;
 use crate::report::entry::KernelSummary;
@@ -120,7 +120,7 @@ fn troubles(impact: &SymbolImpact<'_>) -> Vec<Trouble> {
         troubles.push(if certain { Trouble::Prototype } else { Trouble::MayNotCompile });
     }
     let classes = impact.change.classes;
-    if classes.has(ChangeClass::OwnerMoved) && is_elsewhere(impact) {
+    if classes.has(ChangeClass::ExporterMoved) && is_elsewhere(impact) {
         troubles.push(Trouble::Moved);
     }
     if classes.has(ChangeClass::CrcChanged) {
@@ -195,7 +195,7 @@ fn details(
             details.extend(places);
         }
         Trouble::Moved => {
-            let (before, after) = sides(&impact.change, ChangeClass::OwnerMoved);
+            let (before, after) = sides(&impact.change, ChangeClass::ExporterMoved);
             details.push(format!("from {} to {}", last(&before), last(&after)));
         }
         Trouble::Replaced => details.push(replaced(impact)),
@@ -239,11 +239,11 @@ fn place(frame: &Frame) -> String {
 /// What replaces the symbol when the module is rebuilt.
 fn replaced(impact: &SymbolImpact<'_>) -> String {
     match &impact.fate {
-        Fate::Replaced(Replacement::Definition { is_macro, file, line }) => {
+        Fate::Replaced(SymbolReplacement::Definition { is_macro, file, line }) => {
             let what = if *is_macro { "a macro" } else { "an inline function" };
             format!("{what} in {file}:{line} now")
         }
-        Fate::Replaced(Replacement::Compiler) => "the compiler's options bring it in".to_owned(),
+        Fate::Replaced(SymbolReplacement::Compiler) => "the compiler's options bring it in".to_owned(),
         _ if impact.through.is_empty() => "macros of the headers bring it in, which are still there".to_owned(),
         _ => {
             let names: Vec<String> = impact.through.iter().map(|name| format!("{name}()")).collect();

@@ -1,14 +1,14 @@
-//! Which incidents fit.
+//! Selects the incidents that match a symbol.
 
 use super::{Incident, incidents};
 use crate::history::has_reached;
 use crate::kernel::Config;
 use crate::terms::{Arch, KernelVersion};
 
-/// What is known around a symbol. Empty and `None`: it is not known.
+/// The evidence about a symbol. Empty or `None` means not known.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Evidence<'a> {
-    /// The functions of the chains of inlined calls that lead to the symbol.
+pub struct IncidentEvidence<'a> {
+    /// The functions in the chains of inlined calls that lead to the symbol.
     pub functions: &'a [&'a str],
     /// The kernel's architecture.
     pub arch: Option<Arch>,
@@ -18,18 +18,18 @@ pub struct Evidence<'a> {
     pub version: Option<KernelVersion>,
 }
 
-/// The incidents that fit: the symbol is theirs, and no evidence speaks against them. Where an incident is one of some
-/// architectures or configurations and these are not known, the chain must show its inline function.
+/// The incidents that match: they name the symbol, and no evidence contradicts them. If an incident is limited to
+/// architectures or configurations that are not known, the chain must contain its inline function.
 ///
-/// The symbol is GPL-only on the kernel in question: that is the caller's finding. So a kernel newer than the correction
-/// of an incident has it again, or still.
-pub fn known(symbol: &str, evidence: &Evidence<'_>) -> Vec<&'static Incident> {
+/// The caller has found that the symbol is GPL-only on the kernel in question. A kernel that is newer than the fix of
+/// an incident therefore has the problem again, or still.
+pub fn known(symbol: &str, evidence: &IncidentEvidence<'_>) -> Vec<&'static Incident> {
     let concerned = incidents().iter().filter(|incident| incident.symbols.iter().any(|own| own == symbol));
-    concerned.filter(|incident| incident.fits(evidence)).collect()
+    concerned.filter(|incident| incident.matches(evidence)).collect()
 }
 
 impl Incident {
-    fn fits(&self, evidence: &Evidence<'_>) -> bool {
+    fn matches(&self, evidence: &IncidentEvidence<'_>) -> bool {
         let shown = self.inlines.iter().any(|inline| evidence.functions.contains(&inline.as_str()));
         (shown || self.may_be_unseen(evidence.functions))
             && (self.arch.is_empty() || evidence.arch.map_or(shown, |arch| self.arch.contains(&arch.to_string())))
@@ -37,20 +37,27 @@ impl Incident {
             && evidence.version.is_none_or(|version| self.is_reached_by(version))
     }
 
-    /// Can it be the cause although none of its inline functions is among those found?
+    /// Returns whether the incident can be the cause although none of its inline functions is among those found.
     fn may_be_unseen(&self, functions: &[&str]) -> bool {
-        let unsaid = functions.is_empty() || self.inlines.is_empty() || self.inferred || self.frameless;
-        unsaid && !self.symbols_inferred
+        let leaves_no_frame = functions.is_empty() || self.inlines.is_empty() || self.inferred || self.frameless;
+        leaves_no_frame && !self.symbols_inferred
     }
 
     fn is_configured(&self, config: &Config) -> bool {
-        let is_set = |option: &str| config.value_named(option).is_some_and(|value| value != "n");
-        let holds = |option: &str| option.strip_prefix('!').map_or_else(|| is_set(option), |off| !is_set(off));
-        self.config.iter().all(|options| options.split('|').any(holds))
+        self.config.iter().all(|options| options.split('|').any(|condition| holds(config, condition)))
     }
 
     fn is_reached_by(&self, version: KernelVersion) -> bool {
         self.since.as_ref().is_none_or(|since| has_reached(version, since, &self.also_in))
+    }
+}
+
+/// Returns whether a configuration meets a condition: an option that is set, or after `!` one that is not.
+fn holds(config: &Config, condition: &str) -> bool {
+    let is_set = |option: &str| config.value_named(option).is_some_and(|value| value != "n");
+    match condition.strip_prefix('!') {
+        Some(option) => !is_set(option),
+        None => is_set(condition),
     }
 }
 
@@ -61,12 +68,12 @@ mod tests {
 
     const NONE: [u32; 0] = [];
 
-    fn ids(symbol: &str, evidence: Evidence<'_>) -> Vec<u32> {
+    fn ids(symbol: &str, evidence: IncidentEvidence<'_>) -> Vec<u32> {
         known(symbol, &evidence).iter().map(|incident| incident.id).collect()
     }
 
-    fn at(major: u16, minor: u16, patch: u16) -> Evidence<'static> {
-        Evidence { version: Some(KernelVersion::new(major, minor, patch)), ..Evidence::default() }
+    fn at(major: u16, minor: u16, patch: u16) -> IncidentEvidence<'static> {
+        IncidentEvidence { version: Some(KernelVersion::new(major, minor, patch)), ..IncidentEvidence::default() }
     }
 
     fn config(text: &str) -> Config {
@@ -74,54 +81,60 @@ mod tests {
     }
 
     #[test]
-    fn the_symbol_alone_is_enough_where_nothing_else_is_asked_for() {
-        assert_eq!(ids("devmap_managed_key", Evidence::default()), [1]);
-        assert_eq!(ids("bio_associate_blkg", Evidence::default()), [3]);
-        assert_eq!(ids("printk", Evidence::default()), NONE);
-        assert_eq!(ids("devmap_managed_ke", Evidence::default()), NONE);
+    fn the_symbol_alone_is_enough_for_an_incident_without_conditions() {
+        assert_eq!(ids("devmap_managed_key", IncidentEvidence::default()), [1]);
+        assert_eq!(ids("bio_associate_blkg", IncidentEvidence::default()), [3]);
+        assert_eq!(ids("printk", IncidentEvidence::default()), NONE);
+        assert_eq!(ids("devmap_managed_ke", IncidentEvidence::default()), NONE);
     }
 
     #[test]
-    fn a_kernel_from_before_does_not_have_it() {
+    fn a_kernel_older_than_the_incident_does_not_match() {
         assert_eq!(ids("devmap_managed_key", at(4, 17, 0)), NONE);
         assert_eq!(ids("devmap_managed_key", at(4, 18, 0)), [1]);
         assert_eq!(ids("devmap_managed_key", at(5, 4, 0)), [1]);
-        assert_eq!(ids("__rcu_read_lock", Evidence { functions: &["pfn_valid"], ..at(6, 6, 14) }), NONE);
-        assert_eq!(ids("__rcu_read_lock", Evidence { functions: &["pfn_valid"], ..at(6, 6, 15) }), [17]);
+        assert_eq!(ids("__rcu_read_lock", IncidentEvidence { functions: &["pfn_valid"], ..at(6, 6, 14) }), NONE);
+        assert_eq!(ids("__rcu_read_lock", IncidentEvidence { functions: &["pfn_valid"], ..at(6, 6, 15) }), [17]);
         assert_eq!(ids("rcu_read_unlock_strict", at(5, 4, 0)), [18]);
         assert_eq!(ids("rcu_read_unlock_strict", at(5, 15, 0)), [18, 19]);
     }
 
     #[test]
-    fn a_chain_must_run_through_the_inline_function() {
-        let through = |functions| ids("devmap_managed_key", Evidence { functions, ..Evidence::default() });
+    fn a_chain_must_contain_the_inline_function() {
+        let through =
+            |functions| ids("devmap_managed_key", IncidentEvidence { functions, ..IncidentEvidence::default() });
         assert_eq!(through(&["page_is_devmap_managed", "put_page", "afs_read"]), [1]);
         assert_eq!(through(&["page_is_devmap_managed", "release_pages"]), NONE);
     }
 
     #[test]
     fn a_macro_leaves_no_trace_in_a_chain() {
-        assert_eq!(ids("bio_associate_blkg", Evidence { functions: &["vdev_submit"], ..Evidence::default() }), [3]);
+        assert_eq!(
+            ids("bio_associate_blkg", IncidentEvidence { functions: &["vdev_submit"], ..IncidentEvidence::default() }),
+            [3]
+        );
     }
 
     #[test]
-    fn an_inferred_way_is_contradicted_by_no_chain() {
-        let evidence = Evidence { functions: &["cpu_feature_enabled"], ..Evidence::default() };
+    fn no_chain_contradicts_an_inferred_way() {
+        let evidence = IncidentEvidence { functions: &["cpu_feature_enabled"], ..IncidentEvidence::default() };
         assert_eq!(ids("alternatives_patched", evidence), [30]);
     }
 
     #[test]
     fn an_inferred_symbol_needs_the_chain() {
-        let through = |functions| ids("kvfree_call_rcu", Evidence { functions, ..Evidence::default() });
+        let through = |functions| ids("kvfree_call_rcu", IncidentEvidence { functions, ..IncidentEvidence::default() });
         assert_eq!(through(&[]), NONE);
         assert_eq!(through(&["something_else"]), NONE);
         assert_eq!(through(&["posix_acl_release"]), [31]);
     }
 
     #[test]
-    fn an_architecture_must_be_known_or_shown() {
+    fn an_architecture_must_be_known_or_shown_by_the_chain() {
         let ppc64 = |endian| Arch { machine: ElfMachine::Ppc64, class: Class::Elf64, endian };
-        let on = |arch, functions| ids("mmu_feature_keys", Evidence { arch, functions, ..Evidence::default() });
+        let on = |arch, functions| {
+            ids("mmu_feature_keys", IncidentEvidence { arch, functions, ..IncidentEvidence::default() })
+        };
         assert_eq!(on(Some(ppc64(Endian::Little)), &[]), [7]);
         assert_eq!(on(Some(ppc64(Endian::Big)), &[]), NONE);
         assert_eq!(on(Some(Arch::X86_64), &["get_user"]), NONE);
@@ -130,11 +143,14 @@ mod tests {
     }
 
     #[test]
-    fn a_configuration_must_be_known_or_shown() {
+    fn a_configuration_must_be_known_or_shown_by_the_chain() {
         let shown = &["radix_tree_preload_end"];
         let with = |text: &str, functions: &[&str]| {
             let config = Config::parse(text);
-            ids("radix_tree_preloads", Evidence { config: config.as_ref(), functions, ..Evidence::default() })
+            ids(
+                "radix_tree_preloads",
+                IncidentEvidence { config: config.as_ref(), functions, ..IncidentEvidence::default() },
+            )
         };
         assert_eq!(with("CONFIG_PREEMPT=y\n", &[]), [24]);
         assert_eq!(with("CONFIG_PREEMPT=y\nCONFIG_DEBUG_PREEMPT=y\n", shown), NONE);
@@ -145,14 +161,16 @@ mod tests {
 
     #[test]
     fn one_of_several_options_is_enough() {
-        let with = |text| ids("mutex_lock_nested", Evidence { config: Some(&config(text)), ..Evidence::default() });
+        let with = |text| {
+            ids("mutex_lock_nested", IncidentEvidence { config: Some(&config(text)), ..IncidentEvidence::default() })
+        };
         assert_eq!(with("CONFIG_PROVE_RCU=y\n"), [21]);
         assert_eq!(with("CONFIG_SMP=y\n"), NONE);
     }
 
     #[test]
-    fn an_option_that_the_symbol_proves_is_not_asked_for() {
+    fn an_option_that_the_symbol_proves_is_not_required() {
         let reduced = config("CONFIG_SMP=y\n");
-        assert_eq!(ids("devmap_managed_key", Evidence { config: Some(&reduced), ..at(4, 18, 0) }), [1]);
+        assert_eq!(ids("devmap_managed_key", IncidentEvidence { config: Some(&reduced), ..at(4, 18, 0) }), [1]);
     }
 }

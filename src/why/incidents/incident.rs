@@ -1,4 +1,4 @@
-//! The incidents as data.
+//! The list of incidents, read from `incidents.json`.
 
 use std::sync::OnceLock;
 
@@ -6,71 +6,72 @@ use serde::{Deserialize, Serialize};
 
 /// One incident: a symbol that people found GPL-only, how it came into their module, and what they did.
 ///
-/// A field is empty where the reports do not tell. Versions are text, as the reports have them: `4.18-rc`, `6.6.15`,
+/// A field is empty if the reports do not give it. Versions are text in the form of the reports: `4.18-rc`, `6.6.15`,
 /// `6.1.0-18`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Incident {
-    /// Its number, which stays.
+    /// Its number, which never changes.
     pub id: u32,
-    /// The modules it was seen in: names of products, or of files where one product has several.
+    /// The modules it was seen in: product names, or file names if one product has several modules.
     pub modules: Vec<String>,
     /// The GPL-only symbols.
     pub symbols: Vec<String>,
-    /// Do the reports not name the symbols, so that `symbols` says what the inline function calls? Then the incident
-    /// fits only where the chain shows the inline function.
+    /// Whether the reports leave the symbols out, so that `symbols` lists what the inline function calls. The incident
+    /// then matches only if the chain contains the inline function.
     #[serde(default)]
     pub symbols_inferred: bool,
-    /// The inline functions and macros that lead to the symbols; none where the module calls them itself, or where nobody
-    /// told. A chain runs through at least one of them.
+    /// The inline functions and macros that lead to the symbols; empty if the module calls them itself, or if no report
+    /// says. A chain contains at least one of them.
     #[serde(default)]
     pub inlines: Vec<String>,
-    /// Was it inferred, not reported, how the symbol came in? Then a chain that runs elsewhere is no evidence against it.
+    /// Whether the way the symbol came in was inferred, not reported. A chain that leads elsewhere is then no evidence
+    /// against the incident.
     #[serde(default)]
     pub inferred: bool,
-    /// Can the way lead through macros alone? They leave no frame in a chain, so a chain without any of `inlines` is no
-    /// evidence against it.
+    /// Whether the way can lead through macros alone. Macros leave no frame in a chain, so a chain without any of
+    /// `inlines` is no evidence against the incident.
     #[serde(default)]
     pub frameless: bool,
-    /// The first release it was seen in; those before do not have it.
+    /// The first release it was seen in. Earlier releases do not have it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<String>,
-    /// Releases outside of that order it was seen in: stable backports, and kernels of vendors.
+    /// Further releases it was seen in: stable backports and vendor kernels.
     #[serde(default)]
     pub also_in: Vec<String>,
-    /// The last series that the reports name. It may be there in later ones too.
+    /// The last series that the reports name. Later ones may have it too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
-    /// The architectures that have it, by the names of [`Arch`](crate::terms::Arch); none: any may.
+    /// The architectures that have it, by the names of [`Arch`](crate::terms::Arch); empty if any may.
     #[serde(default)]
     pub arch: Vec<String>,
-    /// The configuration it takes, all of it: `PREEMPT_RT`, `!DEBUG_PREEMPT` for an option that must be off, and `A|B`
-    /// where one is enough.
+    /// The configuration it requires, all entries together: `PREEMPT_RT`, `!DEBUG_PREEMPT` for an option that must be
+    /// off, and `A|B` if one of both is enough.
     #[serde(default)]
     pub config: Vec<String>,
-    /// Options without which a kernel does not have the symbol at all. A finding about the symbol proves them, so they are
-    /// told and not asked for.
+    /// Options without which a kernel does not have the symbol at all. A finding about the symbol proves them, so they
+    /// are reported but not required.
     #[serde(default)]
     pub config_of_symbol: Vec<String>,
-    /// The kernel's commit that brought it.
+    /// The kernel commit that introduced it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caused_by: Option<String>,
-    /// The kernel's commit that mended it.
+    /// The kernel commit that fixed it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixed_by: Option<String>,
-    /// The first series in which it is mended. A later kernel may have got it back.
+    /// The first series with the fix. A later kernel may have the problem again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fixed_in: Option<String>,
-    /// What was done about it outside of the kernel's code: half a sentence with a subject.
+    /// The workaround outside of the kernel's code: half a sentence with a subject.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub workaround: Option<String>,
     /// What happened, in one sentence.
     pub summary: String,
-    /// Where it is told: `openzfs#7647` is an issue or pull request, `openzfs commit bd0d24e09b` a commit.
+    /// The reports: `openzfs#7647` is an issue or pull request, `openzfs commit bd0d24e09b` a commit.
     pub sources: Vec<String>,
 }
 
-/// All of them, in the order of their numbers.
+/// All incidents, in the order of their numbers.
 pub fn incidents() -> &'static [Incident] {
     static INCIDENTS: OnceLock<Vec<Incident>> = OnceLock::new();
     INCIDENTS.get_or_init(|| {
@@ -129,12 +130,12 @@ mod tests {
     }
 
     #[test]
-    fn the_file_is_read_whole_and_in_order() {
+    fn all_incidents_are_read_in_order() {
         assert!(incidents().iter().map(|incident| incident.id).eq(1..=33));
     }
 
     #[test]
-    fn the_symbols_are_those_of_the_reports() {
+    fn the_symbols_match_the_reports() {
         for (incident, symbols) in incidents().iter().zip(SYMBOLS) {
             assert_eq!(incident.symbols.join(" "), symbols, "{}", incident.id);
             assert!(
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn every_incident_says_who_what_and_where() {
+    fn every_incident_has_modules_summary_and_sources() {
         for Incident { id, modules, summary, sources, workaround, .. } in incidents() {
             assert!(!modules.is_empty() && !sources.is_empty(), "{id}");
             assert!(summary.ends_with('.') && summary.matches(". ").count() == 0, "{id}: one sentence");
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn architectures_are_named_as_everywhere() {
+    fn architectures_have_their_usual_names() {
         let mut known = BTreeSet::new();
         for machine in ElfMachine::ALL {
             for (class, endian) in [
@@ -199,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_about_the_way_make_sense() {
+    fn flags_agree_with_the_inline_functions() {
         for incident in incidents() {
             let named = !incident.inlines.is_empty();
             assert!(named || !incident.frameless && !incident.symbols_inferred, "{}", incident.id);

@@ -1,11 +1,10 @@
-//! What is known of GPL-only symbols that came into modules through the kernel's own headers.
+//! Known incidents: GPL-only symbols that came into modules through the kernel's own headers.
 //!
-//! It decides which of the known incidents fit a symbol and the evidence around it. They are notes to a finding; they
-//! never change a verdict, and where the evidence speaks against an incident, or is missing and would be needed, it is
-//! not named.
+//! Decides which incidents match a symbol and the evidence about it. Incidents are notes to a finding and never change
+//! a verdict. An incident is not named if the evidence contradicts it, or if evidence that it requires is missing.
 
 mod evidence;
 mod incident;
 
-pub use evidence::{Evidence, known};
+pub use evidence::{IncidentEvidence, known};
 pub use incident::{Incident, incidents};

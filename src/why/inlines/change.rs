@@ -1,4 +1,4 @@
-//! What became of the inlines from one kernel to another.
+//! Compares the inline maps of two kernels.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,23 +6,25 @@ use serde::Serialize;
 
 use super::{Inline, InlineMap};
 
-/// What became of the inlines of one kernel in another: of each, the symbols that make the difference, and the path to the first.
+/// How the inline functions changed between two kernels. Each entry has only the symbols that make the difference, and
+/// the path to the first of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct InlineChanges {
-    /// Known to both, and in need of restricted symbols that they did not need before.
+    /// In both maps, and now needing restricted symbols that they did not need before.
     pub became: Vec<Inline>,
-    /// Known to both, and rid of some.
+    /// In both maps, and no longer needing some restricted symbols.
     pub relieved: Vec<Inline>,
-    /// Known to the later kernel alone, and in need of some.
+    /// Only in the later map, and needing restricted symbols.
     pub appeared: Vec<Inline>,
-    /// In need of some, and not known of the earlier kernel, where they do not stand alone.
+    /// Needing restricted symbols now; unknown in the earlier kernel, where they do not compile out of line.
     pub unknown: Vec<Inline>,
 }
 
 impl InlineChanges {
     /// Compares two maps.
     pub fn between(from: &InlineMap, to: &InlineMap) -> Self {
-        let (before, after) = (ByName::new(from), ByName::new(to));
+        let before = ByName::new(from);
+        let after = ByName::new(to);
         let dropped: HashSet<&str> = from.dropped.iter().map(|dropped| dropped.name.as_str()).collect();
         let mut changes = Self::default();
         for inline in &to.inlines {
@@ -33,27 +35,36 @@ impl InlineChanges {
             };
             list.extend(beyond(inline, other));
         }
-        let relieved = |inline: &Inline| beyond(inline, Some(after.find(inline)?));
-        changes.relieved = from.inlines.iter().filter_map(relieved).collect();
+        for inline in &from.inlines {
+            if let Some(other) = after.find(inline) {
+                changes.relieved.extend(beyond(inline, Some(other)));
+            }
+        }
         changes
     }
 }
 
-/// An inline with those restricted symbols that `other` does not need; `None` where there are none.
+/// The inline function with only the restricted symbols that `other` does not need; `None` if there are none.
 fn beyond(inline: &Inline, other: Option<&Inline>) -> Option<Inline> {
     let needed: HashSet<&str> = other.into_iter().flat_map(Inline::restricted).collect();
     let new = |list: &[String]| -> Vec<String> {
         list.iter().filter(|symbol| !needed.contains(symbol.as_str())).cloned().collect()
     };
-    let (gpl_only, unexported, namespaced) = (new(&inline.gpl_only), new(&inline.unexported), new(&inline.namespaced));
-    let (name, file, line) = (inline.name.clone(), inline.file.clone(), inline.line);
-    let mut change = Inline { name, file, line, gpl_only, unexported, namespaced, ..Inline::default() };
+    let mut change = Inline {
+        name: inline.name.clone(),
+        file: inline.file.clone(),
+        line: inline.line,
+        gpl_only: new(&inline.gpl_only),
+        unexported: new(&inline.unexported),
+        namespaced: new(&inline.namespaced),
+        ..Inline::default()
+    };
     let first = change.restricted().next()?;
     change.path = inline.path_to(first).unwrap_or_default().to_vec();
     Some(change)
 }
 
-/// The inlines of a map by name, and by header where several have one name.
+/// The inline functions of a map, indexed by name.
 struct ByName<'m>(HashMap<&'m str, Vec<&'m Inline>>);
 
 impl<'m> ByName<'m> {
@@ -65,7 +76,8 @@ impl<'m> ByName<'m> {
         Self(all)
     }
 
-    /// The inline of that name in the same header; else, since definitions move, the only one of that name.
+    /// Finds the inline function of the same name in the same header; otherwise, because definitions move, the only one
+    /// of that name.
     fn find(&self, inline: &Inline) -> Option<&'m Inline> {
         let same = self.0.get(inline.name.as_str())?;
         let here = same.iter().find(|other| other.file == inline.file);
@@ -88,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_became_restricted_is_told_from_what_is_new() {
+    fn restricted_relieved_and_new_inlines_are_distinguished() {
         let from =
             map(vec![inline("put_page", "mm.h", &[]), inline("gone", "a.h", &["x"]), inline("free", "a.h", &["y"])]);
         let to = map(vec![
@@ -105,8 +117,8 @@ mod tests {
     }
 
     #[test]
-    fn what_did_not_stand_alone_before_is_unknown() {
-        let dropped = super::super::Dropped { name: "f".into(), file: None, line: None, why: "asm".into() };
+    fn an_inline_dropped_from_the_earlier_map_is_unknown() {
+        let dropped = super::super::DroppedInline { name: "f".into(), file: None, line: None, why: "asm".into() };
         let from = InlineMap { dropped: vec![dropped], ..InlineMap::default() };
         let changes = InlineChanges::between(&from, &map(vec![inline("f", "a.h", &["x"])]));
         assert!(changes.appeared.is_empty() && changes.unknown.len() == 1);

@@ -1,17 +1,17 @@
-//! What can keep a map from being read.
+//! Errors when reading an inline map.
 
 use crate::graph::{AssemblyError, DwarfError, UndecodedCalls};
 
-/// Inlines could not be read out of an object or out of assembly.
+/// Inline functions cannot be read from an object or from assembly.
 #[derive(Debug, thiserror::Error)]
 pub enum MapError {
-    /// Calls may be missing.
+    /// Some calls could not be decoded, so edges may be missing.
     #[error(transparent)]
     Undecoded(#[from] UndecodedCalls),
     /// The debug information of the object is broken.
     #[error(transparent)]
     Dwarf(#[from] DwarfError),
-    /// The text is none that is read.
+    /// The assembly text is in a form that is not supported.
     #[error(transparent)]
     Assembly(#[from] AssemblyError),
 }

@@ -1,68 +1,68 @@
-//! The map itself, as it is written and read.
+//! The inline map as a data structure, which `gplok inlines` writes and reads as JSON.
 
 use serde::{Deserialize, Serialize};
 
 use crate::probe::SkippedHeader;
 
-/// What the inlines of one kernel's headers need.
+/// The symbols that the inline functions of one kernel's headers need.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InlineMap {
-    /// Every inline that stands alone, by name and file.
+    /// Every inline function that compiles out of line, sorted by file and line.
     pub inlines: Vec<Inline>,
-    /// Those that do not: of them nothing is known.
-    pub dropped: Vec<Dropped>,
+    /// The inline functions that do not. What they need is not known.
+    pub dropped: Vec<DroppedInline>,
     /// Headers that do not compile.
     #[serde(default)]
     pub skipped: Vec<SkippedHeader>,
 }
 
-/// One inline.
+/// One inline function.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Inline {
     /// Its name.
     pub name: String,
     /// The header that defines it, relative to the kernel's tree, if known.
     pub file: Option<String>,
-    /// The line there.
+    /// The line in the header.
     pub line: Option<u32>,
-    /// GPL-only symbols that it needs.
+    /// The GPL-only symbols that it needs.
     pub gpl_only: Vec<String>,
-    /// Symbols that it needs and nobody exports.
+    /// The symbols that it needs and that no module exports.
     pub unexported: Vec<String>,
-    /// Symbols that it needs and that stand in a namespace.
+    /// The symbols that it needs and that are exported in a namespace.
     pub namespaced: Vec<String>,
-    /// From it to the first of these, through inlines.
+    /// The path from it to the first restricted symbol, through inline functions.
     pub path: Vec<String>,
-    /// From it to each of the others.
+    /// The paths from it to the other restricted symbols.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub other_paths: Vec<Vec<String>>,
-    /// Everything it needs of the kernel, where it needs one of these.
+    /// Every symbol it needs from the kernel. Empty if none of them is restricted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
 }
 
 impl Inline {
-    /// The symbols that not every module gets, each once.
+    /// The restricted symbols, which not every module gets, each once.
     pub fn restricted(&self) -> impl Iterator<Item = &str> {
         let namespaced = self.namespaced.iter().filter(|symbol| !self.gpl_only.contains(symbol));
         self.gpl_only.iter().chain(&self.unexported).chain(namespaced).map(String::as_str)
     }
 
-    /// From it to a symbol.
+    /// The path from it to a symbol.
     pub fn path_to(&self, symbol: &str) -> Option<&[String]> {
         let paths = std::iter::once(&self.path).chain(&self.other_paths);
         paths.map(Vec::as_slice).find(|path| path.last().is_some_and(|last| last == symbol))
     }
 }
 
-/// An inline that does not stand alone.
+/// An inline function that does not compile out of line.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Dropped {
+pub struct DroppedInline {
     /// Its name.
     pub name: String,
     /// The header that defines it, if known.
     pub file: Option<String>,
-    /// The line there.
+    /// The line in the header.
     pub line: Option<u32>,
     /// Why it does not.
     pub why: String,

@@ -1,8 +1,8 @@
-//! From what kbuild made of a kernel's headers to their map.
+//! Builds the inline map from what kbuild compiled of a kernel's headers.
 
 use std::collections::HashSet;
 
-use super::{Dropped, InlineMap, MapError};
+use super::{DroppedInline, InlineMap, MapError};
 use crate::image::Image;
 use crate::kernel::Exports;
 use crate::probe::Probe;
@@ -21,24 +21,24 @@ impl InlineMap {
         }
         let refused: HashSet<(&str, &str)> =
             probe.dropped.iter().map(|dropped| (dropped.name.as_str(), dropped.file.as_str())).collect();
-        // Some of those stand in an object in part.
+        // Some of the refused functions are partly in an object.
         map.inlines
             .retain(|inline| !inline.file.as_deref().is_some_and(|file| refused.contains(&(&inline.name, file))));
         let known: HashSet<(String, Option<String>)> =
             map.inlines.iter().map(|inline| (inline.name.clone(), inline.file.clone())).collect();
-        map.dropped.extend(probe.dropped.iter().map(|dropped| Dropped {
+        map.dropped.extend(probe.dropped.iter().map(|dropped| DroppedInline {
             name: dropped.name.clone(),
             file: Some(dropped.file.clone()),
             line: Some(dropped.line),
             why: dropped.why.clone(),
         }));
-        let told: HashSet<(String, Option<String>)> =
+        let reported: HashSet<(String, Option<String>)> =
             map.dropped.iter().map(|dropped| (dropped.name.clone(), dropped.file.clone())).collect();
         let silent = probe.functions.iter().filter(|function| {
             let key = (function.name.clone(), Some(function.file.clone()));
-            !known.contains(&key) && !told.contains(&key)
+            !known.contains(&key) && !reported.contains(&key)
         });
-        map.dropped.extend(silent.map(|function| Dropped {
+        map.dropped.extend(silent.map(|function| DroppedInline {
             name: function.name.clone(),
             file: Some(function.file.clone()),
             line: Some(function.line),

@@ -1,34 +1,35 @@
-//! From an object in which inlines stand out of line to what each of them needs.
+//! Determines which symbols each inline function needs, from an object that has them out of line.
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use rayon::prelude::*;
 
-use super::{Dropped, Inline, InlineMap, MapError};
+use super::{DroppedInline, Inline, InlineMap, MapError};
 use crate::graph::{DebugSections, Dwarf, Place, Program, SourcePaths, Target};
 use crate::image::ModuleElf;
 use crate::kernel::Exports;
 use crate::terms::ExportKind;
 
-/// Symbols that every module is given by its own build.
+/// Symbols that the build of every module provides.
 const OF_THE_BUILD: [&str; 2] = ["__this_module", "_GLOBAL_OFFSET_TABLE_"];
 
 impl InlineMap {
-    /// Reads an object of inlines: local functions, one for each inline, compiled for the kernel that has these exports.
+    /// Reads an object of inline functions: local functions, one for each inline function, compiled for the kernel with
+    /// these exports.
     ///
-    /// With debug information, functions of other files than the kernel's headers are left out, and paths name the inlines
-    /// that the compiler has inlined into others.
+    /// With debug information, functions from files other than the kernel's headers are left out, and paths include the
+    /// functions that the compiler inlined into others.
     ///
     /// # Errors
-    /// When calls in it cannot be decoded, or its debug information is broken.
+    /// When calls in the object cannot be decoded, or its debug information is broken.
     pub fn of_object(elf: &ModuleElf, exports: &Exports) -> Result<Self, MapError> {
         let mut program = Program::read(elf)?;
         let Some(sections) = DebugSections::read(elf)? else {
             return Ok(Self::of_program(&program, exports, &|_| Vec::new()));
         };
-        let (dwarf, paths) = (Dwarf::new(&sections)?, SourcePaths::read(&sections));
-        program.declare(&dwarf.functions()?, &paths);
-        // The innermost last, and without the function itself.
+        let dwarf = Dwarf::new(&sections)?;
+        program.declare(&dwarf.functions()?, &SourcePaths::read(&sections));
+        // The outermost first, without the function itself.
         let inlined = |at: Place| {
             let frames = dwarf.frames(at).unwrap_or_default();
             frames.into_iter().rev().skip(1).filter_map(|frame| frame.function).collect()
@@ -36,23 +37,24 @@ impl InlineMap {
         Ok(Self::of_program(&program, exports, &inlined))
     }
 
-    /// Reads assembly text of inlines, compiled for the kernel that has these exports.
+    /// Reads assembly text of inline functions, compiled for the kernel with these exports.
     ///
-    /// Where it has lines, functions of other files than the kernel's headers are left out. What the compiler has inlined
-    /// into others is not named on paths.
+    /// If the text has line information, functions from files other than the kernel's headers are left out. Paths do
+    /// not include functions that the compiler inlined into others.
     ///
     /// # Errors
-    /// When the text is none that is read.
+    /// When the text is in a form that is not supported.
     pub fn of_assembly(text: &str, exports: &Exports) -> Result<Self, MapError> {
         Ok(Self::of_program(&Program::of_assembly(text)?, exports, &|_| Vec::new()))
     }
 
-    /// Reads the inlines out of a program. `inlined` tells which inlined functions a place belongs to, the outermost first.
+    /// Reads the inline functions from a program. `inlined` returns the inlined functions that a place belongs to, the
+    /// outermost first.
     pub fn of_program(program: &Program, exports: &Exports, inlined: &dyn Fn(Place) -> Vec<String>) -> Self {
-        let classes: Vec<Class> =
-            program.undefined.iter().map(|symbol| Class::of(&symbol.name, symbol.internal, exports)).collect();
+        let accesses: Vec<SymbolAccess> =
+            program.undefined.iter().map(|symbol| SymbolAccess::of(&symbol.name, symbol.internal, exports)).collect();
         let candidates: Vec<usize> = (0..program.nodes.len()).filter(|node| is_inline(program, *node)).collect();
-        let reached: Vec<Reached> = candidates.par_iter().map(|node| reach(program, *node, &classes)).collect();
+        let reached: Vec<Reached> = candidates.par_iter().map(|node| reach(program, *node, &accesses)).collect();
         let mut map = Self::default();
         for (node, reached) in candidates.into_iter().zip(reached) {
             let Some(node) = program.nodes.get(node) else { continue };
@@ -65,7 +67,7 @@ impl InlineMap {
                     let why = format!(
                         "it needs {symbol}, which only exists to stop a build: what it is given must be constant"
                     );
-                    map.dropped.push(Dropped { name, file, line, why });
+                    map.dropped.push(DroppedInline { name, file, line, why });
                 }
                 None => map.inlines.push(reached.describe(
                     program,
@@ -78,7 +80,7 @@ impl InlineMap {
         map
     }
 
-    /// Adds what another object of the same kernel tells; what is known already stays.
+    /// Adds the inline functions of another object of the same kernel. Known ones are kept.
     pub fn merge(&mut self, other: Self) {
         let known: HashSet<_> = self.inlines.iter().map(|inline| (inline.name.clone(), inline.file.clone())).collect();
         let is_new = |name: &str, file: &Option<String>| !known.contains(&(name.to_owned(), file.clone()));
@@ -98,31 +100,31 @@ impl InlineMap {
     }
 }
 
-/// What a symbol is to a module.
+/// How modules can use a symbol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Class {
+struct SymbolAccess {
     gpl_only: bool,
     unexported: bool,
     namespaced: bool,
-    /// It is defined nowhere, to stop builds that use it.
+    /// The symbol is defined nowhere, so that it stops builds that use it.
     stops: bool,
-    /// The build of every module provides it.
+    /// The build of every module provides the symbol.
     provided: bool,
 }
 
-impl Class {
+impl SymbolAccess {
     fn of(name: &str, internal: bool, exports: &Exports) -> Self {
         if internal || OF_THE_BUILD.contains(&name) {
             return Self { stops: internal, provided: !internal, ..Self::default() };
         }
         let mut rows = exports.named(name).peekable();
         let unexported = rows.peek().is_none();
-        let mut class = Self { unexported, ..Self::default() };
+        let mut access = Self { unexported, ..Self::default() };
         for row in rows {
-            class.gpl_only |= matches!(row.kind, Some(ExportKind::Gpl | ExportKind::UnusedGpl));
-            class.namespaced |= row.namespace.is_some();
+            access.gpl_only |= matches!(row.kind, Some(ExportKind::Gpl | ExportKind::UnusedGpl));
+            access.namespaced |= row.namespace.is_some();
         }
-        class
+        access
     }
 
     const fn is_restricted(self) -> bool {
@@ -130,7 +132,8 @@ impl Class {
     }
 }
 
-/// Functions of the compiler's own making (`f.cold`, `f.part.0`) are parts of others.
+/// Returns whether a node is an inline function. Functions that the compiler split off (`f.cold`, `f.part.0`) are parts
+/// of others.
 fn is_inline(program: &Program, node: usize) -> bool {
     program.nodes.get(node).is_some_and(|node| {
         let header = !program.is_declared || node.declared.as_ref().is_some_and(|declared| declared.header);
@@ -138,47 +141,48 @@ fn is_inline(program: &Program, node: usize) -> bool {
     })
 }
 
-/// What one function gets to, by the shortest way.
+/// What one function reaches, each by the shortest way.
 #[derive(Debug, Default)]
 struct Reached {
-    /// Undefined symbols in the order of distance.
+    /// The undefined symbols, ordered by distance.
     symbols: Vec<usize>,
-    /// Those of them that are restricted, each with its class and the edges that lead to it.
-    restricted: Vec<(usize, Class, Vec<Step>)>,
+    /// The restricted symbols, each with its access and the chain of edges that leads to it.
+    restricted: Vec<(usize, SymbolAccess, Vec<ChainLink>)>,
     stops: Option<usize>,
 }
 
-/// An edge of the graph: the node it leaves, and the place in its code.
+/// An edge of the graph: the node it leaves, and the place in that node's code.
 #[derive(Clone, Copy, Debug)]
-struct Step {
+struct ChainLink {
     node: usize,
     at: Option<Place>,
 }
 
-fn reach(program: &Program, start: usize, classes: &[Class]) -> Reached {
+/// Searches breadth-first for everything that `start` reaches.
+fn reach(program: &Program, start: usize, accesses: &[SymbolAccess]) -> Reached {
     let mut reached = Reached::default();
-    let mut before: HashMap<usize, Option<Step>> = HashMap::from([(start, None)]);
+    let mut before: HashMap<usize, Option<ChainLink>> = HashMap::from([(start, None)]);
     let mut symbols = HashSet::new();
     let mut queue = VecDeque::from([start]);
     while let Some(node) = queue.pop_front() {
         for edge in program.nodes.get(node).map_or(&[][..], |node| &node.edges) {
-            let step = Step { node, at: edge.at };
+            let link = ChainLink { node, at: edge.at };
             match edge.to {
                 Target::Node(next) => {
                     if let std::collections::hash_map::Entry::Vacant(place) = before.entry(next) {
-                        place.insert(Some(step));
+                        place.insert(Some(link));
                         queue.push_back(next);
                     }
                 }
                 Target::Undefined(symbol) if symbols.insert(symbol) => {
-                    let class = classes.get(symbol).copied().unwrap_or_default();
-                    if class.stops {
+                    let access = accesses.get(symbol).copied().unwrap_or_default();
+                    if access.stops {
                         reached.stops = reached.stops.or(Some(symbol));
-                    } else if !class.provided {
+                    } else if !access.provided {
                         reached.symbols.push(symbol);
                     }
-                    if class.is_restricted() {
-                        reached.restricted.push((symbol, class, way(&before, step)));
+                    if access.is_restricted() {
+                        reached.restricted.push((symbol, access, chain_to(&before, link)));
                     }
                 }
                 Target::Undefined(_) => {}
@@ -188,16 +192,16 @@ fn reach(program: &Program, start: usize, classes: &[Class]) -> Reached {
     reached
 }
 
-/// The steps that lead to `last`, and it.
-fn way(before: &HashMap<usize, Option<Step>>, last: Step) -> Vec<Step> {
-    let mut way = vec![last];
+/// The links that lead to `last`, including `last`.
+fn chain_to(before: &HashMap<usize, Option<ChainLink>>, last: ChainLink) -> Vec<ChainLink> {
+    let mut chain = vec![last];
     let mut node = last.node;
-    while let Some(Some(step)) = before.get(&node) {
-        way.push(*step);
-        node = step.node;
+    while let Some(Some(link)) = before.get(&node) {
+        chain.push(*link);
+        node = link.node;
     }
-    way.reverse();
-    way
+    chain.reverse();
+    chain
 }
 
 impl Reached {
@@ -205,15 +209,18 @@ impl Reached {
         let name =
             |symbol: &usize| program.undefined.get(*symbol).map(|symbol| symbol.name.clone()).unwrap_or_default();
         let mut paths = Vec::new();
-        for (symbol, class, way) in &self.restricted {
+        for (symbol, access, chain) in &self.restricted {
             let symbol = name(symbol);
-            let lists = [
-                (class.gpl_only, &mut inline.gpl_only),
-                (class.unexported, &mut inline.unexported),
-                (class.namespaced, &mut inline.namespaced),
-            ];
-            lists.into_iter().filter(|(listed, _)| *listed).for_each(|(_, list)| list.push(symbol.clone()));
-            paths.push(path(program, inlined, way, symbol));
+            if access.gpl_only {
+                inline.gpl_only.push(symbol.clone());
+            }
+            if access.unexported {
+                inline.unexported.push(symbol.clone());
+            }
+            if access.namespaced {
+                inline.namespaced.push(symbol.clone());
+            }
+            paths.push(path(program, inlined, chain, symbol));
         }
         if !paths.is_empty() {
             inline.needs = self.symbols.iter().map(name).collect();
@@ -232,13 +239,14 @@ impl Reached {
     }
 }
 
-/// The names on the way, those of inlined functions and of what the compiler split off included, each once in a row.
-fn path(program: &Program, inlined: &dyn Fn(Place) -> Vec<String>, way: &[Step], symbol: String) -> Vec<String> {
+/// The names along a chain, including inlined functions and parts that the compiler split off, without consecutive
+/// repetitions.
+fn path(program: &Program, inlined: &dyn Fn(Place) -> Vec<String>, chain: &[ChainLink], symbol: String) -> Vec<String> {
     let mut path: Vec<String> = Vec::new();
-    for step in way {
-        let own = program.nodes.get(step.node).map(|node| node.name.split('.').next().unwrap_or_default().to_owned());
+    for link in chain {
+        let own = program.nodes.get(link.node).map(|node| node.name.split('.').next().unwrap_or_default().to_owned());
         path.extend(own.filter(|name| !name.is_empty()));
-        path.extend(step.at.map(inlined).unwrap_or_default());
+        path.extend(link.at.map(inlined).unwrap_or_default());
     }
     path.push(symbol);
     path.dedup();

@@ -1,4 +1,4 @@
-//! What may stand behind `audit`.
+//! The arguments of `audit`. Their doc comments are the help text of the program.
 
 use std::path::PathBuf;
 

@@ -1,4 +1,4 @@
-//! What may stand behind `diff` and `upgrade`.
+//! The arguments of `diff` and `upgrade`. Their doc comments are the help text of the program.
 
 use std::path::PathBuf;
 

@@ -1,10 +1,12 @@
-//! What may stand on the command line.
+//! The command line. The doc comments of arguments, and of the values they take, are the help text of the program.
 
 mod audit;
 mod compare;
+mod format;
 
 pub use audit::AuditArguments;
 pub use compare::{DiffArguments, DiffFormat, PolicyArguments, UpgradeArguments};
+pub use format::{AnswerFormat, CheckFormat, ExportsFormat, FactsFormat};
 
 use std::path::PathBuf;
 
@@ -15,7 +17,7 @@ use gplok::terms::{ExportKind, Glob};
 #[derive(Debug, Parser)]
 #[command(name = "gplok", version, arg_required_else_help = true)]
 #[command(after_help = "Exit codes: 0 all load, 1 some refused or would crash, 2 could not run, 3 undetermined.")]
-pub struct Arguments {
+pub struct CommandLine {
     /// When to colour.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
@@ -103,30 +105,6 @@ pub struct SourceArguments {
     pub inlines: Option<PathBuf>,
 }
 
-/// How to print the answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// For people.
-    Human,
-    /// For machines: schema gplok/1.
-    Json,
-    /// Only the lines of the kernel log.
-    Dmesg,
-}
-
-/// How to print what was checked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum CheckFormat {
-    /// For people.
-    Human,
-    /// For machines: schema gplok/1.
-    Json,
-    /// Only the lines of the kernel log.
-    Dmesg,
-    /// The warnings of depmod -e, for scripts that read those.
-    Depmod,
-}
-
 /// Arguments of `check`.
 #[derive(Debug, Args)]
 pub struct CheckArguments {
@@ -178,8 +156,8 @@ pub struct SimulateArguments {
     #[command(flatten)]
     pub source: SourceArguments,
     /// How to print the answer.
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = AnswerFormat::Human)]
+    pub format: AnswerFormat,
     /// Compute every answer anew: none is used again for another step.
     #[arg(long, hide = true)]
     pub uncached: bool,
@@ -249,15 +227,6 @@ pub struct InspectArguments {
     pub format: FactsFormat,
 }
 
-/// How to print facts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum FactsFormat {
-    /// For people.
-    Human,
-    /// For machines.
-    Json,
-}
-
 /// Arguments of `exports`.
 #[derive(Debug, Args)]
 #[command(mut_arg("cmdline", |argument| argument.hide(true)))]
@@ -273,7 +242,7 @@ pub struct ExportsArguments {
     pub kernel: KernelArguments,
     /// Only what is exported so; may be repeated.
     #[arg(long, value_enum, action = clap::ArgAction::Append)]
-    pub kind: Vec<Kind>,
+    pub kind: Vec<ExportKindArgument>,
     /// Only what this module exports: its name, its path (drivers/usb/*), or vmlinux for the kernel itself; may be
     /// repeated.
     #[arg(long, value_name = "MODULE", action = clap::ArgAction::Append)]
@@ -296,20 +265,9 @@ pub struct ExportsArguments {
     pub format: Option<ExportsFormat>,
 }
 
-/// How to print exports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum ExportsFormat {
-    /// As modpost reads it: CRC, symbol, module, kind, namespace, as in kernels since 5.6.
-    Symvers,
-    /// For people.
-    Human,
-    /// For machines: schema gplok/1.
-    Json,
-}
-
 /// How a symbol is exported.
 #[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum Kind {
+pub enum ExportKindArgument {
     /// EXPORT_SYMBOL.
     Plain,
     /// EXPORT_SYMBOL_GPL.
@@ -324,7 +282,7 @@ pub enum Kind {
     Unknown,
 }
 
-impl Kind {
+impl ExportKindArgument {
     /// The library's word for it.
     pub const fn kind(self) -> Option<ExportKind> {
         match self {

@@ -1,0 +1,35 @@
+//! Turns arguments that several commands share into values of the library.
+
+use gplok::image::DebugFiles;
+use gplok::kernel::{Kernel, KernelRequest, KernelRequestError};
+use gplok::load::Cmdline;
+use gplok::why::Lookup;
+
+use crate::arguments::{KernelArguments, SourceArguments};
+use crate::exit::CommandError;
+use crate::map::read_map;
+
+impl KernelArguments {
+    /// Opens the kernel.
+    pub fn open(&self) -> Result<Kernel, KernelRequestError> {
+        KernelRequest { paths: &self.kernel, release: self.release.as_deref(), certificates: &self.certs }.open()
+    }
+
+    /// The boot command line of the kernel.
+    pub fn cmdline(&self, kernel: &Kernel) -> Cmdline {
+        booted_with(kernel, &self.cmdline)
+    }
+}
+
+/// The boot command line: that of a unified kernel image, followed by the given switches.
+pub fn booted_with(kernel: &Kernel, given: &str) -> Cmdline {
+    Cmdline::parse(&format!("{} {given}", kernel.cmdline().unwrap_or_default()))
+}
+
+impl SourceArguments {
+    /// Where to find the debug information and inline map for this number of modules.
+    pub fn open(&self, kernel: &Kernel, modules: usize) -> Result<Lookup, CommandError> {
+        let inlines = self.inlines.as_ref().map(|path| read_map(path, kernel)).transpose()?;
+        Ok(Lookup { debug: DebugFiles::new(self.debug.clone()).among(modules), inlines })
+    }
+}
