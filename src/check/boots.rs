@@ -29,7 +29,7 @@ pub(super) struct Boots<'a> {
 /// The result of loading a module after the modules that it needs.
 struct After {
     verdict: Verdict,
-    /// The states that the boot may be in afterwards. If the module may or may not be loaded, only the states in which it is.
+    /// The states that the boot may be in afterwards: with the module loaded, and without it where it may be refused.
     worlds: Vec<World>,
     /// The exports that are missing if the module is refused.
     refused: Option<Arc<RefusedExporter>>,
@@ -64,12 +64,11 @@ impl<'a> Boots<'a> {
         let (own, before) = chain.split_last().map_or((index, &[][..]), |(own, before)| (*own, before));
         let mut verdict = match self.after_all(before).filter(|_| self.first.memo().is_enabled()) {
             Some(before_it) if self.can_be_combined(own, before, &before_it) => {
-                let mut verdict = match Arc::try_unwrap(self.after(own, &before_it)) {
+                let verdict = match Arc::try_unwrap(self.after(own, &before_it)) {
                     Ok(after) => after.verdict,
                     // Other modules need this one, too.
                     Err(shared) => shared.verdict.clone(),
                 };
-                before_it.iter().for_each(|dependency| depend_on(&mut verdict, &dependency.verdict));
                 blamed(verdict, before_it.iter().map(|after| &after.verdict))
             }
             together => {
@@ -161,13 +160,9 @@ impl<'a> Boots<'a> {
 
 impl After {
     fn new(Judged { verdict, mut worlds, exports }: Judged) -> Self {
-        let is_loaded = |world: &World| world.last == Some(Outcome::Loads);
-        if worlds.iter().any(is_loaded) {
-            worlds.retain(is_loaded);
-        }
         // No other module depends on the taints of a module, except on the proprietary taint.
-        let first = worlds.first().and_then(newest).cloned();
-        for world in worlds.iter_mut().skip(1) {
+        let first = worlds.iter().find_map(newest).cloned();
+        for world in &mut worlds {
             let alike = newest(world).zip(first.as_ref()).is_some_and(|(module, first)| {
                 let proprietary = |module: &LoadedModule| module.taints.has(Taint::ProprietaryModule);
                 proprietary(module) == proprietary(first) && module.is_alike(first)
@@ -224,8 +219,11 @@ impl<'a> Boot<'a> {
     /// Combines this boot with each state that agrees with it, and adds the results to `next`, which is sorted by shape.
     fn behind(self, worlds: &'a [World], next: &mut Vec<Self>) {
         let mut add = |boot: Self| {
-            if let Err(place) = next.binary_search_by(|known| known.by_shape(&boot)) {
-                next.insert(place, boot);
+            let start = next.partition_point(|known| known.by_shape(&boot) == Ordering::Less);
+            let of_shape = next.get(start..).unwrap_or_default();
+            let mut of_shape = of_shape.iter().take_while(|known| known.by_shape(&boot) == Ordering::Equal);
+            if !of_shape.any(|known| known.has_modules_of(&boot)) {
+                next.insert(start, boot);
             }
         };
         let Some(last) = worlds.iter().rposition(|world| agree(&self.world, world)) else { return };
@@ -257,13 +255,19 @@ impl<'a> Boot<'a> {
         self
     }
 
-    /// Compares what can make a difference to a module that is loaded next.
+    /// Orders boots by what can make a difference to a module that is loaded next, except for what modules export.
     fn by_shape(&self, other: &Self) -> Ordering {
-        let shape = |boot: &Self| (boot.world.state.tainted.number(), boot.world.state.once);
-        let proprietary = |module: &&Arc<LoadedModule>| module.taints.has(Taint::ProprietaryModule);
-        let modules = || self.modules.iter().rev().map(proprietary).cmp(other.modules.iter().rev().map(proprietary));
-        let answers = || self.world.answers.cmp(&other.world.answers);
-        shape(self).cmp(&shape(other)).then_with(answers).then_with(modules)
+        let shape = |boot: &Self| (boot.world.calendar, boot.world.state.tainted.number(), boot.world.state.once);
+        let module = |module: &&'a Arc<LoadedModule>| (&*module.name, module.taints.has(Taint::ProprietaryModule));
+        shape(self)
+            .cmp(&shape(other))
+            .then_with(|| self.world.answers.cmp(&other.world.answers))
+            .then_with(|| self.modules.iter().rev().map(module).cmp(other.modules.iter().rev().map(module)))
+    }
+
+    /// Returns whether two boots of one shape have equal modules.
+    fn has_modules_of(&self, other: &Self) -> bool {
+        self.modules.iter().zip(&other.modules).all(|(one, other)| Arc::ptr_eq(one, other) || one.is_alike(other))
     }
 
     fn into_world(mut self) -> World {
@@ -272,28 +276,6 @@ impl<'a> Boot<'a> {
         self.world.last = None;
         self.world
     }
-}
-
-/// Makes a verdict undetermined if it depends on a module that may or may not be loaded.
-fn depend_on(verdict: &mut Verdict, dependency: &Verdict) {
-    if dependency.outcome != Outcome::Undetermined || dependency.never_loads {
-        return;
-    }
-    let early = verdict.outcome.stage().is_some_and(|stage| stage < Stage::SimplifySymbols);
-    if early {
-        return;
-    }
-    let lacks = |finding: &Finding| {
-        finding.reached
-            && finding.refuses()
-            && matches!(finding.cause, Cause::MissingSymbol { refused_exporter: None, .. })
-    };
-    let refused = matches!(verdict.outcome, Outcome::Refused { .. }) || verdict.never_loads;
-    verdict.never_loads = refused && verdict.findings.iter().any(lacks);
-    verdict.outcome = Outcome::Undetermined;
-    let missing = dependency.missing.iter().filter(|missing| !verdict.missing.contains(missing));
-    let missing: Vec<_> = missing.cloned().collect();
-    verdict.missing.extend(missing);
 }
 
 /// Adds to the verdict on a refused module the needed modules that were refused before it.
