@@ -3,7 +3,6 @@
 //! Each module is judged once. The result of loading a module depends only on the modules that it needs and on the state they
 //! leave. So the boots of the needed modules are combined instead of being repeated for every module that needs them.
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -163,10 +162,7 @@ impl After {
         // No other module depends on the taints of a module, except on the proprietary taint.
         let first = worlds.iter().find_map(newest).cloned();
         for world in &mut worlds {
-            let alike = newest(world).zip(first.as_ref()).is_some_and(|(module, first)| {
-                let proprietary = |module: &LoadedModule| module.taints.has(Taint::ProprietaryModule);
-                proprietary(module) == proprietary(first) && module.is_alike(first)
-            });
+            let alike = newest(world).zip(first.as_ref()).is_some_and(|(module, first)| are_like(module, first));
             if let (true, Some(first), Some(module)) =
                 (alike, &first, Arc::make_mut(&mut world.state.modules).first_mut())
             {
@@ -179,6 +175,11 @@ impl After {
         let refused = if is_refused { RefusedExporter::new(&verdict.name, exports).map(Arc::new) } else { None };
         Self { verdict, worlds, refused, is_plain }
     }
+}
+
+/// Returns whether two modules make no difference to others: of its taints, only the proprietary one does.
+fn are_like(one: &LoadedModule, other: &LoadedModule) -> bool {
+    one.taints.has(Taint::ProprietaryModule) == other.taints.has(Taint::ProprietaryModule) && one.is_alike(other)
 }
 
 /// The module that was loaded last in a world.
@@ -216,14 +217,12 @@ fn agree(one: &World, other: &World) -> bool {
 }
 
 impl<'a> Boot<'a> {
-    /// Combines this boot with each state that agrees with it, and adds the results to `next`, which is sorted by shape.
+    /// Combines this boot with each state that agrees with it, and adds the results to `next`. The order is that in which a
+    /// single boot meets the states: verdicts name the first of several that are equally good.
     fn behind(self, worlds: &'a [World], next: &mut Vec<Self>) {
         let mut add = |boot: Self| {
-            let start = next.partition_point(|known| known.by_shape(&boot) == Ordering::Less);
-            let of_shape = next.get(start..).unwrap_or_default();
-            let mut of_shape = of_shape.iter().take_while(|known| known.by_shape(&boot) == Ordering::Equal);
-            if !of_shape.any(|known| known.has_modules_of(&boot)) {
-                next.insert(start, boot);
+            if !next.iter().any(|known| known.is_like(&boot)) {
+                next.push(boot);
             }
         };
         let Some(last) = worlds.iter().rposition(|world| agree(&self.world, world)) else { return };
@@ -255,19 +254,20 @@ impl<'a> Boot<'a> {
         self
     }
 
-    /// Orders boots by what can make a difference to a module that is loaded next, except for what modules export.
-    fn by_shape(&self, other: &Self) -> Ordering {
-        let shape = |boot: &Self| (boot.world.calendar, boot.world.state.tainted.number(), boot.world.state.once);
-        let module = |module: &&'a Arc<LoadedModule>| (&*module.name, module.taints.has(Taint::ProprietaryModule));
-        shape(self)
-            .cmp(&shape(other))
-            .then_with(|| self.world.answers.cmp(&other.world.answers))
-            .then_with(|| self.modules.iter().rev().map(module).cmp(other.modules.iter().rev().map(module)))
-    }
-
-    /// Returns whether two boots of one shape have equal modules.
-    fn has_modules_of(&self, other: &Self) -> bool {
-        self.modules.iter().zip(&other.modules).all(|(one, other)| Arc::ptr_eq(one, other) || one.is_alike(other))
+    /// Returns whether two boots make no difference to a module that is loaded next.
+    fn is_like(&self, other: &Self) -> bool {
+        let world = &self.world;
+        let other_world = &other.world;
+        world.calendar == other_world.calendar
+            && world.state.tainted == other_world.state.tainted
+            && world.state.once == other_world.state.once
+            && self.modules.len() == other.modules.len()
+            && self
+                .modules
+                .iter()
+                .zip(&other.modules)
+                .all(|(one, other)| Arc::ptr_eq(one, other) || are_like(one, other))
+            && world.answers == other_world.answers
     }
 
     fn into_world(mut self) -> World {

@@ -5,7 +5,7 @@ use crate::kernel::Kernel;
 use crate::terms::{Distribution, KernelVersion};
 
 /// The version and the distribution of a kernel, by which its behaviours are looked up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Calendar {
     /// The version; its patch number counts only if `patch_known`.
     pub version: KernelVersion,

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::{Arch, Class, ElfMachine, Endian, KernelVersion};
 
 /// A distribution whose kernels' loader differs from upstream's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Distribution {
     /// Debian's own builds, whose loader carries the patches DEB1 to DEB3.
