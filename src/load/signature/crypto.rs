@@ -56,9 +56,9 @@ impl Crypto {
         Self { support: all.map(|algorithm| (algorithm, Support::Available)).collect() }
     }
 
-    /// The cryptography that a kernel's configuration tells. `value` returns the value of an option without `CONFIG_`, or `None`
-    /// if it is not set. An algorithm that is built as a module is [`Support::Unknown`], because it depends on whether user space
-    /// loads that module.
+    /// The cryptography that a kernel's configuration tells. `value` returns the value of an option without `CONFIG_`, or
+    /// `None` if it is not set. An algorithm that is built as a module is [`Support::Unknown`], because it depends on
+    /// whether user space loads that module.
     ///
     /// The configuration does not tell which identifiers the kernel's source knows. This depends on the version; use
     /// [`Crypto::set`] for it.

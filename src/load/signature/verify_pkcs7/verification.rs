@@ -32,7 +32,7 @@ struct Embedded {
 }
 
 /// A signer after `pkcs7_verify_one()`.
-struct Checked<'a> {
+struct CheckedSigner<'a> {
     signer: &'a SignerInfo,
     algorithm: DigestAlgorithm,
     /// `None` if the kernel lacks the algorithm (`sinfo->unsupported_crypto`).
@@ -139,13 +139,14 @@ impl<'a> Verification<'a> {
     }
 
     /// Mirrors `pkcs7_verify()` (crypto/asymmetric_keys/pkcs7_verify.c).
-    fn pkcs7_verify(&mut self) -> VerifyResult<Vec<Checked<'a>>> {
+    fn pkcs7_verify(&mut self) -> VerifyResult<Vec<CheckedSigner<'a>>> {
         let message = self.message;
         if message.content_type != Some(ContentType::Data) {
             let line = warning("PKCS7: Invalid module sig (not pkcs7-data)");
             return Err(Pkcs7Verdict::KeyRejected { line });
         }
-        // Either all signers have attributes or none has. The kernel checks this before it computes a digest or looks for a key.
+        // Either all signers have attributes or none has. The kernel checks this before it computes a digest or looks for a
+        // key.
         if let Some(SignerInfo { authattrs: Some(_), signature_algorithm, .. }) = message.signers.first() {
             let ml_dsa = matches!(signature_algorithm, Some(SignatureAlgorithm::MlDsa(_)));
             if ml_dsa && self.crypto.support(CryptoAlgorithm::MlDsa) == Support::Available {
@@ -167,9 +168,9 @@ impl<'a> Verification<'a> {
     }
 
     /// Mirrors `pkcs7_verify_one()` (crypto/asymmetric_keys/pkcs7_verify.c).
-    fn pkcs7_verify_one(&mut self, signer: &'a SignerInfo, number: usize) -> VerifyResult<Checked<'a>> {
+    fn pkcs7_verify_one(&mut self, signer: &'a SignerInfo, number: usize) -> VerifyResult<CheckedSigner<'a>> {
         let Some(Ok(algorithm)) = signer.digest else { return undetermined("a digest algorithm") };
-        let mut checked = Checked { signer, algorithm, digest: None, certificate: None };
+        let mut checked = CheckedSigner { signer, algorithm, digest: None, certificate: None };
         if matches!(signer.signature_algorithm, Some(SignatureAlgorithm::MlDsa(_))) {
             // ML-DSA computes the digest of the data itself.
             checked.digest = Some(Vec::new());
@@ -253,7 +254,7 @@ impl<'a> Verification<'a> {
     }
 
     /// Mirrors `pkcs7_validate_trust()` (crypto/asymmetric_keys/pkcs7_trust.c).
-    fn pkcs7_validate_trust(&mut self, checked: &[Checked<'_>]) -> VerifyResult<Pkcs7Verdict> {
+    fn pkcs7_validate_trust(&mut self, checked: &[CheckedSigner<'_>]) -> VerifyResult<Pkcs7Verdict> {
         for embedded in &mut self.certificates {
             embedded.seen = false;
         }
@@ -272,7 +273,7 @@ impl<'a> Verification<'a> {
     }
 
     /// Mirrors `pkcs7_validate_trust_one()` (crypto/asymmetric_keys/pkcs7_trust.c).
-    fn pkcs7_validate_trust_one(&mut self, checked: &Checked<'_>) -> VerifyResult<Pkcs7Verdict> {
+    fn pkcs7_validate_trust_one(&mut self, checked: &CheckedSigner<'_>) -> VerifyResult<Pkcs7Verdict> {
         if checked.digest.is_none() {
             return Ok(Pkcs7Verdict::NoPkg { what: checked.algorithm.to_string() });
         }
@@ -326,7 +327,7 @@ impl<'a> Verification<'a> {
     /// verified.
     fn matched(
         &mut self,
-        checked: &Checked<'_>,
+        checked: &CheckedSigner<'_>,
         vouched: Option<usize>,
         key: usize,
         verified_to: Option<usize>,
@@ -378,7 +379,7 @@ impl<'a> Verification<'a> {
     }
 
     /// Verifies the signer's signature over the digest of the module with a key.
-    fn verify_signer(&self, key: &PublicKey, checked: &Checked<'_>) -> KeyCheck {
+    fn verify_signer(&self, key: &PublicKey, checked: &CheckedSigner<'_>) -> KeyCheck {
         let SignerInfo { signature_algorithm, signature, .. } = checked.signer;
         if !matches!(key, PublicKey::Other(_)) && !same_family(key, signature_algorithm.as_ref()) {
             return KeyCheck::Bad(Errno::EKEYREJECTED);
