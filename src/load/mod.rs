@@ -1,8 +1,28 @@
-//! `load_module()`, stage by stage, in the kernel's order. It does no I/O and cannot fail.
+//! The judge: an emulation of the kernel's `load_module()` and `delete_module()` (kernel/module/main.c), stage by stage, in the
+//! kernel's order.
 //!
-//! Facts may be missing. A run that needs one stops and is made again, once with each answer: every consistent set of
-//! answers is a `World` of its own. Where all worlds agree the verdict is certain; where they do not, it
-//! is undetermined, and says for want of what.
+//! It takes a kernel, a command line and a module file that other parts of the crate have read, and returns a `Verdict`. It
+//! opens no file, starts no thread and cannot fail: a module that the kernel would refuse is a verdict, not an error. Only this
+//! part of the crate decides whether a module loads.
+//!
+//! # Unknown facts
+//!
+//! A stage may need a fact that no file tells, such as a configuration option or whether the kernel trusts a signer. It then
+//! stops with `Stop::Ask` and the name of the fact. `machine.rs` attempts the whole system call again, once with each answer. A
+//! `World` is one consistent set of answers together with the kernel's state under them. The verdict is certain if all worlds
+//! agree. If they differ, it is undetermined and names the facts that decide.
+//!
+//! # Contents
+//!
+//! - `arguments.rs` and `cmdline.rs`: the arguments of the system call and the command line of the kernel.
+//! - `machine.rs`: one boot. It attempts each system call in every world; `merge.rs` merges the verdicts of the worlds.
+//! - `pipeline.rs`: the order of the stages, and the survey of the stages past a refusal.
+//! - `run.rs` and `state.rs`: what a stage may read, print and change during one attempt.
+//! - `loaded.rs` and `refused_exporter.rs`: the modules that earlier calls loaded or refused.
+//! - `stages/`: the stages, one file for each kernel function.
+//! - `signature/`: the verification of PKCS#7 module signatures.
+//! - `relocate/`: the relocation code of the architectures.
+//! - `cache/`: results that hold for more than one attempt. They never change a verdict.
 
 mod arguments;
 mod cache;

@@ -1,4 +1,4 @@
-//! The stages in their order, and what happens when one refuses.
+//! The order of the stages, and the survey of the later stages once one refuses the module.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -15,16 +15,17 @@ use crate::load::state::{StageResult, Stop, World};
 use crate::terms::Taints;
 use crate::verdict::{Missing, Outcome, Stage, Verdict};
 
+/// A stage: the kernel function that it emulates.
 type Function = fn(&mut Run<'_>) -> StageResult;
 
-/// Before the module's own name is known.
+/// The stages before the module's name is known.
 const FIRST: [(Stage, Function); 3] = [
     (Stage::FinitModule, finit_module::finit_module),
     (Stage::ModuleSigCheck, module_sig_check::module_sig_check),
     (Stage::ElfValidity, elf_validity::elf_validity),
 ];
 
-/// Up to 6.3: a module that is refused late has tainted the kernel already.
+/// The next stages up to 6.3. They taint the kernel early, so a module that a later stage refuses leaves its taints.
 const TAINTS_EARLY: [(Stage, Function); 10] = [
     (Stage::Blacklisted, blacklisted::blacklisted),
     (Stage::CheckModstructVersion, check_version::check_modstruct_version),
@@ -38,7 +39,7 @@ const TAINTS_EARLY: [(Stage, Function); 10] = [
     (Stage::PercpuModalloc, percpu_modalloc::percpu_modalloc),
 ];
 
-/// Since 6.4.
+/// The next stages since 6.4. They taint the kernel once the module is in the list.
 const TAINTS_LATE: [(Stage, Function); 10] = [
     (Stage::Blacklisted, blacklisted::blacklisted),
     (Stage::CheckModstructVersion, check_version::check_modstruct_version),
@@ -52,7 +53,7 @@ const TAINTS_LATE: [(Stage, Function); 10] = [
     (Stage::PercpuModalloc, percpu_modalloc::percpu_modalloc),
 ];
 
-/// The same in every version.
+/// The last stages, in the order that every version has.
 const LAST: [(Stage, Function); 11] = [
     (Stage::FindModuleSections, find_module_sections::check_export_symbol_versions),
     (Stage::SetupModinfo, find_module_sections::setup_modinfo),
@@ -67,14 +68,19 @@ const LAST: [(Stage, Function); 11] = [
     (Stage::DoInitModule, do_init_module::do_init_module),
 ];
 
-/// Mirrors `load_module()`: what happens in one world. `Err` asks for a fact.
+/// Mirrors `load_module()` (kernel/module/main.c) in one world.
+///
+/// Returns the world afterwards and the verdict, or as `Err` the fact that a stage needs and no file tells.
 pub(super) fn load_module(mut run: Run<'_>) -> Result<(World, Verdict), Missing> {
     let mut refused = None;
     for (position, (stage, function)) in FIRST.iter().enumerate() {
-        step(&mut run, position, *stage, *function, &mut refused)?;
-        let gathered = *stage != Stage::ElfValidity || run.unrecorded_info().is_some();
-        let goes_on = run.surveys() && run.insmod.look_on && gathered;
-        if refused.is_some() && !goes_on {
+        run_stage(&mut run, position, *stage, *function, &mut refused)?;
+        if refused.is_none() {
+            continue;
+        }
+        // The later stages need what the ELF checks gather.
+        let is_gathered = *stage != Stage::ElfValidity || run.unrecorded_info().is_some();
+        if !run.surveys() || !run.insmod.look_on || !is_gathered {
             return Ok(conclude(run, refused));
         }
     }
@@ -86,13 +92,13 @@ pub(super) fn load_module(mut run: Run<'_>) -> Result<(World, Verdict), Missing>
     let early: &[(Stage, Function)] = if late { &TAINTS_LATE } else { &TAINTS_EARLY };
     let sections: [(Stage, Function); 2] = [
         (Stage::FindModuleSections, find_module_sections::find_module_sections),
-        (Stage::FindModuleSections, if late { nothing } else { taints::check_module_license }),
+        (Stage::FindModuleSections, if late { pass } else { taints::check_module_license }),
     ];
-    // The two orders have positions of their own.
+    // The positions of both orders are distinct, because they are the keys of `Call::passed`.
     let first = if late { FIRST.len() } else { FIRST.len() + early.len() + sections.len() + LAST.len() };
     for (position, (stage, function)) in early.iter().chain(&sections).chain(&LAST).enumerate() {
         let surveying = refused.is_some();
-        step(&mut run, first + position, *stage, *function, &mut refused)?;
+        run_stage(&mut run, first + position, *stage, *function, &mut refused)?;
         if refused.is_some() && !surveying && !run.surveys() {
             break;
         }
@@ -100,7 +106,8 @@ pub(super) fn load_module(mut run: Run<'_>) -> Result<(World, Verdict), Missing>
     Ok(conclude(run, refused))
 }
 
-fn nothing(_: &mut Run<'_>) -> StageResult {
+/// A stage that this kernel does not have.
+fn pass(_: &mut Run<'_>) -> StageResult {
     Ok(())
 }
 
@@ -110,19 +117,21 @@ struct Refusal {
     world: World,
 }
 
-/// The stages that a build against the kernel's own headers passes.
-const MADE_GOOD: [Stage; 4] =
+/// The stages that a module passes if it is built with the headers of this kernel.
+const PASSED_IF_REBUILT: [Stage; 4] =
     [Stage::CheckModstructVersion, Stage::ModuleFrobArchSections, Stage::ApplyRelocations, Stage::PrepareComing];
 
-/// Runs one stage, or skips it where another attempt has passed it. The first refusal is kept; stages past it print nothing.
-fn step(
+/// Runs one stage, or skips it if another attempt passed it on equal premises.
+///
+/// The first refusal is kept in `refused`. The stages past it are surveyed and print nothing.
+fn run_stage(
     run: &mut Run<'_>,
     position: usize,
     stage: Stage,
     function: Function,
     refused: &mut Option<Refusal>,
 ) -> Result<(), Missing> {
-    if run.insmod.as_rebuilt && MADE_GOOD.contains(&stage) {
+    if run.insmod.as_rebuilt && PASSED_IF_REBUILT.contains(&stage) {
         return Ok(());
     }
     run.begin(stage);
@@ -130,11 +139,12 @@ fn step(
     if may_skip && run.call.passed.skip(run, position) {
         return Ok(());
     }
-    let before = said(run);
+    let before = output_lengths(run);
     let outcome = match function(run) {
         Ok(()) => {
-            // While a file is read ahead, a stage may have taken a symbol for resolved.
-            if may_skip && said(run) == before && !run.call.assumed.is_some_and(Cell::get) {
+            // A stage that prints or finds something is not skipped. Neither is one that took a symbol for resolved, which it
+            // may do while a file is read ahead.
+            if may_skip && output_lengths(run) == before && !run.call.assumed.is_some_and(Cell::get) {
                 run.call.passed.keep(run, position);
             }
             return Ok(());
@@ -150,11 +160,12 @@ fn step(
     Ok(())
 }
 
-/// How much was found, printed and inferred so far.
-const fn said(run: &Run<'_>) -> (usize, usize, usize) {
+/// The number of findings, log lines and inferences so far.
+const fn output_lengths(run: &Run<'_>) -> (usize, usize, usize) {
     (run.findings.len(), run.log.len(), run.inferred.len())
 }
 
+/// Makes the verdict. Adds the module to the list of loaded modules if no stage refused it.
 fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
     let name = match run.unrecorded_info() {
         Some(info) if info.mod_name.is_empty() => info.name.to_string(),
@@ -196,7 +207,7 @@ fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
     (world, verdict)
 }
 
-/// The name before the loader knows one: what the file says of itself, else the file's.
+/// The module's name before the loader knows it: the `name` field of `.modinfo`, else the name of the file.
 fn announced_name(run: &Run<'_>) -> String {
     let announced = run.image.as_announced().and_then(|elf| elf.modinfo().get("name").map(str::to_owned));
     announced.or_else(|| crate::kernel::module_name_of(run.image.path())).unwrap_or_default()

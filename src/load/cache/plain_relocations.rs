@@ -1,7 +1,8 @@
-//! Relocations that go through on every x86-64 kernel, wherever it puts things: those of nearly every module.
+//! A quick check for relocations that every x86-64 kernel applies, whatever addresses it gives to the module and its symbols.
+//! Nearly all modules pass it.
 //!
-//! What is said here is what `relocate` would say, without keeping account of addresses and writes. Whatever is not as simple
-//! as this is left to that.
+//! It gives the answer that `relocate` gives, but keeps no account of addresses and writes. It leaves every other case to
+//! `relocate`.
 
 use crate::elf::{Relocation, Section, SectionFlags, SectionType, Symbol, SymbolPlace};
 use crate::load::state::Info;
@@ -13,64 +14,75 @@ const R_X86_64_PLT32: u32 = 4;
 const R_X86_64_32S: u32 = 11;
 const R_X86_64_PC64: u32 = 24;
 
-/// This close to a symbol, a place in the kernel is in the upper two gigabytes as the symbol is.
+/// The largest distance in bytes from a symbol of the kernel at which an address is sure to lie in the upper two gigabytes, as
+/// the symbol does.
 const NEAR: u64 = 1 << 20;
-/// This close to the beginning of a section, a place of the module is.
+/// The largest distance in bytes from the beginning of a section at which an address is sure to lie in the upper two gigabytes.
 const NEAR_SECTION: u64 = 16 << 20;
 
-/// Relocations judged here are no more than this.
+/// The largest number of relocations that are judged here.
 const MAX_RELOCATIONS: usize = 1 << 24;
 
-/// What is to be known of the kernel for relocations to go through at whatever addresses.
+/// What a kernel needs in order to apply all relocations of a module.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::load) enum Plain {
-    /// Nothing.
-    Everywhere,
-    /// That it has `R_X86_64_PC64`.
-    WithPc64,
+pub(in crate::load) enum Requirement {
+    /// Nothing: every kernel applies them.
+    Nothing,
+    /// It has to know `R_X86_64_PC64`.
+    X86Pc64,
 }
 
-/// Do all relocations go through, and what is to be known for that? `target` tells which section of the module one with this
-/// `sh_info` applies to.
-pub(in crate::load) fn go_through(info: &Info, target: impl Fn(u32) -> Option<usize>) -> Option<Plain> {
+/// Returns what a kernel needs in order to apply all relocations at whatever addresses, or `None` if `relocate` has to judge
+/// them.
+///
+/// `target` returns the section that a relocation section with this `sh_info` applies to.
+pub(in crate::load) fn requirement(info: &Info, target: impl Fn(u32) -> Option<usize>) -> Option<Requirement> {
     if !matches!(info.arch, Arch { machine: ElfMachine::X86_64, class: Class::Elf64, .. }) {
         return None;
     }
-    let (mut count, mut relocated) = (0, vec![false; info.elf.sections().len()]);
-    let mut plain = Plain::Everywhere;
-    let all = info.elf.sections().iter().skip(1).all(|section| {
-        let Some(target) = target(section.info) else { return true };
+    let mut count = 0;
+    let mut relocated = vec![false; info.elf.sections().len()];
+    let mut requirement = Requirement::Nothing;
+    for section in info.elf.sections().iter().skip(1) {
+        let Some(target) = target(section.info) else { continue };
         if section.flags & SectionFlags::RELA_LIVEPATCH != 0 || section.kind == SectionType::REL {
-            return false;
+            return None;
         }
         if section.kind != SectionType::RELA {
-            return true;
+            continue;
         }
         count += info.elf.contents(section).len() / 24;
-        let again = relocated.get_mut(target).is_none_or(|known| std::mem::replace(known, true));
-        let target = info.elf.sections().get(target);
-        !again && count <= MAX_RELOCATIONS && target.is_some_and(|target| applies(info, section, target, &mut plain))
-    });
-    all.then_some(plain)
+        let is_relocated = relocated.get_mut(target)?;
+        let target = info.elf.sections().get(target)?;
+        // A second relocation section for one target could write to bytes that are no longer zero.
+        if std::mem::replace(is_relocated, true) || count > MAX_RELOCATIONS {
+            return None;
+        }
+        if !applies(info, section, target, &mut requirement) {
+            return None;
+        }
+    }
+    Some(requirement)
 }
 
-/// Do those of one section? They come in ascending order and apart, to bytes that are zero.
-fn applies(info: &Info, section: &Section, target: &Section, plain: &mut Plain) -> bool {
-    let (symbols, contents) = (info.elf.symbols(), info.elf.contents(target));
+/// Returns whether every kernel that meets `requirement` applies the relocations of one section. It does if they are in
+/// ascending order, do not overlap, and apply to bytes that are zero.
+fn applies(info: &Info, section: &Section, target: &Section, requirement: &mut Requirement) -> bool {
+    let symbols = info.elf.symbols();
+    let contents = info.elf.contents(target);
     let mut end = 0;
     info.elf.format().all_rela64(info.elf.contents(section), |entry| {
         let width = match entry.kind {
             R_X86_64_64 => 8,
             R_X86_64_PC64 => {
-                *plain = Plain::WithPc64;
+                *requirement = Requirement::X86Pc64;
                 8
             }
             R_X86_64_PC32 | R_X86_64_PLT32 | R_X86_64_32S => 4,
             _ => return false,
         };
-        let (Some(symbol), Ok(start)) = (at(symbols, entry.symbol), usize::try_from(entry.offset)) else {
-            return false;
-        };
+        let Some(symbol) = symbol_at(symbols, entry.symbol) else { return false };
+        let Ok(start) = usize::try_from(entry.offset) else { return false };
         let zero = start.checked_add(width).and_then(|end| contents.get(start..end)).is_some_and(|bytes| {
             match (bytes.first_chunk::<8>(), bytes.first_chunk::<4>()) {
                 (Some(eight), _) => *eight == [0; 8],
@@ -78,33 +90,39 @@ fn applies(info: &Info, section: &Section, target: &Section, plain: &mut Plain) 
                 (None, None) => false,
             }
         });
-        let ascending = start >= end;
+        let is_ascending = start >= end;
         end = start.saturating_add(width);
-        zero && ascending && (entry.kind != R_X86_64_32S || is_near(info, symbol, entry))
+        zero && is_ascending && (entry.kind != R_X86_64_32S || is_near(info, symbol, entry))
     })
 }
 
-fn at(symbols: &[Symbol], index: u32) -> Option<&Symbol> {
+fn symbol_at(symbols: &[Symbol], index: u32) -> Option<&Symbol> {
     symbols.get(usize::try_from(index).ok()?)
 }
 
-/// Is symbol and addend a place in the upper two gigabytes, where the kernel and its modules are, or as close to zero?
+/// Returns whether `number`, read as signed, is at most `distance` away from zero.
+const fn is_within(number: u64, distance: u64) -> bool {
+    number.wrapping_add(distance) <= 2 * distance
+}
+
+/// Returns whether the value of the symbol plus the addend surely fits `R_X86_64_32S`: it is an address in the upper two
+/// gigabytes, where the kernel and its modules are, or a number close to zero.
 fn is_near(info: &Info, symbol: &Symbol, entry: &Relocation) -> bool {
-    let within = |number: u64, distance: u64| number.wrapping_add(distance) <= 2 * distance;
-    let near = |number: u64| within(number, NEAR);
     let addend = entry.addend.unwrap_or_default().cast_unsigned();
     match symbol.shndx {
-        // Exported by the kernel or a module, or nothing at all.
-        SymbolPlace::UNDEF => entry.symbol != 0 && near(addend),
-        SymbolPlace::ABS | SymbolPlace::COMMON | SymbolPlace::LIVEPATCH => near(symbol.value.wrapping_add(addend)),
-        // Its "address" is one of the kernel's.
+        // An export of the kernel or of a module, or 0 for a weak symbol.
+        SymbolPlace::UNDEF => entry.symbol != 0 && is_within(addend, NEAR),
+        SymbolPlace::ABS | SymbolPlace::COMMON | SymbolPlace::LIVEPATCH => {
+            is_within(symbol.value.wrapping_add(addend), NEAR)
+        }
+        // The address of a per-CPU symbol counts as one of the kernel's.
         shndx if info.percpu == Some(usize::from(shndx)) => {
-            near(symbol.value) && near(symbol.value.wrapping_add(addend))
+            is_within(symbol.value, NEAR) && is_within(symbol.value.wrapping_add(addend), NEAR)
         }
         shndx => {
             let section = info.elf.sections().get(usize::from(shndx));
             section.is_some_and(|section| info.keeps_alloc(section))
-                && within(symbol.value.wrapping_add(addend), NEAR_SECTION)
+                && is_within(symbol.value.wrapping_add(addend), NEAR_SECTION)
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Which cryptography a kernel has, as far as its files tell.
+//! The cryptography that a kernel has, as far as its files tell.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use crate::x509::DigestAlgorithm;
 /// An algorithm that verifying a module signature may need.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CryptoAlgorithm {
-    /// A digest: named in a message (`pkcs7_sig_note_digest_algo()`) and computed (`crypto_alloc_shash()`).
+    /// A digest, which a message names (`pkcs7_sig_note_digest_algo()`) and the kernel computes (`crypto_alloc_shash()`).
     Digest(DigestAlgorithm),
     /// RSA with PKCS#1 v1.5 padding.
     Rsa,
@@ -26,16 +26,16 @@ pub enum CryptoAlgorithm {
     Ecrdsa,
 }
 
-/// What a kernel does with an algorithm.
+/// How a kernel supports an algorithm.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Support {
-    /// It knows the identifier and has the code.
+    /// The kernel knows the identifier and has the code.
     Available,
-    /// It knows the identifier but was built without the code.
+    /// The kernel knows the identifier but was built without the code.
     NotBuilt,
-    /// It does not know the identifier.
+    /// The kernel does not know the identifier.
     Unrecognised,
-    /// The files do not tell.
+    /// The kernel's files do not tell.
     Unknown,
 }
 
@@ -46,8 +46,8 @@ pub struct Crypto {
 }
 
 impl Crypto {
-    /// A kernel that has what `MODULE_SIG` selects or commonly comes with: the SHA families, RSA and ECDSA. Of the
-    /// others nothing is known.
+    /// A kernel with the algorithms that `MODULE_SIG` selects or that are common with it: the SHA families, RSA and ECDSA. All
+    /// others are [`Support::Unknown`].
     pub fn common() -> Self {
         use DigestAlgorithm::{Sha1, Sha3_256, Sha3_384, Sha3_512, Sha224, Sha256, Sha384, Sha512};
         let digests = [Sha1, Sha224, Sha256, Sha384, Sha512, Sha3_256, Sha3_384, Sha3_512];
@@ -56,10 +56,12 @@ impl Crypto {
         Self { support: all.map(|algorithm| (algorithm, Support::Available)).collect() }
     }
 
-    /// What a kernel's configuration says, `value` giving the value of an option, without CONFIG_ (`None`: not set).
-    /// An algorithm that is itself a module is [`Support::Unknown`]: it depends on whether user space loads it.
+    /// The cryptography that a kernel's configuration tells. `value` returns the value of an option without `CONFIG_`, or
+    /// `None` if it is not set. An algorithm that is built as a module is [`Support::Unknown`], because it depends on
+    /// whether user space loads that module.
     ///
-    /// Which identifiers that kernel's source knows at all is a question of its version, for [`Crypto::set`].
+    /// The configuration does not tell which identifiers the kernel's source knows. This depends on the version; use
+    /// [`Crypto::set`] for it.
     pub fn from_config<'a>(value: impl Fn(&str) -> Option<&'a str>) -> Self {
         use CryptoAlgorithm::{Digest, Ecdsa, EcdsaP521, Ecrdsa, MlDsa, Rsa, Sm2};
         use DigestAlgorithm::{
@@ -94,18 +96,18 @@ impl Crypto {
         crypto
     }
 
-    /// Says what the kernel does with an algorithm.
+    /// Sets how the kernel supports an algorithm.
     pub fn set(&mut self, algorithm: CryptoAlgorithm, support: Support) -> &mut Self {
         self.support.insert(algorithm, support);
         self
     }
 
-    /// What the kernel does with an algorithm.
+    /// Returns how the kernel supports an algorithm.
     pub fn support(&self, algorithm: CryptoAlgorithm) -> Support {
         self.support.get(&algorithm).copied().unwrap_or(Support::Unknown)
     }
 
-    /// The same kernel, were everything unknown so.
+    /// This kernel under the assumption that those of `algorithms` whose support is unknown have this support.
     pub(in crate::load) fn assuming(&self, algorithms: &[CryptoAlgorithm], support: Support) -> Self {
         let mut assumed = self.clone();
         for algorithm in algorithms {

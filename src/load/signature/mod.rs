@@ -1,4 +1,4 @@
-//! Module signatures: what the kernel can compute, and whether a PKCS#7 message verifies.
+//! Module signatures: the cryptography of a kernel, and the verification of PKCS#7 messages.
 
 pub(in crate::load) mod crypto;
 pub(in crate::load) mod public_key;

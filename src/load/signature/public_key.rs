@@ -1,5 +1,4 @@
-//! Does a public key verify a signature over a digest? Mirrors `public_key_verify_signature()`
-//! (crypto/asymmetric_keys/public_key.c) and the algorithms under it.
+//! The verification of a signature over a digest with a public key, and the algorithms that it uses.
 
 use p256::ecdsa::signature::hazmat::PrehashVerifier;
 use rsa::traits::PublicKeyParts;
@@ -11,18 +10,18 @@ use crate::x509::DigestAlgorithm;
 use crate::x509::asn1::{self, Asn1Fault, Asn1Reader};
 use crate::x509::{Curve, PublicKey};
 
-/// What came of it.
+/// The result of a verification.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::load) enum KeyCheck {
     /// The signature is good.
     Good,
-    /// It is not, or the key is of no use. Only the signature of a key inside a message shows which errno it is.
+    /// The signature is bad, or the key is unusable. The errno matters only if the key is in the message.
     Bad(Errno),
-    /// There is no code here for such a key.
+    /// gplok cannot compute this kind of signature.
     Unable,
 }
 
-/// The digest of some data; `None` when there is no code here for it.
+/// The digest of some data. `None` if gplok cannot compute it.
 pub(in crate::load) fn digest(algorithm: DigestAlgorithm, data: &[u8]) -> Option<Vec<u8>> {
     Some(match algorithm {
         DigestAlgorithm::Sha1 => sha1::Sha1::digest(data).to_vec(),
@@ -42,7 +41,8 @@ pub(in crate::load) fn digest(algorithm: DigestAlgorithm, data: &[u8]) -> Option
     })
 }
 
-/// `public_key_verify_signature()`; the caller has compared the families of key and signature.
+/// Mirrors `public_key_verify_signature()` (crypto/asymmetric_keys/public_key.c). The caller has checked that the key is for
+/// signatures of this algorithm.
 pub(in crate::load) fn public_key_verify_signature(
     key: &PublicKey,
     algorithm: DigestAlgorithm,
@@ -61,7 +61,7 @@ pub(in crate::load) fn public_key_verify_signature(
     }
 }
 
-/// The errno, or `None` when the libraries here will not take what the kernel might.
+/// The result of an algorithm. `Err` has the errno, or `None` if the libraries reject a key that the kernel may accept.
 type Verified = Result<(), Option<Errno>>;
 
 impl From<Asn1Fault> for KeyFault {
@@ -70,10 +70,10 @@ impl From<Asn1Fault> for KeyFault {
     }
 }
 
-/// A key or signature that is not encoded as it should be.
+/// The encoding of a key or a signature is invalid.
 struct KeyFault;
 
-/// Two integers in a sequence: an RSA public key (crypto/rsapubkey.asn1) or an ECDSA signature
+/// Reads two integers in a sequence: an RSA public key (crypto/rsapubkey.asn1) or an ECDSA signature
 /// (crypto/ecdsasignature.asn1).
 fn two_integers(encoded: &[u8]) -> Result<(&[u8], &[u8]), KeyFault> {
     let mut reader = Asn1Reader::new(encoded);
@@ -84,11 +84,12 @@ fn two_integers(encoded: &[u8]) -> Result<(&[u8], &[u8]), KeyFault> {
     Ok((first, second))
 }
 
-/// `rsassa_pkcs1_verify()` (crypto/rsassa-pkcs1.c), before 6.13 `pkcs1pad_verify()` (crypto/rsa-pkcs1pad.c).
+/// Mirrors `rsassa_pkcs1_verify()` (crypto/rsassa-pkcs1.c) and, before 6.13, `pkcs1pad_verify()` (crypto/rsa-pkcs1pad.c).
 fn rsa_verify(encoded: &[u8], algorithm: DigestAlgorithm, digest: &[u8], signature: &[u8]) -> Verified {
     let (n, e) = two_integers(encoded).map_err(|KeyFault| Some(Errno::EINVAL))?;
-    let (n, e) = (BigUint::from_bytes_be(n), BigUint::from_bytes_be(e));
-    // rsa_check_key_length() (crypto/rsa.c); the shorter ones fall away only in FIPS mode.
+    let n = BigUint::from_bytes_be(n);
+    let e = BigUint::from_bytes_be(e);
+    // rsa_check_key_length() (crypto/rsa.c) rejects the shorter ones only in FIPS mode.
     let size = n.bits().div_ceil(8);
     if ![64, 128, 192, 256, 384, 512].contains(&size) || signature.len() != size {
         return Err(Some(Errno::EINVAL));
@@ -99,7 +100,7 @@ fn rsa_verify(encoded: &[u8], algorithm: DigestAlgorithm, digest: &[u8], signatu
         return Err(Some(Errno::EINVAL));
     }
     let decrypted = power(&signature, key.e(), key.n()).to_bytes_be();
-    // 00 01 FF .. FF 00 DigestInfo, of which the number has lost the first byte.
+    // The padded digest is 00 01 FF .. FF 00 DigestInfo. The number has no leading zero byte.
     let [0x01, padded @ ..] = &decrypted[..] else { return Err(Some(Errno::EBADMSG)) };
     if decrypted.len() + 1 != size {
         return Err(Some(Errno::EBADMSG));
@@ -113,18 +114,21 @@ fn rsa_verify(encoded: &[u8], algorithm: DigestAlgorithm, digest: &[u8], signatu
     if hash == digest { Ok(()) } else { Err(Some(Errno::EKEYREJECTED)) }
 }
 
-/// `base` to the power of a public exponent, which is short and mostly zeros: one squaring a bit. The library's own way is
-/// made for exponents as long as the modulus.
+/// Returns `base` to the power of a public exponent, with one squaring for each bit. Public exponents are short and mostly
+/// zeros; the library's function is made for exponents as long as the modulus.
 fn power(base: &BigUint, exponent: &BigUint, modulus: &BigUint) -> BigUint {
+    let mut result = BigUint::from(1_u32);
     let bits = exponent.to_bytes_be().into_iter().flat_map(|byte| (0..8).rev().map(move |bit| byte >> bit & 1 != 0));
-    let one = BigUint::from(1_u32);
-    bits.skip_while(|set| !set).fold(one, |result, set| {
-        let squared = &result * &result % modulus;
-        if set { squared * base % modulus } else { squared }
-    })
+    for is_set in bits.skip_while(|is_set| !is_set) {
+        result = &result * &result % modulus;
+        if is_set {
+            result = result * base % modulus;
+        }
+    }
+    result
 }
 
-/// `rsa_digest_info_*` (crypto/rsassa-pkcs1.c): everything of a DigestInfo but the digest.
+/// Mirrors `rsa_digest_info_*` (crypto/rsassa-pkcs1.c): the bytes of a DigestInfo before the digest.
 fn digest_info_prefix(algorithm: DigestAlgorithm, digest: &[u8]) -> Vec<u8> {
     let byte = |len: usize| u8::try_from(len).unwrap_or(u8::MAX);
     let oid = algorithm.oid();
@@ -135,9 +139,9 @@ fn digest_info_prefix(algorithm: DigestAlgorithm, digest: &[u8]) -> Vec<u8> {
     prefix
 }
 
-/// `ecdsa_verify()` behind `ecdsa_x962_verify()` (crypto/ecdsa.c, crypto/ecdsa-x962.c).
+/// Mirrors `ecdsa_x962_verify()` (crypto/ecdsa-x962.c), which calls `ecdsa_verify()` (crypto/ecdsa.c).
 fn ecdsa_verify(curve: Curve, point: &[u8], digest: &[u8], signature: &[u8]) -> Verified {
-    // The kernel takes uncompressed points only.
+    // The kernel accepts only uncompressed points.
     if point.first() != Some(&0x04) {
         return Err(Some(Errno::EINVAL));
     }
@@ -145,11 +149,12 @@ fn ecdsa_verify(curve: Curve, point: &[u8], digest: &[u8], signature: &[u8]) -> 
     macro_rules! verify {
         ($curve:ident, $size:literal) => {{
             let scalar = |bytes: &[u8]| field::<$size>(bytes).ok_or(Some(Errno::EINVAL));
-            let (r, s) = (scalar(r)?, scalar(s)?);
+            let r = scalar(r)?;
+            let s = scalar(s)?;
             let key = $curve::ecdsa::VerifyingKey::from_sec1_bytes(point).map_err(|_| Some(Errno::EINVAL))?;
             let both = [r, s].concat();
             let signature = $curve::ecdsa::Signature::from_slice(&both).map_err(|_| Some(Errno::EBADMSG))?;
-            // A digest shorter than the field is a smaller number, which this library wants written out.
+            // A digest shorter than the field is a smaller number. The library requires it with its leading zeros.
             let padded = field::<$size>(digest).map_or_else(|| digest.to_vec(), |padded| padded.to_vec());
             key.verify_prehash(&padded, &signature).map_err(|_| Some(Errno::EKEYREJECTED))
         }};
@@ -161,8 +166,8 @@ fn ecdsa_verify(curve: Curve, point: &[u8], digest: &[u8], signature: &[u8]) -> 
     }
 }
 
-/// A number in as many bytes as the field has, as `ecdsa_get_signature_rs()` brings it there: one zero byte too many
-/// is the sign of an INTEGER.
+/// Returns a number in as many bytes as the field has. Mirrors `ecdsa_get_signature_rs()` (crypto/ecdsa-x962.c): one extra zero
+/// byte is the sign of an ASN.1 INTEGER, and is dropped.
 fn field<const SIZE: usize>(bytes: &[u8]) -> Option<[u8; SIZE]> {
     let bytes = match bytes {
         [] => return None,

@@ -1,5 +1,4 @@
-//! vermagic, and whether a live patch is allowed: mirrors `check_modinfo()` and `check_modinfo_livepatch()`,
-//! kernel/module/main.c.
+//! The checks of `.modinfo`: the vermagic string, and whether the kernel takes live patches.
 
 use std::sync::Arc;
 
@@ -10,13 +9,15 @@ use crate::load::state::{StageResult, Stop};
 use crate::terms::Errno;
 use crate::verdict::{Cause, LogLevel, Missing};
 
+/// Mirrors `check_modinfo()` (kernel/module/main.c) up to the comparison of the vermagic strings.
 pub(in crate::load) fn check_vermagic(run: &mut Run<'_>) -> StageResult {
     if run.insmod.as_rebuilt {
         return Ok(());
     }
     let by_flag = run.insmod.flags.has(ModuleInitFlags::IGNORE_VERMAGIC);
     let info = run.info()?;
-    let (has_versions, modinfo) = (info.vers.is_some(), Arc::clone(&info.modinfo));
+    let has_versions = info.vers.is_some();
+    let modinfo = Arc::clone(&info.modinfo);
     let Some(module) = modinfo.get("vermagic").filter(|_| !by_flag) else {
         return run.try_to_force_load("bad vermagic", |forced| Cause::NoVermagic { forced, by_flag });
     };
@@ -27,33 +28,34 @@ pub(in crate::load) fn check_vermagic(run: &mut Run<'_>) -> StageResult {
         return Ok(());
     }
     let line = format!("{}: version magic '{module}' should be '{kernel}'", run.info_name());
-    let (module, kernel) = (module.to_owned(), kernel.to_string());
-    run.say(Cause::Vermagic { module, kernel, with_release: !only_flags }, LogLevel::Err, line);
+    let cause = Cause::Vermagic { module: module.to_owned(), kernel: kernel.to_string(), with_release: !only_flags };
+    run.say(cause, LogLevel::Err, line);
     Err(Stop::Refused(Errno::ENOEXEC))
 }
 
-/// Mirrors `same_magic()`, kernel/module/version.c: with symbol versions the release does not count.
+/// Mirrors `same_magic()` (kernel/module/version.c). With symbol versions (`only_flags`) the release is not compared.
 fn same_magic(module: &str, kernel: &str, only_flags: bool) -> bool {
     if only_flags { flags_of(module) == flags_of(kernel) } else { module == kernel }
 }
 
-/// What stands from the first blank on.
+/// The part of a vermagic string from the first blank on.
 fn flags_of(magic: &str) -> &str {
     magic.find(' ').and_then(|blank| magic.get(blank..)).unwrap_or_default()
 }
 
-/// Neither a configuration nor a module of the kernel's own says what its string is. A module that names this very release,
-/// and whose version of `module_layout` is the kernel's, was built with its headers; the string is made from them.
+/// Judges the module's string where the kernel's is unknown: neither a configuration nor a module of the kernel's tree tells
+/// it. A module that names the kernel's release and has its version of `module_layout` was built with its headers, and so has
+/// its string.
 fn unknown_vermagic(run: &mut Run<'_>, module: &str) -> StageResult {
     let kernel = run.call.kernel;
     let release = module.split(' ').next().unwrap_or_default();
     let same_release = kernel.release().is_some_and(|known| known.as_str() == release);
     let info = run.info()?;
     let wanted = info.vers.as_ref().and_then(|versions| versions.get("module_layout"));
-    let same_layout = match (run.modversions()?, wanted, kernel.module_layout()) {
-        (false, ..) => true,
-        (true, Some(wanted), Some(crc)) => wanted == u64::from(crc.0),
-        _ => false,
+    let same_layout = if run.modversions()? {
+        wanted.zip(kernel.module_layout()).is_some_and(|(wanted, crc)| wanted == u64::from(crc.0))
+    } else {
+        true
     };
     if same_release && same_layout {
         run.inferred
@@ -67,7 +69,8 @@ fn unknown_vermagic(run: &mut Run<'_>, module: &str) -> StageResult {
     Err(Stop::Refused(Errno::ENOEXEC))
 }
 
-/// `CONFIG_LIVEPATCH` off, and the module says it is a live patch. The line has no newline.
+/// Mirrors `check_modinfo_livepatch()` (kernel/module/main.c): refuses a live patch where `CONFIG_LIVEPATCH` is not set. The
+/// line has no newline.
 pub(in crate::load) fn check_livepatch(run: &mut Run<'_>) -> StageResult {
     if !run.info()?.modinfo.has("livepatch") || run.config("LIVEPATCH")? {
         return Ok(());

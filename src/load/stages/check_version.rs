@@ -1,4 +1,4 @@
-//! Symbol versions: mirrors `check_version()` and `check_modstruct_version()`, kernel/module/version.c.
+//! The comparison of symbol versions.
 
 use std::borrow::Cow;
 
@@ -10,12 +10,13 @@ use crate::load::state::{Once, StageResult, Stop};
 use crate::terms::{Crc, Errno};
 use crate::verdict::{Cause, LineText, LogLevel, Missing, OfSymbol};
 
-/// The answer: goes through, or what is wrong with it.
+/// Whether a symbol passes the comparison of versions.
 pub(in crate::load) enum Versioned {
     Good,
     Bad,
 }
 
+/// Mirrors `check_modstruct_version()` (kernel/module/version.c).
 pub(in crate::load) fn check_modstruct_version(run: &mut Run<'_>) -> StageResult {
     if !run.modversions()? {
         return Ok(());
@@ -32,7 +33,8 @@ pub(in crate::load) fn check_modstruct_version(run: &mut Run<'_>) -> StageResult
     }
 }
 
-/// Compares the version the module wants with the exporter's. `crc` is `None` when the exporter has no CRC table.
+/// Mirrors `check_version()` (kernel/module/version.c): compares the version that the module wants with the exporter's.
+/// `crc` is `None` if the exporter has no CRC table.
 pub(in crate::load) fn check_version(
     run: &mut Run<'_>,
     symbol: &SymbolName<'_>,
@@ -67,6 +69,7 @@ pub(in crate::load) fn check_version(
     }
 }
 
+/// Compares the version that the module wants (`module`) with the exporter's (`kernel`).
 fn compare(
     run: &mut Run<'_>,
     symbol: &SymbolName<'_>,
@@ -88,9 +91,10 @@ fn compare(
     Ok(Versioned::Bad)
 }
 
+/// The module has no version for the symbol.
 fn no_version(run: &mut Run<'_>, symbol: &SymbolName<'_>) -> StageResult<Versioned> {
     let fatal = run.has(Behaviour::VerMissingEntryFatal)?;
-    // Upstream says so once a boot; where it is fatal it is said each time.
+    // The upstream kernel prints the line once a boot. Kernels that reject the module print it every time.
     let printed = if fatal { !run.surveying } else { run.once(Once::NoSymbolVersion) };
     let line = format!("{}: no symbol version for {symbol}", run.info_name());
     run.find(Cause::NoSymbolVersion { symbol: symbol.shared(), fatal }, printed.then(|| line.clone().into()));
@@ -100,6 +104,7 @@ fn no_version(run: &mut Run<'_>, symbol: &SymbolName<'_>) -> StageResult<Version
     Ok(if fatal { Versioned::Bad } else { Versioned::Good })
 }
 
+/// The module has extended versions, but none for the symbol.
 fn no_extended_version(run: &mut Run<'_>, symbol: &SymbolName<'_>) {
     let printed = run.once(Once::NoExtendedSymbolVersion);
     let line = format!("{}: no extended symbol version for {symbol}", run.info_name());

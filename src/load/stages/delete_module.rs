@@ -1,4 +1,4 @@
-//! Unloading: mirrors `delete_module()`, kernel/module/main.c.
+//! Unloading a module.
 
 use std::sync::Arc;
 
@@ -7,13 +7,14 @@ use crate::load::state::World;
 use crate::terms::Errno;
 use crate::verdict::Cause;
 
-/// Removes a module, as `rmmod` does (`O_NONBLOCK`), or says why not.
+/// Mirrors `delete_module()` (kernel/module/main.c) with `O_NONBLOCK`, as `rmmod` calls it. Returns why the module cannot be
+/// removed as `Err`.
 pub(in crate::load) fn delete_module(call: Call<'_>, world: &mut World, name: &str) -> Result<(), (Errno, Box<Cause>)> {
-    let refuse = |errno, cause| Err((errno, Box::new(cause)));
     if let Some(switch) = call.cmdline.modules_disabled.clone() {
         return refuse(Errno::EPERM, Cause::NotPermitted { switch });
     }
-    let (name, modules) = (name.to_owned(), &world.state.modules);
+    let name = name.to_owned();
+    let modules = &world.state.modules;
     let Some(index) = modules.iter().position(|module| *module.name == *name) else {
         return refuse(Errno::ENOENT, Cause::NotLoaded { name });
     };
@@ -30,4 +31,8 @@ pub(in crate::load) fn delete_module(call: Call<'_>, world: &mut World, name: &s
     }
     Arc::make_mut(&mut world.state.modules).remove(index);
     Ok(())
+}
+
+fn refuse(errno: Errno, cause: Cause) -> Result<(), (Errno, Box<Cause>)> {
+    Err((errno, Box::new(cause)))
 }

@@ -1,24 +1,28 @@
-//! The init function: mirrors `do_init_module()`, kernel/module/main.c, as far as its return value goes.
+//! The value that the init function returns. gplok does not run the function.
+
+use std::sync::Arc;
 
 use crate::history::Behaviour;
 use crate::load::run::Run;
 use crate::load::state::{StageResult, Stop};
 use crate::terms::Errno;
 
+/// Mirrors `do_init_module()` (kernel/module/main.c) after the call of the init function.
 pub(in crate::load) fn do_init_module(run: &mut Run<'_>) -> StageResult {
     let info = run.info()?;
     let this_module = info.elf.sections().get(info.this_module);
-    let has_init = || this_module.is_some_and(|section| info.elf.has_init_and_exit(section)[0]);
-    let (returned, name) = (run.insmod.init_returns, info.mod_name.clone());
+    let returned = run.insmod.init_returns;
+    if returned == 0 || !this_module.is_some_and(|section| info.elf.has_init_and_exit(section)[0]) {
+        return Ok(());
+    }
+    let name = Arc::clone(&info.mod_name);
     match returned {
-        0 => Ok(()),
-        _ if !has_init() => Ok(()),
         1.. if run.has(Behaviour::LoadInitEexistToEbusy)? => {
             run.warn(format!("{name}: init suspiciously returned {returned}, it should follow 0/-E convention"));
             Ok(())
         }
         1.. => {
-            // One record of two lines, then a stack dump.
+            // The kernel prints one record of two lines, and then a stack dump.
             run.warn(format!(
                 "do_init_module: '{name}'->init suspiciously returned {returned}, it should follow 0/-E convention\\x0a\
                  do_init_module: loading module anyway..."
@@ -27,8 +31,8 @@ pub(in crate::load) fn do_init_module(run: &mut Run<'_>) -> StageResult {
         }
         _ => {
             let errno = Errno::from_number(returned.wrapping_neg()).unwrap_or(Errno::EINVAL);
-            let busy = errno == Errno::EEXIST && run.has(Behaviour::LoadInitEexistToEbusy)?;
-            Err(Stop::Refused(if busy { Errno::EBUSY } else { errno }))
+            let becomes_busy = errno == Errno::EEXIST && run.has(Behaviour::LoadInitEexistToEbusy)?;
+            Err(Stop::Refused(if becomes_busy { Errno::EBUSY } else { errno }))
         }
     }
 }

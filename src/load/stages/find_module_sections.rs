@@ -1,5 +1,4 @@
-//! Tables the loader looks for, and the shape of its export tables: mirrors `find_module_sections()`,
-//! `check_export_symbol_versions()` and `setup_modinfo()`, kernel/module/main.c.
+//! The tables that the loader looks for by section name, and the checks of the export tables and of imported namespaces.
 
 use std::sync::Arc;
 
@@ -9,14 +8,15 @@ use crate::image::{EntryLayout, ExportEntry, ExportTable, ModuleElf, TABLES};
 use crate::load::cache::memo::Exporting;
 use crate::load::run::Run;
 use crate::load::state::{StageResult, Stop};
-use crate::terms::{ElfMachine, Errno, ExportKind, ExportedSymbol};
+use crate::terms::{ElfMachine, Errno, ExportKind};
 use crate::verdict::{Cause, LogLevel};
 
+/// Mirrors `find_module_sections()` (kernel/module/main.c).
 pub(in crate::load) fn find_module_sections(run: &mut Run<'_>) -> StageResult {
     let elf = Arc::clone(&run.info()?.elf);
     names_of_symbol_tables(run)?;
-    let (name, there) = (run.mod_name(), |section: &str| elf.find_sec(section).is_some());
-    if there(".ctors") && there(".init_array") && run.config("CONSTRUCTORS")? {
+    let name = run.mod_name();
+    if elf.find_sec(".ctors").is_some() && elf.find_sec(".init_array").is_some() && run.config("CONSTRUCTORS")? {
         let line = format!("{name}: has both .ctors and .init_array.");
         run.say(Cause::Constructors, LogLevel::Warn, line);
         return Err(Stop::Refused(Errno::EINVAL));
@@ -33,7 +33,7 @@ pub(in crate::load) fn find_module_sections(run: &mut Run<'_>) -> StageResult {
     if kflagstab {
         obsolete_tables(run)?;
         let count = tables.first().map_or(0, |table| table.entries.len());
-        if count > 0 && !there("__kflagstab") {
+        if count > 0 && elf.find_sec("__kflagstab").is_none() {
             let line = format!("{name}: no flags for exported symbols");
             run.say(Cause::NoExportFlags { count }, LogLevel::Err, line);
             return Err(Stop::Refused(Errno::ENOEXEC));
@@ -43,8 +43,8 @@ pub(in crate::load) fn find_module_sections(run: &mut Run<'_>) -> StageResult {
     Ok(())
 }
 
-/// The tables of symbols and their names have been given `SHF_ALLOC`, so the look for sections reads their names too; nobody
-/// has checked those (up to 6.12).
+/// The search by name reads the names of all sections with `SHF_ALLOC`. The loader sets this flag for the symbol table and its
+/// string table, whose names were never checked (up to 6.12).
 fn names_of_symbol_tables(run: &Run<'_>) -> StageResult {
     let elf = &run.info()?.elf;
     if elf.are_sections_named() {
@@ -52,34 +52,41 @@ fn names_of_symbol_tables(run: &Run<'_>) -> StageResult {
     }
     let unreadable = |section: &Section| elf.section_name(section).is_none();
     let tables = [elf.symtab(), elf.strtab()];
-    // The look for .BTF reads every name up to it.
+    // The search for .BTF reads every name up to it.
     let btf = elf.sections_named(".BTF").next().map_or(usize::MAX, |section| section.index);
-    let mut before = elf.sections().iter().skip(1).take_while(|section| section.index < btf);
-    let with_btf = before.any(unreadable) && run.has(Behaviour::LoadBtf)? && run.config("DEBUG_INFO_BTF_MODULES")?;
+    let mut searched = elf.sections().iter().skip(1).take_while(|section| section.index < btf);
+    let with_btf = searched.any(unreadable) && run.has(Behaviour::LoadBtf)? && run.config("DEBUG_INFO_BTF_MODULES")?;
     if !with_btf && !tables.into_iter().flatten().any(unreadable) {
         return Ok(());
     }
     run.read_around("the section name table", "reads a name far from the section name table")
 }
 
-/// Mirrors `section_addr()`: has it an address? Since 6.4 a module has memory of several types, each allocated on its own;
-/// an empty section in a type that holds nothing has none, and counts as not there.
+/// Mirrors `section_addr()` (kernel/module/main.c): returns whether a section exists and has an address.
+///
+/// Since 6.4 a module has memory of several types, each allocated on its own. An empty section whose type of memory is empty
+/// has no address, and counts as missing.
 fn section_addr(run: &Run<'_>, elf: &ModuleElf, name: &str) -> StageResult<bool> {
     let Some(section) = elf.find_sec(name) else { return Ok(false) };
     let info = run.info()?;
-    let holds = |other: &Section| {
-        let kind = |section: &Section| section.flags & (SectionFlags::WRITE | SectionFlags::EXECINSTR);
-        let init = |section: &Section| elf.section_text(section).starts_with(".init");
-        info.keeps_alloc(other) && other.size > 0 && kind(other) == kind(section) && init(other) == init(section)
-    };
-    Ok(section.size > 0 || elf.sections().iter().any(holds) || !run.has(Behaviour::LoadTaintLate)?)
+    if section.size > 0 {
+        return Ok(true);
+    }
+    let kind = memory_type(elf, section);
+    let mut others = elf.sections().iter().filter(|other| info.keeps_alloc(other) && other.size > 0);
+    Ok(others.any(|other| memory_type(elf, other) == kind) || !run.has(Behaviour::LoadTaintLate)?)
 }
 
-/// The tables this kernel reads, in the order it searches them.
+/// What decides which type of memory a section goes to: its flags, and whether it is for the init function only.
+fn memory_type(elf: &ModuleElf, section: &Section) -> (u64, bool) {
+    let flags = section.flags & (SectionFlags::WRITE | SectionFlags::EXECINSTR);
+    (flags, elf.section_text(section).starts_with(".init"))
+}
+
+/// The export tables that this kernel reads, in the order in which it searches them.
 fn export_tables(run: &Run<'_>, kflagstab: bool) -> StageResult<Arc<Vec<ExportTable>>> {
     let info = run.info()?;
-    let any = TABLES.iter().any(|(_, section, _)| info.elf.find_sec(section).is_some());
-    if !any {
+    if TABLES.iter().all(|(_, section, _)| info.elf.find_sec(section).is_none()) {
         return Ok(Arc::default());
     }
     let layout = EntryLayout {
@@ -88,24 +95,21 @@ fn export_tables(run: &Run<'_>, kflagstab: bool) -> StageResult<Arc<Vec<ExportTa
         rel_crcs: matches!(info.arch.machine, ElfMachine::Ppc64 | ElfMachine::Ppc | ElfMachine::S390)
             && run.has(Behaviour::VerRelCrcs)?,
     };
-    let (future, unused) = match run.has(Behaviour::SymGplFutureUnused)? {
-        true => (true, run.config("UNUSED_SYMBOLS")?),
-        false => (false, false),
-    };
-    let read = |kind: ExportKind| match kind {
+    let future = run.has(Behaviour::SymGplFutureUnused)?;
+    let unused = future && run.config("UNUSED_SYMBOLS")?;
+    let kinds = TABLES.iter().map(|(kind, ..)| *kind).filter(|kind| match kind {
         ExportKind::Plain => true,
         ExportKind::Gpl => !kflagstab,
         ExportKind::GplFuture => future,
         ExportKind::Unused | ExportKind::UnusedGpl => unused,
-    };
-    let kinds = TABLES.iter().map(|(kind, ..)| *kind).filter(|kind| read(*kind)).collect();
-    let what = (layout, kinds, kflagstab);
-    Ok(run.call.memo.exports(run, info.arch, what, |wanted| read_tables(&info.elf, wanted)))
+    });
+    let wanted = (layout, kinds.collect(), kflagstab);
+    Ok(run.call.memo.exports(run, info.arch, wanted, |wanted| read_tables(&info.elf, wanted)))
 }
 
+/// Reads the export tables as this kernel does. Since 7.1 (`wanted.flags`), `__kflagstab` tells which exports are GPL-only.
 fn read_tables(elf: &ModuleElf, wanted: &Exporting) -> Vec<ExportTable> {
-    let kinds = wanted.kinds.iter();
-    let mut tables: Vec<_> = kinds.filter_map(|kind| elf.export_table(*kind, wanted.layout)).collect();
+    let mut tables: Vec<_> = wanted.kinds.iter().filter_map(|kind| elf.export_table(*kind, wanted.layout)).collect();
     if wanted.flags {
         let flags = elf.find_sec("__kflagstab").map(|section| elf.contents(section)).unwrap_or_default();
         for (entry, flag) in tables.iter_mut().flat_map(|table| &mut table.entries).zip(flags) {
@@ -118,16 +122,18 @@ fn read_tables(elf: &ModuleElf, wanted: &Exporting) -> Vec<ExportTable> {
     tables
 }
 
-/// The exports that another build has, whatever tables it puts them in.
+/// The exports of a rebuilt module, in one table, because the tables of the other build are unknown.
 fn rebuilt_table(elf: &ModuleElf) -> ExportTable {
-    let entry =
-        |symbol: ExportedSymbol| ExportEntry { raw_name: symbol.name.clone().into_bytes(), symbol, value: None };
-    let mut entries: Vec<_> = elf.exports().iter().cloned().map(entry).collect();
+    let mut entries: Vec<_> = elf
+        .exports()
+        .iter()
+        .map(|symbol| ExportEntry { raw_name: symbol.name.clone().into_bytes(), symbol: symbol.clone(), value: None })
+        .collect();
     entries.sort_by(|a, b| a.raw_name.cmp(&b.raw_name));
     ExportTable { kind: ExportKind::Plain, section: "__ksymtab", has_crcs: true, entries }
 }
 
-/// Tables of GPL-only exports, which the kernel ignores since 7.1.
+/// Warns of the tables of GPL-only exports, which the kernel ignores since 7.1.
 fn obsolete_tables(run: &mut Run<'_>) -> StageResult {
     let elf = Arc::clone(&run.info()?.elf);
     for section in ["__ksymtab_gpl", "__kcrctab_gpl"] {
@@ -136,8 +142,8 @@ fn obsolete_tables(run: &mut Run<'_>) -> StageResult {
         }
         let line = format!("{}: ignoring obsolete section {section}", run.mod_name());
         if section == "__ksymtab_gpl" {
-            let of_kind = |export: &&ExportedSymbol| export.kind == ExportKind::Gpl;
-            let symbols = elf.exports().iter().filter(of_kind).map(|export| export.name.clone()).collect();
+            let gpl_only = elf.exports().iter().filter(|export| export.kind == ExportKind::Gpl);
+            let symbols = gpl_only.map(|export| export.name.clone()).collect();
             run.find(Cause::ObsoleteExportTable { section: section.into(), symbols }, Some(line.clone().into()));
         }
         run.warn(line);
@@ -145,6 +151,7 @@ fn obsolete_tables(run: &mut Run<'_>) -> StageResult {
     Ok(())
 }
 
+/// Mirrors `check_export_symbol_versions()` (kernel/module/main.c).
 pub(in crate::load) fn check_export_symbol_versions(run: &mut Run<'_>) -> StageResult {
     let tables = Arc::clone(&run.info()?.exports);
     let Some(table) = tables.iter().find(|table| !table.entries.is_empty() && !table.has_crcs) else { return Ok(()) };
@@ -155,14 +162,18 @@ pub(in crate::load) fn check_export_symbol_versions(run: &mut Run<'_>) -> StageR
     run.try_to_force_load("no versions for exported symbols", |forced| Cause::NoExportVersions { section, forced })
 }
 
-/// A `module:` namespace cannot be imported by name, used or not.
+/// Mirrors `setup_modinfo()` (kernel/module/main.c): a module cannot import a `module:` namespace by name, even if it uses no
+/// symbol of it.
 pub(in crate::load) fn setup_modinfo(run: &mut Run<'_>) -> StageResult {
-    let banned = |namespace: &&str| namespace.starts_with("module:");
-    let Some(namespace) = run.info()?.modinfo.all("import_ns").find(banned).map(str::to_owned) else { return Ok(()) };
+    let modinfo = Arc::clone(&run.info()?.modinfo);
+    let Some(namespace) = modinfo.all("import_ns").find(|namespace| namespace.starts_with("module:")) else {
+        return Ok(());
+    };
     if !run.has(Behaviour::SymModuleNamespaces)? {
         return Ok(());
     }
     let line = format!("{}: module tries to import module namespace: {namespace}", run.mod_name());
-    run.say(Cause::ImportsModuleNamespace { namespace }, LogLevel::Err, line);
+    let cause = Cause::ImportsModuleNamespace { namespace: namespace.to_owned() };
+    run.say(cause, LogLevel::Err, line);
     Err(Stop::Refused(Errno::EPERM))
 }

@@ -1,5 +1,4 @@
-//! The system call itself: permission, flags, the file. Mirrors `finit_module()` and `init_module()`,
-//! kernel/module/main.c, and `module_decompress()`, kernel/module/decompress.c.
+//! The system call itself: permission, flags, and reading and decompressing the file.
 
 use crate::compression::Compression;
 use crate::elf::Elf;
@@ -11,6 +10,7 @@ use crate::load::{ModuleInitFlags, SystemCall};
 use crate::terms::{Class, Errno};
 use crate::verdict::Cause;
 
+/// Mirrors `finit_module()` and `init_module()` (kernel/module/main.c) up to the call of `load_module()`.
 pub(in crate::load) fn finit_module(run: &mut Run<'_>) -> StageResult {
     if let Some(switch) = run.call.cmdline.modules_disabled.clone() {
         run.find(Cause::NotPermitted { switch }, None);
@@ -21,12 +21,15 @@ pub(in crate::load) fn finit_module(run: &mut Run<'_>) -> StageResult {
         SystemCall::FinitModule => {
             flags(run)?;
             kernel_read_file(run)?;
-            if run.insmod.flags.has(ModuleInitFlags::COMPRESSED_FILE) { module_decompress(run) } else { Ok(()) }
+            if run.insmod.flags.has(ModuleInitFlags::COMPRESSED_FILE) {
+                return module_decompress(run);
+            }
+            Ok(())
         }
     }
 }
 
-/// A buffer shorter than an ELF header is refused without a word.
+/// Mirrors `copy_module_from_user()` (kernel/module/main.c): rejects a buffer shorter than an ELF header, and prints nothing.
 fn copy_module_from_user(run: &mut Run<'_>) -> StageResult {
     let class = run.call.memo.arch(run.call.kernel).map_or(Class::Elf64, |arch| arch.class);
     let header = Elf::new(&[], class, crate::terms::Endian::Little).header_size();
@@ -37,21 +40,21 @@ fn copy_module_from_user(run: &mut Run<'_>) -> StageResult {
     Ok(())
 }
 
+/// Rejects flags that this kernel does not know.
 fn flags(run: &mut Run<'_>) -> StageResult {
-    let known = if run.insmod.flags.0 & !3 == 0 {
-        3
-    } else if run.has(Behaviour::LoadCompressedFlag)? {
-        7
-    } else {
-        3
-    };
-    if run.insmod.flags.0 & !known != 0 {
-        run.find(Cause::UnknownFlags { flags: run.insmod.flags.0 }, None);
+    let old = ModuleInitFlags::IGNORE_MODVERSIONS.with(ModuleInitFlags::IGNORE_VERMAGIC);
+    let new = old.with(ModuleInitFlags::COMPRESSED_FILE);
+    let flags = run.insmod.flags.0;
+    // The kernel's version matters only for the new flag.
+    let known = if flags & !old.0 != 0 && run.has(Behaviour::LoadCompressedFlag)? { new } else { old };
+    if flags & !known.0 != 0 {
+        run.find(Cause::UnknownFlags { flags }, None);
         return Err(Stop::Refused(Errno::EINVAL));
     }
     Ok(())
 }
 
+/// Mirrors `kernel_read_file()` (fs/kernel_read_file.c): rejects an empty file.
 fn kernel_read_file(run: &mut Run<'_>) -> StageResult {
     if run.bytes().is_empty() {
         run.find(Cause::UnreadableFile { what: "the file is empty".into() }, None);
@@ -60,6 +63,7 @@ fn kernel_read_file(run: &mut Run<'_>) -> StageResult {
     Ok(())
 }
 
+/// Mirrors `module_decompress()` (kernel/module/decompress.c).
 fn module_decompress(run: &mut Run<'_>) -> StageResult {
     if !run.config("MODULE_DECOMPRESS")? {
         let found = run.image.compression().map_or_else(|| "nothing".to_owned(), |found| found.to_string());
@@ -80,7 +84,8 @@ fn module_decompress(run: &mut Run<'_>) -> StageResult {
                 Ok(())
             }
             Err(fault) => {
-                // enum xz_ret, include/linux/xz.h. What the other decompressors print depends on where they stop.
+                // The status is of enum xz_ret (include/linux/xz.h). The messages of the other decompressors depend on where
+                // they stop, so they are unknown.
                 let line = (supported == Compression::Xz).then_some(match fault {
                     KernelDecompressFault::Truncated => "decompression failed with status 0",
                     KernelDecompressFault::UnsupportedCheck => "decompression failed with status 6",

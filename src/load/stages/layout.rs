@@ -1,5 +1,4 @@
-//! Moving the module to its place: mirrors `layout_and_allocate()`, `layout_symtab()` and `post_relocation()`,
-//! kernel/module/main.c and kallsyms.c, as far as something can go wrong.
+//! Moving the module to the memory that it runs in, as far as this can fail.
 
 use std::sync::Arc;
 
@@ -11,23 +10,27 @@ use crate::terms::Taints;
 
 const PAGE_SIZE: u64 = 4096;
 
+/// Mirrors `layout_and_allocate()` (kernel/module/main.c).
 pub(in crate::load) fn layout_and_allocate(run: &mut Run<'_>) -> StageResult {
     this_module_without_contents(run)?;
     short_this_module(run)?;
     layout_symtab(run)
 }
 
-/// Up to 6.3 `.gnu.linkonce.this_module` may be of type `SHT_NOBITS`. Until the module is moved, `struct module` then lies
-/// over whatever stands at that place of the file, and is written to; afterwards it is all zeros, and so nameless.
+/// Up to 6.3 `.gnu.linkonce.this_module` may be of type `SHT_NOBITS`. Until the module is moved, the kernel takes the bytes
+/// of the file at the section's offset for `struct module`, and writes to them. Afterwards `struct module` is all zeros, and
+/// so the module has no name.
 fn this_module_without_contents(run: &mut Run<'_>) -> StageResult {
     let info = run.info()?;
     let Some(this_module) = info.elf.sections().get(info.this_module).filter(|s| s.kind == SectionType::NOBITS) else {
         return Ok(());
     };
-    let (start, end) = (this_module.offset, this_module.offset.saturating_add(this_module.size));
-    let under = |section: &Section| section.size > 0 && section.offset < end && start < section.offset + section.size;
-    let symbols = info.elf.symtab().is_some_and(under) || info.elf.strtab().is_some_and(under);
-    if symbols || end > (run.bytes().len() as u64).next_multiple_of(PAGE_SIZE) {
+    let start = this_module.offset;
+    let end = start.saturating_add(this_module.size);
+    let overlaps =
+        |section: &Section| section.size > 0 && section.offset < end && start < section.offset + section.size;
+    let is_over_symbols = info.elf.symtab().is_some_and(overlaps) || info.elf.strtab().is_some_and(overlaps);
+    if is_over_symbols || end > (run.bytes().len() as u64).next_multiple_of(PAGE_SIZE) {
         return Err(Stop::Crash("struct module without contents is written over the symbols in the file".into()));
     }
     let info = run.info_mut()?;
@@ -36,8 +39,8 @@ fn this_module_without_contents(run: &mut Run<'_>) -> StageResult {
     Ok(())
 }
 
-/// Up to 6.3 nobody compares sizes. The last fields are followed by padding up to a cache line; a section that is shorter
-/// than that shares its memory with whatever comes behind it.
+/// Up to 6.3 the kernel does not check the size of `.gnu.linkonce.this_module`. Padding up to a cache line follows the last
+/// fields of `struct module`; a section that is shorter by more than that shares memory with what lies after it.
 fn short_this_module(run: &mut Run<'_>) -> StageResult {
     const CACHE_LINE: u64 = 64;
     let info = run.info()?;
@@ -49,20 +52,22 @@ fn short_this_module(run: &mut Run<'_>) -> StageResult {
     run.read_around(".gnu.linkonce.this_module", "struct module reaches beyond .gnu.linkonce.this_module")
 }
 
-/// The names of the symbols that are kept are measured.
+/// Mirrors `layout_symtab()` (kernel/module/kallsyms.c), which reads the name of every symbol that it keeps to get its length.
 fn layout_symtab(run: &mut Run<'_>) -> StageResult {
     let info = run.info()?;
     if info.elf.are_symbols_named() {
         return Ok(());
     }
-    let unreadable = |symbol: &Symbol| is_core_symbol(info, symbol) && info.elf.symbol_name(symbol).is_none();
-    if !info.elf.symbols().iter().any(unreadable) || !run.config("KALLSYMS")? {
+    let mut core_symbols = info.elf.symbols().iter().filter(|symbol| is_core_symbol(info, symbol));
+    let has_unreadable = core_symbols.any(|symbol| info.elf.symbol_name(symbol).is_none());
+    if !has_unreadable || !run.config("KALLSYMS")? {
         return Ok(());
     }
     run.read_around("the symbol string table", "reads a symbol's name far from the symbol string table")
 }
 
-/// Mirrors `is_core_symbol()`, kernel/module/kallsyms.c, with `CONFIG_KALLSYMS_ALL`: in a section that stays.
+/// Mirrors `is_core_symbol()` (kernel/module/kallsyms.c) with `CONFIG_KALLSYMS_ALL`: the symbol is in a section that remains in
+/// memory after the init function.
 fn is_core_symbol(info: &Info, symbol: &Symbol) -> bool {
     let section = info.elf.sections().get(usize::from(symbol.shndx));
     !symbol.is_undefined()
@@ -73,11 +78,12 @@ fn is_core_symbol(info: &Info, symbol: &Symbol) -> bool {
         })
 }
 
-/// Copies per-CPU data and sets up the symbols, once relocations are applied.
+/// Mirrors `post_relocation()` (kernel/module/main.c): copies per-CPU data and sets up the symbols, once relocations are
+/// applied.
 pub(in crate::load) fn post_relocation(run: &mut Run<'_>) -> StageResult {
     let info = run.info()?;
     let percpu = info.percpu.and_then(|index| info.elf.sections().get(index));
-    // percpu_modcopy() reads the section's place in the file, even where it has no contents.
+    // percpu_modcopy() reads the file at the section's offset, even if the section has no contents there.
     let buffer = (run.bytes().len() as u64).next_multiple_of(PAGE_SIZE);
     if percpu.is_some_and(|section| section.size > 0 && section.offset.saturating_add(section.size) > buffer) {
         return Err(Stop::Crash("per-CPU data without contents is copied from behind the file".into()));

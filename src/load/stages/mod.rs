@@ -1,5 +1,5 @@
-//! The stages of `load_module()` and of `delete_module()`, one file a stage, each named after the kernel function it mirrors.
-//! `pipeline.rs` runs them in order.
+//! The stages of `load_module()`, and `delete_module()`. Most files are named after the kernel function that they mirror.
+//! `pipeline.rs` runs the stages in order.
 
 pub(in crate::load) mod blacklisted;
 pub(in crate::load) mod check_modinfo;

@@ -1,19 +1,19 @@
-//! Its place in sysfs: mirrors `mod_sysfs_setup()`, kernel/module/sysfs.c.
+//! The module's directory in sysfs.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::elf::Section;
 use crate::history::{Behaviour, is_taken_in_sysfs};
 use crate::load::run::Run;
 use crate::load::state::{StageResult, Stop};
 use crate::terms::Errno;
 use crate::verdict::{Cause, LogLevel, Missing};
 
+/// Mirrors `mod_sysfs_setup()` (kernel/module/sysfs.c).
 pub(in crate::load) fn mod_sysfs_setup(run: &mut Run<'_>) -> StageResult {
     let name = run.mod_name();
     if name.is_empty() {
-        // kobject_add_internal() warns with a stack dump, which taints W.
+        // kobject_add_internal() warns with a stack dump and taints the kernel with W.
         run.find(Cause::SysfsName { name: name.to_string(), what: "it is empty".into() }, None);
         run.taint_warn();
         return Err(Stop::Refused(Errno::EINVAL));
@@ -26,7 +26,8 @@ pub(in crate::load) fn mod_sysfs_setup(run: &mut Run<'_>) -> StageResult {
     section_attributes(run)
 }
 
-/// What is built in has a directory if it has parameters or a version: which, is known of builds where it was listed.
+/// Returns whether a built-in module has this directory already. It has one if it has parameters or a version, which is known
+/// for the builds whose directories were listed.
 fn is_builtin(run: &Run<'_>, name: &str) -> StageResult<bool> {
     let kernel = run.call.kernel;
     if let Some(taken) = is_taken_in_sysfs(kernel.release(), run.call.memo.arch(kernel), name) {
@@ -39,8 +40,8 @@ fn is_builtin(run: &Run<'_>, name: &str) -> StageResult<bool> {
     Ok(builtin && !run.ask(Missing::NoParameters(name.to_owned()))?)
 }
 
-/// Every section that still occupies memory gets a file; two of one name collide. The first `.modinfo`, `__versions` and
-/// per-CPU section have lost their `SHF_ALLOC` by now.
+/// Mirrors `add_sect_attrs()` (kernel/module/sysfs.c): every section that occupies memory gets a file, so two sections of one
+/// name collide. The first `.modinfo`, `__versions` and per-CPU section have no `SHF_ALLOC` any more.
 fn section_attributes(run: &mut Run<'_>) -> StageResult {
     let info = run.info()?;
     if info.elf.has_distinct_names() {
@@ -48,8 +49,7 @@ fn section_attributes(run: &mut Run<'_>) -> StageResult {
     }
     let elf = Arc::clone(&info.elf);
     let mut seen = HashSet::new();
-    let shown = |section: &&Section| info.keeps_alloc(section) && section.size > 0;
-    let shown: Vec<_> = elf.sections().iter().filter(shown).collect();
+    let shown: Vec<_> = elf.sections().iter().filter(|section| info.keeps_alloc(section) && section.size > 0).collect();
     for section in shown {
         let name = elf.section_text(section);
         if seen.insert(name.clone()) {

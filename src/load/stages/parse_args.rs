@@ -1,4 +1,4 @@
-//! Parameters: mirrors `parse_args()`, kernel/params.c, and `unknown_module_param_cb()`, kernel/module/main.c.
+//! Parsing the module's parameters and setting them.
 
 use std::sync::Arc;
 
@@ -12,17 +12,18 @@ use crate::verdict::{Cause, LogLevel, Missing};
 const KERNEL_PARAM_FL_UNSAFE: u8 = 1;
 const KERNEL_PARAM_FL_HWPARAM: u8 = 2;
 
-/// All parameters are processed; the errno of the last one that fails is returned.
+/// Mirrors `parse_args()` (kernel/params.c). It processes all parameters, and returns the errno of the last one that fails.
 pub(in crate::load) fn parse_args(run: &mut Run<'_>) -> StageResult {
     let args = run.insmod.args.clone();
     if args.is_empty() {
         return Ok(());
     }
     let parameters = Arc::clone(&run.info()?.elf).parameters();
-    let (mut rest, mut result) = (args.trim_start_matches(is_space), Ok(()));
+    let mut rest = args.trim_start_matches(is_space);
+    let mut result = Ok(());
     while !rest.is_empty() {
-        let (name, value, behind) = next_arg(rest);
-        rest = behind;
+        let (name, value, after) = next_arg(rest);
+        rest = after;
         if value.is_none() && name == "--" {
             if result.is_ok() {
                 let module = run.mod_name();
@@ -37,19 +38,20 @@ pub(in crate::load) fn parse_args(run: &mut Run<'_>) -> StageResult {
     result
 }
 
-/// Mirrors `isspace()`, include/linux/ctype.h, of ASCII.
+/// Mirrors `isspace()` (include/linux/ctype.h) for ASCII.
 const fn is_space(letter: char) -> bool {
     matches!(letter, '\t'..='\r' | ' ')
 }
 
-/// Mirrors `next_arg()`, lib/cmdline.c: up to a blank outside quotes; the first `=` divides name and value.
+/// Mirrors `next_arg()` (lib/cmdline.c): an argument ends at a blank outside quotes, and the first `=` divides name and value.
+///
+/// Returns the name, the value and the rest of the arguments.
 fn next_arg(args: &str) -> (String, Option<String>, &str) {
-    let (args, mut quoted) = match args.strip_prefix('"') {
-        Some(rest) => (rest, true),
-        None => (args, false),
-    };
-    let started_quoted = quoted;
-    let (mut equals, mut end) = (None, args.len());
+    let started_quoted = args.starts_with('"');
+    let args = args.strip_prefix('"').unwrap_or(args);
+    let mut quoted = started_quoted;
+    let mut equals = None;
+    let mut end = args.len();
     for (index, byte) in args.bytes().enumerate() {
         match byte {
             _ if is_space(char::from(byte)) && !quoted => {
@@ -61,8 +63,8 @@ fn next_arg(args: &str) -> (String, Option<String>, &str) {
             _ => {}
         }
     }
-    let (word, rest) =
-        (args.get(..end).unwrap_or_default(), args.get(end..).unwrap_or_default().trim_start_matches(is_space));
+    let word = args.get(..end).unwrap_or_default();
+    let rest = args.get(end..).unwrap_or_default().trim_start_matches(is_space);
     let word = if started_quoted { word.strip_suffix('"').unwrap_or(word) } else { word };
     match equals.filter(|at| *at < word.len()) {
         None => (word.to_owned(), None, rest),
@@ -74,14 +76,17 @@ fn next_arg(args: &str) -> (String, Option<String>, &str) {
     }
 }
 
+/// Mirrors `parse_one()` (kernel/params.c) and, for an unknown parameter, `unknown_module_param_cb()` (kernel/module/main.c).
+/// Returns the errno as the inner `Err`.
 fn parse_one(run: &mut Run<'_>, all: &[Parameter], name: &str, value: Option<&str>) -> StageResult<Result<(), Errno>> {
-    let (module, folded) = (run.mod_name(), name.replace('-', "_"));
+    let module = run.mod_name();
+    let folded = name.replace('-', "_");
     let Some(parameter) = all.iter().find(|parameter| parameter.name.replace('-', "_") == folded) else {
-        let behind_dot = name.split_once('.').map_or(name, |(_, behind)| behind);
-        if behind_dot == "dyndbg" {
+        let after_dot = name.split_once('.').map_or(name, |(_, after)| after);
+        if after_dot == "dyndbg" {
             dyndbg(run, value)?;
         } else if name != "async_probe" {
-            // The look for dyndbg has ended the name at its first dot.
+            // The search for dyndbg cuts the name at its first dot.
             let shown = match name.split_once('.') {
                 Some((before, _)) if run.config("DYNAMIC_DEBUG_CORE")? => before,
                 _ => name,
@@ -94,23 +99,22 @@ fn parse_one(run: &mut Run<'_>, all: &[Parameter], name: &str, value: Option<&st
     let setter = Setter::of(parameter);
     let errno = if value.is_none() && !setter.takes_no_value() {
         Some(Errno::EINVAL)
+    } else if parameter.flags & KERNEL_PARAM_FL_HWPARAM != 0 && run.call.cmdline.lockdown {
+        let comm = run.call.comm;
+        let name = &parameter.name;
+        run.notice(format!(
+            "Lockdown: {comm}: unsafe module parameters ({name}) is restricted; see man kernel_lockdown.7"
+        ));
+        Some(Errno::EPERM)
     } else {
-        if parameter.flags & KERNEL_PARAM_FL_HWPARAM != 0 && run.call.cmdline.lockdown {
-            let (comm, name) = (run.call.comm, &parameter.name);
-            run.notice(format!(
-                "Lockdown: {comm}: unsafe module parameters ({name}) is restricted; see man kernel_lockdown.7"
-            ));
-            Some(Errno::EPERM)
-        } else {
-            if parameter.flags & KERNEL_PARAM_FL_UNSAFE != 0 {
-                run.notice(format!("Setting dangerous option {} - tainting kernel", parameter.name));
-                run.add_taint(Taint::User, false)?;
-            }
-            set(run, parameter, setter, value)?
+        if parameter.flags & KERNEL_PARAM_FL_UNSAFE != 0 {
+            run.notice(format!("Setting dangerous option {} - tainting kernel", parameter.name));
+            run.add_taint(Taint::User, false)?;
         }
+        set(run, parameter, setter, value)?
     };
     let Some(errno) = errno else { return Ok(Ok(())) };
-    // An array's setter has put a NUL where the first comma was.
+    // The setter of an array replaces the first comma by NUL.
     let whole = value.unwrap_or_default();
     let shown = if parameter.array.is_some() { whole.split(',').next().unwrap_or(whole) } else { whole };
     let line = match errno {
@@ -121,7 +125,7 @@ fn parse_one(run: &mut Run<'_>, all: &[Parameter], name: &str, value: Option<&st
     Ok(Err(errno))
 }
 
-/// Mirrors what `ddebug_exec_query()`, lib/dynamic_debug.c, says of flags that are none; the load goes on.
+/// Mirrors the messages of `ddebug_exec_query()` (lib/dynamic_debug.c) about invalid flags. The load continues.
 fn dyndbg(run: &mut Run<'_>, value: Option<&str>) -> StageResult {
     let flags = value.unwrap_or("+p").split_whitespace().last().unwrap_or_default();
     let Some(first) = flags.chars().next().filter(|first| !matches!(first, '+' | '-' | '=')) else { return Ok(()) };
@@ -132,15 +136,18 @@ fn dyndbg(run: &mut Run<'_>, value: Option<&str>) -> StageResult {
     Ok(())
 }
 
-/// The setters that the kernel itself provides (kernel/params.c), by the symbol of their operations.
+/// The setters that the kernel provides (kernel/params.c). A parameter refers to its setter by the symbol of its operations.
 #[derive(Clone, Copy)]
 enum Setter {
+    /// A signed integer of this many bits.
     Signed(u32),
+    /// An unsigned integer of this many bits.
     Unsigned(u32),
     Charp,
     Bool,
     InvertedBool,
     BoolInt,
+    /// A function of the module.
     Other,
 }
 
@@ -149,6 +156,7 @@ impl Setter {
         Self::of_ops(&parameter.ops, parameter.is_64_bit)
     }
 
+    /// The setter with this symbol, on a 32- or 64-bit architecture.
     fn of_ops(ops: &str, is_64_bit: bool) -> Self {
         let long = if is_64_bit { 64 } else { 32 };
         match ops {
@@ -168,11 +176,13 @@ impl Setter {
         }
     }
 
+    /// Returns whether the parameter may be given without a value (`KERNEL_PARAM_OPS_FL_NOARG`).
     const fn takes_no_value(self) -> bool {
         matches!(self, Self::Bool | Self::BoolInt)
     }
 }
 
+/// Sets a parameter. Returns the errno if this fails.
 fn set(run: &mut Run<'_>, parameter: &Parameter, setter: Setter, value: Option<&str>) -> StageResult<Option<Errno>> {
     let text = value.unwrap_or("1");
     match (&parameter.array, parameter.maxlen) {
@@ -187,7 +197,7 @@ fn set(run: &mut Run<'_>, parameter: &Parameter, setter: Setter, value: Option<&
     }
 }
 
-/// Mirrors `param_array()`, kernel/params.c: elements between commas, until one is refused.
+/// Mirrors `param_array()` (kernel/params.c): sets the elements between commas, until one fails.
 fn param_array(
     run: &mut Run<'_>,
     parameter: &Parameter,
@@ -207,6 +217,7 @@ fn param_array(
     Ok(None)
 }
 
+/// Sets a single value. Returns the errno if this fails.
 fn set_one(run: &mut Run<'_>, parameter: &Parameter, setter: Setter, text: &str) -> StageResult<Option<Errno>> {
     Ok(match setter {
         Setter::Signed(bits) => kstrtol(text, bits),
@@ -217,13 +228,13 @@ fn set_one(run: &mut Run<'_>, parameter: &Parameter, setter: Setter, text: &str)
             Some(Errno::ENOSPC)
         }
         Setter::Charp => None,
-        // The module's own function decides.
+        // The result of the module's function is unknown.
         Setter::Other if run.ask(Missing::Parameter(parameter.name.clone()))? => None,
         Setter::Other => Some(Errno::EINVAL),
     })
 }
 
-/// Mirrors `kstrtobool()`, lib/kstrtox.c: the first letters decide, and more of them from time to time.
+/// Mirrors `kstrtobool()` (lib/kstrtox.c): the first letters decide. Newer kernels accept more letters.
 fn kstrtobool(run: &Run<'_>, text: &str) -> StageResult<bool> {
     match text.as_bytes() {
         [b'y' | b'Y' | b'1' | b'n' | b'N' | b'0', ..] | [b'o' | b'O', b'n' | b'N' | b'f' | b'F', ..] => Ok(true),
@@ -233,8 +244,8 @@ fn kstrtobool(run: &Run<'_>, text: &str) -> StageResult<bool> {
     }
 }
 
-/// Mirrors `_kstrtoull()` with base 0: the digits are read as far as they go, overflow is told first, and then whatever
-/// follows but one newline.
+/// Mirrors `_kstrtoull()` (lib/kstrtox.c) with base 0: reads all leading digits, reports an overflow of these first, and then
+/// anything that follows them except one newline.
 fn magnitude(text: &str) -> Result<u64, Errno> {
     let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
     let (digits, base) = match hex {
@@ -251,6 +262,7 @@ fn magnitude(text: &str) -> Result<u64, Errno> {
     if matches!(rest, "" | "\n") { Ok(number) } else { Err(Errno::EINVAL) }
 }
 
+/// Mirrors `kstrtoull()` (lib/kstrtox.c) and the check of the range. Returns the errno.
 fn kstrtoul(text: &str, bits: u32) -> Option<Errno> {
     match magnitude(text.strip_prefix('+').unwrap_or(text)) {
         Err(errno) => Some(errno),
@@ -258,6 +270,7 @@ fn kstrtoul(text: &str, bits: u32) -> Option<Errno> {
     }
 }
 
+/// Mirrors `kstrtoll()` (lib/kstrtox.c) and the check of the range. Returns the errno.
 fn kstrtol(text: &str, bits: u32) -> Option<Errno> {
     let (negative, rest) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),

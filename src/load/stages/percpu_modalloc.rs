@@ -1,4 +1,4 @@
-//! Per-CPU memory: mirrors `percpu_modalloc()`, kernel/module/main.c.
+//! The allocation of per-CPU memory.
 
 use crate::load::run::Run;
 use crate::load::state::{StageResult, Stop};
@@ -6,15 +6,17 @@ use crate::terms::Errno;
 use crate::verdict::{Cause, LogLevel};
 
 const PAGE_SIZE: u64 = 4096;
-/// mm/percpu.c.
+/// The smallest unit of the per-CPU allocator in bytes (mm/percpu.c).
 const PCPU_MIN_UNIT_SIZE: u64 = 32 << 10;
 
+/// Mirrors `percpu_modalloc()` (kernel/module/main.c).
 pub(in crate::load) fn percpu_modalloc(run: &mut Run<'_>) -> StageResult {
     let info = run.info()?;
     let Some(section) = info.percpu.and_then(|index| info.elf.sections().get(index)).filter(|s| s.size > 0) else {
         return Ok(());
     };
-    let (size, mut align) = (section.size, section.align);
+    let size = section.size;
+    let mut align = section.align;
     if !run.config("SMP")? {
         return Err(Stop::Refused(Errno::ENOMEM));
     }
@@ -23,7 +25,7 @@ pub(in crate::load) fn percpu_modalloc(run: &mut Run<'_>) -> StageResult {
         run.warn(format!("{name}: per-cpu alignment {align} > {PAGE_SIZE}"));
         align = PAGE_SIZE;
     }
-    // PERCPU_MODULE_RESERVE (include/linux/percpu.h): one chunk for all modules.
+    // PERCPU_MODULE_RESERVE (include/linux/percpu.h) is the size of the chunk that all modules share.
     let profiling = run.call.kernel.config().is_some() && run.config("MEM_ALLOC_PROFILING")?;
     let reserve = if profiling { 8 << 13 } else { 8 << 10 };
     let used: u64 = run.modules().iter().map(|module| module.percpu).sum();
@@ -36,8 +38,8 @@ pub(in crate::load) fn percpu_modalloc(run: &mut Run<'_>) -> StageResult {
     Ok(())
 }
 
-/// Mirrors what `pcpu_alloc()`, mm/percpu.c, says: of a size beyond reason with a warning that taints W, else ten times a
-/// boot with a line and a stack dump.
+/// Mirrors the messages of `pcpu_alloc()` (mm/percpu.c). A size larger than a unit gives a warning that taints W. Any other
+/// failure gives a line and a stack dump, ten times a boot.
 fn pcpu_alloc_fails(run: &mut Run<'_>, size: u64, align: u64) {
     if run.surveying {
         return;
@@ -47,7 +49,8 @@ fn pcpu_alloc_fails(run: &mut Run<'_>, size: u64, align: u64) {
         return;
     }
     if run.complains_of_percpu(10) {
-        let (size, align) = (size.next_multiple_of(4), align.max(4));
+        let size = size.next_multiple_of(4);
+        let align = align.max(4);
         run.warn(format!(
             "percpu: allocation failed, size={size} align={align} atomic=0, alloc from reserved chunk failed"
         ));

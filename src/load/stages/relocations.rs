@@ -1,5 +1,4 @@
-//! Relocations and the architecture's hooks around them: mirrors `apply_relocations()`, kernel/module/main.c, and the
-//! calls of `module_frob_arch_sections()` and `module_finalize()`.
+//! Relocations, and the hooks of the architecture before and after them.
 
 use std::sync::Arc;
 
@@ -8,20 +7,23 @@ use crate::history::Behaviour;
 use crate::image::ModuleElf;
 use crate::kernel::ConfigOption;
 use crate::load::cache::memo::Memo;
-use crate::load::cache::plain_relocations::{Plain, go_through};
+use crate::load::cache::plain_relocations::{Requirement, requirement};
 use crate::load::relocate::{self, Facts, Judgement, Module, RelocationSection, Section, Symbol, SymbolValue};
 use crate::load::run::Run;
 use crate::load::state::{Info, StageResult, Stop};
 use crate::terms::{Arch, ElfMachine, Errno};
 use crate::verdict::{Cause, LogLevel, Missing};
 
-/// How many relocations are judged. The largest modules, graphics drivers, have less than half a million; files in which
-/// thousands of sections lie over each other could have any number.
+/// The largest number of relocations that are judged. The largest modules, graphics drivers, have less than half a million. A
+/// file in which thousands of sections overlap could have any number.
 const MAX_RELOCATIONS: usize = 1 << 24;
 
+/// Mirrors the call of `module_frob_arch_sections()` in `layout_and_allocate()` (kernel/module/main.c). x86 has no such hook.
 pub(in crate::load) fn module_frob_arch_sections(run: &mut Run<'_>) -> StageResult {
     let info = run.info()?;
-    let (elf, arch, name) = (Arc::clone(&info.elf), info.arch, info.mod_name.clone());
+    let elf = Arc::clone(&info.elf);
+    let arch = info.arch;
+    let name = Arc::clone(&info.mod_name);
     if matches!(arch.machine, ElfMachine::X86_64 | ElfMachine::I386) {
         return Ok(());
     }
@@ -29,17 +31,18 @@ pub(in crate::load) fn module_frob_arch_sections(run: &mut Run<'_>) -> StageResu
     let sections: Vec<_> = names.iter().map(|(name, kind)| (name.as_str(), *kind)).collect();
     let judgement = with_facts(run, |facts| relocate::module_frob_arch_sections(&name, arch, &sections, facts))?;
     settle(run, judgement)?;
-    // arm64 looks at the section that relocations apply to before anybody has looked at its index.
-    let beyond = |section: &crate::elf::Section| {
-        section.kind == SectionType::RELA && usize::try_from(section.info).is_ok_and(|target| target >= sections.len())
-    };
-    if arch.machine == ElfMachine::Arm64 && elf.sections().iter().any(beyond) {
+    if arch.machine != ElfMachine::Arm64 {
+        return Ok(());
+    }
+    // arm64 reads the section that relocations apply to, and its index is not checked yet.
+    let mut relocations = elf.sections().iter().filter(|section| section.kind == SectionType::RELA);
+    if relocations.any(|section| usize::try_from(section.info).is_ok_and(|target| target >= sections.len())) {
         return settle(run, Judgement::Undetermined(Missing::Memory("the section headers".to_owned())));
     }
     Ok(())
 }
 
-/// Sections in order; the first that fails ends it.
+/// Mirrors `apply_relocations()` (kernel/module/main.c). The first section that fails ends it.
 pub(in crate::load) fn apply_relocations(run: &mut Run<'_>) -> StageResult {
     let info = Arc::clone(run.shared_info()?);
     let key = Memo::relocating(run, &info);
@@ -55,28 +58,29 @@ pub(in crate::load) fn apply_relocations(run: &mut Run<'_>) -> StageResult {
     Ok(())
 }
 
-/// Judges them one by one. Returns whether they were applied for certain: the premises alone decide that.
+/// Judges the relocation sections in order. Returns whether the premises alone decide that all are applied; only then may the
+/// result be cached.
 fn judge_relocations(run: &mut Run<'_>, info: &Info) -> StageResult<bool> {
     let mut certain = true;
     let elf = Arc::clone(&info.elf);
     let arch = info.arch;
     let mut room = MAX_RELOCATIONS;
-    let percpu_relocated = info.percpu.is_none() || run.has(Behaviour::LoadPercpuRelocs)?;
+    let is_percpu_relocated = info.percpu.is_none() || run.has(Behaviour::LoadPercpuRelocs)?;
     if run.call.memo.is_enabled() {
-        match go_through(info, |sh_info| target(info, sh_info, percpu_relocated)) {
-            Some(Plain::Everywhere) => return Ok(true),
-            Some(Plain::WithPc64) if run.has(Behaviour::X86Pc64)? => return Ok(true),
+        match requirement(info, |sh_info| target(info, sh_info, is_percpu_relocated)) {
+            Some(Requirement::Nothing) => return Ok(true),
+            Some(Requirement::X86Pc64) if run.has(Behaviour::X86Pc64)? => return Ok(true),
             _ => {}
         }
     }
-    let names: Names = Names::new(&elf);
+    let names = Names::new(&elf);
     let mut module = module(&elf, info, &names);
-    // The only messages that show addresses as they are.
+    // Only these messages show addresses as they are.
     if arch.machine == ElfMachine::X86_64 && run.known(Behaviour::X86TargetNamesSection) == Some(true) {
         module = module.with_code_apart();
     }
     for section in elf.sections().iter().skip(1) {
-        let Some(target) = target(info, section.info, percpu_relocated) else { continue };
+        let Some(target) = target(info, section.info, is_percpu_relocated) else { continue };
         if section.flags & SectionFlags::RELA_LIVEPATCH != 0 {
             klp_apply_section_relocs(run, &elf, section)?;
             certain = false;
@@ -105,8 +109,8 @@ fn judge_relocations(run: &mut Run<'_>, info: &Info) -> StageResult<bool> {
     Ok(certain)
 }
 
-/// Mirrors `klp_apply_section_relocs()`, kernel/livepatch/core.c: relocations for another object wait until it is loaded;
-/// those for the kernel itself need its symbols.
+/// Mirrors `klp_apply_section_relocs()` (kernel/livepatch/core.c): relocations for another object wait until that object is
+/// loaded; relocations for the kernel itself need its symbols.
 fn klp_apply_section_relocs(run: &mut Run<'_>, elf: &ModuleElf, section: &crate::elf::Section) -> StageResult {
     if !run.config("LIVEPATCH")? {
         return Ok(());
@@ -126,18 +130,18 @@ fn klp_apply_section_relocs(run: &mut Run<'_>, elf: &ModuleElf, section: &crate:
     }
 }
 
-/// `sh_info`, if relocations are applied to the section it names: one that occupies memory, or (since 6.19) the per-CPU
-/// section, which has lost its `SHF_ALLOC` by now.
-fn target(info: &Info, sh_info: u32, percpu_relocated: bool) -> Option<usize> {
+/// Returns `sh_info` as an index, if the kernel applies relocations to the section that it names: a section that occupies
+/// memory, or (since 6.19, `is_percpu_relocated`) the per-CPU section, which has no `SHF_ALLOC` any more.
+fn target(info: &Info, sh_info: u32, is_percpu_relocated: bool) -> Option<usize> {
     let index = usize::try_from(sh_info).ok()?;
     let section = info.elf.sections().get(index)?;
     if Some(index) == info.percpu {
-        return percpu_relocated.then_some(index);
+        return is_percpu_relocated.then_some(index);
     }
     info.keeps_alloc(section).then_some(index)
 }
 
-/// `CONFIG_MODULES_USE_ELF_RELA` of the architectures.
+/// Returns whether the architecture selects `CONFIG_MODULES_USE_ELF_RELA`.
 const fn uses_rela(arch: Arch) -> bool {
     !matches!(
         (arch.machine, arch.class),
@@ -145,8 +149,9 @@ const fn uses_rela(arch: Arch) -> bool {
     )
 }
 
+/// Rejects a relocation section of the kind (REL or RELA) that the architecture does not use.
 fn wrong_kind(run: &mut Run<'_>, elf: &ModuleElf, target: usize, rela: bool) -> StageResult {
-    // mips takes both kinds.
+    // mips accepts both kinds.
     if run.info()?.arch.machine == ElfMachine::Mips {
         return Ok(());
     }
@@ -156,7 +161,7 @@ fn wrong_kind(run: &mut Run<'_>, elf: &ModuleElf, target: usize, rela: bool) -> 
     Err(Stop::Refused(Errno::ENOEXEC))
 }
 
-/// The names of sections and symbols, kept while relocations are judged.
+/// The names of all sections and symbols. The module that the relocation code judges borrows them.
 struct Names {
     sections: Vec<String>,
     symbols: Vec<String>,
@@ -171,40 +176,46 @@ impl Names {
     }
 }
 
+/// The module as the relocation code sees it: laid out, with the values that `simplify_symbols()` gave to its symbols.
 fn module<'a>(elf: &'a ModuleElf, info: &'a Info, names: &'a Names) -> Module<'a> {
-    let (unresolved, percpu) = (&info.unresolved, info.percpu);
-    let section = |(section, name): (&crate::elf::Section, &'a String)| {
+    let mut sections = Vec::with_capacity(names.sections.len());
+    for (section, name) in elf.sections().iter().zip(&names.sections) {
         let contents = if section.is_alloc() { elf.contents(section) } else { &[] };
         let mut laid_out = Section::new(name, section, contents);
         if !info.keeps_alloc(section) {
             laid_out.flags &= !SectionFlags::ALLOC;
         }
-        laid_out
-    };
-    let symbol = |(index, (symbol, name)): (usize, (&crate::elf::Symbol, &'a String))| {
-        let value = match symbol.shndx {
-            // The first symbol is nobody's, and stays as it is in the file.
-            SymbolPlace::UNDEF if index == 0 => SymbolValue::Absolute(symbol.value),
-            SymbolPlace::UNDEF if unresolved.contains(&index) => SymbolValue::Absolute(0),
-            SymbolPlace::UNDEF => SymbolValue::Exported,
-            SymbolPlace::ABS | SymbolPlace::COMMON | SymbolPlace::LIVEPATCH => SymbolValue::Absolute(symbol.value),
-            shndx if Some(usize::from(shndx)) == percpu => SymbolValue::Percpu { offset: symbol.value },
-            shndx => SymbolValue::InModule { section: usize::from(shndx), offset: symbol.value },
-        };
-        Symbol { name, value, weak: symbol.is_weak(), undefined: symbol.is_undefined() }
-    };
-    let sections = elf.sections().iter().zip(&names.sections).map(section).collect();
-    let symbols = elf.symbols().iter().zip(&names.symbols).enumerate().map(symbol).collect();
+        sections.push(laid_out);
+    }
+    let mut symbols = Vec::with_capacity(names.symbols.len());
+    for (index, (symbol, name)) in elf.symbols().iter().zip(&names.symbols).enumerate() {
+        let value = symbol_value(info, index, symbol);
+        symbols.push(Symbol { name, value, weak: symbol.is_weak(), undefined: symbol.is_undefined() });
+    }
     Module::new(&info.mod_name, info.arch, sections, symbols)
 }
 
-/// Lets the relocation code ask what this attempt can answer.
+/// The value that `simplify_symbols()` (kernel/module/main.c) gives to the symbol at an index of the symbol table.
+fn symbol_value(info: &Info, index: usize, symbol: &crate::elf::Symbol) -> SymbolValue {
+    match symbol.shndx {
+        // Symbol 0 is no real symbol. The kernel skips it, so it has its value in the file.
+        SymbolPlace::UNDEF if index == 0 => SymbolValue::Absolute(symbol.value),
+        SymbolPlace::UNDEF if info.unresolved.contains(&index) => SymbolValue::Absolute(0),
+        SymbolPlace::UNDEF => SymbolValue::Exported,
+        SymbolPlace::ABS | SymbolPlace::COMMON | SymbolPlace::LIVEPATCH => SymbolValue::Absolute(symbol.value),
+        shndx if Some(usize::from(shndx)) == info.percpu => SymbolValue::Percpu { offset: symbol.value },
+        shndx => SymbolValue::InModule { section: usize::from(shndx), offset: symbol.value },
+    }
+}
+
+/// Calls the relocation code with access to the behaviours and the configuration that this attempt knows.
 fn with_facts<T>(run: &Run<'_>, judge: impl FnOnce(&mut Facts<'_, Stop>) -> Result<T, Stop>) -> StageResult<T> {
     let mut has = |behaviour| run.has(behaviour);
     let mut config = |option: ConfigOption| run.config(option.0);
     judge(&mut Facts { has: &mut has, config: &mut config })
 }
 
+/// Turns a judgement of the relocation code into the result of the stage, with its findings and lines.
 fn settle(run: &mut Run<'_>, judgement: Judgement) -> StageResult {
     match judgement {
         Judgement::Applied => Ok(()),
@@ -228,7 +239,8 @@ fn settle(run: &mut Run<'_>, judgement: Judgement) -> StageResult {
     }
 }
 
-/// Mirrors `module_init_ftrace_plt()`, arch/arm64/kernel/module.c: the sections must be there, or the load fails in silence.
+/// Mirrors `module_init_ftrace_plt()` (arch/arm64/kernel/module.c): if a section is missing, the load fails and nothing is
+/// printed.
 fn module_init_ftrace_plt(run: &mut Run<'_>) -> StageResult {
     let info = run.info()?;
     let elf = Arc::clone(&info.elf);
@@ -247,8 +259,9 @@ fn module_init_ftrace_plt(run: &mut Run<'_>) -> StageResult {
     Err(Stop::Refused(Errno::ENOEXEC))
 }
 
-/// The architecture looks for its own sections by name, and so reads the name of every section, also of those whose name
-/// nobody has checked (up to 6.12, without `SHF_ALLOC`).
+/// Mirrors the call of `module_finalize()` in `post_relocation()` (kernel/module/main.c). The architecture looks for its own
+/// sections by name. It reads the name of every section, even of those whose name was never checked (up to 6.12, without
+/// `SHF_ALLOC`).
 pub(in crate::load) fn module_finalize(run: &mut Run<'_>) -> StageResult {
     module_init_ftrace_plt(run)?;
     if run.info()?.elf.are_sections_named() {

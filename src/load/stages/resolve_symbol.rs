@@ -1,5 +1,4 @@
-//! One undefined symbol: mirrors `resolve_symbol()`, `find_symbol()`, `inherit_taint()`,
-//! `verify_namespace_is_imported()` and `ref_module()`, kernel/module/main.c.
+//! Resolving one undefined symbol: finding its exporter, and the checks of license, version and namespace.
 
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use crate::load::run::Run;
 use crate::load::stages::check_version::{Versioned, check_version};
 use crate::load::stages::symbol_name::SymbolName;
 use crate::load::state::StageResult;
-use crate::terms::{Crc, ExportKind, License, Namespace, Taint};
+use crate::terms::{Crc, ExportKind, Namespace, Taint};
 use crate::verdict::{Cause, LineText, LogLevel, Missing, OfSymbol};
 
 /// What a symbol resolves to.
@@ -19,33 +18,35 @@ use crate::verdict::{Cause, LineText, LogLevel, Missing, OfSymbol};
 pub(in crate::load) enum Resolved {
     /// An export.
     Symbol,
-    /// NULL: not found, which a weak reference survives.
+    /// NULL: the symbol is not found. A weak reference then remains unresolved.
     Null,
-    /// `-EINVAL`, which it does not.
+    /// `-EINVAL`: the module is rejected, even if the reference is weak.
     Invalid,
 }
 
-/// `struct find_symbol_arg`, what comes out of it.
+/// The output fields of `struct find_symbol_arg` (kernel/module/internal.h).
 #[derive(Clone, Debug)]
-pub(in crate::load) struct Found {
+pub(in crate::load) struct FoundSymbol {
     pub kind: ExportKind,
-    /// `None`: the exporter has no CRC table.
+    /// The version of the symbol; `None` if the exporter has no CRC table.
     pub crc: Option<Crc>,
     pub namespace: Option<Namespace>,
     pub exporter: Exporter,
 }
 
-/// Who exports it.
+/// The exporter of a symbol.
 #[derive(Clone, Debug)]
 pub(in crate::load) enum Exporter {
+    /// The kernel itself.
     Vmlinux,
     /// A module that gplok has loaded.
     Module(Arc<LoadedModule>),
-    /// A module of the kernel's own tree, taken for loaded.
+    /// A module of the kernel's own tree, which counts as loaded.
     InTree(String),
 }
 
 impl Exporter {
+    /// Its name for messages.
     pub fn name(&self) -> &str {
         match self {
             Self::Vmlinux => VMLINUX,
@@ -54,6 +55,7 @@ impl Exporter {
         }
     }
 
+    /// The module, if gplok has loaded it.
     fn module(&self) -> Option<&LoadedModule> {
         match self {
             Self::Module(module) => Some(module),
@@ -62,13 +64,15 @@ impl Exporter {
     }
 }
 
-/// How many of its namespaces are told of a module that lacks one.
+/// The largest number of imported namespaces in a finding about a missing one.
 const SHOWN_NAMESPACES: usize = 64;
 
+/// Mirrors `resolve_symbol()` and `ref_module()` (kernel/module/main.c). `raw` is the name as it is in the string table.
 pub(in crate::load) fn resolve_symbol(run: &mut Run<'_>, name: &SymbolName<'_>, raw: &[u8]) -> StageResult<Resolved> {
     let gplok = !run.is_proprietary();
     let found = match run.call.assumed {
-        // What the kernel itself gives, and not only to some, hangs on no other module.
+        // No other module is known yet. Only a symbol that the kernel itself exports is certain to resolve, and only while the
+        // module is not proprietary.
         Some(assumed) => {
             let found = if assumed.get() || !gplok { None } else { find_in_vmlinux(run, name, gplok)? };
             if found.is_none() {
@@ -78,18 +82,18 @@ pub(in crate::load) fn resolve_symbol(run: &mut Run<'_>, name: &SymbolName<'_>, 
             found
         }
         None => match find_symbol(run, name, raw, gplok)? {
-            None => in_unlisted_module(run, name)?,
+            None => find_in_unlisted_module(run, name)?,
             found => found,
         },
     };
     let Some(found) = found else {
-        not_found(run, name, raw, gplok)?;
+        explain_missing(run, name, raw, gplok)?;
         return Ok(Resolved::Null);
     };
     if let Exporter::InTree(exporter) = &found.exporter {
-        let taken = format!("{exporter} is loaded first, as modprobe does, and is no proprietary module");
-        if !run.inferred.contains(&taken) {
-            run.inferred.push(taken);
+        let assumption = format!("{exporter} is loaded first, as modprobe does, and is no proprietary module");
+        if !run.inferred.contains(&assumption) {
+            run.inferred.push(assumption);
         }
     }
     if found.kind.is_gpl_only() {
@@ -99,7 +103,7 @@ pub(in crate::load) fn resolve_symbol(run: &mut Run<'_>, name: &SymbolName<'_>, 
     if !inherit_taint(run, name, &found)? {
         return Ok(Resolved::Null);
     }
-    if !told_by_names(run, &found)? {
+    if !passes_names_only(run, &found)? {
         return Ok(Resolved::Invalid);
     }
     if matches!(check_version(run, name, found.exporter.name(), found.crc)?, Versioned::Bad) {
@@ -119,8 +123,8 @@ pub(in crate::load) fn resolve_symbol(run: &mut Run<'_>, name: &SymbolName<'_>, 
     Ok(Resolved::Symbol)
 }
 
-/// Mirrors `find_symbol()`: the kernel's own tables first, then the modules, the newest first.
-fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) -> StageResult<Option<Found>> {
+/// Mirrors `find_symbol()` (kernel/module/main.c): searches the kernel's own tables first, then the modules, the newest first.
+fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) -> StageResult<Option<FoundSymbol>> {
     if let Some(found) = find_in_vmlinux(run, name, gplok)? {
         return Ok(Some(found));
     }
@@ -128,81 +132,96 @@ fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) -> StageResul
         return Ok(Some(found));
     }
     let Some(exports) = run.call.kernel.exports() else {
-        // Without any table of exports, whether the kernel has it is not known.
-        let found = run.ask(Missing::Exports)?;
-        let (kind, crc, namespace) = (ExportKind::Plain, None, None);
-        return Ok(found.then_some(Found { kind, crc, namespace, exporter: Exporter::Vmlinux }));
+        // Without a table of exports it is unknown whether the kernel exports the symbol.
+        if !run.ask(Missing::Exports)? {
+            return Ok(None);
+        }
+        return Ok(Some(FoundSymbol {
+            kind: ExportKind::Plain,
+            crc: None,
+            namespace: None,
+            exporter: Exporter::Vmlinux,
+        }));
     };
     if run.call.dependencies_loaded {
         for row in exports.named(name).filter(|row| row.exporter != VMLINUX) {
-            // A module that this run has loaded or refused itself speaks for itself.
+            // Skip modules that were loaded or refused in this boot: their exports are known from their files.
             let file = row.exporter.rsplit('/').next().unwrap_or(row.exporter);
-            let judged = run.modules().iter().any(|module| is_named(file, &module.name))
+            let is_judged = run.modules().iter().any(|module| is_named(file, &module.name))
                 || run.call.refused.iter().any(|refused| is_named(file, &refused.name));
-            if !judged && let Some(kind) = visible_kind(run, name, row.kind, gplok)? {
+            if !is_judged && let Some(kind) = visible_kind(run, name, row.kind, gplok)? {
                 let exporter = Exporter::InTree(module_name(row.exporter));
-                return Ok(Some(Found { kind, crc: row.crc, namespace: row.namespace, exporter }));
+                return Ok(Some(FoundSymbol { kind, crc: row.crc, namespace: row.namespace, exporter }));
             }
         }
     }
     Ok(None)
 }
 
-/// The kernel's own tables.
-pub(in crate::load) fn find_in_vmlinux(run: &Run<'_>, name: &str, gplok: bool) -> StageResult<Option<Found>> {
+/// Searches the kernel's own export tables.
+pub(in crate::load) fn find_in_vmlinux(run: &Run<'_>, name: &str, gplok: bool) -> StageResult<Option<FoundSymbol>> {
     let Some(exports) = run.call.kernel.exports() else { return Ok(None) };
     for row in exports.own_rows(name) {
         if let Some(kind) = visible_kind(run, name, row.kind, gplok)? {
             let namespace = exports.namespace(row);
-            return Ok(Some(Found { kind, crc: row.crc, namespace, exporter: Exporter::Vmlinux }));
+            return Ok(Some(FoundSymbol { kind, crc: row.crc, namespace, exporter: Exporter::Vmlinux }));
         }
     }
     Ok(None)
 }
 
-/// Where the kernel's own modules count as loaded and nothing lists what they export, one of them may have it.
-fn in_unlisted_module(run: &Run<'_>, name: &str) -> StageResult<Option<Found>> {
-    let unlisted = run.call.kernel.exports().filter(|exports| !exports.covers_modules());
-    let unlisted = unlisted.is_some_and(|exports| exports.named(name).next().is_none());
-    if !unlisted || !run.call.dependencies_loaded || !run.ask(Missing::ModuleExports)? {
+/// Asks whether a module of the kernel's own tree exports the symbol, if these modules count as loaded and nothing lists their
+/// exports.
+fn find_in_unlisted_module(run: &Run<'_>, name: &str) -> StageResult<Option<FoundSymbol>> {
+    let exports = run.call.kernel.exports().filter(|exports| !exports.covers_modules());
+    let is_unlisted = exports.is_some_and(|exports| exports.named(name).next().is_none());
+    if !is_unlisted || !run.call.dependencies_loaded || !run.ask(Missing::ModuleExports)? {
         return Ok(None);
     }
     let exporter = Exporter::InTree("a module of the kernel's own".to_owned());
-    Ok(Some(Found { kind: ExportKind::Plain, crc: None, namespace: None, exporter }))
+    Ok(Some(FoundSymbol { kind: ExportKind::Plain, crc: None, namespace: None, exporter }))
 }
 
-/// A source of names only does not tell whether versions agree and namespaces are imported: the kernel refuses when not.
-fn told_by_names(run: &Run<'_>, found: &Found) -> StageResult<bool> {
+/// Asks for what a source with names only does not tell: whether the versions agree and the namespaces are imported. Returns
+/// whether the symbol passes these checks.
+fn passes_names_only(run: &Run<'_>, found: &FoundSymbol) -> StageResult<bool> {
     let names_only = run.call.kernel.exports().is_some_and(Exports::is_names_only);
     if !names_only || !matches!(found.exporter, Exporter::Vmlinux) {
         return Ok(true);
     }
-    let namespaces = run.has(Behaviour::SymNamespaces)? && !run.config("MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS")?;
-    Ok((!run.modversions()? || run.ask(Missing::Crcs)?) && (!namespaces || run.ask(Missing::Namespaces)?))
+    let checks_namespaces =
+        run.has(Behaviour::SymNamespaces)? && !run.config("MODULE_ALLOW_MISSING_NAMESPACE_IMPORTS")?;
+    if run.modversions()? && !run.ask(Missing::Crcs)? {
+        return Ok(false);
+    }
+    Ok(!checks_namespaces || run.ask(Missing::Namespaces)?)
 }
 
-/// The loaded modules, the newest first.
-pub(in crate::load) fn find_in_modules(run: &Run<'_>, raw: &[u8], gplok: bool) -> Option<Found> {
-    let visible = |kind: ExportKind| gplok || !kind.is_gpl_only();
+/// Searches the loaded modules, the newest first. `raw` is the name as it is in the string table.
+pub(in crate::load) fn find_in_modules(run: &Run<'_>, raw: &[u8], gplok: bool) -> Option<FoundSymbol> {
     run.modules().iter().find_map(|module| {
-        let (_, symbol) = module.find(raw, visible)?;
-        let (kind, crc, namespace) = (symbol.kind, symbol.crc, symbol.namespace.clone());
-        Some(Found { kind, crc, namespace, exporter: Exporter::Module(Arc::clone(module)) })
+        let (_, symbol) = module.find(raw, |kind| gplok || !kind.is_gpl_only())?;
+        Some(FoundSymbol {
+            kind: symbol.kind,
+            crc: symbol.crc,
+            namespace: symbol.namespace.clone(),
+            exporter: Exporter::Module(Arc::clone(module)),
+        })
     })
 }
 
-/// The module a path of `Module.symvers` names.
+/// The name of the module that a path of `Module.symvers` names, with underscores.
 pub(in crate::load) fn module_name(path: &str) -> String {
     path.rsplit('/').next().unwrap_or(path).replace('-', "_")
 }
 
-/// Is that the name of the module's file, but for its end?
+/// Returns whether a file name without its suffix is that of a module, whose name has underscores.
 fn is_named(file: &str, name: &str) -> bool {
     file.len() == name.len()
         && file.bytes().zip(name.bytes()).all(|(one, other)| (if one == b'-' { b'_' } else { one }) == other)
 }
 
-/// How a row exports the symbol, if this module may see it.
+/// How a row of the export tables exports the symbol, or `None` if this module must not see it.
 fn visible_kind(run: &Run<'_>, name: &str, kind: Option<ExportKind>, gplok: bool) -> StageResult<Option<ExportKind>> {
     let kind = match kind {
         Some(kind) => kind,
@@ -210,12 +229,17 @@ fn visible_kind(run: &Run<'_>, name: &str, kind: Option<ExportKind>, gplok: bool
         None if run.ask(Missing::ExportKind(name.to_owned()))? => ExportKind::Plain,
         None => ExportKind::Gpl,
     };
-    let hidden = kind.is_gpl_only() && !gplok || kind.is_unused() && !run.config("UNUSED_SYMBOLS")?;
-    Ok((!hidden).then_some(kind))
+    if kind.is_gpl_only() && !gplok {
+        return Ok(None);
+    }
+    if kind.is_unused() && !run.config("UNUSED_SYMBOLS")? {
+        return Ok(None);
+    }
+    Ok(Some(kind))
 }
 
-/// Why it was not found: the finding only; the kernel makes no difference.
-fn not_found(run: &mut Run<'_>, name: &SymbolName<'_>, raw: &[u8], gplok: bool) -> StageResult {
+/// Records the finding that says why the symbol was not found. The kernel prints one line for all reasons.
+fn explain_missing(run: &mut Run<'_>, name: &SymbolName<'_>, raw: &[u8], gplok: bool) -> StageResult {
     let symbol = name.shared();
     if !gplok && let Some(hidden) = find_symbol(run, name, raw, true)? {
         let info = run.info()?;
@@ -227,27 +251,30 @@ fn not_found(run: &mut Run<'_>, name: &SymbolName<'_>, raw: &[u8], gplok: bool) 
             license: info.license.clone(),
             inherited_from: info.inherited_from.clone(),
         };
-        return unknown(run, cause, name);
+        record_missing(run, cause, name);
+        return Ok(());
     }
     if let Some(refused) = RefusedExporter::of_symbol(run.call.refused, &symbol) {
         let refused_exporter = Some(Arc::clone(&refused.name));
-        return unknown(run, Cause::MissingSymbol { symbol, refused_exporter }, name);
+        record_missing(run, Cause::MissingSymbol { symbol, refused_exporter }, name);
+        return Ok(());
     }
     let exporter = run.call.kernel.exports().and_then(|exports| exports.named(name).next().map(|row| row.exporter));
     let cause = match exporter.filter(|exporter| *exporter != VMLINUX) {
         Some(path) => Cause::ExporterNotLoaded { symbol, exporter: module_name(path) },
         None => Cause::MissingSymbol { symbol, refused_exporter: None },
     };
-    unknown(run, cause, name)
-}
-
-fn unknown(run: &mut Run<'_>, cause: Cause, name: &SymbolName<'_>) -> StageResult {
-    run.find(cause, Some(LineText::of_symbol(run.mod_name(), OfSymbol::Missing, name.shared())));
+    record_missing(run, cause, name);
     Ok(())
 }
 
-/// `EXPORT_SYMBOL_GPL_FUTURE` and the unused kinds, up to 5.11: visible, with a warning.
-fn warn_future_and_unused(run: &mut Run<'_>, name: &SymbolName<'_>, found: &Found, gplok: bool) -> StageResult {
+/// Records a finding together with the line for a missing symbol, which `simplify_symbols()` prints.
+fn record_missing(run: &mut Run<'_>, cause: Cause, name: &SymbolName<'_>) {
+    run.find(cause, Some(LineText::of_symbol(run.mod_name(), OfSymbol::Missing, name.shared())));
+}
+
+/// Warns of symbols exported with `EXPORT_SYMBOL_GPL_FUTURE` or as unused, which are visible up to 5.11.
+fn warn_future_and_unused(run: &mut Run<'_>, name: &SymbolName<'_>, found: &FoundSymbol, gplok: bool) -> StageResult {
     if found.kind == ExportKind::GplFuture && !gplok {
         let line = format!("Symbol {name} is being used by a non-GPL module, which will not be allowed in the future");
         run.say(Cause::GplFutureSymbol { symbol: name.shared() }, LogLevel::Warn, line);
@@ -263,9 +290,9 @@ fn warn_future_and_unused(run: &mut Run<'_>, name: &SymbolName<'_>, found: &Foun
     Ok(())
 }
 
-/// Mirrors `inherit_taint()` (commit 262e6ae7081d): a user of a proprietary module's symbols is proprietary too, unless it
-/// uses GPL-only symbols already; then it gets none.
-fn inherit_taint(run: &mut Run<'_>, symbol: &SymbolName<'_>, found: &Found) -> StageResult<bool> {
+/// Mirrors `inherit_taint()` (kernel/module/main.c, commit 262e6ae7081d): a module that uses symbols of a proprietary module
+/// becomes proprietary. If it uses GPL-only symbols already, it does not get the symbol, and this returns `false`.
+fn inherit_taint(run: &mut Run<'_>, symbol: &SymbolName<'_>, found: &FoundSymbol) -> StageResult<bool> {
     let Some(exporter) = found.exporter.module().filter(|exporter| exporter.taints.has(Taint::ProprietaryModule))
     else {
         return Ok(true);
@@ -273,9 +300,11 @@ fn inherit_taint(run: &mut Run<'_>, symbol: &SymbolName<'_>, found: &Found) -> S
     if !run.has(Behaviour::SymInheritTaint)? {
         return Ok(true);
     }
-    let (exporter, license): (_, Option<License>) = (&exporter.name, exporter.license.clone());
+    let license = exporter.license.clone();
+    let exporter = exporter.name.to_string();
     let named = if run.has(Behaviour::SymInheritMessageSymbol)? { format!(" {symbol}") } else { String::new() };
-    let (name, symbol, exporter) = (run.mod_name(), symbol.shared(), exporter.to_string());
+    let name = run.mod_name();
+    let symbol = symbol.shared();
     if let Some(gpl_only) = run.info()?.using_gplonly_symbols.clone() {
         let line =
             format!("{name}: module using GPL-only symbols uses symbols{named} from proprietary module {exporter}.");
@@ -293,6 +322,7 @@ fn inherit_taint(run: &mut Run<'_>, symbol: &SymbolName<'_>, found: &Found) -> S
     Ok(true)
 }
 
+/// Mirrors `verify_namespace_is_imported()` (kernel/module/main.c): returns whether the module may use the symbol.
 fn namespace_is_imported(
     run: &mut Run<'_>,
     symbol: &SymbolName<'_>,
@@ -302,9 +332,9 @@ fn namespace_is_imported(
     if !run.has(Behaviour::SymNamespaces)? {
         return Ok(true);
     }
-    let module_list = namespace.module_list().is_some() && run.has(Behaviour::SymModuleNamespaces)?;
+    let is_module_list = namespace.module_list().is_some() && run.has(Behaviour::SymModuleNamespaces)?;
     let name = run.mod_name();
-    if module_list && namespace.allows_module(&name) {
+    if is_module_list && namespace.allows_module(&name) {
         return Ok(true);
     }
     let modinfo = Arc::clone(&run.info()?.modinfo);
@@ -321,7 +351,7 @@ fn namespace_is_imported(
         imported,
         quoted: run.has(Behaviour::SymNamespaceLiteral)?,
         allowed,
-        module_list,
+        module_list: is_module_list,
     };
     run.find(cause, Some(line.clone().into()));
     if allowed {

@@ -1,11 +1,12 @@
-//! A module of the same name: mirrors `module_patient_check_exists()`, kernel/module/main.c.
+//! The check for a loaded module of the same name.
 
 use crate::load::run::Run;
 use crate::load::state::{StageResult, Stop};
 use crate::terms::Errno;
 use crate::verdict::Cause;
 
-/// Every module gplok has loaded is live, so there is nothing to wait for.
+/// Mirrors `module_patient_check_exists()` (kernel/module/main.c). Every module that gplok loads is live at once, so there is
+/// nothing to wait for.
 pub(in crate::load) fn module_patient_check_exists(run: &mut Run<'_>) -> StageResult {
     let name = run.mod_name();
     if run.modules().iter().all(|module| module.name != name) {

@@ -1,4 +1,4 @@
-//! Every symbol of the symbol table, in order: mirrors `simplify_symbols()`, kernel/module/main.c.
+//! Giving every symbol of the symbol table its value, in the order of the table.
 
 use std::sync::Arc;
 
@@ -13,39 +13,43 @@ use crate::load::state::{StageResult, Stop};
 use crate::terms::{ElfMachine, Errno};
 use crate::verdict::{Cause, LineText, LogLevel, OfSymbol};
 
-/// All symbols are processed; the errno of the last one that fails is returned.
+/// Mirrors `simplify_symbols()` (kernel/module/main.c). It processes all symbols, and returns the errno of the last one that
+/// fails.
 pub(in crate::load) fn simplify_symbols(run: &mut Run<'_>) -> StageResult {
     let info = run.info()?;
     let elf = Arc::clone(&info.elf);
     let simple = simple_imports(run, info);
-    let (mut result, found) = (Ok(()), run.findings.len());
+    let found = run.findings.len();
     let all = elf.loose_symbols();
-    let (mut next, mut left) = (0, simple.as_ref().map_or(&[][..], |simple| &simple.others));
+    let mut result = Ok(());
+    let mut next = 0;
+    let mut left = simple.as_ref().map_or(&[][..], |simple| &simple.others);
     if let Some(assumed) = run.call.assumed
         && simple.as_ref().is_some_and(|simple| !simple.foreign.is_empty())
     {
-        // Whatever is said of the others is not worth saying: it will be said once other modules are known.
+        // The module is judged again once other modules are known, so findings about its other symbols are not needed now.
         assumed.set(true);
         return Ok(());
     }
     loop {
-        // Simple ones are passed over, unless the module has become a proprietary one.
-        let place = match &simple {
+        // Skip simple imports, unless the module has become proprietary.
+        let position = match &simple {
             Some(simple) if !run.is_proprietary() => {
-                let passed = left.first().copied().unwrap_or(all.len());
-                if let Some((place, name)) = &simple.gpl_only
-                    && *place < passed
+                let position = left.first().copied().unwrap_or(all.len());
+                if let Some((gpl_only, name)) = &simple.gpl_only
+                    && *gpl_only < position
                 {
                     run.info_mut()?.using_gplonly_symbols.get_or_insert_with(|| name.clone());
                 }
-                passed
+                position
             }
             _ => next,
         };
-        let Some(symbol) = all.get(place) else { return result };
-        (next, left) = (place + 1, left.split_first().map_or(&[][..], |(_, rest)| rest));
+        let Some(symbol) = all.get(position) else { return result };
+        next = position + 1;
+        left = left.split_first().map_or(&[][..], |(_, rest)| rest);
         if run.findings.len() > found && run.findings.len() == run.findings.capacity() {
-            // Where symbols of another version are wanted, most are.
+            // If the version of one symbol is wrong, those of most other symbols are too.
             run.findings.reserve(left.len() + 1);
         }
         if let Err(errno) = simplify_symbol(run, &elf, symbol)? {
@@ -54,6 +58,7 @@ pub(in crate::load) fn simplify_symbols(run: &mut Run<'_>) -> StageResult {
     }
 }
 
+/// Simplifies one symbol. Returns its errno as the inner `Err`.
 fn simplify_symbol(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol) -> StageResult<Result<(), Errno>> {
     match loose.shndx {
         SymbolPlace::COMMON => common(run, elf, loose),
@@ -62,6 +67,7 @@ fn simplify_symbol(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol) -> S
     }
 }
 
+/// A common symbol: the kernel tolerates only those of LTO.
 fn common(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol) -> StageResult<Result<(), Errno>> {
     let symbol = escaped(elf.loose_name(loose).unwrap_or_default());
     if symbol.starts_with("__gnu_lto") {
@@ -72,54 +78,56 @@ fn common(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol) -> StageResul
     Ok(Err(Errno::ENOEXEC))
 }
 
+/// An undefined symbol: the kernel looks for an export of that name.
 fn undefined(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol) -> StageResult<Result<(), Errno>> {
     let Some(raw) = elf.loose_name(loose) else {
-        // The name is read from whatever lies there.
+        // The kernel reads the name from memory past the string table.
         let crash = "reads a symbol's name far from the symbol string table";
         return run.read_around("the symbol string table", crash).map(Ok);
     };
-    let (raw, absolute) = dedotified(run.info()?.arch.machine, raw);
-    if absolute {
+    let machine = run.info()?.arch.machine;
+    // dedotify() (arch/powerpc/kernel/module_64.c) makes `.TOC.` an absolute symbol.
+    if machine == ElfMachine::Ppc64 && raw == b".TOC." {
         return Ok(Ok(()));
     }
+    let raw = dedotified(machine, raw);
     let name = SymbolName::of_bytes(raw);
     let found = run.findings.len();
     let resolved = resolve_symbol(run, &name, raw)?;
-    let (errno, says) = match resolved {
+    let (errno, line) = match resolved {
         Resolved::Symbol => return Ok(Ok(())),
-        Resolved::Null if loose.is_weak() || ignored(run, &name)? => {
+        Resolved::Null if loose.is_weak() || is_ignored(run, &name)? => {
             run.info_mut()?.unresolved.insert(loose.index());
-            // Nothing is wrong with a reference that may stay unresolved.
-            let is_trouble =
-                |finding: &crate::verdict::Finding| matches!(finding.cause, Cause::GplOnlyWithProprietary { .. });
-            let rest = run.findings.split_off(found);
-            run.findings.extend(rest.into_iter().filter(is_trouble));
+            // A weak reference may remain unresolved, so only this finding about it is a problem.
+            let mut problems = run.findings.split_off(found);
+            problems.retain(|finding| matches!(finding.cause, Cause::GplOnlyWithProprietary { .. }));
+            run.findings.append(&mut problems);
             return Ok(Ok(()));
         }
         Resolved::Null => (Errno::ENOENT, OfSymbol::Missing),
         Resolved::Invalid => (Errno::EINVAL, OfSymbol::Invalid),
     };
     if !run.surveying {
-        run.warn(LineText::of_symbol(run.mod_name(), says, name.shared()));
+        run.warn(LineText::of_symbol(run.mod_name(), line, name.shared()));
     }
     Ok(Err(errno))
 }
 
-/// Mirrors `dedotify()`, arch/powerpc/kernel/module_64.c: one leading dot is dropped, and `.TOC.` is no import.
-fn dedotified(machine: ElfMachine, name: &[u8]) -> (&[u8], bool) {
-    match (machine, name) {
-        (ElfMachine::Ppc64, b".TOC.") => (name, true),
-        (ElfMachine::Ppc64, [b'.', rest @ ..]) => (rest, false),
-        _ => (name, false),
+/// Mirrors `dedotify()` (arch/powerpc/kernel/module_64.c): drops one leading dot.
+fn dedotified(machine: ElfMachine, name: &[u8]) -> &[u8] {
+    match name {
+        [b'.', rest @ ..] if machine == ElfMachine::Ppc64 => rest,
+        _ => name,
     }
 }
 
-/// Mirrors `ignore_undef_symbol()`, commit ebfac7b778fa.
-fn ignored(run: &Run<'_>, name: &str) -> StageResult<bool> {
+/// Mirrors `ignore_undef_symbol()` (kernel/module/main.c, commit ebfac7b778fa).
+fn is_ignored(run: &Run<'_>, name: &str) -> StageResult<bool> {
     let x86 = matches!(run.info()?.arch.machine, ElfMachine::X86_64 | ElfMachine::I386);
     Ok(x86 && name == "_GLOBAL_OFFSET_TABLE_" && run.has(Behaviour::SymIgnoreGot)?)
 }
 
+/// A symbol of a section. Kernels with `Behaviour::SymShndxCheck` reject the index of a section that does not exist.
 fn section_index(
     run: &mut Run<'_>,
     elf: &ModuleElf,
@@ -130,13 +138,15 @@ fn section_index(
     if usize::from(shndx) < count {
         return Ok(Ok(()));
     }
-    let (symbol, max) = (escaped(elf.loose_name(loose).unwrap_or_default()), count.saturating_sub(1));
+    let symbol = escaped(elf.loose_name(loose).unwrap_or_default());
+    let max = count.saturating_sub(1);
     if run.has(Behaviour::SymShndxCheck)? {
         let line = format!("{}: Symbol {symbol} has an invalid section index {shndx} (max {max})", run.mod_name());
         run.say(Cause::SymbolSection { symbol: symbol.into(), shndx, max }, LogLevel::Err, line);
         return Ok(Err(Errno::ENOEXEC));
     }
     run.find(Cause::SymbolSection { symbol: symbol.into(), shndx, max }, None);
-    // An address is read from behind the section headers; it is used if a relocation refers to the symbol.
+    // The kernel reads the section's address from memory past the section headers. A relocation that refers to the symbol uses
+    // it.
     run.read_around("the section headers", "reads a section's address behind the section headers").map(Ok)
 }

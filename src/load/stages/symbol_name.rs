@@ -8,19 +8,19 @@ use std::sync::Arc;
 
 use crate::image::as_text;
 
-/// A name as messages give it. Only where one is said of the symbol is it copied, once for all of them.
+/// A name as messages show it. It is copied only if there is a message about the symbol, and then once for all messages.
 pub(in crate::load) struct SymbolName<'a> {
     text: Cow<'a, str>,
     shared: OnceCell<Arc<str>>,
 }
 
 impl<'a> SymbolName<'a> {
-    /// The name in a string table.
+    /// Takes the name from the bytes of a string table.
     pub fn of_bytes(raw: &'a [u8]) -> Self {
         Self { text: as_text(raw), shared: OnceCell::new() }
     }
 
-    /// The name, to keep.
+    /// The name as a shared copy, for findings and lines.
     pub fn shared(&self) -> Arc<str> {
         Arc::clone(self.shared.get_or_init(|| Arc::from(&*self.text)))
     }

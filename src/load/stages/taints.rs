@@ -1,12 +1,11 @@
-//! Taints: mirrors `module_augment_kernel_taints()` and, before 6.4, what `check_modinfo()`, `load_module()` and
-//! `check_module_license_and_versions()` did, kernel/module/main.c.
+//! The taints that a module gives to the kernel.
 
 use crate::history::Behaviour;
 use crate::load::run::Run;
 use crate::load::state::{Once, StageResult};
 use crate::terms::{ElfMachine, License, Taint};
 
-/// Everything at once, once the module is in the list: since 6.4.
+/// Mirrors `module_augment_kernel_taints()` (kernel/module/main.c), since 6.4: sets all taints once the module is in the list.
 pub(in crate::load) fn module_augment_kernel_taints(run: &mut Run<'_>) -> StageResult {
     let before = run.test_taint(Taint::ProprietaryModule);
     out_of_tree(run)?;
@@ -21,7 +20,7 @@ pub(in crate::load) fn module_augment_kernel_taints(run: &mut Run<'_>) -> StageR
     Ok(())
 }
 
-/// The first half, with `check_modinfo()`: up to 6.3. The check for live patches stands in its middle.
+/// Mirrors the taints of `check_modinfo()` (kernel/module/main.c) up to 6.3. The check for live patches is between them.
 pub(in crate::load) fn early_taints(run: &mut Run<'_>) -> StageResult {
     out_of_tree(run)?;
     retpoline(run)?;
@@ -32,7 +31,7 @@ pub(in crate::load) fn early_taints(run: &mut Run<'_>) -> StageResult {
     test(run)
 }
 
-/// The taint of an unsigned module.
+/// The taint of an unsigned module. Up to 6.3 `load_module()` (kernel/module/main.c) sets it.
 pub(in crate::load) fn unsigned(run: &mut Run<'_>) -> StageResult {
     if run.sig_ok() || !run.config("MODULE_SIG")? {
         return Ok(());
@@ -46,7 +45,8 @@ pub(in crate::load) fn unsigned(run: &mut Run<'_>) -> StageResult {
     run.add_taint_module(Taint::UnsignedModule, false)
 }
 
-/// Names that count as proprietary whatever their licence, with their own snapshot: up to 6.3.
+/// Mirrors `check_module_license_and_versions()` (kernel/module/main.c) up to 6.3: the modules that count as proprietary by
+/// name. The line is printed only if this function sets the taint, not if an earlier one did.
 pub(in crate::load) fn check_module_license(run: &mut Run<'_>) -> StageResult {
     let before = run.test_taint(Taint::ProprietaryModule);
     special_names(run)?;
@@ -54,6 +54,7 @@ pub(in crate::load) fn check_module_license(run: &mut Run<'_>) -> StageResult {
     Ok(())
 }
 
+/// Returns whether `.modinfo` has a field of that tag.
 fn modinfo_has(run: &Run<'_>, tag: &str) -> StageResult<bool> {
     Ok(run.info()?.modinfo.has(tag))
 }
@@ -105,7 +106,7 @@ fn livepatch(run: &mut Run<'_>) -> StageResult {
     Ok(())
 }
 
-/// Mirrors `module_license_taint_check()`.
+/// Mirrors `module_license_taint_check()` (kernel/module/main.c).
 fn license(run: &mut Run<'_>) -> StageResult {
     let license = run.info()?.license.clone().unwrap_or_else(|| License::new("unspecified"));
     if license.is_gpl_compatible() {
@@ -129,7 +130,8 @@ fn test(run: &mut Run<'_>) -> StageResult {
     run.add_taint_module(Taint::Test, false)
 }
 
-/// ndiswrapper taints the kernel only, for it loads proprietary code while being free itself.
+/// The modules that count as proprietary by name, whatever their license. ndiswrapper taints only the kernel, because it is
+/// free but loads proprietary code.
 fn special_names(run: &mut Run<'_>) -> StageResult {
     match &*run.mod_name() {
         "ndiswrapper" => run.add_taint(Taint::ProprietaryModule, true),
@@ -138,6 +140,7 @@ fn special_names(run: &mut Run<'_>) -> StageResult {
     }
 }
 
+/// Prints the line of the proprietary taint, if the kernel did not have the taint before.
 fn license_line(run: &mut Run<'_>, tainted_before: bool) {
     if !tainted_before && run.test_taint(Taint::ProprietaryModule) {
         let name = run.mod_name();

@@ -1,4 +1,4 @@
-//! The kernel's own vermagic string: mirrors `VERMAGIC_STRING`, include/linux/vermagic.h.
+//! The vermagic string of the kernel.
 
 use std::borrow::Cow;
 
@@ -7,17 +7,18 @@ use crate::load::run::Run;
 use crate::load::state::StageResult;
 use crate::terms::ElfMachine;
 
-/// The string, or `None` when the files do not tell it.
+/// Mirrors `VERMAGIC_STRING` (include/linux/vermagic.h). Returns `None` if the files do not tell it.
 ///
-/// `UTS_RELEASE` and one blank, then a token with a trailing blank for each feature, then the architecture's.
+/// The string is `UTS_RELEASE` and one blank, a token with a trailing blank for each feature, and the tokens of the
+/// architecture.
 pub(in crate::load) fn vermagic<'a>(run: &Run<'a>) -> StageResult<Option<Cow<'a, str>>> {
     let kernel = run.call.kernel;
     if let Some(known) = kernel.vermagic() {
         return Ok(Some(known.into()));
     }
-    let (Some(release), Some(arch)) = (kernel.release(), run.call.memo.arch(kernel)) else { return Ok(None) };
-    let has_config = kernel.config().is_some();
-    if !has_config {
+    let Some(release) = kernel.release() else { return Ok(None) };
+    let Some(arch) = run.call.memo.arch(kernel) else { return Ok(None) };
+    if kernel.config().is_none() {
         return Ok(None);
     }
     let Some(architecture) = architecture(run, arch.machine)? else { return Ok(None) };
@@ -34,36 +35,38 @@ pub(in crate::load) fn vermagic<'a>(run: &Run<'a>) -> StageResult<Option<Cow<'a,
     }
     text.push_str(&architecture);
     if run.config("RANDSTRUCT")? || run.config("GCC_PLUGIN_RANDSTRUCT")? {
-        // Its token ends with a hash that only the build knows.
+        // This token ends with a hash that only the build knows.
         return Ok(None);
     }
     Ok(Some(text.into()))
 }
 
+/// The token of the preemption model.
 fn preempt(run: &Run<'_>) -> StageResult<&'static str> {
     let rt = run.config("PREEMPT_RT")?;
     if rt && run.has(Behaviour::VermagicRtFirst)? {
         return Ok("preempt_rt ");
     }
     let preempt = if run.has(Behaviour::VermagicPreemptBuild)? { "PREEMPT_BUILD" } else { "PREEMPT" };
-    Ok(match (run.config(preempt)?, rt) {
-        (true, _) => "preempt ",
-        (false, true) => "preempt_rt ",
-        (false, false) => "",
-    })
+    if run.config(preempt)? {
+        return Ok("preempt ");
+    }
+    Ok(if rt { "preempt_rt " } else { "" })
 }
 
-/// `MODULE_ARCH_VERMAGIC`, asm/vermagic.h of each architecture; `None` where it is not known from the configuration.
+/// Mirrors `MODULE_ARCH_VERMAGIC` (asm/vermagic.h of each architecture). Returns `None` if the configuration does not tell it.
 fn architecture(run: &Run<'_>, machine: ElfMachine) -> StageResult<Option<String>> {
     Ok(match machine {
         ElfMachine::X86_64 | ElfMachine::S390 => Some(String::new()),
         ElfMachine::Arm64 => Some("aarch64".into()),
         ElfMachine::Riscv => Some("riscv".into()),
         ElfMachine::Arm => {
-            let version = match (run.config("CPU_32v7")?, run.config("CPU_32v6")?) {
+            let v7 = run.config("CPU_32v7")?;
+            let v6 = run.config("CPU_32v6")?;
+            let version = match (v7, v6) {
                 (true, _) => "ARMv7 ",
                 (false, true) => "ARMv6 ",
-                _ => return Ok(None),
+                (false, false) => return Ok(None),
             };
             let thumb = if run.config("THUMB2_KERNEL")? { "thumb2 " } else { "" };
             let patched = if run.config("ARM_PATCH_PHYS_VIRT")? { "p2v8 " } else { "" };

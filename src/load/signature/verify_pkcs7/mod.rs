@@ -1,10 +1,10 @@
-//! Is a module's signature good, and if not, what does the kernel return?
+//! The verification of a module's signature.
 //!
-//! Decides what `verify_pkcs7_signature()` decides for modules (certs/system_keyring.c, with pkcs7_verify.c and
-//! pkcs7_trust.c in crypto/asymmetric_keys), in its order. What a bad signature means for the load is decided by
-//! `module_sig_check()`, elsewhere.
+//! Mirrors `verify_pkcs7_signature()` for modules (certs/system_keyring.c, with pkcs7_verify.c and pkcs7_trust.c in
+//! crypto/asymmetric_keys), with its checks in the kernel's order. The stage `module_sig_check()` decides what a bad signature
+//! means for the load.
 //!
-//! Deliberately absent: the blacklist and revocation keyrings, whose contents are in no file of a kernel.
+//! The blacklist and revocation keyrings are left out, because no file of a kernel tells their contents.
 
 mod verification;
 
@@ -18,27 +18,27 @@ use crate::verdict::{KernelLine, LineText, LogLevel};
 use crate::x509::{Certificate, Curve, PublicKey};
 use crate::x509::{Pkcs7, SignatureAlgorithm};
 
-/// What `verify_pkcs7_signature()` says of a module.
+/// The result of `verify_pkcs7_signature()` for a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Pkcs7Verdict {
     /// 0: signed by a trusted key.
     Valid {
-        /// Which of the trusted certificates vouches for it.
+        /// The index of the trusted certificate that vouches for it.
         certificate: usize,
     },
-    /// ENOKEY: nobody trusted vouches for it. Whether the module is as it was signed is never looked at.
+    /// ENOKEY: no trusted certificate vouches for it. The kernel does not check whether the module was changed.
     NoKey,
-    /// ENOPKG: an algorithm the kernel lacks.
+    /// ENOPKG: the kernel lacks an algorithm.
     NoPkg {
         /// Its name, or its identifier.
         what: String,
     },
-    /// EKEYREJECTED: not what was signed, or not signed as the kernel wants it.
+    /// EKEYREJECTED: the module was changed, or was not signed in the way that the kernel requires.
     KeyRejected {
         /// What the kernel prints, if anything.
         line: Option<KernelLine>,
     },
-    /// EBADMSG: no such message.
+    /// EBADMSG: it is not a PKCS#7 message that the kernel can parse.
     BadMessage {
         /// Why.
         reason: String,
@@ -54,9 +54,9 @@ pub enum Pkcs7Verdict {
         /// What the kernel prints, if anything.
         line: Option<KernelLine>,
     },
-    /// It depends on something that is not known here.
+    /// The result depends on something unknown.
     Undetermined {
-        /// What is missing.
+        /// What is unknown.
         what: String,
     },
 }
@@ -70,7 +70,7 @@ fn warning(text: impl Into<LineText>) -> Option<KernelLine> {
 }
 
 impl Pkcs7Verdict {
-    /// What `verify_pkcs7_signature()` returns: `None` when it cannot be said, `Some(None)` for success.
+    /// What `verify_pkcs7_signature()` returns: `None` if it is unknown, `Some(None)` for success.
     pub fn errno(&self) -> Option<Option<Errno>> {
         Some(match self {
             Self::Valid { .. } => None,
@@ -99,12 +99,13 @@ impl Pkcs7Verdict {
     }
 }
 
-/// Mirrors `mod_check_sig()` (kernel/module_signature.c) behind the size check of `mod_verify_sig()`
-/// (kernel/module/signing.c): the place of the message, or the errno and the line printed.
+/// Mirrors the size check of `mod_verify_sig()` (kernel/module/signing.c) and `mod_check_sig()` (kernel/module_signature.c).
 ///
-/// On success the kernel's `info->len` becomes the start of that range; else it stays `unmarked_len`.
+/// Returns the range of the message in the file, or the errno and the line that the kernel prints. On success the kernel's
+/// `info->len` becomes the start of that range; otherwise it remains `unmarked_len`.
 pub fn mod_check_sig(marked: &MarkedSignature) -> Result<Range<usize>, (Errno, Option<KernelLine>)> {
-    let (Some(info), Some(message)) = (marked.info, marked.message.clone()) else { return Err((Errno::EBADMSG, None)) };
+    let Some(info) = marked.info else { return Err((Errno::EBADMSG, None)) };
+    let Some(message) = marked.message.clone() else { return Err((Errno::EBADMSG, None)) };
     if info.id_type != SignatureInfo::PKEY_ID_PKCS7 {
         return Err((Errno::ENOPKG, err("module: not signed with expected PKCS#7 message")));
     }
@@ -115,9 +116,10 @@ pub fn mod_check_sig(marked: &MarkedSignature) -> Result<Range<usize>, (Errno, O
     Ok(message)
 }
 
-/// Mirrors `verify_pkcs7_signature()` for VERIFYING_MODULE_SIGNATURE: does a trusted certificate vouch for `data`?
+/// Mirrors `verify_pkcs7_signature()` (certs/system_keyring.c) for VERIFYING_MODULE_SIGNATURE: checks whether a trusted
+/// certificate vouches for `data`.
 ///
-/// Where the kernel's cryptography is unknown, the verdict is given if it is the same with and without.
+/// If the kernel may or may not have a needed algorithm, the verdict is certain only if it is equal in all cases.
 pub fn verify_pkcs7_signature(data: &[u8], message: &Pkcs7, trusted: &[Certificate], crypto: &Crypto) -> Pkcs7Verdict {
     let needed = needed(message, trusted);
     let unknown: Vec<_> = needed.iter().filter(|algorithm| crypto.support(**algorithm) == Support::Unknown).collect();
@@ -133,7 +135,7 @@ pub fn verify_pkcs7_signature(data: &[u8], message: &Pkcs7, trusted: &[Certifica
     Pkcs7Verdict::Undetermined { what: format!("whether the kernel has {}", names.join(", ")) }
 }
 
-/// The verdict, were all that is unknown of the kernel's cryptography there, or none of it.
+/// The verdict under the assumption that all needed algorithms whose support is unknown have this support.
 pub(in crate::load) fn verify_pkcs7_assuming(
     data: &[u8],
     message: &Pkcs7,
@@ -144,7 +146,7 @@ pub(in crate::load) fn verify_pkcs7_assuming(
     verify(data, message, trusted, &crypto.assuming(&needed(message, trusted), support))
 }
 
-/// Every algorithm that the verdict may depend on.
+/// All algorithms that the verdict may depend on, sorted.
 fn needed(message: &Pkcs7, trusted: &[Certificate]) -> Vec<CryptoAlgorithm> {
     let mut needed = Vec::new();
     for signer in message.signers.iter().chain(&message.unfinished) {
@@ -162,6 +164,7 @@ fn needed(message: &Pkcs7, trusted: &[Certificate]) -> Vec<CryptoAlgorithm> {
     needed
 }
 
+/// The algorithm that a signature of this kind needs.
 fn signature_family(algorithm: &SignatureAlgorithm) -> Option<CryptoAlgorithm> {
     Some(match algorithm {
         SignatureAlgorithm::Rsa => CryptoAlgorithm::Rsa,
@@ -174,6 +177,7 @@ fn signature_family(algorithm: &SignatureAlgorithm) -> Option<CryptoAlgorithm> {
     })
 }
 
+/// The algorithm that a key of this kind needs.
 fn key_family(key: &PublicKey) -> Option<CryptoAlgorithm> {
     Some(match key {
         PublicKey::Rsa(_) => CryptoAlgorithm::Rsa,

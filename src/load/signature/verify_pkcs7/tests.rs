@@ -37,10 +37,10 @@ fn flipped(bytes: &[u8], at: usize) -> Vec<u8> {
     flipped
 }
 
-/// Every kind of key with every digest: good as it is; neither the data nor the signature may change; and
-/// without the key nobody looks at either.
+/// For each kind of key and digest: the signature is good; it is rejected if the data or the signature changes; and without the
+/// key neither is checked.
 #[test]
-fn every_kind_of_signature() {
+fn every_kind_of_signature_is_verified() {
     for (name, message, pem) in [
         ("rsa-sha256", file!("rsa-sha256.p7s"), file!("rsa.pem")),
         ("rsa-sha512-keyid", file!("rsa-sha512-keyid.p7s"), file!("rsa.pem")),
@@ -60,7 +60,7 @@ fn every_kind_of_signature() {
         assert_eq!(
             judge(TEXT, &flipped(message, message.len() - 1), &trusted).errno(),
             Some(Some(
-                // A key inside the message is tried before the trusted one, and shows what is wrong: no padding.
+                // The key in the message is tried before the trusted one. Its errno is returned: the padding is wrong.
                 if name.ends_with("certificate") { Errno::EBADMSG } else { Errno::EKEYREJECTED }
             )),
             "{name}, signature"
@@ -72,16 +72,16 @@ fn every_kind_of_signature() {
     }
 }
 
-/// The certificate that vouches is named by its place.
+/// The verdict names the certificate that vouches by its index.
 #[test]
-fn the_trusted_certificate_is_told() {
+fn the_verdict_names_the_trusted_certificate() {
     let trusted = [p384(), rsa()].concat();
     assert_eq!(judge(TEXT, file!("rsa-sha256.p7s"), &trusted), Pkcs7Verdict::Valid { certificate: 1 });
 }
 
-/// Attributes are refused before any digest is computed or key looked for.
+/// The kernel rejects attributes before it computes a digest or looks for a key.
 #[test]
-fn authattrs_are_refused() {
+fn authattrs_are_rejected() {
     let line = warning("PKCS7: Invalid module sig (has authattrs)");
     for (data, trusted) in [(TEXT, rsa()), (TEXT, vec![]), (b"other", rsa())] {
         let verdict = judge(data, file!("rsa-authattrs.p7s"), &trusted);
@@ -90,29 +90,29 @@ fn authattrs_are_refused() {
 }
 
 #[test]
-fn a_message_with_content_is_refused() {
+fn a_message_with_content_is_rejected() {
     let verdict = judge(TEXT, file!("rsa-with-content.p7s"), &rsa());
     let Pkcs7Verdict::BadMessage { line, .. } = verdict else { panic!("{verdict:?}") };
     assert_eq!(line, err("PKCS#7 signature with non-detached data"));
 }
 
-/// One trusted signer is enough, but a trusted signer whose signature is bad is one too many.
+/// One trusted signer is enough, but a trusted signer with a bad signature makes the kernel reject the message.
 #[test]
-fn two_signers() {
+fn one_of_two_signers_is_enough() {
     let message = file!("two-signers.p7s");
     assert_eq!(judge(TEXT, message, &rsa()), VALID);
     assert_eq!(judge(TEXT, message, &p384()), VALID);
     assert_eq!(judge(TEXT, message, &[]), Pkcs7Verdict::NoKey);
-    // The last byte belongs to the RSA signature, by the order of the set.
+    // The order of the set puts the RSA signature last, so the last byte belongs to it.
     let broken = flipped(message, message.len() - 1);
     let verdicts = [judge(TEXT, &broken, &rsa()), judge(TEXT, &broken, &p384())];
     assert!(verdicts.contains(&VALID) && verdicts.contains(&REJECTED), "{verdicts:?}");
     assert_eq!(judge(TEXT, &broken, &[rsa(), p384()].concat()), REJECTED);
 }
 
-/// A signer whose digest is not built in is passed over; one the parser does not know is the end.
+/// The kernel skips a signer whose digest is not built in. An algorithm that the parser does not know ends the verification.
 #[test]
-fn missing_cryptography() {
+fn missing_cryptography_is_reported() {
     let sha512 = CryptoAlgorithm::Digest(DigestAlgorithm::Sha512);
     let message = Pkcs7::parse(file!("p521-sha512.p7s"));
     let trusted = certificates(file!("p521.pem"));
@@ -123,7 +123,7 @@ fn missing_cryptography() {
     assert_eq!(verdict(sha512, Support::NotBuilt, &trusted), no_sha512);
     assert_eq!(verdict(sha512, Support::Unrecognised, &trusted), no_sha512);
     assert_eq!(verdict(sha512, Support::Unknown, &trusted).errno(), None);
-    // A key of an unknown curve was never loaded.
+    // The kernel never loaded a key of an unknown curve.
     assert_eq!(verdict(CryptoAlgorithm::EcdsaP521, Support::Unrecognised, &trusted), Pkcs7Verdict::NoKey);
     assert_eq!(verdict(CryptoAlgorithm::EcdsaP521, Support::Unknown, &trusted).errno(), None);
     assert_eq!(verdict(CryptoAlgorithm::EcdsaP521, Support::Unknown, &[]), Pkcs7Verdict::NoKey);
@@ -131,9 +131,9 @@ fn missing_cryptography() {
     assert_eq!(verdict(CryptoAlgorithm::Ecdsa, Support::Unrecognised, &trusted), no_ecdsa);
 }
 
-/// What is not known is not guessed: ML-DSA, by its identifier in place of ecdsa-with-SHA256.
+/// The verdict on an unknown scheme is undetermined: ML-DSA, whose identifier replaces ecdsa-with-SHA256.
 #[test]
-fn unknown_schemes() {
+fn unknown_schemes_are_undetermined() {
     let ecdsa = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02];
     let mut message = Pkcs7::parse(file!("p256-sha256.p7s"));
     let trusted = certificates(file!("p256.pem"));
@@ -158,19 +158,20 @@ fn junk_is_a_bad_message() {
     assert_eq!(judge(TEXT, &vec![0; 65536], &rsa()).errno(), Some(Some(Errno::EMSGSIZE)));
 }
 
-/// Bytes behind the message are ignored, and all that is missing is noticed.
+/// Bytes after the message are ignored. A truncated message is rejected at every length.
 #[test]
-fn truncations() {
-    let (trusted, message) = (p384(), file!("p384-sha384.p7s"));
+fn truncated_messages_are_rejected() {
+    let trusted = p384();
+    let message = file!("p384-sha384.p7s");
     for len in 0..message.len() {
         assert_eq!(judge(TEXT, &message[..len], &trusted).errno(), Some(Some(Errno::EBADMSG)), "{len}");
     }
     assert_eq!(judge(TEXT, &[message, b"more"].concat(), &trusted), VALID);
 }
 
-/// No flipped bit makes a good signature of another's, and none stops the program.
+/// No flipped bit makes the signature valid for other data, and none makes the verification panic.
 #[test]
-fn every_byte_flipped() {
+fn flipped_bits_are_rejected() {
     let trusted = [rsa(), p384()].concat();
     for message in [file!("p384-sha384.p7s"), file!("rsa-authattrs.p7s"), file!("rsa-with-certificate.p7s")] {
         for at in 0..message.len() {
@@ -191,9 +192,9 @@ fn marked(info: [u8; 12]) -> MarkedSignature {
     }
 }
 
-/// T091 to T093, and the order of the checks: length, type, the rest.
+/// T091 to T093: the checks come in this order: length, type, the rest.
 #[test]
-fn headers() {
+fn headers_are_checked_in_order() {
     assert_eq!(mod_check_sig(&marked([0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 7])), Ok(11..18));
     assert_eq!(mod_check_sig(&marked([1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 18])), Err((Errno::EBADMSG, None)));
     let not_pkcs7 = err("module: not signed with expected PKCS#7 message");

@@ -1,4 +1,6 @@
-//! One run of `verify_pkcs7_signature()` in a kernel whose cryptography is known, step by step.
+//! One call of `verify_pkcs7_signature()` (certs/system_keyring.c) in a kernel whose cryptography is known.
+//!
+//! The methods are named after the kernel functions that they mirror.
 
 use super::{Pkcs7Verdict, err, key_family, signature_family, warning};
 use crate::load::signature::crypto::{Crypto, CryptoAlgorithm, Support};
@@ -8,46 +10,49 @@ use crate::x509::DigestAlgorithm;
 use crate::x509::{Certificate, CertificateErrorKind, CertificateSignature, PublicKey};
 use crate::x509::{ContentType, Pkcs7, Pkcs7Fault, SignatureAlgorithm, SignerInfo};
 
-/// One run of `verify_pkcs7_signature()`.
+/// One call of `verify_pkcs7_signature()`.
 pub(super) struct Verification<'a> {
     data: &'a [u8],
     message: &'a Pkcs7,
     trusted: &'a [Certificate],
     crypto: &'a Crypto,
+    /// The certificates in the message.
     certificates: Vec<Embedded>,
 }
 
-/// A certificate of the message.
+/// A certificate in the message.
 struct Embedded {
     certificate: Certificate,
     self_signed: bool,
-    /// `x509->signer`: which of the certificates signed it.
+    /// `x509->signer`: the index of the certificate in the message that signed it.
     signer: Option<usize>,
     seen: bool,
-    /// The trusted certificate that vouches for it.
+    /// The index of the trusted certificate that vouches for it.
     verified: Option<usize>,
 }
 
-/// A signer as `pkcs7_verify_one()` leaves it.
-struct Checked<'a> {
+/// A signer after `pkcs7_verify_one()`.
+struct CheckedSigner<'a> {
     signer: &'a SignerInfo,
     algorithm: DigestAlgorithm,
-    /// `None` when the algorithm is not built in: `sinfo->unsupported_crypto`.
+    /// `None` if the kernel lacks the algorithm (`sinfo->unsupported_crypto`).
     digest: Option<Vec<u8>>,
-    /// `sinfo->signer`: its certificate in the message.
+    /// `sinfo->signer`: the index of its certificate in the message.
     certificate: Option<usize>,
 }
 
-type Step<T = ()> = Result<T, Pkcs7Verdict>;
+/// What a check returns: `Err` ends the verification with a verdict.
+type VerifyResult<T = ()> = Result<T, Pkcs7Verdict>;
 
 impl<'a> Verification<'a> {
     pub(super) fn new(data: &'a [u8], message: &'a Pkcs7, trusted: &'a [Certificate], crypto: &'a Crypto) -> Self {
         Self { data, message, trusted, crypto, certificates: Vec::new() }
     }
 
-    pub(super) fn run(mut self) -> Step<Pkcs7Verdict> {
+    /// Returns the verdict, as `Err` if a check ends the verification early.
+    pub(super) fn run(mut self) -> VerifyResult<Pkcs7Verdict> {
         self.pkcs7_parse_message()?;
-        // pkcs7_supply_detached_data()
+        // pkcs7_supply_detached_data() (crypto/asymmetric_keys/pkcs7_verify.c)
         if self.message.has_content {
             let line = err("PKCS#7 signature with non-detached data");
             return Err(Pkcs7Verdict::error(Errno::EBADMSG, "the message brings its own content", line));
@@ -56,8 +61,9 @@ impl<'a> Verification<'a> {
         self.pkcs7_validate_trust(&checked)
     }
 
-    /// What of the parser depends on the kernel: the first algorithm it does not know ends the parsing.
-    fn pkcs7_parse_message(&mut self) -> Step {
+    /// Mirrors `pkcs7_parse_message()` (crypto/asymmetric_keys/pkcs7_parser.c) as far as it depends on the kernel: the first
+    /// algorithm that the kernel does not know ends the parsing.
+    fn pkcs7_parse_message(&mut self) -> VerifyResult {
         let message = self.message;
         for embedded in &message.certificates {
             let certificate = Certificate::parse_der(&embedded.der).map_err(|kind| {
@@ -72,7 +78,7 @@ impl<'a> Verification<'a> {
                     "whether the kernel knows the signature algorithm of a certificate in the message",
                 );
             }
-            // A certificate with a signature of a kind that the kernel has never heard of ends it here.
+            // The kernel stops at a certificate whose signature algorithm it does not know.
             if let Some((family, digest)) = &certificate.signature_algorithm {
                 let family = match family {
                     CertificateSignature::Rsa => CryptoAlgorithm::Rsa,
@@ -93,7 +99,7 @@ impl<'a> Verification<'a> {
             match &signer.signature_algorithm {
                 Some(SignatureAlgorithm::Other(oid)) => return Err(Pkcs7Verdict::NoPkg { what: oid.clone() }),
                 Some(algorithm) => {
-                    // The identifiers of ECDSA with some digest came and went together with that digest.
+                    // A kernel knows the identifier of ECDSA with a digest only if it knows the digest.
                     if let SignatureAlgorithm::Ecdsa(digest) = algorithm {
                         self.recognise(CryptoAlgorithm::Digest(*digest))?;
                     }
@@ -111,16 +117,17 @@ impl<'a> Verification<'a> {
         }
     }
 
-    fn recognise(&self, algorithm: CryptoAlgorithm) -> Step {
+    /// Ends the verification if the kernel does not know the identifier of an algorithm.
+    fn recognise(&self, algorithm: CryptoAlgorithm) -> VerifyResult {
         match self.crypto.support(algorithm) {
             Support::Unrecognised => Err(Pkcs7Verdict::NoPkg { what: algorithm.to_string() }),
             _ => Ok(()),
         }
     }
 
-    /// `x509_check_for_self_signed()` (crypto/asymmetric_keys/x509_public_key.c): a certificate that claims to have
-    /// signed itself must have.
-    fn x509_check_for_self_signed(&self, certificate: &Certificate) -> Step<bool> {
+    /// Mirrors `x509_check_for_self_signed()` (crypto/asymmetric_keys/x509_public_key.c): if a certificate
+    /// claims to be self-signed, its signature has to be good.
+    fn x509_check_for_self_signed(&self, certificate: &Certificate) -> VerifyResult<bool> {
         if !certificate.names_itself() {
             return Ok(false);
         }
@@ -131,14 +138,15 @@ impl<'a> Verification<'a> {
         }
     }
 
-    /// `pkcs7_verify()` (crypto/asymmetric_keys/pkcs7_verify.c).
-    fn pkcs7_verify(&mut self) -> Step<Vec<Checked<'a>>> {
+    /// Mirrors `pkcs7_verify()` (crypto/asymmetric_keys/pkcs7_verify.c).
+    fn pkcs7_verify(&mut self) -> VerifyResult<Vec<CheckedSigner<'a>>> {
         let message = self.message;
         if message.content_type != Some(ContentType::Data) {
             let line = warning("PKCS7: Invalid module sig (not pkcs7-data)");
             return Err(Pkcs7Verdict::KeyRejected { line });
         }
-        // All signers have attributes or none has. The rule comes before any digest and any key.
+        // Either all signers have attributes or none has. The kernel checks this before it computes a digest or looks for a
+        // key.
         if let Some(SignerInfo { authattrs: Some(_), signature_algorithm, .. }) = message.signers.first() {
             let ml_dsa = matches!(signature_algorithm, Some(SignatureAlgorithm::MlDsa(_)));
             if ml_dsa && self.crypto.support(CryptoAlgorithm::MlDsa) == Support::Available {
@@ -147,8 +155,10 @@ impl<'a> Verification<'a> {
             let line = warning("PKCS7: Invalid module sig (has authattrs)");
             return Err(Pkcs7Verdict::KeyRejected { line });
         }
-        let checked = message.signers.iter().zip(1..).map(|(signer, number)| self.pkcs7_verify_one(signer, number));
-        let checked = checked.collect::<Step<Vec<_>>>()?;
+        let mut checked = Vec::with_capacity(message.signers.len());
+        for (signer, number) in message.signers.iter().zip(1..) {
+            checked.push(self.pkcs7_verify_one(signer, number)?);
+        }
         match checked.iter().find(|one| one.digest.is_none()) {
             Some(missing) if checked.iter().all(|one| one.digest.is_none()) => {
                 Err(Pkcs7Verdict::NoPkg { what: missing.algorithm.to_string() })
@@ -157,12 +167,12 @@ impl<'a> Verification<'a> {
         }
     }
 
-    /// `pkcs7_verify_one()` (crypto/asymmetric_keys/pkcs7_verify.c).
-    fn pkcs7_verify_one(&mut self, signer: &'a SignerInfo, number: usize) -> Step<Checked<'a>> {
+    /// Mirrors `pkcs7_verify_one()` (crypto/asymmetric_keys/pkcs7_verify.c).
+    fn pkcs7_verify_one(&mut self, signer: &'a SignerInfo, number: usize) -> VerifyResult<CheckedSigner<'a>> {
         let Some(Ok(algorithm)) = signer.digest else { return undetermined("a digest algorithm") };
-        let mut checked = Checked { signer, algorithm, digest: None, certificate: None };
+        let mut checked = CheckedSigner { signer, algorithm, digest: None, certificate: None };
         if matches!(signer.signature_algorithm, Some(SignatureAlgorithm::MlDsa(_))) {
-            // ML-DSA digests the data itself.
+            // ML-DSA computes the digest of the data itself.
             checked.digest = Some(Vec::new());
         } else {
             match self.crypto.support(CryptoAlgorithm::Digest(algorithm)) {
@@ -174,7 +184,7 @@ impl<'a> Verification<'a> {
                 None => return undetermined(algorithm.name()),
             });
         }
-        // pkcs7_find_key()
+        // pkcs7_find_key() (crypto/asymmetric_keys/pkcs7_verify.c)
         for (index, embedded) in self.certificates.iter().enumerate() {
             if embedded.certificate.id() != signer.key_id {
                 continue;
@@ -197,8 +207,8 @@ impl<'a> Verification<'a> {
         Ok(checked)
     }
 
-    /// `pkcs7_verify_sig_chain()` (crypto/asymmetric_keys/pkcs7_verify.c).
-    fn pkcs7_verify_sig_chain(&mut self, first: Option<usize>, number: usize) -> Step {
+    /// Mirrors `pkcs7_verify_sig_chain()` (crypto/asymmetric_keys/pkcs7_verify.c).
+    fn pkcs7_verify_sig_chain(&mut self, first: Option<usize>, number: usize) -> VerifyResult {
         for embedded in &mut self.certificates {
             embedded.seen = false;
         }
@@ -217,10 +227,8 @@ impl<'a> Verification<'a> {
                 (None, Some(_)) => candidate.certificate.skid == *akid,
                 (None, None) => false,
             });
-            let Some((parent, issuer)) = parent.and_then(|parent| Some((parent, self.certificates.get(parent)?)))
-            else {
-                return Ok(());
-            };
+            let Some(parent) = parent else { return Ok(()) };
+            let Some(issuer) = self.certificates.get(parent) else { return Ok(()) };
             if akid_issuer_serial.is_some() && akid.is_some() && issuer.certificate.skid != *akid {
                 let text = format!(
                     "PKCS7: Sig {number}: X.509 chain contains auth-skid nonmatch ({}->{})",
@@ -245,8 +253,8 @@ impl<'a> Verification<'a> {
         Ok(())
     }
 
-    /// `pkcs7_validate_trust()` (crypto/asymmetric_keys/pkcs7_trust.c).
-    fn pkcs7_validate_trust(&mut self, checked: &[Checked<'_>]) -> Step<Pkcs7Verdict> {
+    /// Mirrors `pkcs7_validate_trust()` (crypto/asymmetric_keys/pkcs7_trust.c).
+    fn pkcs7_validate_trust(&mut self, checked: &[CheckedSigner<'_>]) -> VerifyResult<Pkcs7Verdict> {
         for embedded in &mut self.certificates {
             embedded.seen = false;
         }
@@ -256,7 +264,7 @@ impl<'a> Verification<'a> {
                 Pkcs7Verdict::NoKey => {}
                 unsupported @ Pkcs7Verdict::NoPkg { .. } if verdict == Pkcs7Verdict::NoKey => verdict = unsupported,
                 Pkcs7Verdict::NoPkg { .. } => {}
-                // A later good signer replaces nothing: the first certificate is the one to tell.
+                // The verdict names the trusted certificate of the first good signer.
                 valid if !matches!(verdict, Pkcs7Verdict::Valid { .. }) => verdict = valid,
                 _ => {}
             }
@@ -264,12 +272,12 @@ impl<'a> Verification<'a> {
         Ok(verdict)
     }
 
-    /// `pkcs7_validate_trust_one()` (crypto/asymmetric_keys/pkcs7_trust.c).
-    fn pkcs7_validate_trust_one(&mut self, checked: &Checked<'_>) -> Step<Pkcs7Verdict> {
+    /// Mirrors `pkcs7_validate_trust_one()` (crypto/asymmetric_keys/pkcs7_trust.c).
+    fn pkcs7_validate_trust_one(&mut self, checked: &CheckedSigner<'_>) -> VerifyResult<Pkcs7Verdict> {
         if checked.digest.is_none() {
             return Ok(Pkcs7Verdict::NoPkg { what: checked.algorithm.to_string() });
         }
-        // The message's own certificates from the signer upwards: is one of them trusted?
+        // Look for a trusted certificate among those in the message, from the signer upwards.
         let mut current = checked.certificate;
         let mut below = None;
         while let Some((index, embedded)) = current.and_then(|index| Some((index, self.certificates.get_mut(index)?))) {
@@ -291,7 +299,7 @@ impl<'a> Verification<'a> {
             below = Some(index);
             current = embedded.signer;
         }
-        // Is the issuer of the last of them trusted?
+        // Look for the issuer of the last of them.
         if let Some(embedded) = below.and_then(|index| self.certificates.get(index)) {
             let Certificate { akid, akid_issuer_serial, .. } = &embedded.certificate;
             if akid.is_some() || akid_issuer_serial.is_some() {
@@ -304,7 +312,7 @@ impl<'a> Verification<'a> {
                 }
             }
         }
-        // Is the signer itself trusted? The only question for a module signed by the kernel's build.
+        // Look for the signer itself. A module that the kernel's build signs has no certificates, so this alone decides.
         match self.find_asymmetric_key(Some(&checked.signer.key_id), None)? {
             Ok(key) => self.matched(checked, None, key, None),
             Err(Errno::ENOKEY) => Ok(Pkcs7Verdict::NoKey),
@@ -312,15 +320,18 @@ impl<'a> Verification<'a> {
         }
     }
 
-    /// The label `matched` of `pkcs7_validate_trust_one()`: the trusted key must verify what it vouches for, a
-    /// certificate of the message or the module. Whatever is wrong with it, the errno is EKEYREJECTED.
+    /// Mirrors the label `matched` of `pkcs7_validate_trust_one()`.
+    ///
+    /// The trusted key `key` has to verify what it vouches for: the certificate `vouched` in the message, or the module. Any
+    /// failure gives the errno EKEYREJECTED. On success the certificates from the signer's up to `verified_to` are marked as
+    /// verified.
     fn matched(
         &mut self,
-        checked: &Checked<'_>,
+        checked: &CheckedSigner<'_>,
         vouched: Option<usize>,
         key: usize,
         verified_to: Option<usize>,
-    ) -> Step<Pkcs7Verdict> {
+    ) -> VerifyResult<Pkcs7Verdict> {
         let Some(trusted) = self.trusted.get(key) else { return Ok(Pkcs7Verdict::NoKey) };
         let check = match vouched.and_then(|index| self.certificates.get(index)) {
             Some(embedded) => self.verify_certificate(&trusted.public_key, &embedded.certificate),
@@ -339,35 +350,36 @@ impl<'a> Verification<'a> {
         Ok(Pkcs7Verdict::Valid { certificate: key })
     }
 
-    /// `find_asymmetric_key()` (crypto/asymmetric_keys/asymmetric_type.c) among the keys that this kernel could load.
-    fn find_asymmetric_key(&self, id_0: Option<&[u8]>, id_1: Option<&[u8]>) -> Step<Result<usize, Errno>> {
+    /// Mirrors `find_asymmetric_key()` (crypto/asymmetric_keys/asymmetric_type.c) among the keys that this
+    /// kernel has loaded. Returns the index of the trusted certificate, or the errno as the inner `Err`.
+    fn find_asymmetric_key(&self, id_0: Option<&[u8]>, id_1: Option<&[u8]>) -> VerifyResult<Result<usize, Errno>> {
         let Some(lookup) = id_0.or(id_1) else { return Ok(Err(Errno::EINVAL)) };
         if lookup.is_empty() {
-            // asymmetric_key_hex_to_key_id() refuses an empty text.
+            // asymmetric_key_hex_to_key_id() rejects an empty string.
             return Ok(Err(Errno::EINVAL));
         }
         for (index, certificate) in self.trusted.iter().enumerate().filter(|(_, trusted)| trusted.has_id(lookup)) {
-            let support = match key_family(&certificate.public_key) {
-                Some(family) => self.crypto.support(family),
-                None => return undetermined(format!("whether the kernel has {}", certificate.public_key.name())),
+            let Some(family) = key_family(&certificate.public_key) else {
+                return undetermined(format!("whether the kernel has {}", certificate.public_key.name()));
             };
-            // x509_key_preparse(): a key of no known algorithm, or one that cannot prove to have signed itself, was
-            // never added to the keyring.
-            let loaded = match support {
+            // x509_key_preparse() (crypto/asymmetric_keys/x509_public_key.c) adds no key of an unknown algorithm to the
+            // keyring, and no self-signed key whose signature it cannot verify.
+            let is_loaded = match self.crypto.support(family) {
                 Support::Available | Support::Unknown => true,
                 Support::NotBuilt => !certificate.names_itself(),
                 Support::Unrecognised => false,
             };
-            if !loaded {
+            if !is_loaded {
                 continue;
             }
-            let other_skid = id_0.is_some() && id_1.is_some() && certificate.skid.as_deref() != id_1;
-            return Ok(if other_skid { Err(Errno::EKEYREJECTED) } else { Ok(index) });
+            let has_other_skid = id_0.is_some() && id_1.is_some() && certificate.skid.as_deref() != id_1;
+            return Ok(if has_other_skid { Err(Errno::EKEYREJECTED) } else { Ok(index) });
         }
         Ok(Err(Errno::ENOKEY))
     }
 
-    fn verify_signer(&self, key: &PublicKey, checked: &Checked<'_>) -> KeyCheck {
+    /// Verifies the signer's signature over the digest of the module with a key.
+    fn verify_signer(&self, key: &PublicKey, checked: &CheckedSigner<'_>) -> KeyCheck {
         let SignerInfo { signature_algorithm, signature, .. } = checked.signer;
         if !matches!(key, PublicKey::Other(_)) && !same_family(key, signature_algorithm.as_ref()) {
             return KeyCheck::Bad(Errno::EKEYREJECTED);
@@ -378,15 +390,15 @@ impl<'a> Verification<'a> {
         }
     }
 
-    /// Does a key verify a certificate's own signature?
+    /// Verifies the signature of a certificate with a key.
     fn verify_certificate(&self, key: &PublicKey, certificate: &Certificate) -> KeyCheck {
         let Some((family, algorithm)) = certificate.signature_algorithm else { return KeyCheck::Unable };
-        let same = match (key, family) {
+        let is_same_family = match (key, family) {
             (PublicKey::Rsa(_), CertificateSignature::Rsa) | (PublicKey::Ec(..), CertificateSignature::Ecdsa) => true,
             (PublicKey::Other(_), _) => return KeyCheck::Unable,
             _ => false,
         };
-        if !same {
+        if !is_same_family {
             return KeyCheck::Bad(Errno::EKEYREJECTED);
         }
         if self.crypto.support(CryptoAlgorithm::Digest(algorithm)) != Support::Available {
@@ -398,6 +410,7 @@ impl<'a> Verification<'a> {
         }
     }
 
+    /// Verifies a signature over a digest with a key.
     fn verify_digest(&self, key: &PublicKey, algorithm: DigestAlgorithm, digest: &[u8], signature: &[u8]) -> KeyCheck {
         match key_family(key).map(|family| self.crypto.support(family)) {
             // crypto_alloc_sig() finds no such algorithm.
@@ -407,6 +420,7 @@ impl<'a> Verification<'a> {
     }
 }
 
+/// Returns whether a key is for signatures of this algorithm.
 fn same_family(key: &PublicKey, algorithm: Option<&SignatureAlgorithm>) -> bool {
     matches!(
         (key, algorithm),
@@ -414,6 +428,7 @@ fn same_family(key: &PublicKey, algorithm: Option<&SignatureAlgorithm>) -> bool 
     )
 }
 
-fn undetermined<T>(what: impl Into<String>) -> Step<T> {
+/// Ends the verification, because `what` is unknown.
+fn undetermined<T>(what: impl Into<String>) -> VerifyResult<T> {
     Err(Pkcs7Verdict::Undetermined { what: what.into() })
 }

@@ -1,4 +1,4 @@
-//! Filling `struct load_info`, once the file is found good.
+//! Filling `struct load_info`, once all checks have passed.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,7 +12,8 @@ use crate::load::state::{Info, StageResult, Stop};
 use crate::terms::{ElfMachine, Errno};
 
 impl Checks<'_> {
-    /// Fills `struct load_info`.
+    /// Sets the fields of `struct load_info` and `struct module` that later stages read. `this_module` is the index of
+    /// `.gnu.linkonce.this_module`.
     pub(super) fn gather(&self, run: &mut Run<'_>, this_module: usize) -> StageResult {
         let elf = Arc::clone(self.elf);
         let section = elf.sections().get(this_module).cloned().ok_or(Stop::Refused(Errno::ENOEXEC))?;
@@ -20,22 +21,23 @@ impl Checks<'_> {
         let ignore = run.insmod.flags.has(ModuleInitFlags::IGNORE_MODVERSIONS);
         let index = |name: &str| elf.find_sec(name).map(|section| section.index);
         let extended = run.has(Behaviour::ElfExtendedVersions)?;
-        let named = |name: &str| elf.find_sec(name).filter(|_| !ignore);
         let vers_ext = elf.extended_versions().filter(|_| extended && !ignore).cloned();
         let mut vers = elf.symbol_versions().filter(|_| !ignore).cloned();
         if self.arch.machine == ElfMachine::Ppc64 {
-            // dedotify_versions(), arch/powerpc/kernel/module_64.c.
+            // dedotify_versions() (arch/powerpc/kernel/module_64.c) drops one leading dot.
             vers = vers.map(|versions| {
                 let undotted = versions.iter().map(|(name, crc)| (name.strip_prefix('.').unwrap_or(name), crc));
                 Arc::new(Versions::new(undotted))
             });
         }
-        // Up to 6.3 a .modinfo without SHF_ALLOC is not seen.
-        let seen = elf.find_sec(".modinfo").is_some() || run.has(Behaviour::ElfUniqueSections)?;
-        let modinfo = if seen { Arc::clone(elf.modinfo()) } else { Arc::<Modinfo>::default() };
-        let versions =
-            ["__versions", "__version_ext_crcs", "__version_ext_names"].map(|name| named(name).map(|s| s.index));
-        let dropped = [index(".modinfo"), index(".data..percpu")].into_iter().chain(versions).flatten().collect();
+        // Up to 6.3 the kernel does not see a .modinfo without SHF_ALLOC.
+        let is_seen = elf.find_sec(".modinfo").is_some() || run.has(Behaviour::ElfUniqueSections)?;
+        let modinfo = if is_seen { Arc::clone(elf.modinfo()) } else { Arc::<Modinfo>::default() };
+        let percpu = index(".data..percpu");
+        let mut dropped: Vec<_> = [index(".modinfo"), percpu].into_iter().flatten().collect();
+        if !ignore {
+            dropped.extend(["__versions", "__version_ext_crcs", "__version_ext_names"].into_iter().filter_map(index));
+        }
         let info = Info {
             arch: self.arch,
             name: modinfo.get("name").map_or_else(|| Arc::clone(&mod_name), Arc::from),
@@ -43,7 +45,7 @@ impl Checks<'_> {
             vers,
             vers_ext,
             this_module,
-            percpu: index(".data..percpu"),
+            percpu,
             dropped,
             license: modinfo.get("license").map(crate::terms::License::new),
             modinfo,

@@ -1,5 +1,4 @@
-//! Is it an ELF file the loader can walk? Mirrors `elf_validity_cache_copy()` and, before 6.4, `elf_validity_check()` and
-//! `setup_load_info()`, kernel/module/main.c.
+//! The checks that the module is an ELF file whose sections the loader can read.
 
 mod gather;
 mod tables;
@@ -21,29 +20,28 @@ use crate::verdict::{Cause, LogLevel, Missing};
 
 const ET_REL: u16 = 1;
 
-/// The forms the checks have had.
+/// The last line that 5.12 to 5.16 print for any failure.
+const ONE_LINE: &str = "Module has invalid ELF structures";
+
+/// How the kernel reports a failed check.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
-    /// Up to 5.11: the header only, in silence.
+    /// Up to 5.11: it checks the header only, and prints nothing.
     Silent,
-    /// 5.12 to 5.16: every section, one line for all failures.
+    /// 5.12 to 5.16: it checks every section, and prints one line for all failures.
     OneLine,
-    /// Since 5.17: a line for every failure.
+    /// Since 5.17: it prints a line for each kind of failure.
     Lines,
 }
 
+/// Mirrors `elf_validity_cache_copy()` and, before 6.4, `elf_validity_check()` and `setup_load_info()` (kernel/module/main.c).
 pub(in crate::load) fn elf_validity(run: &mut Run<'_>) -> StageResult {
     let arch = arch(run)?;
     let elf = run.image.reading(run.bytes(), arch.class, arch.endian);
     let checks = Checks { arch, elf: &elf };
     let header = checks.header(run)?;
     let new_order = run.has(Behaviour::ElfUniqueSections)? && run.has(Behaviour::ElfNewOrder)?;
-    if new_order {
-        checks.new_order(run, &header)?
-    } else {
-        checks.old_order(run, &header)?
-    };
-    Ok(())
+    if new_order { checks.new_order(run, &header) } else { checks.old_order(run, &header) }
 }
 
 /// The architecture that the kernel reads the module as.
@@ -51,7 +49,7 @@ fn arch(run: &mut Run<'_>) -> StageResult<Arch> {
     if let Some(arch) = run.call.memo.arch(run.call.kernel) {
         return Ok(arch);
     }
-    // Without a word from the kernel's files it is the module's own, or the module is refused.
+    // The kernel's files do not tell its architecture. It is the module's, or another one, whose kernels reject the module.
     match run.image.arch() {
         Some(arch) if run.ask(Missing::Arch)? => Ok(arch),
         Some(arch) if arch != Arch::X86_64 => Ok(Arch::X86_64),
@@ -59,25 +57,41 @@ fn arch(run: &mut Run<'_>) -> StageResult<Arch> {
     }
 }
 
+/// The checks of one file.
 struct Checks<'a> {
+    /// The architecture of the kernel.
     arch: Arch,
     elf: &'a Arc<ModuleElf>,
 }
 
 impl Checks<'_> {
-    /// Refuses with the line this form prints; with `always` the one-line form prints it too.
-    fn refuse<T>(&self, run: &mut Run<'_>, rule: &str, line: String, always: bool) -> StageResult<T> {
-        self.refuse_for(run, Cause::InvalidElf { rule: rule.to_owned() }, line, always)
+    /// Refuses the file because it breaks `rule`. The kernel prints `line` since 5.17.
+    fn refuse<T>(&self, run: &mut Run<'_>, rule: &str, line: String) -> StageResult<T> {
+        self.refuse_for(run, Cause::InvalidElf { rule: rule.to_owned() }, line)
     }
 
-    fn refuse_for<T>(&self, run: &mut Run<'_>, cause: Cause, line: String, always: bool) -> StageResult<T> {
-        const ONE_LINE: &str = "Module has invalid ELF structures";
+    /// Refuses the file for `cause`. The kernel prints `line` since 5.17.
+    fn refuse_for<T>(&self, run: &mut Run<'_>, cause: Cause, line: String) -> StageResult<T> {
         let printed = match form(run)? {
             Form::Silent => vec![],
-            Form::OneLine if always => vec![line, ONE_LINE.to_owned()],
             Form::OneLine => vec![ONE_LINE.to_owned()],
             Form::Lines => vec![line],
         };
+        self.refuse_printing(run, cause, printed)
+    }
+
+    /// Refuses the file because a section breaks `rule`. The kernel prints `line` since 5.12.
+    fn refuse_section(&self, run: &mut Run<'_>, rule: &str, line: String) -> StageResult {
+        let printed = match form(run)? {
+            Form::Silent => vec![],
+            Form::OneLine => vec![line, ONE_LINE.to_owned()],
+            Form::Lines => vec![line],
+        };
+        self.refuse_printing(run, Cause::InvalidElf { rule: rule.to_owned() }, printed)
+    }
+
+    /// Refuses the file and prints these lines as errors.
+    fn refuse_printing<T>(&self, run: &mut Run<'_>, cause: Cause, printed: Vec<String>) -> StageResult<T> {
         run.find(cause, printed.first().cloned().map(Into::into));
         for line in printed {
             run.err(line);
@@ -85,35 +99,32 @@ impl Checks<'_> {
         Err(Stop::Refused(Errno::ENOEXEC))
     }
 
-    /// Refuses with a line that every form prints at `level`.
+    /// Refuses the file with a line that every kernel prints at `level`.
     fn refuse_saying<T>(&self, run: &mut Run<'_>, cause: Cause, level: LogLevel, line: String) -> StageResult<T> {
         run.say(cause, level, line);
         Err(Stop::Refused(Errno::ENOEXEC))
     }
 
+    /// Checks the ELF header: mirrors `elf_validity_ehdr()` (kernel/module/main.c).
     fn header(&self, run: &mut Run<'_>) -> StageResult<Header> {
         let reader = self.elf.format();
         let len = self.elf.bytes().len();
         let Some(header) = self.elf.header().cloned() else {
-            return self.refuse(
-                run,
-                "the file is shorter than an ELF header",
-                format!("Invalid ELF header len {len}"),
-                false,
-            );
+            return self.refuse(run, "the file is shorter than an ELF header", format!("Invalid ELF header len {len}"));
         };
         if header.magic != *b"\x7fELF" {
             let line = r"Invalid ELF header magic: != \x7fELF".to_owned();
-            return self.refuse(run, "it does not begin with the ELF magic", line, false);
+            return self.refuse(run, "it does not begin with the ELF magic", line);
         }
         if !header.is_relocatable() {
             let line = format!("Invalid ELF header type: {} != {ET_REL}", header.e_type);
-            return self.refuse(run, "e_type is not ET_REL: only relocatable files are modules", line, false);
+            return self.refuse(run, "e_type is not ET_REL: only relocatable files are modules", line);
         }
         if !self.elf_check_arch(&header) {
-            let (module, kernel) = (header.e_machine, self.arch.to_string());
+            let module = header.e_machine;
+            let kernel = self.arch.to_string();
             let line = format!("Invalid architecture in ELF header: {module}");
-            return self.refuse_for(run, Cause::WrongArchitecture { module, kernel }, line, false);
+            return self.refuse_for(run, Cause::WrongArchitecture { module, kernel }, line);
         }
         if self.arch.machine == ElfMachine::Ppc64 && run.has(Behaviour::ElfModuleArch)? {
             // e_flags carries the ABI level: 2 for ELFv2, which little-endian kernels use.
@@ -121,22 +132,22 @@ impl Checks<'_> {
             let level = header.e_flags & 3;
             if (v2 && level != 2) || (!v2 && level == 2) {
                 let line = format!("Invalid module architecture in ELF header: {}", header.e_machine);
-                return self.refuse(run, "the ABI level in e_flags is not the kernel's", line, false);
+                return self.refuse(run, "the ABI level in e_flags is not the kernel's", line);
             }
         }
         if usize::from(header.e_shentsize) != reader.section_header_size() {
             let line = "Invalid ELF section header size".to_owned();
-            return self.refuse(run, "e_shentsize is not the size of a section header", line, false);
+            return self.refuse(run, "e_shentsize is not the size of a section header", line);
         }
         let table = u64::from(header.e_shnum) * reader.section_header_size() as u64;
         if header.e_shoff >= len as u64 || table > len as u64 - header.e_shoff {
             let line = "Invalid ELF section header overflow".to_owned();
-            return self.refuse(run, "the section headers do not lie inside the file", line, false);
+            return self.refuse(run, "the section headers do not lie inside the file", line);
         }
         Ok(header)
     }
 
-    /// Mirrors `elf_check_arch()` of the architectures.
+    /// Mirrors `elf_check_arch()` (asm/elf.h of each architecture).
     fn elf_check_arch(&self, header: &Header) -> bool {
         let number = header.e_machine;
         match self.arch.machine {
@@ -145,76 +156,84 @@ impl Checks<'_> {
         }
     }
 
+    /// Checks that section 0 is empty.
     fn section_zero(&self, run: &mut Run<'_>) -> StageResult {
-        // A table of no sections has none to check; what the kernel then reads is the memory behind it.
+        // The kernel reads the memory past an empty table, whose contents are unknown. Here the module is refused.
         let Some(zero) = self.elf.sections().first() else {
-            return self.refuse(run, "there is no section 0", section_zero_line(0), false);
+            return self.refuse(run, "there is no section 0", section_zero_line(0));
         };
         if zero.kind != SectionType::NULL || zero.size != 0 || zero.addr != 0 {
-            return self.refuse(run, "section 0 is not empty", section_zero_line(zero.kind), false);
+            return self.refuse(run, "section 0 is not empty", section_zero_line(zero.kind));
         }
         Ok(())
     }
 
+    /// Returns the section name table, or refuses an index that names no section.
     fn name_table_index(&self, run: &mut Run<'_>, header: &Header) -> StageResult<Section> {
-        let (index, count) = (header.e_shstrndx, header.e_shnum);
+        let index = header.e_shstrndx;
+        let count = header.e_shnum;
         match self.elf.sections().get(usize::from(index)) {
             Some(section) if index != 0 => Ok(section.clone()),
             _ => {
                 let line =
                     format!("Invalid ELF section name index: {index} || e_shstrndx ({index}) >= e_shnum ({count})");
-                self.refuse(run, "e_shstrndx names no section", line, false)
+                self.refuse(run, "e_shstrndx names no section", line)
             }
         }
     }
 
-    /// The byte at a place of the file.
+    /// The byte at an offset of the file.
     fn byte(&self, at: u64) -> Option<u8> {
         self.elf.bytes().get(at..at.checked_add(1)?)?.first().copied()
     }
 
+    /// Returns whether a section lies inside the file.
     fn is_inside(&self, section: &Section) -> bool {
         section.offset.checked_add(section.size).is_some_and(|end| end <= self.elf.bytes().len() as u64)
     }
 
+    /// Checks that the section name table ends with NUL.
     fn name_table_contents(&self, run: &mut Run<'_>, table: &Section) -> StageResult {
         if table.size == 0 {
             if run.has(Behaviour::ElfEmptyShstrtab)? {
-                return self.refuse(run, "the section name table is empty", "empty section name table".into(), false);
+                return self.refuse(run, "the section name table is empty", "empty section name table".into());
             }
-            // The byte before the table is looked at instead; then no section's name lies inside it.
+            // These kernels look at the byte before the table. No name lies inside an empty table, so a later check fails.
             if table.offset.checked_sub(1).and_then(|at| self.byte(at)) == Some(0) {
                 return Ok(());
             }
             let line = "ELF Spec violation: section name table isn't null terminated".to_owned();
-            return self.refuse(run, "the section name table does not end with NUL", line, false);
+            return self.refuse(run, "the section name table does not end with NUL", line);
         }
-        // Its bytes are read from their place in the file, whatever its type.
+        // The kernel reads the table at its offset in the file, whatever its type.
         if table.offset.checked_add(table.size - 1).and_then(|last| self.byte(last)) != Some(0) {
             let line = "ELF Spec violation: section name table isn't null terminated".to_owned();
-            return self.refuse(run, "the section name table does not end with NUL", line, false);
+            return self.refuse(run, "the section name table does not end with NUL", line);
         }
         Ok(())
     }
 
+    /// Checks that a section lies inside the file.
     fn section_bounds(&self, run: &mut Run<'_>, section: &Section) -> StageResult {
         if self.is_inside(section) {
             return Ok(());
         }
         let line = format!("Invalid ELF section in module (section {} type {})", section.index, section.kind);
         let rule = format!("section {} does not lie inside the file", section.index);
-        self.refuse(run, &rule, line, true)
+        self.refuse_section(run, &rule, line)
     }
 
+    /// Checks that a section's name lies inside the section name table.
     fn section_name(&self, run: &mut Run<'_>, section: &Section, table: &Section) -> StageResult {
         if u64::from(section.name) < table.size {
             return Ok(());
         }
         let line = format!("Invalid ELF section name in module (section {} type {})", section.index, section.kind);
         let rule = format!("the name of section {} lies outside the section name table", section.index);
-        self.refuse(run, &rule, line, true)
+        self.refuse_section(run, &rule, line)
     }
 
+    /// Checks that the `sh_link` of the symbol table names a section.
     fn sh_link(&self, run: &mut Run<'_>, symtab: &Section, header: &Header) -> StageResult {
         if symtab.link != 0 && symtab.link < u32::from(header.e_shnum) {
             return Ok(());
@@ -222,10 +241,11 @@ impl Checks<'_> {
         let link = symtab.link.cast_signed();
         let line =
             format!("Invalid ELF sh_link!=SHN_UNDEF({link}) or (sh_link({link}) >= hdr->e_shnum({})", header.e_shnum);
-        self.refuse(run, "the symbol table's sh_link names no section", line, false)
+        self.refuse(run, "the symbol table's sh_link names no section", line)
     }
 
-    /// Up to 6.12 (without the backport): header, names, sections, then what `setup_load_info()` looks for.
+    /// The order of the checks up to 6.12, in releases without the backport: header, names, sections, and then the sections
+    /// that `setup_load_info()` looks for.
     fn old_order(&self, run: &mut Run<'_>, header: &Header) -> StageResult {
         let sections = self.elf.sections();
         let hardened = run.has(Behaviour::ElfHardened)?;
@@ -233,7 +253,7 @@ impl Checks<'_> {
             let table = self.name_table_index(run, header)?;
             if !self.is_inside(&table) {
                 let line = format!("Invalid ELF section hdr(type {})", table.kind);
-                return self.refuse(run, "the section name table does not lie inside the file", line, false);
+                return self.refuse(run, "the section name table does not lie inside the file", line);
             }
             self.name_table_contents(run, &table)?;
             self.section_zero(run)?;
@@ -250,34 +270,33 @@ impl Checks<'_> {
         if run.has(Behaviour::ElfUniqueSections)? {
             self.modinfo_unique(run)?;
             let name = self.modinfo_name();
-            self.symtab_unique(run, &name)?;
-            let this_module = self.this_module_6_4(run, &name)?;
+            self.symtab_unique(run, name)?;
+            let this_module = self.this_module_6_4(run, name)?;
             return self.gather(run, this_module);
         }
         let name = self.elf.find_sec(".modinfo").and_then(|_| self.modinfo_name());
-        let shown = || name.clone().unwrap_or_else(|| NO_NAME.to_owned());
+        let name = name.unwrap_or(NO_NAME);
         if self.elf.symtab().is_none() {
-            let line = format!("{}: module has no symbols (stripped?)", shown());
+            let line = format!("{name}: module has no symbols (stripped?)");
             return self.refuse_saying(run, Cause::NoSymbolTable { count: 0 }, LogLevel::Warn, line);
         }
         let Some(this_module) = self.elf.find_sec(THIS_MODULE) else {
-            let line = format!("{}: No module found in object", shown());
+            let line = format!("{name}: No module found in object");
             let cause = Cause::BadThisModule { what: "there is none that occupies memory".into() };
             return self.refuse_saying(run, cause, LogLevel::Warn, line);
         };
         if !hardened
             && let Some(section) = sections.iter().skip(1).find(|s| s.kind != SectionType::NOBITS && !self.is_inside(s))
         {
-            // rewrite_section_headers(), up to 5.11.
+            // Up to 5.11, rewrite_section_headers() checks this.
             let line = format!("Module len {} truncated", self.elf.bytes().len());
             let rule = format!("section {} does not lie inside the file", section.index);
             return self.refuse_saying(run, Cause::InvalidElf { rule }, LogLevel::Err, line);
         }
-        let this_module = this_module.index;
-        self.gather(run, this_module)
+        self.gather(run, this_module.index)
     }
 
-    /// Since 6.13, and in the stable releases that took it.
+    /// The order of the checks since 6.13, and in the stable releases that have the backport.
     fn new_order(&self, run: &mut Run<'_>, header: &Header) -> StageResult {
         let sections = self.elf.sections();
         self.section_zero(run)?;
@@ -287,7 +306,7 @@ impl Checks<'_> {
         let table = self.name_table_index(run, header)?;
         if table.kind != SectionType::STRTAB && run.has(Behaviour::ElfStrtabTypes)? {
             let line = format!("Invalid ELF section name table type: {}", table.kind);
-            return self.refuse(run, "the section name table is no string table", line, false);
+            return self.refuse(run, "the section name table is no string table", line);
         }
         self.name_table_contents(run, &table)?;
         for section in sections.iter().filter(|section| section.kind != SectionType::NULL) {
@@ -295,14 +314,14 @@ impl Checks<'_> {
         }
         self.modinfo_unique(run)?;
         let name = self.modinfo_name();
-        let this_module = self.this_module_6_13(run, &name)?;
-        self.symtab_unique(run, &name)?;
+        let this_module = self.this_module_6_13(run, name)?;
+        self.symtab_unique(run, name)?;
         let symtab = self.elf.symtab().cloned().ok_or(Stop::Refused(Errno::ENOEXEC))?;
         self.sh_link(run, &symtab, header)?;
         let strtab = self.elf.strtab().cloned().ok_or(Stop::Refused(Errno::ENOEXEC))?;
         if strtab.kind != SectionType::STRTAB && run.has(Behaviour::ElfStrtabTypes)? {
             let line = format!("Invalid ELF symbol string table type: {}", strtab.kind);
-            return self.refuse(run, "the symbol string table is no string table", line, false);
+            return self.refuse(run, "the symbol string table is no string table", line);
         }
         let ignore = run.insmod.flags.has(ModuleInitFlags::IGNORE_MODVERSIONS);
         if !ignore && run.has(Behaviour::ElfExtendedVersions)? {
@@ -314,6 +333,7 @@ impl Checks<'_> {
         self.gather(run, this_module)
     }
 
+    /// Refuses the file with a line that has no newline.
     fn refuse_held(&self, run: &mut Run<'_>, rule: &str, line: &str) -> StageResult {
         run.find(Cause::InvalidElf { rule: rule.to_owned() }, Some(line.into()));
         run.printk_held(LogLevel::Err, line);
@@ -325,6 +345,7 @@ fn section_zero_line(kind: u32) -> String {
     format!("ELF Spec violation: section 0 type({kind})!=SH_NULL or non-zero len or addr")
 }
 
+/// How this kernel reports a failed check.
 fn form(run: &Run<'_>) -> StageResult<Form> {
     Ok(if run.has(Behaviour::ElfDetailedMessages)? {
         Form::Lines

@@ -1,4 +1,5 @@
-//! The sections that must be there once: `.modinfo`, the symbol table, `.gnu.linkonce.this_module`, and its size.
+//! The sections that have to exist once (`.modinfo`, the symbol table and `.gnu.linkonce.this_module`), and the size of
+//! `struct module`.
 
 use super::Checks;
 use crate::elf::{Section, SectionType};
@@ -8,42 +9,49 @@ use crate::load::run::Run;
 use crate::load::state::StageResult;
 use crate::verdict::{Cause, LogLevel, Missing};
 
+/// The name that the kernel prints for a module without one.
 pub(super) const NO_NAME: &str = "(missing .modinfo section or name field)";
 
 impl Checks<'_> {
+    /// Checks that there is at most one `.modinfo`.
     pub(super) fn modinfo_unique(&self, run: &mut Run<'_>) -> StageResult {
         if self.elf.sections_named(".modinfo").nth(1).is_some() {
             let line = "Only one .modinfo section must exist.".to_owned();
-            return self.refuse(run, "there are several sections .modinfo", line, false);
+            return self.refuse(run, "there are several sections .modinfo", line);
         }
         Ok(())
     }
 
-    pub(super) fn modinfo_name(&self) -> Option<String> {
-        self.elf.modinfo().get("name").map(str::to_owned)
+    /// The `name` field of `.modinfo`.
+    pub(super) fn modinfo_name(&self) -> Option<&str> {
+        self.elf.modinfo().get("name")
     }
 
-    pub(super) fn symtab_unique(&self, run: &mut Run<'_>, name: &Option<String>) -> StageResult {
+    /// Checks that there is exactly one symbol table.
+    pub(super) fn symtab_unique(&self, run: &mut Run<'_>, name: Option<&str>) -> StageResult {
         let count = self.elf.sections().iter().skip(1).filter(|section| section.kind == SectionType::SYMTAB).count();
         if count == 1 {
             return Ok(());
         }
-        let line = format!("{}: module has no symbols (stripped?)", name.as_deref().unwrap_or(NO_NAME));
+        let line = format!("{}: module has no symbols (stripped?)", name.unwrap_or(NO_NAME));
         self.refuse_saying(run, Cause::NoSymbolTable { count }, LogLevel::Warn, line)
     }
 
+    /// Refuses the file for its `.gnu.linkonce.this_module`. `what` is for the finding, `rest` for the line.
     pub(super) fn bad_this_module<T>(
         &self,
         run: &mut Run<'_>,
-        name: &Option<String>,
+        name: Option<&str>,
         what: &str,
         rest: &str,
     ) -> StageResult<T> {
-        let line = format!("module {}: {rest}", name.as_deref().unwrap_or(NO_NAME));
+        let line = format!("module {}: {rest}", name.unwrap_or(NO_NAME));
         self.refuse_saying(run, Cause::BadThisModule { what: what.into() }, LogLevel::Err, line)
     }
 
-    pub(super) fn this_module_6_4(&self, run: &mut Run<'_>, name: &Option<String>) -> StageResult<usize> {
+    /// Returns the index of `.gnu.linkonce.this_module`, by the rules of 6.4 to 6.12: a section without contents does not
+    /// count.
+    pub(super) fn this_module_6_4(&self, run: &mut Run<'_>, name: Option<&str>) -> StageResult<usize> {
         let found: Vec<_> = self.elf.sections_named(THIS_MODULE).filter(|section| section.has_contents()).collect();
         match found.as_slice() {
             [section] => self.this_module_rest(run, name, section),
@@ -54,7 +62,8 @@ impl Checks<'_> {
         }
     }
 
-    pub(super) fn this_module_6_13(&self, run: &mut Run<'_>, name: &Option<String>) -> StageResult<usize> {
+    /// Returns the index of `.gnu.linkonce.this_module`, by the rules since 6.13.
+    pub(super) fn this_module_6_13(&self, run: &mut Run<'_>, name: Option<&str>) -> StageResult<usize> {
         let found: Vec<_> = self.elf.sections_named(THIS_MODULE).collect();
         match found.as_slice() {
             [section] if section.kind == SectionType::NOBITS => {
@@ -69,10 +78,11 @@ impl Checks<'_> {
         }
     }
 
+    /// Checks the flags and the size of the section, which is the size of `struct module`.
     pub(super) fn this_module_rest(
         &self,
         run: &mut Run<'_>,
-        name: &Option<String>,
+        name: Option<&str>,
         section: &Section,
     ) -> StageResult<usize> {
         if !section.is_alloc() {
@@ -80,15 +90,15 @@ impl Checks<'_> {
             return self.bad_this_module(run, name, "it does not occupy memory", &rest);
         }
         let kernel = kernel_struct_module_size(run);
-        let right = match kernel {
+        let fits = match kernel {
             _ if run.insmod.as_rebuilt => true,
             Some(size) => size == section.size,
             None => self.size_follows(run)? || run.ask(Missing::StructModuleSize)?,
         };
-        if !right {
+        if !fits {
             let line = format!(
                 "module {}: {THIS_MODULE} section size must match the kernel's built struct module size at run time",
-                name.as_deref().unwrap_or(NO_NAME)
+                name.unwrap_or(NO_NAME)
             );
             let cause = Cause::StructModuleSize { module: section.size, kernel };
             return self.refuse_saying(run, cause, LogLevel::Err, line);
@@ -96,8 +106,9 @@ impl Checks<'_> {
         Ok(section.index)
     }
 
-    /// The CRC of `module_layout` covers `struct module`; without versions, a module of the very same release was built
-    /// with the same header.
+    /// Returns whether the module's `struct module` has the kernel's size, where the kernel's size is unknown. The CRC of
+    /// `module_layout` covers `struct module`. Without symbol versions, a module that was built for exactly this release was
+    /// built with its header.
     pub(super) fn size_follows(&self, run: &mut Run<'_>) -> StageResult<bool> {
         let layout = self.elf.symbol_versions().and_then(|versions| versions.get("module_layout"));
         let kernel = run.call.kernel.module_layout().map(|crc| u64::from(crc.0)).filter(|crc| *crc != 0);
@@ -115,7 +126,8 @@ impl Checks<'_> {
     }
 }
 
-/// `sizeof(struct module)`: of the tree's own modules, or measured on this build before.
+/// `sizeof(struct module)` of the kernel in bytes: the size in the modules of its own tree, or the recorded measurement of this
+/// build.
 pub(in crate::load) fn kernel_struct_module_size(run: &Run<'_>) -> Option<u64> {
     let kernel = run.call.kernel;
     kernel
