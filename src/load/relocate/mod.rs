@@ -4,6 +4,7 @@
 //! address gives the same result it is decided, and otherwise it is undetermined. The bytes of the module are never
 //! changed; what earlier relocations wrote is remembered beside them.
 
+mod apply;
 mod arm;
 mod arm64;
 mod frob;
@@ -23,6 +24,6 @@ mod x86_64;
 #[cfg(test)]
 mod tests;
 
+pub use apply::apply;
 pub use frob::module_frob_arch_sections;
 pub use module::{Facts, Judgement, Module, RelocationSection, Section, Symbol, SymbolValue};
-pub use section::apply;
