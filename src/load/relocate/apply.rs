@@ -1,4 +1,4 @@
-//! One relocation section, handed to its architecture.
+//! Dispatches a relocation section to its architecture.
 
 use super::module::{Facts, Judgement, Module, RelocationSection};
 use super::{arm, arm64, i386, loongarch, mips, powerpc, riscv, s390, x86_64};
@@ -7,13 +7,13 @@ use crate::terms::ElfMachine;
 /// Mirrors `apply_relocate_add()` or `apply_relocate()` (arch/*/kernel/module.c), as `apply_relocations()`
 /// (kernel/module/main.c) calls it for one section.
 ///
-/// The caller has passed over what `apply_relocations()` does: targets without `SHF_ALLOC` or beyond the section headers,
-/// livepatch relocations, and the kind (`SHT_REL` or `SHT_RELA`) that the architecture has not. The module remembers what
-/// was written: sections must be given in their order.
+/// The caller has already skipped the sections that `apply_relocations()` skips: targets without `SHF_ALLOC` or beyond
+/// the section headers, livepatch relocations, and the kind (`SHT_REL` or `SHT_RELA`) that the architecture does not
+/// have. The module records what was written, so sections must be passed in the order of the file's section headers.
 ///
 /// # Errors
 ///
-/// Whatever `facts` answers when the outcome depends on something it does not know.
+/// The error that `facts` returns if the outcome depends on a fact that it does not know.
 pub fn apply<E>(
     module: &mut Module<'_>,
     section: &RelocationSection<'_>,
