@@ -1,18 +1,19 @@
-//! Memory that files are read into one after another.
+//! Buffers for the parts of files, reused from one file to the next.
 
 use std::ops::Deref;
 use std::sync::{Mutex, PoisonError};
 
-/// Those that nobody uses at the moment: as many as threads read files at the same time, or more.
+/// The buffers that are not in use.
 static FREE: Mutex<Vec<Vec<u8>>> = Mutex::new(Vec::new());
+/// How many unused buffers are kept at most.
 const MAX_FREE: usize = 4;
-/// What is larger is given back to the system, and what is smaller is not worth the while.
+/// The sizes of buffers that are kept, in bytes: a larger one is freed, and a smaller one is not worth keeping.
 const KEPT: std::ops::RangeInclusive<usize> = 4 << 10..=16 << 20;
-/// Memory this large may hold little; larger memory is given back when what it is to hold is much shorter, as it is when long
-/// files are read first.
+/// A buffer up to this size is reused for any number of bytes. A larger one is reused only if at least half of it is
+/// needed, and freed otherwise: it may be left over from a long file that was read first.
 const ANY_USE: usize = 256 << 10;
 
-/// Bytes whose memory is used again when they are no longer needed: the first so many of those in memory.
+/// Bytes whose memory is reused after they are dropped: the first `len` bytes of `memory`.
 #[derive(Debug, Default)]
 pub(super) struct Buffer {
     memory: Vec<u8>,
@@ -20,14 +21,18 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// Room for bytes that are about to be read: what is in it is left over from others.
+    /// Makes room for `len` bytes and returns it for writing. It may contain the bytes of an earlier file.
     pub fn of_len(&mut self, len: usize) -> &mut [u8] {
-        let free = || FREE.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let memory = if KEPT.contains(&len) { free() } else { None };
-        let fits = |memory: &Vec<u8>| (len..=ANY_USE.max(len.saturating_mul(2))).contains(&memory.len());
-        *self = Self { memory: memory.filter(fits).unwrap_or_else(|| vec![0; len]), len };
+        let unused = if KEPT.contains(&len) { take_unused() } else { None };
+        let largest = ANY_USE.max(len.saturating_mul(2));
+        let fitting = unused.filter(|memory| (len..=largest).contains(&memory.len()));
+        *self = Self { memory: fitting.unwrap_or_else(|| vec![0; len]), len };
         self.memory.get_mut(..len).unwrap_or_default()
     }
+}
+
+fn take_unused() -> Option<Vec<u8>> {
+    FREE.lock().unwrap_or_else(PoisonError::into_inner).pop()
 }
 
 impl From<Vec<u8>> for Buffer {

@@ -1,4 +1,4 @@
-//! The bytes of a module, in memory: all of them, or the parts that a loader looks at.
+//! The bytes of a module in memory: all of them, or only the parts that a loader looks at.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::parts::Parts;
 
-/// Bytes shared by everyone who reads them, or a prefix of them: the loader cuts a signature off without copying.
+/// Shared bytes, or a prefix of them: the loader cuts off a signature without copying.
 ///
-/// Only part of a file may be in memory. Nothing here reads a file. A range that is inside the file but not in memory is
-/// answered with `None`, and [`Bytes::lacked`] is true from then on: whoever computed something from these bytes has to
-/// discard the result and compute it again from the whole file.
+/// It is possible that only parts of a file are in memory. Nothing here reads a file. A range that is inside the file
+/// but not in memory is answered with `None` or with no bytes, never with zeros, and [`Bytes::lacked`] returns `true`
+/// from then on: a caller must then discard what it computed from these bytes and compute it again from the whole file.
 #[derive(Clone, Debug, Default)]
 pub struct Bytes {
     source: Arc<Source>,
@@ -43,11 +43,12 @@ impl Bytes {
         Self { source: Arc::new(Source { held: Held::Parts(parts), lacked: AtomicBool::new(false) }), len }
     }
 
-    /// A copy of some ranges; the ranges that are not in memory are left out.
+    /// Copies some ranges, and omits those that are not in memory.
     pub(super) fn reduced(&self, ranges: &[Range<u64>]) -> Self {
         let mut kept = Vec::new();
         for range in ranges {
-            let (Ok(start), Ok(end)) = (usize::try_from(range.start), usize::try_from(range.end)) else { continue };
+            let Ok(start) = usize::try_from(range.start) else { continue };
+            let Ok(end) = usize::try_from(range.end) else { continue };
             if let Some(part) = self.held(start).and_then(|rest| rest.get(..end.checked_sub(start)?)) {
                 kept.push((start, part));
             }
@@ -55,7 +56,7 @@ impl Bytes {
         Self::partial(self.len, Parts::of(kept.into_iter()))
     }
 
-    /// How many bytes there are, in memory or not.
+    /// The number of bytes, in memory or not.
     pub const fn len(&self) -> usize {
         self.len
     }
@@ -70,17 +71,17 @@ impl Bytes {
         self.held(0).unwrap_or_default().len() == self.len
     }
 
-    /// Returns whether something was asked for that is not in memory. What was computed from these bytes is then void.
+    /// Returns whether a range was asked for that is not in memory. What was computed from these bytes is then invalid.
     pub fn lacked(&self) -> bool {
         self.source.lacked.load(Ordering::Relaxed)
     }
 
-    /// The bytes of a range; `None` when it does not lie inside, or is not in memory.
+    /// The bytes of a range of file offsets; `None` if it is not inside the bytes or not in memory.
     pub fn get(&self, range: Range<u64>) -> Option<&[u8]> {
         self.part(usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?)
     }
 
-    /// The bytes of a range; `None` when it does not lie inside, or is not in memory.
+    /// The bytes of a range; `None` if it is not inside the bytes or not in memory.
     pub fn part(&self, range: Range<usize>) -> Option<&[u8]> {
         if range.end > self.len || range.start > range.end {
             return None;
@@ -95,7 +96,7 @@ impl Bytes {
         part
     }
 
-    /// All bytes; none when not all are in memory.
+    /// All bytes; an empty slice if not all of them are in memory.
     pub fn whole(&self) -> &[u8] {
         let held = self.held(0).unwrap_or_default();
         if held.len() < self.len {
@@ -105,7 +106,8 @@ impl Bytes {
         held
     }
 
-    /// The bytes in memory from an offset on. The caller needs `least` of them, or as many as there are.
+    /// The bytes in memory from `offset` to the first gap. The caller needs `least` bytes, or all up to the end if
+    /// there are fewer; if not that many are in memory, this is noted as for any other range.
     pub(super) fn tail(&self, offset: usize, least: usize) -> &[u8] {
         let tail = self.held(offset).unwrap_or_default();
         if tail.len() < least.min(self.len.saturating_sub(offset)) {
@@ -114,7 +116,8 @@ impl Bytes {
         tail
     }
 
-    /// What is in memory from an offset on, without a gap.
+    /// The bytes in memory from `offset` to the first gap; `None` beyond the end, or if the first byte is not in
+    /// memory.
     fn held(&self, offset: usize) -> Option<&[u8]> {
         let left = self.len.checked_sub(offset)?;
         let held = match &self.source.held {
@@ -128,7 +131,7 @@ impl Bytes {
         self.source.lacked.store(true, Ordering::Relaxed);
     }
 
-    /// The first `len` bytes; all of them, if there are fewer.
+    /// The first `len` bytes; all bytes if there are fewer.
     #[must_use]
     pub fn prefix(&self, len: usize) -> Self {
         Self { source: Arc::clone(&self.source), len: self.len.min(len) }
@@ -157,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_not_in_memory_is_never_answered_with_other_bytes() {
+    fn bytes_not_in_memory_are_never_answered_with_other_bytes() {
         let whole = Bytes::from((0..=99).collect::<Vec<u8>>());
         let bytes = whole.reduced(&[10..20, 50..60]);
         assert_eq!((bytes.len(), bytes.is_whole()), (100, false));
@@ -171,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_ends_where_it_ends() {
+    fn a_prefix_hides_the_bytes_after_it() {
         let bytes = Bytes::from(vec![1, 2, 3, 4]).prefix(3);
         assert_eq!((bytes.whole(), bytes.part(2..4), bytes.tail(2, 9)), (&[1, 2, 3][..], None, &[3][..]));
         assert!(!bytes.lacked());

@@ -1,4 +1,4 @@
-//! The file that holds a module's debug information: the module itself, or one that lies apart.
+//! Finds the file with a module's debug information: the module itself or a separate file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -23,29 +23,29 @@ pub struct DebugObject {
 }
 
 impl DebugFiles {
-    /// Looks at the files given first, and into the folders given as into `/usr/lib/debug`.
+    /// Tries the given files first, and searches the given folders like `/usr/lib/debug`.
     pub fn new(given: impl IntoIterator<Item = PathBuf>) -> Self {
         Self { given: given.into_iter().collect(), several_modules: false }
     }
 
-    /// Is there more than one module to look for? A file given then is the debug file of one of them, and of another build
-    /// than the others.
+    /// Says how many modules debug files are wanted for. With more than one, a given file belongs to one of the
+    /// modules, and it is not an error that its build ID differs from that of another.
     #[must_use]
     pub fn among(self, modules: usize) -> Self {
         Self { several_modules: modules > 1, ..self }
     }
 
-    /// The file with the debug information of a module: one given, else the module, else one installed under its build ID or
-    /// its path. `None` where there is none.
+    /// Finds the file with the debug information of a module: a given file, else the module itself, else a file
+    /// installed under its build ID or its path. `None` if there is none.
     ///
     /// # Errors
-    /// When a file that was given cannot be read, or, as the only one for the only module, is of another build.
+    /// If a given file cannot be read, or if the only given file for the only module has another build ID.
     pub fn of(&self, image: &Image, elf: &Arc<ModuleElf>) -> Result<Option<DebugObject>, Error> {
         let wanted = build_id(elf);
         let files: Vec<&PathBuf> = self.given.iter().filter(|path| !path.is_dir()).collect();
         let only = files.len() == 1 && !self.several_modules;
         for path in files {
-            if let Some(found) = given(path, image, wanted.as_deref(), only)? {
+            if let Some(found) = open_given(path, image, wanted.as_deref(), only)? {
                 return Ok(Some(DebugObject::new(path.clone(), found)));
             }
         }
@@ -53,10 +53,11 @@ impl DebugFiles {
             return Ok(Some(DebugObject::new(image.path().to_owned(), Arc::clone(elf))));
         }
         let folders = self.given.iter().filter(|path| path.is_dir()).map(PathBuf::as_path);
-        let candidates =
-            folders.chain([Path::new(INSTALLED)]).flat_map(|root| places(root, image.path(), wanted.as_deref()));
+        let candidates = folders
+            .chain([Path::new(INSTALLED)])
+            .flat_map(|root| candidate_paths(root, image.path(), wanted.as_deref()));
         for path in candidates.filter(|path| path.is_file()) {
-            // Nobody asked for this very file: one that cannot be read is none.
+            // The user did not name this file, so it is skipped if it cannot be read.
             let Some(found) = Image::open(&path).ok().and_then(|image| image.as_announced()) else { continue };
             if build_id(&found) == wanted && has_debug_info(&found) {
                 return Ok(Some(DebugObject::new(path, found)));
@@ -66,36 +67,37 @@ impl DebugFiles {
     }
 }
 
-/// A file that was named: is it this module's? With one file for one module, another build is an error; of several files,
-/// each belongs to one of the modules.
-fn given(path: &Path, image: &Image, wanted: Option<&str>, only: bool) -> Result<Option<Arc<ModuleElf>>, Error> {
+/// Opens a given file; `None` if it is the debug file of another module. If it is the `only` file for the only module,
+/// another build ID is an error.
+fn open_given(path: &Path, image: &Image, wanted: Option<&str>, only: bool) -> Result<Option<Arc<ModuleElf>>, Error> {
     let elf = Image::open(path)?.as_announced().ok_or_else(|| Error::new(path, ErrorKind::NotElf))?;
     let found = build_id(&elf);
     match (found, wanted) {
         (Some(found), Some(wanted)) if found == wanted => Ok(Some(elf)),
         (Some(found), Some(wanted)) if only => {
-            let (module, wanted) = (image.path().to_owned(), wanted.to_owned());
-            Err(Error::new(path, ErrorKind::AnotherBuild { module, found, wanted }))
+            let module = image.path().to_owned();
+            Err(Error::new(path, ErrorKind::AnotherBuild { module, found, wanted: wanted.to_owned() }))
         }
         (Some(_), Some(_)) => Ok(None),
-        // Without build IDs the name must do.
+        // Without build IDs only the names can be compared.
         _ => Ok((only || stem(path) == stem(image.path())).then_some(elf)),
     }
 }
 
-/// `foo` of `foo.ko`, `foo.ko.xz`, `foo.ko.debug`.
+/// The name without extensions: `foo` for `foo.ko`, `foo.ko.xz` and `foo.ko.debug`.
 fn stem(path: &Path) -> Option<&str> {
     path.file_name()?.to_str()?.split('.').next()
 }
 
-/// Where a debug file may lie below a root: by build ID, by the module's path, and by the release and path in a module tree.
-fn places(root: &Path, module: &Path, build_id: Option<&str>) -> Vec<PathBuf> {
+/// The paths below `root` where a debug file may be installed: under the build ID, and under the module's path with and
+/// without `usr`.
+fn candidate_paths(root: &Path, module: &Path, build_id: Option<&str>) -> Vec<PathBuf> {
     let mut places = Vec::new();
     if let Some((first, rest)) = build_id.and_then(|id| id.split_at_checked(2)) {
         places.push(root.join(format!(".build-id/{first}/{rest}.debug")));
     }
     let full = std::fs::canonicalize(module).unwrap_or_else(|_| module.to_owned());
-    // /usr/lib/modules and /lib/modules are one.
+    // /usr/lib/modules and /lib/modules are the same folder.
     let inside = full.strip_prefix("/usr").or_else(|_| full.strip_prefix("/")).unwrap_or(&full).to_owned();
     let plain = inside.to_str().and_then(|path| path.find(".ko").and_then(|end| path.get(..end + 3)));
     for name in plain.iter().flat_map(|plain| [format!("{plain}.debug"), (*plain).to_owned()]) {
@@ -110,12 +112,13 @@ fn has_debug_info(elf: &ModuleElf) -> bool {
     debug.iter().any(|name| elf.sections_named(name).any(|section| section.has_contents()))
 }
 
-/// The build ID, out of its note: the sizes of name and description, the type, `GNU`, the bytes.
+/// Reads the build ID from its note: the sizes of name and description, the type, `GNU`, and the bytes.
 fn build_id(elf: &ModuleElf) -> Option<String> {
     let section = elf.sections_named(".note.gnu.build-id").next()?;
     let note = elf.contents(section);
     let number = |offset| usize::try_from(elf.format().number(note, offset, 4)?).ok();
-    let (name, description) = (number(0)?, number(4)?);
+    let name = number(0)?;
+    let description = number(4)?;
     let start = name.checked_next_multiple_of(4)?.checked_add(12)?;
     let bytes = note.get(start..start.checked_add(description)?)?;
     (!bytes.is_empty()).then(|| bytes.iter().map(|byte| format!("{byte:02x}")).collect())
@@ -126,7 +129,7 @@ impl DebugObject {
         Self { path, elf }
     }
 
-    /// Where it was read from.
+    /// The path it was read from.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -136,12 +139,13 @@ impl DebugObject {
         &self.elf
     }
 
-    /// Opens a file that a unit was split into, as the unit names it: in the folder of compilation, else beside this one.
-    /// `None` where it is not there any more.
+    /// Opens a file with split debug information by the path that the compilation unit states: in the folder of
+    /// compilation, else next to this file. `None` if it does not exist any more or cannot be read.
     pub fn open_split(&self, folder: Option<&str>, path: &str) -> Option<Arc<ModuleElf>> {
         let beside = self.path.parent()?;
-        let (folder, path) = (Path::new(folder.unwrap_or_default()), Path::new(path));
-        let places = [folder.join(path), beside.join(path), beside.join(path.file_name()?)];
-        places.iter().find_map(|path| Image::open(path).ok()?.as_announced())
+        let folder = Path::new(folder.unwrap_or_default());
+        let path = Path::new(path);
+        let candidates = [folder.join(path), beside.join(path), beside.join(path.file_name()?)];
+        candidates.iter().find_map(|path| Image::open(path).ok()?.as_announced())
     }
 }

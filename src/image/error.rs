@@ -1,4 +1,4 @@
-//! What can keep a module file from being read.
+//! The errors of reading a module file.
 
 use std::path::{Path, PathBuf};
 
@@ -24,26 +24,26 @@ impl Error {
 /// What is wrong with a module file.
 #[derive(Debug, thiserror::Error)]
 pub enum ErrorKind {
-    /// The system refuses.
+    /// The operating system reports an error.
     #[error("{0}")]
     Io(std::io::Error),
     /// The compressed data cannot be decompressed.
     #[error(transparent)]
     Compression(#[from] CompressionError),
-    /// It is no longer what it was when it was opened.
+    /// The file has changed since it was opened.
     #[error("it has changed while it was read")]
     Changed,
-    /// Not an ELF file.
+    /// The file is not an ELF file.
     #[error("it is no ELF file")]
     NotElf,
-    /// The debug file of another build.
+    /// The file is the debug file of another build of the module.
     #[error("it is not the debug file of {}: its build ID is {found}, the module's {wanted}", module.display())]
     AnotherBuild {
         /// The module.
         module: PathBuf,
         /// The build ID of the debug file.
         found: String,
-        /// That of the module.
+        /// The build ID of the module.
         wanted: String,
     },
 }

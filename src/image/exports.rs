@@ -1,13 +1,13 @@
-//! A module's export tables, in every layout there has been.
+//! A module's export tables, in every layout that kernels have used.
 
 use super::ModuleElf;
-use super::module_elf::escaped;
+use super::text::escaped;
 use crate::elf::{Relocation, Section, SymbolPlace};
 use crate::terms::{Crc, ExportKind, ExportedSymbol, Namespace};
 
-/// The export tables, in the order the loader searches them, with the tables of their CRCs.
+/// The export tables in the order in which the loader searches them, each with its table of CRCs.
 ///
-/// The last three are gone since 5.12, `__ksymtab_gpl` since 7.1.
+/// The last three were removed in 5.12, `__ksymtab_gpl` in 7.1.
 pub const TABLES: [(ExportKind, &str, &str); 5] = [
     (ExportKind::Plain, "__ksymtab", "__kcrctab"),
     (ExportKind::Gpl, "__ksymtab_gpl", "__kcrctab_gpl"),
@@ -16,84 +16,87 @@ pub const TABLES: [(ExportKind, &str, &str); 5] = [
     (ExportKind::UnusedGpl, "__ksymtab_unused_gpl", "__kcrctab_unused_gpl"),
 ];
 
-/// How many entries of a table are read. The kernel itself exports some 15,000 symbols, and no module a tenth of that.
+/// How many entries of a table are read at most. The kernel itself exports about 15,000 symbols, and no module a tenth
+/// of that.
 const MAX_ENTRIES: usize = 1 << 16;
 
 /// The layout of `struct kernel_symbol` (include/linux/export-internal.h).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EntryLayout {
-    /// 32-bit relative references (x86 and arm64 since 4.19) instead of pointers.
+    /// Whether fields are 32-bit relative references (x86 and arm64 since 4.19) instead of pointers.
     pub prel32: bool,
-    /// With a namespace field (since 5.4).
+    /// Whether entries have a namespace field (since 5.4).
     pub namespaces: bool,
-    /// CRC entries are self-relative references (`CONFIG_MODULE_REL_CRCS`, up to 5.18).
+    /// Whether CRC entries are self-relative references (`CONFIG_MODULE_REL_CRCS`, up to 5.18).
     pub rel_crcs: bool,
 }
 
 impl EntryLayout {
-    /// Bytes of one field.
+    /// The size of a field in bytes; `word` is the size of a pointer.
     pub const fn field(self, word: usize) -> usize {
         if self.prel32 { 4 } else { word }
     }
 
-    /// Bytes of one entry.
+    /// The size of an entry in bytes; `word` is the size of a pointer.
     pub const fn size(self, word: usize) -> usize {
         self.field(word) * if self.namespaces { 3 } else { 2 }
     }
 }
 
-/// One entry.
+/// One entry of an export table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportEntry {
-    /// The symbol with kind, CRC and namespace.
+    /// The symbol with its kind, CRC and namespace.
     pub symbol: ExportedSymbol,
-    /// The bytes of its name: what the loader's binary search compares.
+    /// The bytes of its name, which the loader's binary search compares.
     pub raw_name: Vec<u8>,
-    /// The section and offset of the symbol itself, if its relocation tells.
+    /// The section index and offset of the symbol itself; `None` if no relocation refers to it.
     pub value: Option<(usize, u64)>,
 }
 
 /// One export table of a module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportTable {
-    /// The kind its section stands for.
+    /// The kind of export that its section holds.
     pub kind: ExportKind,
-    /// Its section's name.
+    /// The name of its section.
     pub section: &'static str,
-    /// Has it CRCs?
+    /// Whether the module has a table of CRCs for it.
     pub has_crcs: bool,
-    /// The entries, in the order of the table.
+    /// The entries in the order of the table.
     pub entries: Vec<ExportEntry>,
 }
 
-/// Looks up what a relocation refers to by its place.
-struct Places<'a> {
+/// The references in a section, found by the offset of the field that holds them.
+struct References<'a> {
     elf: &'a ModuleElf,
-    /// In order of place.
+    /// In the order of their offsets.
     relocations: Vec<Relocation>,
     section: &'a Section,
 }
 
-impl<'a> Places<'a> {
+impl<'a> References<'a> {
     fn new(elf: &'a ModuleElf, section: &'a Section) -> Self {
         let mut relocations = elf.relocations_of(section.index);
         relocations.sort_by_key(|relocation| relocation.offset);
         Self { elf, section, relocations }
     }
 
-    /// Section and offset that the field at `offset` refers to.
+    /// The section index and offset that the field at `offset` refers to; `None` if nothing relocates it.
     fn target(&self, offset: usize, width: usize) -> Option<(usize, u64)> {
         let place = u64::try_from(offset).ok()?;
-        // Of several the last counts.
+        // The last relocation of a field takes effect.
         let behind = self.relocations.partition_point(|relocation| relocation.offset <= place);
         let relocation = self.relocations.get(behind.checked_sub(1)?).filter(|last| last.offset == place)?;
         let symbol = self.elf.symbols().get(usize::try_from(relocation.symbol).ok()?)?;
-        let implicit = || self.elf.format().number(self.elf.contents(self.section), offset, width);
-        let addend = relocation.addend.map_or_else(implicit, |addend| Some(addend.cast_unsigned()))?;
+        let addend = match relocation.addend {
+            Some(addend) => addend.cast_unsigned(),
+            None => self.elf.format().number(self.elf.contents(self.section), offset, width)?,
+        };
         Some((usize::from(symbol.shndx), symbol.value.wrapping_add(addend)))
     }
 
-    /// The string that the field at `offset` refers to; the field's own bytes where nothing relocates it.
+    /// The string that the field at `offset` refers to; the bytes of the field itself if nothing relocates it.
     fn string(&self, offset: usize, width: usize) -> Option<&'a [u8]> {
         let (index, offset) = match self.target(offset, width) {
             Some(target) => target,
@@ -104,63 +107,70 @@ impl<'a> Places<'a> {
     }
 }
 
-/// Can it be the name of a symbol? With the wrong layout code is read as one.
+/// Returns whether a text can be the name of a symbol. In the wrong layout, code is read as names.
 fn is_name(text: &[u8]) -> bool {
     !text.is_empty() && text.iter().all(u8::is_ascii_graphic)
 }
 
 impl ModuleElf {
-    /// The layout its own export tables have, told by the distance of their relocations; `None` without exports.
+    /// The layout of the module's own export tables, determined from the distances between their relocations; `None`
+    /// without exports.
     pub fn announced_layout(&self) -> Option<EntryLayout> {
-        let (_, table, _) = TABLES.iter().find(|(_, name, _)| self.find_sec(name).is_some_and(|s| s.size > 0))?;
-        let section = self.find_sec(table)?;
+        let mut tables = TABLES.iter().filter_map(|(_, name, _)| self.find_sec(name));
+        let section = tables.find(|section| section.size > 0)?;
         let mut offsets: Vec<_> =
             self.relocations_of(section.index).iter().map(|relocation| relocation.offset).collect();
         offsets.sort_unstable();
         offsets.dedup();
         let word = u64::try_from(self.format().class().word()).ok()?;
         let distances = offsets.iter().zip(offsets.iter().skip(1)).map(|(low, high)| high - low);
-        // Any other distance is of a damaged table.
+        // Any other distance belongs to a damaged table.
         let field = distances.filter(|distance| [4, word].contains(distance)).min().unwrap_or(word);
         let prel32 = field == 4 && (word == 8 || self.header().is_some_and(|header| header.e_machine == 3));
-        let strings = |fields: u64| {
-            let places = Places::new(self, section);
-            let size = usize::try_from(fields * field).unwrap_or(usize::MAX);
-            let count = self.contents(section).len().checked_div(size).unwrap_or_default();
-            let name = usize::try_from(field).unwrap_or_default();
-            section.size % (fields * field) == 0
-                && (0..count).all(|index| places.string(index * size + name, name).is_some_and(is_name))
-        };
-        Some(EntryLayout { prel32, namespaces: strings(3), rel_crcs: false })
+        let namespaces = self.has_names_in_threes(section, field);
+        Some(EntryLayout { prel32, namespaces, rel_crcs: false })
     }
 
-    /// Reads one of [`TABLES`]; `None` when the section is not there.
+    /// Returns whether an export table consists of entries with three fields of `field` bytes, the second of which
+    /// always refers to a name.
+    fn has_names_in_threes(&self, section: &Section, field: u64) -> bool {
+        let references = References::new(self, section);
+        let size = usize::try_from(3 * field).unwrap_or(usize::MAX);
+        let count = self.contents(section).len().checked_div(size).unwrap_or_default();
+        let name = usize::try_from(field).unwrap_or_default();
+        section.size % (3 * field) == 0
+            && (0..count).all(|index| references.string(index * size + name, name).is_some_and(is_name))
+    }
+
+    /// Reads one of [`TABLES`]; `None` if the module does not have its section.
     pub fn export_table(&self, kind: ExportKind, layout: EntryLayout) -> Option<ExportTable> {
         let (_, section_name, crcs_name) = TABLES.into_iter().find(|(table, ..)| *table == kind)?;
         let section = self.find_sec(section_name)?;
         let crcs = self.find_sec(crcs_name);
-        let (places, word) = (Places::new(self, section), self.format().class().word());
-        let (field, size) = (layout.field(word), layout.size(word));
+        let references = References::new(self, section);
+        let word = self.format().class().word();
+        let field = layout.field(word);
+        let size = layout.size(word);
         let count = (self.contents(section).len() / size).min(MAX_ENTRIES);
-        let crc_places = crcs.map(|crcs| Places::new(self, crcs));
-        let read = |index: usize| {
+        let crc_references = crcs.map(|crcs| References::new(self, crcs));
+        let mut entries = Vec::with_capacity(count);
+        for index in 0..count {
             let at = index * size;
-            let raw_name = places.string(at + field, field).unwrap_or_default().to_vec();
-            let namespace = layout.namespaces.then(|| places.string(at + 2 * field, field)).flatten().map(escaped);
-            let crc = crc_places.as_ref().and_then(|places| self.crc(places, index, layout.rel_crcs));
-            let namespace = namespace.and_then(|text| Namespace::new(&text));
+            let raw_name = references.string(at + field, field).unwrap_or_default().to_vec();
+            let namespace = if layout.namespaces { references.string(at + 2 * field, field) } else { None };
+            let namespace = namespace.and_then(|text| Namespace::new(&escaped(text)));
+            let crc = crc_references.as_ref().and_then(|references| self.crc(references, index, layout.rel_crcs));
             let symbol = ExportedSymbol { name: escaped(&raw_name), kind, crc, namespace };
-            ExportEntry { symbol, raw_name, value: places.target(at, field) }
-        };
-        let entries = (0..count).map(read).collect();
+            entries.push(ExportEntry { symbol, raw_name, value: references.target(at, field) });
+        }
         Some(ExportTable { kind, section: section_name, has_crcs: crcs.is_some(), entries })
     }
 
-    // A CRC stands in the table itself (since 5.19), or is the value of an absolute symbol `__crc_NAME` (before), or, with
-    // relative CRCs, lies where the entry points.
-    fn crc(&self, places: &Places<'_>, index: usize, relative: bool) -> Option<Crc> {
-        let bytes = self.contents(places.section);
-        let number = match places.target(index * 4, 4) {
+    /// Reads a CRC. The number is in the table itself (since 5.19), or is the value of an absolute symbol `__crc_NAME`
+    /// (before), or, with relative CRCs, is where the entry points.
+    fn crc(&self, crcs: &References<'_>, index: usize, relative: bool) -> Option<Crc> {
+        let bytes = self.contents(crcs.section);
+        let number = match crcs.target(index * 4, 4) {
             None => self.format().number(bytes, index * 4, 4)?,
             Some((shndx, value)) if relative && shndx != usize::from(SymbolPlace::ABS) => {
                 let target = self.contents(self.sections().get(shndx)?);
@@ -171,6 +181,8 @@ impl ModuleElf {
         u32::try_from(number).ok().map(Crc)
     }
 
+    /// Reads all export tables in the layout that they have in the file. The flags of `__kflagstab` decide the kinds,
+    /// if there are any.
     pub(super) fn read_exports(&self) -> Vec<ExportedSymbol> {
         let Some(layout) = self.announced_layout() else { return Vec::new() };
         let tables = TABLES.iter().filter_map(|(kind, ..)| self.export_table(*kind, layout));

@@ -1,4 +1,4 @@
-//! Reading module files.
+//! Opens and reads module files.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,13 +11,14 @@ use super::{Bytes, Error, ErrorKind};
 /// How much of a file is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Extent {
-    /// The parts that a loader looks at.
+    /// Only the parts that a loader looks at, if the file is long. Bytes that are missing are answered with `None`.
     Parts,
-    /// All of it.
+    /// The whole file.
     Whole,
 }
 
-/// A regular file as it was when it was opened: it is read again only while its length and its time are the same.
+/// A regular file as it was when it was opened. It is read again only if its length and modification time are
+/// unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ModuleFile {
     path: PathBuf,
@@ -26,18 +27,19 @@ pub(super) struct ModuleFile {
 }
 
 impl ModuleFile {
-    /// Reads a file. The second value is `None` for what is not a regular file, such as a pipe: it can be read only once.
+    /// Reads a file. The second value is `None` for anything but a regular file, such as a pipe, which can be read only
+    /// once.
     ///
     /// # Errors
-    /// When the file cannot be opened or read.
+    /// If the file cannot be opened or read.
     pub fn open(path: &Path, extent: Extent) -> Result<(Bytes, Option<Self>), Error> {
         Self::read(path, extent).map_err(|kind| Error::new(path, kind))
     }
 
-    /// Reads all of the file once more.
+    /// Reads the whole file again.
     ///
     /// # Errors
-    /// When the file cannot be read, or is not what it was.
+    /// If the file cannot be read, or has changed since it was opened.
     pub fn reopen(&self) -> Result<Bytes, Error> {
         match Self::open(&self.path, Extent::Whole)? {
             (bytes, Some(now)) if now == *self => Ok(bytes),
@@ -69,7 +71,7 @@ fn read_all(file: &mut File) -> Result<Vec<u8>, ErrorKind> {
     Ok(bytes)
 }
 
-/// A regular file that ends before the length it had when it was opened has changed meanwhile.
+/// Converts an error: a regular file that ends before the length it had when it was opened has changed since.
 fn cut_short(error: io::Error) -> ErrorKind {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => ErrorKind::Changed,

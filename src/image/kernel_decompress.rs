@@ -1,24 +1,26 @@
-//! Decompression as the kernel's own decompressors do it: stricter than user space in one thing, laxer in another.
+//! Decompression like the kernel's own decompressors, which know fewer integrity checks than user space and ignore what
+//! follows the first stream.
 
 use crate::compression::{Compression, first_stream};
 
-/// What goes wrong, as kernel/module/decompress.c sees it.
+/// Why decompression fails, as kernel/module/decompress.c distinguishes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KernelDecompressFault {
     /// The data ends too early.
     Truncated,
-    /// An integrity check that the kernel does not know: of xz it has CRC32 only, while `xz` itself writes CRC64.
+    /// The data has an integrity check that the kernel does not know: for xz it only knows CRC32, while `xz` itself
+    /// writes CRC64 by default.
     UnsupportedCheck,
     /// The data is broken.
     Broken,
 }
 
-/// Undoes a compression as the kernel does: the first stream counts, and what follows it is passed over.
+/// Decompresses the first stream and ignores what follows it, as the kernel does.
 ///
 /// # Errors
-/// When the kernel would not.
+/// If the kernel cannot decompress the bytes.
 pub fn kernel_decompress(compression: Compression, bytes: &[u8]) -> Result<Vec<u8>, KernelDecompressFault> {
-    // Stream flags follow the magic: a zero byte, then the kind of check (0 none, 1 CRC32).
+    // Stream flags follow the magic: a zero byte, then the kind of check (0 for none, 1 for CRC32).
     if compression == Compression::Xz && bytes.get(7).is_some_and(|check| *check > 1) {
         return Err(KernelDecompressFault::UnsupportedCheck);
     }

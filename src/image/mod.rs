@@ -1,4 +1,10 @@
-//! One module file as facts. Nothing here says whether a fact is good.
+//! Reads a module file and records what is in it. Nothing here judges whether a module can be loaded.
+//!
+//! [`Image::open`] reads the whole file. Inside the library an image may be opened with only the parts of its file that
+//! a loader looks at (`Extent::Parts`), and later reduced to even fewer. A range that is inside the file but not in
+//! memory is answered with `None`, never with zeros, and [`Image::lacked`] returns `true` from then on. Whatever was
+//! computed from such an image must be discarded and computed again from the whole file: `Image::ask` does both, and
+//! `Image::completed` returns the image with the whole file in memory.
 
 mod buffer;
 mod bytes;
@@ -15,6 +21,7 @@ mod modversions;
 mod parameters;
 mod parts;
 mod signature;
+mod text;
 
 pub use bytes::Bytes;
 pub use debug_file::{DebugFiles, DebugObject};
@@ -25,11 +32,12 @@ pub(crate) use file::Extent;
 pub use kernel_decompress::{KernelDecompressFault, kernel_decompress};
 pub use loose_symbols::LooseSymbol;
 pub use modinfo::Modinfo;
-pub(crate) use module_elf::is_plain;
-pub use module_elf::{ModuleElf, THIS_MODULE, as_text, escaped};
+pub use module_elf::{ModuleElf, THIS_MODULE};
 pub use modversions::Versions;
 pub use parameters::Parameter;
 pub use signature::{AppendedSignature, MarkedSignature, SignatureInfo};
+pub(crate) use text::is_plain;
+pub use text::{as_text, escaped};
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -40,58 +48,64 @@ use crate::compression::{Compression, decompress};
 use crate::elf::Elf;
 use crate::terms::{Arch, Class, ElfMachine, Endian};
 
-/// A module file: its bytes as stored, and as they are once decompressed.
+/// A module file: its bytes as stored and as decompressed.
+///
+/// See the [module documentation](self) for what happens when not all of the file is in memory.
 #[derive(Debug)]
 pub struct Image {
     path: PathBuf,
-    /// `None` for bytes that were handed over in memory, or came out of a pipe.
+    /// The file, to read it again; `None` if the bytes were passed in memory or came from a pipe.
     file: Option<ModuleFile>,
     compression: Option<Compression>,
     stored: Bytes,
     contents: Bytes,
     signature: OnceLock<AppendedSignature>,
+    /// The contents as read in each class, byte order and length that was asked for.
     readings: Mutex<Vec<Arc<ModuleElf>>>,
+    /// Unique to this image: the key under which caches keep what they computed from it.
     number: u64,
 }
 
-/// The size of the larger of the two ELF headers.
+/// The size of the larger of the two ELF headers, in bytes.
 const HEAD: usize = 64;
 
-/// Every image has a number of its own, under which caches keep what they computed from it.
+/// Returns a number that no other image has.
 fn next_number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 impl Image {
-    /// Reads a module file, compressed or not.
+    /// Reads a whole module file into memory, and decompresses it if it is compressed.
     ///
     /// # Errors
-    /// When the file cannot be read or decompressed. A file that is not a module is no error: the loader judges it.
+    /// If the file cannot be read or decompressed. A file that is not a module is not an error here: the loader judges
+    /// it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
         Self::open_for(path.as_ref(), Extent::Whole)
     }
 
-    /// Reads a module file to the given extent. Compressed files are always read whole.
+    /// Reads a module file to the given extent. A compressed file is always read as a whole.
     ///
     /// # Errors
-    /// When the file cannot be read or decompressed.
+    /// If the file cannot be read or decompressed.
     pub(crate) fn open_for(path: &Path, extent: Extent) -> Result<Self, Error> {
         let (stored, file) = ModuleFile::open(path, extent)?;
         Ok(Self { file, ..Self::from_shared(path, stored)? })
     }
 
-    /// Reads a module file that is handed to the kernel as it is: if it is compressed and broken, the kernel refuses it.
+    /// Reads a module file that is passed to the kernel as it is: broken compression is not an error here, because the
+    /// kernel judges it.
     ///
     /// # Errors
-    /// When the file cannot be read.
+    /// If the file cannot be read.
     pub fn open_raw(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let (stored, file) = ModuleFile::open(path, Extent::Whole)?;
         Ok(Self { file, ..Self::raw_from_shared(path, stored) })
     }
 
-    /// A module from bytes in memory, handed to the kernel as they are.
+    /// Takes a module from bytes in memory that are passed to the kernel as they are; `path` is only a name.
     pub fn from_bytes_raw(path: impl AsRef<Path>, bytes: impl Into<Vec<u8>>) -> Self {
         Self::raw_from_shared(path.as_ref(), Bytes::from(bytes.into()))
     }
@@ -103,10 +117,10 @@ impl Image {
         })
     }
 
-    /// A module from bytes in memory; `path` only names it.
+    /// Takes a module from bytes in memory; `path` is only a name.
     ///
     /// # Errors
-    /// When the bytes are compressed and cannot be decompressed.
+    /// If the bytes are compressed and cannot be decompressed.
     pub fn from_bytes(path: impl AsRef<Path>, bytes: impl Into<Vec<u8>>) -> Result<Self, Error> {
         Self::from_shared(path.as_ref(), Bytes::from(bytes.into()))
     }
@@ -136,7 +150,7 @@ impl Image {
         }
     }
 
-    /// Frees the bytes of an image whose file can be read again, except for the parts that every load looks at.
+    /// Frees the bytes of an image whose file can be read again, except for the parts that every load reads.
     #[must_use]
     pub(crate) fn reduced(mut self) -> Self {
         if self.file.is_none() {
@@ -158,7 +172,7 @@ impl Image {
         self
     }
 
-    /// Frees the bytes of an image that needs no further judging, if its file can be read again.
+    /// Frees the bytes and the readings of an image that is not judged any more, if its file can be read again.
     #[must_use]
     pub(crate) fn emptied(mut self) -> Self {
         self.readings.get_mut().unwrap_or_else(PoisonError::into_inner).clear();
@@ -170,29 +184,31 @@ impl Image {
         self.contents.is_whole()
     }
 
-    /// Returns whether something was asked of this image that is not in memory. Whatever was computed from it is then void.
+    /// Returns whether a range was asked for that is not in memory. Whatever was computed from this image is then
+    /// invalid.
     pub fn lacked(&self) -> bool {
         self.contents.lacked() || self.stored.lacked()
     }
 
-    /// The image with all its bytes in memory, read once more; `None` if they are in memory already.
+    /// Reads the file again and returns the image with all its bytes in memory; `None` if they are in memory already,
+    /// or if the file cannot be read twice.
     ///
     /// # Errors
-    /// When the file cannot be read, or has changed since it was opened.
+    /// If the file cannot be read, or has changed since it was opened.
     pub(crate) fn completed(&self) -> Result<Option<Self>, Error> {
-        match &self.file {
-            Some(file) if !self.is_whole() || self.lacked() => {
-                let image = Self::from_shared(&self.path, file.reopen()?)?;
-                Ok(Some(Self { file: Some(file.clone()), ..image }))
-            }
-            _ => Ok(None),
+        let Some(file) = &self.file else { return Ok(None) };
+        if self.is_whole() && !self.lacked() {
+            return Ok(None);
         }
+        let image = Self::from_shared(&self.path, file.reopen()?)?;
+        Ok(Some(Self { file: Some(file.clone()), ..image }))
     }
 
-    /// Computes something from this image; and once more from the whole file, if not all that it asks for is in memory.
+    /// Computes something from this image. If `compute` asked for bytes that are not in memory, its result is discarded
+    /// and computed again from the whole file.
     ///
     /// # Errors
-    /// When the file cannot be read again, or has changed since it was opened.
+    /// If the file cannot be read again, or has changed since it was opened.
     pub(crate) fn ask<T>(&self, compute: impl Fn(&Self) -> T) -> Result<T, Error> {
         let found = compute(self);
         if !self.lacked() {
@@ -204,17 +220,17 @@ impl Image {
         })
     }
 
-    /// The end of its contents, as far as signatures are concerned.
+    /// The signature at the end of the contents, if there is one.
     pub fn signature(&self) -> &AppendedSignature {
         self.signature.get_or_init(|| AppendedSignature::of(&self.contents))
     }
 
-    /// Its number, which no other image has.
+    /// A number that no other image has.
     pub(crate) const fn number(&self) -> u64 {
         self.number
     }
 
-    /// Where it was read from.
+    /// The path it was read from.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -224,17 +240,18 @@ impl Image {
         self.compression
     }
 
-    /// The bytes of the file.
+    /// The bytes of the file as stored.
     pub fn stored(&self) -> &Bytes {
         &self.stored
     }
 
-    /// The bytes after decompression; those of the file where it is not compressed.
+    /// The bytes after decompression; the bytes of the file if it is not compressed.
     pub fn contents(&self) -> &Bytes {
         &self.contents
     }
 
-    /// The architecture its own header announces.
+    /// The architecture that the ELF header states; `None` without an ELF header, or if gplok does not know the
+    /// machine.
     pub fn arch(&self) -> Option<Arch> {
         let head = self.contents.tail(0, HEAD);
         let (class, endian) = Elf::ident(head)?;
@@ -242,8 +259,8 @@ impl Image {
         Some(Arch { machine: ElfMachine::from_e_machine(header.e_machine)?, class, endian })
     }
 
-    /// The module as its own header wants it read, without its signature, as a loader sees it; `None` when the first bytes are
-    /// no ELF identification.
+    /// The module without its signature, as a loader sees it, read in the class and byte order that its ELF header
+    /// states; `None` if the contents do not begin with an ELF identification.
     pub fn as_announced(&self) -> Option<Arc<ModuleElf>> {
         let (class, endian) = Elf::ident(self.contents.tail(0, HEAD))?;
         let len = match self.signature() {
@@ -255,11 +272,10 @@ impl Image {
         Some(self.reading(&self.contents.prefix(len), class, endian))
     }
 
-    /// `bytes` (of this file) read in a class and byte order; each reading is made once.
+    /// Reads `bytes`, which must be a part of this image, in a class and byte order. Each reading is made only once.
     pub(crate) fn reading(&self, bytes: &Bytes, class: Class, endian: Endian) -> Arc<ModuleElf> {
         let mut readings = self.readings.lock().unwrap_or_else(PoisonError::into_inner);
-        let same = |reading: &&Arc<ModuleElf>| reading.is_reading_of(bytes, class, endian);
-        if let Some(reading) = readings.iter().find(same) {
+        if let Some(reading) = readings.iter().find(|reading| reading.is_reading_of(bytes, class, endian)) {
             return Arc::clone(reading);
         }
         let reading = Arc::new(ModuleElf::new(bytes.clone(), class, endian));

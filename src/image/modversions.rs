@@ -1,33 +1,34 @@
-//! Symbol versions a module was built with.
+//! The symbol versions that a module was built with.
 
 use crate::terms::name_hash;
 
-/// The entries of `__versions` (`{ unsigned long crc; char name[64 - sizeof(long)]; }`), or the pairs out of
-/// `__version_ext_names` and `__version_ext_crcs`, found by name.
+/// The entries of `__versions` (`{ unsigned long crc; char name[64 - sizeof(long)]; }`), or the pairs from
+/// `__version_ext_names` and `__version_ext_crcs`, for look-up by name.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Versions {
-    /// The names as text, a NUL behind each, in the order of the table.
+    /// The names as text, each followed by a NUL, in the order of the table.
     names: Vec<u8>,
-    /// In order of hash, and of place in the table where hashes are equal.
+    /// Sorted by the hash of the name; entries with equal hashes are in the order of the table.
     entries: Vec<Entry>,
 }
 
-/// A version.
+/// The version of one symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Entry {
-    /// A hash of the name, and below it where the name begins.
+    /// The name's hash in the upper 32 bits, and the offset of the name in `names` in the lower.
     key: u64,
-    /// In the width of a `long`: the loader compares all of it.
+    /// The number as a `long`: the loader compares the full width.
     crc: u64,
 }
 
 impl Versions {
-    /// Takes symbols, as the text that stands for them, and their versions in the order of their table; of one that is larger
-    /// than any kernel loads, the beginning.
+    /// Takes the names of symbols, as text, and their versions, in the order of their table. Of a table with more than
+    /// 4 GiB of names, which no kernel loads, only the beginning is taken.
     pub fn new<N: AsRef<[u8]>>(versions: impl Iterator<Item = (N, u64)>) -> Self {
-        // As many as there may be, of the length that names have.
+        // The largest possible number of entries, with names of an average length.
         let room = versions.size_hint().1.unwrap_or_default().min(1 << 20);
-        let (mut names, mut entries) = (Vec::with_capacity(room * 24), Vec::with_capacity(room));
+        let mut names = Vec::with_capacity(room * 24);
+        let mut entries = Vec::with_capacity(room);
         for (name, crc) in versions {
             let Ok(start) = u32::try_from(names.len()) else { break };
             names.extend_from_slice(name.as_ref());
@@ -40,7 +41,7 @@ impl Versions {
         Self { names, entries }
     }
 
-    /// The symbols with their versions, in the order of their table.
+    /// The names and versions in the order of the table.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, u64)> {
         let mut entries: Vec<_> = self.entries.iter().collect();
         entries.sort_unstable_by_key(|entry| entry.start());
@@ -51,29 +52,31 @@ impl Versions {
         })
     }
 
-    /// The version of the first entry of that name, which is the one the kernel takes.
+    /// The version in the first entry with a name. The kernel, too, takes the first.
     pub fn get(&self, name: impl AsRef<[u8]>) -> Option<u64> {
         let name = name.as_ref();
         let first = first_key(name);
         let behind = self.entries.get(self.entries.partition_point(|entry| entry.key < first)..)?;
         let mut of_hash = behind.iter().take_while(|entry| entry.key & HASH == first);
-        let is_its_name = |entry: &&Entry| {
-            let rest = self.names.get(entry.start()..).and_then(|rest| rest.strip_prefix(name));
-            rest.is_some_and(|rest| rest.first() == Some(&0))
-        };
-        of_hash.find(is_its_name).map(|entry| entry.crc)
+        of_hash.find(|entry| self.is_name_of(name, entry)).map(|entry| entry.crc)
+    }
+
+    fn is_name_of(&self, name: &[u8], entry: &Entry) -> bool {
+        let rest = self.names.get(entry.start()..).and_then(|rest| rest.strip_prefix(name));
+        rest.is_some_and(|rest| rest.first() == Some(&0))
     }
 }
 
-/// The part of a key that is the hash.
+/// The bits of a key that hold the hash.
 const HASH: u64 = !(u32::MAX as u64);
 
-/// The least key that a name may have.
+/// The smallest key of an entry with this name.
 fn first_key(name: &[u8]) -> u64 {
     name_hash(name) << 32
 }
 
 impl Entry {
+    /// The offset of the name.
     fn start(self) -> usize {
         usize::try_from(self.key & !HASH).unwrap_or(usize::MAX)
     }
@@ -84,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_of_two_entries_counts() {
+    fn the_first_entry_with_a_name_is_found() {
         let all = [("b", 1), ("a", 2), ("b", 3), ("a_name_of_length", 4), ("a_name_of_another", 5)];
         let versions = Versions::new(all.into_iter());
         assert_eq!((versions.get("a"), versions.get("b"), versions.get("c")), (Some(2), Some(1), None));

@@ -1,7 +1,7 @@
-//! What is appended behind a module: the signature marker, its header, and where the PKCS#7 message is.
+//! The signature at the end of a module file: the marker, the header, and the place of the PKCS#7 message.
 //!
 //! Records the bytes as `mod_verify_sig()` and `mod_check_sig()` find them (kernel/module/signing.c,
-//! kernel/module_signature.c); whether they are good is judged in `load`.
+//! kernel/module_signature.c); the loader in `load` judges them.
 //!
 //! ```text
 //! module | PKCS#7 message (sig_len bytes) | struct module_signature (12 bytes) | "~Module signature appended~\n"
@@ -13,11 +13,11 @@ use serde::Serialize;
 
 use super::Bytes;
 
-/// The end of a file's bytes, as far as signatures are concerned.
+/// Whether a file ends with the signature marker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AppendedSignature {
-    /// The file does not end with the marker, or is nothing but the marker: an unsigned module.
+    /// The file does not end with the marker, or consists only of the marker: the module is unsigned.
     Absent,
     /// The file ends with the marker.
     Marked(MarkedSignature),
@@ -26,13 +26,13 @@ pub enum AppendedSignature {
 /// A file that ends with the marker.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct MarkedSignature {
-    /// Length of the file without the marker: the kernel's `info->len` as soon as it found the marker, whatever it
-    /// thinks of the rest.
+    /// Length of the file without the marker: the kernel's `info->len` as soon as it has found the marker, even if it
+    /// rejects the rest.
     pub unmarked_len: usize,
-    /// The header before the marker; absent when no byte is left before it (`modlen <= sizeof(ms)`).
+    /// The header before the marker; `None` if no byte is left before it (`modlen <= sizeof(ms)`).
     pub info: Option<SignatureInfo>,
-    /// The PKCS#7 message's place in the file; absent when `sig_len` leaves no module before it
-    /// (`sig_len >= modlen - sizeof(ms)`). Its start is the module's length, the kernel's `info->len`, once
+    /// The place of the PKCS#7 message in the file; `None` if `sig_len` leaves no module before it
+    /// (`sig_len >= modlen - sizeof(ms)`). Its start is the module's length, the kernel's `info->len` after
     /// `mod_check_sig()` accepted the header.
     pub message: Option<Range<usize>>,
 }
@@ -65,13 +65,14 @@ impl AppendedSignature {
         Self::at_end(file, file.len())
     }
 
-    /// The same, of what may be in memory in parts only.
+    /// Reads the end of a file of which perhaps only parts are in memory.
     pub fn of(file: &Bytes) -> Self {
         let size = (Self::MARKER.len() + SignatureInfo::SIZE + 1).min(file.len());
         Self::at_end(file.tail(file.len() - size, size), file.len())
     }
 
-    /// `end` are the last bytes of a file of `len`: enough for marker, header and one more, or all.
+    /// Reads the last bytes of a file of `len` bytes: `end` holds the marker, the header and one more byte, or the
+    /// whole file.
     fn at_end(end: &[u8], len: usize) -> Self {
         match end.strip_suffix(Self::MARKER) {
             None | Some([]) => Self::Absent,
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_is_found_at_the_end() {
+    fn a_signature_is_found_at_the_end_of_the_file() {
         let info = [0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 5];
         let marked = marked(&file(b"module", b"PKCS7", info));
         assert_eq!((marked.unmarked_len, marked.message), (23, Some(6..11)));
@@ -132,24 +133,24 @@ mod tests {
     }
 
     #[test]
-    fn header_fields_are_told_apart() {
+    fn header_fields_are_read_in_order() {
         let info = marked(&file(b"m", b"", [1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0])).info.expect("info");
         assert_eq!((info.algo, info.hash, info.id_type), (1, 2, 3));
         assert_eq!((info.signer_len, info.key_id_len, info.pad), (4, 5, [6, 7, 8]));
     }
 
-    /// T096: without its last newline the marker is no marker. Nor is a file that holds only the marker.
+    /// T096: the marker without its last newline is not a marker. A file that consists only of the marker is unsigned.
     #[test]
-    fn no_marker() {
+    fn a_file_without_a_whole_marker_is_unsigned() {
         let whole = file(b"module", b"", [0; 12]);
         assert_eq!(AppendedSignature::read(&whole[..whole.len() - 1]), AppendedSignature::Absent);
         assert_eq!(AppendedSignature::read(AppendedSignature::MARKER), AppendedSignature::Absent);
         assert_eq!(AppendedSignature::read(b""), AppendedSignature::Absent);
     }
 
-    /// The kernel wants at least one byte of module before the header, and before the message.
+    /// The kernel requires at least one byte of module before the header, and before the message.
     #[test]
-    fn marker_without_room() {
+    fn a_marker_without_a_module_before_it_has_no_message() {
         let header_only = marked(&file(b"", b"", [0; 12]));
         assert_eq!((header_only.unmarked_len, header_only.info), (12, None));
         for sig_len in [6_u32, 7, u32::MAX] {

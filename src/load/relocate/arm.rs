@@ -1,4 +1,4 @@
-//! 32-bit arm: `SHT_REL`, with the addend in the instruction. It alone checks symbol indices and places.
+//! 32-bit arm: `SHT_REL`, with the addend in the instruction. No other architecture checks symbol indices and places.
 
 use super::module::{Facts, Judgement, Module, RelocationSection, SymbolValue};
 use crate::elf::Relocation;
@@ -11,7 +11,7 @@ const R_ARM_PC24: u32 = 1;
 const R_ARM_CALL: u32 = 28;
 const R_ARM_JUMP24: u32 = 29;
 
-/// Is the type applied?
+/// Returns whether the kernel applies a type.
 fn is_known<E>(kind: u32, facts: &mut Facts<'_, E>) -> Result<bool, E> {
     match kind {
         // NONE, PC24, ABS32, CALL, JUMP24, TARGET1, V4BX, PREL31, MOVW_ABS_NC, MOVT_ABS.
@@ -36,24 +36,27 @@ pub(super) fn apply_relocate<E>(
 ) -> Result<Judgement, E> {
     let size = module.sections.get(section.target).map_or(0, |target| target.size);
     for (number, entry) in section.entries.iter().enumerate() {
-        let place = || format!("{}: section {} reloc {number}", module.name, section.index);
         let Some(symbol) = module.symbol(entry) else {
-            // The check lets one index too many pass.
+            // The kernel's check is off by one: it accepts the index right after the last.
             if u64::from(entry.symbol) == module.symbols.len() as u64 {
                 return Ok(Judgement::symbol_memory());
             }
-            let line = format!("{}: bad relocation sym offset", place());
-            return Ok(Judgement::error(ENOEXEC, line, section.bad(module, "symbol index out of range")));
+            let line = format!("{}: bad relocation sym offset", place(module, section, number));
+            return Ok(Judgement::error(ENOEXEC, line, section.bad_relocation(module, "symbol index out of range")));
         };
-        let place = || format!("{} sym '{}'", place(), symbol.name);
-        // The size less four wraps for a section of fewer bytes, and then every place passes.
+        // `size - 4` wraps for a section shorter than four bytes, and then the kernel accepts every place.
         if entry.offset > (size.wrapping_sub(4) & 0xffff_ffff) {
-            let line = format!("{}: out of bounds relocation, offset {} size {size}", place(), entry.offset);
-            return Ok(Judgement::error(ENOEXEC, line, section.bad(module, "place outside its section")));
+            let line = format!(
+                "{} sym '{}': out of bounds relocation, offset {} size {size}",
+                place(module, section, number),
+                symbol.name,
+                entry.offset
+            );
+            return Ok(Judgement::error(ENOEXEC, line, section.bad_relocation(module, "place outside its section")));
         }
         if !is_known(entry.kind, facts)? {
             let line = format!("{}: unknown relocation: {}", module.name, entry.kind);
-            return Ok(Judgement::error(ENOEXEC, line, section.unknown(module, entry.kind)));
+            return Ok(Judgement::error(ENOEXEC, line, section.unknown_type(module, entry.kind)));
         }
         if entry.kind == R_ARM_NONE {
             continue;
@@ -63,10 +66,14 @@ pub(super) fn apply_relocate<E>(
         }
         let call = matches!(entry.kind, R_ARM_PC24 | R_ARM_CALL | R_ARM_JUMP24);
         if call && is_thumb(module, entry) {
-            let line = format!("{}: unsupported interworking call (ARM -> Thumb)", place());
-            return Ok(Judgement::error(ENOEXEC, line, section.bad(module, "call from ARM to Thumb code")));
+            let line = format!(
+                "{} sym '{}': unsupported interworking call (ARM -> Thumb)",
+                place(module, section, number),
+                symbol.name
+            );
+            return Ok(Judgement::error(ENOEXEC, line, section.bad_relocation(module, "call from ARM to Thumb code")));
         }
-        // Modules lie in reach of the kernel, or have PLTs; only a number that is no address need not be reached.
+        // Modules are in range of the kernel or have PLTs; only an absolute value may be out of range.
         if call && matches!(symbol.value, SymbolValue::Absolute(_)) {
             return Ok(Judgement::addresses());
         }
@@ -74,7 +81,13 @@ pub(super) fn apply_relocate<E>(
     Ok(Judgement::Applied)
 }
 
-/// Are the low bits of the symbol's address set, where sections are aligned to words?
+/// The place of an entry, as the kernel's messages begin.
+fn place(module: &Module<'_>, section: &RelocationSection<'_>, number: usize) -> String {
+    format!("{}: section {} reloc {number}", module.name, section.index)
+}
+
+/// Returns whether one of the two low bits of the symbol's address is set. This is not known for a symbol in a section
+/// that is not aligned to words; the answer is then `false`.
 fn is_thumb(module: &Module<'_>, entry: &Relocation) -> bool {
     match module.symbol(entry).map(|symbol| symbol.value) {
         Some(SymbolValue::Absolute(number)) => number & 3 != 0,

@@ -1,4 +1,4 @@
-//! The sections an architecture makes room in before the module is laid out.
+//! The sections that an architecture resizes before the module is laid out, and rejects a module without.
 
 use super::module::{Facts, Judgement};
 use crate::elf::SectionType;
@@ -7,30 +7,31 @@ use crate::terms::Errno::ENOEXEC;
 use crate::terms::{Arch, Class, ElfMachine};
 use crate::verdict::Cause;
 
-/// Mirrors `module_frob_arch_sections()` (arch/*/kernel/module.c, module-plts.c, module-sections.c), as far as it refuses.
+/// Mirrors the rejections of `module_frob_arch_sections()` (arch/*/kernel/module.c, module-plts.c, module-sections.c).
 ///
-/// `sections` are the name and type of every section, whatever its flags; `name` is `mod->name`.
+/// `sections` holds the name and type of every section, with any flags; `name` is `mod->name`.
 ///
 /// # Errors
 ///
-/// Whatever `facts` answers when the outcome depends on something it does not know.
+/// The error that `facts` returns if the outcome depends on a fact that it does not know.
 pub fn module_frob_arch_sections<E>(
     name: &str,
     arch: Arch,
     sections: &[(&str, u32)],
     facts: &mut Facts<'_, E>,
 ) -> Result<Judgement, E> {
-    // Section 0 would count as none found.
+    // The kernel uses index 0 for "not found".
     let has = |wanted: &str| sections.iter().skip(1).any(|(section, _)| *section == wanted);
     let plts = ["`.plt`", "`.init.plt`"].join(" or ");
     let missing =
         |what: &str, line: String| Judgement::error(ENOEXEC, line, Cause::ArchSections { what: what.to_owned() });
     match arch.machine {
         ElfMachine::Arm64 | ElfMachine::Arm => {
-            // A section of one of these names does not count as symbol table.
-            let named = |section: &str| matches!(section, ".plt" | ".init.plt" | ".text.ftrace_trampoline");
-            let symtab = sections.iter().any(|(section, kind)| *kind == SectionType::SYMTAB && !named(section));
-            let line = if !has(".plt") || !has(".init.plt") {
+            // The kernel compares these names first, so a section with one of them is never taken as the symbol table.
+            let symtab = sections.iter().any(|(section, kind)| {
+                *kind == SectionType::SYMTAB && !matches!(*section, ".plt" | ".init.plt" | ".text.ftrace_trampoline")
+            });
+            let (what, line) = if !has(".plt") || !has(".init.plt") {
                 (plts, format!("{name}: module PLT section(s) missing"))
             } else if !symtab {
                 ("a symbol table".to_owned(), format!("{name}: module symtab section missing"))
@@ -38,13 +39,13 @@ pub fn module_frob_arch_sections<E>(
                 return Ok(Judgement::Applied);
             };
             let option = if arch.machine == ElfMachine::Arm { "ARM_MODULE_PLTS" } else { "ARM64_MODULE_PLTS" };
-            // Since 6.5 arm64 has no such option: there are always PLTs.
+            // Since 6.5 arm64 has no such option: PLTs are always built in.
             let option_exists =
                 arch.machine == ElfMachine::Arm || !(facts.has)(crate::history::Behaviour::Arm64AlwaysPlts)?;
             if option_exists && !(facts.config)(ConfigOption(option))? {
                 return Ok(Judgement::Applied);
             }
-            Ok(missing(&line.0, line.1))
+            Ok(missing(&what, line))
         }
         ElfMachine::Riscv => {
             let absent = [(".plt", "PLT"), (".got", "GOT"), (".got.plt", "GOT.PLT")].into_iter().find(|(s, _)| !has(s));
@@ -56,7 +57,7 @@ pub fn module_frob_arch_sections<E>(
             }
         }
         ElfMachine::Loongarch => {
-            // The GOT came with the second ABI's relocations.
+            // Kernels without the direct relocation types do not look for a GOT.
             let order = [(".got", "GOT"), (".plt", "PLT"), (".plt.idx", "PLT.IDX")];
             let mut absent = order.into_iter().filter(|(section, _)| !has(section));
             let absent = match absent.next() {

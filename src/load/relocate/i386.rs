@@ -1,4 +1,4 @@
-//! i386: `SHT_REL`, and nothing that could overflow.
+//! i386: `SHT_REL`; no type can overflow.
 
 use super::module::{Facts, Judgement, Module, RelocationSection};
 use crate::history::Behaviour;
@@ -25,7 +25,7 @@ pub(super) fn apply_relocate<E>(
         }
         if !known {
             let line = format!("module: {}: Unknown relocation: {}", module.name, entry.kind);
-            return Ok(Judgement::error(ENOEXEC, line, section.unknown(module, entry.kind)));
+            return Ok(Judgement::error(ENOEXEC, line, section.unknown_type(module, entry.kind)));
         }
         if module.symbol(entry).is_none() {
             return Ok(module.beyond_symbols(entry));

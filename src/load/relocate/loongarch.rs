@@ -1,4 +1,4 @@
-//! LoongArch: `SHT_RELA`; the first ABI's stack machine and the second's direct types.
+//! LoongArch: `SHT_RELA`; the stack machine types of the first ABI and the direct types of the second.
 
 use super::module::{Facts, Judgement, Module, RelocationSection};
 use crate::history::Behaviour;
@@ -8,7 +8,7 @@ const R_LARCH_SUB64: u32 = 56;
 const R_LARCH_RELAX: u32 = 100;
 const R_LARCH_64_PCREL: u32 = 109;
 
-/// How many bytes a type touches; `None` where it is not applied.
+/// How many bytes a type writes; `None` if the kernel does not apply it.
 fn width<E>(kind: u32, facts: &mut Facts<'_, E>) -> Result<Option<u32>, E> {
     Ok(match kind {
         // NONE, MARK_LA, MARK_PCREL; PUSH_PCREL, PUSH_ABSOLUTE, PUSH_DUP, PUSH_PLT_PCREL; SUB to IF_ELSE.
@@ -26,7 +26,8 @@ fn width<E>(kind: u32, facts: &mut Facts<'_, E>) -> Result<Option<u32>, E> {
 
 /// Mirrors `apply_relocate_add()` (arch/loongarch/kernel/module.c).
 ///
-/// The stack machine's values are not followed, nor are ranges: calls have PLTs, and the rest reaches everything.
+/// The values of the stack machine and the ranges are not checked: calls have PLTs, and the other types reach every
+/// address.
 pub(super) fn apply_relocate_add<E>(
     module: &Module<'_>,
     section: &RelocationSection<'_>,
@@ -50,21 +51,21 @@ pub(super) fn apply_relocate_add<E>(
             None => {
                 let name = module.name;
                 let line = match kind {
-                    // ADD24, and SUB8 to SUB24, lie between types that are applied.
+                    // SUB8 to SUB24 lie between types that the kernel applies, and get a message of their own.
                     52..=54 => format!("kmod: {name}: Unsupport relocation type {kind}"),
                     _ if kind <= last(kind, facts)? => {
                         format!("kmod: {name}: Unsupport relocation type {kind}, please add its support.")
                     }
                     _ => format!("kmod: {name}: Unknown relocation type {kind}"),
                 };
-                return Ok(Judgement::error(EINVAL, line, section.unknown(module, kind)));
+                return Ok(Judgement::error(EINVAL, line, section.unknown_type(module, kind)));
             }
         }
     }
     Ok(Judgement::Applied)
 }
 
-/// The last type in the kernel's table of handlers, as far as it matters for this one.
+/// The last type in the kernel's table of handlers. Asks `facts` only what decides whether `kind` lies in the table.
 fn last<E>(kind: u32, facts: &mut Facts<'_, E>) -> Result<u32, E> {
     Ok(match kind {
         ..=R_LARCH_SUB64 => R_LARCH_SUB64,

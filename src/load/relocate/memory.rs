@@ -1,26 +1,30 @@
-//! Where things may lie in a kernel's address space.
+//! The address ranges of the kernel and its modules, by architecture.
 
 use super::span::Span;
 use crate::terms::{Arch, Class, ElfMachine};
 
-/// Where the kernel, its modules and the loader's temporary copy of the file may lie.
+/// The possible addresses of the kernel, of modules, and of the loader's temporary copy of the file.
 pub(super) struct Memory {
+    /// Exported symbols of the kernel and of other modules.
     pub(super) exported: Span,
+    /// Loaded sections of the module.
     pub(super) modules: Span,
+    /// Sections that are not loaded, in the temporary copy.
     pub(super) copy: Span,
-    /// How far apart two addresses in the kernel and its modules can be.
+    /// The largest distance between two addresses in the kernel and its modules; `None` if it is not limited.
     pub(super) window: Option<u64>,
-    /// Nominal addresses: of modules, and of an exported symbol.
+    /// The nominal addresses of modules and of an exported symbol.
     pub(super) nominal: (u64, u64),
 }
 
 impl Memory {
     pub(super) const fn of(arch: Arch) -> Self {
         let wide = matches!(arch.class, Class::Elf64);
-        let kernel = match arch.machine {
+        let (first, last, modules) = match arch.machine {
             // arch/x86/include/asm/pgtable_64_types.h. An exported per-CPU symbol is a small number in kernels up to
-            // 6.14 and an address in the image afterwards: the span runs through the top and zero to the per-CPU end.
-            // The image never starts at the very bottom, so that a small addend cannot leave it.
+            // 6.14 and an address in the image in later ones: the span wraps from the image to the end of the per-CPU
+            // area. The image never starts at the lowest possible address, so a small negative addend stays inside the
+            // span.
             ElfMachine::X86_64 => {
                 return Self {
                     exported: Span::between(0xffff_ffff_8010_0000, 0x0100_0000),
@@ -30,7 +34,7 @@ impl Memory {
                     nominal: (0xffff_ffff_c020_1000, 0xffff_ffff_8120_0000),
                 };
             }
-            // arch/arm64/include/asm/memory.h, for 36 to 52 bits, before and after 5.4 turned the space round.
+            // arch/arm64/include/asm/memory.h, for 36 to 52 bits, before and after 5.4 reversed the address space.
             ElfMachine::Arm64 => (0xfff0_0000_0000_0000, 0xffff_fffe_0000_0000, 0xffff_8000_7a00_0000),
             ElfMachine::Riscv if wide => (0xff00_0000_0000_0000, 0xffff_ffff_ffff_f000, 0xffff_ffff_0100_0000),
             ElfMachine::Ppc64 => (0xc000_0000_0000_0000, 0xffff_ffff_ffff_f000, 0xc008_0000_0000_0000),
@@ -39,18 +43,12 @@ impl Memory {
             ElfMachine::Mips if wide => (0x8000_0000_0000_0000, 0xffff_ffff_ffff_f000, 0xffff_ffff_c000_0000),
             _ => (0x1000, 0xffff_f000, 0xbf00_0000),
         };
-        let span = Span::between(kernel.0, kernel.1);
+        let span = Span::between(first, last);
         let window = match arch.machine {
-            // Both keep the kernel and its modules inside two gigabytes, for 32-bit references between them.
+            // Both keep the kernel and its modules within two gigabytes, so that 32-bit references between them fit.
             ElfMachine::Arm64 | ElfMachine::Riscv if wide => Some(0x7fff_ffff),
             _ => None,
         };
-        Self {
-            exported: span,
-            modules: span,
-            copy: span,
-            window,
-            nominal: (kernel.2, kernel.2.wrapping_sub(0x100_0000)),
-        }
+        Self { exported: span, modules: span, copy: span, window, nominal: (modules, modules.wrapping_sub(0x100_0000)) }
     }
 }

@@ -19,24 +19,24 @@ pub(super) fn apply_relocate(module: &Module<'_>, section: &RelocationSection<'_
             }
             return section.error_value(module, symbol, "");
         }
-        // 64-bit files pack up to three types into one entry; the loader looks at the first.
+        // 64-bit files pack up to three types into one entry; the loader uses the first.
         let kind = match (module.arch.class, module.arch.endian) {
             (Class::Elf64, Endian::Little | Endian::Big) => entry.kind & 0xff,
             (Class::Elf32, _) => entry.kind,
         };
         let width = match kind {
             R_MIPS_NONE if section.rela => continue,
-            // A REL entry's addend is read whatever its type.
+            // For SHT_REL the loader reads the addend from the place, for every type.
             R_MIPS_NONE | 2 | R_MIPS_26 | 5 | 6 | 10 | 60 | 61 => 4,
             18 if section.rela => 8,
             28 | 29 if section.rela => 4,
-            // The kernel only warns of these in a REL section.
+            // In a REL section the kernel only warns about these, and returns the error.
             18 | 28 | 29 => {
-                return Judgement::Refused { errno: EINVAL, lines: vec![], cause: section.unknown(module, kind) };
+                return Judgement::Refused { errno: EINVAL, lines: vec![], cause: section.unknown_type(module, kind) };
             }
             _ => {
                 let line = format!("{}: Unknown relocation type {kind}", module.name);
-                return Judgement::error(EINVAL, line, section.unknown(module, kind));
+                return Judgement::error(EINVAL, line, section.unknown_type(module, kind));
             }
         };
         if let Some(judgement) = module.outside(section.target, entry.offset, width) {
@@ -52,9 +52,14 @@ pub(super) fn apply_relocate(module: &Module<'_>, section: &RelocationSection<'_
         if value.span.only().is_some_and(|number| number % 4 != 0) {
             let name = if kind == R_MIPS_26 { "R_MIPS_26".to_owned() } else { format!("R_MIPS_PC{bits}") };
             let line = format!("module {}: dangerous {name} relocation", module.name);
-            return Judgement::error(ENOEXEC, line, section.bad(module, format!("{name} to an address not of a word")));
+            return Judgement::error(
+                ENOEXEC,
+                line,
+                section.bad_relocation(module, format!("{name} to an address not of a word")),
+            );
         }
-        // A jump stays in its 256 MiB, where the module lies as a whole; modules call the kernel through registers.
+        // A jump stays within its 256 MiB region, which holds the whole module; modules call the kernel through
+        // registers.
         if kind == R_MIPS_26 && module.is_own(value) {
             continue;
         }

@@ -1,9 +1,10 @@
-//! What `apply_relocations()` would say, for every architecture.
+//! Predicts the outcome of `apply_relocations()` (kernel/module/main.c) on every architecture.
 //!
-//! Nobody knows addresses before boot, so values are reasoned with as spans of possible ones: where every possible
-//! address gives the same result it is decided, and otherwise it is undetermined. The bytes of the module are never
-//! changed; what earlier relocations wrote is remembered beside them.
+//! The addresses of the kernel and its modules are not known before boot. Each value is therefore a span of possible
+//! values: if every possible address leads to the same result, that is the result; otherwise the outcome is
+//! undetermined. The bytes of the module are never changed; the writes of earlier relocations are recorded separately.
 
+mod apply;
 mod arm;
 mod arm64;
 mod frob;
@@ -23,6 +24,6 @@ mod x86_64;
 #[cfg(test)]
 mod tests;
 
+pub use apply::apply;
 pub use frob::module_frob_arch_sections;
 pub use module::{Facts, Judgement, Module, RelocationSection, Section, Symbol, SymbolValue};
-pub use section::apply;

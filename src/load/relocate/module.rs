@@ -1,4 +1,5 @@
-//! The module as `apply_relocations()` finds it: laid out, its symbols resolved, its addresses known only in spans.
+//! The module as `apply_relocations()` receives it: laid out, with resolved symbols, and with addresses known only as
+//! spans.
 
 use super::memory::Memory;
 use super::span::Span;
@@ -9,22 +10,23 @@ use crate::kernel::ConfigOption;
 use crate::terms::{Arch, Class, Errno};
 use crate::verdict::{Cause, KernelLine, LogLevel, Missing};
 
-/// Beyond this distance nothing of the module's own memory can lie, and hardly anything of another's: what the loader
-/// touches there faults. Recorded: a symbol index 24 MiB behind the symbol table is a page fault.
+/// An access further than this outside its section or table is assumed to fault: no memory of the module, and hardly
+/// any other memory, is that far away. Recorded: a symbol index 24 MiB behind the symbol table is a page fault.
 const FAR: u64 = 16 << 20;
 
-/// An addend this small leaves an address in what its symbol belongs to: the kernel's image or another module.
+/// An addend up to this size is assumed to stay within the kernel's image or the module that exports the symbol.
 const SMALL: u64 = 1 << 20;
 
-/// How the kernel answers questions; the caller's error says that it is not known.
+/// The facts about the kernel that an outcome depends on. Each function returns the caller's error if the fact is not
+/// known.
 pub struct Facts<'k, E> {
-    /// Has it a dated behaviour?
+    /// Returns whether the kernel has a dated behaviour.
     pub has: &'k mut dyn FnMut(Behaviour) -> Result<bool, E>,
-    /// Is a configuration option set?
+    /// Returns whether a configuration option is set.
     pub config: &'k mut dyn FnMut(ConfigOption) -> Result<bool, E>,
 }
 
-/// Where a symbol's value stands once `simplify_symbols()` (kernel/module/main.c) is done.
+/// A symbol's value after `simplify_symbols()` (kernel/module/main.c).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SymbolValue {
     /// A number: `SHN_ABS`, an unresolved weak symbol (zero), a livepatch symbol's raw value.
@@ -36,25 +38,25 @@ pub enum SymbolValue {
         /// `st_value` as the file has it.
         offset: u64,
     },
-    /// `st_value` bytes into the module's per-CPU section, whose "address" is not one of memory.
+    /// `st_value` bytes into the module's per-CPU section, whose "address" is not an address in memory.
     Percpu {
         /// `st_value` as the file has it.
         offset: u64,
     },
-    /// Exported by the kernel or by another module; perhaps a per-CPU symbol.
+    /// Exported by the kernel or by another module; it may be a per-CPU symbol.
     Exported,
 }
 
 /// A symbol with its value.
 #[derive(Clone, Copy, Debug)]
 pub struct Symbol<'a> {
-    /// Its name, as the log would show it.
+    /// Its name as the kernel log shows it.
     pub name: &'a str,
     /// Its value.
     pub value: SymbolValue,
-    /// `STB_WEAK`?
+    /// Whether its binding is `STB_WEAK`.
     pub weak: bool,
-    /// Was it undefined in the module?
+    /// Whether it is undefined in the module's file.
     pub undefined: bool,
 }
 
@@ -63,50 +65,51 @@ pub struct Symbol<'a> {
 pub struct Section<'a> {
     /// Its name.
     pub name: &'a str,
-    /// `sh_flags` as the loader sees them here: `SHF_ALLOC` is gone from `.modinfo`, `__versions` and per-CPU data.
+    /// `sh_flags` as the loader sees them at this stage: without `SHF_ALLOC` in `.modinfo`, `__versions` and per-CPU
+    /// data.
     pub flags: u64,
     /// `sh_size`.
     pub size: u64,
     /// `sh_addralign`.
     pub align: u64,
-    /// The bytes in the file; empty for `SHT_NOBITS`, which the kernel fills with zeros.
+    /// Its bytes in the file; empty for `SHT_NOBITS`, which the kernel fills with zeros.
     pub contents: &'a [u8],
 }
 
 /// A relocation section.
 #[derive(Clone, Copy, Debug)]
 pub struct RelocationSection<'a> {
-    /// Its index, which some messages name.
+    /// Its index, which some kernel messages contain.
     pub index: usize,
     /// The index of the section it applies to (`sh_info`).
     pub target: usize,
-    /// `SHT_RELA`, not `SHT_REL`?
+    /// Whether it is `SHT_RELA` rather than `SHT_REL`.
     pub rela: bool,
     /// Its entries.
     pub entries: &'a [Relocation],
 }
 
-/// What becomes of a stage of the loader.
+/// The outcome of a stage of the loader.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Judgement {
-    /// It goes through.
+    /// The stage succeeds.
     Applied,
-    /// The module is refused.
+    /// The kernel rejects the module.
     Refused {
-        /// The error number.
+        /// The error that the stage returns.
         errno: Errno,
-        /// What the kernel prints.
+        /// The lines that the kernel prints.
         lines: Vec<KernelLine>,
-        /// What was found.
+        /// Why it rejects the module.
         cause: Cause,
     },
-    /// The kernel touches memory it must not: what it touches.
+    /// The kernel accesses memory that it must not access; the text says which.
     Crash(String),
-    /// It depends on a fact that is not at hand.
+    /// The outcome depends on a fact that is not known.
     Undetermined(Missing),
 }
 
-/// The module. Addresses in it are nominal: one layout that the kernel might have chosen.
+/// A module that is being relocated. Its addresses are nominal: they belong to one layout that the kernel might choose.
 #[derive(Clone, Debug)]
 pub struct Module<'a> {
     pub(super) name: &'a str,
@@ -115,43 +118,46 @@ pub struct Module<'a> {
     pub(super) symbols: Vec<Symbol<'a>>,
     addresses: Vec<u64>,
     writes: Vec<Writes>,
-    /// No two addresses of one allocation are further apart.
+    /// The largest possible distance between two addresses of one allocation, in bytes.
     extent: u64,
-    /// Has it both sections for PLTs?
+    /// Whether it has both `.plt` and `.init.plt`.
     pub(super) has_plt: bool,
 }
 
-/// A symbol's value with its addend: S + A.
+/// A symbol's value plus the addend: S + A.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Value {
-    /// With the nominal layout.
+    /// The value in the nominal layout.
     pub(super) nominal: u64,
-    /// With any layout.
+    /// The possible values in any layout.
     pub(super) span: Span,
-    home: Home,
+    referent: Referent,
 }
 
-/// What a value points into.
+/// The memory that a value points into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Home {
-    /// So far into a section of the module.
+enum Referent {
+    /// `at` bytes into section `index` of the module.
     Section { index: usize, at: u64 },
     /// The kernel or another module.
     Exported,
-    /// Nothing known.
-    Nowhere,
+    /// Not known.
+    Unknown,
 }
 
-/// Can the loader reach a place without harm?
+/// How far an access lies outside its section.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reach {
+    /// It lies inside.
     Inside,
+    /// It reads or writes memory next to the section, whose contents are not known.
     Near,
+    /// It is so far away that it faults.
     Far,
 }
 
 impl<'a> Section<'a> {
-    /// From the header in the file.
+    /// Takes the fields from the section header in the file.
     pub const fn new(name: &'a str, header: &elf::Section, contents: &'a [u8]) -> Self {
         Self { name, flags: header.flags, size: header.size, align: header.align, contents }
     }
@@ -164,8 +170,8 @@ impl<'a> Section<'a> {
         self.flags & SectionFlags::EXECINSTR != 0
     }
 
-    /// Which allocation it goes to, in the order of `layout_sections()` since 6.4: code, data, read-only data; then the
-    /// same of what is thrown away after init. Sections of one allocation lie close together in every kernel.
+    /// The index of its allocation, in the order of `layout_sections()` since 6.4: code, data and read-only data, then
+    /// init code, init data and read-only init data. In every kernel the sections of one allocation lie close together.
     fn allocation(&self) -> usize {
         let kind = if self.is_executable() {
             0
@@ -178,17 +184,18 @@ impl<'a> Section<'a> {
     }
 }
 
-/// The nominal addresses of the sections.
+/// Returns the nominal addresses of the sections. `code_apart` places the code in a block of large pages.
 fn addresses(arch: Arch, sections: &[Section<'_>], code_apart: bool) -> Vec<u64> {
     const PAGE: u64 = 0x1000;
     let nominal = Memory::of(arch).nominal.0;
-    // Large pages of 2 MiB: the block behind the one that data goes to.
+    // A large page has 2 MiB: the code goes to the one after the data's.
     let code = if code_apart { (nominal & !0x1f_ffff).wrapping_add(0x20_0000) } else { nominal };
     let mut addresses = vec![0; sections.len()];
-    let (mut of_code, mut of_data) = (code, nominal);
+    let mut next_code = code;
+    let mut next_data = nominal;
     for allocation in 0..6 {
         let is_code = allocation % 3 == 0;
-        let first = if is_code && code_apart { of_code } else { of_data };
+        let first = if is_code && code_apart { next_code } else { next_data };
         let mut next = first;
         for (section, address) in sections.iter().zip(&mut addresses) {
             if section.is_alloc() && section.allocation() == allocation {
@@ -198,20 +205,21 @@ fn addresses(arch: Arch, sections: &[Section<'_>], code_apart: bool) -> Vec<u64>
                 next = next.wrapping_add(section.size);
             }
         }
-        // Allocations are whole pages, with a guard page behind but in a block of large pages.
+        // An allocation consists of whole pages; a guard page follows it, except in a block of large pages.
         let guard = if is_code && code_apart { 0 } else { PAGE };
         next = if next == first { first } else { next.wrapping_add(PAGE - 1 + guard) & !(PAGE - 1) };
         if is_code && code_apart {
-            of_code = next
+            next_code = next;
         } else {
-            of_data = next
-        };
+            next_data = next;
+        }
     }
     addresses
 }
 
 impl<'a> Module<'a> {
-    /// Lays the module out. `name` is `mod->name` as the log would show it; sections and symbols stand at their indices.
+    /// Lays out a module. `name` is `mod->name` as the kernel log shows it; sections and symbols are in the order of
+    /// their indices.
     pub fn new(name: &'a str, arch: Arch, sections: Vec<Section<'a>>, symbols: Vec<Symbol<'a>>) -> Self {
         let addresses = addresses(arch, &sections, false);
         let writes = vec![Writes::default(); sections.len()];
@@ -221,19 +229,19 @@ impl<'a> Module<'a> {
         Self { name, arch, sections, symbols, addresses, writes, extent, has_plt }
     }
 
-    /// The same, with the code in a block of its own, as x86-64 has it since its executable memory comes in large pages.
+    /// Moves the code to a separate block, as on x86-64 since its executable memory is allocated in large pages.
     #[must_use]
     pub fn with_code_apart(mut self) -> Self {
         self.addresses = addresses(self.arch, &self.sections, true);
         self
     }
 
-    /// The symbol of an entry.
+    /// The symbol of an entry; `None` if its index lies beyond the symbol table.
     pub(super) fn symbol(&self, entry: &Relocation) -> Option<Symbol<'a>> {
         self.symbols.get(usize::try_from(entry.symbol).ok()?).copied()
     }
 
-    /// What comes of reading a symbol behind the end of the table.
+    /// The outcome of reading a symbol beyond the end of the symbol table.
     pub(super) fn beyond_symbols(&self, entry: &Relocation) -> Judgement {
         let size: u64 = if self.arch.class == Class::Elf64 { 24 } else { 16 };
         let behind = u64::from(entry.symbol).saturating_sub(self.symbols.len() as u64).saturating_mul(size);
@@ -244,7 +252,8 @@ impl<'a> Module<'a> {
         }
     }
 
-    /// Is the symbol's value an error number? Mirrors `IS_ERR_VALUE()`: one of the topmost 4095.
+    /// Returns whether the symbol's value is an error number. Mirrors `IS_ERR_VALUE()` (include/linux/err.h): the
+    /// topmost 4095 values are.
     pub(super) const fn is_error_value(&self, symbol: Symbol<'_>) -> bool {
         match (symbol.value, self.arch.class) {
             (SymbolValue::Absolute(number), Class::Elf64) => number > u64::MAX - 4095,
@@ -253,95 +262,95 @@ impl<'a> Module<'a> {
         }
     }
 
-    /// S + A.
+    /// The value of a symbol plus an addend: S + A.
     pub(super) fn value(&self, symbol: SymbolValue, addend: u64) -> Value {
         let memory = Memory::of(self.arch);
         let small = addend.wrapping_add(SMALL) <= 2 * SMALL;
         match symbol {
             SymbolValue::Absolute(number) => {
                 let number = number.wrapping_add(addend);
-                Value { nominal: number, span: Span::exact(number), home: Home::Nowhere }
+                Value { nominal: number, span: Span::exact(number), referent: Referent::Unknown }
             }
             SymbolValue::InModule { section, offset } => {
                 let at = offset.wrapping_add(addend);
                 let region = if self.is_alloc(section) { memory.modules } else { memory.copy };
                 let address = self.addresses.get(section).copied().unwrap_or(0);
-                let home = Home::Section { index: section, at };
-                Value { nominal: address.wrapping_add(at), span: region.plus(at), home }
+                let referent = Referent::Section { index: section, at };
+                Value { nominal: address.wrapping_add(at), span: region.plus(at), referent }
             }
-            // A per-CPU "address" is an offset from `__per_cpu_start`: one near the image or, on x86-64 up to 6.14, near
-            // zero. Elsewhere modules' per-CPU memory is reserved right behind the image's own.
+            // A per-CPU "address" is relative to `__per_cpu_start`, which lies near the image or, on x86-64 up to 6.14,
+            // near zero. Elsewhere, per-CPU memory for modules is reserved directly after that of the image.
             SymbolValue::Percpu { .. } | SymbolValue::Exported => {
                 let offset = if let SymbolValue::Percpu { offset } = symbol { offset } else { 0 };
                 let more = offset.wrapping_add(addend);
-                let home = if small && offset <= SMALL { Home::Exported } else { Home::Nowhere };
-                Value { nominal: memory.nominal.1.wrapping_add(more), span: memory.exported.plus(more), home }
+                let referent = if small && offset <= SMALL { Referent::Exported } else { Referent::Unknown };
+                Value { nominal: memory.nominal.1.wrapping_add(more), span: memory.exported.plus(more), referent }
             }
         }
     }
 
-    /// The nominal address of a place.
+    /// The nominal address of `offset` in section `target`.
     pub(super) fn address(&self, target: usize, offset: u64) -> u64 {
         self.addresses.get(target).copied().unwrap_or(0).wrapping_add(offset)
     }
 
-    /// S + A - P, for a place inside its section.
+    /// S + A - P, the distance of a value from the place at `offset` in section `target`.
     pub(super) fn distance(&self, value: Value, target: usize, offset: u64) -> Span {
         let memory = Memory::of(self.arch);
         let loaded = self.is_alloc(target);
         let window = memory.window.filter(|_| loaded);
-        let close = match value.home {
-            Home::Section { index, at } if index == target => return Span::exact(at.wrapping_sub(offset)),
-            Home::Section { index, at } if self.is_alloc(index) && self.is_around(index, at) => {
+        let close = match value.referent {
+            Referent::Section { index, at } if index == target => return Span::exact(at.wrapping_sub(offset)),
+            Referent::Section { index, at } if self.is_alloc(index) && self.is_around(index, at) => {
                 let same = loaded && self.allocation(index) == self.allocation(target);
                 if same { Some(self.extent) } else { window }
             }
-            Home::Exported => window,
+            Referent::Exported => window,
             _ => None,
         };
         let place = if loaded { memory.modules } else { memory.copy };
         close.map_or_else(|| value.span.minus(place.plus(offset)), Span::around_zero)
     }
 
-    /// Is S + A surely not the place itself?
+    /// Returns whether S + A certainly differs from every address in section `target`, so that S + A - P is not zero.
     pub(super) fn is_elsewhere(&self, value: Value, target: usize) -> bool {
-        match value.home {
-            Home::Section { index, at } => {
+        match value.referent {
+            Referent::Section { index, at } => {
                 index != target && self.sections.get(index).is_some_and(|section| at < section.size)
             }
-            Home::Exported => true,
-            Home::Nowhere => false,
+            Referent::Exported => true,
+            Referent::Unknown => false,
         }
     }
 
-    /// Does the value point into the module's own memory that is loaded?
+    /// Returns whether the value points into a loaded section of this module.
     pub(super) fn is_own(&self, value: Value) -> bool {
-        matches!(value.home, Home::Section { index, at } if self.is_alloc(index) && self.is_around(index, at))
+        matches!(value.referent, Referent::Section { index, at } if self.is_alloc(index) && self.is_around(index, at))
     }
 
-    /// Is the value reckoned from a symbol of that section?
+    /// Returns whether the value's symbol belongs to section `target`.
     pub(super) fn is_inside(&self, value: Value, target: usize) -> bool {
-        matches!(value.home, Home::Section { index, .. } if index == target)
+        matches!(value.referent, Referent::Section { index, .. } if index == target)
     }
 
-    /// Does the value point into the kernel or another module?
+    /// Returns whether the value points into the kernel or another module.
     pub(super) fn is_exported(value: Value) -> bool {
-        value.home == Home::Exported
+        value.referent == Referent::Exported
     }
 
-    /// What comes of touching `width` bytes at the place of an entry; `None` when they lie inside the section, and
-    /// when nothing is touched.
+    /// The outcome of an access to `width` bytes at `offset` in section `target`; `None` if the bytes lie inside the
+    /// section, or if `width` is 0.
     pub(super) fn outside(&self, target: usize, offset: u64, width: u32) -> Option<Judgement> {
         if width == 0 {
             return None;
         }
         let size = self.sections.get(target).map_or(0, |section| section.size);
-        let name = || self.section_name(target);
         match self.reach(size, offset, width) {
             Reach::Inside => None,
-            Reach::Near => Some(Judgement::Undetermined(Missing::Memory(name()))),
+            Reach::Near => Some(Judgement::Undetermined(Missing::Memory(self.section_name(target)))),
             Reach::Far => {
-                Some(Judgement::Crash(format!("offset {offset:#x} of {}, which has {size:#x} bytes", name())))
+                let name = self.section_name(target);
+                Some(Judgement::Crash(format!("offset {offset:#x} of {name}, which has {size:#x} bytes")))
             }
         }
     }
@@ -357,12 +366,12 @@ impl<'a> Module<'a> {
         if offset.saturating_sub(size).min(below) > FAR { Reach::Far } else { Reach::Near }
     }
 
-    /// The writes to a section, and its bytes in the file.
+    /// The writes recorded for a section, and the section's bytes in the file.
     pub(super) fn writes(&mut self, target: usize) -> Option<(&mut Writes, &'a [u8])> {
         Some((self.writes.get_mut(target)?, self.sections.get(target)?.contents))
     }
 
-    /// The name of a section.
+    /// The name of a section; its number if there is no such section.
     pub(super) fn section_name(&self, index: usize) -> String {
         self.sections.get(index).map_or_else(|| format!("section {index}"), |section| section.name.to_owned())
     }
@@ -375,15 +384,15 @@ impl<'a> Module<'a> {
         self.sections.get(index).map(Section::allocation)
     }
 
-    /// Is it in a section or close to one, as the end of an array or the `- 4` of a call is?
+    /// Returns whether offset `at` lies in a section or close to it, like the end of an array or the `- 4` of a call.
     fn is_around(&self, index: usize, at: u64) -> bool {
         const CLOSE: u64 = 0x1000;
         self.sections.get(index).is_some_and(|section| at.wrapping_add(CLOSE) <= section.size.saturating_add(2 * CLOSE))
     }
 }
 
-/// The length of the longest allocation, or more. PLTs, which the loader itself makes room for, take less than four times
-/// the code whose calls they serve.
+/// An upper bound of the length of any allocation, in bytes. The loader itself makes room for PLTs, which take less
+/// than four times the size of the code that calls through them.
 fn extent(sections: &[Section<'_>]) -> u64 {
     sections.iter().filter(|section| section.is_alloc()).fold(0x4000, |sum: u64, section| {
         let times = if section.is_executable() { 5 } else { 1 };
@@ -392,23 +401,23 @@ fn extent(sections: &[Section<'_>]) -> u64 {
 }
 
 impl Judgement {
-    /// A refusal with lines of one level.
+    /// A rejection with lines of one log level.
     pub(super) fn refused(errno: Errno, level: LogLevel, lines: &[String], cause: Cause) -> Self {
         let lines = lines.iter().map(|line| KernelLine::new(level, line.as_str())).collect();
         Self::Refused { errno, lines, cause }
     }
 
-    /// A refusal with one line of level `err`.
+    /// A rejection with one line of log level `err`.
     pub(super) fn error(errno: Errno, line: String, cause: Cause) -> Self {
         Self::refused(errno, LogLevel::Err, &[line], cause)
     }
 
-    /// It depends on the memory behind the symbol table.
+    /// Undetermined: the outcome depends on the memory after the symbol table.
     pub(super) fn symbol_memory() -> Self {
         Self::Undetermined(Missing::Memory("symbol table".into()))
     }
 
-    /// It depends on where the kernel puts things.
+    /// Undetermined: the outcome depends on addresses.
     pub(super) const fn addresses() -> Self {
         Self::Undetermined(Missing::Addresses)
     }

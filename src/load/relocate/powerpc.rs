@@ -1,4 +1,4 @@
-//! powerpc, 64 and 32 bits: `SHT_RELA`, with stubs for calls out of the module.
+//! powerpc, 64 and 32 bits: `SHT_RELA`; calls out of the module use stubs.
 
 use super::module::{Facts, Judgement, Module, RelocationSection};
 use super::section::addend;
@@ -13,7 +13,7 @@ const R_PPC_REL32: u32 = 26;
 const R_PPC64_REL24_NOTOC: u32 = 116;
 const R_PPC64_TOCSAVE: u32 = 109;
 
-/// How many bytes a type touches; `None` where it is unknown.
+/// How many bytes a type writes; `None` if the kernel does not know it.
 fn width<E>(class: Class, kind: u32, facts: &mut Facts<'_, E>) -> Result<Option<u32>, E> {
     Ok(match (class, kind) {
         // ADDR32, ADDR16_LO, ADDR16_HI, ADDR16_HA, REL24, REL32.
@@ -44,7 +44,8 @@ pub(super) fn apply_relocate_add<E>(
     let class = module.arch.class;
     for entry in section.entries {
         let Some(symbol) = module.symbol(entry) else {
-            // A 32-bit kernel does nothing with the symbol of a type it does not know; the compiler may drop the load.
+            // A 32-bit kernel does not use the symbol of an unknown type: whether it reads the symbol depends on the
+            // compiler.
             return Ok(match width(class, entry.kind, facts)? {
                 Some(1..) => module.beyond_symbols(entry),
                 _ => Judgement::symbol_memory(),
@@ -55,7 +56,7 @@ pub(super) fn apply_relocate_add<E>(
                 Class::Elf64 => format!("module_64: {}: Unknown ADD relocation: {}", module.name, entry.kind),
                 Class::Elf32 => format!("module_32: {}: unknown ADD relocation: {}", module.name, entry.kind),
             };
-            return Ok(Judgement::error(ENOEXEC, line, section.unknown(module, entry.kind)));
+            return Ok(Judgement::error(ENOEXEC, line, section.unknown_type(module, entry.kind)));
         };
         if let Some(judgement) = module.outside(section.target, entry.offset, width) {
             return Ok(judgement);
@@ -66,7 +67,7 @@ pub(super) fn apply_relocate_add<E>(
         let value = module.value(symbol.value, addend(entry));
         let distance = module.distance(value, section.target, entry.offset);
         match entry.kind {
-            // Calls out of the module go through stubs.
+            // Calls out of the module use stubs.
             R_PPC_REL24 | R_PPC64_REL24_NOTOC if symbol.undefined => {}
             R_PPC_REL24 | R_PPC64_REL24_NOTOC => {
                 let fit = distance.fit(Span::signed(26));
@@ -84,7 +85,7 @@ pub(super) fn apply_relocate_add<E>(
             R_PPC_REL32 | 132 if !module.is_own(value) && distance.fit(Span::signed(32)) != Fit::Always => {
                 return Ok(Judgement::addresses());
             }
-            // TOC16 and TOC16_DS reach 32 KiB around the TOC: modules are built not to need them.
+            // TOC16 and TOC16_DS reach 32 KiB around the TOC; modules are normally built without them.
             47 | 63 => return Ok(Judgement::addresses()),
             _ => {}
         }

@@ -22,10 +22,11 @@ const R_RISCV_ALIGN: u32 = 43;
 
 /// What a type does.
 enum Rule {
-    /// Touches so many bytes.
+    /// Writes this many bytes.
     Applied(u32),
-    /// Refused with this text before the place.
+    /// Rejected with a message that prints this text before the place.
     Refused(&'static str),
+    /// Not in the kernel's table.
     Unknown,
 }
 
@@ -46,7 +47,7 @@ fn rule<E>(kind: u32, facts: &mut Facts<'_, E>) -> Result<Rule, E> {
         33 | 37 | 52..=54 => Rule::Applied(1),
         55 => Rule::Applied(2),
         56 | 57 | 59 => Rule::Applied(4),
-        // SET_ULEB128 and SUB_ULEB128 touch as many bytes as their value needs.
+        // SET_ULEB128 and SUB_ULEB128 write as many bytes as their value needs, at least one.
         60 | 61 => Rule::Applied(1),
         _ => Rule::Unknown,
     })
@@ -72,18 +73,18 @@ pub(super) fn apply_relocate_add<E>(
             Rule::Applied(width) => width,
             Rule::Refused(text) => {
                 let line = format!("{name}: {text} = (____ptrval____)");
-                return Ok(Judgement::error(EINVAL, line, section.unknown(module, entry.kind)));
+                return Ok(Judgement::error(EINVAL, line, section.unknown_type(module, entry.kind)));
             }
             Rule::Unknown => {
                 let line = format!("{name}: Unknown relocation type {}", entry.kind);
-                return Ok(Judgement::error(EINVAL, line, section.unknown(module, entry.kind)));
+                return Ok(Judgement::error(EINVAL, line, section.unknown_type(module, entry.kind)));
             }
         };
         if matches!(entry.kind, R_RISCV_PCREL_LO12_I | R_RISCV_PCREL_LO12_S) {
             let high = high.get_or_insert_with(|| high_halves(section));
             if !has_high_half(section, symbol, high) {
                 let line = format!("{name}: Can not find HI20 relocation information");
-                let cause = section.bad(module, "the low half of an address without its high half");
+                let cause = section.bad_relocation(module, "the low half of an address without its high half");
                 return Ok(Judgement::error(EINVAL, line, cause));
             }
         }
@@ -97,7 +98,7 @@ pub(super) fn apply_relocate_add<E>(
     Ok(Judgement::Applied)
 }
 
-/// What the range of a value leads to.
+/// The outcome of the range check; `None` if the value fits or is not checked.
 fn range<E>(
     module: &Module<'_>,
     section: &RelocationSection<'_>,
@@ -107,12 +108,13 @@ fn range<E>(
 ) -> Result<Option<Judgement>, E> {
     const FIELD: (&str, &str) = ("value", "out of range for 32-bit field");
     const REACH: (&str, &str) = ("target", "can not be addressed by the 32-bit offset from PC = (____ptrval____)");
-    let (name, value) = (module.name, module.value(symbol.value, addend(entry)));
+    let name = module.name;
+    let value = module.value(symbol.value, addend(entry));
     let (fit, (what, tail)) = match entry.kind {
         _ if module.arch.class == Class::Elf32 && entry.kind != R_RISCV_HI20 => return Ok(None),
         R_RISCV_32 => (value.span.fit(Span::unsigned(32)), FIELD),
         R_RISCV_PCREL_HI20 | R_RISCV_CALL => {
-            // The upper half is rounded by the sign of the lower: both reach 2 KiB further down, and less far up.
+            // The upper half is rounded because the lower half is signed: the range is shifted down by 2 KiB.
             let reach = Span::between((0x8000_0800_u64).wrapping_neg(), 0x7fff_f7ff);
             let distance = module.distance(value, section.target, entry.offset);
             let close = Module::is_exported(value) || module.is_own(value);
@@ -132,13 +134,17 @@ fn range<E>(
     })
 }
 
-/// The places of all entries that make the upper half of an address.
+/// The places of all entries that write the upper half of an address.
 fn high_halves(section: &RelocationSection<'_>) -> HashSet<u64> {
-    let is_high = |entry: &&Relocation| matches!(entry.kind, R_RISCV_PCREL_HI20 | R_RISCV_GOT_HI20);
-    section.entries.iter().filter(is_high).map(|entry| entry.offset).collect()
+    let entries = section.entries.iter();
+    entries
+        .filter(|entry| matches!(entry.kind, R_RISCV_PCREL_HI20 | R_RISCV_GOT_HI20))
+        .map(|entry| entry.offset)
+        .collect()
 }
 
-/// Is the label that a lower half names the place of an upper half?
+/// Returns whether the label that a lower half refers to is the place of an upper half.
 fn has_high_half(section: &RelocationSection<'_>, label: Symbol<'_>, high: &HashSet<u64>) -> bool {
-    matches!(label.value, SymbolValue::InModule { section: home, offset } if home == section.target && high.contains(&offset))
+    let SymbolValue::InModule { section: index, offset } = label.value else { return false };
+    index == section.target && high.contains(&offset)
 }

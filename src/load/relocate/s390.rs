@@ -1,4 +1,4 @@
-//! s390x: `SHT_RELA`, with a GOT and PLTs that the loader makes itself.
+//! s390x: `SHT_RELA`; the loader itself builds a GOT and PLTs.
 
 use super::module::{Judgement, Module, RelocationSection};
 use super::section::addend;
@@ -8,19 +8,21 @@ use crate::terms::Errno::ENOEXEC;
 
 /// What a type does.
 enum Rule {
+    /// Writes nothing.
     Nothing,
-    /// S + A, in so many bits.
+    /// S + A, which must be one of these values.
     Absolute(Span),
-    /// S + A - P, in so many bits, and even where the type counts halfwords.
+    /// S + A - P, which must be one of these values and a multiple of the number: 2 for types that count halfwords.
     Relative(Span, u64),
     /// Through the GOT or a PLT.
     Indirect,
-    /// Refused without a word.
+    /// Rejected without a message.
     Silent,
+    /// Not known to the kernel.
     Unknown,
 }
 
-/// Types of `apply_rela()`: the numbers of the s390x ELF ABI supplement.
+/// The types of `apply_rela()` and how many bytes they write, by the numbers of the s390x ELF ABI supplement.
 const fn rule(kind: u32) -> (Rule, u32) {
     match kind {
         0 => (Rule::Nothing, 0),
@@ -52,10 +54,10 @@ pub(super) fn apply_relocate_add(module: &Module<'_>, section: &RelocationSectio
             Rule::Nothing => continue,
             Rule::Unknown => {
                 let line = format!("module {}: unknown relocation: {}", module.name, entry.kind);
-                return Judgement::error(ENOEXEC, line, section.unknown(module, entry.kind));
+                return Judgement::error(ENOEXEC, line, section.unknown_type(module, entry.kind));
             }
             Rule::Silent => {
-                let cause = section.unknown(module, entry.kind);
+                let cause = section.unknown_type(module, entry.kind);
                 return Judgement::Refused { errno: ENOEXEC, lines: vec![], cause };
             }
             Rule::Absolute(_) | Rule::Relative(..) | Rule::Indirect => {}
@@ -72,11 +74,13 @@ pub(super) fn apply_relocate_add(module: &Module<'_>, section: &RelocationSectio
         };
         match fit {
             Fit::Never => {
-                let place = module.address(section.target, entry.offset);
-                let place = if matches!(rule, Rule::Relative(..)) { place } else { 0 };
-                return refused(module, section, entry, value.nominal.wrapping_sub(place));
+                let subtracted = match rule {
+                    Rule::Relative(..) => module.address(section.target, entry.offset),
+                    _ => 0,
+                };
+                return refused(module, section, entry, value.nominal.wrapping_sub(subtracted));
             }
-            // The module as a whole lies within the four gigabytes such a reference reaches.
+            // Type 19 reaches four gigabytes in both directions, which covers the whole module.
             Fit::Sometimes if entry.kind == 19 && module.is_own(value) => {}
             Fit::Sometimes => return Judgement::addresses(),
             Fit::Always => {}
@@ -88,6 +92,7 @@ pub(super) fn apply_relocate_add(module: &Module<'_>, section: &RelocationSectio
     Judgement::Applied
 }
 
+/// The rejection of an entry whose value does not fit.
 fn refused(module: &Module<'_>, section: &RelocationSection<'_>, entry: &Relocation, value: u64) -> Judgement {
     let symbol = module.symbol(entry).map_or("", |symbol| symbol.name);
     let line = format!(

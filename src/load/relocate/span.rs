@@ -1,76 +1,76 @@
-//! Sets of possible 64-bit values, as arcs of the circle that wrapping arithmetic runs on.
+//! Sets of possible 64-bit values: ranges that may wrap around from the largest value to zero.
 
-/// Every value from `first` on to `extra` values further, wrapping.
+/// The values from `first` to `first + extra`, wrapping.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Span {
     first: u64,
     extra: u64,
 }
 
-/// Do the possible values lie among the allowed ones?
+/// How many of the possible values are allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fit {
-    /// All of them do.
+    /// All of them.
     Always,
-    /// Some do.
+    /// Some of them.
     Sometimes,
-    /// None does.
+    /// None of them.
     Never,
 }
 
 impl Span {
-    /// Nothing is known of the value.
+    /// Every value: nothing is known.
     pub(super) const ANY: Self = Self { first: 0, extra: u64::MAX };
 
-    /// The one value.
+    /// Exactly one value.
     pub(super) const fn exact(value: u64) -> Self {
         Self { first: value, extra: 0 }
     }
 
-    /// From `first` upwards, wrapping if need be, to `last`.
+    /// The values from `first` upward to `last`, wrapping if `last` is smaller.
     pub(super) const fn between(first: u64, last: u64) -> Self {
         Self { first, extra: last.wrapping_sub(first) }
     }
 
-    /// What fits in a signed field of so many bits (1 to 64).
+    /// The values that fit in a signed field of `bits` bits (1 to 64).
     pub(super) const fn signed(bits: u32) -> Self {
         let half = 1_u64 << (bits - 1);
         Self::between(half.wrapping_neg(), half - 1)
     }
 
-    /// What fits in an unsigned field of so many bits (1 to 64).
+    /// The values that fit in an unsigned field of `bits` bits (1 to 64).
     pub(super) const fn unsigned(bits: u32) -> Self {
         Self::between(0, u64::MAX >> (64 - bits))
     }
 
-    /// The same distance up and down from zero.
+    /// The values from `-reach` to `reach`.
     pub(super) const fn around_zero(reach: u64) -> Self {
         if reach >> 63 != 0 { Self::ANY } else { Self::between(reach.wrapping_neg(), reach) }
     }
 
-    /// Only one value is possible: that one.
+    /// The value, if only one is possible.
     pub(super) const fn only(self) -> Option<u64> {
         if self.extra == 0 { Some(self.first) } else { None }
     }
 
-    /// Every value plus the same number.
+    /// Adds a number to every value.
     pub(super) const fn plus(self, number: u64) -> Self {
         Self { first: self.first.wrapping_add(number), extra: self.extra }
     }
 
-    /// Any value less any of the other's.
+    /// Every difference between one of these values and one of the other's.
     pub(super) const fn minus(self, other: Self) -> Self {
         let first = self.first.wrapping_sub(other.first.wrapping_add(other.extra));
         Self { first, extra: self.extra.saturating_add(other.extra) }
     }
 
-    /// Every value, and those up to so far around it.
+    /// Extends the span by `by` values at both ends.
     pub(super) const fn widened(self, by: u64) -> Self {
         let extra = self.extra.saturating_add(by).saturating_add(by);
         Self { first: self.first.wrapping_sub(by), extra }
     }
 
-    /// Are these values among the allowed ones?
+    /// Returns how many of these values are among the allowed ones.
     pub(super) const fn fit(self, allowed: Self) -> Fit {
         let skipped = self.first.wrapping_sub(allowed.first);
         if skipped <= allowed.extra && self.extra <= allowed.extra - skipped {
@@ -82,10 +82,11 @@ impl Span {
         }
     }
 
-    /// The lowest and the highest value of the low `bits` bits (8 to 64), where these do not wrap.
+    /// The lowest and the highest value of the low `bits` bits (8 to 64); `None` if those wrap.
     pub(super) const fn low_bits(self, bits: u32) -> Option<(u64, u64)> {
         let mask = u64::MAX >> (64 - bits);
-        let (low, high) = (self.first & mask, self.first.wrapping_add(self.extra) & mask);
+        let low = self.first & mask;
+        let high = self.first.wrapping_add(self.extra) & mask;
         if self.extra <= mask && low <= high { Some((low, high)) } else { None }
     }
 }

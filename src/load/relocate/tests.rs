@@ -1,4 +1,4 @@
-//! Entries by hand, for every architecture: each kind of value that fits, that does not, and that nobody can know.
+//! Relocation entries for every architecture: values that fit, values that do not, and values that depend on addresses.
 
 use super::*;
 use crate::elf::{Relocation, SectionFlags, SectionType};
@@ -70,7 +70,7 @@ fn judge(arch: Arch, entries: &[Relocation]) -> Judgement {
     judge_at(arch, (7, 3, 0), entries)
 }
 
-/// One word for an outcome, with the first line the kernel prints.
+/// A short text for an outcome, with the first line that the kernel prints.
 fn word(judgement: &Judgement) -> String {
     match judgement {
         Judgement::Applied => "applied".into(),
@@ -147,7 +147,8 @@ fn x86_64_overflow_is_two_lines() {
     );
 }
 
-/// The recorded forms: 5.10 and 6.1 print the value before the place is taken off, 6.12 after, 7.3 names the entry.
+/// The recorded messages: 5.10 and 6.1 print the value before they subtract the place, 6.12 prints it afterwards, and
+/// 7.3 also prints the entry's number.
 #[test]
 fn x86_64_targets_must_be_zero() {
     let line = |version| word(&judge_at(Arch::X86_64, version, &[entry(8, 2, LOCAL, 0)]));
@@ -172,14 +173,14 @@ fn x86_64_targets_must_be_zero() {
 }
 
 #[test]
-fn x86_64_range_and_target_change_places() {
+fn x86_64_checks_range_and_target_in_the_order_of_the_version() {
     let both = [entry(8, 10, LOCAL, 0)];
     assert!(word(&judge_at(Arch::X86_64, (6, 1, 0), &both)).contains("Skipping invalid"));
     assert!(word(&judge_at(Arch::X86_64, (6, 12, 0), &both)).contains("overflow"));
 }
 
 #[test]
-fn x86_64_sees_what_it_wrote() {
+fn x86_64_sees_earlier_writes() {
     let twice = |kind, symbol, addend| {
         let entries = [entry(0x20, kind, symbol, addend), entry(0x20, kind, symbol, addend)];
         word(&judge(Arch::X86_64, &entries))
@@ -191,14 +192,14 @@ fn x86_64_sees_what_it_wrote() {
     assert!(twice(4, EXPORTED, -4).contains("idx 1"));
     assert!(twice(2, NEIGHBOUR, -4).contains("idx 1"));
     assert_eq!(twice(1, NOTHING, 0), "applied");
-    // Exactly where it stands: the distance is zero.
+    // The symbol is the place itself: the distance is zero.
     assert_eq!(twice(2, LOCAL, -0xe0), "applied");
     let overlapping = [entry(0x20, 1, LOCAL, 0), entry(0x27, 1, LOCAL, 0)];
     assert!(word(&judge(Arch::X86_64, &overlapping)).contains("idx 1"));
 }
 
 #[test]
-fn a_place_outside_its_section_is_no_ones_guess() {
+fn a_place_outside_its_section_is_undetermined_or_crashes() {
     for (offset, expected) in [
         (0xffc, "applied"),
         (0xffd, "memory:.text"),
@@ -209,7 +210,7 @@ fn a_place_outside_its_section_is_no_ones_guess() {
         assert_eq!(word(&judge(Arch::X86_64, &[entry(offset, 2, LOCAL, 0)])), expected, "{offset:#x}");
         assert_eq!(word(&judge(Arch::ARM64, &[entry(offset, 264, LOCAL, 0)])), expected, "{offset:#x}");
     }
-    // The range is looked at before the place.
+    // Since 6.4 the range is checked before the place is accessed.
     assert!(word(&judge(Arch::X86_64, &[entry(1 << 40, 10, LOCAL, 0)])).contains("overflow"));
     assert_eq!(word(&judge_at(Arch::X86_64, (6, 1, 0), &[entry(1 << 40, 10, LOCAL, 0)])), "crash");
 }
@@ -253,7 +254,7 @@ fn arm64_checks_every_range() {
             (262, LOCAL, 0x7f00, "applied"),
             (262, LOCAL, 0x7f20, &overflow(262, "ffff80007a008020")),
             (262, EXPORTED, 0, "addresses"),
-            // The unsigned and the signed move groups.
+            // The move groups MOVW_UABS and MOVW_SABS.
             (263, NOTHING, 0xffff, "applied"),
             (263, NOTHING, 0x1_0000, &overflow(263, "10000")),
             (264, EXPORTED, 0, "applied"),
@@ -282,7 +283,7 @@ fn arm64_checks_every_range() {
             (279, LOCAL, 0x7f00, "applied"),
             (279, LOCAL, 0x8000, &overflow(279, "ffff80007a008100")),
             (280, LOCAL, 0, "applied"),
-            // Calls go through a PLT.
+            // Calls use a PLT.
             (282, EXPORTED, 0, "applied"),
             (283, EXPORTED, 1 << 30, "applied"),
             (283, NOTHING, 0, "applied"),
@@ -296,7 +297,7 @@ fn arm64_checks_every_range() {
 }
 
 #[test]
-fn arm64_changes_with_the_kernel() {
+fn arm64_ranges_depend_on_the_version() {
     let minus_one = [entry(0x20, 258, MINUS_ONE, 0)];
     assert_eq!(word(&judge_at(Arch::ARM64, (4, 19, 0), &minus_one)), "applied");
     assert_eq!(
@@ -305,9 +306,10 @@ fn arm64_changes_with_the_kernel() {
     );
 }
 
-/// At two places of a page a processor with erratum 843419 gets other instructions, which reach everything.
+/// On a processor with erratum 843419 the loader replaces an ADRP in the last two words of a page, and the replacement
+/// reaches every address.
 #[test]
-fn arm64_erratum_is_not_known_from_files() {
+fn arm64_erratum_843419_is_undetermined() {
     assert_eq!(word(&judge(Arch::ARM64, &[entry(0xff8, 275, NOTHING, 0)])), "addresses");
 }
 
@@ -405,9 +407,9 @@ fn other_architectures_know_their_types() {
     );
 }
 
-/// No number in a file may stop the loader's double.
+/// No number in a file may cause a panic.
 #[test]
-fn hostile_numbers_do_no_harm() {
+fn hostile_numbers_do_not_panic() {
     let numbers = [0, 1, 7, 0x7fff_ffff, 0xffff_ffff, 1 << 63, u64::MAX - 3, u64::MAX];
     for machine in ElfMachine::ALL {
         for class in [Class::Elf32, Class::Elf64] {
@@ -427,7 +429,8 @@ fn hostile_numbers_do_no_harm() {
     let mut module = Module::new("", Arch::X86_64, sections, symbols);
     let entries = [entry(u64::MAX - 8, 1, 0, i64::MIN), entry(u64::MAX - 8, 1, 0, i64::MAX)];
     let relocations = RelocationSection { index: 1, target: 0, rela: true, entries: &entries };
-    let (mut has, mut config) = (|_: Behaviour| Ok::<_, ()>(true), |_: ConfigOption| Ok(true));
+    let mut has = |_: Behaviour| Ok::<_, ()>(true);
+    let mut config = |_: ConfigOption| Ok(true);
     let mut facts = Facts { has: &mut has, config: &mut config };
     assert!(apply(&mut module, &relocations, &mut facts).is_ok());
     let beyond = RelocationSection { target: 77, ..relocations };
@@ -435,12 +438,13 @@ fn hostile_numbers_do_no_harm() {
 }
 
 #[test]
-fn arch_sections_must_be_there() {
+fn missing_arch_sections_are_rejected() {
     let frob = |machine, names: &[&str]| {
         let sections: Vec<_> = std::iter::once(("", SectionType::NULL))
             .chain(names.iter().map(|name| (*name, if *name == ".symtab" { SectionType::SYMTAB } else { 1 })))
             .collect();
-        let (mut has, mut config) = (|_: Behaviour| Ok::<_, ()>(true), |_: ConfigOption| Ok(true));
+        let mut has = |_: Behaviour| Ok::<_, ()>(true);
+        let mut config = |_: ConfigOption| Ok(true);
         let facts = &mut Facts { has: &mut has, config: &mut config };
         let judgement = module_frob_arch_sections("foo", arch(machine, Class::Elf64, Endian::Little), &sections, facts);
         word(&judgement.expect("every fact is known"))

@@ -1,48 +1,50 @@
-//! What earlier relocations have written over a section's bytes.
+//! The bytes that earlier relocations wrote to a section.
 
 use std::collections::HashMap;
 
 use super::span::Span;
 
-/// What can be said of the bytes at a place.
+/// What is known about the bytes at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Bytes {
     /// All are zero.
     Zero,
-    /// One at least is not.
+    /// At least one is not zero.
     Nonzero,
     /// It depends on addresses.
     Unsure,
 }
 
-/// One write of a relocation: the low bytes of one of these values.
+/// One write of a relocation: the low `width` bytes of one of the values in `value`.
 #[derive(Clone, Copy, Debug)]
 struct Write {
     offset: u64,
     width: u32,
     value: Span,
-    /// Not zero as a whole, although no single byte of it may be known.
+    /// Whether the bytes as a whole are not zero, even if no single byte is known.
     nonzero: bool,
 }
 
 /// The writes to one section.
 ///
-/// Relocations nearly always come in ascending order and never overlap: those are kept in a list. Whatever comes out of
-/// order is kept byte by byte, and covers the list.
+/// Relocations nearly always are in ascending order and do not overlap: `ascending` holds their writes. `late` holds
+/// the other writes byte by byte, and takes precedence over `ascending`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Writes {
     ascending: Vec<Write>,
+    /// The end of the highest write so far.
     high: u64,
     late: HashMap<u64, Bytes>,
 }
 
 impl Write {
-    /// The state of the byte at `offset`, which the write covers.
+    /// What is known about the byte at `offset`, which the write must cover.
     fn byte(&self, offset: u64) -> Bytes {
         let Some((low, high)) = self.value.low_bits(self.width * 8) else { return Bytes::Unsure };
         let shift = u32::try_from(offset - self.offset).unwrap_or(0) * 8;
-        let (low, high) = (low >> shift, high >> shift);
-        // Where the bytes above are the same for every possible value, this byte runs from one end to the other.
+        let low = low >> shift;
+        let high = high >> shift;
+        // If the higher bytes are equal in every possible value, this byte ranges from that of `low` to that of `high`.
         if low >> 8 != high >> 8 {
             Bytes::Unsure
         } else if low & 0xff > 0 {
@@ -64,7 +66,8 @@ impl Write {
 }
 
 impl Writes {
-    /// Remembers a write of `width` bytes (at most 8) that lies inside the section; `nonzero` when not all can be zero.
+    /// Records a write of `width` bytes (at most 8) inside the section; `nonzero` says that not all of them can be
+    /// zero.
     pub(super) fn write(&mut self, offset: u64, width: u32, value: Span, nonzero: bool) {
         let write = Write { offset, width, value, nonzero };
         let end = offset.saturating_add(width.into());
@@ -76,7 +79,8 @@ impl Writes {
         self.high = self.high.max(end);
     }
 
-    /// The bytes at a place: what was written there last, or else what the file has; a section without contents is zero.
+    /// What is known about the bytes at a place: those written last, else those in the file; a section without contents
+    /// is zero.
     pub(super) fn bytes(&self, contents: &[u8], offset: u64, width: u32) -> Bytes {
         let end = offset.saturating_add(width.into());
         if offset >= self.high {
@@ -88,29 +92,35 @@ impl Writes {
         }
         let first = self.ascending.partition_point(|write| write.offset < offset);
         let whole = self.ascending.get(first..).unwrap_or_default().iter().take_while(|write| write.end() <= end);
-        let is_uncovered = |write: &Write| (write.offset..write.end()).all(|at| !self.late.contains_key(&at));
-        if whole.filter(|write| write.nonzero).any(is_uncovered) {
+        if whole.filter(|write| write.nonzero).any(|write| self.is_intact(write)) {
             return Bytes::Nonzero;
         }
-        let byte = |at: u64| {
-            let listed = self.ascending.partition_point(|write| write.offset <= at).checked_sub(1);
-            let listed = listed.and_then(|index| self.ascending.get(index)).filter(|write| write.covers(at));
-            match (self.late.get(&at), listed) {
-                (Some(late), _) => *late,
-                (None, Some(write)) => write.byte(at),
-                (None, None) if range(contents, at, at + 1).iter().all(|byte| *byte == 0) => Bytes::Zero,
-                (None, None) => Bytes::Nonzero,
-            }
-        };
-        (offset..end).map(byte).fold(Bytes::Zero, |all, one| match (all, one) {
+        (offset..end).map(|at| self.byte(contents, at)).fold(Bytes::Zero, |all, one| match (all, one) {
             (Bytes::Nonzero, _) | (_, Bytes::Nonzero) => Bytes::Nonzero,
             (Bytes::Unsure, _) | (_, Bytes::Unsure) => Bytes::Unsure,
             (Bytes::Zero, Bytes::Zero) => Bytes::Zero,
         })
     }
+
+    /// Returns whether no later write covers any byte of this one.
+    fn is_intact(&self, write: &Write) -> bool {
+        (write.offset..write.end()).all(|at| !self.late.contains_key(&at))
+    }
+
+    /// What is known about the byte at `at`.
+    fn byte(&self, contents: &[u8], at: u64) -> Bytes {
+        let before = self.ascending.partition_point(|write| write.offset <= at).checked_sub(1);
+        let listed = before.and_then(|index| self.ascending.get(index)).filter(|write| write.covers(at));
+        match (self.late.get(&at), listed) {
+            (Some(late), _) => *late,
+            (None, Some(write)) => write.byte(at),
+            (None, None) if range(contents, at, at + 1).iter().all(|byte| *byte == 0) => Bytes::Zero,
+            (None, None) => Bytes::Nonzero,
+        }
+    }
 }
 
-/// As much of a range as there is.
+/// The part of a range that lies inside `contents`.
 fn range(contents: &[u8], start: u64, end: u64) -> &[u8] {
     let index = |at: u64| usize::try_from(at).unwrap_or(usize::MAX).min(contents.len());
     contents.get(index(start)..index(end)).unwrap_or_default()
@@ -134,7 +144,7 @@ mod tests {
         assert_eq!(writes.bytes(&[], 4, 8), Bytes::Zero);
     }
 
-    /// The upper bytes of a module's address are known to be set although the address is not known.
+    /// The upper bytes of a module's address are known not to be zero, although the address is not known.
     #[test]
     fn an_unknown_address_has_known_bytes() {
         let mut writes = Writes::default();

@@ -1,4 +1,4 @@
-//! x86-64: `SHT_RELA`, and targets that must be zero.
+//! x86-64: `SHT_RELA`; the bytes to be relocated must be zero.
 
 use super::module::{Facts, Judgement, Module, RelocationSection, Value};
 use super::section::addend;
@@ -19,9 +19,9 @@ const R_X86_64_PC64: u32 = 24;
 
 /// The bytes at the place of an entry.
 enum Target {
-    /// They can be looked at.
+    /// They lie inside the section.
     Is(Bytes),
-    /// They are not the section's own.
+    /// They lie outside the section, with this outcome.
     Outside(Judgement),
 }
 
@@ -34,7 +34,7 @@ pub(super) fn apply_relocate_add<E>(
     for (number, entry) in section.entries.iter().enumerate() {
         let width = match entry.kind {
             R_X86_64_NONE if module.symbol(entry).is_some() => continue,
-            // Whether the compiler still loads a value that nothing needs is the compiler's affair.
+            // The kernel does not use the symbol of this type: whether it reads the symbol depends on the compiler.
             R_X86_64_NONE => return Ok(Judgement::symbol_memory()),
             R_X86_64_64 => 8,
             R_X86_64_PC32 | R_X86_64_PLT32 | R_X86_64_32 | R_X86_64_32S => 4,
@@ -44,13 +44,13 @@ pub(super) fn apply_relocate_add<E>(
                     return Ok(Judgement::symbol_memory());
                 }
                 let line = format!("module: {}: Unknown rela relocation: {kind}", module.name);
-                return Ok(Judgement::error(ENOEXEC, line, section.unknown(module, kind)));
+                return Ok(Judgement::error(ENOEXEC, line, section.unknown_type(module, kind)));
             }
         };
         let Some(symbol) = module.symbol(entry) else { return Ok(module.beyond_symbols(entry)) };
         let value = module.value(symbol.value, addend(entry));
         let relative = matches!(entry.kind, R_X86_64_PC32 | R_X86_64_PLT32 | R_X86_64_PC64);
-        // A value relative to its place is cut off without a check, however far it is.
+        // The kernel truncates a place-relative value without a range check.
         let fit = match entry.kind {
             R_X86_64_32 => value.span.fit(Span::unsigned(32)),
             R_X86_64_32S => value.span.fit(Span::signed(32)),
@@ -78,8 +78,9 @@ pub(super) fn apply_relocate_add<E>(
     Ok(Judgement::Applied)
 }
 
-/// An entry that does not simply go through: 6.4 looks at the range first, older kernels at the target.
-#[allow(clippy::too_many_arguments, reason = "everything that was found out of one entry")]
+/// The outcome of an entry that is not certain to succeed: since 6.4 the kernel checks the range first, before that the
+/// target.
+#[allow(clippy::too_many_arguments, reason = "all that is known about one entry")]
 fn refuse<E>(
     module: &Module<'_>,
     section: &RelocationSection<'_>,
@@ -91,7 +92,7 @@ fn refuse<E>(
     facts: &mut Facts<'_, E>,
 ) -> Result<Judgement, E> {
     let range_first = match (fit, &target) {
-        // Either order says the same.
+        // Both orders lead to one outcome.
         (Fit::Never, Target::Is(Bytes::Zero)) => true,
         (Fit::Always, Target::Outside(_) | Target::Is(Bytes::Zero | Bytes::Unsure)) => false,
         (Fit::Sometimes, Target::Is(Bytes::Zero | Bytes::Unsure)) => false,
@@ -106,6 +107,7 @@ fn refuse<E>(
     }
 }
 
+/// The rejection of an entry whose value does not fit.
 fn overflow<E>(
     module: &Module<'_>,
     section: &RelocationSection<'_>,
@@ -126,6 +128,7 @@ fn overflow<E>(
     Ok(Judgement::refused(ENOEXEC, LogLevel::Err, &lines, section.overflow(module, entry)))
 }
 
+/// The rejection of an entry whose target is not zero.
 fn nonzero<E>(
     module: &Module<'_>,
     section: &RelocationSection<'_>,
@@ -139,7 +142,7 @@ fn nonzero<E>(
     let place = module.address(section.target, entry.offset);
     let relative = matches!(kind, R_X86_64_PC32 | R_X86_64_PLT32 | R_X86_64_PC64);
     let word = if range_first { "Invalid" } else { "Skipping invalid" };
-    // Older kernels print the value before the place is subtracted.
+    // Older kernels print the value before they subtract the place.
     let value = value.nominal.wrapping_sub(if relative && range_first { place } else { 0 });
     let tail = if range_first && (facts.has)(Behaviour::X86TargetNamesSection)? {
         format!("sec {}, idx {number}, type {kind}, loc {place:x}, val {value:x}", section.index)
@@ -147,5 +150,5 @@ fn nonzero<E>(
         format!("type {kind}, loc (____ptrval____), val {value:x}")
     };
     let line = format!("module: x86/modules: {word} relocation target, existing value is nonzero for {tail}");
-    Ok(Judgement::error(ENOEXEC, line, section.target(module, entry)))
+    Ok(Judgement::error(ENOEXEC, line, section.nonzero_target(module, entry)))
 }
