@@ -59,20 +59,54 @@
 //! # }
 //! ```
 
+#![cfg_attr(
+    not(feature = "unstable"),
+    allow(dead_code, unused_imports, reason = "without the feature, what only its users call has no caller")
+)]
+
+/// Re-exports names to users with the feature `unstable`, and to the rest of the crate otherwise.
+macro_rules! unstable {
+    ($($path:tt)*) => {
+        #[cfg(feature = "unstable")]
+        pub use $($path)*;
+        #[cfg(not(feature = "unstable"))]
+        pub(crate) use $($path)*;
+    };
+}
+
 pub mod audit;
 pub mod check;
-pub mod compression;
-pub mod elf;
-pub mod graph;
-pub mod headers;
 pub mod history;
 pub mod image;
 pub mod impact;
 pub mod kernel;
 pub mod load;
-pub mod probe;
 pub mod report;
 pub mod terms;
 pub mod verdict;
 pub mod why;
+
+#[cfg(not(feature = "unstable"))]
+mod compression;
+#[cfg(feature = "unstable")]
+pub mod compression;
+#[cfg(not(feature = "unstable"))]
+mod elf;
+#[cfg(feature = "unstable")]
+pub mod elf;
+#[cfg(not(feature = "unstable"))]
+mod graph;
+#[cfg(feature = "unstable")]
+pub mod graph;
+#[cfg(not(feature = "unstable"))]
+mod headers;
+#[cfg(feature = "unstable")]
+pub mod headers;
+#[cfg(not(feature = "unstable"))]
+mod probe;
+#[cfg(feature = "unstable")]
+pub mod probe;
+#[cfg(not(feature = "unstable"))]
+mod x509;
+#[cfg(feature = "unstable")]
 pub mod x509;

@@ -12,8 +12,8 @@ mod sysfs;
 mod table;
 
 pub use behaviour::Behaviour;
-pub use calendar::{Calendar, eras};
-pub use reach::has_reached;
-pub use struct_module::struct_module_size;
-pub use sysfs::is_taken_in_sysfs;
-pub use table::{Row, TABLE};
+unstable!(calendar::{Calendar, eras});
+unstable!(reach::has_reached);
+unstable!(struct_module::struct_module_size);
+unstable!(sysfs::is_taken_in_sysfs);
+unstable!(table::{Row, TABLE});

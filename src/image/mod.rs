@@ -23,28 +23,30 @@ mod parts;
 mod signature;
 mod text;
 
-pub use bytes::Bytes;
-pub use debug_file::{DebugFiles, DebugObject};
+unstable!(bytes::Bytes);
+pub use debug_file::DebugFiles;
+unstable!(debug_file::DebugObject);
 pub use error::{Error, ErrorKind};
-pub use exports::{EntryLayout, ExportEntry, ExportTable, TABLES};
+unstable!(exports::{EntryLayout, ExportEntry, ExportTable, TABLES});
 pub use facts::{Facts, Import, SectionFacts, SignatureFacts, Signer};
 pub(crate) use file::Extent;
-pub use kernel_decompress::{KernelDecompressFault, kernel_decompress};
-pub use loose_symbols::LooseSymbol;
+unstable!(kernel_decompress::{KernelDecompressFault, kernel_decompress});
+unstable!(loose_symbols::LooseSymbol);
 pub use modinfo::Modinfo;
-pub use module_elf::{ModuleElf, THIS_MODULE};
-pub use modversions::Versions;
+unstable!(module_elf::{ModuleElf, THIS_MODULE});
+unstable!(modversions::Versions);
 pub use parameters::Parameter;
-pub use signature::{AppendedSignature, MarkedSignature, SignatureInfo};
+unstable!(signature::{AppendedSignature, MarkedSignature, SignatureInfo});
 pub(crate) use text::is_plain;
-pub use text::{as_text, escaped};
+unstable!(text::{as_text, escaped});
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use self::file::ModuleFile;
-use crate::compression::{Compression, decompress};
+use crate::compression::decompress;
+pub use crate::compression::{Compression, CompressionError};
 use crate::elf::Elf;
 use crate::terms::{Arch, Class, ElfMachine, Endian};
 

@@ -11,6 +11,9 @@ mod fate;
 mod judge;
 mod kernels;
 mod module;
+#[cfg(not(feature = "unstable"))]
+pub(crate) mod policy;
+#[cfg(feature = "unstable")]
 pub mod policy;
 mod successor;
 mod symbol;

@@ -37,9 +37,13 @@ pub use exports::{Exports, KernelExport};
 pub use fact::{Evidence, Fact};
 pub use filter::ExportFilter;
 pub use installed::out_of_tree_modules;
-pub use objects::{is_object, objects_below};
+unstable!(objects::{is_object, objects_below});
 pub use package::PackageError;
 pub use request::{KernelRequest, KernelRequestError};
 pub use symvers::VMLINUX;
-pub use tree::{ModuleTree, TreeModule, module_name_of};
-pub use vmlinux::{Container, ImageError, ImageErrorKind, Kallsyms, KernelImage, KernelSymbol};
+pub use tree::{ModuleTree, TreeModule};
+unstable!(tree::module_name_of);
+pub use vmlinux::{ImageError, ImageErrorKind};
+unstable!(vmlinux::{Container, Kallsyms, KernelImage, KernelSymbol});
+
+pub use crate::x509::{CertificateError, CertificateErrorKind};

@@ -32,6 +32,9 @@ mod machine;
 mod merge;
 mod pipeline;
 mod refused_exporter;
+#[cfg(not(feature = "unstable"))]
+pub(crate) mod relocate;
+#[cfg(feature = "unstable")]
 pub mod relocate;
 mod run;
 mod signature;
@@ -45,6 +48,6 @@ pub(crate) use loaded::LoadedModule;
 pub use machine::Machine;
 pub(crate) use machine::{Judged, MAX_WORLDS};
 pub(crate) use refused_exporter::RefusedExporter;
-pub use signature::crypto::{Crypto, CryptoAlgorithm, Support};
-pub use signature::verify_pkcs7::{Pkcs7Verdict, mod_check_sig, verify_pkcs7_signature};
+unstable!(signature::crypto::{Crypto, CryptoAlgorithm, Support});
+unstable!(signature::verify_pkcs7::{Pkcs7Verdict, mod_check_sig, verify_pkcs7_signature});
 pub(crate) use state::World;

@@ -54,16 +54,16 @@ pub use group::{Group, groups};
 pub use headline::headline;
 pub use human::{human, human_steps, human_why};
 pub use incident::incident_list;
-pub use inlines::{
+unstable!(inlines::{
     InlineChangesDocument, InlinesDocument, human_inline_changes, human_inlines, inline_changes_document,
     inlines_document,
-};
+});
 pub use inspect::inspect;
 pub use json::{Document, modules_document, steps_document, why_document};
 pub use many::{depmod, human_many};
 pub use missing::remedy;
 pub use palette::Palette;
-pub use policy::{PolicyFailure, PolicyReport};
+unstable!(policy::{PolicyFailure, PolicyReport});
 pub use sentence::{Sentence, group_sentence, sentence};
-pub use system_map::{SymbolsDocument, symbols_document, system_map};
+unstable!(system_map::{SymbolsDocument, symbols_document, system_map});
 pub use upgrade::{UpgradeDocument, human_upgrade, short_upgrade, upgrade_document};

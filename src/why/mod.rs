@@ -9,11 +9,17 @@
 
 mod candidates;
 mod elsewhere;
+#[cfg(not(feature = "unstable"))]
+pub(crate) mod incidents;
+#[cfg(feature = "unstable")]
 pub mod incidents;
+#[cfg(not(feature = "unstable"))]
+pub(crate) mod inlines;
+#[cfg(feature = "unstable")]
 pub mod inlines;
 mod uses;
 
-pub use candidates::is_of_compiler;
+unstable!(candidates::is_of_compiler);
 pub use elsewhere::{Elsewhere, OptionDifference, SymbolExport, elsewhere};
 
 use serde::Serialize;
