@@ -114,7 +114,10 @@ fn compare_checks(kernel: &Arc<Kernel>, files: &[ModuleFile], what: &str) {
     let images: Vec<_> = files.iter().map(|file| Image::open(&file.path).expect("the file")).collect();
     let of_images = |check: &Check<'_>| json(&check.images(&images).expect("the images"), kernel);
     let computed = of_images(&check.clone().uncached());
-    assert!(!computed.iter().any(|json| json.contains("\"too-many\"")), "{what}: not every set of answers was followed");
+    assert!(
+        !computed.iter().any(|json| json.contains("\"too-many\"")),
+        "{what}: not every set of answers was followed"
+    );
     assert_eq!(of_images(&check), computed, "{what}: images, with caches and without");
     assert_eq!(of_files(&check), computed, "{what}: files with caches, and images without");
     assert_eq!(of_files(&check.uncached()), computed, "{what}: files without caches, and images without");
