@@ -25,6 +25,7 @@ pub struct Circumstances {
 
 /// The outcome for one module on the later kernel.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ModuleImpact<'a> {
     /// The module file.
     pub path: PathBuf,

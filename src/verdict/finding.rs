@@ -9,6 +9,7 @@ use super::usage::{Candidate, Use};
 
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Finding {
     /// The stage that made it.
     pub stage: Stage,
@@ -24,6 +25,7 @@ pub struct Finding {
 
 /// How a symbol got into a module.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Origin {
     /// Where the module uses the symbol.
     pub uses: Vec<Use>,
