@@ -44,7 +44,7 @@ pub struct AuditDiff<'a> {
 }
 
 impl<'a> AuditDiff<'a> {
-    /// Compares two audits. Findings are matched by their [`FindingKey`](super::FindingKey), in whatever file they are.
+    /// Compares two audits. Findings are matched by what they are about, in whatever file they are.
     pub fn between(earlier: &'a Audit, later: &'a Audit) -> Self {
         let known: BTreeSet<_> = earlier.findings.iter().map(|finding| earlier.key(finding)).collect();
         let still: BTreeSet<_> = later.findings.iter().map(|finding| later.key(finding)).collect();

@@ -20,6 +20,7 @@ pub struct Circumstances {
     /// Where to find the modules' debug information.
     pub lookup: Lookup,
     /// How the inline functions of the headers changed; `None` without the maps of both kernels.
+    #[cfg_attr(not(feature = "unstable"), doc(hidden))]
     pub inlines: Option<InlineChanges>,
 }
 

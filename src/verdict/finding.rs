@@ -32,7 +32,7 @@ pub struct Origin {
     /// Inlines of the kernel's headers that may have brought the symbol in, the likeliest first. Empty where the chains in
     /// `uses` name the inline.
     pub candidates: Vec<Candidate>,
-    /// The numbers of the [known incidents](crate::why::incidents) that match.
+    /// The numbers of the known incidents that match, as `gplok explain incidents` lists them.
     pub incidents: Vec<u32>,
 }
 

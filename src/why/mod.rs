@@ -52,6 +52,7 @@ use crate::image::{DebugFiles, Error, Image, ModuleElf};
 use crate::kernel::Kernel;
 use crate::verdict::{Code, DebugInfo, Finding, Origin, Use, Verdict};
 use incidents::{IncidentEvidence, known};
+pub use inlines::Inline;
 use inlines::InlineMap;
 pub use uses::Inlined;
 use uses::UseFinder;
@@ -62,6 +63,7 @@ pub struct Lookup {
     /// Where debug files are found.
     pub debug: DebugFiles,
     /// The inline map of the kernel.
+    #[cfg_attr(not(feature = "unstable"), doc(hidden))]
     pub inlines: Option<InlineMap>,
 }
 
