@@ -3,10 +3,27 @@
 //! gplok emulates the linker inside the Linux kernel, `load_module()`: from a module file and the files that describe a
 //! kernel it tells the errno, the lines of the kernel log in order, and the taints, before anyone runs `insmod`; and why.
 //!
-//! Facts first, judgement once, words last: [`elf`], [`image`] and [`kernel`] read what is there and do not judge; only
-//! [`load`] judges, stage by stage in the kernel's own order, without I/O and without failing; [`why`], [`impact`] and
-//! [`audit`] ask where a symbol comes from, what another kernel does to it, and who hands it on; only [`report`] makes sentences. What is not known is never guessed: the verdict is [`Outcome::Undetermined`](verdict::Outcome), and names what
-//! is missing.
+//! Facts first, judgement once, words last: [`image`] and [`kernel`] read what is there and do not judge; only [`load`]
+//! judges, stage by stage in the kernel's own order, without I/O and without failing; [`why`], [`impact`] and [`audit`]
+//! ask where a symbol comes from, what another kernel does to it, and who passes it on; only [`report`] makes sentences.
+//! What is not known is never guessed: the verdict is [`Outcome::Undetermined`](verdict::Outcome), and names what is
+//! missing.
+//!
+//! # What is stable
+//!
+//! A library depends on gplok without its default features, which build the program:
+//!
+//! ```toml
+//! gplok = { version = "0.1", default-features = false }
+//! ```
+//!
+//! It then sees what three uses need: to judge modules ([`image`], [`kernel`], [`load`], [`check`], [`verdict`],
+//! [`terms`]), to compare kernels ([`impact`], [`why`], [`history::Behaviour`]) and to audit objects ([`audit`]); and the
+//! pages and documents of all three ([`report`]). Enums and structs that will grow are `#[non_exhaustive]`.
+//!
+//! The feature `unstable` adds the machinery below: ELF records, decompressors, X.509, header text, the graph of an object,
+//! the probe of headers. The program and the tests use it, and so the feature `cli`, which is on by default, implies it. It
+//! carries no promise: any release may change it.
 //!
 //! # One module, one kernel
 //!

@@ -16,6 +16,7 @@ type Known = (&'static str, Option<String>, Option<String>, Option<String>);
 
 /// Why a text cannot be read as a baseline.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum AuditBaselineError {
     /// It is not JSON, or a field is missing.
     #[error("this is no JSON that audit printed: {0}")]

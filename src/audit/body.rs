@@ -4,6 +4,7 @@ use crate::graph::Spot;
 
 /// Where the arguments of a call come from, the simplest source first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Arguments {
     /// The caller's own arguments, unchanged and in order.
     Straight,
@@ -19,6 +20,7 @@ pub enum Arguments {
 
 /// How a call is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum How {
     /// By a call instruction.
     Call,

@@ -7,6 +7,7 @@ use crate::terms::ExportKind;
 
 /// How the export of a new finding was exported in the earlier audit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[non_exhaustive]
 pub enum Was {
     /// It was not exported.
     Absent,
@@ -20,6 +21,7 @@ pub enum Was {
 
 /// An export whose kind differs between two audits.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KindChange {
     /// Its name.
     pub export: String,
@@ -31,6 +33,7 @@ pub struct KindChange {
 
 /// How an audit differs from an earlier one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct AuditDiff<'a> {
     /// Findings that only the later audit has, in the order of the later audit.
     pub new: Vec<(&'a AuditFinding, Was)>,
@@ -41,7 +44,7 @@ pub struct AuditDiff<'a> {
 }
 
 impl<'a> AuditDiff<'a> {
-    /// Compares two audits. Findings are matched by their [`FindingKey`](super::FindingKey), in whatever file they are.
+    /// Compares two audits. Findings are matched by what they are about, in whatever file they are.
     pub fn between(earlier: &'a Audit, later: &'a Audit) -> Self {
         let known: BTreeSet<_> = earlier.findings.iter().map(|finding| earlier.key(finding)).collect();
         let still: BTreeSet<_> = later.findings.iter().map(|finding| later.key(finding)).collect();

@@ -12,6 +12,7 @@ macro_rules! codes {
     ($($(#[$doc:meta])* $variant:ident = $name:literal),* $(,)?) => {
         /// The stable name of a kind of finding of an audit.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
         pub enum AuditCode {
             $($(#[$doc])* $variant),*
         }
@@ -144,6 +145,7 @@ pub enum Detail {
 
 /// What is odd about a license string.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum LicenseOddity {
     /// It means the GPL, but the loader does not take it for compatible.
     Misspelt {

@@ -8,6 +8,7 @@ use crate::terms::ModuleName;
 
 /// Why an object cannot be audited.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum AuditError {
     /// A kernel, a package or a module tree cannot be read.
     #[error("{0}")]

@@ -40,6 +40,7 @@ impl AuditCode {
 
 impl Audit {
     /// The key of a finding of this audit.
+    #[cfg_attr(not(feature = "unstable"), doc(hidden))]
     pub fn key<'a>(&'a self, finding: &'a AuditFinding) -> FindingKey<'a> {
         let object = self.objects.get(finding.object).filter(|object| !object.is_kernel);
         let module = object.map(|object| object.name.as_str());

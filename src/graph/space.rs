@@ -271,7 +271,7 @@ impl<'a> AddressSpace<'a> {
         (self.linked && word != 0).then_some(Spot::Address(word))
     }
 
-    /// The pointers stored in a range of addresses, each with its own address. In a kernel, only the first [`MAX_DATA`]
+    /// The pointers stored in a range of addresses, each with its own address. In a kernel, only the first `MAX_DATA`
     /// bytes are searched.
     pub fn pointers(&self, range: Range<u64>) -> Vec<(u64, Spot)> {
         if self.linked {

@@ -6,6 +6,7 @@ macro_rules! behaviours {
     ($($(#[doc = $doc:literal])* $variant:ident = $name:literal),* $(,)?) => {
         /// A behaviour of the loader that some kernels have and others do not.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
         pub enum Behaviour { $($(#[doc = $doc])* $variant),* }
 
         impl Behaviour {

@@ -1,7 +1,10 @@
 //! When the loader changed. This is the only room that compares versions.
 //!
-//! A difference between kernels is a row of [`TABLE`]: what changed, from which release, which stable backports, which
-//! commit. Other rooms call [`Calendar::has`], whose answer may be unknown.
+//! A difference between kernels is a row of `TABLE`: what changed, from which release, which stable backports, which commit.
+//! Other rooms call `Calendar::has`, whose answer may be unknown.
+//!
+//! Users see a [`Behaviour`] where a verdict depends on one: among the [missing](crate::verdict::Missing) facts, in
+//! [`Upgrade::rules`](crate::impact::Upgrade::rules), and in [`Check::otherwise`](crate::check::Check::otherwise).
 
 mod behaviour;
 mod calendar;

@@ -8,6 +8,7 @@ use crate::verdict::{Cause, Code, Finding};
 
 /// The outcome for a module on another kernel, ordered from best to worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Answer {
     /// The file loads unchanged.
     LoadsAsItIs,

@@ -9,6 +9,7 @@ use crate::kernel::{ExportFilter, KernelExport};
 
 /// One way in which an export differs between two kernels. A symbol can differ in several.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum ChangeClass {
     /// The later kernel does not export the symbol.
     Removed,
@@ -115,6 +116,7 @@ impl FromIterator<ChangeClass> for Classes {
 
 /// One export that differs between two kernels.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ExportChange<'a> {
     /// The symbol.
     pub symbol: Cow<'a, str>,

@@ -11,6 +11,7 @@ use crate::kernel::{ExportFilter, Exports, KernelExport};
 
 /// The differences between the exports of two kernels.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct ExportDiff<'a> {
     /// Every export that differs, sorted by symbol name.
     pub changes: Vec<ExportChange<'a>>,
@@ -21,6 +22,7 @@ pub struct ExportDiff<'a> {
 /// An aspect of the exports that one of the two sources does not record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Uncompared {
     /// New exports: the earlier source does not list the exports of modules.
     Added,
@@ -40,6 +42,7 @@ pub enum Uncompared {
 /// The number of exports in each class; `None` where that cannot be known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[allow(missing_docs, reason = "the fields are the classes of ChangeClass")]
+#[non_exhaustive]
 pub struct Totals {
     pub removed: Option<usize>,
     pub added: Option<usize>,

@@ -20,11 +20,13 @@ pub struct Circumstances {
     /// Where to find the modules' debug information.
     pub lookup: Lookup,
     /// How the inline functions of the headers changed; `None` without the maps of both kernels.
+    #[cfg_attr(not(feature = "unstable"), doc(hidden))]
     pub inlines: Option<InlineChanges>,
 }
 
 /// The outcome for one module on the later kernel.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct ModuleImpact<'a> {
     /// The module file.
     pub path: PathBuf,

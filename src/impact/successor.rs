@@ -15,6 +15,7 @@ const SHORTEST: usize = 5;
 
 /// An export that may replace another.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Successor {
     /// The symbol.
     pub symbol: String,

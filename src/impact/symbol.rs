@@ -7,6 +7,7 @@ use crate::verdict::{Finding, Use};
 
 /// What the later kernel changes about one symbol that a module needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SymbolImpact<'a> {
     /// How both kernels export the symbol. `classes` is empty if both kernels withhold the symbol in the same way.
     pub change: ExportChange<'a>,
@@ -39,6 +40,7 @@ impl SymbolImpact<'_> {
 /// Whether the source still needs a symbol when it is built against the later kernel's headers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Fate {
     /// The source still needs the symbol.
     Stays,
@@ -54,6 +56,7 @@ pub enum Fate {
 /// What replaces the need for a symbol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "by", rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum SymbolReplacement {
     /// A compiler option brings the symbol in, and the later kernel is built with other options.
     Compiler,
@@ -73,6 +76,7 @@ pub enum SymbolReplacement {
 /// What would show whether a new build still needs a symbol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Wanting {
     /// The headers of the earlier kernel.
     HeadersBefore,
@@ -84,6 +88,7 @@ pub enum Wanting {
 
 /// The differing prototypes of a function, or declarations of data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Prototypes {
     /// The declaration in the earlier headers.
     pub before: String,

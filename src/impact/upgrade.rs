@@ -17,6 +17,7 @@ const RULES_FOR: usize = 64;
 
 /// The outcome for all modules on the later kernel.
 #[derive(Clone, Debug, Default)]
+#[non_exhaustive]
 pub struct Upgrade<'a> {
     /// The outcome for each module, in the order given.
     pub modules: Vec<ModuleImpact<'a>>,

@@ -9,6 +9,7 @@ use super::symvers::VMLINUX;
 
 /// Two sources that disagree about one fact, because they come from two builds.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Conflict {
     /// The fact.
     pub fact: Fact,
@@ -22,6 +23,7 @@ pub struct Conflict {
 
 /// How two sources differ.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Difference {
     /// The lists have different entries.
     Entries {

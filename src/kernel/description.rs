@@ -84,6 +84,7 @@ impl Kernel {
     /// The kernel's own symbols, exported or not: from a `System.map` or `/proc/kallsyms`, otherwise from the image.
     ///
     /// May read a found image on first use; if that fails, the symbols stay unknown.
+    #[cfg_attr(not(feature = "unstable"), doc(hidden))]
     pub fn symbols(&self) -> Option<&Kallsyms> {
         self.symbols.as_ref().or_else(|| self.boot_image()?.symbols())
     }
@@ -92,6 +93,7 @@ impl Kernel {
     ///
     /// Reads a found image on first use. `None` if there is no image, if the found one cannot be read, or if it belongs to
     /// another release.
+    #[cfg_attr(not(feature = "unstable"), doc(hidden))]
     pub fn boot_image(&self) -> Option<&KernelImage> {
         if let Some(given) = self.boot.given() {
             return Some(given);
@@ -118,6 +120,7 @@ impl Kernel {
     /// known.
     ///
     /// May read a found image on first use; if that fails, its certificates stay unknown.
+    #[cfg_attr(not(feature = "unstable"), doc(hidden))]
     pub fn certificates(&self) -> Option<&[Certificate]> {
         let known = self.trusted.get_or_init(|| {
             let built_in = match &self.certificates {

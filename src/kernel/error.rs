@@ -21,6 +21,7 @@ impl Error {
 
 /// What is wrong with a kernel's files.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ErrorKind {
     /// The operating system returned an error.
     #[error("{0}")]
@@ -75,6 +76,7 @@ pub enum ErrorKind {
 
 /// Why a `System.map` does not give a kernel's exports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum SystemMapFault {
     /// Debian's stub: one line that says which package holds the real file.
     #[error("a stub: the real System.map is in the package with the kernel's debug information")]

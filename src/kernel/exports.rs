@@ -14,6 +14,7 @@ use crate::terms::{Crc, ExportKind, Namespace};
 
 /// One exported symbol: a row of `Module.symvers`, or an entry of an export table.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct KernelExport<'a> {
     /// The symbol.
     pub name: &'a str,

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 /// A fact that can be known of a kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Fact {
     /// The release string.
     Release,
@@ -123,6 +124,7 @@ impl Serialize for Fact {
 
 /// A fact and a file or directory that gave it.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Evidence {
     /// The fact.
     pub fact: Fact,

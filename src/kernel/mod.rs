@@ -2,6 +2,21 @@
 //!
 //! This room records what the files say and does not judge it. A fact that no file gives stays unknown (`None`). Some files are
 //! read only when a fact that needs them is first asked for: see [`Kernel`].
+//!
+//! [`Kernel::open`] takes paths to anything that describes a kernel; [`KernelRequest`] takes what the program's `-k`, `--release`
+//! and `--certs` take, names of installed releases included. An [`Error`] names the file or directory and what is wrong with it.
+//!
+//! ```
+//! use gplok::kernel::Kernel;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/founding");
+//! let kernel = Kernel::open(&[format!("{folder}/linux-4.18/Module.symvers")])?;
+//! assert!(kernel.exports().is_some_and(|exports| exports.find("devmap_managed_key").is_some()));
+//! assert_eq!(kernel.release(), None, "Module.symvers does not tell the release, and it is not guessed");
+//! # Ok(())
+//! # }
+//! ```
 
 mod all_exports;
 mod boot;

@@ -21,6 +21,7 @@ pub struct KernelRequest<'a> {
 
 /// A requested kernel cannot be opened.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum KernelRequestError {
     /// The request has no path, and the release of the running kernel cannot be read.
     #[error("no -k KERNEL was given, and the running kernel is unknown: {OSRELEASE}: {0}")]

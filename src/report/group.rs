@@ -6,6 +6,7 @@ use crate::verdict::{Cause, Code, Finding, Stage};
 
 /// Findings that share one sentence.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Group<'a> {
     /// Their code.
     pub code: Code,

@@ -2,6 +2,24 @@
 //!
 //! This room judges no module and knows no terminal. Facts come in as a [`Verdict`](crate::verdict::Verdict) and a
 //! [`KernelSummary`]; text goes out as a `String`.
+//!
+//! A page (`human`, `human_…`) is for people; a document (`…_document`) is a value that serializes to the JSON schema
+//! `gplok/1`. Nothing here fails. The default [`Palette`] has no colors.
+//!
+//! ```
+//! use gplok::kernel::Kernel;
+//! use gplok::report::{Entry, KernelSummary, Op, Palette, human};
+//! use gplok::verdict::{Outcome, Verdict};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/founding");
+//! let kernel = KernelSummary::from(&Kernel::open(&[format!("{folder}/linux-4.18")])?);
+//! let verdict = Verdict::new("openafs", Outcome::Loads);
+//! let page = human(&[Entry { op: Op::Insmod, path: Some("openafs.ko"), verdict: &verdict }], &kernel, &Palette::default());
+//! assert!(page.contains("openafs.ko"));
+//! # Ok(())
+//! # }
+//! ```
 
 mod audit;
 mod conflict;

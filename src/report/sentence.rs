@@ -10,6 +10,7 @@ use crate::verdict::{Cause, Finding};
 
 /// What to say about a finding, or about several with one cause. The texts have no final full stop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Sentence {
     /// What is the case.
     pub what: String,

@@ -8,6 +8,7 @@ use serde::Serialize;
 /// only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[allow(missing_docs, reason = "each variant is its own errno(3) name")]
+#[non_exhaustive]
 pub enum Errno {
     EPERM,
     ENOENT,

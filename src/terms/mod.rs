@@ -1,6 +1,16 @@
 //! The small types that every other room uses: versions, CRCs, namespaces, patterns, licenses, taints, errnos, module names.
 //!
-//! Nothing here reads a file or judges a module.
+//! Nothing here reads a file or judges a module. Texts are parsed with `new` or `parse` and printed with `Display`, as the kernel
+//! writes them.
+//!
+//! ```
+//! use gplok::terms::{License, ModuleName, Taint, Taints};
+//!
+//! assert!(License::new("Dual BSD/GPL").is_gpl_compatible());
+//! assert_eq!(ModuleName::new("snd-hda-intel"), ModuleName::new("snd_hda_intel"));
+//! assert!(Taints::from_number(4097).has(Taint::OotModule));
+//! assert_eq!(Taints::from_number(4097).to_string(), "PO");
+//! ```
 
 mod arch;
 mod errno;

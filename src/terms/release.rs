@@ -9,6 +9,7 @@ use super::{Arch, Class, ElfMachine, Endian, KernelVersion};
 /// A distribution whose kernels' loader differs from upstream's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum Distribution {
     /// Debian's own builds, whose loader carries the patches DEB1 to DEB3.
     Debian,

@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 /// One taint, in bit order (include/linux/panic.h).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
+#[non_exhaustive]
 pub enum Taint {
     /// P: a module whose license is not GPL-compatible.
     ProprietaryModule = 0,

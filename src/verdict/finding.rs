@@ -9,6 +9,7 @@ use super::usage::{Candidate, Use};
 
 /// One finding.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Finding {
     /// The stage that made it.
     pub stage: Stage,
@@ -24,13 +25,14 @@ pub struct Finding {
 
 /// How a symbol got into a module.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Origin {
     /// Where the module uses the symbol.
     pub uses: Vec<Use>,
     /// Inlines of the kernel's headers that may have brought the symbol in, the likeliest first. Empty where the chains in
     /// `uses` name the inline.
     pub candidates: Vec<Candidate>,
-    /// The numbers of the [known incidents](crate::why::incidents) that match.
+    /// The numbers of the known incidents that match, as `gplok explain incidents` lists them.
     pub incidents: Vec<u32>,
 }
 

@@ -30,6 +30,7 @@ impl Serialize for LogLevel {
 /// Bytes that are not printable ASCII, and the backslash, are written as `\xNN`, as in `/dev/kmsg`. Addresses, which differ
 /// from boot to boot, are written as `(____ptrval____)` or as the address at which gplok places the module.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct KernelLine {
     /// The level.
     pub level: LogLevel,

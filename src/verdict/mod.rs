@@ -1,4 +1,9 @@
 //! What the loader would do with a module, as plain values. This room holds types only; `load` makes them.
+//!
+//! A [`Verdict`] answers one system call: its [`Outcome`], the lines of the kernel log in order, the taints, and a
+//! [`Finding`] for everything that was found, of which [`Cause`] holds the facts and [`Code`] is the stable name. Where the
+//! outcome is [`Outcome::Undetermined`], [`Verdict::missing`] names the facts that decide. Verdicts are equal for equal
+//! input, and serialize; the JSON of [`report`](crate::report) is the form with a schema.
 
 mod cause;
 mod finding;
@@ -72,6 +77,7 @@ impl Outcome {
 
 /// What the kernel would do with one system call, with every finding about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Verdict {
     /// The module's name, as the loader's messages print it.
     pub name: String,

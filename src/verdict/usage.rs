@@ -4,6 +4,7 @@ use serde::Serialize;
 
 /// One use of a symbol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Use {
     /// The section of code or data that contains it.
     pub section: String,
@@ -28,6 +29,7 @@ impl Use {
 
 /// A place in a function or variable.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Inside {
     /// The name of the function or variable.
     pub name: String,
@@ -45,6 +47,7 @@ pub struct Inside {
 
 /// A line of the source.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
 pub struct Declared {
     /// The file: a header of the kernel relative to the kernel's tree, a file of the module's source relative to its folder.
     pub file: String,
@@ -57,6 +60,7 @@ pub type Chain = Vec<Frame>;
 
 /// One frame of a chain.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
 pub struct Frame {
     /// The function.
     pub function: String,
@@ -71,6 +75,7 @@ pub struct Frame {
 
 /// An inline that may have brought a symbol in.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[non_exhaustive]
 pub struct Candidate {
     /// The inline.
     pub name: String,
@@ -87,6 +92,7 @@ pub struct Candidate {
 /// What names a candidate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum CandidateSource {
     /// The inline map of this kernel.
     InlineMap,
@@ -97,6 +103,7 @@ pub enum CandidateSource {
 /// The debug information of a module.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(tag = "state", rename_all = "kebab-case")]
+#[non_exhaustive]
 pub enum DebugInfo {
     /// It was not looked for.
     #[default]

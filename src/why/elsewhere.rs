@@ -14,6 +14,7 @@ const MAX_OPTIONS: usize = 12;
 
 /// A symbol on another kernel.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct Elsewhere {
     /// The symbol.
     pub symbol: String,
@@ -28,6 +29,7 @@ pub struct Elsewhere {
 
 /// How a kernel exports a symbol.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct SymbolExport {
     /// The exporter.
     pub exporter: String,
@@ -46,6 +48,7 @@ impl SymbolExport {
 
 /// An option that two kernels set differently.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct OptionDifference {
     /// The option, without `CONFIG_`.
     pub name: String,

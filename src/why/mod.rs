@@ -6,6 +6,30 @@
 //! give candidates.
 //!
 //! Nothing here judges: the results are attached to a finding and never replace it.
+//!
+//! [`explain()`] fills in [`Finding::origin`]. Lines count from 1, offsets are in bytes from the beginning of a section. It fails
+//! where a file that has to be read once more cannot be, or where a debug file that the user named is unfit.
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use gplok::check::check;
+//! use gplok::image::Image;
+//! use gplok::kernel::Kernel;
+//! use gplok::load::{Cmdline, Insmod};
+//! use gplok::why::{Lookup, explain};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/founding");
+//! let kernel = Arc::new(Kernel::open(&[format!("{folder}/linux-4.18-rc")])?);
+//! let images = [Image::open(format!("{folder}/openafs.ko"))?];
+//! let mut verdicts = check(&kernel, &Cmdline::default(), &images, &Insmod::default())?;
+//! explain(&mut verdicts[0], &images[0], &kernel, &Lookup::default())?;
+//! let origin = verdicts[0].findings[0].origin.as_ref().ok_or("no origin")?;
+//! assert!(origin.uses[0].chain.iter().any(|frame| frame.function == "put_page"));
+//! # Ok(())
+//! # }
+//! ```
 
 mod candidates;
 mod elsewhere;
@@ -28,6 +52,7 @@ use crate::image::{DebugFiles, Error, Image, ModuleElf};
 use crate::kernel::Kernel;
 use crate::verdict::{Code, DebugInfo, Finding, Origin, Use, Verdict};
 use incidents::{IncidentEvidence, known};
+pub use inlines::Inline;
 use inlines::InlineMap;
 pub use uses::Inlined;
 use uses::UseFinder;
@@ -38,6 +63,7 @@ pub struct Lookup {
     /// Where debug files are found.
     pub debug: DebugFiles,
     /// The inline map of the kernel.
+    #[cfg_attr(not(feature = "unstable"), doc(hidden))]
     pub inlines: Option<InlineMap>,
 }
 
@@ -88,6 +114,7 @@ fn annotate(finding: &mut Finding, source: &UseFinder<'_>, kernel: &Kernel, look
 
 /// How a module uses one symbol, independent of any verdict.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
 pub struct SymbolUse {
     /// The symbol.
     pub symbol: String,
@@ -119,6 +146,7 @@ pub fn uses(image: &Image, symbol: &str, kernel: &Kernel, lookup: &Lookup) -> Re
 
 /// What a module's object and debug information show about its source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SourceFacts {
     /// Where the module uses each of the requested symbols, in the same order.
     pub uses: Vec<Vec<Use>>,

@@ -1,6 +1,6 @@
 //! X.509 certificates and PKCS#7 messages, read as the kernel's own parsers read them.
 //!
-//! The kernel's ASN.1 decoder accepts more than DER, so this room has its own decoder ([`asn1`]) and uses no library. It
+//! The kernel's ASN.1 decoder accepts more than DER, so this room has its own decoder (`asn1`) and uses no library. It
 //! verifies no signatures: `load/signature/` does.
 
 pub(crate) mod asn1;

@@ -1,4 +1,6 @@
-//! The whole test suite: one binary.
+//! The whole test suite: one binary. Tests that run the program need the feature `cli`.
+
+#![cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only tests that run the program call it"))]
 
 mod architectures;
 
@@ -6,7 +8,9 @@ mod audit;
 mod audit_report;
 mod caches;
 mod cases;
+#[cfg(feature = "cli")]
 mod cli;
+#[cfg(feature = "cli")]
 mod exports;
 mod founding;
 mod hostile;
@@ -19,7 +23,9 @@ mod matrix;
 mod oracle;
 mod referee;
 mod reports;
+#[cfg(feature = "cli")]
 mod trees;
+#[cfg(feature = "cli")]
 mod upgrade;
 #[path = "../../src/report/validator.rs"]
 mod validator;

@@ -12,6 +12,7 @@ impl Kernel {
     ///
     /// Reads every public header on each call, on all cores; a header that cannot be read mentions nothing. A name that a macro
     /// builds is not found, except for the names of static calls and tracepoints.
+    #[cfg_attr(not(feature = "unstable"), doc(hidden))]
     pub fn mentions(&self, names: &BTreeSet<&str>) -> Option<Mentions> {
         if !self.has_headers() {
             return None;

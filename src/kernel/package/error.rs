@@ -4,6 +4,7 @@ use std::io;
 
 /// What is wrong with a package.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum PackageError {
     /// A part cannot be read: it is malformed or cut short, or the operating system returned an error.
     #[error("{part}: {source}")]

@@ -18,6 +18,7 @@ impl ImageError {
 
 /// What is wrong with a kernel image.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum ImageErrorKind {
     /// The file ends within a header.
     #[error("the file ends within {0}")]

@@ -5,6 +5,7 @@ use crate::verdict::Code;
 
 /// One page. The first line of the file is the title, behind `# `.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Page {
     /// The title, without the code.
     pub title: &'static str,

@@ -4,6 +4,7 @@ use crate::graph::{AssemblyError, DwarfError, UndecodedCalls};
 
 /// Inline functions cannot be read from an object or from assembly.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum MapError {
     /// Some calls could not be decoded, so edges may be missing.
     #[error(transparent)]

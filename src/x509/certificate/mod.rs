@@ -109,6 +109,7 @@ fn place(line: &Option<usize>) -> String {
 
 /// What is wrong with a certificate.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
 pub enum CertificateErrorKind {
     /// The PEM text has no END line.
     #[error("no line -----END CERTIFICATE-----")]

@@ -1,5 +1,6 @@
 //! Kernel images: small ones of every layout, in every container, read back.
 
+#[cfg(feature = "cli")]
 mod beside;
 mod containers;
 mod forms;
