@@ -144,6 +144,7 @@ impl<'a> Boots<'a> {
         let mut names = HashSet::new();
         let percpu = |after: &Arc<After>| after.worlds.iter().filter_map(newest).map(|module| module.percpu).max();
         after.iter().all(|after| after.is_plain && names.insert(after.verdict.name.as_str()))
+            && ask_alike(after)
             && after.iter().filter_map(percpu).sum::<u64>() <= SURE_PERCPU
             && !before.iter().chain([&own]).any(|module| self.modules.is_rival(*module))
     }
@@ -175,6 +176,14 @@ impl After {
         let refused = if is_refused { RefusedExporter::new(&verdict.name, exports).map(Arc::new) } else { None };
         Self { verdict, worlds, refused, is_plain }
     }
+}
+
+/// Returns whether all modules that depend on unknown facts depend on the same ones. On a single boot a module is not asked what an
+/// earlier one has settled, so boots with different questions say different things of what is missing.
+fn ask_alike(after: &[Arc<After>]) -> bool {
+    let mut answers = after.iter().flat_map(|after| &after.worlds).map(|world| &world.answers);
+    let Some(first) = answers.clone().find(|answers| !answers.is_empty()) else { return true };
+    answers.all(|answers| answers.is_empty() || answers.keys().eq(first.keys()))
 }
 
 /// Returns whether two modules make no difference to others: of its taints, only the proprietary one does.

@@ -203,7 +203,8 @@ impl<'a> Modules<'a> {
     /// The name that the module gives itself, else the name of its file.
     fn name(&self, index: usize) -> String {
         let Some(image) = self.image(index) else { return String::new() };
-        let own = image.as_announced().and_then(|elf| elf.modinfo().get("name").map(str::to_owned));
+        let named = |image: &Image| image.as_announced().and_then(|elf| elf.modinfo().get("name").map(str::to_owned));
+        let own = image.ask(named).ok().flatten();
         own.or_else(|| module_name_of(image.path())).unwrap_or_default()
     }
 

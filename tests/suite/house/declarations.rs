@@ -322,10 +322,16 @@ fn entries(tokens: TokenStream) -> Vec<String> {
         }
     }
     entries.retain(|entry| !entry.is_empty());
-    entries
-        .iter()
-        .map(|entry| entry.trim().replace(" : ", ": ").replace(" , ", ", ").replace(" < ", "<").replace(" >", ">"))
-        .collect()
+    entries.iter().map(|entry| spaced(entry)).collect()
+}
+
+/// Tokens with the blanks that rustfmt leaves between them, as far as fields need it.
+fn spaced(tokens: &str) -> String {
+    let mut text = tokens.trim().to_owned();
+    for (found, new) in [(" : ", ": "), (" , ", ", "), (", }", " }"), (" < ", "<"), (" >", ">"), ("& ", "&")] {
+        text = text.replace(found, new);
+    }
+    text
 }
 
 fn undocumented(tokens: TokenStream) -> Vec<TokenTree> {

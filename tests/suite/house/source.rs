@@ -158,10 +158,15 @@ impl House {
     ) -> Target {
         let Some((first, rest)) = path.split_first() else { return Target::Module(module.to_vec()) };
         match first.as_str() {
-            "crate" => self.inside(&module[..1], rest, seen),
-            "self" => self.inside(module, rest, seen),
-            "super" => self.inside(module, path, seen),
-            _ if !leading && let Some(target) = self.named(module, path, seen) => target,
+            "crate" => return self.inside(&module[..1], rest, seen),
+            "self" => return self.inside(module, rest, seen),
+            "super" => return self.inside(module, path, seen),
+            _ => {}
+        }
+        if !leading && let Some(target) = self.named(module, path, seen) {
+            return target;
+        }
+        match first.as_str() {
             "gplok" => self.inside(&[LIBRARY.to_owned()], rest, seen),
             _ => Target::Outside(path.to_vec()),
         }

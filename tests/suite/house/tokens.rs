@@ -1,4 +1,4 @@
-//! Finds paths, calls and indexes in tokens that are no complete code: the bodies of `macro_rules!`, the arguments of macros
+//! Finds paths, calls and indexes in tokens that do not parse as code: the bodies of `macro_rules!`, the arguments of macros
 //! with a syntax of their own, attributes.
 
 use proc_macro2::{Delimiter, Group, Ident, Spacing, TokenStream, TokenTree};
@@ -17,7 +17,7 @@ pub fn walk(tokens: TokenStream, reader: &mut Reader) {
     Walk { tokens: tokens.into_iter().collect(), at: 0, has_paths_in_strings: false }.run(reader);
 }
 
-/// The same for attributes, where strings hold paths too.
+/// Records what the tokens of an attribute name. There, strings hold paths, too.
 pub fn walk_with_strings(tokens: TokenStream, reader: &mut Reader) {
     Walk { tokens: tokens.into_iter().collect(), at: 0, has_paths_in_strings: true }.run(reader);
 }
@@ -47,20 +47,16 @@ impl Walk {
         }
     }
 
-    /// Whether the token `back` tokens before the next one is this punctuation.
-    fn is_after(&self, mark: char) -> bool {
-        self.at
-            .checked_sub(1)
-            .is_some_and(|at| matches!(&self.tokens[at], TokenTree::Punct(found) if found.as_char() == mark))
-    }
-
+    /// Whether the token there is this punctuation.
     fn is_mark(&self, at: usize, mark: char) -> bool {
         matches!(self.tokens.get(at), Some(TokenTree::Punct(found)) if found.as_char() == mark)
     }
 
+    /// Whether `::` begins there.
     fn is_colons(&self, at: usize) -> bool {
-        matches!(self.tokens.get(at), Some(TokenTree::Punct(found)) if found.as_char() == ':' && found.spacing() == Spacing::Joint)
-            && self.is_mark(at + 1, ':')
+        let is_joint =
+            matches!(self.tokens.get(at), Some(TokenTree::Punct(found)) if found.spacing() == Spacing::Joint);
+        is_joint && self.is_mark(at, ':') && self.is_mark(at + 1, ':')
     }
 
     /// A path that begins with this name, as far as it goes; `self.at` is left at its last token.
@@ -112,7 +108,7 @@ impl Walk {
         if group.delimiter() == Delimiter::Bracket && self.is_value_before() && group.stream().to_string() != ".." {
             reader.facts.indexes.push(group.span_open().start().line);
         }
-        let has_paths_in_strings = self.has_paths_in_strings || self.is_after('#');
+        let has_paths_in_strings = self.has_paths_in_strings || self.at >= 1 && self.is_mark(self.at - 1, '#');
         Walk { tokens: group.stream().into_iter().collect(), at: 0, has_paths_in_strings }.run(reader);
     }
 
