@@ -138,7 +138,7 @@ impl ModuleElf {
         let size = usize::try_from(3 * field).unwrap_or(usize::MAX);
         let count = self.contents(section).len().checked_div(size).unwrap_or_default();
         let name = usize::try_from(field).unwrap_or_default();
-        section.size % (3 * field) == 0
+        section.size.is_multiple_of(3 * field)
             && (0..count).all(|index| references.string(index * size + name, name).is_some_and(is_name))
     }
 

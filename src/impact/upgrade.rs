@@ -70,7 +70,7 @@ impl<'a> Upgrade<'a> {
         }
         inherit(&mut modules);
         let rules: Vec<(Behaviour, bool)> = match (Calendar::of(kernels.from), Calendar::of(kernels.to)) {
-            (Some(before), Some(after)) => before.changes(after).into_iter().collect(),
+            (Some(before), Some(after)) => before.changes(after).collect(),
             _ => Vec::new(),
         };
         let rules_tried = images.len() <= RULES_FOR;
