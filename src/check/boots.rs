@@ -117,6 +117,8 @@ impl<'a> Boots<'a> {
             let mut verdict = self.load(&mut machine, module);
             if too_many {
                 verdict.outcome = Outcome::Undetermined;
+                // It was judged without the modules that it needs.
+                verdict.never_loads = false;
                 verdict.missing.push(Missing::TooMany);
             }
             let elf = self.modules.image(module).and_then(Image::as_announced);

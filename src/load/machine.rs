@@ -278,6 +278,8 @@ impl Machine {
         let mut verdict = merge(&mut results).unwrap_or_else(|| Verdict::new("", Outcome::Undetermined));
         if too_many {
             verdict.outcome = Outcome::Undetermined;
+            // Sets of answers that were not followed may load it.
+            verdict.never_loads = false;
             verdict.missing.push(Missing::TooMany);
         }
         results.retain(|(_, verdict)| !matches!(verdict.outcome, Outcome::Crash { .. }));
