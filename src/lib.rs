@@ -1,7 +1,8 @@
 //! Will this kernel module load on that kernel, and if not, why exactly?
 //!
 //! gplok emulates the linker inside the Linux kernel, `load_module()`: from a module file and the files that describe a
-//! kernel it tells the errno, the lines of the kernel log in order, and the taints, before anyone runs `insmod`; and why.
+//! kernel it predicts the errno, the lines of the kernel log in order, and the taints, before anyone runs `insmod`. Then it
+//! explains why.
 //!
 //! Facts first, judgement once, words last: [`image`] and [`kernel`] read what is there and do not judge; only [`load`]
 //! judges, stage by stage in the kernel's own order, without I/O and without failing; [`why`], [`impact`] and [`audit`]
@@ -78,7 +79,7 @@
 
 #![cfg_attr(
     not(feature = "unstable"),
-    allow(dead_code, unused_imports, reason = "without the feature, what only its users call has no caller")
+    allow(dead_code, unused_imports, reason = "what is used only through the feature is unused without it")
 )]
 
 /// Re-exports names to users with the feature `unstable`, and to the rest of the crate otherwise.

@@ -8,12 +8,15 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::check::needs::Modules;
 use crate::image::{Error, Image};
-use crate::load::{Insmod, Judged, LoadedModule, MAX_WORLDS, Machine, RefusedExporter, World};
+use crate::load::{Insmod, Judged, LoadedModule, MAX_WORLDS, Machine, RefusedExporter, World, followed_in_part};
 use crate::terms::{Taint, Taints};
 use crate::verdict::{Cause, Finding, Missing, Outcome, Stage, Verdict};
 
 /// Modules that need at most this much per-CPU memory in sum find room for it in every kernel, however they are aligned.
 const SURE_PERCPU: u64 = 2 << 10;
+
+/// How many states of the needed modules are followed. A module's own questions multiply them, up to [`MAX_WORLDS`].
+const MAX_STATES: usize = MAX_WORLDS / 4;
 
 /// The modules to judge, and the results so far.
 pub(super) struct Boots<'a> {
@@ -34,6 +37,8 @@ struct After {
     refused: Option<Arc<RefusedExporter>>,
     /// Whether it leaves nothing but a loaded module and taints, whatever else is loaded.
     is_plain: bool,
+    /// Whether states were left out, because there were too many.
+    in_part: bool,
 }
 
 impl<'a> Boots<'a> {
@@ -113,17 +118,21 @@ impl<'a> Boots<'a> {
         let judge = || {
             let mut machine = self.first.clone();
             needed.iter().filter_map(|after| after.refused.clone()).for_each(|exporter| machine.refuse(exporter));
-            let too_many = machine.with_worlds(|first| combined(first, needed));
+            let tainted = machine.certain_taints();
+            let in_part = machine.with_worlds(|first| combined(first, needed));
             let mut verdict = self.load(&mut machine, module);
-            if too_many {
-                verdict.outcome = Outcome::Undetermined;
-                // It was judged without the modules that it needs.
-                verdict.never_loads = false;
-                verdict.missing.push(Missing::TooMany);
+            if in_part {
+                let worlds = needed.iter().flat_map(|after| &after.worlds);
+                let questions = worlds.flat_map(|world| world.because.iter().cloned());
+                // Where the states that were followed differ already, the others change nothing.
+                let is_open = verdict.outcome == Outcome::Undetermined && !verdict.missing.contains(&Missing::TooMany);
+                followed_in_part(&mut verdict, questions, tainted);
+                verdict.missing.retain(|missing| !is_open || *missing != Missing::TooMany);
             }
             let elf = self.modules.image(module).and_then(Image::as_announced);
             let exports = elf.map(|elf| Arc::clone(elf.exports())).unwrap_or_default();
-            Arc::new(After::new(Judged { verdict, worlds: machine.into_worlds(), exports }))
+            let (worlds, left_out) = machine.into_worlds();
+            Arc::new(After::new(Judged { verdict, worlds, exports, in_part: in_part || left_out }))
         };
         match self.known.get(module).filter(|known| self.modules.is_needed(module) || known.get().is_some()) {
             Some(known) => Arc::clone(known.get_or_init(judge)),
@@ -161,7 +170,7 @@ impl<'a> Boots<'a> {
 }
 
 impl After {
-    fn new(Judged { verdict, mut worlds, exports }: Judged) -> Self {
+    fn new(Judged { verdict, mut worlds, exports, in_part }: Judged) -> Self {
         // No other module depends on the taints of a module, except on the proprietary taint.
         let first = worlds.iter().find_map(newest).cloned();
         for world in &mut worlds {
@@ -172,11 +181,20 @@ impl After {
                 *module = Arc::clone(first);
             }
         }
+        // States that differ in earlier modules only make no difference here.
+        let mut distinct: Vec<World> = Vec::with_capacity(worlds.len());
+        for world in worlds {
+            match distinct.iter_mut().find(|known| makes_no_difference(known, &world)) {
+                Some(known) => known.add_calendars(&world),
+                None => distinct.push(world),
+            }
+        }
+        let worlds = distinct;
         let is_plain = worlds.iter().all(|world| world.state.held.is_none() && world.state.percpu_warnings == 0)
             && !matches!(verdict.outcome, Outcome::Crash { .. });
         let is_refused = verdict.outcome != Outcome::Loads;
         let refused = if is_refused { RefusedExporter::new(&verdict.name, exports).map(Arc::new) } else { None };
-        Self { verdict, worlds, refused, is_plain }
+        Self { verdict, worlds, refused, is_plain, in_part }
     }
 }
 
@@ -193,6 +211,22 @@ fn are_like(one: &LoadedModule, other: &LoadedModule) -> bool {
     one.taints.has(Taint::ProprietaryModule) == other.taints.has(Taint::ProprietaryModule) && one.is_alike(other)
 }
 
+/// Returns whether two states after loading a module, of which the first may get the calendars of both, combine with others in
+/// the same way: see [`Boot::joined`].
+fn makes_no_difference(one: &World, other: &World) -> bool {
+    let is_same_module = match (newest(one), newest(other)) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (one, other) => one.is_none() && other.is_none(),
+    };
+    is_same_module
+        && one.answers == other.answers
+        && one.because == other.because
+        && one.state.tainted == other.state.tainted
+        && one.state.once == other.state.once
+        && one.state.held == other.state.held
+        && one.state.percpu_warnings == other.state.percpu_warnings
+}
+
 /// The module that was loaded last in a world.
 fn newest(world: &World) -> Option<&Arc<LoadedModule>> {
     world.state.modules.first().filter(|_| world.last == Some(Outcome::Loads))
@@ -205,36 +239,49 @@ struct Boot<'a> {
     modules: Vec<&'a Arc<LoadedModule>>,
 }
 
-/// Combines boots: returns the states in which all of these modules are loaded, and whether there are too many to follow.
+/// Combines boots: returns the states in which these modules are loaded or may be refused, and whether there are too many to
+/// follow. If there are, those are followed in which at most one of them is refused, or if these are too many, none.
 fn combined(first: &[World], all: &[Arc<After>]) -> (Vec<World>, bool) {
+    if let Some(worlds) = followed(first, all, usize::MAX) {
+        return (worlds, all.iter().any(|after| after.in_part));
+    }
+    let fewer = [1, 0].into_iter().find_map(|refused| followed(first, all, refused));
+    (fewer.unwrap_or_else(|| first.to_vec()), true)
+}
+
+/// Combines the states in which at most so many of the modules are refused; `None` if there are too many.
+fn followed(first: &[World], all: &[Arc<After>], refused: usize) -> Option<Vec<World>> {
     let boot = |world: &World| Boot { world: world.clone(), modules: Vec::with_capacity(all.len()) };
     let mut boots: Vec<_> = first.iter().map(boot).collect();
-    for after in all {
+    for (index, after) in all.iter().enumerate() {
         let mut next = Vec::with_capacity(boots.len());
-        boots.into_iter().for_each(|boot| boot.behind(&after.worlds, &mut next));
-        if next.len() > MAX_WORLDS {
-            return (first.to_vec(), true);
+        for boot in boots {
+            boot.behind(&after.worlds, &mut next);
+            next.retain(|boot| index + 1 - boot.modules.len() <= refused);
+            if next.len() > MAX_STATES {
+                return None;
+            }
         }
         boots = next;
     }
-    (boots.into_iter().map(Boot::into_world).collect(), false)
+    Some(boots.into_iter().map(Boot::into_world).collect())
 }
 
 /// Returns whether two states can be states of one boot.
 fn agree(one: &World, other: &World) -> bool {
     let same_answers =
         || one.answers.iter().all(|(question, answer)| other.answers.get(question).is_none_or(|own| own == answer));
-    one.calendar == other.calendar && (Arc::ptr_eq(&one.answers, &other.answers) || same_answers())
+    one.calendars.iter().any(|calendar| other.calendars.contains(calendar))
+        && (Arc::ptr_eq(&one.answers, &other.answers) || same_answers())
 }
 
 impl<'a> Boot<'a> {
     /// Combines this boot with each state that agrees with it, and adds the results to `next`. The order is that in which a
     /// single boot meets the states: verdicts name the first of several that are equally good.
     fn behind(self, worlds: &'a [World], next: &mut Vec<Self>) {
-        let mut add = |boot: Self| {
-            if !next.iter().any(|known| known.is_like(&boot)) {
-                next.push(boot);
-            }
+        let mut add = |boot: Self| match next.iter_mut().find(|known| known.is_like(&boot)) {
+            Some(known) => known.world.add_calendars(&boot.world),
+            None => next.push(boot),
         };
         let Some(last) = worlds.iter().rposition(|world| agree(&self.world, world)) else { return };
         for world in worlds.iter().take(last).filter(|world| agree(&self.world, world)) {
@@ -246,7 +293,10 @@ impl<'a> Boot<'a> {
     }
 
     fn joined(mut self, other: &'a World) -> Self {
-        let World { answers, state, because, .. } = &mut self.world;
+        let World { answers, calendars, state, because, .. } = &mut self.world;
+        if !Arc::ptr_eq(calendars, &other.calendars) && *calendars != other.calendars {
+            *calendars = calendars.iter().filter(|calendar| other.calendars.contains(calendar)).copied().collect();
+        }
         self.modules.extend(newest(other));
         state.tainted = Taints::from_number(state.tainted.number() | other.state.tainted.number());
         state.once.join(other.state.once);
@@ -265,12 +315,11 @@ impl<'a> Boot<'a> {
         self
     }
 
-    /// Returns whether two boots make no difference to a module that is loaded next.
+    /// Returns whether two boots make no difference to a module that is loaded next, on the kernels that both stand for.
     fn is_like(&self, other: &Self) -> bool {
         let world = &self.world;
         let other_world = &other.world;
-        world.calendar == other_world.calendar
-            && world.state.tainted == other_world.state.tainted
+        world.state.tainted == other_world.state.tainted
             && world.state.once == other_world.state.once
             && self.modules.len() == other.modules.len()
             && self

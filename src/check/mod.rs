@@ -2,7 +2,7 @@
 //! (`load`) on all cores. It returns errors; the judge never does.
 //!
 //! [`check()`] judges images that are open already. [`Check`] has more choices: parameters and flags, files that are read
-//! once and freed, one boot for all in a given order. A [`ModprobeError`] names the file that cannot be read: one that was
+//! once and freed, or one boot that loads all modules in a given order. A [`ModprobeError`] names the file that cannot be read: one that was
 //! given, or one of the kernel's tree that a module depends on.
 //!
 //! ```

@@ -1,6 +1,7 @@
 //! Looking up the behaviours of one kernel in the table.
 
-use super::{Behaviour, TABLE};
+use super::behaviour::Behaviour;
+use super::table::TABLE;
 use crate::kernel::Kernel;
 use crate::terms::{Distribution, KernelVersion};
 

@@ -1,6 +1,6 @@
 //! How a distribution configures its kernels, used if the configuration itself is unknown.
 
-use super::Calendar;
+use super::calendar::Calendar;
 use crate::terms::{Distribution, KernelVersion};
 
 /// The setting of an option in all kernels of a distribution from a version on, in every flavour and architecture.

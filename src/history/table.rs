@@ -1,6 +1,6 @@
 //! The dated table of changes of the loader.
 
-use super::Behaviour::{self, *};
+use super::behaviour::Behaviour::{self, *};
 use crate::terms::{Distribution, KernelVersion};
 
 /// When a behaviour was added or removed.

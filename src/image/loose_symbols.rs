@@ -1,6 +1,5 @@
 //! The symbols of a module that its loader must resolve or reject.
 
-use super::ModuleElf;
 use crate::elf::{Symbol, SymbolPlace};
 
 /// A symbol that is undefined, common, or in a section that does not exist. The loader takes all other symbols as they
@@ -44,36 +43,19 @@ pub(super) struct LooseSymbols {
     names: Vec<u8>,
 }
 
-impl ModuleElf {
-    /// The symbols that the loader must resolve or reject, in the order of the symbol table.
-    pub fn loose_symbols(&self) -> &[LooseSymbol] {
-        &self.loose().symbols
-    }
-
-    /// The name of a loose symbol; `None` if it is outside the file.
-    pub fn loose_name(&self, loose: &LooseSymbol) -> Option<&[u8]> {
-        let start = usize::try_from(loose.name_start).ok()?;
-        match loose.name_len {
-            0 => self.string(self.strtab()?.offset.checked_add(loose.name.into())?),
-            len => self.loose().names.get(start..start + usize::from(len)),
-        }
-    }
-
-    /// The undefined symbols, in the order of the symbol table, which is the order of resolution.
-    pub fn undefined_symbols(&self) -> impl Iterator<Item = &LooseSymbol> {
-        self.loose_symbols().iter().filter(|loose| loose.is_undefined())
-    }
-
-    fn loose(&self) -> &LooseSymbols {
-        self.loose.get_or_init(|| self.read_loose_symbols())
-    }
-
-    fn read_loose_symbols(&self) -> LooseSymbols {
-        let count = self.symbols().iter().filter(|symbol| self.is_loose(symbol)).count();
-        let mut all =
-            LooseSymbols { symbols: Vec::with_capacity(count), names: Vec::with_capacity(count.min(1 << 20) * 24) };
-        for (index, symbol) in self.symbols().iter().enumerate().skip(1).filter(|(_, symbol)| self.is_loose(symbol)) {
-            let name = self.symbol_name(symbol).filter(|_| all.names.len() <= self.bytes.len());
+impl LooseSymbols {
+    /// Reads them from a symbol table. `name_of` returns the name of a symbol, and `room` is the largest number of bytes that
+    /// names are kept in.
+    pub fn read<'a>(
+        symbols: &[Symbol],
+        sections: usize,
+        room: usize,
+        name_of: impl Fn(&Symbol) -> Option<&'a [u8]>,
+    ) -> Self {
+        let count = symbols.iter().filter(|symbol| is_loose(symbol, sections)).count();
+        let mut all = Self { symbols: Vec::with_capacity(count), names: Vec::with_capacity(count.min(1 << 20) * 24) };
+        for (index, symbol) in symbols.iter().enumerate().skip(1).filter(|(_, symbol)| is_loose(symbol, sections)) {
+            let name = name_of(symbol).filter(|_| all.names.len() <= room);
             let placed = name.and_then(|name| Some((u32::try_from(all.names.len()).ok()?, name)));
             let (name_start, name) = placed.unwrap_or_default();
             all.names.extend_from_slice(name);
@@ -90,11 +72,23 @@ impl ModuleElf {
         all
     }
 
-    fn is_loose(&self, symbol: &Symbol) -> bool {
-        match symbol.shndx {
-            SymbolPlace::UNDEF | SymbolPlace::COMMON => true,
-            SymbolPlace::ABS | SymbolPlace::LIVEPATCH => false,
-            shndx => usize::from(shndx) >= self.sections().len(),
+    pub fn symbols(&self) -> &[LooseSymbol] {
+        &self.symbols
+    }
+
+    /// The name of a symbol, or as `Err` its `st_name`, if the name was not kept.
+    pub fn name(&self, loose: &LooseSymbol) -> Result<Option<&[u8]>, u32> {
+        match (loose.name_len, usize::try_from(loose.name_start)) {
+            (0, _) | (_, Err(_)) => Err(loose.name),
+            (len, Ok(start)) => Ok(self.names.get(start..start + usize::from(len))),
         }
+    }
+}
+
+fn is_loose(symbol: &Symbol, sections: usize) -> bool {
+    match symbol.shndx {
+        SymbolPlace::UNDEF | SymbolPlace::COMMON => true,
+        SymbolPlace::ABS | SymbolPlace::LIVEPATCH => false,
+        shndx => usize::from(shndx) >= sections,
     }
 }

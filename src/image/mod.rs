@@ -1,7 +1,7 @@
 //! Reads a module file and records what is in it. Nothing here judges whether a module can be loaded.
 //!
 //! [`Image::open`] reads the whole file. Inside the library an image may be opened with only the parts of its file that
-//! a loader looks at (`Extent::Parts`), and later reduced to even fewer. A range that is inside the file but not in
+//! a loader looks at (`Extent::Parts`); later it can drop more of them. A range that is inside the file but not in
 //! memory is answered with `None`, never with zeros, and [`Image::lacked`] returns `true` from then on. Whatever was
 //! computed from such an image must be discarded and computed again from the whole file: `Image::ask` does both, and
 //! `Image::completed` returns the image with the whole file in memory.
@@ -62,7 +62,7 @@ pub struct Image {
     stored: Bytes,
     contents: Bytes,
     signature: OnceLock<AppendedSignature>,
-    /// The contents as read in each class, byte order and length that was asked for.
+    /// The contents parsed as ELF, cached by class, byte order and length.
     readings: Mutex<Vec<Arc<ModuleElf>>>,
     /// Unique to this image: the key under which caches keep what they computed from it.
     number: u64,

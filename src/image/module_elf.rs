@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use super::loose_symbols::LooseSymbols;
+use super::loose_symbols::{LooseSymbol, LooseSymbols};
 use super::text::{as_text, escaped, text_bytes};
 use super::{Bytes, Modinfo, Versions};
 use crate::elf::{Elf, Header, Relocation, Section, SectionType, Symbol};
@@ -29,7 +29,7 @@ pub struct ModuleElf {
     all_sections_named: bool,
     distinct_names: bool,
     symbols: OnceLock<Vec<Symbol>>,
-    pub(super) loose: OnceLock<LooseSymbols>,
+    loose: OnceLock<LooseSymbols>,
     /// Pairs of a section that is relocated and a relocation section for it, sorted.
     relocating: OnceLock<Vec<(usize, usize)>>,
     last_nul: OnceLock<Option<usize>>,
@@ -410,4 +410,31 @@ fn are_distinct(hashes: impl Iterator<Item = Option<u64>>) -> bool {
     let Some(mut hashes) = hashes.collect::<Option<Vec<_>>>() else { return false };
     hashes.sort_unstable();
     hashes.is_sorted_by(|one, other| one < other)
+}
+
+impl ModuleElf {
+    /// The symbols that the loader must resolve or reject, in the order of the symbol table.
+    pub fn loose_symbols(&self) -> &[LooseSymbol] {
+        self.loose().symbols()
+    }
+
+    /// The name of a loose symbol; `None` if it is outside the file.
+    pub fn loose_name(&self, loose: &LooseSymbol) -> Option<&[u8]> {
+        match self.loose().name(loose) {
+            Ok(name) => name,
+            Err(name) => self.string(self.strtab()?.offset.checked_add(name.into())?),
+        }
+    }
+
+    /// The undefined symbols, in the order of the symbol table, which is the order of resolution.
+    pub fn undefined_symbols(&self) -> impl Iterator<Item = &LooseSymbol> {
+        self.loose_symbols().iter().filter(|loose| loose.is_undefined())
+    }
+
+    fn loose(&self) -> &LooseSymbols {
+        self.loose.get_or_init(|| {
+            let name = |symbol: &_| self.symbol_name(symbol);
+            LooseSymbols::read(self.symbols(), self.sections().len(), self.bytes.len(), name)
+        })
+    }
 }

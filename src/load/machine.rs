@@ -11,12 +11,12 @@ use crate::image::Image;
 use crate::kernel::Kernel;
 use crate::load::cache::memo::Memo;
 use crate::load::cache::passed::Passed;
-use crate::load::merge::{furthest, join_equal, merge};
+use crate::load::merge::{followed_in_part, furthest, join_equal, merge};
 use crate::load::pipeline::load_module;
 use crate::load::refused_exporter::RefusedExporter;
 use crate::load::run::{Call, Run};
 use crate::load::stages::delete_module::delete_module;
-use crate::load::state::{State, World};
+use crate::load::state::{Open, State, World};
 use crate::load::{Cmdline, Insmod};
 use crate::terms::{Errno, ExportedSymbol, Taints};
 use crate::verdict::{Finding, Missing, Outcome, Stage, Verdict};
@@ -27,6 +27,8 @@ pub(crate) struct Judged {
     /// The states that the boot may be in afterwards; none if the module exports nothing, because no other module needs it then.
     pub worlds: Vec<World>,
     pub exports: Arc<Vec<ExportedSymbol>>,
+    /// Whether states were left out.
+    pub in_part: bool,
 }
 
 impl Judged {
@@ -50,6 +52,22 @@ struct Attempts {
 /// How many sets of answers are followed at the same time.
 pub(crate) const MAX_WORLDS: usize = 256;
 
+/// How often one system call is attempted before sets of answers are left out.
+const MAX_ATTEMPTS: usize = 1024;
+
+/// Returns whether one more set of answers can be followed. If not, results that differ in nothing are joined first. Sets
+/// `too_many` if that does not make enough room; it is then not tried again.
+fn has_room(results: &mut Vec<(World, Verdict)>, open: usize, too_many: &mut bool) -> bool {
+    if results.len() + open < MAX_WORLDS {
+        return true;
+    }
+    if !*too_many {
+        join_equal(results);
+        *too_many = results.len() + open >= MAX_WORLDS * 3 / 4;
+    }
+    !*too_many
+}
+
 /// A booted kernel, and the state that loading and unloading modules change.
 ///
 /// It mirrors `load_module()` and `delete_module()` (kernel/module/main.c) one system call at a time.
@@ -60,6 +78,8 @@ pub struct Machine {
     comm: &'static str,
     dependencies_loaded: bool,
     worlds: Vec<World>,
+    /// Whether there were more worlds than are followed. What the others do is then no certain answer.
+    in_part: bool,
     refused: Vec<Arc<RefusedExporter>>,
     memo: Arc<Memo>,
 }
@@ -67,13 +87,14 @@ pub struct Machine {
 impl Machine {
     /// Boots a kernel. No module is loaded yet, and the kernel is not tainted.
     pub fn boot(kernel: Arc<Kernel>, cmdline: Cmdline) -> Self {
-        let worlds = worlds(&kernel);
+        let worlds = vec![booted(&kernel)];
         Self {
             kernel,
             cmdline,
             comm: "insmod",
             dependencies_loaded: false,
             worlds,
+            in_part: false,
             refused: Vec::new(),
             memo: Arc::default(),
         }
@@ -96,8 +117,9 @@ impl Machine {
     /// Inverts one behaviour of the kernel's loader. Call it before anything is loaded.
     #[must_use]
     pub(crate) fn otherwise(mut self, behaviour: Behaviour) -> Self {
-        for calendar in self.worlds.iter_mut().filter_map(|world| world.calendar.as_mut()) {
-            calendar.otherwise = Some(behaviour);
+        for world in &mut self.worlds {
+            let inverted = |calendar: &Calendar| Calendar { otherwise: Some(behaviour), ..*calendar };
+            world.calendars = world.calendars.iter().map(inverted).collect();
         }
         self
     }
@@ -142,7 +164,8 @@ impl Machine {
         let attempts = attempts?;
         let mut machine = self.clone();
         let verdict = machine.conclude(image, attempts);
-        Some(Judged { verdict, worlds: if exports.is_empty() { Vec::new() } else { machine.worlds }, exports })
+        let worlds = if exports.is_empty() { Vec::new() } else { machine.worlds };
+        Some(Judged { verdict, worlds, exports, in_part: machine.in_part })
     }
 
     /// Counts a module as refused.
@@ -157,14 +180,20 @@ impl Machine {
         too_many
     }
 
+    /// The taints that the kernel has in every state that the boot may be in.
+    pub(crate) fn certain_taints(&self) -> Taints {
+        let all = self.worlds.iter().map(|world| world.state.tainted.number());
+        Taints::from_number(all.reduce(|one, other| one & other).unwrap_or_default())
+    }
+
     /// The first of the states that the boot may be in.
     pub(crate) fn first_world(&self) -> Option<&World> {
         self.worlds.first()
     }
 
-    /// The states that the boot may be in.
-    pub(crate) fn into_worlds(self) -> Vec<World> {
-        self.worlds
+    /// The states that the boot may be in, and whether some were left out.
+    pub(crate) fn into_worlds(self) -> (Vec<World>, bool) {
+        (self.worlds, self.in_part)
     }
 
     /// Reports how a real kernel ended the last system call, whose verdict was undetermined, and its taints afterwards. States
@@ -203,8 +232,9 @@ impl Machine {
         }
         for mut world in worlds {
             world.last = None;
-            if !self.worlds.contains(&world) {
-                self.worlds.push(world);
+            match self.worlds.iter_mut().find(|known| known.differs_in_calendars_only(&world)) {
+                Some(known) => known.add_calendars(&world),
+                None => self.worlds.push(world),
             }
         }
     }
@@ -228,14 +258,17 @@ impl Machine {
         Ok(self.conclude(image, results.unwrap_or_default()))
     }
 
-    /// Attempts a system call in every world, and with both answers to every question that a stage asks. Returns `None` if a
+    /// Attempts a system call in every world, with both answers to every question that a stage asks, and with every release that
+    /// makes a difference. Returns `None` if a
     /// symbol was only taken for resolved.
     fn attempt(&self, call: Call<'_>, image: &Image, insmod: &Insmod) -> Option<Attempts> {
         let mut attempts = Attempts::default();
         let results = &mut attempts.results;
+        let mut attempted = 0;
         for world in &self.worlds {
             let mut open = vec![world.clone()];
             while let Some(world) = open.pop() {
+                attempted += 1;
                 let best = if self.memo.is_enabled() {
                     results.iter().map(|(_, verdict)| furthest(verdict)).max()
                 } else {
@@ -247,9 +280,13 @@ impl Machine {
                 }
                 match result {
                     Ok(result) => results.push(result),
-                    Err(_) if results.len() + open.len() >= MAX_WORLDS => attempts.too_many = true,
+                    Err(_) if attempted >= MAX_ATTEMPTS || !has_room(results, open.len(), &mut attempts.too_many) => {
+                        attempts.too_many = true;
+                    }
+                    // The newest releases are followed first.
+                    Err(Open::Release(differing)) => open.extend(world.divided(differing).into_iter().rev()),
                     // The answer with which the module may load is followed first.
-                    Err(missing) => {
+                    Err(Open::Question(missing)) => {
                         let mut other = world.clone();
                         Arc::make_mut(&mut other.answers).insert(missing.clone(), false);
                         open.push(other);
@@ -276,19 +313,19 @@ impl Machine {
     fn settle(&mut self, mut results: Vec<(World, Verdict)>, too_many: bool) -> Verdict {
         join_equal(&mut results);
         let mut verdict = merge(&mut results).unwrap_or_else(|| Verdict::new("", Outcome::Undetermined));
-        if too_many {
-            verdict.outcome = Outcome::Undetermined;
-            // Sets of answers that were not followed may load it.
-            verdict.never_loads = false;
-            verdict.missing.push(Missing::TooMany);
+        self.in_part |= too_many;
+        if self.in_part {
+            followed_in_part(&mut verdict, std::iter::empty(), self.certain_taints());
         }
         results.retain(|(_, verdict)| !matches!(verdict.outcome, Outcome::Crash { .. }));
         if results.is_empty() {
             // The kernel crashed in every world. The next call happens after a reboot.
-            self.worlds = worlds(&self.kernel);
+            self.worlds = vec![booted(&self.kernel)];
+            self.in_part = false;
         } else {
             self.worlds = Vec::new();
             let several = results.len() > 1;
+            self.in_part |= results.len() > MAX_WORLDS;
             for (mut world, verdict) in results.into_iter().take(MAX_WORLDS) {
                 let of_this_load = world.answers.keys().filter(|question| question.is_of_one_load());
                 if several {
@@ -326,18 +363,12 @@ impl Machine {
     }
 }
 
-/// The worlds that a boot begins with: one, or one for each era of the loader if the release is not known.
-fn worlds(kernel: &Kernel) -> Vec<World> {
+/// The state of a kernel that has just booted. If its release is not known, it has the calendar of each era of the loader.
+fn booted(kernel: &Kernel) -> World {
     let distribution = kernel.distribution();
-    let world = |version, given| World {
-        answers: Arc::default(),
-        calendar: Some(Calendar::new(version, given, distribution)),
-        state: State::default(),
-        because: Arc::default(),
-        last: None,
+    let calendars = match kernel.version() {
+        Some(version) => [Calendar::new(version, kernel.is_version_given(), distribution)].into(),
+        None => eras().into_iter().rev().map(|version| Calendar::new(version, true, distribution)).collect(),
     };
-    match kernel.version() {
-        Some(version) => vec![world(version, kernel.is_version_given())],
-        None => eras().into_iter().rev().map(|version| world(version, true)).collect(),
-    }
+    World { answers: Arc::default(), calendars, state: State::default(), because: Arc::default(), last: None }
 }

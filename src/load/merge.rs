@@ -9,33 +9,46 @@ use crate::load::state::{Furthest, World};
 use crate::terms::Taints;
 use crate::verdict::{Missing, Outcome, Verdict};
 
-/// Drops the questions that make no difference: two worlds that differ in one answer only, and agree in state and verdict, become
-/// one.
+/// Drops what makes no difference: two worlds that differ in one answer only or in their calendars only, and agree in state and
+/// verdict, become one.
 pub(super) fn join_equal(results: &mut Vec<(World, Verdict)>) {
     let mut index = 0;
     while index < results.len() {
-        let twin = (index + 1..results.len()).find(|other| differ_in_one_answer(&results[index], &results[*other]));
-        match twin {
-            Some(other) => {
-                let (joined, _) = results.remove(other);
-                let answers = Arc::make_mut(&mut results[index].0.answers);
-                answers.retain(|missing, answer| joined.answers.get(missing) == Some(answer));
-                index = 0;
-            }
-            None => index += 1,
+        let Some(twin) = (index + 1..results.len()).find(|twin| can_be_joined(&results[index], &results[*twin])) else {
+            index += 1;
+            continue;
+        };
+        join(results, index, twin);
+        // The joined world may be the twin of an earlier one.
+        while let Some(earlier) = (0..index).find(|earlier| can_be_joined(&results[*earlier], &results[index])) {
+            join(results, earlier, index);
+            index = earlier;
         }
     }
 }
 
-fn differ_in_one_answer(one: &(World, Verdict), other: &(World, Verdict)) -> bool {
-    let ((one, verdict), (other, other_verdict)) = (one, other);
-    let differing = one.answers.iter().filter(|(missing, answer)| other.answers.get(*missing) != Some(*answer)).count();
-    one.calendar == other.calendar
-        && one.answers.len() == other.answers.len()
-        && one.answers.keys().eq(other.answers.keys())
-        && differing == 1
-        && one.state == other.state
-        && are_alike(verdict, other_verdict)
+/// Joins the world at `twin` with the one at `index`, whose verdict is kept.
+fn join(results: &mut Vec<(World, Verdict)>, index: usize, twin: usize) {
+    let (joined, _) = results.remove(twin);
+    results[index].0.join(joined);
+}
+
+fn can_be_joined((one, verdict): &(World, Verdict), (other, other_verdict): &(World, Verdict)) -> bool {
+    let most = usize::from(one.calendars == other.calendars);
+    differ_at_most(one, other, most) && one.state == other.state && are_alike(verdict, other_verdict)
+}
+
+/// Returns whether two worlds have answers to the same questions, of which at most so many differ.
+fn differ_at_most(one: &World, other: &World, most: usize) -> bool {
+    if Arc::ptr_eq(&one.answers, &other.answers) {
+        return true;
+    }
+    let mut differing = 0;
+    one.answers.len() == other.answers.len()
+        && one.answers.iter().zip(other.answers.iter()).all(|((question, answer), (other, other_answer))| {
+            differing += usize::from(answer != other_answer);
+            differing <= most && question == other
+        })
 }
 
 /// Returns whether two verdicts agree on what happens. What was found past a refusal or inferred past a refusal is not compared, because the
@@ -98,6 +111,26 @@ pub(super) fn furthest(verdict: &Verdict) -> Furthest {
     (verdict.outcome == Outcome::Loads, verdict.outcome.stage())
 }
 
+/// The name under which a verdict lists a question: whether a certain signer is trusted depends on the certificates.
+fn named(question: Missing) -> Missing {
+    match question {
+        Missing::Signer(_) => Missing::Certificates,
+        question => question,
+    }
+}
+
+/// Weakens a verdict to what holds although not every world was followed: `questions` are those of the worlds left out, and
+/// `tainted` are the taints before the call. Worlds that were left out may load the module, or print other lines.
+pub(crate) fn followed_in_part(verdict: &mut Verdict, questions: impl Iterator<Item = Missing>, tainted: Taints) {
+    let missing: BTreeSet<_> = verdict.missing.drain(..).chain(questions.map(named)).collect();
+    verdict.missing = missing.into_iter().chain([Missing::TooMany]).collect();
+    verdict.outcome = Outcome::Undetermined;
+    verdict.never_loads = false;
+    verdict.log.clear();
+    verdict.module_taints = Taints::NONE;
+    verdict.kernel_tainted = tainted;
+}
+
 /// The questions to which two worlds have different answers.
 fn questions(results: &[(World, Verdict)]) -> Vec<Missing> {
     let mut missing = BTreeSet::new();
@@ -109,15 +142,16 @@ fn questions(results: &[(World, Verdict)]) -> Vec<Missing> {
             world.answers.iter().filter(|(question, answer)| differs(question, **answer)).map(|(q, _)| q.clone()),
         );
     }
-    let calendars = results.iter().any(|(world, _)| world.calendar != results[0].0.calendar);
+    let calendars = results.iter().any(|(world, _)| world.calendars != results[0].0.calendars);
     if missing.is_empty() {
         // The worlds differ by what an earlier load depended on.
         missing.extend(results.iter().flat_map(|(world, _)| world.because.iter().cloned()));
     }
-    let told = |question| match question {
-        Missing::Signer(_) => Missing::Certificates,
-        question => question,
-    };
-    let missing: BTreeSet<_> = missing.into_iter().map(told).collect();
-    calendars.then_some(Missing::Release).into_iter().chain(missing).collect()
+    // Where the release is not known, it decides what the kernel does more surely than a single behaviour.
+    let is_release_open = calendars || results.iter().any(|(world, _)| world.calendars.len() > 1);
+    let named = missing.into_iter().map(|question| match question {
+        Missing::Behaviour(_) if is_release_open => Missing::Release,
+        question => named(question),
+    });
+    calendars.then_some(Missing::Release).into_iter().chain(named).collect::<BTreeSet<_>>().into_iter().collect()
 }

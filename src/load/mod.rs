@@ -47,6 +47,7 @@ pub use cmdline::Cmdline;
 pub(crate) use loaded::LoadedModule;
 pub use machine::Machine;
 pub(crate) use machine::{Judged, MAX_WORLDS};
+pub(crate) use merge::followed_in_part;
 pub(crate) use refused_exporter::RefusedExporter;
 unstable!(signature::crypto::{Crypto, CryptoAlgorithm, Support});
 unstable!(signature::verify_pkcs7::{Pkcs7Verdict, mod_check_sig, verify_pkcs7_signature});

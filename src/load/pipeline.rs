@@ -11,9 +11,9 @@ use crate::load::stages::{
     finit_module, layout, mod_sysfs_setup, module_sig_check, parse_args, percpu_modalloc, prepare_coming_module,
     relocations, rwx, same_name, simplify_symbols, taints,
 };
-use crate::load::state::{StageResult, Stop, World};
+use crate::load::state::{Open, StageResult, Stop, World};
 use crate::terms::Taints;
-use crate::verdict::{Missing, Outcome, Stage, Verdict};
+use crate::verdict::{Outcome, Stage, Verdict};
 
 /// A stage: the kernel function that it emulates.
 type Function = fn(&mut Run<'_>) -> StageResult;
@@ -70,8 +70,8 @@ const LAST: [(Stage, Function); 11] = [
 
 /// Mirrors `load_module()` (kernel/module/main.c) in one world.
 ///
-/// Returns the world afterwards and the verdict, or as `Err` the fact that a stage needs and no file tells.
-pub(super) fn load_module(mut run: Run<'_>) -> Result<(World, Verdict), Missing> {
+/// Returns the world afterwards and the verdict, or as `Err` what a stage needs to know and no file tells.
+pub(super) fn load_module(mut run: Run<'_>) -> Result<(World, Verdict), Open> {
     let mut refused = None;
     for (position, (stage, function)) in FIRST.iter().enumerate() {
         run_stage(&mut run, position, *stage, *function, &mut refused)?;
@@ -86,9 +86,10 @@ pub(super) fn load_module(mut run: Run<'_>) -> Result<(World, Verdict), Missing>
     }
     let late = match run.has(Behaviour::LoadTaintLate) {
         Ok(late) => late,
-        Err(Stop::Ask(missing)) => return Err(missing),
+        Err(Stop::Ask(missing)) => return Err(Open::Question(missing)),
         Err(_) => true,
     };
+    run.releases_agree()?;
     let early: &[(Stage, Function)] = if late { &TAINTS_LATE } else { &TAINTS_EARLY };
     let sections: [(Stage, Function); 2] = [
         (Stage::FindModuleSections, find_module_sections::find_module_sections),
@@ -130,32 +131,35 @@ fn run_stage(
     stage: Stage,
     function: Function,
     refused: &mut Option<Refusal>,
-) -> Result<(), Missing> {
+) -> Result<(), Open> {
     if run.insmod.as_rebuilt && PASSED_IF_REBUILT.contains(&stage) {
         return Ok(());
     }
     run.begin(stage);
-    let may_skip = run.call.memo.is_enabled() && !run.surveying;
-    if may_skip && run.call.passed.skip(run, position) {
+    let may_skip = run.may_skip();
+    if may_skip && let Some(effect) = run.call.passed.get(position, |premises| run.holds(premises)) {
+        run.take_over(effect);
         return Ok(());
     }
     let before = output_lengths(run);
-    let outcome = match function(run) {
+    let result = function(run);
+    run.releases_agree()?;
+    let outcome = match result {
         Ok(()) => {
             // A stage that prints or finds something is not skipped. Neither is one that took a symbol for resolved, which it
             // may do while a file is read ahead.
             if may_skip && output_lengths(run) == before && !run.call.assumed.is_some_and(Cell::get) {
-                run.call.passed.keep(run, position);
+                run.call.passed.keep(position, |premises| run.recorded(premises));
             }
             return Ok(());
         }
-        Err(Stop::Ask(missing)) => return Err(missing),
+        Err(Stop::Ask(missing)) => return Err(Open::Question(missing)),
         Err(Stop::Refused(errno)) => Outcome::Refused { errno, stage },
         Err(Stop::Crash(why)) => Outcome::Crash { stage, why },
     };
     if refused.is_none() {
         *refused = Some(Refusal { outcome, world: run.unrecorded_world().clone() });
-        run.surveying = true;
+        run.survey();
     }
     Ok(())
 }

@@ -4,17 +4,19 @@
 //! [`Premise`]), so a cache knows what its results depended on.
 
 use std::cell::{Cell, RefCell};
+use std::convert::Infallible;
+use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::history::Behaviour;
 use crate::image::{Bytes, Image};
 use crate::kernel::{ConfigOption, Kernel};
-use crate::load::cache::memo::Memo;
-use crate::load::cache::passed::Passed;
+use crate::load::cache::memo::{Kept, Memo, Reading};
+use crate::load::cache::passed::{Effect, Passed};
 use crate::load::cache::premise::{Premise, Recording, are_same_modules, is_same_info};
 use crate::load::loaded::LoadedModule;
 use crate::load::refused_exporter::RefusedExporter;
-use crate::load::state::{Furthest, Info, Once, StageResult, Stop, World};
+use crate::load::state::{Differing, Furthest, Info, Once, Open, StageResult, Stop, World};
 use crate::load::{Cmdline, Insmod};
 use crate::terms::{Errno, Taint, Taints};
 use crate::verdict::{Cause, Finding, KernelLine, LineText, LogLevel, Missing, Stage};
@@ -48,19 +50,18 @@ pub(crate) struct Run<'a> {
     pub findings: Vec<Finding>,
     pub inferred: Vec<String>,
     /// How far other attempts got. Stages past a refusal are surveyed only if this attempt gets further.
-    pub best: Option<Furthest>,
+    best: Option<Furthest>,
     /// The module is refused already: stages go on to find more, but print nothing and ask nothing.
-    pub surveying: bool,
+    surveying: bool,
     world: World,
     bytes: Bytes,
     sig_ok: bool,
     taints: Taints,
     info: Option<Arc<Info>>,
     recording: RefCell<Recording>,
+    /// Something that was asked, and of which the calendars of the world say different things.
+    differing: Cell<Option<Differing>>,
 }
-
-/// What a stage made of the module: of its information and of its taints, where it changed them.
-pub(in crate::load) type Effect = (Option<Arc<Info>>, Option<Taints>);
 
 impl<'a> Run<'a> {
     pub fn new(call: Call<'a>, image: &'a Image, insmod: &'a Insmod, world: World) -> Self {
@@ -81,6 +82,7 @@ impl<'a> Run<'a> {
             taints: Taints::NONE,
             info: None,
             recording: RefCell::default(),
+            differing: Cell::default(),
         }
     }
 
@@ -101,9 +103,61 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Records the premises of a cached result that is used.
-    pub(in crate::load) fn record_all(&self, premises: &[Premise]) {
-        premises.iter().for_each(|premise| self.record(|| premise.clone()));
+    /// Returns whether the premises of a cached result hold. If they do, this attempt depends on them from now on.
+    pub(in crate::load) fn adopts(&self, premises: &[Premise]) -> bool {
+        let holds = self.holds(premises);
+        if holds {
+            premises.iter().for_each(|premise| self.record(|| premise.clone()));
+        }
+        holds
+    }
+
+    /// The result for a key: the one that is kept, or a new one, which is kept. Nothing is kept under no key.
+    pub(in crate::load) fn cached<K: Eq + Hash, V: Clone>(
+        &self,
+        kept: &Kept<K, V>,
+        key: Option<K>,
+        compute: impl FnOnce() -> V,
+    ) -> V {
+        let Ok(value) = self.try_cached::<_, _, Infallible>(kept, key, || Ok(compute()));
+        value
+    }
+
+    /// Like [`Run::cached`], for a computation that may fail. Failures are not kept.
+    pub(in crate::load) fn try_cached<K: Eq + Hash, V: Clone, E>(
+        &self,
+        kept: &Kept<K, V>,
+        key: Option<K>,
+        compute: impl FnOnce() -> Result<V, E>,
+    ) -> Result<V, E> {
+        let Some(key) = key.filter(|_| self.call.memo.is_enabled()) else { return compute() };
+        if let Some(known) = kept.get(&key, |premises| self.adopts(premises)) {
+            return Ok(known);
+        }
+        let outer = self.enter();
+        let computed = compute();
+        let premises = self.leave(outer);
+        let value = computed?;
+        self.keep(kept, key, premises, value.clone());
+        Ok(value)
+    }
+
+    /// Keeps a result, unless it holds for a part of the possible releases only. It is then computed again for each part.
+    pub(in crate::load) fn keep<K: Eq + Hash, V: Clone>(
+        &self,
+        kept: &Kept<K, V>,
+        key: K,
+        premises: Vec<Premise>,
+        value: V,
+    ) {
+        if self.differing.get().is_none() {
+            kept.keep(key, premises, value);
+        }
+    }
+
+    /// Which bytes of the image the loader has; `None` for bytes that are not the image's own.
+    pub(in crate::load) fn reading(&self) -> Option<Reading> {
+        Reading::of(self.bytes(), self.image)
     }
 
     /// Begins a computation whose premises are wanted. Returns what [`Run::leave`] needs.
@@ -114,13 +168,6 @@ impl<'a> Run<'a> {
     /// Ends that computation and returns its premises.
     pub(in crate::load) fn leave(&self, outer: usize) -> Vec<Premise> {
         self.recording.borrow_mut().leave(outer)
-    }
-
-    /// Computes something, and returns its premises with it.
-    pub(in crate::load) fn recording<T>(&self, compute: impl FnOnce() -> T) -> (T, Vec<Premise>) {
-        let outer = self.enter();
-        let computed = compute();
-        (computed, self.leave(outer))
     }
 
     /// Begins to record a stage.
@@ -138,15 +185,13 @@ impl<'a> Run<'a> {
         }
         premises.extend_from_slice(recording.premises());
         let info = if recording.owns_info { self.info.clone() } else { None };
-        Some((info, recording.owns_taints.then_some(self.taints)))
+        Some(Effect { info, taints: recording.owns_taints.then_some(self.taints) })
     }
 
     /// Takes over the effect of a stage that is skipped.
-    pub(in crate::load) fn take_over(&mut self, info: Option<&Arc<Info>>, taints: Option<Taints>) {
-        if let Some(info) = info {
-            self.info = Some(Arc::clone(info));
-        }
-        self.taints = taints.unwrap_or(self.taints);
+    pub(in crate::load) fn take_over(&mut self, effect: Effect) {
+        self.info = effect.info.or(self.info.take());
+        self.taints = effect.taints.unwrap_or(self.taints);
     }
 
     /// Returns whether all of these premises hold for this attempt.
@@ -154,8 +199,8 @@ impl<'a> Run<'a> {
         premises.iter().all(|premise| match premise {
             Premise::Answer(missing, answer) => self.world.answers.get(missing) == Some(answer),
             Premise::Assumed(missing) => self.surveying && !self.world.answers.contains_key(missing),
-            Premise::Behaviour(behaviour, has) => self.calendar_has(*behaviour) == *has,
-            Premise::DistributionConfig(option, set) => self.distribution_sets(*option) == *set,
+            Premise::Behaviour(behaviour, has) => self.all_say(Differing::Behaviour(*behaviour), *has),
+            Premise::DistributionConfig(option, set) => self.all_say(Differing::DistributionConfig(*option), *set),
             Premise::Modules(modules) => are_same_modules(&self.world.state.modules, modules),
             Premise::Printed(line, printed) => self.world.state.once.has(*line) == *printed,
             Premise::KernelTaint(taint, has) => self.world.state.tainted.has(*taint) == *has,
@@ -163,6 +208,7 @@ impl<'a> Run<'a> {
             Premise::SignatureOk(ok) => self.sig_ok == *ok,
             Premise::Info(info) => is_same_info(self.info.as_ref(), info.as_ref()),
             Premise::Len(len) => self.bytes.len() == *len,
+            Premise::Surveying(surveying) => self.surveying == *surveying,
         })
     }
 
@@ -190,17 +236,28 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn calendar_has(&self, behaviour: Behaviour) -> Option<bool> {
-        self.world.calendar.and_then(|calendar| calendar.has(behaviour))
+    /// Returns whether all calendars of the world give this answer.
+    fn all_say(&self, wanted: Differing, answer: Option<bool>) -> bool {
+        self.world.calendars.iter().all(|calendar| wanted.answer(*calendar) == answer)
     }
 
-    fn distribution_sets(&self, option: ConfigOption) -> Option<bool> {
-        self.world.calendar.and_then(|calendar| calendar.distribution_config(option.0))
+    /// What the calendars of the world say. If they differ, this attempt comes to nothing, and the answer does not matter.
+    fn calendars_say(&self, wanted: Differing) -> Option<bool> {
+        let answer = self.world.calendars.first().and_then(|calendar| wanted.answer(*calendar));
+        if self.world.calendars.len() > 1 && self.differing.get().is_none() && !self.all_say(wanted, answer) {
+            self.differing.set(Some(wanted));
+        }
+        answer
+    }
+
+    /// Ends the attempt if the calendars of the world differ in what was asked. It is called after every stage.
+    pub(in crate::load) fn releases_agree(&self) -> Result<(), Open> {
+        self.differing.get().map_or(Ok(()), |differing| Err(Open::Release(differing)))
     }
 
     /// Whether this kernel has a dated behaviour, as far as the calendar tells.
     pub fn known(&self, behaviour: Behaviour) -> Option<bool> {
-        let has = self.calendar_has(behaviour);
+        let has = self.calendars_say(Differing::Behaviour(behaviour));
         self.record(|| Premise::Behaviour(behaviour, has));
         has
     }
@@ -219,7 +276,7 @@ impl<'a> Run<'a> {
         if let Some(config) = self.call.kernel.config() {
             return Ok(config.is_set(option));
         }
-        let known = self.distribution_sets(option);
+        let known = self.calendars_say(Differing::DistributionConfig(option));
         self.record(|| Premise::DistributionConfig(option, known));
         known.map_or_else(|| self.ask(Missing::Config(option)), Ok)
     }
@@ -248,6 +305,22 @@ impl<'a> Run<'a> {
     pub fn set_bytes(&mut self, bytes: Bytes) {
         self.recording.get_mut().changed_kernel = true;
         self.bytes = bytes;
+    }
+
+    /// Returns whether the module is refused already.
+    pub fn is_surveying(&self) -> bool {
+        self.record(|| Premise::Surveying(self.surveying));
+        self.surveying
+    }
+
+    /// Begins to survey the stages past a refusal.
+    pub(in crate::load) const fn survey(&mut self) {
+        self.surveying = true;
+    }
+
+    /// Returns whether a stage may be skipped, or kept as passed: not past a refusal.
+    pub(in crate::load) const fn may_skip(&self) -> bool {
+        self.call.memo.is_enabled() && !self.surveying
     }
 
     /// `info->sig_ok`.
@@ -346,9 +419,11 @@ impl<'a> Run<'a> {
     /// Prints a line; one held back before comes out first. A line too long for a record is cut, and so loses its newline.
     pub fn printk(&mut self, level: LogLevel, text: impl Into<LineText>) {
         let text = text.into();
-        let long = self.known(Behaviour::LogLongRecord) != Some(false);
         // LOG_LINE_MAX less the two bytes of the level and the NUL.
-        let room = if long { 1024 - 3 } else { 992 - 3 };
+        const ROOM: usize = 992 - 3;
+        const LONG_ROOM: usize = 1024 - 3;
+        let is_long = text.len() > ROOM && self.known(Behaviour::LogLongRecord) != Some(false);
+        let room = if is_long { LONG_ROOM } else { ROOM };
         if text.len() > room {
             let mut cut = text.to_string();
             cut.truncate(room);

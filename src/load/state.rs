@@ -1,11 +1,13 @@
 //! What an attempt starts from and changes: the kernel's state, the assumptions made about unknown facts, and the module.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 use crate::elf::Section;
-use crate::history::Calendar;
+use crate::history::{Behaviour, Calendar};
 use crate::image::{ExportTable, Modinfo, ModuleElf, Versions};
+use crate::kernel::ConfigOption;
 use crate::load::loaded::LoadedModule;
 use crate::terms::{Arch, Errno, License, Taints};
 use crate::verdict::{KernelLine, Missing, Outcome, Stage};
@@ -19,6 +21,32 @@ pub(crate) enum Stop {
     Crash(String),
     /// A fact is needed that no file tells. The call is attempted again with each answer.
     Ask(Missing),
+}
+
+/// Something of which the calendars of a world say different things. The call is attempted again, once for each answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Differing {
+    Behaviour(Behaviour),
+    DistributionConfig(ConfigOption),
+}
+
+impl Differing {
+    /// What one calendar says of it.
+    pub fn answer(self, calendar: Calendar) -> Option<bool> {
+        match self {
+            Self::Behaviour(behaviour) => calendar.has(behaviour),
+            Self::DistributionConfig(option) => calendar.distribution_config(option.0),
+        }
+    }
+}
+
+/// Why an attempt ended without a verdict.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Open {
+    /// A fact is needed that no file tells.
+    Question(Missing),
+    /// The release decides, and more than one is possible.
+    Release(Differing),
 }
 
 /// What a stage returns.
@@ -70,7 +98,8 @@ pub(crate) struct State {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct World {
     pub answers: Arc<BTreeMap<Missing, bool>>,
-    pub calendar: Option<Calendar>,
+    /// The calendar of the kernel. If its release is not known, those of all releases that are still possible, the newest first.
+    pub calendars: Arc<[Calendar]>,
     pub state: State,
     /// The questions that earlier loads depended on, as long as worlds still differ by the answers.
     pub because: Arc<BTreeSet<Missing>>,
@@ -79,6 +108,46 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// Divides the calendars by what they say of something. Returns one world for each answer.
+    pub fn divided(&self, differing: Differing) -> Vec<Self> {
+        let mut parts: Vec<(Option<bool>, Vec<Calendar>)> = Vec::new();
+        for calendar in self.calendars.iter() {
+            let answer = differing.answer(*calendar);
+            match parts.iter_mut().find(|(known, _)| *known == answer) {
+                Some((_, part)) => part.push(*calendar),
+                None => parts.push((answer, vec![*calendar])),
+            }
+        }
+        parts.into_iter().map(|(_, part)| Self { calendars: part.into(), ..self.clone() }).collect()
+    }
+
+    /// Returns whether two worlds are equal, whatever their calendars.
+    pub fn differs_in_calendars_only(&self, other: &Self) -> bool {
+        let Self { answers, calendars: _, state, because, last } = self;
+        *answers == other.answers && *state == other.state && *because == other.because && *last == other.last
+    }
+
+    /// Joins another world that has the same state. Answers in which they differ are dropped.
+    pub fn join(&mut self, other: Self) {
+        self.add_calendars(&other);
+        if self.answers != other.answers {
+            Arc::make_mut(&mut self.answers).retain(|missing, answer| other.answers.get(missing) == Some(answer));
+        } else if !other.because.is_subset(&self.because) {
+            Arc::make_mut(&mut self.because).extend(other.because.iter().cloned());
+        }
+    }
+
+    /// Adds the calendars of another world that is equal in everything else.
+    pub fn add_calendars(&mut self, other: &Self) {
+        if self.calendars == other.calendars {
+            return;
+        }
+        let mut all: Vec<_> = self.calendars.iter().chain(other.calendars.iter()).copied().collect();
+        all.sort_by_key(|calendar| Reverse(calendar.version));
+        all.dedup();
+        self.calendars = all.into();
+    }
+
     /// Returns whether a module of that name is loaded.
     pub fn has_loaded(&self, name: &str) -> bool {
         self.state.modules.iter().any(|module| *module.name == *name)

@@ -53,9 +53,6 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
         Missing::NoParameters(name) => {
             format!("whether the built-in {name} has parameters, and so a directory /sys/module/{name}: look there")
         }
-        Missing::ExporterLicense(module) => {
-            format!("the license of {module}: add its file, or the tree it is in, -k /lib/modules/{release}")
-        }
         Missing::Crypto(what) => {
             format!("whether {what} is built into the kernel: add its configuration, -k /boot/config-{release}")
         }

@@ -48,8 +48,6 @@ pub enum Missing {
     Parameter(String),
     /// Whether something built into the kernel has no parameters, so that its name in sysfs is free.
     NoParameters(String),
-    /// The license of a module that exports a symbol which this one needs.
-    ExporterLicense(String),
     /// Whether a signature algorithm is built into the kernel.
     Crypto(String),
     /// Where in memory the kernel places modules, which decides whether a relocation reaches its target.
@@ -98,7 +96,6 @@ impl Missing {
             Self::Btf => "btf".into(),
             Self::Parameter(name) => format!("parameter:{name}"),
             Self::NoParameters(name) => format!("no-parameters:{name}"),
-            Self::ExporterLicense(module) => format!("exporter-license:{module}"),
             Self::Crypto(what) => format!("crypto:{what}"),
             Self::Addresses => "addresses".into(),
             Self::Memory(what) => format!("memory:{what}"),

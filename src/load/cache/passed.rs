@@ -8,9 +8,17 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use crate::load::cache::premise::Premise;
-use crate::load::run::Run;
 use crate::load::state::Info;
 use crate::terms::Taints;
+
+/// What a stage changed about the module.
+#[derive(Clone, Debug)]
+pub(in crate::load) struct Effect {
+    /// The module's information afterwards, if it changed.
+    pub info: Option<Arc<Info>>,
+    /// The module's taints afterwards, if they changed.
+    pub taints: Option<Taints>,
+}
 
 /// The stages passed so far by attempts at one call.
 #[derive(Debug, Default)]
@@ -30,38 +38,33 @@ struct PassedStage {
     position: usize,
     /// Where its premises are.
     premises: Range<usize>,
-    /// What it made of the module's information, if it changed it.
-    info: Option<Arc<Info>>,
-    /// The taints it left the module with, if it changed them.
-    taints: Option<Taints>,
+    effect: Effect,
 }
 
 /// How many results are kept of one stage.
 const KEPT: usize = 3;
 
 impl Passed {
-    /// Skips the stage at a position if another attempt has passed it under the same premises. The effect on the module is
-    /// taken over. Returns whether it was skipped.
-    pub fn skip(&self, run: &mut Run<'_>, position: usize) -> bool {
+    /// The effect of the stage at a position, if another attempt has passed it. `holds` decides whether its premises hold.
+    pub(in crate::load) fn get(&self, position: usize, holds: impl Fn(&[Premise]) -> bool) -> Option<Effect> {
         let passed = self.0.borrow();
-        let holds = |known: &&PassedStage| {
+        let known = passed.stages.iter().find(|known| {
             let premises = passed.premises.get(known.premises.clone());
-            known.position == position && premises.is_some_and(|premises| run.holds(premises))
-        };
-        let Some(known) = passed.stages.iter().find(holds) else { return false };
-        run.take_over(known.info.as_ref(), known.taints);
-        true
+            known.position == position && premises.is_some_and(&holds)
+        })?;
+        Some(known.effect.clone())
     }
 
-    /// Keeps that the stage at a position was passed.
-    pub fn keep(&self, run: &Run<'_>, position: usize) {
+    /// Keeps that the stage at a position was passed. `recorded` adds its premises to those of the other stages and returns
+    /// its effect; it returns `None` if the stage must not be skipped.
+    pub(in crate::load) fn keep(&self, position: usize, recorded: impl FnOnce(&mut Vec<Premise>) -> Option<Effect>) {
         let PassedStages { stages, premises } = &mut *self.0.borrow_mut();
         if stages.iter().filter(|known| known.position == position).count() >= KEPT {
             return;
         }
         let start = premises.len();
-        if let Some((info, taints)) = run.recorded(premises) {
-            stages.push(PassedStage { position, premises: start..premises.len(), info, taints });
+        if let Some(effect) = recorded(premises) {
+            stages.push(PassedStage { position, premises: start..premises.len(), effect });
         }
     }
 }

@@ -38,6 +38,8 @@ pub(in crate::load) enum Premise {
     Info(Option<Arc<Info>>),
     /// How many bytes of the file are left: the loader cuts a signature off.
     Len(usize),
+    /// Whether the module is refused already.
+    Surveying(bool),
 }
 
 impl PartialEq for Premise {
@@ -54,6 +56,7 @@ impl PartialEq for Premise {
             (Self::SignatureOk(one), Self::SignatureOk(other)) => one == other,
             (Self::Info(one), Self::Info(other)) => is_same_info(one.as_ref(), other.as_ref()),
             (Self::Len(one), Self::Len(other)) => one == other,
+            (Self::Surveying(one), Self::Surveying(other)) => one == other,
             _ => false,
         }
     }

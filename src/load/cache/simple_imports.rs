@@ -1,12 +1,9 @@
 //! Imports that resolve whatever else is loaded: most imports of most modules.
 
-use std::sync::Arc;
-
 use crate::image::{LooseSymbol, as_text, escaped, is_plain};
 use crate::kernel::Exports;
-use crate::load::run::Run;
 use crate::load::state::Info;
-use crate::terms::{Crc, ElfMachine, ExportKind};
+use crate::terms::{Crc, ExportKind};
 
 /// The imports of a module, told apart by whether resolving them depends on anything but the file and the kernel.
 ///
@@ -25,19 +22,8 @@ pub(crate) struct SimpleImports {
 /// How many names are looked up at the same time.
 const AT_ONCE: usize = 16;
 
-/// The simple imports of the module being loaded; `None` where every import is to be resolved one by one.
-pub(in crate::load) fn simple_imports(run: &Run<'_>, info: &Info) -> Option<Arc<SimpleImports>> {
-    let kernel = run.call.kernel;
-    let exports = kernel.exports().filter(|exports| !exports.is_names_only())?;
-    let modversions = run.call.memo.modversions(kernel)?;
-    if run.insmod.as_rebuilt || info.arch.machine == ElfMachine::Ppc64 {
-        return None;
-    }
-    run.call.memo.imports(run, info, || SimpleImports::of(info, exports, modversions))
-}
-
 impl SimpleImports {
-    fn of(info: &Info, exports: &Exports, modversions: bool) -> Self {
+    pub(in crate::load) fn of(info: &Info, exports: &Exports, modversions: bool) -> Self {
         let versions = info.vers_ext.as_ref().or(info.vers.as_ref());
         let is_wanted_version = |name: &[u8], crc: Option<Crc>| {
             !modversions || versions.zip(crc).is_some_and(|(all, crc)| all.get(name) == Some(u64::from(crc.0)))

@@ -21,7 +21,8 @@ pub(in crate::load) fn check_vermagic(run: &mut Run<'_>) -> StageResult {
     let Some(module) = modinfo.get("vermagic").filter(|_| !by_flag) else {
         return run.try_to_force_load("bad vermagic", |forced| Cause::NoVermagic { forced, by_flag });
     };
-    let known = run.call.memo.vermagic(run, || Ok(vermagic(run)?.map(Arc::from)))?;
+    let known =
+        run.try_cached(&run.call.memo.vermagic, Some(()), || vermagic(run).map(|known| known.map(Arc::from)))?;
     let Some(kernel) = known else { return unknown_vermagic(run, module) };
     let only_flags = has_versions && run.modversions()?;
     if same_magic(module, &kernel, only_flags) {

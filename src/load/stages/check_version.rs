@@ -95,7 +95,7 @@ fn compare(
 fn no_version(run: &mut Run<'_>, symbol: &SymbolName<'_>) -> StageResult<Versioned> {
     let fatal = run.has(Behaviour::VerMissingEntryFatal)?;
     // The upstream kernel prints the line once a boot. Kernels that reject the module print it every time.
-    let printed = if fatal { !run.surveying } else { run.once(Once::NoSymbolVersion) };
+    let printed = if fatal { !run.is_surveying() } else { run.once(Once::NoSymbolVersion) };
     let line = format!("{}: no symbol version for {symbol}", run.info_name());
     run.find(Cause::NoSymbolVersion { symbol: symbol.shared(), fatal }, printed.then(|| line.clone().into()));
     if printed {

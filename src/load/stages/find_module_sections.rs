@@ -103,14 +103,17 @@ fn export_tables(run: &Run<'_>, kflagstab: bool) -> StageResult<Arc<Vec<ExportTa
         ExportKind::GplFuture => future,
         ExportKind::Unused | ExportKind::UnusedGpl => unused,
     });
-    let wanted = (layout, kinds.collect(), kflagstab);
-    Ok(run.call.memo.exports(run, info.arch, wanted, |wanted| read_tables(&info.elf, wanted)))
+    let kinds: Vec<_> = kinds.collect();
+    let read = |kinds: &[ExportKind]| Arc::new(read_tables(&info.elf, layout, kinds, kflagstab));
+    let Some(reading) = run.reading() else { return Ok(read(&kinds)) };
+    let key = Exporting { reading, arch: info.arch, layout, kinds, flags: kflagstab };
+    Ok(run.cached(&run.call.memo.exports, Some(key.clone()), || read(&key.kinds)))
 }
 
-/// Reads the export tables as this kernel does. Since 7.1 (`wanted.flags`), `__kflagstab` tells which exports are GPL-only.
-fn read_tables(elf: &ModuleElf, wanted: &Exporting) -> Vec<ExportTable> {
-    let mut tables: Vec<_> = wanted.kinds.iter().filter_map(|kind| elf.export_table(*kind, wanted.layout)).collect();
-    if wanted.flags {
+/// Reads the export tables as this kernel does. Since 7.1, `__kflagstab` tells which exports are GPL-only.
+fn read_tables(elf: &ModuleElf, layout: EntryLayout, kinds: &[ExportKind], kflagstab: bool) -> Vec<ExportTable> {
+    let mut tables: Vec<_> = kinds.iter().filter_map(|kind| elf.export_table(*kind, layout)).collect();
+    if kflagstab {
         let flags = elf.find_sec("__kflagstab").map(|section| elf.contents(section)).unwrap_or_default();
         for (entry, flag) in tables.iter_mut().flat_map(|table| &mut table.entries).zip(flags) {
             entry.symbol.kind = if flag & 1 == 0 { ExportKind::Plain } else { ExportKind::Gpl };

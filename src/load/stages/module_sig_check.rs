@@ -152,22 +152,23 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> StageResult<Re
     let whole = run.bytes().clone();
     truncate(run, message.start);
     let pkcs7 = || Pkcs7::parse(whole.part(message.clone()).unwrap_or_default());
-    let crypto_of_kernel = run.call.memo.crypto(run, || crypto(run));
+    let memo = run.call.memo;
+    let crypto = || run.cached(&memo.crypto, Some(()), || Arc::new(crypto(run)));
     let known = run.call.kernel.certificates();
     let trusted = known.unwrap_or_default();
     let data = || whole.part(0..message.start).unwrap_or_default();
-    let (mut verdict, signer) = run.call.memo.signature(run, || {
+    let (mut verdict, signer) = run.cached(&memo.signatures, run.reading(), || {
         let pkcs7 = pkcs7();
         // Without a trusted certificate the verdict does not depend on the signed data.
         let data = if trusted.is_empty() { &[] } else { data() };
-        (verify_pkcs7_signature(data, &pkcs7, trusted, &crypto_of_kernel), signer(&pkcs7).into())
+        (verify_pkcs7_signature(data, &pkcs7, trusted, &crypto()), signer(&pkcs7).into())
     });
     if known.is_none() && verdict == Pkcs7Verdict::NoKey {
         verdict = without_certificates(run, &signer)?;
     }
     if let Pkcs7Verdict::Undetermined { what } = &verdict {
         let support = if run.ask(Missing::Crypto(what.clone()))? { Support::Available } else { Support::NotBuilt };
-        verdict = verify_pkcs7_assuming(data(), &pkcs7(), trusted, &crypto_of_kernel, support);
+        verdict = verify_pkcs7_assuming(data(), &pkcs7(), trusted, &crypto(), support);
     }
     Ok(match verdict {
         Pkcs7Verdict::Valid { .. } => Ok(()),

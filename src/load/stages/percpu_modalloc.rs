@@ -41,7 +41,7 @@ pub(in crate::load) fn percpu_modalloc(run: &mut Run<'_>) -> StageResult {
 /// Mirrors the messages of `pcpu_alloc()` (mm/percpu.c). A size larger than a unit gives a warning that taints W. Any other
 /// failure gives a line and a stack dump, ten times a boot.
 fn pcpu_alloc_fails(run: &mut Run<'_>, size: u64, align: u64) {
-    if run.surveying {
+    if run.is_surveying() {
         return;
     }
     if size > PCPU_MIN_UNIT_SIZE {

@@ -6,7 +6,7 @@ use crate::elf::{SectionFlags, SectionType, SymbolPlace};
 use crate::history::Behaviour;
 use crate::image::ModuleElf;
 use crate::kernel::ConfigOption;
-use crate::load::cache::memo::Memo;
+use crate::load::cache::memo::Relocating;
 use crate::load::cache::plain_relocations::{Requirement, requirement};
 use crate::load::relocate::{self, Facts, Judgement, Module, RelocationSection, Section, Symbol, SymbolValue};
 use crate::load::run::Run;
@@ -45,15 +45,16 @@ pub(in crate::load) fn module_frob_arch_sections(run: &mut Run<'_>) -> StageResu
 /// Mirrors `apply_relocations()` (kernel/module/main.c). The first section that fails ends it.
 pub(in crate::load) fn apply_relocations(run: &mut Run<'_>) -> StageResult {
     let info = Arc::clone(run.shared_info()?);
-    let key = Memo::relocating(run, &info);
-    if key.as_ref().is_some_and(|key| run.call.memo.relocated.get(run, key).is_some()) {
+    let memo = run.call.memo;
+    let key = run.reading().filter(|_| memo.is_enabled()).map(|reading| Relocating::of(reading, &info));
+    if key.as_ref().is_some_and(|key| memo.relocated.get(key, |premises| run.adopts(premises)).is_some()) {
         return Ok(());
     }
     let outer = run.enter();
     let applied = judge_relocations(run, &info);
     let premises = run.leave(outer);
     if applied? && let Some(key) = key {
-        run.call.memo.relocated.keep(run, key, premises, ());
+        run.keep(&memo.relocated, key, premises, ());
     }
     Ok(())
 }

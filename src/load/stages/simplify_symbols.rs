@@ -5,11 +5,12 @@ use std::sync::Arc;
 use crate::elf::SymbolPlace;
 use crate::history::Behaviour;
 use crate::image::{LooseSymbol, ModuleElf, escaped};
-use crate::load::cache::simple_imports::simple_imports;
+use crate::load::cache::memo::Importing;
+use crate::load::cache::simple_imports::SimpleImports;
 use crate::load::run::Run;
 use crate::load::stages::resolve_symbol::{Resolved, resolve_symbol};
 use crate::load::stages::symbol_name::SymbolName;
-use crate::load::state::{StageResult, Stop};
+use crate::load::state::{Info, StageResult, Stop};
 use crate::terms::{ElfMachine, Errno};
 use crate::verdict::{Cause, LineText, LogLevel, OfSymbol};
 
@@ -56,6 +57,21 @@ pub(in crate::load) fn simplify_symbols(run: &mut Run<'_>) -> StageResult {
             result = Err(Stop::Refused(errno));
         }
     }
+}
+
+/// The simple imports of the module; `None` where every import has to be resolved one by one.
+fn simple_imports(run: &Run<'_>, info: &Info) -> Option<Arc<SimpleImports>> {
+    let memo = run.call.memo;
+    let exports = run.call.kernel.exports().filter(|exports| !exports.is_names_only())?;
+    let modversions = memo.modversions(run.call.kernel)?;
+    if !memo.is_enabled() || run.insmod.as_rebuilt || info.arch.machine == ElfMachine::Ppc64 {
+        return None;
+    }
+    let versions = [info.vers.is_some(), info.vers_ext.is_some()];
+    let key = Importing { reading: run.reading()?, arch: info.arch, versions };
+    let imports = run.cached(&memo.imports, Some(key), || Arc::new(SimpleImports::of(info, exports, modversions)));
+    memo.look_at(run.image, &imports);
+    Some(imports)
 }
 
 /// Simplifies one symbol. Returns its errno as the inner `Err`.
@@ -107,7 +123,7 @@ fn undefined(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol) -> StageRe
         Resolved::Null => (Errno::ENOENT, OfSymbol::Missing),
         Resolved::Invalid => (Errno::EINVAL, OfSymbol::Invalid),
     };
-    if !run.surveying {
+    if !run.is_surveying() {
         run.warn(LineText::of_symbol(run.mod_name(), line, name.shared()));
     }
     Ok(Err(errno))

@@ -1,6 +1,6 @@
 //! The grammar of a certificate, field by field.
 
-use super::{Certificate, CertificateErrorKind, CertificateSignature, Curve, PublicKey};
+use super::values::{Certificate, CertificateErrorKind, CertificateSignature, Curve, PublicKey};
 use crate::x509::DigestAlgorithm;
 use crate::x509::asn1::{self, Asn1Reader, Asn1Value, context, context_primitive, x509_decode_time};
 use crate::x509::distinguished_name::{Name, name};

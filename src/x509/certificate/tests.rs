@@ -4,6 +4,7 @@ use cms::cert::x509;
 use der::{Decode, Encode};
 
 use super::*;
+use crate::x509::distinguished_name::hex;
 
 const RSA: &[u8] = include_bytes!("../../../testdata/keys/rsa.pem");
 const P384: &[u8] = include_bytes!("../../../testdata/keys/p384.pem");

@@ -1,6 +1,6 @@
 //! The grammar of a message: one method for each rule, with the action that the kernel takes there.
 
-use super::{ContentType, EmbeddedCertificate, Pkcs7, Pkcs7Fault, SignatureAlgorithm, SignerId, SignerInfo};
+use super::values::{ContentType, EmbeddedCertificate, Pkcs7, Pkcs7Fault, SignatureAlgorithm, SignerId, SignerInfo};
 use crate::terms::Errno;
 use crate::x509::DigestAlgorithm;
 use crate::x509::asn1::{self, Asn1Reader, Asn1Scope, Asn1Value, context, context_primitive, x509_decode_time};

@@ -6,6 +6,7 @@ use der::{Decode, Encode};
 
 use super::parser::OID_SIGNED_DATA;
 use super::*;
+use crate::x509::{DigestAlgorithm, asn1};
 
 macro_rules! file {
     ($name:literal) => {

@@ -67,6 +67,29 @@ fn stages_do_not_know_the_scheduler() {
     assert_none(&stages_that_know_the_scheduler(House::this()), "a stage does not know what runs it");
 }
 
+/// Calls in stages of the accessors that record no premise.
+fn unrecorded_reads(house: &House) -> Vec<String> {
+    let stages = house.sources.iter().filter(|source| is_stage(source));
+    stages
+        .flat_map(|source| {
+            let calls = source.facts.calls.iter().filter(|call| call.method.starts_with("unrecorded_"));
+            calls.map(|call| format!("src/{}:{}: .{}()", source.path, call.line, call.method))
+        })
+        .collect()
+}
+
+#[test]
+fn stages_read_only_what_is_recorded() {
+    assert_none(&unrecorded_reads(House::this()), "a cache must know what a stage read");
+}
+
+#[test]
+fn a_stage_that_reads_without_a_record_is_found() {
+    let stage = "fn f(run: &Run) { run.unrecorded_world(); }";
+    assert_found(unrecorded_reads, &[("load/stages/taints.rs", stage)], ".unrecorded_world()");
+    assert_none(&unrecorded_reads(&House::of(&[("load/pipeline.rs", stage)])), "only stages are meant");
+}
+
 #[test]
 fn caches_signatures_and_relocations_do_not_know_the_stages() {
     assert_none(&tools_that_know_stages(House::this()), "what stages use knows no stage and no scheduler");

@@ -278,7 +278,13 @@ impl<'ast> Visit<'ast> for Reader {
     }
 
     fn visit_item_macro(&mut self, item: &'ast syn::ItemMacro) {
-        if item.ident.is_some() {
+        if item.mac.path.is_ident("unstable")
+            && let Ok(tree) = syn::parse2::<UseTree>(item.mac.tokens.clone())
+            && let Ok(visibility) = syn::parse_str::<Visibility>("pub(crate)")
+        {
+            // Such names are no part of the promised face, even with the feature.
+            self.import(&tree, &[], &Use { visibility: &visibility, leading: false });
+        } else if item.ident.is_some() {
             tokens::walk(item.mac.tokens.clone(), self);
         } else {
             self.scope().is_opaque = true;

@@ -1,8 +1,10 @@
 //! Tests of `verify_pkcs7`.
 
+use super::pkcs7_verdict::warning;
 use super::*;
 use crate::image::AppendedSignature;
-use crate::x509::DigestAlgorithm;
+use crate::load::signature::crypto::CryptoAlgorithm;
+use crate::x509::{DigestAlgorithm, SignatureAlgorithm};
 
 macro_rules! file {
     ($name:literal) => {

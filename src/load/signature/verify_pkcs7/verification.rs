@@ -2,7 +2,8 @@
 //!
 //! The methods are named after the kernel functions that they mirror.
 
-use super::{Pkcs7Verdict, err, key_family, signature_family, warning};
+use super::algorithms::{key_family, signature_family};
+use super::pkcs7_verdict::{Pkcs7Verdict, err, warning};
 use crate::load::signature::crypto::{Crypto, CryptoAlgorithm, Support};
 use crate::load::signature::public_key::{KeyCheck, digest, public_key_verify_signature};
 use crate::terms::Errno;

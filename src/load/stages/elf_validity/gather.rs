@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::Checks;
+use super::checks::Checks;
 use crate::history::Behaviour;
 use crate::image::{Modinfo, Versions};
 use crate::load::ModuleInitFlags;

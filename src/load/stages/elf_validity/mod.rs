@@ -1,17 +1,17 @@
 //! The checks that the module is an ELF file whose sections the loader can read.
 
+mod checks;
 mod gather;
 mod tables;
 mod this_module;
 
+use checks::Checks;
 use this_module::NO_NAME;
 pub(in crate::load) use this_module::kernel_struct_module_size;
 
-use std::sync::Arc;
-
 use crate::elf::{Header, Section, SectionType};
 use crate::history::Behaviour;
-use crate::image::{ModuleElf, THIS_MODULE};
+use crate::image::THIS_MODULE;
 use crate::load::ModuleInitFlags;
 use crate::load::run::Run;
 use crate::load::state::{StageResult, Stop};
@@ -19,20 +19,6 @@ use crate::terms::{Arch, ElfMachine, Errno};
 use crate::verdict::{Cause, LogLevel, Missing};
 
 const ET_REL: u16 = 1;
-
-/// The last line that 5.12 to 5.16 print for any failure.
-const ONE_LINE: &str = "Module has invalid ELF structures";
-
-/// How the kernel reports a failed check.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
-    /// Up to 5.11: it checks the header only, and prints nothing.
-    Silent,
-    /// 5.12 to 5.16: it checks every section, and prints one line for all failures.
-    OneLine,
-    /// Since 5.17: it prints a line for each kind of failure.
-    Lines,
-}
 
 /// Mirrors `elf_validity_cache_copy()` and, before 6.4, `elf_validity_check()` and `setup_load_info()` (kernel/module/main.c).
 pub(in crate::load) fn elf_validity(run: &mut Run<'_>) -> StageResult {
@@ -57,54 +43,7 @@ fn arch(run: &mut Run<'_>) -> StageResult<Arch> {
     }
 }
 
-/// The checks of one file.
-struct Checks<'a> {
-    /// The architecture of the kernel.
-    arch: Arch,
-    elf: &'a Arc<ModuleElf>,
-}
-
 impl Checks<'_> {
-    /// Refuses the file because it breaks `rule`. The kernel prints `line` since 5.17.
-    fn refuse<T>(&self, run: &mut Run<'_>, rule: &str, line: String) -> StageResult<T> {
-        self.refuse_for(run, Cause::InvalidElf { rule: rule.to_owned() }, line)
-    }
-
-    /// Refuses the file for `cause`. The kernel prints `line` since 5.17.
-    fn refuse_for<T>(&self, run: &mut Run<'_>, cause: Cause, line: String) -> StageResult<T> {
-        let printed = match form(run)? {
-            Form::Silent => vec![],
-            Form::OneLine => vec![ONE_LINE.to_owned()],
-            Form::Lines => vec![line],
-        };
-        self.refuse_printing(run, cause, printed)
-    }
-
-    /// Refuses the file because a section breaks `rule`. The kernel prints `line` since 5.12.
-    fn refuse_section(&self, run: &mut Run<'_>, rule: &str, line: String) -> StageResult {
-        let printed = match form(run)? {
-            Form::Silent => vec![],
-            Form::OneLine => vec![line, ONE_LINE.to_owned()],
-            Form::Lines => vec![line],
-        };
-        self.refuse_printing(run, Cause::InvalidElf { rule: rule.to_owned() }, printed)
-    }
-
-    /// Refuses the file and prints these lines as errors.
-    fn refuse_printing<T>(&self, run: &mut Run<'_>, cause: Cause, printed: Vec<String>) -> StageResult<T> {
-        run.find(cause, printed.first().cloned().map(Into::into));
-        for line in printed {
-            run.err(line);
-        }
-        Err(Stop::Refused(Errno::ENOEXEC))
-    }
-
-    /// Refuses the file with a line that every kernel prints at `level`.
-    fn refuse_saying<T>(&self, run: &mut Run<'_>, cause: Cause, level: LogLevel, line: String) -> StageResult<T> {
-        run.say(cause, level, line);
-        Err(Stop::Refused(Errno::ENOEXEC))
-    }
-
     /// Checks the ELF header: mirrors `elf_validity_ehdr()` (kernel/module/main.c).
     fn header(&self, run: &mut Run<'_>) -> StageResult<Header> {
         let reader = self.elf.format();
@@ -180,16 +119,6 @@ impl Checks<'_> {
                 self.refuse(run, "e_shstrndx names no section", line)
             }
         }
-    }
-
-    /// The byte at an offset of the file.
-    fn byte(&self, at: u64) -> Option<u8> {
-        self.elf.bytes().get(at..at.checked_add(1)?)?.first().copied()
-    }
-
-    /// Returns whether a section lies inside the file.
-    fn is_inside(&self, section: &Section) -> bool {
-        section.offset.checked_add(section.size).is_some_and(|end| end <= self.elf.bytes().len() as u64)
     }
 
     /// Checks that the section name table ends with NUL.
@@ -332,26 +261,8 @@ impl Checks<'_> {
         }
         self.gather(run, this_module)
     }
-
-    /// Refuses the file with a line that has no newline.
-    fn refuse_held(&self, run: &mut Run<'_>, rule: &str, line: &str) -> StageResult {
-        run.find(Cause::InvalidElf { rule: rule.to_owned() }, Some(line.into()));
-        run.printk_held(LogLevel::Err, line);
-        Err(Stop::Refused(Errno::ENOEXEC))
-    }
 }
 
 fn section_zero_line(kind: u32) -> String {
     format!("ELF Spec violation: section 0 type({kind})!=SH_NULL or non-zero len or addr")
-}
-
-/// How this kernel reports a failed check.
-fn form(run: &Run<'_>) -> StageResult<Form> {
-    Ok(if run.has(Behaviour::ElfDetailedMessages)? {
-        Form::Lines
-    } else if run.has(Behaviour::ElfHardened)? {
-        Form::OneLine
-    } else {
-        Form::Silent
-    })
 }

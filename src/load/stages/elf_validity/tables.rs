@@ -1,6 +1,6 @@
 //! The checks of the extended symbol versions, since 6.13, and of the symbol string table, since 6.14.
 
-use super::Checks;
+use super::checks::Checks;
 use crate::elf::Section;
 use crate::load::run::Run;
 use crate::load::state::StageResult;

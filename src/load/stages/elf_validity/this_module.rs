@@ -1,7 +1,7 @@
 //! The sections that have to exist once (`.modinfo`, the symbol table and `.gnu.linkonce.this_module`), and the size of
 //! `struct module`.
 
-use super::Checks;
+use super::checks::Checks;
 use crate::elf::{Section, SectionType};
 use crate::history::struct_module_size;
 use crate::image::THIS_MODULE;

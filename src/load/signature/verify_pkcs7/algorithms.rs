@@ -1,0 +1,45 @@
+//! Which algorithms the verification of a signature needs.
+
+use crate::load::signature::crypto::CryptoAlgorithm;
+use crate::x509::{Certificate, Curve, Pkcs7, PublicKey, SignatureAlgorithm};
+
+/// All algorithms that the verdict may depend on, sorted.
+pub(super) fn needed(message: &Pkcs7, trusted: &[Certificate]) -> Vec<CryptoAlgorithm> {
+    let mut needed = Vec::new();
+    for signer in message.signers.iter().chain(&message.unfinished) {
+        needed.extend(signer.digest.iter().flatten().map(|digest| CryptoAlgorithm::Digest(*digest)));
+        needed.extend(signer.signature_algorithm.iter().filter_map(signature_family));
+        let keys = trusted.iter().filter(|certificate| certificate.has_id(&signer.key_id));
+        needed.extend(keys.filter_map(|certificate| key_family(&certificate.public_key)));
+    }
+    for certificate in message.certificates.iter().filter_map(|embedded| Certificate::parse_der(&embedded.der).ok()) {
+        needed.extend(key_family(&certificate.public_key));
+        needed.extend(certificate.signature_algorithm.map(|(_, digest)| CryptoAlgorithm::Digest(digest)));
+    }
+    needed.sort();
+    needed.dedup();
+    needed
+}
+
+/// The algorithm that a signature of this kind needs.
+pub(super) fn signature_family(algorithm: &SignatureAlgorithm) -> Option<CryptoAlgorithm> {
+    Some(match algorithm {
+        SignatureAlgorithm::Rsa => CryptoAlgorithm::Rsa,
+        SignatureAlgorithm::Ecdsa(_) => CryptoAlgorithm::Ecdsa,
+        SignatureAlgorithm::MlDsa(_) => CryptoAlgorithm::MlDsa,
+        SignatureAlgorithm::RsaPss => CryptoAlgorithm::RsaPss,
+        SignatureAlgorithm::Sm2 => CryptoAlgorithm::Sm2,
+        SignatureAlgorithm::Ecrdsa => CryptoAlgorithm::Ecrdsa,
+        SignatureAlgorithm::Other(_) => return None,
+    })
+}
+
+/// The algorithm that a key of this kind needs.
+pub(super) fn key_family(key: &PublicKey) -> Option<CryptoAlgorithm> {
+    Some(match key {
+        PublicKey::Rsa(_) => CryptoAlgorithm::Rsa,
+        PublicKey::Ec(Curve::P521, _) => CryptoAlgorithm::EcdsaP521,
+        PublicKey::Ec(Curve::P256 | Curve::P384, _) => CryptoAlgorithm::Ecdsa,
+        PublicKey::Other(_) => return None,
+    })
+}

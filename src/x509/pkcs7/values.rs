@@ -1,0 +1,178 @@
+//! What a message says.
+
+use serde::Serialize;
+
+use crate::terms::Errno;
+use crate::x509::DigestAlgorithm;
+use crate::x509::asn1::{self, Asn1Fault};
+
+/// `struct pkcs7_message` (crypto/asymmetric_keys/pkcs7_parser.h).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Pkcs7 {
+    /// The SignedData version: 1 or 3.
+    pub version: Option<u8>,
+    /// The type of the signed content.
+    pub content_type: Option<ContentType>,
+    /// Whether the message contains the signed content. A module signature must not.
+    pub has_content: bool,
+    /// The certificates in the message, in its order.
+    pub certificates: Vec<EmbeddedCertificate>,
+    /// The complete signers, in the message's order. The kernel counts them from 1.
+    pub signers: Vec<SignerInfo>,
+    /// The signer that was being read when reading stopped, with what was read of it.
+    pub unfinished: Option<SignerInfo>,
+    /// Why the kernel stops reading the message; `None` if it reads it to the end.
+    pub fault: Option<Pkcs7Fault>,
+}
+
+/// The type of the signed content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContentType {
+    /// pkcs7-data.
+    Data,
+    /// Authenticode's SpcIndirectDataContent.
+    MsIndirectData,
+}
+
+/// A certificate in the message, for `x509_cert_parse()`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EmbeddedCertificate {
+    /// The offset in the message.
+    pub offset: usize,
+    /// The encoded certificate.
+    pub der: Vec<u8>,
+}
+
+/// `struct pkcs7_signed_info` (crypto/asymmetric_keys/pkcs7_parser.h).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SignerInfo {
+    /// How the message names the signer.
+    pub id: SignerId,
+    /// The identifier by which the kernel looks the key up, `sig->auth_ids[0]`: the serial number and the issuer, concatenated,
+    /// or the subject key identifier.
+    pub key_id: Vec<u8>,
+    /// The digest algorithm, or the dotted identifier of one that no kernel knows.
+    pub digest: Option<Result<DigestAlgorithm, String>>,
+    /// The signature algorithm.
+    pub signature_algorithm: Option<SignatureAlgorithm>,
+    /// The encoded authenticated attributes without their tag. The digest covers them with the tag of a SET OF in front.
+    pub authattrs: Option<Vec<u8>>,
+    /// The digest of the content, from the authenticated attributes.
+    pub message_digest: Option<Vec<u8>>,
+    /// The signing time, from the authenticated attributes, in seconds since 1970.
+    pub signing_time: Option<i64>,
+    /// The signature.
+    pub signature: Vec<u8>,
+}
+
+/// How a message names its signer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SignerId {
+    /// No identifier was read.
+    #[default]
+    Missing,
+    /// By the issuer and the serial number of the certificate.
+    IssuerAndSerial {
+        /// The contents of the issuer's Name.
+        issuer: Vec<u8>,
+        /// The contents of the INTEGER.
+        serial: Vec<u8>,
+    },
+    /// By the certificate's subject key identifier.
+    SubjectKeyId(Vec<u8>),
+}
+
+/// A signature algorithm that some kernel's `pkcs7_sig_note_pkey_algo()` knows (crypto/asymmetric_keys/pkcs7_parser.c), or that
+/// newer kernels may know.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignatureAlgorithm {
+    /// rsaEncryption: RSA with PKCS#1 v1.5 padding.
+    Rsa,
+    /// ECDSA, with the digest that the identifier names. The kernel does not compare it with the signer's digest algorithm.
+    Ecdsa(DigestAlgorithm),
+    /// ML-DSA, by its parameter set: 44, 65 or 87.
+    MlDsa(u8),
+    /// RSASSA-PSS.
+    RsaPss,
+    /// SM2 with SM3.
+    Sm2,
+    /// GOST R 34.10-2012.
+    Ecrdsa,
+    /// An algorithm that no kernel is known to accept, by its dotted identifier.
+    Other(String),
+}
+
+impl std::fmt::Display for SignatureAlgorithm {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Rsa => f.write_str("RSA"),
+            Self::Ecdsa(_) => f.write_str("ECDSA"),
+            Self::MlDsa(set) => write!(f, "ML-DSA-{set}"),
+            Self::RsaPss => f.write_str("RSASSA-PSS"),
+            Self::Sm2 => f.write_str("SM2"),
+            Self::Ecrdsa => f.write_str("EC-RDSA"),
+            Self::Other(oid) => f.write_str(oid),
+        }
+    }
+}
+
+/// Where and why the kernel stops reading a message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Pkcs7Fault {
+    /// The error that `pkcs7_parse_message()` returns.
+    pub errno: Errno,
+    /// The offset in the message.
+    pub offset: usize,
+    /// The reason, in the kernel's words if it has any.
+    pub reason: &'static str,
+    /// The warning that the kernel prints.
+    pub warning: Option<&'static str>,
+}
+
+impl From<Asn1Fault> for Pkcs7Fault {
+    fn from(fault: Asn1Fault) -> Self {
+        Self { errno: Errno::EBADMSG, offset: fault.offset, reason: fault.reason, warning: None }
+    }
+}
+
+impl Default for SignerInfo {
+    fn default() -> Self {
+        Self {
+            id: SignerId::Missing,
+            key_id: Vec::new(),
+            digest: None,
+            signature_algorithm: None,
+            authattrs: None,
+            message_digest: None,
+            signing_time: None,
+            signature: Vec::new(),
+        }
+    }
+}
+
+impl SignatureAlgorithm {
+    /// The algorithm for the contents of an OBJECT IDENTIFIER.
+    pub fn from_oid(oid: &[u8]) -> Self {
+        use DigestAlgorithm::{Sha1, Sha3_256, Sha3_384, Sha3_512, Sha224, Sha256, Sha384, Sha512};
+        match *oid {
+            [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01] => Self::Rsa,
+            [0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0a] => Self::RsaPss,
+            [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x01] => Self::Ecdsa(Sha1),
+            [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x01] => Self::Ecdsa(Sha224),
+            [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x02] => Self::Ecdsa(Sha256),
+            [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x03] => Self::Ecdsa(Sha384),
+            [0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03, 0x04] => Self::Ecdsa(Sha512),
+            [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x0a] => Self::Ecdsa(Sha3_256),
+            [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x0b] => Self::Ecdsa(Sha3_384),
+            [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x0c] => Self::Ecdsa(Sha3_512),
+            [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x11] => Self::MlDsa(44),
+            [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x12] => Self::MlDsa(65),
+            [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 0x13] => Self::MlDsa(87),
+            [0x2a, 0x81, 0x1c, 0xcf, 0x55, 0x01, 0x83, 0x75] => Self::Sm2,
+            [0x2a, 0x85, 0x03, 0x07, 0x01, 0x01, 0x01, 0x01 | 0x02] => Self::Ecrdsa,
+            _ => Self::Other(asn1::dotted(oid)),
+        }
+    }
+}
