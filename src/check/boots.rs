@@ -338,9 +338,11 @@ impl<'a> Boot<'a> {
     }
 }
 
-/// Adds to the verdict on a refused module the needed modules that were refused before it.
+/// Adds to the verdict on a refused module the needed modules that were refused before it, unless a stage refuses it that does not
+/// look at other modules.
 pub(super) fn blamed<'a>(mut verdict: Verdict, before: impl DoubleEndedIterator<Item = &'a Verdict>) -> Verdict {
-    if !matches!(verdict.outcome, Outcome::Loads) {
+    let is_by_itself = verdict.outcome.stage().is_some_and(|stage| stage < Stage::SimplifySymbols);
+    if verdict.outcome != Outcome::Loads && !is_by_itself {
         before.rev().for_each(|dependency| verdict.blame(dependency));
     }
     verdict

@@ -241,10 +241,15 @@ impl<'a> Run<'a> {
         self.world.calendars.iter().all(|calendar| wanted.answer(*calendar) == answer)
     }
 
-    /// What the calendars of the world say. If they differ, this attempt comes to nothing, and the answer does not matter.
+    /// What the calendars of the world say. If they differ, the attempt ends without a verdict, and the answer does not matter.
+    /// Past a refusal the answer is that of the newest release.
     fn calendars_say(&self, wanted: Differing) -> Option<bool> {
         let answer = self.world.calendars.first().and_then(|calendar| wanted.answer(*calendar));
-        if self.world.calendars.len() > 1 && self.differing.get().is_none() && !self.all_say(wanted, answer) {
+        if self.world.calendars.len() > 1
+            && !self.surveying
+            && self.differing.get().is_none()
+            && !self.all_say(wanted, answer)
+        {
             self.differing.set(Some(wanted));
         }
         answer
