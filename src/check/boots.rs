@@ -116,28 +116,34 @@ impl<'a> Boots<'a> {
     /// The result of loading one module after the modules that it needs.
     fn after(&self, module: usize, needed: &[Arc<After>]) -> Arc<After> {
         let judge = || {
-            let mut machine = self.first.clone();
-            needed.iter().filter_map(|after| after.refused.clone()).for_each(|exporter| machine.refuse(exporter));
-            let tainted = machine.certain_taints();
-            let in_part = machine.with_worlds(|first| combined(first, needed));
-            let mut verdict = self.load(&mut machine, module);
-            if in_part {
-                let worlds = needed.iter().flat_map(|after| &after.worlds);
-                let questions = worlds.flat_map(|world| world.because.iter().cloned());
-                // Where the states that were followed differ already, the others change nothing.
-                let is_open = verdict.outcome == Outcome::Undetermined && !verdict.missing.contains(&Missing::TooMany);
-                followed_in_part(&mut verdict, questions, tainted);
-                verdict.missing.retain(|missing| !is_open || *missing != Missing::TooMany);
-            }
+            let (after, verdict, in_part) = self.after_combined(module, needed);
             let elf = self.modules.image(module).and_then(Image::as_announced);
             let exports = elf.map(|elf| Arc::clone(elf.exports())).unwrap_or_default();
-            let (worlds, left_out) = machine.into_worlds();
+            let (worlds, left_out) = after.into_worlds();
             Arc::new(After::new(Judged { verdict, worlds, exports, in_part: in_part || left_out }))
         };
         match self.known.get(module).filter(|known| self.modules.is_needed(module) || known.get().is_some()) {
             Some(known) => Arc::clone(known.get_or_init(judge)),
             None => judge(),
         }
+    }
+
+    /// Loads a module in the states that the modules that it needs may leave. Returns also whether some were left out.
+    fn after_combined(&self, module: usize, needed: &[Arc<After>]) -> (Machine, Verdict, bool) {
+        let (states, in_part) = combined(self.first.worlds(), needed);
+        let tainted = self.first.certain_taints();
+        let mut machine = self.first.in_states(states);
+        needed.iter().filter_map(|after| after.refused.clone()).for_each(|exporter| machine.refuse(exporter));
+        let mut verdict = self.load(&mut machine, module);
+        if in_part {
+            let worlds = needed.iter().flat_map(|after| &after.worlds);
+            let questions = worlds.flat_map(|world| world.because.iter().cloned());
+            // Where the states that were followed differ already, the others change nothing.
+            let is_open = verdict.outcome == Outcome::Undetermined && !verdict.missing.contains(&Missing::TooMany);
+            followed_in_part(&mut verdict, questions, tainted);
+            verdict.missing.retain(|missing| !is_open || *missing != Missing::TooMany);
+        }
+        (machine, verdict, in_part)
     }
 
     fn load(&self, machine: &mut Machine, module: usize) -> Verdict {
@@ -239,32 +245,54 @@ struct Boot<'a> {
     modules: Vec<&'a Arc<LoadedModule>>,
 }
 
-/// Combines boots: returns the states in which these modules are loaded or may be refused, and whether there are too many to
-/// follow. If there are, those are followed in which at most one of them is refused, or if these are too many, none.
+/// Combines boots: returns the states that these modules may leave, and whether there are too many to follow.
+///
+/// With each set of answers and for each release, two states are enough: the one in which all modules are loaded that may be
+/// loaded, and the one in which all are refused that may be refused. A module that is loaded in one and refused in the other is
+/// undetermined, whatever it does in the states between. A line or a taint is certain only if both have it.
 fn combined(first: &[World], all: &[Arc<After>]) -> (Vec<World>, bool) {
-    if let Some(worlds) = followed(first, all, usize::MAX) {
-        return (worlds, all.iter().any(|after| after.in_part));
-    }
-    let fewer = [1, 0].into_iter().find_map(|refused| followed(first, all, refused));
-    (fewer.unwrap_or_else(|| first.to_vec()), true)
-}
-
-/// Combines the states in which at most so many of the modules are refused; `None` if there are too many.
-fn followed(first: &[World], all: &[Arc<After>], refused: usize) -> Option<Vec<World>> {
+    let in_part = all.iter().any(|after| after.in_part);
     let boot = |world: &World| Boot { world: world.clone(), modules: Vec::with_capacity(all.len()) };
     let mut boots: Vec<_> = first.iter().map(boot).collect();
-    for (index, after) in all.iter().enumerate() {
-        let mut next = Vec::with_capacity(boots.len());
-        for boot in boots {
-            boot.behind(&after.worlds, &mut next);
-            next.retain(|boot| index + 1 - boot.modules.len() <= refused);
-            if next.len() > MAX_STATES {
-                return None;
-            }
-        }
-        boots = next;
+    if !followed(&mut boots, all, true) {
+        return (first.to_vec(), true);
     }
-    Some(boots.into_iter().map(Boot::into_world).collect())
+    if all.iter().flat_map(|after| &after.worlds).any(|world| newest(world).is_none()) {
+        let mut least: Vec<_> = first.iter().map(boot).collect();
+        if !followed(&mut least, all, false) {
+            return (first.to_vec(), true);
+        }
+        for boot in least {
+            boot.add_to(&mut boots);
+        }
+    }
+    (boots.into_iter().map(Boot::into_world).collect(), in_part)
+}
+
+/// Combines boots with the states in which the modules are `loaded`, or are not, wherever there is the choice. Returns whether
+/// there were not too many.
+fn followed<'a>(boots: &mut Vec<Boot<'a>>, all: &'a [Arc<After>], loaded: bool) -> bool {
+    for after in all {
+        let is_wanted = |world: &World| newest(world).is_some() == loaded;
+        let has_choice = |world: &World| {
+            let covers = |other: &&World| {
+                is_wanted(other)
+                    && other.answers == world.answers
+                    && world.calendars.iter().all(|calendar| other.calendars.contains(calendar))
+            };
+            after.worlds.iter().any(|other| covers(&other))
+        };
+        let worlds: Vec<_> = after.worlds.iter().filter(|world| is_wanted(world) || !has_choice(world)).collect();
+        let mut next = Vec::with_capacity(boots.len());
+        for boot in std::mem::take(boots) {
+            boot.behind(&worlds, &mut next);
+        }
+        *boots = next;
+        if boots.len() > MAX_STATES {
+            return false;
+        }
+    }
+    true
 }
 
 /// Returns whether two states can be states of one boot.
@@ -278,17 +306,21 @@ fn agree(one: &World, other: &World) -> bool {
 impl<'a> Boot<'a> {
     /// Combines this boot with each state that agrees with it, and adds the results to `next`. The order is that in which a
     /// single boot meets the states: verdicts name the first of several that are equally good.
-    fn behind(self, worlds: &'a [World], next: &mut Vec<Self>) {
-        let mut add = |boot: Self| match next.iter_mut().find(|known| known.is_like(&boot)) {
-            Some(known) => known.world.add_calendars(&boot.world),
-            None => next.push(boot),
-        };
+    fn behind(self, worlds: &[&'a World], next: &mut Vec<Self>) {
         let Some(last) = worlds.iter().rposition(|world| agree(&self.world, world)) else { return };
         for world in worlds.iter().take(last).filter(|world| agree(&self.world, world)) {
-            add(self.clone().joined(world));
+            self.clone().joined(world).add_to(next);
         }
         if let Some(world) = worlds.get(last) {
-            add(self.joined(world));
+            self.joined(world).add_to(next);
+        }
+    }
+
+    /// Adds this boot to others, unless one of them makes no difference to it.
+    fn add_to(self, boots: &mut Vec<Self>) {
+        match boots.iter_mut().find(|known| known.is_like(&self)) {
+            Some(known) => known.world.add_calendars(&self.world),
+            None => boots.push(self),
         }
     }
 

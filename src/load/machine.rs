@@ -173,11 +173,23 @@ impl Machine {
         self.refused.push(exporter);
     }
 
-    /// Replaces the states that the boot may be in. Returns whether there are too many to follow.
-    pub(crate) fn with_worlds(&mut self, other: impl FnOnce(&[World]) -> (Vec<World>, bool)) -> bool {
-        let (worlds, too_many) = other(&self.worlds);
-        self.worlds = worlds;
-        too_many
+    /// The states that the boot may be in.
+    pub(crate) fn worlds(&self) -> &[World] {
+        &self.worlds
+    }
+
+    /// The same machine in other states.
+    pub(crate) fn in_states(&self, worlds: Vec<World>) -> Self {
+        Self {
+            kernel: Arc::clone(&self.kernel),
+            cmdline: self.cmdline.clone(),
+            comm: self.comm,
+            dependencies_loaded: self.dependencies_loaded,
+            worlds,
+            in_part: self.in_part,
+            refused: self.refused.clone(),
+            memo: Arc::clone(&self.memo),
+        }
     }
 
     /// The taints that the kernel has in every state that the boot may be in.

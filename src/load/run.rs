@@ -107,7 +107,7 @@ impl<'a> Run<'a> {
     pub(in crate::load) fn adopts(&self, premises: &[Premise]) -> bool {
         let holds = self.holds(premises);
         if holds {
-            premises.iter().for_each(|premise| self.record(|| premise.clone()));
+            self.recording.borrow_mut().extend(premises);
         }
         holds
     }
@@ -205,6 +205,7 @@ impl<'a> Run<'a> {
             Premise::Printed(line, printed) => self.world.state.once.has(*line) == *printed,
             Premise::KernelTaint(taint, has) => self.world.state.tainted.has(*taint) == *has,
             Premise::ModuleTaints(taints) => self.taints == *taints,
+            Premise::ModuleTaint(taint, has) => self.taints.has(*taint) == *has,
             Premise::SignatureOk(ok) => self.sig_ok == *ok,
             Premise::Info(info) => is_same_info(self.info.as_ref(), info.as_ref()),
             Premise::Len(len) => self.bytes.len() == *len,
@@ -262,6 +263,13 @@ impl<'a> Run<'a> {
 
     /// Whether this kernel has a dated behaviour, as far as the calendar tells.
     pub fn known(&self, behaviour: Behaviour) -> Option<bool> {
+        let recorded = |premise: &Premise| match premise {
+            Premise::Behaviour(known, has) if *known == behaviour => Some(*has),
+            _ => None,
+        };
+        if let Some(has) = self.recording.borrow().find(recorded) {
+            return has;
+        }
         let has = self.calendars_say(Differing::Behaviour(behaviour));
         self.record(|| Premise::Behaviour(behaviour, has));
         has
@@ -296,8 +304,12 @@ impl<'a> Run<'a> {
 
     /// The modules that are loaded, the newest first.
     pub fn modules(&self) -> &[Arc<LoadedModule>] {
-        self.record(|| Premise::Modules(Arc::clone(&self.world.state.modules)));
-        &self.world.state.modules
+        let modules = &self.world.state.modules;
+        let is_it = |premise: &Premise| matches!(premise, Premise::Modules(known) if are_same_modules(known, modules));
+        if !self.recording.borrow().knows(is_it) {
+            self.record(|| Premise::Modules(Arc::clone(modules)));
+        }
+        modules
     }
 
     /// The bytes of the file, as far as the loader still has them.
@@ -350,7 +362,11 @@ impl<'a> Run<'a> {
 
     /// Returns whether the module counts as proprietary.
     pub fn is_proprietary(&self) -> bool {
-        self.module_taints().has(Taint::ProprietaryModule)
+        let has = self.taints.has(Taint::ProprietaryModule);
+        if !self.recording.borrow().owns_taints {
+            self.record(|| Premise::ModuleTaint(Taint::ProprietaryModule, has));
+        }
+        has
     }
 
     /// Sets `mod->taints`.
@@ -361,10 +377,16 @@ impl<'a> Run<'a> {
     }
 
     fn read_info(&self) -> Option<&Arc<Info>> {
-        if !self.recording.borrow().owns_info {
-            self.record(|| Premise::Info(self.info.clone()));
+        let info = self.info.as_ref();
+        let is_it = |premise: &Premise| matches!(premise, Premise::Info(known) if is_same_info(known.as_ref(), info));
+        let is_recorded = {
+            let recording = self.recording.borrow();
+            recording.owns_info || recording.knows(is_it)
+        };
+        if !is_recorded {
+            self.record(|| Premise::Info(info.cloned()));
         }
-        self.info.as_ref()
+        info
     }
 
     /// What the ELF checks gathered. Later stages run only when they have.

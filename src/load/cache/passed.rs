@@ -24,9 +24,11 @@ pub(in crate::load) struct Effect {
 #[derive(Debug, Default)]
 pub(crate) struct Passed(RefCell<PassedStages>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct PassedStages {
     stages: Vec<PassedStage>,
+    /// For each position, the place in `stages` of the first result that is kept, counted from 1; 0 for none.
+    first: [u8; POSITIONS],
     /// The premises of all of them, in one piece of memory.
     premises: Vec<Premise>,
 }
@@ -34,8 +36,8 @@ struct PassedStages {
 /// A stage that succeeded, printed nothing, found nothing and left the kernel's state as it was.
 #[derive(Debug)]
 struct PassedStage {
-    /// Its position in the order of stages.
-    position: usize,
+    /// The place of the next result for the same position, counted from 1; 0 for none.
+    next: u8,
     /// Where its premises are.
     premises: Range<usize>,
     effect: Effect,
@@ -44,27 +46,50 @@ struct PassedStage {
 /// How many results are kept of one stage.
 const KEPT: usize = 3;
 
+/// Positions from here on are not kept.
+const POSITIONS: usize = 64;
+
+impl Default for PassedStages {
+    fn default() -> Self {
+        Self { stages: Vec::new(), first: [0; POSITIONS], premises: Vec::new() }
+    }
+}
+
+impl PassedStages {
+    /// The results that are kept of the stage at a position, the last one first.
+    fn at(&self, position: usize) -> impl Iterator<Item = &PassedStage> {
+        let at = |place: u8| self.stages.get(usize::from(place).checked_sub(1)?);
+        std::iter::successors(self.first.get(position).and_then(|first| at(*first)), move |stage| at(stage.next))
+    }
+}
+
 impl Passed {
     /// The effect of the stage at a position, if another attempt has passed it. `holds` decides whether its premises hold.
     pub(in crate::load) fn get(&self, position: usize, holds: impl Fn(&[Premise]) -> bool) -> Option<Effect> {
         let passed = self.0.borrow();
-        let known = passed.stages.iter().find(|known| {
-            let premises = passed.premises.get(known.premises.clone());
-            known.position == position && premises.is_some_and(&holds)
-        })?;
+        let known =
+            passed.at(position).find(|known| passed.premises.get(known.premises.clone()).is_some_and(&holds))?;
         Some(known.effect.clone())
     }
 
     /// Keeps that the stage at a position was passed. `recorded` adds its premises to those of the other stages and returns
     /// its effect; it returns `None` if the stage must not be skipped.
     pub(in crate::load) fn keep(&self, position: usize, recorded: impl FnOnce(&mut Vec<Premise>) -> Option<Effect>) {
-        let PassedStages { stages, premises } = &mut *self.0.borrow_mut();
-        if stages.iter().filter(|known| known.position == position).count() >= KEPT {
+        let mut passed = self.0.borrow_mut();
+        if passed.at(position).count() >= KEPT {
             return;
+        }
+        let PassedStages { stages, first, premises } = &mut *passed;
+        let (Some(first), Ok(place)) = (first.get_mut(position), u8::try_from(stages.len() + 1)) else { return };
+        if stages.is_empty() {
+            // Most modules pass every stage once or twice, with a few premises each.
+            stages.reserve(32);
+            premises.reserve(128);
         }
         let start = premises.len();
         if let Some(effect) = recorded(premises) {
-            stages.push(PassedStage { position, premises: start..premises.len(), effect });
+            stages.push(PassedStage { next: *first, premises: start..premises.len(), effect });
+            *first = place;
         }
     }
 }

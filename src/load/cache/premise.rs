@@ -32,6 +32,8 @@ pub(in crate::load) enum Premise {
     KernelTaint(Taint, bool),
     /// The taints of the module so far.
     ModuleTaints(Taints),
+    /// Whether the module has a taint so far.
+    ModuleTaint(Taint, bool),
     /// Whether the signature was found good.
     SignatureOk(bool),
     /// What earlier stages gathered of the module.
@@ -53,6 +55,7 @@ impl PartialEq for Premise {
             (Self::Printed(one, printed), Self::Printed(other, same)) => printed == same && one == other,
             (Self::KernelTaint(one, has), Self::KernelTaint(other, same)) => has == same && one == other,
             (Self::ModuleTaints(one), Self::ModuleTaints(other)) => one == other,
+            (Self::ModuleTaint(one, has), Self::ModuleTaint(other, same)) => has == same && one == other,
             (Self::SignatureOk(one), Self::SignatureOk(other)) => one == other,
             (Self::Info(one), Self::Info(other)) => is_same_info(one.as_ref(), other.as_ref()),
             (Self::Len(one), Self::Len(other)) => one == other,
@@ -118,11 +121,30 @@ impl Recording {
         self.premises.get(start..).unwrap_or_default().to_vec()
     }
 
-    pub fn add(&mut self, premise: Premise) {
+    /// Looks for something in the last premises of the innermost computation.
+    pub fn find<T>(&self, wanted: impl Fn(&Premise) -> Option<T>) -> Option<T> {
         let known = self.premises.get(self.start..).unwrap_or_default();
-        if !known.iter().rev().take(LOOK_BACK).any(|known| *known == premise) {
+        known.iter().rev().take(LOOK_BACK).find_map(wanted)
+    }
+
+    /// Returns whether one of the last premises of the innermost computation is this one.
+    pub fn knows(&self, is_it: impl Fn(&Premise) -> bool) -> bool {
+        self.find(|premise| is_it(premise).then_some(())).is_some()
+    }
+
+    pub fn add(&mut self, premise: Premise) {
+        let kind = std::mem::discriminant(&premise);
+        if !self.knows(|known| std::mem::discriminant(known) == kind && *known == premise) {
+            if self.premises.is_empty() {
+                self.premises.reserve(32);
+            }
             self.premises.push(premise);
         }
+    }
+
+    /// Adds the premises of a cached result. One that is known already does no harm.
+    pub fn extend(&mut self, premises: &[Premise]) {
+        self.premises.extend_from_slice(premises);
     }
 
     pub fn premises(&self) -> &[Premise] {
