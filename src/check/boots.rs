@@ -130,20 +130,57 @@ impl<'a> Boots<'a> {
 
     /// Loads a module in the states that the modules that it needs may leave. Returns also whether some were left out.
     fn after_combined(&self, module: usize, needed: &[Arc<After>]) -> (Machine, Verdict, bool) {
-        let (states, in_part) = combined(self.first.worlds(), needed);
-        let tainted = self.first.certain_taints();
-        let mut machine = self.first.in_states(states);
-        needed.iter().filter_map(|after| after.refused.clone()).for_each(|exporter| machine.refuse(exporter));
-        let mut verdict = self.load(&mut machine, module);
+        let mut in_part = needed.iter().any(|after| after.in_part);
+        let States { mut most, least } = States::of(self.first.worlds(), needed).unwrap_or_else(|| {
+            in_part = true;
+            States { most: self.first.worlds().to_vec(), least: Vec::new() }
+        });
+        if !least.is_empty() && !most.is_empty() {
+            let (machine, verdict) = self.load_in(most.clone(), module, needed);
+            if self.is_settled(&machine, &verdict, &least) {
+                return (machine, verdict, in_part);
+            }
+        }
+        most.extend(least);
+        let (machine, mut verdict) = self.load_in(most, module, needed);
         if in_part {
             let worlds = needed.iter().flat_map(|after| &after.worlds);
             let questions = worlds.flat_map(|world| world.because.iter().cloned());
             // Where the states that were followed differ already, the others change nothing.
             let is_open = verdict.outcome == Outcome::Undetermined && !verdict.missing.contains(&Missing::TooMany);
-            followed_in_part(&mut verdict, questions, tainted);
+            followed_in_part(&mut verdict, questions, self.first.certain_taints());
             verdict.missing.retain(|missing| !is_open || *missing != Missing::TooMany);
         }
         (machine, verdict, in_part)
+    }
+
+    /// Loads a module in these states.
+    fn load_in(&self, states: Vec<World>, module: usize, needed: &[Arc<After>]) -> (Machine, Verdict) {
+        let mut machine = self.first.in_states(states);
+        needed.iter().filter_map(|after| after.refused.clone()).for_each(|exporter| machine.refuse(exporter));
+        let verdict = self.load(&mut machine, module);
+        (machine, verdict)
+    }
+
+    /// Returns whether the states in which needed modules are refused change nothing: the module may be refused with their answers
+    /// anyway, it may also load, and no line and no taint is certain.
+    fn is_settled(&self, machine: &Machine, verdict: &Verdict, refused: &[World]) -> bool {
+        let may_load = verdict.outcome == Outcome::Undetermined
+            && !verdict.never_loads
+            && !verdict.missing.contains(&Missing::TooMany);
+        let claims_nothing = verdict.log.is_empty()
+            && verdict.module_taints == Taints::NONE
+            && verdict.kernel_tainted == self.first.certain_taints();
+        may_load
+            && claims_nothing
+            && refused.iter().all(|state| {
+                let covers = |world: &World| {
+                    world.last != Some(Outcome::Loads)
+                        && world.answers == state.answers
+                        && state.calendars.iter().all(|calendar| world.calendars.contains(calendar))
+                };
+                machine.worlds().iter().any(covers)
+            })
     }
 
     fn load(&self, machine: &mut Machine, module: usize) -> Verdict {
@@ -245,33 +282,35 @@ struct Boot<'a> {
     modules: Vec<&'a Arc<LoadedModule>>,
 }
 
-/// Combines boots: returns the states that these modules may leave, and whether there are too many to follow.
+/// The states that a chain of modules may leave.
 ///
 /// With each set of answers and for each release, two states are enough: the one in which all modules are loaded that may be
 /// loaded, and the one in which all are refused that may be refused. A module that is loaded in one and refused in the other is
 /// undetermined, whatever it does in the states between. A line or a taint is certain only if both have it.
-fn combined(first: &[World], all: &[Arc<After>]) -> (Vec<World>, bool) {
-    let in_part = all.iter().any(|after| after.in_part);
-    let boot = |world: &World| Boot { world: world.clone(), modules: Vec::with_capacity(all.len()) };
-    let mut boots: Vec<_> = first.iter().map(boot).collect();
-    if !followed(&mut boots, all, true) {
-        return (first.to_vec(), true);
-    }
-    if all.iter().flat_map(|after| &after.worlds).any(|world| newest(world).is_none()) {
-        let mut least: Vec<_> = first.iter().map(boot).collect();
-        if !followed(&mut least, all, false) {
-            return (first.to_vec(), true);
-        }
-        for boot in least {
-            boot.add_to(&mut boots);
-        }
-    }
-    (boots.into_iter().map(Boot::into_world).collect(), in_part)
+struct States {
+    /// Those with as many modules as possible.
+    most: Vec<World>,
+    /// Those with as few modules as possible, as far as they differ.
+    least: Vec<World>,
 }
 
-/// Combines boots with the states in which the modules are `loaded`, or are not, wherever there is the choice. Returns whether
-/// there were not too many.
-fn followed<'a>(boots: &mut Vec<Boot<'a>>, all: &'a [Arc<After>], loaded: bool) -> bool {
+impl States {
+    /// Combines the states that each module may leave; `None` if there are too many.
+    fn of(first: &[World], all: &[Arc<After>]) -> Option<Self> {
+        let boot = |world: &World| Boot { world: world.clone(), modules: Vec::with_capacity(all.len()) };
+        let most = followed(first.iter().map(boot).collect(), all, true)?;
+        let may_be_refused = all.iter().flat_map(|after| &after.worlds).any(|world| newest(world).is_none());
+        let least = if may_be_refused { followed(first.iter().map(boot).collect(), all, false)? } else { Vec::new() };
+        let is_new = |boot: &Boot<'_>| !most.iter().any(|known| known.is_like(boot) && known.has_calendars_of(boot));
+        let least: Vec<_> = least.into_iter().filter(is_new).collect();
+        let worlds = |boots: Vec<Boot<'_>>| boots.into_iter().map(Boot::into_world).collect();
+        Some(Self { least: worlds(least), most: worlds(most) })
+    }
+}
+
+/// Combines boots with the states in which the modules are `loaded`, or are not, wherever there is the choice; `None` if there are
+/// too many.
+fn followed<'a>(mut boots: Vec<Boot<'a>>, all: &'a [Arc<After>], loaded: bool) -> Option<Vec<Boot<'a>>> {
     for after in all {
         let is_wanted = |world: &World| newest(world).is_some() == loaded;
         let has_choice = |world: &World| {
@@ -284,15 +323,15 @@ fn followed<'a>(boots: &mut Vec<Boot<'a>>, all: &'a [Arc<After>], loaded: bool) 
         };
         let worlds: Vec<_> = after.worlds.iter().filter(|world| is_wanted(world) || !has_choice(world)).collect();
         let mut next = Vec::with_capacity(boots.len());
-        for boot in std::mem::take(boots) {
+        for boot in boots {
             boot.behind(&worlds, &mut next);
         }
-        *boots = next;
+        boots = next;
         if boots.len() > MAX_STATES {
-            return false;
+            return None;
         }
     }
-    true
+    Some(boots)
 }
 
 /// Returns whether two states can be states of one boot.
@@ -314,6 +353,10 @@ impl<'a> Boot<'a> {
         if let Some(world) = worlds.get(last) {
             self.joined(world).add_to(next);
         }
+    }
+
+    fn has_calendars_of(&self, other: &Self) -> bool {
+        other.world.calendars.iter().all(|calendar| self.world.calendars.contains(calendar))
     }
 
     /// Adds this boot to others, unless one of them makes no difference to it.
