@@ -390,7 +390,7 @@ impl<'a> Boot<'a> {
         self
     }
 
-    /// Returns whether two boots make no difference to a module that is loaded next, on the kernels that both stand for.
+    /// Returns whether two boots are equal for a module that is loaded next, except for their calendars.
     fn is_like(&self, other: &Self) -> bool {
         let world = &self.world;
         let other_world = &other.world;

@@ -1,4 +1,4 @@
-//! The compression formats, told by their first bytes.
+//! The compression formats, recognized by their first bytes.
 
 use std::fmt;
 

@@ -93,7 +93,7 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// `None` if the entries are not all alike, so that they cannot be told apart.
+    /// `None` if the entries are not all alike, so that they cannot be distinguished.
     pub fn new(
         kind: &'static TableKind,
         mut relocations: Vec<Relocation>,

@@ -1,6 +1,6 @@
 //! One attempt at one system call: what a stage may see, print and change.
 //!
-//! Everything that can differ between two attempts is private here. The accessors record what a stage was told (see
+//! Everything that can differ between two attempts is private here. The accessors record what they return to a stage (see
 //! [`Premise`]), so a cache knows what its results depended on.
 
 use std::cell::{Cell, RefCell};

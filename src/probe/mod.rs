@@ -10,7 +10,7 @@
 //!
 //! In the objects, each function has the name of its definition. Its place is in the debugging information, with files
 //! named as in the kernel's tree. An undefined symbol of internal visibility exists only to stop a build: a function
-//! that reaches it cannot stand alone.
+//! that reaches it cannot be compiled alone.
 
 mod assembly;
 mod constraints;

@@ -26,7 +26,7 @@ pub struct HeaderInline {
     pub line: u32,
 }
 
-/// An inline function that cannot stand alone.
+/// An inline function that cannot be compiled alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedInline {
     /// Its name.

@@ -132,7 +132,7 @@ impl VerdictPage<'_> {
         }
     }
 
-    /// Adds the headline of an entry, behind `prefix`.
+    /// Adds the headline of an entry after `prefix`.
     fn headline(&mut self, entry: &Entry<'_>, prefix: &str) {
         let verdict = entry.verdict;
         let style = match verdict.outcome {
@@ -145,7 +145,7 @@ impl VerdictPage<'_> {
         self.text.push('\n');
     }
 
-    /// Adds an entry, its headline behind `prefix`.
+    /// Adds an entry, with its headline after `prefix`.
     fn entry(&mut self, entry: &Entry<'_>, prefix: &str) {
         let verdict = entry.verdict;
         self.headline(entry, prefix);

@@ -52,7 +52,7 @@ pub enum Missing {
     Crypto(String),
     /// Where in memory the kernel places modules, which decides whether a relocation reaches its target.
     Addresses,
-    /// The memory contents behind the named part of the module.
+    /// The memory contents around the named part of the module.
     Memory(String),
     /// The rest of a module file, of which only parts are in memory.
     Unread(String),

@@ -164,7 +164,7 @@ fn snapshot(name: &str, text: &str) {
     insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!(name, text) });
 }
 
-/// People and machines are told everything of every code.
+/// Both outputs have everything about every code.
 #[test]
 fn every_code_has_its_words() {
     let (audit, baseline) = (every_code(), AuditBaseline::default());
@@ -199,7 +199,7 @@ fn exports_are_counted_once() {
     assert!(page.contains("\n1 plain export does nothing but hand on to a GPL-only symbol (2 ways) ["), "{page}");
 }
 
-/// Between two kernels: what somebody opened stands first, then what is new; what is gone, and what is of another kind.
+/// Between two kernels: exports that became plain come first, then new ones, then removed ones and those of another kind.
 #[test]
 fn between_two_kernels() {
     use ExportKind::{Gpl, Plain};

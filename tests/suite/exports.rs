@@ -136,7 +136,7 @@ fn machines_get_documents_of_the_schema() {
     }
 }
 
-/// What is not known stands beside the rows, never in them.
+/// Unknown facts are listed beside the rows, never in them.
 #[test]
 fn what_is_not_known_is_noted() {
     let desk = desk();
@@ -208,7 +208,7 @@ fn evidence_needs_no_exports() {
     assert!(human.contains("  release               6.1.0  [only]\n"), "{human}");
     let asked = "not known: add its image, -k /boot/vmlinuz-6.1.0, or its headers directory with Module.symvers, -k /lib/modules/6.1.0/build\n";
     assert!(human.contains(&format!("  exports               {asked}")), "{human}");
-    // The user's word stands before the file's.
+    // The user's word takes precedence over the file's.
     let human = desk.run("exports -k only --release 6.2.0 --evidence").ended(0).out.clone();
     assert!(human.contains("  release               6.2.0  [as given]\n"), "{human}");
 }

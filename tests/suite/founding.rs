@@ -113,7 +113,7 @@ pub const HMM_HANDS_ON: [(&str, u64, &[&str]); 9] = [
     ("hmm_vma_alloc_locked_page", 960, &[NOT_EXPORTED[1]]),
 ];
 
-/// hmm as a module: GPL-only symbols, and symbols exported to nobody, behind plain exports.
+/// hmm as a module: plain exports that wrap GPL-only and unexported symbols.
 fn hmm() -> Ko {
     let ko = HMM_HANDS_ON.iter().fold(Ko::new("hmm"), |ko, (export, ..)| ko.export(export));
     let wrapper = |(name, line, symbols): &(&'static str, u64, &[&'static str])| {
@@ -216,7 +216,7 @@ fn openafs_is_refused_by_the_release_candidate_and_loads_after_the_fix() {
     assert_eq!(verdict(AFTER, OPENAFS).outcome, Outcome::Loads);
 }
 
-/// hmm may use what is GPL-only, but nobody exports the other two.
+/// hmm may use the GPL-only symbols, but the other two have no exporter.
 #[test]
 fn hmm_lacks_only_what_nobody_exports() {
     for kernel in [BEFORE, AFTER] {

@@ -48,7 +48,7 @@ fn recorded_kernel(version: &str) -> Arc<Kernel> {
     Arc::new(Kernel::open(&[root("testdata/kernels").join(version)]).expect("a recorded kernel"))
 }
 
-/// A kernel of which only release and architecture are told.
+/// A kernel of which only release and architecture are known.
 fn bare_kernel(option: &str) -> Arc<Kernel> {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("release"), "6.12.0\n").expect("a file");
@@ -69,7 +69,7 @@ fn examine(kernel: &Arc<Kernel>, bytes: Vec<u8>) -> Verdict {
     if image.compression().is_some() { machine.insmod(&image, &Insmod::default()) } else { raw }
 }
 
-/// Every place at about so many equal distances; the first 64 bytes one by one, for that is where the file header stands.
+/// Every place at about so many equal distances; the first 64 bytes one by one, because they hold the file header.
 fn places(len: usize) -> impl Iterator<Item = usize> {
     let step = (len / SAMPLES).max(1);
     (0..len.min(64)).chain((64..len).step_by(step))
@@ -110,7 +110,7 @@ fn spoil(kernel: &Arc<Kernel>, profile: &Profile) {
     let kernel = Arc::clone(kernel);
     ends(move || {
         examine(&kernel, bytes.clone());
-        // The section headers stand at the end: each of their words once.
+        // The section headers are at the end: each of their words once.
         let table = bytes.len().saturating_sub(64 * 40);
         for at in (table..bytes.len()).step_by(28) {
             let mut spoilt = bytes.clone();
@@ -248,7 +248,7 @@ impl Crowd {
         Self { bytes: vec![0; 64], sections: vec![(0, 0, 0, 0, 0, 0, 0)] }
     }
 
-    /// Puts bytes into the file and says where they stand.
+    /// Puts bytes into the file and returns their offset.
     fn put(&mut self, bytes: &[u8]) -> u64 {
         let at = self.bytes.len() as u64;
         self.bytes.extend(bytes);
@@ -260,7 +260,7 @@ impl Crowd {
         self.sections.len() as u32 - 1
     }
 
-    /// The file, its names in the section `shstrndx`; headers stand at its end.
+    /// The file, its names in the section `shstrndx`; the headers are at its end.
     fn build(mut self, shstrndx: u32) -> Vec<u8> {
         self.bytes.resize(self.bytes.len().next_multiple_of(8), 0);
         let table = self.bytes.len() as u64;

@@ -44,7 +44,7 @@ fn lists_without_modules_are_no_tree() {
 
 #[test]
 fn a_headers_directory_names_itself_in_utsrelease() {
-    // Debian's packages change the release behind kbuild's back: kernel.release keeps the stable version.
+    // Debian's packages change the release after kbuild has written it: kernel.release keeps the stable version.
     let headers = folder(&[
         ("Module.symvers", SYMVERS.as_bytes()),
         (".config", b"CONFIG_X86_64=y\nCONFIG_MODVERSIONS=y\n"),

@@ -97,7 +97,7 @@ matrix!(
 );
 
 matrix!(
-    /// Exports that were to become GPL-only: a warning, then (5.12) a table nobody reads.
+    /// Exports that were to become GPL-only: a warning, then (5.12) a table that is not read.
     gpl_future,
     ["5.11.0", "5.12.0"],
     |made| Boot::new(
@@ -127,7 +127,7 @@ matrix!(
 );
 
 matrix!(
-    /// GPL-only exports of an older build stand in a table that is read no more (7.1).
+    /// GPL-only exports of an older build are in a table that is no longer read (7.1).
     kflagstab,
     ["7.0.0", "7.1.0"],
     |made| {
@@ -252,7 +252,7 @@ fn a_longer_header_of_type_information_is_read() {
     assert_eq!(judged(1), Outcome::Undetermined);
 }
 
-/// A kernel nobody knows the release of answers for all: certain only where all agree.
+/// A kernel of unknown release: a verdict is certain only where all releases agree.
 #[test]
 fn without_a_release_only_what_all_kernels_say_is_certain() {
     let made = Made::new("5.9.0");

@@ -1,4 +1,4 @@
-//! What people and machines are told, kept as snapshots: the facts of a file apart from the verdict on it.
+//! The output for people and machines, as snapshots: the facts of a file and the verdict on it separately.
 
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ fn openafs_after() {
     verdict("openafs_after", &founding::kernel(AFTER), "", &[founding::module(OPENAFS)]);
 }
 
-/// A GPL module that needs what nobody exports, and exports GPL-only symbols' work to everybody.
+/// A GPL module that needs a symbol without exporter, and whose plain export wraps GPL-only symbols.
 #[test]
 fn hmm() {
     both("hmm", &founding::kernel(AFTER), "", &[founding::module(HMM)]);

@@ -71,7 +71,7 @@ fn the_number_of_jobs_changes_nothing() {
     assert_eq!(one, desk.run("check -k k --tree t --format json --jobs 7").out);
 }
 
-/// What decides which modules are loaded is told although it refuses none; modules that need each other are refused.
+/// Rival exports are reported although they refuse no module; modules that need each other are refused.
 #[test]
 fn a_tree_tells_what_decides_which_modules_are_loaded() {
     let made = Made::new("6.1.0").export("f");
@@ -99,7 +99,7 @@ fn a_tree_tells_what_decides_which_modules_are_loaded() {
     assert_eq!(found("twice", "shadowed-file"), Some(serde_json::json!({ "file": "t/extra/twice.ko" })));
 }
 
-/// Long ago enough that nobody may still be writing.
+/// So long ago that no other process can still be writing.
 fn age(desk: &Desk, folder: &str) {
     let hour = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
     let mut folders = vec![desk.path(folder)];

@@ -310,7 +310,7 @@ impl<'t> AssemblyReader<'t> {
     }
 
     /// Takes the arguments of a macro for what it refers to, because macros are not expanded. Only x86 marks registers,
-    /// so that they can be told from symbols.
+    /// so that they can be distinguished from symbols.
     fn macro_arguments(&mut self, arguments: &'t str) {
         if self.dialect == Dialect::X86 && !self.is_description() {
             let values = arguments.split(',').map(|value| value.rsplit('=').next().unwrap_or_default());

@@ -1,4 +1,4 @@
-//! The formats of packages, told by their first bytes.
+//! The formats of packages, recognized by their first bytes.
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};

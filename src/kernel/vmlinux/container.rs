@@ -73,7 +73,7 @@ pub(in crate::kernel) fn is_image(bytes: &[u8]) -> bool {
     }
 }
 
-/// The format of an image, told by its first bytes.
+/// The format of an image, recognized by its first bytes.
 enum ImageFormat {
     Elf,
     Container(Container),

@@ -27,7 +27,7 @@ fn parsed(parts: &[&[u8]]) -> Vec<Certificate> {
 
 /// The list in an image without symbols. It starts at a multiple of 8, and certificates follow each other. At the next multiple
 /// of 8 follow the size of the list and the size of its first certificate (`module_cert_size`, since 5.13; in an older kernel
-/// the list cannot be told from that of revoked keys). `None` unless there is exactly one such list.
+/// the list cannot be distinguished from that of revoked keys). `None` unless there is exactly one such list.
 pub(super) fn by_shape(memory: &KernelMemory) -> Option<Vec<Certificate>> {
     let bytes = memory.bytes();
     let mut lists = memchr::memmem::find_iter(bytes, &[0x30, 0x82]).filter(|at| at % 8 == 0).filter_map(|start| {

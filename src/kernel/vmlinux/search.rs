@@ -31,7 +31,7 @@ struct EntryRun {
 /// Finds the export tables of a bare image.
 ///
 /// # Errors
-/// If there is no table, or the tables found cannot be told apart; the message follows the file's name.
+/// If there is no table, or the tables found cannot be distinguished; the message follows the file's name.
 pub(super) fn search(memory: &KernelMemory) -> Result<ExportTables, &'static str> {
     let best = best(memory);
     let longest = best.as_ref().and_then(|(_, runs)| runs.iter().max_by_key(|run| run.entries));

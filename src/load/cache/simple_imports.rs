@@ -5,7 +5,7 @@ use crate::kernel::Exports;
 use crate::load::state::Info;
 use crate::terms::{Crc, ExportKind};
 
-/// The imports of a module, told apart by whether resolving them depends on anything but the file and the kernel.
+/// The imports of a module, divided by whether resolving them depends on anything but the file and the kernel.
 ///
 /// A simple import is exported by the kernel itself, plainly or GPL-only, in no namespace, and in the very version that the
 /// module wants. It resolves for every module that is not proprietary.

@@ -11,7 +11,7 @@ use crate::terms::{Arch, Class, Errno};
 use crate::verdict::{Cause, KernelLine, LogLevel, Missing};
 
 /// An access further than this outside its section or table is assumed to fault: no memory of the module, and hardly
-/// any other memory, is that far away. Recorded: a symbol index 24 MiB behind the symbol table is a page fault.
+/// any other memory, is that far away. Recorded: a symbol index 24 MiB past the symbol table is a page fault.
 const FAR: u64 = 16 << 20;
 
 /// An addend up to this size is assumed to stay within the kernel's image or the module that exports the symbol.

@@ -5,7 +5,7 @@ use crate::report::wording::many;
 
 /// What is said about findings of one code.
 pub(in crate::report) struct AuditWording {
-    /// The headline, behind the number of exports or modules: for one, and for several.
+    /// The headline that follows the number of exports or modules: singular and plural.
     headline: (&'static str, &'static str),
     /// What is counted where an export or a module has more than one finding: for one, and for several.
     counted: (&'static str, &'static str),

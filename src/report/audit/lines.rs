@@ -89,7 +89,7 @@ fn about(finding: &AuditFinding, object: Option<&AuditedObject>, name: &str) -> 
     (text, Vec::new())
 }
 
-/// The parts in brackets, behind two blanks; nothing if there are none.
+/// The parts in brackets after two blanks; empty if there are none.
 fn brackets(parts: impl IntoIterator<Item = String>) -> String {
     let parts: Vec<String> = parts.into_iter().collect();
     if parts.is_empty() { String::new() } else { format!("  ({})", parts.join("; ")) }

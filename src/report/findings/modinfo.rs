@@ -44,7 +44,7 @@ pub(super) const VERMAGIC: Heading = Heading::fixed("another version magic", inc
 
 /// The words of the version magic that differ.
 ///
-/// Words behind the release always count; the release itself only where the module has no symbol versions.
+/// Words after the release always count; the release itself only where the module has no symbol versions.
 pub(super) fn vermagic(topic: &Topic<'_>, module: &str, kernel: &str, with_release: bool) -> Wording {
     let (module_release, module_tail) = split_release(module);
     let (kernel_release, kernel_tail) = split_release(kernel);
@@ -57,7 +57,7 @@ pub(super) fn vermagic(topic: &Topic<'_>, module: &str, kernel: &str, with_relea
         ([], missing) => format!("only the kernel says {}", all(missing)),
         (extra, missing) => format!("the module says {} where the kernel says {}", all(extra), all(missing)),
     };
-    // A word behind the release stands for the configuration.
+    // A word after the release reflects the configuration.
     let fix = if module_release == kernel_release {
         format!("{}; the release is the same, so take care to use that kernel's own configuration", topic.rebuild())
     } else {

@@ -24,7 +24,7 @@ fn what_is_no_wrapper_reaches_what_its_source_says() {
     for line in text.lines() {
         let fields: Vec<&str> = line.split('\t').collect();
         let [family, name, "none", symbols, _] = fields.as_slice() else { continue };
-        // Of these the source says what they reach; what locks is never told, and GPL-only exports are not asked.
+        // The findings of these say what they reach; locks are never reported, and GPL-only exports are not examined.
         let is_open = audit.objects[0].exports.iter().any(|(export, kind)| export == name && !kind.is_gpl_only());
         for symbol in symbols.split(',').filter(|symbol| symbol.starts_with("gpl_")) {
             let found = audit
@@ -146,7 +146,7 @@ ffffffff83000000 D linux_banner
     assert_eq!(known.standing("of_some_module"), Standing::Unknown);
 }
 
-/// Several builds of one module, side by side: each is called what it calls itself, and none stands in another's way.
+/// Several builds of one module, side by side: each is named by its own modinfo, and none affects another.
 #[test]
 fn builds_of_one_module_are_no_shadows_of_each_other() {
     let objects = open_objects(&[folder()]).expect("there are modules in it");

@@ -25,7 +25,7 @@ struct Expected {
     export: String,
     /// `None`: nothing is to be said of it.
     code: Option<AuditCode>,
-    /// By symbol: the functions on the way; `*` stands for any number.
+    /// By symbol: the functions on the way; `*` matches any number.
     ways: BTreeMap<String, Vec<String>>,
 }
 
@@ -48,7 +48,7 @@ fn expectation(line: &str) -> Expected {
     Expected { family: (*family).to_owned(), export: (*export).to_owned(), code, ways }
 }
 
-/// Is it the way, where `*` stands for any number of functions?
+/// Whether the path matches, where `*` matches any number of functions.
 fn fits(pattern: &[String], path: &[&str]) -> bool {
     match pattern.split_first() {
         None => path.is_empty(),

@@ -1,4 +1,4 @@
-//! Modules that meet: what one exports another needs, and what both export nobody may.
+//! Modules that interact: one needs what another exports, or both export one name, which the kernel refuses.
 
 use super::group::{Group, group};
 use crate::ko::{Body, Ko, Profile};

@@ -1,4 +1,4 @@
-//! Module parameters, and what stands on the command line for them.
+//! Module parameters and their arguments.
 
 use super::{Case, case, foo};
 use crate::ko::{Ko, Profile};

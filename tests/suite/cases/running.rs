@@ -6,7 +6,7 @@ use super::{Case, case, foo};
 use crate::ko::{Body, Ko, Profile};
 use crate::oracle::Op;
 
-/// What init returns and what comes of it.
+/// The return value of init and its consequences.
 pub fn init(_: &Profile) -> Vec<Case> {
     let mut cases = vec![
         case("init-none", "no init", foo().no_init()),

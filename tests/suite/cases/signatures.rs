@@ -1,9 +1,9 @@
-//! What stands behind the module: signatures, good and bad, of a key the kernel does not know.
+//! Data appended to the module: signatures, good and bad, by a key the kernel does not know.
 
 use super::{Case, case, foo};
 use crate::ko::{Ko, Profile, SIGNATURE_MARKER};
 
-/// A message made once by openssl with a key of nobody: see `testdata/oracle/README.md`.
+/// A message made once by openssl with a throwaway key: see `testdata/oracle/README.md`.
 fn message(name: &str) -> Vec<u8> {
     let path = format!("{}/testdata/oracle/p7s/{name}.p7s", env!("CARGO_MANIFEST_DIR"));
     std::fs::read(&path).unwrap_or_else(|error| panic!("cannot read {path}: {error}"))

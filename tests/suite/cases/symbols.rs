@@ -192,7 +192,7 @@ pub fn cases(profile: &Profile) -> Vec<Case> {
             }),
         ),
     ];
-    // Without the check the kernel reads far behind its section table: see `crashes`.
+    // Without the check the kernel reads far past its section table: see `crashes`.
     if profile.version != "5.10" {
         for index in [0x7000, 0xff00, 0xff1f, 0xfff0, 0xffff] {
             cases.push(symbol(

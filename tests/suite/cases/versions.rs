@@ -1,4 +1,4 @@
-//! `__versions` and the extended tables. On a kernel without modversions they show that nobody looks.
+//! `__versions` and the extended tables. On a kernel without modversions they are not checked.
 
 use object::elf::SHF_ALLOC;
 

@@ -128,7 +128,7 @@ fn changes(kept: &str, found: &str) -> Vec<String> {
     let added = new.difference(&old).map(|line| format!("+ {line}"));
     let mut changes = removed.chain(added).collect::<Vec<_>>();
     if changes.is_empty() && kept != found {
-        changes.push("the lines stand in another order".into());
+        changes.push("the lines are in another order".into());
     }
     changes
 }
@@ -152,7 +152,7 @@ fn write_public_api() {
 fn a_changed_face_is_found() {
     assert_eq!(changes("pub mod a\npub fn b()\n", "pub mod a\npub fn c()\n"), ["- pub fn b()", "+ pub fn c()"]);
     assert_eq!(changes("a\nb\n", "a\nb\n"), [""; 0]);
-    assert_eq!(changes("a\nb\n", "b\na\n"), ["the lines stand in another order"]);
+    assert_eq!(changes("a\nb\n", "b\na\n"), ["the lines are in another order"]);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `load` judges without input, output, threads or errors, and its own folders stand in an order, too.
+//! `load` judges without input, output, threads or errors, and its own folders are ordered, too.
 
 use super::facts::Mention;
 use super::rules::outside;

@@ -154,7 +154,7 @@ impl Reader {
         self.facts.mentions.push(Mention { line: line(span), module, path, leading, kind: Kind::Inline });
     }
 
-    /// Records every path of a `use` tree that stands behind the path `before`.
+    /// Records every path of a `use` tree that follows the path `before`.
     fn import(&mut self, tree: &UseTree, before: &[String], declared: &Use<'_>) {
         let behind = |name: &Ident| [before, &[name.to_string()]].concat();
         match tree {

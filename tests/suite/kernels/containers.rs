@@ -99,7 +99,7 @@ fn payloads_are_looked_for() {
     }
 }
 
-/// Without symbols, too: addresses are told by the tables alone.
+/// Also without symbols: the tables alone give the addresses.
 #[test]
 fn bare_images_in_containers_without_symbols() {
     for machine in [ElfMachine::Arm, ElfMachine::S390, ElfMachine::Mips] {

@@ -286,7 +286,7 @@ pub fn z_image(payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// arch/s390/boot: its magic behind 64 KiB, a decompressor, what is packed.
+/// arch/s390/boot: its magic after 64 KiB, a decompressor, the packed kernel.
 pub fn s390(payload: &[u8]) -> Vec<u8> {
     let mut bytes = vec![0; 0x1_1000];
     put(&mut bytes, 0x1_0008, b"S390EP");

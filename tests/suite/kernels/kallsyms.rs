@@ -2,7 +2,7 @@
 
 use super::room::Room;
 
-/// Where what stands, and what the offsets are relative to.
+/// The order of the tables, and what the offsets are relative to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// Up to 6.1: offsets first, from a base.
@@ -26,7 +26,7 @@ pub struct Symbol {
     pub name: String,
 }
 
-/// What each of the 256 bytes stands for, and the names in them.
+/// The token of each of the 256 bytes, and the names encoded in them.
 fn compress(symbols: &[Symbol]) -> (Vec<Vec<u8>>, Vec<Vec<u8>>) {
     let mut names: Vec<Vec<u8>> = symbols.iter().map(|s| format!("{}{}", s.kind, s.name).into_bytes()).collect();
     let used: Vec<u8> = (0..=255).filter(|byte| names.iter().any(|name| name.contains(byte))).collect();

@@ -145,7 +145,7 @@ fn the_rest_is_read_back() {
                 let wanted: Vec<_> =
                     names.map(parts::certificate).iter().map(|der| Certificate::parse_all(der)).collect();
                 let wanted: Vec<_> = wanted.into_iter().flat_map(|parsed| parsed.expect("a good one")).collect();
-                // Without symbols the two sizes behind tell, which are eight bytes each only on 64-bit.
+                // Without symbols the two sizes that follow decide, which are eight bytes each only on 64-bit.
                 if arch.class == Class::Elf64 || form.is_some() || number == 1 {
                     assert_eq!(image.certificates(), Some(wanted.as_slice()), "{what}");
                 }

@@ -13,7 +13,7 @@ pub fn config(room: &mut Room, text: &str) {
     room.put(b"IKCFG_ED");
 }
 
-/// `.BTF` with a type of every kind, and `struct module` of a size behind them all.
+/// `.BTF` with a type of every kind, and `struct module` of a given size after them.
 pub fn btf(room: &mut Room, module: u32) {
     let names = b"\0char\0list_head\0next\0module\0modules\0";
     let mut types: Vec<u32> = Vec::new();

@@ -35,7 +35,7 @@ impl Room {
         self.here()
     }
 
-    /// Adds bytes and says where they stand.
+    /// Adds bytes and returns their address.
     pub fn put(&mut self, bytes: &[u8]) -> usize {
         self.bytes.extend(bytes);
         self.here() - bytes.len()

@@ -8,7 +8,7 @@ use super::kallsyms::{self, Form, Symbol};
 use super::parts;
 use super::room::Room;
 
-/// Where the tables and whatever else begin: the header of a bare image stands before.
+/// Where the tables begin: the header of a bare image comes first.
 const HEADER: usize = 0x1000;
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,7 +19,7 @@ pub struct Export {
     pub namespace: String,
 }
 
-/// How the versions of exports stand in the kernel.
+/// How the kernel stores the versions of exports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Crcs {
     None,
@@ -60,7 +60,7 @@ pub const fn arch(machine: ElfMachine, class: Class, endian: Endian) -> Arch {
 }
 
 impl Vmlinux {
-    /// Today's x86-64, with a hundred exports of each kind: by their number tables are told.
+    /// Today's x86-64, with a hundred exports of each kind: tables are recognized by their number of entries.
     pub fn new(release: &str) -> Self {
         let export = |index: usize, gpl: bool| Export {
             // Both tables begin and end at either end of the alphabet.
@@ -284,7 +284,7 @@ impl Laid {
         let end = self.room.here();
         if name.starts_with("__k") && name != "__ksymtab_strings" {
             self.mark(&format!("__start_{name}"), 'R', start);
-            // One is left to be told by what follows it.
+            // One is left, recognized by what follows it.
             if name != "__kflagstab" {
                 self.mark(&format!("__stop_{name}"), 'R', end);
             }

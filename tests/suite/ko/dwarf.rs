@@ -103,7 +103,7 @@ struct Describer<'d> {
     paths: &'d mut LineStringTable,
     /// The entries that inlined calls are copies of, by name.
     inlines: HashMap<&'static str, UnitEntryId>,
-    /// The types that the one being described stands in.
+    /// The types that contain the one being described.
     around: Vec<UnitEntryId>,
     /// Where the unit begins, if it is in one piece: lists of ranges count from there.
     base: Option<Address>,
@@ -372,7 +372,7 @@ struct Chain<'s> {
 }
 
 impl Chain<'_> {
-    /// The call at a depth. It stands in the frame around, which at the outside is the function out of line, in `file`.
+    /// The call at a depth. It is in the enclosing frame; the outermost one is the out-of-line function, in `file`.
     fn call(&self, depth: usize, file: &'static str) -> Option<Call> {
         let (name, declared, _) = *self.frames.get(depth)?;
         let around = depth.checked_sub(1).and_then(|outer| self.frames.get(outer));

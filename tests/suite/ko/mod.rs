@@ -27,7 +27,7 @@ pub const SIGNATURE_MARKER: &[u8] = b"~Module signature appended~\n";
 #[derive(Clone, Debug)]
 pub struct Export {
     pub name: String,
-    /// The table it stands in, for example `_gpl` of `__ksymtab_gpl`; empty for the plain one.
+    /// The table that it is in, for example `_gpl` of `__ksymtab_gpl`; empty for the plain one.
     pub table: String,
     pub namespace: String,
 }
@@ -130,7 +130,7 @@ impl Ko {
         self
     }
 
-    /// Adds a modinfo tag behind the others, whether it is there already or not.
+    /// Adds a modinfo tag after the others, even if it is there already.
     pub fn more(mut self, key: &str, value: &str) -> Self {
         self.tags.push((key.to_owned(), value.to_owned()));
         self
@@ -159,7 +159,7 @@ impl Ko {
         self.more("import_ns", namespace)
     }
 
-    /// Refers to a symbol of the kernel or of another module. Symbols stand in the symbol table in the order of these calls.
+    /// Refers to a symbol of the kernel or of another module. The symbol table has them in the order of these calls.
     pub fn needs(mut self, symbol: &str) -> Self {
         self.needs.push(Need { symbol: symbol.to_owned(), bind: STB_GLOBAL, pointer: true });
         self
@@ -304,7 +304,7 @@ impl Ko {
         self.append(message).append(&info).append(&length.to_be_bytes()).append(SIGNATURE_MARKER)
     }
 
-    /// Was nothing changed behind the writer's back?
+    /// Whether the file is as the writer made it.
     pub fn is_well_formed(&self) -> bool {
         self.patches.is_empty() && self.tail.is_empty()
     }

@@ -15,7 +15,7 @@ pub enum CrcTable {
     None,
     /// Relocations against absolute symbols `__crc_<symbol>` (up to 5.18).
     Symbols,
-    /// Numbers that stand in the section (from 5.19).
+    /// Numbers that the section holds (from 5.19).
     Immediate,
 }
 
@@ -38,7 +38,7 @@ pub struct Profile {
     pub prel32: bool,
     /// Has an entry of an export table a third field for its namespace (from 5.4)?
     pub namespaces: bool,
-    /// Do GPL-only exports stand in the one table, told apart by `__kflagstab` (from 7.1)?
+    /// Whether GPL-only exports are in the same table as others, marked by `__kflagstab` (from 7.1).
     pub kflagstab: bool,
     /// Rows of `Module.symvers`: symbol and CRC.
     pub crcs: BTreeMap<String, u32>,
@@ -172,7 +172,7 @@ impl Profile {
         if self.is_arm64() { 261 } else { 2 }
     }
 
-    /// Does the addend stand beside the relocation, and not in the bytes it changes?
+    /// Whether the addend is in the relocation entry, not in the bytes that it changes.
     pub fn is_rela(&self) -> bool {
         match self.arch.machine {
             ElfMachine::I386 | ElfMachine::Arm => false,

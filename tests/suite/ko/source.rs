@@ -1,4 +1,4 @@
-//! Functions and variables of a module, told as a compiler would describe them to a debugger.
+//! Functions and variables of a module, described as a compiler describes them to a debugger.
 //!
 //! What an instruction does and the chain of inlined calls it belongs to are said together, in the order in which
 //! gplok reports them; [`super::dwarf`] makes debug information of it.
@@ -78,7 +78,7 @@ pub enum Type {
     Array(Box<Self>, Vec<u64>),
     Const(Box<Self>),
     Typedef(&'static str, Box<Self>),
-    /// The structure or array it stands in, which no compiler writes.
+    /// The structure or array that contains it, which no compiler writes.
     Itself,
 }
 
@@ -92,7 +92,7 @@ pub struct Variable {
     pub kind: Type,
     /// The line of a declaration before it, as `extern` makes one.
     pub announced: Option<u64>,
-    /// Offsets and the symbols whose address stands there.
+    /// Offsets and the symbols whose address is there.
     pub pointers: Vec<(u64, &'static str)>,
 }
 
@@ -189,7 +189,7 @@ impl Source {
         }
     }
 
-    /// Lays a function out behind those of its section, and says where.
+    /// Lays a function out after those of its section, and returns its offset.
     fn function(&self, elf: &mut Elf, profile: &Profile, function: &Function) -> u64 {
         let start = begin(elf, function.section, SHF_ALLOC | SHF_EXECINSTR, 16);
         let mut symbol =
@@ -254,7 +254,7 @@ fn begin(elf: &mut Elf, name: &str, flags: u32, align: u64) -> u64 {
     data.len() as u64
 }
 
-/// Adds the symbol that stands for a section, as assemblers do. It has no name in the file.
+/// Adds the section symbol of a section, as assemblers do. It has no name in the file.
 pub fn section_symbol(elf: &mut Elf, section: &str) {
     if elf.symbols.iter().all(|symbol| symbol.name != section) {
         elf.symbols.push(Symbol::new(section, STB_LOCAL, STT_SECTION, Place::Section(section.to_owned()), 0));

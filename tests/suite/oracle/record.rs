@@ -198,7 +198,7 @@ fn is_splat(text: &str) -> bool {
     }
 }
 
-/// Replaces whatever may be an address: long hexadecimal numbers, and all numbers behind `loc` and `val`.
+/// Replaces whatever may be an address: long hexadecimal numbers, and all numbers after `loc` and `val`.
 pub fn mask(text: &str) -> String {
     let hex = |word: &str| word.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     let mut masked: Vec<String> = Vec::new();

@@ -15,8 +15,8 @@
 //! the taint letters of the module, `-` for none. `tainted=` is given when the kernel's number has changed. Indented
 //! lines are the kernel's log with its level. After a crash the machine starts afresh.
 //!
-//! `= N` stands for the next N steps, which showed just what they showed on [`BASE`]; the checksum is that of their own
-//! checksums. `{vermagic}` and `{release}` stand for the kernel's own.
+//! `= N` means that the next N steps had the same results as on [`BASE`]; the checksum is that of their own
+//! checksums. `{vermagic}` and `{release}` are replaced by the kernel's own.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
