@@ -22,12 +22,14 @@
 //! # }
 //! ```
 
+mod after;
 mod boots;
 #[expect(clippy::module_inception, reason = "the file holds the function it is named after")]
 mod check;
 mod error;
 mod modprobe;
 mod needs;
+mod states;
 
 pub use check::{Check, Checked, Leftover, ModuleFile, check};
 pub use error::ModprobeError;

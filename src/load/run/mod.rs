@@ -3,6 +3,8 @@
 //! Everything that can differ between two attempts is private here. The accessors record what they return to a stage (see
 //! [`Premise`]), so a cache knows what its results depended on.
 
+mod output;
+
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
 use std::hash::Hash;
@@ -16,10 +18,10 @@ use crate::load::cache::passed::{Effect, Passed};
 use crate::load::cache::premise::{Premise, Recording, are_same_modules, is_same_info};
 use crate::load::loaded::LoadedModule;
 use crate::load::refused_exporter::RefusedExporter;
-use crate::load::state::{Differing, Furthest, Info, Once, Open, StageResult, Stop, World};
+use crate::load::state::{Differing, Furthest, Info, Open, StageResult, Stop, World};
 use crate::load::{Cmdline, Insmod};
-use crate::terms::{Errno, Taint, Taints};
-use crate::verdict::{Cause, Finding, KernelLine, LineText, LogLevel, Missing, Stage};
+use crate::terms::{Taint, Taints};
+use crate::verdict::{Finding, KernelLine, Missing, Stage};
 
 /// What is equal for every attempt at one system call.
 #[derive(Clone, Copy)]
@@ -437,146 +439,6 @@ impl<'a> Run<'a> {
     /// `mod->name`, for messages.
     pub fn mod_name(&self) -> Arc<str> {
         self.read_info().map(|info| Arc::clone(&info.mod_name)).unwrap_or_default()
-    }
-
-    fn flush(&mut self) {
-        self.log.extend(self.world.state.held.take());
-    }
-
-    /// Prints a line; one held back before comes out first. A line too long for a record is cut, and so loses its newline.
-    pub fn printk(&mut self, level: LogLevel, text: impl Into<LineText>) {
-        let text = text.into();
-        // LOG_LINE_MAX less the two bytes of the level and the NUL.
-        const ROOM: usize = 992 - 3;
-        const LONG_ROOM: usize = 1024 - 3;
-        let is_long = text.len() > ROOM && self.known(Behaviour::LogLongRecord) != Some(false);
-        let room = if is_long { LONG_ROOM } else { ROOM };
-        if text.len() > room {
-            let mut cut = text.to_string();
-            cut.truncate(room);
-            return self.printk_held(level, cut);
-        }
-        if !self.surveying {
-            self.flush();
-            self.log.push(KernelLine::new(level, text));
-        }
-    }
-
-    /// Prints without a newline: the line is held back until the next one.
-    pub fn printk_held(&mut self, level: LogLevel, text: impl Into<LineText>) {
-        if !self.surveying {
-            self.recording.get_mut().changed_kernel = true;
-            self.flush();
-            self.world.state.held = Some(KernelLine::new(level, text));
-        }
-    }
-
-    pub fn err(&mut self, text: impl Into<LineText>) {
-        self.printk(LogLevel::Err, text);
-    }
-
-    pub fn warn(&mut self, text: impl Into<LineText>) {
-        self.printk(LogLevel::Warn, text);
-    }
-
-    pub fn notice(&mut self, text: impl Into<LineText>) {
-        self.printk(LogLevel::Notice, text);
-    }
-
-    /// Returns whether a line that is printed once a boot is printed now.
-    pub fn once(&mut self, line: Once) -> bool {
-        let printed = self.world.state.once.has(line);
-        self.record(|| Premise::Printed(line, printed));
-        let first = !self.surveying && !printed;
-        if first {
-            self.recording.get_mut().changed_kernel = true;
-            self.world.state.once.add(line);
-        }
-        first
-    }
-
-    /// Counts one more complaint about a failed per-CPU allocation. Returns whether it is among the first `limit` of the boot,
-    /// which are printed.
-    pub fn complains_of_percpu(&mut self, limit: u8) -> bool {
-        self.recording.get_mut().changed_kernel = true;
-        let warnings = &mut self.world.state.percpu_warnings;
-        let printed = *warnings < limit;
-        *warnings += u8::from(printed);
-        printed
-    }
-
-    /// A `WARN()` of the kernel's, of which gplok keeps the taint only.
-    pub fn taint_warn(&mut self) {
-        if !self.surveying {
-            self.recording.get_mut().changed_kernel = true;
-            self.world.state.tainted.add(Taint::Warn);
-        }
-    }
-
-    /// Records a finding; `line` is what the kernel prints for it.
-    pub fn find(&mut self, cause: Cause, line: Option<LineText>) {
-        let reached = !self.surveying;
-        if self.findings.is_empty() {
-            // Most modules have one, and all are kept.
-            self.findings.reserve_exact(1);
-        }
-        self.findings.push(Finding { kernel_line: line, reached, ..Finding::new(self.stage, cause) });
-    }
-
-    /// Records a finding and prints its line.
-    pub fn say(&mut self, cause: Cause, level: LogLevel, line: impl Into<LineText>) {
-        let line = line.into();
-        let printed = (!self.surveying).then(|| line.clone());
-        self.find(cause, Some(line));
-        if let Some(line) = printed {
-            self.printk(level, line);
-        }
-    }
-
-    /// Mirrors `test_taint()` (kernel/panic.c): returns whether the kernel has a taint.
-    pub fn test_taint(&self, taint: Taint) -> bool {
-        let has = self.world.state.tainted.has(taint);
-        self.record(|| Premise::KernelTaint(taint, has));
-        has
-    }
-
-    /// Mirrors `add_taint()` (kernel/panic.c). `lockdep_unreliable` is its second argument.
-    pub fn add_taint(&mut self, taint: Taint, lockdep_unreliable: bool) -> StageResult {
-        if lockdep_unreliable && self.once(Once::LockDebugging) {
-            self.warn("Disabling lock debugging due to kernel taint");
-        }
-        if !self.surveying {
-            self.recording.get_mut().changed_kernel = true;
-            self.world.state.tainted.add(taint);
-            if self.call.cmdline.panic_on_taint & (1 << taint as u8) != 0 {
-                return Err(Stop::Crash(format!("panic_on_taint is set for taint {}", taint.letter())));
-            }
-        }
-        Ok(())
-    }
-
-    /// Mirrors `add_taint_module()` (kernel/module/main.c).
-    pub fn add_taint_module(&mut self, taint: Taint, lockdep_unreliable: bool) -> StageResult {
-        self.add_taint(taint, lockdep_unreliable)?;
-        let mut taints = self.module_taints();
-        taints.add(taint);
-        self.set_module_taints(taints);
-        Ok(())
-    }
-
-    /// Mirrors `try_to_force_load()` (kernel/module/main.c): the caller's finding says what was forced.
-    pub fn try_to_force_load(&mut self, reason: &str, finding: impl FnOnce(bool) -> Cause) -> StageResult {
-        if !self.config("MODULE_FORCE_LOAD")? {
-            self.find(finding(false), None);
-            return Err(Stop::Refused(Errno::ENOEXEC));
-        }
-        let line = format!("{}: {reason}: kernel tainted.", self.mod_name());
-        let first = !self.test_taint(Taint::ForcedModule);
-        self.find(finding(true), first.then(|| line.clone().into()));
-        if first {
-            self.warn(line);
-        }
-        self.add_taint_module(Taint::ForcedModule, true)
     }
 }
 
