@@ -53,8 +53,8 @@ pub(super) fn are_like(one: &LoadedModule, other: &LoadedModule) -> bool {
     one.taints.has(Taint::ProprietaryModule) == other.taints.has(Taint::ProprietaryModule) && one.is_alike(other)
 }
 
-/// Returns whether two states after loading a module, of which the first may get the calendars of both, combine with others in
-/// the same way: see [`Boot::joined`].
+/// Returns whether two states after loading a module combine with others in the same way (see `Boot::joined` in states.rs), except
+/// for their calendars.
 fn makes_no_difference(one: &World, other: &World) -> bool {
     let is_same_module = match (newest(one), newest(other)) {
         (Some(one), Some(other)) => Arc::ptr_eq(one, other),

@@ -163,7 +163,7 @@ impl<'a> Boots<'a> {
                 let covers = |world: &World| {
                     world.last != Some(Outcome::Loads)
                         && world.answers == state.answers
-                        && state.calendars.iter().all(|calendar| world.calendars.contains(calendar))
+                        && world.has_calendars_of(state)
                 };
                 machine.worlds().iter().any(covers)
             })

@@ -2,8 +2,8 @@
 //! (`load`) on all cores. It returns errors; the judge never does.
 //!
 //! [`check()`] judges images that are open already. [`Check`] has more choices: parameters and flags, files that are read
-//! once and freed, or one boot that loads all modules in a given order. A [`ModprobeError`] names the file that cannot be read: one that was
-//! given, or one of the kernel's tree that a module depends on.
+//! once and freed, or one boot that loads all modules in a given order. A [`ModprobeError`] names the file that cannot be
+//! read: one that was given, or one of the kernel's tree that a module depends on.
 //!
 //! ```
 //! use std::sync::Arc;

@@ -35,7 +35,9 @@ impl States {
         let most = followed(first.iter().map(boot).collect(), all, true)?;
         let may_be_refused = all.iter().flat_map(|after| &after.worlds).any(|world| newest(world).is_none());
         let least = if may_be_refused { followed(first.iter().map(boot).collect(), all, false)? } else { Vec::new() };
-        let is_new = |boot: &Boot<'_>| !most.iter().any(|known| known.is_like(boot) && known.has_calendars_of(boot));
+        let is_new = |boot: &Boot<'_>| {
+            !most.iter().any(|known| known.is_like(boot) && known.world.has_calendars_of(&boot.world))
+        };
         let least: Vec<_> = least.into_iter().filter(is_new).collect();
         let worlds = |boots: Vec<Boot<'_>>| boots.into_iter().map(Boot::into_world).collect();
         Some(Self { least: worlds(least), most: worlds(most) })
@@ -48,12 +50,8 @@ fn followed<'a>(mut boots: Vec<Boot<'a>>, all: &'a [Arc<After>], loaded: bool) -
     for after in all {
         let is_wanted = |world: &World| newest(world).is_some() == loaded;
         let has_choice = |world: &World| {
-            let covers = |other: &&World| {
-                is_wanted(other)
-                    && other.answers == world.answers
-                    && world.calendars.iter().all(|calendar| other.calendars.contains(calendar))
-            };
-            after.worlds.iter().any(|other| covers(&other))
+            let mut wanted = after.worlds.iter().filter(|other| is_wanted(other));
+            wanted.any(|other| other.answers == world.answers && other.has_calendars_of(world))
         };
         let worlds: Vec<_> = after.worlds.iter().filter(|world| is_wanted(world) || !has_choice(world)).collect();
         let mut next = Vec::with_capacity(boots.len());
@@ -87,10 +85,6 @@ impl<'a> Boot<'a> {
         if let Some(world) = worlds.get(last) {
             self.joined(world).add_to(next);
         }
-    }
-
-    fn has_calendars_of(&self, other: &Self) -> bool {
-        other.world.calendars.iter().all(|calendar| self.world.calendars.contains(calendar))
     }
 
     /// Adds this boot to others, unless one of them makes no difference to it.

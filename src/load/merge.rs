@@ -147,7 +147,7 @@ fn questions(results: &[(World, Verdict)]) -> Vec<Missing> {
         // The worlds differ by what an earlier load depended on.
         missing.extend(results.iter().flat_map(|(world, _)| world.because.iter().cloned()));
     }
-    // Where the release is not known, it decides what the kernel does more surely than a single behaviour.
+    // If the release is not known, it is the fact to supply: it settles such behaviours, too.
     let is_release_open = calendars || results.iter().any(|(world, _)| world.calendars.len() > 1);
     let named = missing.into_iter().map(|question| match question {
         Missing::Behaviour(_) if is_release_open => Missing::Release,

@@ -137,6 +137,11 @@ impl World {
         }
     }
 
+    /// Returns whether this world has all calendars of another.
+    pub fn has_calendars_of(&self, other: &Self) -> bool {
+        other.calendars.iter().all(|calendar| self.calendars.contains(calendar))
+    }
+
     /// Adds the calendars of another world that is equal in everything else.
     pub fn add_calendars(&mut self, other: &Self) {
         if self.calendars == other.calendars {
