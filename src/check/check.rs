@@ -36,6 +36,13 @@ pub struct Checked {
 /// Memory that is not needed any more, returned so that the caller can defer freeing it.
 pub type Leftover = Box<dyn Send>;
 
+/// A module file that was read, what its verdict depends on, and what else was computed from it.
+struct ReadFile<T> {
+    image: Image,
+    judged: Option<Judged>,
+    seen: T,
+}
+
 /// How modules are judged: on which kernel, booted and loaded how.
 #[derive(Clone, Debug)]
 pub struct Check<'a> {
@@ -115,25 +122,40 @@ impl<'a> Check<'a> {
     /// # Errors
     /// When one of the files, or a file of the tree that a module depends on, cannot be read.
     pub fn files(&self, files: &[ModuleFile], progress: impl Fn() + Sync) -> Result<Checked, ModprobeError> {
+        self.files_and(files, |_| progress()).map(|(checked, _)| checked)
+    }
+
+    /// Like [`Check::files`], and computes something else from each file while it is in memory. The results are in the order of
+    /// the files.
+    ///
+    /// # Errors
+    /// When one of the files, or a file of the tree that a module depends on, cannot be read.
+    #[cfg_attr(not(feature = "unstable"), doc(hidden))]
+    pub fn files_and<T: Send + Sync>(
+        &self,
+        files: &[ModuleFile],
+        look: impl Fn(&Image) -> T + Sync,
+    ) -> Result<(Checked, Vec<T>), ModprobeError> {
         let first = self.machine();
         // The largest first: while they are read, memory is still empty; and no core waits for one of them at the end.
         let mut order: Vec<_> = files.iter().enumerate().collect();
         order.sort_by_key(|(_, file)| Reverse(file.size));
         let places: Vec<_> = files.iter().map(|_| OnceLock::new()).collect();
         of_each(&order, |(index, file)| {
-            let read = self.read_ahead(&first, &file.path);
-            progress();
+            let read = self.read_ahead(&first, &file.path, &look);
             places.get(*index).map(|place| place.set(read).is_ok())
         });
         let mut images = Vec::with_capacity(files.len());
         let mut known = Vec::with_capacity(files.len());
+        let mut looked = Vec::with_capacity(files.len());
         for read in places.into_iter().filter_map(OnceLock::into_inner) {
-            let (image, judged) = read?;
+            let ReadFile { image, judged, seen } = read?;
             images.push(image);
             known.push(judged);
+            looked.push(seen);
         }
         let (verdicts, leftover) = self.judge(first, &images, known)?;
-        Ok(Checked { images, verdicts, leftover })
+        Ok((Checked { images, verdicts, leftover }, looked))
     }
 
     /// Judges the modules on one boot, in the order given. What the kernel's tree can provide is loaded before each.
@@ -166,10 +188,16 @@ impl<'a> Check<'a> {
 
     /// Reads a module file and computes what its verdict depends on, whatever else is loaded. A module that needs no other is
     /// judged by that.
-    fn read_ahead(&self, first: &Machine, path: &Path) -> Result<(Image, Option<Judged>), ModprobeError> {
+    fn read_ahead<T>(
+        &self,
+        first: &Machine,
+        path: &Path,
+        look: &impl Fn(&Image) -> T,
+    ) -> Result<ReadFile<T>, ModprobeError> {
         let mut image = self.kernel.open_module_for_loading(path)?;
+        let seen = image.ask(look)?;
         if self.uncached {
-            return Ok((image, None));
+            return Ok(ReadFile { image, judged: None, seen });
         }
         let mut judged = first.prepare(&image, &self.insmod);
         if image.lacked()
@@ -179,7 +207,8 @@ impl<'a> Check<'a> {
             judged = first.prepare(&image, &self.insmod);
         }
         let is_alone = judged.as_ref().is_some_and(Judged::is_alone);
-        Ok((if is_alone { image.emptied() } else { image.reduced() }, judged))
+        let image = if is_alone { image.emptied() } else { image.reduced() };
+        Ok(ReadFile { image, judged, seen })
     }
 
     /// `known` holds what reading ahead has found, in the order of the images; nothing where they were not read ahead.

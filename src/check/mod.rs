@@ -26,10 +26,12 @@ mod after;
 mod boots;
 #[expect(clippy::module_inception, reason = "the file holds the function it is named after")]
 mod check;
+mod depmod;
 mod error;
 mod modprobe;
 mod needs;
 mod states;
 
 pub use check::{Check, Checked, Leftover, ModuleFile, check};
+unstable!(depmod::{DepmodLine, LinkedFile, depmod, is_module_tree});
 pub use error::ModprobeError;

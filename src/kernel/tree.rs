@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::error::{Error, ErrorKind};
 use super::package::PackageStore;
 use crate::image::{Extent, Image};
-use crate::terms::{ExportedSymbol, ModuleName};
+use crate::terms::{Crc, ExportedSymbol, ModuleName};
 
 /// The depth to which a tree is walked; real trees are about ten directories deep.
 const MAX_DEPTH: usize = 32;
@@ -187,6 +187,11 @@ impl ModuleTree {
     pub(super) fn exports(&self) -> impl Iterator<Item = (&TreeModule, &[ExportedSymbol])> {
         let exports = self.exports.get_or_init(|| self.read_exports());
         exports.iter().filter_map(|(name, exports)| Some((self.modules.get(name)?, exports.as_slice())))
+    }
+
+    /// The name and version of every export of the tree.
+    pub(crate) fn exported(&self) -> impl Iterator<Item = (&str, Option<Crc>)> {
+        self.exports().flat_map(|(_, exports)| exports).map(|export| (export.name.as_str(), export.crc))
     }
 
     fn read_exports(&self) -> Vec<(ModuleName, Vec<ExportedSymbol>)> {

@@ -79,8 +79,11 @@ pub(super) fn load_module(mut run: Run<'_>) -> Result<(World, Verdict), Open> {
             continue;
         }
         // The later stages need what the ELF checks gather.
-        let is_gathered = *stage != Stage::ElfValidity || run.unrecorded_info().is_some();
-        if !run.surveys() || !run.insmod.look_on || !is_gathered {
+        let goes_on = match *stage {
+            Stage::ElfValidity => run.unrecorded_info().is_some(),
+            _ => run.insmod.look_on,
+        };
+        if !run.surveys() || !goes_on {
             return Ok(conclude(run, refused));
         }
     }

@@ -1,4 +1,4 @@
-//! Many modules on one page, grouped by outcome and causes, each cause once; and the warnings of depmod for them.
+//! Many modules on one page, grouped by outcome and causes, each cause once.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
@@ -260,28 +260,4 @@ fn most_met(symbols: &HashMap<&str, usize>) -> Vec<String> {
     }
     all.sort_unstable();
     all.into_iter().map(|(Reverse(number), symbol)| format!("{symbol} ({number})")).collect()
-}
-
-/// The lines that `depmod -e` prints for these modules: symbols that no exporter exports, and versions that differ, whether or
-/// not the kernel reaches the stage. A GPL-only symbol that a module may not use counts as unknown here; depmod itself does not
-/// check that.
-///
-/// The lines do not depend on the release of the kernel.
-pub fn depmod(entries: &[Entry<'_>]) -> String {
-    let mut text = String::new();
-    for entry in entries {
-        let path = printable(entry.title());
-        for finding in &entry.verdict.findings {
-            let what = match &finding.cause {
-                Cause::SymbolVersion { .. } | Cause::ModuleLayout { .. } => "disagrees about version of symbol",
-                Cause::MissingSymbol { refused_exporter: None, .. }
-                | Cause::ExporterNotLoaded { .. }
-                | Cause::GplOnlySymbol { .. } => "needs unknown symbol",
-                _ => continue,
-            };
-            let symbol = printable(finding.symbol().unwrap_or_default());
-            let _ = writeln!(text, "depmod: WARNING: {path} {what} {symbol}");
-        }
-    }
-    text
 }

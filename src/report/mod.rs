@@ -23,6 +23,7 @@
 
 mod audit;
 mod conflict;
+mod depmod;
 mod diff;
 mod dmesg;
 mod entry;
@@ -59,6 +60,7 @@ mod tests;
 mod validator;
 
 pub use audit::{AuditDocument, AuditReport, audit_document, human_audit};
+unstable!(depmod::depmod);
 pub use diff::{DiffDocument, diff_document, human_diff, short_diff};
 pub use dmesg::dmesg;
 pub use entry::{Entry, KernelSummary, Op};
@@ -78,7 +80,7 @@ unstable!(inlines::{
 });
 pub use inspect::inspect;
 pub use json::{Document, modules_document, steps_document, why_document};
-pub use many::{depmod, human_many};
+pub use many::human_many;
 pub use missing::remedy;
 pub use palette::Palette;
 unstable!(policy::{PolicyFailure, PolicyReport});

@@ -48,19 +48,107 @@ fn a_kernel_is_checked_with_its_own_modules() {
     bare.run("check -k k --tree empty").failed("no module lies below empty");
 }
 
-/// depmod knows unknown symbols and versions that differ; nothing else.
+/// Modules of a kernel with symbol versions in `t`, some of which need what is not there.
+fn versioned() -> Desk {
+    let made =
+        Made::new("6.1.0").modversions().export("f").export_gpl("gpl").row("fn_of_dep", "dep", "EXPORT_SYMBOL", "");
+    let profile = made.profile.clone();
+    let desk = Desk::with(made.no_tree());
+    let put = |ko: &Ko| desk.file(&format!("t/kernel/{}.ko", ko.name()), ko.build(&profile));
+    put(&Ko::new("good").needs("f").export("good_fn"));
+    put(&Ko::new("rider").needs("good_fn"));
+    put(&Ko::new("stale").needs("f").crc("f", 0x1234).crc("module_layout", 0x5678));
+    put(&Ko::new("weak").needs_weak("gone").needs_weak("f").crc("f", 7));
+    put(&Ko::new("lost").needs("gone").needs("fn_of_dep"));
+    put(&Ko::new("cddl").license("CDDL").needs("gpl"));
+    desk
+}
+
+/// depmod knows names and versions; nothing else. What it does not look at is said apart, and in the exit code.
 #[test]
 fn scripts_may_read_the_warnings_of_depmod() {
-    let desk = desk();
+    let desk = versioned();
     let out = desk.run("check -k k --tree t --format depmod").ended(1).out.clone();
-    let expected = "depmod: WARNING: t/cddl.ko needs unknown symbol gpl\n\
-                    depmod: WARNING: t/lost.ko needs unknown symbol gone\n\
-                    depmod: WARNING: t/old.ko needs unknown symbol gone\n\
-                    depmod: WARNING: t/other.ko needs unknown symbol gpl\n";
-    assert_eq!(out, expected);
-    assert_eq!(desk.run("check -k k t/good.ko --format depmod").ended(0).out, "");
-    // The release is of no consequence for symbols.
-    assert_eq!(desk.run("check -k k/Module.symvers --tree t --format depmod").ended(1).out, expected);
+    let warnings = "depmod: WARNING: t/kernel/lost.ko needs unknown symbol gone\n\
+                    depmod: WARNING: t/kernel/lost.ko needs unknown symbol fn_of_dep\n\
+                    depmod: WARNING: t/kernel/stale.ko disagrees about version of symbol f\n\
+                    depmod: WARNING: t/kernel/stale.ko disagrees about version of symbol module_layout\n";
+    assert_eq!(out, warnings);
+    assert_eq!(desk.run("check -k k/Module.symvers --tree t --format depmod").ended(1).out, warnings);
+    assert_eq!(desk.run("check -k k t/kernel/good.ko --format depmod").ended(0).out, "");
+    // Outside of a whole tree, the modules that Module.symvers names count as present.
+    let lost = desk.run("check -k k t/kernel/lost.ko --format depmod").ended(1).out.clone();
+    assert_eq!(lost, "depmod: WARNING: t/kernel/lost.ko needs unknown symbol gone\n");
+    let refused = desk.run("check -k k t/kernel/cddl.ko --format depmod");
+    assert_eq!((refused.code, refused.out.as_str()), (Some(1), ""));
+    let note = "gplok: depmod warns of nothing, but some modules are refused: another --format says why\n";
+    assert_eq!(refused.err, note);
+}
+
+/// To depmod, a symbol without a version has version 0.
+#[test]
+fn depmod_has_no_notion_of_a_kernel_without_versions() {
+    let desk = Desk::with(Made::new("6.1.0").export("f"));
+    desk.file("t/foo.ko", Ko::new("foo").needs("f").build(&Made::new("6.1.0").profile));
+    let warning = "depmod: WARNING: t/foo.ko disagrees about version of symbol f\n";
+    assert_eq!(desk.run("check -k k --tree t --format depmod").ended(1).out, warning);
+}
+
+/// Files that kmod cannot read are errors of depmod, as they are refused in every other format.
+#[test]
+fn damaged_files_are_lines_of_depmod() {
+    let desk = Desk::with(Made::new("6.1.0").no_tree());
+    let whole = Ko::new("cut").build(&Made::new("6.1.0").profile);
+    desk.file("t/cut.ko", &whole[..whole.len() / 2]);
+    desk.file("t/empty.ko", "");
+    desk.file("t/text.ko", "this is no module");
+    let lines = "depmod: ERROR: failed to load symbols from t/cut.ko: Invalid argument\n\
+                 depmod: ERROR: failed to load symbols from t/empty.ko: Invalid argument\n\
+                 depmod: ERROR: failed to load symbols from t/text.ko: Exec format error\n";
+    assert_eq!(desk.run("check -k k --tree t --format depmod").ended(1).out, lines);
+}
+
+/// Modules that need each other: depmod then writes no modules.dep at all.
+#[test]
+fn cycles_are_lines_of_depmod() {
+    let desk = Desk::with(Made::new("6.1.0").no_tree());
+    let put = |ko: &Ko| desk.file(&format!("t/{}.ko", ko.name()), ko.build(&Made::new("6.1.0").profile));
+    put(&Ko::new("one").needs("two_fn").export("one_fn"));
+    put(&Ko::new("two").needs("one_fn").export("two_fn"));
+    put(&Ko::new("user").needs("one_fn"));
+    let out = desk.run("check -k k --tree t --format depmod").ended(1).out.clone();
+    let lines = "depmod: ERROR: Cycle detected: one -> two -> one\n\
+                 depmod: ERROR: Found 2 modules in dependency cycles!\n";
+    assert!(out.ends_with(lines), "{out}");
+}
+
+/// What is wrong with the symbols is found behind a refusal for vermagic, for the size of `struct module` and for the signature.
+#[test]
+fn an_early_refusal_hides_nothing() {
+    let ko = |vermagic: &str| {
+        let vermagic = format!("{vermagic} mod_unload modversions ");
+        Ko::new("foo").license("CDDL").tag("vermagic", &vermagic).needs("gone").needs("f").crc("f", 7).needs("gpl")
+    };
+    let cases = [
+        (Made::new("6.1.0"), "6.1.0 SMP preempt", "vermagic", ""),
+        (Made::new("6.6.0"), "6.6.0 SMP", "struct-module-size", ""),
+        (Made::new("6.13.0"), "6.13.0 SMP", "struct-module-size", ""),
+        (Made::new("6.1.0").config("MODULE_SIG"), "6.1.0 SMP", "unsigned-rejected", "module.sig_enforce=1"),
+    ];
+    for (made, vermagic, first, cmdline) in cases {
+        let made = made.modversions().export("f").export_gpl("gpl");
+        let size = made.profile.this_module - if first == "struct-module-size" { 0x40 } else { 0 };
+        let built_with = Profile { this_module: size, ..made.profile.clone() };
+        let desk = Desk::with(made);
+        desk.file("foo.ko", ko(vermagic).build(&built_with));
+        let cmdline = if cmdline.is_empty() { String::new() } else { format!("--cmdline {cmdline} ") };
+        let json = desk.run(&format!("check -k k {cmdline}foo.ko --format json")).json();
+        let findings = json["modules"][0]["findings"].as_array().cloned().unwrap_or_default();
+        let codes: Vec<_> = findings.iter().filter_map(|finding| finding["code"].as_str()).collect();
+        assert_eq!(codes, [first, "missing-symbol", "symbol-version", "gpl-only-symbol"]);
+        let reached: Vec<_> = findings.iter().filter_map(|finding| finding["reached"].as_bool()).collect();
+        assert_eq!(reached, [true, false, false, false]);
+    }
 }
 
 /// However many are judged at a time.

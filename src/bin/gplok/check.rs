@@ -5,13 +5,11 @@ use std::hash::Hash as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gplok::check::{Check, Checked, ModuleFile};
-use gplok::history::eras;
-use gplok::image::Image;
+use gplok::check::{Check, Checked, LinkedFile, ModuleFile, depmod as link, is_module_tree};
+use gplok::image::{Image, KmodLinks};
 use gplok::kernel::{Kernel, ModuleTree};
 use gplok::load::{Insmod, ModuleInitFlags};
 use gplok::report::{Entry, KernelSummary, Op, depmod, human, human_many, modules_document};
-use gplok::terms::KernelRelease;
 use gplok::verdict::{Cause, Finding, Stage, Verdict};
 use gplok::why::explain;
 use rayon::prelude::*;
@@ -50,6 +48,7 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, CommandError> {
         && let Some(exit) = Exit::of_code(answer.exit)
     {
         write(&answer.text)?;
+        note_silence(arguments.format, &answer.text, exit);
         return Ok(exit);
     }
     let keep = |text: &str, exit: Exit| {
@@ -117,37 +116,39 @@ fn judge(
     if kernel.release().is_none() {
         infer_release(&mut kernel, files, only.as_ref());
     }
-    if arguments.format == CheckFormat::Depmod && kernel.version().is_none() {
-        // All releases look up symbols in the same way, and nothing else is printed, so any release will do.
-        let newest = eras().last().map(ToString::to_string).unwrap_or_default();
-        kernel = kernel.with_release(KernelRelease::new(&newest));
-    }
     let kernel = Arc::new(kernel);
     let force = [
         (arguments.force_vermagic, ModuleInitFlags::IGNORE_VERMAGIC),
         (arguments.force_modversion, ModuleInitFlags::IGNORE_MODVERSIONS),
     ];
     let flags = force.into_iter().filter(|(given, _)| *given).fold(ModuleInitFlags(0), |all, (_, flag)| all.with(flag));
-    let insmod = Insmod { flags, ..Insmod::default() };
+    let insmod = Insmod { flags, look_on: true, ..Insmod::default() };
     let cmdline = arguments.kernel.cmdline(&kernel);
     let mut check = Check::new(&kernel).cmdline(cmdline).insmod(insmod);
     if arguments.uncached {
         check = check.uncached();
     }
-    let Checked { images, mut verdicts, leftover } = if arguments.in_order {
+    let for_depmod = arguments.format == CheckFormat::Depmod;
+    let links = |image: &Image| if for_depmod { KmodLinks::of(image) } else { KmodLinks::default() };
+    let (Checked { images, mut verdicts, leftover }, linked) = if arguments.in_order {
         let images = match only {
             Some(image) => vec![image],
             None => files.iter().map(|file| kernel.open_module(&file.path)).collect::<Result<Vec<_>, _>>()?,
         };
         let verdicts = check.in_order(&images)?;
-        Checked { images, verdicts, leftover: Box::new(()) }
+        let linked = images.iter().map(links).collect();
+        (Checked { images, verdicts, leftover: Box::new(()) }, linked)
     } else if let Some(image) = only {
         let images = vec![image];
         let verdicts = check.images(&images)?;
-        Checked { images, verdicts, leftover: Box::new(()) }
+        let linked = images.iter().map(links).collect();
+        (Checked { images, verdicts, leftover: Box::new(()) }, linked)
     } else {
         let progress = Progress::new("modules read", files.len());
-        check.files(files, || progress.step())?
+        check.files_and(files, |image| {
+            progress.step();
+            links(image)
+        })?
     };
     given.add_shadowed(&mut verdicts);
     if !short {
@@ -174,20 +175,36 @@ fn judge(
     };
     let (text, exit) = match arguments.format {
         CheckFormat::Depmod => {
-            let warnings = depmod(&entries);
-            let exit = if warnings.is_empty() { Exit::Good } else { Exit::Refused };
-            (warnings, exit)
+            let linked: Vec<LinkedFile> = files.iter().map(|file| file.path.clone()).zip(linked).collect();
+            let whole_tree = arguments.tree.as_deref().is_none_or(is_module_tree) && arguments.modules.is_empty();
+            let lines = depmod(&link(&kernel, &linked, whole_tree));
+            let exit = if lines.is_empty() { exit(&entries) } else { Exit::Refused };
+            (lines, exit)
         }
         CheckFormat::Human => answer(AnswerFormat::Human)?,
         CheckFormat::Json => answer(AnswerFormat::Json)?,
         CheckFormat::Dmesg => answer(AnswerFormat::Dmesg)?,
     };
     write(&text)?;
+    note_silence(arguments.format, &text, exit);
     keep(&text, exit);
     // The program ends here. Freeing the memory of a whole tree piece by piece would take longer than reading a tenth
     // of it.
     std::mem::forget((images, verdicts, kernel, leftover));
     Ok(exit)
+}
+
+/// Says on standard error that modules do not load for what depmod does not look at.
+fn note_silence(format: CheckFormat, text: &str, exit: Exit) {
+    if format != CheckFormat::Depmod || !text.is_empty() {
+        return;
+    }
+    let what = match exit {
+        Exit::Refused => "some modules are refused",
+        Exit::Undetermined => "whether all modules load is undetermined",
+        Exit::Good | Exit::Failed => return,
+    };
+    eprintln!("gplok: depmod warns of nothing, but {what}: another --format says why");
 }
 
 /// Infers the kernel's release from the first module that shows it. `only` is the single module, which is already open.

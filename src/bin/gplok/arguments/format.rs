@@ -22,7 +22,9 @@ pub enum CheckFormat {
     Json,
     /// Only the lines of the kernel log.
     Dmesg,
-    /// The warnings of depmod -e, for scripts that read those.
+    /// What depmod -n -e -E Module.symvers prints, for scripts that read that. depmod compares names and versions alone, takes a
+    /// symbol without a version for one of version 0, and does not know extended versions; a cycle may begin with another module.
+    /// The exit code is that of the other formats, and 1 where anything is printed.
     Depmod,
 }
 

@@ -27,7 +27,14 @@ pub(in crate::load) fn elf_validity(run: &mut Run<'_>) -> StageResult {
     let checks = Checks { arch, elf: &elf };
     let header = checks.header(run)?;
     let new_order = run.has(Behaviour::ElfUniqueSections)? && run.has(Behaviour::ElfNewOrder)?;
-    if new_order { checks.new_order(run, &header) } else { checks.old_order(run, &header) }
+    let was_surveying = run.is_surveying();
+    if new_order {
+        checks.new_order(run, &header)?
+    } else {
+        checks.old_order(run, &header)?
+    }
+    // The size of struct module is wrong.
+    if run.is_surveying() && !was_surveying { Err(Stop::Refused(Errno::ENOEXEC)) } else { Ok(()) }
 }
 
 /// The architecture that the kernel reads the module as.

@@ -100,8 +100,9 @@ impl Checks<'_> {
                 "module {}: {THIS_MODULE} section size must match the kernel's built struct module size at run time",
                 name.unwrap_or(NO_NAME)
             );
-            let cause = Cause::StructModuleSize { module: section.size, kernel };
-            return self.refuse_saying(run, cause, LogLevel::Err, line);
+            // The rest of the file is read as if the size were right, for what the later stages find.
+            run.say(Cause::StructModuleSize { module: section.size, kernel }, LogLevel::Err, line);
+            run.survey();
         }
         Ok(section.index)
     }
