@@ -107,11 +107,18 @@ impl KernelSummary {
         self.release.as_ref().map_or("RELEASE", KernelRelease::as_str)
     }
 
-    /// The command that builds a module for this kernel.
+    /// The commands that build a module for this kernel. With the headers of 7.2 and later, one call of make that cleans and builds
+    /// overwrites the module's own Makefile and does not end.
     pub(super) fn build(&self) -> String {
         match &self.release {
-            Some(release) => format!("make -C /lib/modules/{release}/build M=$PWD clean modules"),
-            None => "make -C DIR M=$PWD clean modules, where DIR is the kernel's headers directory".to_owned(),
+            Some(release) => {
+                let make = format!("make -C /lib/modules/{release}/build M=$PWD");
+                format!("{make} clean && {make} modules")
+            }
+            None => {
+                "make -C DIR M=$PWD clean && make -C DIR M=$PWD modules, where DIR is the kernel's headers directory"
+                    .to_owned()
+            }
         }
     }
 }

@@ -147,7 +147,8 @@ fn typical_fixes_are_exact() {
         ),
         (
             Cause::StructModuleSize { module: 896, kernel: None },
-            "rebuild the module against 6.1.0-56-amd64: make -C /lib/modules/6.1.0-56-amd64/build M=$PWD clean modules",
+            "rebuild the module against 6.1.0-56-amd64: make -C /lib/modules/6.1.0-56-amd64/build M=$PWD clean && \
+             make -C /lib/modules/6.1.0-56-amd64/build M=$PWD modules",
         ),
     ];
     for (cause, expected) in table {
