@@ -1,10 +1,11 @@
 //! `.modinfo`: the `tag=value` strings that describe a module.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 use serde::{Serialize, Serializer};
 
-use super::text::as_text;
+use super::text::{as_text, is_plain_or};
 
 /// The `tag=value` strings of a module, in order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,9 +41,16 @@ impl Modinfo {
     pub(super) fn new(section: &[u8]) -> Self {
         let mut modinfo = Self { text: String::with_capacity(section.len()), ..Self::default() };
         let mut last: Option<Entry> = None;
-        for string in section.split(|byte| *byte == 0) {
+        // Checked once for all strings: most modules have hundreds of them, and none needs escaping.
+        let plain = std::str::from_utf8(section).ok().filter(|_| is_plain_or(section, 0));
+        let mut read = 0;
+        for end in memchr::memchr_iter(0, section).chain([section.len()]) {
+            let range = std::mem::replace(&mut read, end + 1)..end;
+            let string = match plain {
+                Some(plain) => Cow::Borrowed(plain.get(range).unwrap_or_default()),
+                None => as_text(section.get(range).unwrap_or_default()),
+            };
             let start = modinfo.text.len();
-            let string = as_text(string);
             if let Some(equals) = memchr::memchr(b'=', string.as_bytes()) {
                 // Comparing with the previous tag first is quick for hundreds of consecutive aliases.
                 let before = last.and_then(|last| modinfo.text.get(last.start..last.equals));
@@ -94,5 +102,21 @@ impl Modinfo {
     pub fn entries(&self) -> impl Iterator<Item = (&str, &str)> {
         let text = |start, end| self.text.get(start..end).unwrap_or_default();
         self.entries.iter().map(move |entry| (text(entry.start, entry.equals), text(entry.equals + 1, entry.end)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One string that needs escaping changes nothing about the others.
+    #[test]
+    fn strings_are_read_alike_whether_all_are_plain_or_not() {
+        let plain = Modinfo::new(b"license=GPL\0no tag\0\0alias=one\0alias=two\0=empty\0open=end");
+        let entries = [("license", "GPL"), ("alias", "one"), ("alias", "two"), ("", "empty"), ("open", "end")];
+        assert_eq!(plain.entries().collect::<Vec<_>>(), entries);
+        let mixed = Modinfo::new(b"license=GPL\0no tag\0\0alias=one\0alias=two\0=empty\0open=end\0x=\xff\\");
+        assert_eq!(mixed.entries().collect::<Vec<_>>(), [&entries[..], &[("x", "\\xff\\x5c")]].concat());
+        assert_eq!((mixed.get("alias"), plain.get("no tag")), (Some("one"), None));
     }
 }

@@ -78,7 +78,8 @@ impl ModuleElf {
             last_nul: OnceLock::new(),
             kept: Kept::default(),
         };
-        let hashes: Vec<_> = elf.sections.iter().map(|section| elf.section_name(section).map(name_hash)).collect();
+        let names = elf.names_in(elf.shstrtab());
+        let hashes: Vec<_> = elf.sections.iter().map(|section| names.at(section.name).map(name_hash)).collect();
         elf.all_sections_named = hashes.iter().skip(1).all(Option::is_some);
         elf.distinct_names = are_distinct(hashes.iter().skip(1).copied());
         elf.name_hashes = hashes.into_iter().map(|hash| hash.unwrap_or_default()).collect();
@@ -136,6 +137,13 @@ impl ModuleElf {
                 last.is_some_and(|last| last >= offset).then(|| near.get(..MAX_STRING).unwrap_or(near))
             }
         }
+    }
+
+    /// The names in a string table, for a loop over many of them.
+    fn names_in<'a>(&'a self, table: Option<&Section>) -> Names<'a> {
+        let start = table.map(|table| table.offset);
+        let held = start.and_then(|start| usize::try_from(start).ok()).map(|start| self.bytes.tail(start, 0));
+        Names { elf: self, start, held: held.unwrap_or_default() }
     }
 
     /// The ELF header; `None` if the file is shorter.
@@ -351,8 +359,13 @@ impl ModuleElf {
         let word = self.class.word();
         let bytes = self.contents(section);
         let versions = (0..bytes.len() / ENTRY).filter_map(|index| {
-            let name = section.offset.checked_add(u64::try_from(index * ENTRY + word).ok()?)?;
-            Some((text_bytes(self.string(name)?), self.format().number(bytes, index * ENTRY, word)?))
+            let start = index * ENTRY + word;
+            let inside = bytes.get(start..(index + 1) * ENTRY)?;
+            let name = match memchr::memchr(0, inside) {
+                Some(end) => inside.get(..end)?,
+                None => self.string(section.offset.checked_add(u64::try_from(start).ok()?)?)?,
+            };
+            Some((text_bytes(name), self.format().number(bytes, index * ENTRY, word)?))
         });
         Some(Arc::new(Versions::new(versions)))
     }
@@ -389,6 +402,26 @@ impl ModuleElf {
     /// called only once.
     pub(crate) fn has_whole_btf(&self, judge: impl FnOnce() -> bool) -> bool {
         *self.kept.has_whole_btf.get_or_init(judge)
+    }
+}
+
+/// The names in one string table.
+struct Names<'a> {
+    elf: &'a ModuleElf,
+    /// The file offset of the table; `None` without a table.
+    start: Option<u64>,
+    /// The bytes from there to the first gap, or to the end of the file.
+    held: &'a [u8],
+}
+
+impl<'a> Names<'a> {
+    /// The name at an offset in the table, as [`ModuleElf::string`] reads it.
+    fn at(&self, offset: u32) -> Option<&'a [u8]> {
+        let held = usize::try_from(offset).ok().and_then(|offset| self.held.get(offset..));
+        match held.and_then(|held| held.get(..find_nul(held)?)) {
+            Some(name) => Some(name),
+            None => self.elf.string(self.start?.checked_add(offset.into())?),
+        }
     }
 }
 
@@ -433,7 +466,8 @@ impl ModuleElf {
 
     fn loose(&self) -> &LooseSymbols {
         self.loose.get_or_init(|| {
-            let name = |symbol: &_| self.symbol_name(symbol);
+            let names = self.names_in(self.strtab());
+            let name = |symbol: &Symbol| names.at(symbol.name);
             LooseSymbols::read(self.symbols(), self.sections().len(), self.bytes.len(), name)
         })
     }

@@ -32,6 +32,13 @@ pub(super) fn text_bytes(bytes: &[u8]) -> Cow<'_, [u8]> {
 
 /// Returns whether no byte needs escaping, so that the bytes are those of their text.
 pub(crate) fn is_plain(bytes: &[u8]) -> bool {
+    is_plain_or(bytes, b' ')
+}
+
+/// Returns whether no byte but `separator` needs escaping.
+pub(super) fn is_plain_or(bytes: &[u8], separator: u8) -> bool {
     // No early exit: a loop over all bytes is vectorized.
-    bytes.iter().fold(true, |plain, byte| plain & matches!(byte, b' '..=b'~') & (*byte != b'\\'))
+    bytes
+        .iter()
+        .fold(true, |plain, byte| plain & (matches!(byte, b' '..=b'~') & (*byte != b'\\') | (*byte == separator)))
 }
