@@ -277,7 +277,8 @@ impl Machine {
         let mut attempts = Attempts::default();
         let results = &mut attempts.results;
         let mut attempted = 0;
-        for world in &self.worlds {
+        for (position, world) in self.worlds.iter().enumerate() {
+            let is_last = position + 1 == self.worlds.len();
             let mut open = vec![world.clone()];
             while let Some(world) = open.pop() {
                 attempted += 1;
@@ -286,7 +287,8 @@ impl Machine {
                 } else {
                     None
                 };
-                let result = load_module(Run::new(call, image, insmod, world.clone()).behind(best));
+                let run = Run::new(call, image, insmod, world.clone()).behind(best);
+                let result = load_module(run.followed(!is_last || !open.is_empty()));
                 if call.assumed.is_some_and(Cell::get) {
                     return None;
                 }

@@ -139,8 +139,9 @@ fn run_stage(
         return Ok(());
     }
     run.begin(stage);
-    let may_skip = run.may_skip();
-    if may_skip && let Some(effect) = run.call.passed.get(position, |premises| run.holds(premises)) {
+    if run.may_skip()
+        && let Some(effect) = run.call.passed.get(position, |premises| run.holds(premises))
+    {
         run.take_over(effect);
         return Ok(());
     }
@@ -151,7 +152,7 @@ fn run_stage(
         Ok(()) => {
             // A stage that prints or finds something is not skipped. Neither is one that took a symbol for resolved, which it
             // may do while a file is read ahead.
-            if may_skip && output_lengths(run) == before && !run.call.assumed.is_some_and(Cell::get) {
+            if run.may_keep() && output_lengths(run) == before && !run.call.assumed.is_some_and(Cell::get) {
                 run.call.passed.keep(position, |premises| run.recorded(premises));
             }
             return Ok(());

@@ -89,6 +89,8 @@ pub(in crate::load) struct Recording {
     premises: Vec<Premise>,
     /// Where the innermost cached computation began.
     start: usize,
+    /// How many cached computations are running.
+    depth: usize,
     /// The stage has replaced the module's information: what it reads of that from now on is its own.
     pub owns_info: bool,
     /// The stage has added taints to the module: likewise.
@@ -105,6 +107,7 @@ impl Recording {
     pub fn begin(&mut self) {
         self.premises.clear();
         self.start = 0;
+        self.depth = 0;
         self.owns_info = false;
         self.owns_taints = false;
         self.changed_kernel = false;
@@ -112,13 +115,20 @@ impl Recording {
 
     /// Begins a computation inside the stage whose result will be cached on its own. Returns what [`Recording::leave`] needs.
     pub fn enter(&mut self) -> usize {
+        self.depth += 1;
         std::mem::replace(&mut self.start, self.premises.len())
     }
 
     /// Ends that computation and returns its premises. They are premises of the stage, too.
     pub fn leave(&mut self, outer: usize) -> Vec<Premise> {
+        self.depth = self.depth.saturating_sub(1);
         let start = std::mem::replace(&mut self.start, outer);
         self.premises.get(start..).unwrap_or_default().to_vec()
+    }
+
+    /// Returns whether a cached computation is running.
+    pub const fn is_inside(&self) -> bool {
+        self.depth > 0
     }
 
     /// Looks for something in the last premises of the innermost computation.

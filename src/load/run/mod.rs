@@ -61,6 +61,8 @@ pub(crate) struct Run<'a> {
     taints: Taints,
     info: Option<Arc<Info>>,
     recording: RefCell<Recording>,
+    /// Whether other attempts at this call follow, which may skip the stages that this one passes.
+    has_followers: bool,
     /// Something that was asked, and of which the calendars of the world say different things.
     differing: Cell<Option<Differing>>,
 }
@@ -84,6 +86,7 @@ impl<'a> Run<'a> {
             taints: Taints::NONE,
             info: None,
             recording: RefCell::default(),
+            has_followers: true,
             differing: Cell::default(),
         }
     }
@@ -94,13 +97,24 @@ impl<'a> Run<'a> {
         self
     }
 
+    /// Tells this attempt whether others at this call follow. If not, it does not keep the stages that it passes.
+    pub const fn followed(mut self, has_followers: bool) -> Self {
+        self.has_followers = has_followers;
+        self
+    }
+
     /// Returns whether the stages past a refusal are worth surveying.
     pub fn surveys(&self) -> bool {
         self.best.is_none_or(|best| (false, Some(self.stage)) > best)
     }
 
+    /// Returns whether a result will be kept that depends on what is asked now.
+    fn records(&self) -> bool {
+        self.call.memo.is_enabled() && (self.has_followers || self.recording.borrow().is_inside())
+    }
+
     fn record(&self, premise: impl FnOnce() -> Premise) {
-        if self.call.memo.is_enabled() {
+        if self.records() {
             self.recording.borrow_mut().add(premise());
         }
     }
@@ -108,7 +122,7 @@ impl<'a> Run<'a> {
     /// Returns whether the premises of a cached result hold. If they do, this attempt depends on them from now on.
     pub(in crate::load) fn adopts(&self, premises: &[Premise]) -> bool {
         let holds = self.holds(premises);
-        if holds {
+        if holds && self.records() {
             self.recording.borrow_mut().extend(premises);
         }
         holds
@@ -337,7 +351,12 @@ impl<'a> Run<'a> {
         self.surveying = true;
     }
 
-    /// Returns whether a stage may be skipped, or kept as passed: not past a refusal.
+    /// Returns whether a stage is kept as passed, for other attempts.
+    pub(in crate::load) const fn may_keep(&self) -> bool {
+        self.may_skip() && self.has_followers
+    }
+
+    /// Returns whether a stage may be skipped: not past a refusal.
     pub(in crate::load) const fn may_skip(&self) -> bool {
         self.call.memo.is_enabled() && !self.surveying
     }
