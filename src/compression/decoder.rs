@@ -41,7 +41,10 @@ fn decoder<'a>(compression: Compression, input: impl BufRead + 'a, streams: Stre
         Compression::Gzip if all => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
         Compression::Gzip => Box::new(flate2::bufread::GzDecoder::new(input)),
         Compression::Xz => {
-            let stream = Stream::new_stream_decoder(XZ_MEMORY, if all { CONCATENATED } else { 0 })?;
+            // The dictionary may be as large as the format allows, as for kmod and the kernel: only as much of it is used as there
+            // is output, and that is limited.
+            let memory = if all { u64::MAX } else { XZ_MEMORY };
+            let stream = Stream::new_stream_decoder(memory, if all { CONCATENATED } else { 0 })?;
             Box::new(liblzma::bufread::XzDecoder::new_stream(input, stream))
         }
         Compression::Lzma => {
@@ -110,13 +113,6 @@ fn decompress_streams(
         return Err(CompressionError::TooLarge { compression, limit: DECOMPRESSED_LIMIT });
     }
     result.map_err(|source| broken(contents.len(), source))?;
-    Ok(contents)
-}
-
-/// Decompresses the first stream only, and stops at [`DECOMPRESSED_LIMIT`].
-pub(crate) fn first_stream(compression: Compression, bytes: &[u8]) -> IoResult<Vec<u8>> {
-    let mut contents = Vec::new();
-    decoder(compression, bytes, Streams::First)?.take(DECOMPRESSED_LIMIT as u64).read_to_end(&mut contents)?;
     Ok(contents)
 }
 

@@ -99,6 +99,8 @@ behaviours! {
 
     /// `finit_module` knows `MODULE_INIT_COMPRESSED_FILE`.
     LoadCompressedFlag = "load.compressed_flag",
+    /// Integrity measurement sees what the kernel has decompressed, and refuses nothing at all with EACCES.
+    LoadDecompressedMeasured = "load.decompressed_measured",
     /// The kernel can undo zstd.
     LoadZstd = "load.zstd",
     /// Taints are set late, when the module is in the list; a module of the same name is looked for early.

@@ -113,6 +113,7 @@ pub const TABLE: &[Row] = &[
     since(SymModuleNamespaces, v(6, 16, 0)).after(v(6, 14, 0)),
     since(LoadPercpuRelocs, v(6, 19, 0)).after(v(6, 14, 0)),
     since(LoadAnyTaintShown, v(6, 19, 0)).after(v(6, 14, 0)),
+    since(LoadDecompressedMeasured, v(7, 0, 0)).after(v(6, 12, 117)).commit("c200892b46ba"),
     since(SymShndxCheck, v(7, 0, 0)).after(v(6, 19, 0)).backported(&[v(6, 1, 192), v(6, 12, 117)]),
     since(SymKflagstab, v(7, 1, 0)).commit("9743311b4535"),
     since(LoadInitEexistToEbusy, v(7, 1, 0)).after(v(7, 0, 0)),

@@ -13,7 +13,6 @@ mod error;
 mod exports;
 mod facts;
 mod file;
-mod kernel_decompress;
 mod kmod;
 mod loose_symbols;
 mod modinfo;
@@ -31,7 +30,6 @@ pub use error::{Error, ErrorKind};
 unstable!(exports::{EntryLayout, ExportEntry, ExportTable, TABLES});
 pub use facts::{Facts, Import, SectionFacts, SignatureFacts, Signer};
 pub(crate) use file::Extent;
-unstable!(kernel_decompress::{KernelDecompressFault, kernel_decompress});
 unstable!(kmod::{KmodLinks, KmodSymbol});
 unstable!(loose_symbols::LooseSymbol);
 pub use modinfo::Modinfo;
@@ -47,8 +45,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use self::file::ModuleFile;
-use crate::compression::decompress;
 pub use crate::compression::{Compression, CompressionError};
+use crate::compression::{KernelNeeds, decompress, kernel_needs};
 use crate::elf::Elf;
 use crate::terms::{Arch, Class, ElfMachine, Endian};
 
@@ -61,6 +59,8 @@ pub struct Image {
     /// The file, to read it again; `None` if the bytes were passed in memory or came from a pipe.
     file: Option<ModuleFile>,
     compression: Option<Compression>,
+    /// What the kernel needs to decompress the file to these contents itself, if that is known.
+    kernel_needs: Option<KernelNeeds>,
     stored: Bytes,
     contents: Bytes,
     signature: OnceLock<AppendedSignature>,
@@ -130,15 +130,12 @@ impl Image {
     }
 
     fn from_shared(path: &Path, stored: Bytes) -> Result<Self, Error> {
-        let compression = Compression::of(stored.tail(0, HEAD));
-        let contents = match compression {
-            None => stored.clone(),
-            Some(compression) => {
-                let contents = decompress(compression, stored.whole()).map_err(|kind| Error::new(path, kind.into()))?;
-                contents.into()
-            }
+        let Some(compression) = Compression::of(stored.tail(0, HEAD)) else {
+            return Ok(Self::new(path, None, stored.clone(), stored));
         };
-        Ok(Self::new(path, compression, stored, contents))
+        let contents = decompress(compression, stored.whole()).map_err(|kind| Error::new(path, kind.into()))?;
+        let kernel_needs = kernel_needs(compression, stored.whole());
+        Ok(Self { kernel_needs, ..Self::new(path, Some(compression), stored, contents.into()) })
     }
 
     fn new(path: &Path, compression: Option<Compression>, stored: Bytes, contents: Bytes) -> Self {
@@ -146,6 +143,7 @@ impl Image {
             path: path.to_owned(),
             file: None,
             compression,
+            kernel_needs: None,
             stored,
             contents,
             signature: OnceLock::new(),
@@ -242,6 +240,12 @@ impl Image {
     /// How it is compressed.
     pub const fn compression(&self) -> Option<Compression> {
         self.compression
+    }
+
+    /// What the kernel needs to decompress the file itself to the contents that user space sees. `None` if the file is not
+    /// compressed, or if the kernel may read other contents, or none.
+    pub(crate) const fn kernel_needs(&self) -> Option<&KernelNeeds> {
+        self.kernel_needs.as_ref()
     }
 
     /// The bytes of the file as stored.

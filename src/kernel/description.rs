@@ -10,11 +10,13 @@ use super::conflict::Conflict;
 use super::exports::Exports;
 use super::fact::{Evidence, Fact};
 use super::headers::HeaderRoot;
+use super::installed::installed_loader;
 use super::symvers::VMLINUX;
 use super::tree::{ModuleTree, OwnModule};
 use super::vmlinux::{Kallsyms, KernelImage};
+use crate::compression::Compression;
 use crate::image::{Extent, Image};
-use crate::terms::{Arch, Crc, Distribution, KernelRelease, KernelVersion, ModuleName};
+use crate::terms::{Arch, Crc, Distribution, KernelRelease, KernelVersion, Loader, ModuleName};
 use crate::x509::Certificate;
 
 /// One kernel: the facts that its files give. A later source adds a fact only where the earlier ones gave none.
@@ -42,6 +44,8 @@ pub struct Kernel {
     trusted: OnceLock<Option<Vec<Certificate>>>,
     pub(super) headers: Vec<HeaderRoot>,
     own_module: OnceLock<Option<OwnModule>>,
+    loader: Option<Loader>,
+    found_loader: OnceLock<Option<(Loader, PathBuf)>>,
     images: Mutex<HashMap<PathBuf, Arc<Image>>>,
 }
 
@@ -166,6 +170,54 @@ impl Kernel {
         given
             .or_else(|| self.own_module().map(|module| module.vermagic.as_str()))
             .or_else(|| self.boot_image()?.vermagic())
+    }
+
+    /// Says which program loads modules.
+    #[must_use]
+    pub fn with_loader(mut self, loader: Loader) -> Self {
+        self.loader = Some(loader);
+        self
+    }
+
+    /// The program that loads modules: the one that was given, otherwise the kmod beside the module tree, then with a sentence
+    /// that says so.
+    ///
+    /// May read a found program on first use; if that fails, it stays unknown.
+    pub(crate) fn loader(&self) -> Option<(Loader, Option<String>)> {
+        if let Some(given) = self.loader {
+            return Some((given, None));
+        }
+        let (loader, path) = self.found_loader()?;
+        let does = match loader {
+            Loader::Kmod30 => "decompresses modules itself",
+            Loader::Kmod31 => "lets the kernel decompress modules of the kind that the kernel reads",
+        };
+        Some((*loader, Some(format!("{} loads modules, and {does}", path.display()))))
+    }
+
+    fn found_loader(&self) -> Option<&(Loader, PathBuf)> {
+        let find = || self.tree.as_ref().and_then(|tree| installed_loader(tree.root()));
+        self.found_loader.get_or_init(find).as_ref()
+    }
+
+    /// The program beside the module tree that tells which program loads modules, if that was not given.
+    pub(super) fn loader_path(&self) -> Option<&Path> {
+        if self.loader.is_some() { None } else { self.found_loader().map(|(_, path)| path.as_path()) }
+    }
+
+    /// The kind of compressed modules that the kernel itself decompresses, `Some(None)` if it decompresses none: from the
+    /// configuration, otherwise from the messages in the image.
+    ///
+    /// May read a found image on first use; if that fails, it stays unknown.
+    pub(crate) fn module_compression(&self) -> Option<Option<Compression>> {
+        let Some(config) = self.config() else { return Some(self.boot_image()?.module_compression()) };
+        let kinds = [
+            ("MODULE_COMPRESS_GZIP", Compression::Gzip),
+            ("MODULE_COMPRESS_XZ", Compression::Xz),
+            ("MODULE_COMPRESS_ZSTD", Compression::Zstd),
+        ];
+        let kind = kinds.into_iter().find(|(option, _)| config.is_set(ConfigOption(option)));
+        Some(kind.filter(|_| config.is_set(ConfigOption("MODULE_DECOMPRESS"))).map(|(_, kind)| kind))
     }
 
     /// The names of the modules that are built into the kernel, from `modules.builtin`.

@@ -11,7 +11,7 @@ impl Kernel {
     /// answers.
     ///
     /// Returns the paths of the files that the digest does not cover and the caller must add: the given image, which is large,
-    /// and the found image, which is read on first use.
+    /// the found image, which is read on first use, and the program that loads modules.
     pub fn identify(&self, hasher: &mut impl Hasher) -> Vec<&Path> {
         (&self.release, self.version, self.arch, &self.cmdline, &self.packages, &self.inferred).hash(hasher);
         (&self.exports, &self.config).hash(hasher);
@@ -19,6 +19,8 @@ impl Kernel {
         with_parameters.sort_unstable();
         (&self.builtin, with_parameters).hash(hasher);
         format!("{:?} {:?} {:?}", self.certificates, self.evidence, self.conflicts).hash(hasher);
-        self.boot.given().map(KernelImage::path).into_iter().chain(self.boot.found()).collect()
+        self.loader().map(|(loader, _)| loader).hash(hasher);
+        let images = self.boot.given().map(KernelImage::path).into_iter().chain(self.boot.found());
+        images.chain(self.loader_path()).collect()
     }
 }

@@ -1,9 +1,10 @@
 //! The files of a release that is installed on this machine or in an unpacked package.
 
 use std::collections::HashSet;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crate::terms::{KernelRelease, ModuleName};
+use crate::terms::{KernelRelease, Loader, ModuleName};
 
 /// The names of installed images, before `-RELEASE`.
 const IMAGES: [&str; 5] = ["vmlinuz", "vmlinux", "Image", "kernel", "vmlinuz.efi"];
@@ -66,10 +67,25 @@ pub(super) fn boot_image(tree: &Path) -> Option<PathBuf> {
     inside.or_else(|| IMAGES.iter().find_map(|name| in_boot(tree, name)))
 }
 
+/// The kmod in the file system of a tree. It hands compressed files to the kernel if it asks which kind the kernel reads.
+pub(super) fn installed_loader(tree: &Path) -> Option<(Loader, PathBuf)> {
+    let places = roots(tree).into_iter().flat_map(|root| ["usr/bin/kmod", "bin/kmod"].map(|name| root.join(name)));
+    let path = places.into_iter().find(|file| file.is_file())?;
+    let program = std::fs::File::open(&path).ok()?;
+    let mut bytes = Vec::new();
+    program.take(MAX_PROGRAM).read_to_end(&mut bytes).ok()?;
+    let asks = memchr::memmem::find(&bytes, b"/sys/module/compression").is_some();
+    let is_kmod = memchr::memmem::find(&bytes, b"/sys/module/%s/initstate").is_some();
+    let loader = if asks { Loader::Kmod31 } else { Loader::Kmod30 };
+    is_kmod.then_some((loader, path))
+}
+
 /// The folders of a tree that out-of-tree modules are installed in.
 const OUTSIDE: [&str; 3] = ["updates", "extra", "weak-updates"];
 /// The folder that DKMS builds modules in: `PACKAGE/VERSION/RELEASE/ARCH/module/NAME.ko`.
 const DKMS: &str = "/var/lib/dkms";
+/// How much of a program is read, in bytes. kmod has 200,000.
+const MAX_PROGRAM: u64 = 16 << 20;
 /// How deep folders are walked.
 const MAX_DEPTH: usize = 16;
 

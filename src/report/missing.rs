@@ -61,6 +61,14 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
         }
         Missing::Memory(what) => format!("what lies in memory around {what}: no file tells it"),
         Missing::Unread(path) => format!("the rest of {path}: only parts of it were read"),
+        Missing::Loader => {
+            "who decompresses the file, the program that loads it (kmod 30 and earlier) or the kernel (kmod 31 and \
+                            later): give --loader"
+                .into()
+        }
+        Missing::FreeMemory(size) => {
+            format!("whether the kernel has {size} MiB of memory at once to decompress the file: no file tells it")
+        }
         Missing::TooMany => {
             "too many facts at once to try every combination: start with --release RELEASE and the configuration".into()
         }

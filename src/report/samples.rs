@@ -8,7 +8,12 @@ pub(super) fn causes() -> Vec<Cause> {
     vec![
         Cause::NotPermitted { switch: "nomodule".into() },
         Cause::UnknownFlags { flags: 8 },
-        Cause::Decompression { found: "xz".into(), supported: "zstd only".into() },
+        Cause::Decompression {
+            found: "xz".into(),
+            supported: Some("xz".into()),
+            fault: Some("is damaged".into()),
+            refused: true,
+        },
         Cause::UnreadableFile { what: "a plain description".into() },
         Cause::UnsignedRejected { by: "CONFIG_MODULE_SIG_FORCE".into() },
         Cause::UnknownKey {

@@ -15,6 +15,7 @@ pub enum Errno {
     EBADF,
     EAGAIN,
     ENOMEM,
+    EACCES,
     EFAULT,
     EBUSY,
     EEXIST,
@@ -36,13 +37,14 @@ pub enum Errno {
 
 impl Errno {
     /// Every errno, in the order of numbers.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::EPERM,
         Self::ENOENT,
         Self::ENOEXEC,
         Self::EBADF,
         Self::EAGAIN,
         Self::ENOMEM,
+        Self::EACCES,
         Self::EFAULT,
         Self::EBUSY,
         Self::EEXIST,
@@ -70,6 +72,7 @@ impl Errno {
             Self::EBADF => 9,
             Self::EAGAIN => 11,
             Self::ENOMEM => 12,
+            Self::EACCES => 13,
             Self::EFAULT => 14,
             Self::EBUSY => 16,
             Self::EEXIST => 17,
@@ -103,6 +106,7 @@ impl Errno {
             Self::EBADF => "EBADF",
             Self::EAGAIN => "EAGAIN",
             Self::ENOMEM => "ENOMEM",
+            Self::EACCES => "EACCES",
             Self::EFAULT => "EFAULT",
             Self::EBUSY => "EBUSY",
             Self::EEXIST => "EEXIST",
@@ -131,6 +135,7 @@ impl Errno {
             Self::EBADF => "Bad file descriptor",
             Self::EAGAIN => "Resource temporarily unavailable",
             Self::ENOMEM => "Cannot allocate memory",
+            Self::EACCES => "Permission denied",
             Self::EFAULT => "Bad address",
             Self::EBUSY => "Device or resource busy",
             Self::EEXIST => "File exists",

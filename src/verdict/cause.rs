@@ -56,12 +56,17 @@ codes! {
         /// All flags of the call.
         flags: u32,
     } = "unknown-flags",
-    /// The caller asks the kernel to decompress the file, and the kernel does not support this compression, or none.
+    /// The kernel is to decompress the file and cannot: it reads another kind of compression, or none, or the file uses what its
+    /// decompressor does not know.
     Decompression {
         /// The compression of the file, by its magic bytes.
         found: String,
-        /// The compressions that the kernel supports.
-        supported: String,
+        /// The compression that the kernel reads, or `nothing`; `None` if it is not known.
+        supported: Option<String>,
+        /// What in a file of its kind the kernel cannot read, in words that follow the kind.
+        fault: Option<String>,
+        /// Whether the kernel refuses the module. Otherwise the program that loads it decompresses it.
+        refused: bool,
     } = "decompression",
     /// The kernel does not read this kind of file.
     UnreadableFile {
@@ -484,7 +489,9 @@ impl Cause {
     /// Returns whether the kernel refuses the module for it. For other causes the kernel warns, taints or does nothing.
     pub const fn refuses(&self) -> bool {
         match self {
-            Self::UnknownKey { refused, .. } | Self::UnsupportedSignature { refused, .. } => *refused,
+            Self::UnknownKey { refused, .. }
+            | Self::UnsupportedSignature { refused, .. }
+            | Self::Decompression { refused, .. } => *refused,
             Self::NoVersions { forced } | Self::NoVermagic { forced, .. } | Self::NoExportVersions { forced, .. } => {
                 !*forced
             }

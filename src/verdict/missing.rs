@@ -56,6 +56,10 @@ pub enum Missing {
     Memory(String),
     /// The rest of a module file, of which only parts are in memory.
     Unread(String),
+    /// Whether the program that loads modules decompresses a file itself (yes) or lets the kernel do it.
+    Loader,
+    /// Whether the kernel has so many MiB of memory for its decompressor.
+    FreeMemory(u64),
     /// More unknown facts than gplok tries at once.
     TooMany,
 }
@@ -73,6 +77,7 @@ impl Missing {
                 | Self::Parameter(_)
                 | Self::Addresses
                 | Self::Memory(_)
+                | Self::FreeMemory(_)
         )
     }
 
@@ -100,6 +105,8 @@ impl Missing {
             Self::Addresses => "addresses".into(),
             Self::Memory(what) => format!("memory:{what}"),
             Self::Unread(path) => format!("unread:{path}"),
+            Self::Loader => "loader".into(),
+            Self::FreeMemory(size) => format!("free-memory:{size} MiB"),
             Self::TooMany => "too-many".into(),
         }
     }

@@ -4,12 +4,14 @@ use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use liblzma::stream::Check;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::founding::{self, AFTER, BEFORE, OPENAFS};
 use crate::ko::Ko;
 use crate::made::Made;
+use crate::matrix::xz;
 use crate::validator;
 use crate::why::debug_files::{detached, stripped};
 
@@ -573,4 +575,41 @@ fn colour_is_for_terminals_or_on_demand() {
     };
     assert!(with("CLICOLOR_FORCE"));
     assert!(!with("NO_COLOR"));
+}
+
+/// `xz` writes a check that the kernel's own decompressor does not know, so it decides who decompresses the file: kmod itself, or
+/// since kmod 31 the kernel. The kmod beside the module tree tells; without one both answers are given.
+#[test]
+fn the_loader_decides_who_decompresses() {
+    let made = Made::new("6.12.0").config("MODULE_DECOMPRESS").config("MODULE_COMPRESS_XZ");
+    let desk = Desk::with(made.clone());
+    desk.ko(&Ko::new("foo").pack(|bytes| xz(bytes, Check::Crc64)))
+        .ko(&Ko::new("bar").pack(|bytes| xz(bytes, Check::Crc32)));
+    desk.run("check -k k bar.ko").ended(0);
+    desk.run("check -k k foo.ko --loader kmod30").ended(0);
+    let refused = desk.run("check -k k foo.ko --loader kmod31");
+    assert!(refused.ended(1).out.contains("kernel: decompression failed with status 6"), "{}", refused.out);
+    let either = desk.run("check -k k foo.ko");
+    either.ended(3);
+    for part in
+        ["an integrity check CRC64", "kmod 30 and earlier", "xz --check=crc32 --lzma2=dict=1MiB", "give --loader"]
+    {
+        assert!(either.out.contains(part), "{part}: {}", either.out);
+    }
+    either_json(&desk);
+    let page = desk.run("check -k k --tree .");
+    assert!(page.ended(3).out.contains("undetermined"), "{}", page.out);
+
+    desk.kernel("root/usr/lib/modules/6.12.0", &made);
+    for (program, code) in [("/sys/module/%s/initstate", 0), ("/sys/module/%s/initstate /sys/module/compression", 1)] {
+        desk.file("root/usr/bin/kmod", program);
+        desk.run("check -k root/usr/lib/modules/6.12.0 foo.ko").ended(code);
+    }
+}
+
+fn either_json(desk: &Desk) {
+    let json = desk.run("check -k k foo.ko --format json").json();
+    let module = &json["modules"][0];
+    assert_eq!(module["missing"], serde_json::json!(["loader"]));
+    assert_eq!(module["findings"][0]["facts"]["refused"], serde_json::json!(false));
 }

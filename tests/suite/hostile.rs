@@ -150,10 +150,9 @@ fn spoilt_compression() {
     let bytes = module().build(&Profile::load("6.12"));
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     std::io::Write::write_all(&mut gzip, &bytes).expect("gzip");
-    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 6);
-    std::io::Write::write_all(&mut xz, &bytes).expect("xz");
+    let xz = crate::matrix::xz(&bytes, liblzma::stream::Check::Crc32);
     let zstd = zstd::stream::encode_all(&bytes[..], 3).expect("zstd");
-    for packed in [gzip.finish().expect("gzip"), xz.finish().expect("xz"), zstd] {
+    for packed in [gzip.finish().expect("gzip"), xz, zstd] {
         let (kernel, whole) = (Arc::clone(&kernel), examine(&kernel, packed.clone()));
         assert!(!whole.log.is_empty(), "{:?}", whole.outcome);
         ends(move || spoilt(&packed).for_each(|spoilt| drop(examine(&kernel, spoilt))));

@@ -5,6 +5,7 @@ use gplok::load::{Cmdline, Insmod, Machine, ModuleInitFlags};
 use gplok::report::{Entry, Op, headline};
 use gplok::terms::Errno;
 use gplok::verdict::{Missing, Outcome};
+use liblzma::stream::Check;
 
 use crate::ko::{Ko, Place, Section, Symbol};
 use crate::made::{Made, summary};
@@ -173,6 +174,28 @@ matrix!(
 );
 
 matrix!(
+    /// What a plain `xz` writes has a check that the kernel's decoder does not know. Who decompresses the file decides, but only
+    /// where the kernel decompresses (5.17).
+    xz_of_another_check,
+    ["5.16.0", "5.17.0"],
+    |made| Boot::new(
+        made.config("MODULE_DECOMPRESS").config("MODULE_COMPRESS").config("MODULE_COMPRESS_XZ"),
+        &[Ko::new("bar").pack(|bytes| xz(bytes, Check::Crc32)), Ko::new("foo").pack(|bytes| xz(bytes, Check::Crc64))]
+    )
+);
+
+matrix!(
+    /// A file that decompresses to nothing: integrity measurement looks at that, too (between 6.12 and 7.0).
+    decompressed_to_nothing,
+    ["6.12.0", "6.13.0", "7.0.0"],
+    |made| Boot::new(
+        made.config("MODULE_DECOMPRESS").config("MODULE_COMPRESS_XZ").config("IMA_APPRAISE"),
+        &[Ko::new("foo").pack(|_| xz(b"", Check::Crc32))]
+    )
+    .insmod(Insmod { flags: ModuleInitFlags::COMPRESSED_FILE, raw: true, ..Insmod::default() })
+);
+
+matrix!(
     /// Test modules taint (6.0).
     test_taint,
     ["5.19.0", "6.0.0"],
@@ -263,6 +286,36 @@ fn without_a_release_only_what_all_kernels_say_is_certain() {
     let mut machine = Machine::boot(kernel, Cmdline::parse("module_blacklist=foo"));
     let verdict = machine.insmod(&made.image(&Ko::new("foo")), &Insmod::default());
     assert!(matches!(verdict.outcome, Outcome::Refused { errno: Errno::EPERM, .. }), "{verdict:?}");
+}
+
+/// A kernel without its configuration: which kind of compression it reads is not known, and no kind is named.
+#[test]
+fn without_a_configuration_no_kind_of_compression_is_named() {
+    let made = Made::new("6.12.0");
+    let folder = tempfile::tempdir().expect("there is a temporary folder");
+    made.write(folder.path());
+    std::fs::remove_file(folder.path().join("config")).expect("it was written");
+    let kernel = std::sync::Arc::new(gplok::kernel::Kernel::open(&[folder.path()]).expect("two files are left"));
+    let flags = Insmod { flags: ModuleInitFlags::COMPRESSED_FILE, raw: true, ..Insmod::default() };
+    for (check, never) in [(Check::Crc32, false), (Check::Crc64, true)] {
+        let ko = Ko::new("foo").pack(move |bytes| xz(bytes, check));
+        let image = Image::from_bytes_raw("foo.ko.xz", ko.build(&made.profile));
+        let verdict = Machine::boot(std::sync::Arc::clone(&kernel), Cmdline::default()).insmod(&image, &flags);
+        assert_eq!(verdict.outcome, Outcome::Undetermined, "{verdict:?}");
+        assert_eq!(verdict.never_loads, never, "{verdict:?}");
+        let named = verdict.findings.iter().any(|finding| {
+            matches!(&finding.cause, gplok::verdict::Cause::Decompression { supported: Some(kind), .. } if kind != "nothing")
+        });
+        assert!(!named, "{verdict:?}");
+    }
+}
+
+pub fn xz(bytes: &[u8], check: Check) -> Vec<u8> {
+    use std::io::Write as _;
+    let stream = liblzma::stream::Stream::new_easy_encoder(1, check).expect("a preset of xz");
+    let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
+    encoder.write_all(bytes).expect("a vector can grow");
+    encoder.finish().expect("a vector can grow")
 }
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {

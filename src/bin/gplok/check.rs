@@ -34,6 +34,7 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, CommandError> {
             (given?, kernel?)
         }
     };
+    let kernel = arguments.loader.tell(kernel);
     let whole_tree = arguments.tree.is_some() || given.files.is_empty();
     if given.files.is_empty() {
         given.add(kernel.tree().ok_or("no module was given, and the kernel has no module tree: add it with -k")?);

@@ -25,7 +25,7 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, CommandError> {
         let image = open(&step).map_err(|error| at(line, &error))?;
         steps.push((line, step, image));
     }
-    let mut kernel = arguments.kernel.open()?;
+    let mut kernel = arguments.loader.tell(arguments.kernel.open()?);
     for image in steps.iter().filter_map(|(.., image)| image.as_ref()) {
         kernel.infer_release(image);
     }

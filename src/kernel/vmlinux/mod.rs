@@ -43,6 +43,7 @@ pub struct KernelImage {
     exports: OnceLock<Result<Exports, String>>,
     vermagic: OnceLock<Option<String>>,
     config: OnceLock<Option<Config>>,
+    module_compression: OnceLock<Option<Compression>>,
     struct_module_size: OnceLock<Option<u64>>,
     certificates: OnceLock<Option<Vec<Certificate>>>,
 }
@@ -80,6 +81,7 @@ impl KernelImage {
             exports: OnceLock::new(),
             vermagic: OnceLock::new(),
             config: OnceLock::new(),
+            module_compression: OnceLock::new(),
             struct_module_size: OnceLock::new(),
             certificates: OnceLock::new(),
         })
@@ -138,6 +140,20 @@ impl KernelImage {
     /// The embedded configuration (`CONFIG_IKCONFIG`).
     pub fn config(&self) -> Option<&Config> {
         self.config.get_or_init(|| banner::config(self.memory.bytes())).as_ref()
+    }
+
+    /// The kind of compressed modules that the kernel itself decompresses; `None` if it decompresses none. It is the one whose
+    /// message of refusal is in the image.
+    pub fn module_compression(&self) -> Option<Compression> {
+        *self.module_compression.get_or_init(|| {
+            let messages = [
+                (Compression::Xz, "not an xz compressed module\n"),
+                (Compression::Zstd, "not a zstd compressed module\n"),
+                (Compression::Gzip, "not a gzip compressed module\n"),
+            ];
+            let has = |message: &str| memchr::memmem::find(self.memory.bytes(), message.as_bytes()).is_some();
+            messages.into_iter().find(|(_, message)| has(message)).map(|(kind, _)| kind)
+        })
     }
 
     /// `sizeof(struct module)` in bytes, from the image's type information.

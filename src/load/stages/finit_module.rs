@@ -1,14 +1,14 @@
 //! The system call itself: permission, flags, and reading and decompressing the file.
 
-use crate::compression::Compression;
+use crate::compression::{Compression, KernelDecompressFault, KernelNeeds, kernel_decompress, kernel_wants};
 use crate::elf::Elf;
 use crate::history::Behaviour;
-use crate::image::{KernelDecompressFault, kernel_decompress};
+use crate::image::Bytes;
 use crate::load::run::Run;
 use crate::load::state::{StageResult, Stop};
 use crate::load::{ModuleInitFlags, SystemCall};
-use crate::terms::{Class, Errno};
-use crate::verdict::Cause;
+use crate::terms::{Class, Errno, Loader};
+use crate::verdict::{Cause, Missing};
 
 /// Mirrors `finit_module()` and `init_module()` (kernel/module/main.c) up to the call of `load_module()`.
 pub(in crate::load) fn finit_module(run: &mut Run<'_>) -> StageResult {
@@ -23,6 +23,9 @@ pub(in crate::load) fn finit_module(run: &mut Run<'_>) -> StageResult {
             kernel_read_file(run)?;
             if run.insmod.flags.has(ModuleInitFlags::COMPRESSED_FILE) {
                 return module_decompress(run);
+            }
+            if !run.insmod.raw {
+                return do_finit_module(run);
             }
             Ok(())
         }
@@ -63,47 +66,203 @@ fn kernel_read_file(run: &mut Run<'_>) -> StageResult {
     Ok(())
 }
 
+/// Mirrors `do_finit_module()` of kmod (libkmod/libkmod-module.c), which `modprobe`, `insmod` and systemd load modules with.
+/// Since kmod 31 it hands a compressed file over if the kernel's own decompressor reads that kind. Earlier it decompressed every
+/// file itself, as it still does with the other kinds.
+fn do_finit_module(run: &mut Run<'_>) -> StageResult {
+    let Some(compression) = run.image.compression() else { return Ok(()) };
+    if run.image.kernel_needs().is_some_and(is_no_question) {
+        // Both read the same contents.
+        return Ok(());
+    }
+    let loader = run.call.kernel.loader();
+    if matches!(loader, Some((Loader::Kmod30, _))) || !decompresses(run, compression)? {
+        return Ok(());
+    }
+    let read = read_by_kernel(run, compression)?;
+    if read.as_ref().is_ok_and(|contents| contents.is_same(run.image.contents())) {
+        return Ok(());
+    }
+    let hands_over = match loader {
+        Some((_, evidence)) => {
+            run.inferred.extend(evidence);
+            true
+        }
+        None => !run.ask(Missing::Loader)?,
+    };
+    if hands_over {
+        return decompressed(run, compression, read);
+    }
+    if let Err(Undecompressed { why, line, .. }) = read {
+        run.find(decompression(run, compression, why, false), line.map(Into::into));
+    }
+    Ok(())
+}
+
+/// The memory that the kernel's decoder is taken to get: xz's highest preset wants 64 MiB.
+const ALLOCATED: u64 = 256 << 20;
+
+/// Returns whether every kernel that reads the kind can decompress the file.
+fn is_no_question(needs: &KernelNeeds) -> bool {
+    needs.options.is_empty() && needs.memory <= ALLOCATED
+}
+
+/// Returns whether the kernel's own decompressor reads a kind of compression.
+fn decompresses(run: &Run<'_>, compression: Compression) -> StageResult<bool> {
+    if !run.has(Behaviour::LoadCompressedFlag)? {
+        return Ok(false);
+    }
+    match run.call.kernel.module_compression() {
+        Some(known) => Ok(known == Some(compression)),
+        None => Ok(run.config("MODULE_DECOMPRESS")? && run.config(compress_option(compression))?),
+    }
+}
+
+/// The option that makes a kernel's modules, and its decompressor, of this kind.
+const fn compress_option(compression: Compression) -> &'static str {
+    match compression {
+        Compression::Gzip => "MODULE_COMPRESS_GZIP",
+        Compression::Xz => "MODULE_COMPRESS_XZ",
+        _ => "MODULE_COMPRESS_ZSTD",
+    }
+}
+
+/// What the kernel prints about a file that is not of its kind.
+const fn not_of_kind(compression: Compression) -> &'static str {
+    match compression {
+        Compression::Gzip => "not a gzip compressed module",
+        Compression::Xz => "not an xz compressed module",
+        _ => "not a zstd compressed module",
+    }
+}
+
+/// Why the kernel does not decompress a file of its own kind.
+struct Undecompressed {
+    errno: Errno,
+    why: String,
+    line: Option<String>,
+}
+
+/// The contents of the file as the kernel's decompressor of this kind reads them.
+fn read_by_kernel(run: &Run<'_>, compression: Compression) -> StageResult<Result<Bytes, Undecompressed>> {
+    let known = run.image.kernel_needs();
+    let wants = known.cloned().unwrap_or_else(|| kernel_wants(compression, run.image.stored().whole()));
+    let mut lacking = Vec::new();
+    for option in wants.options {
+        if !run.config(option)? {
+            lacking.push(option);
+        }
+    }
+    if lacking.is_empty() && wants.memory > ALLOCATED && !run.ask(Missing::FreeMemory(wants.memory >> 20))? {
+        let why = format!("makes the kernel allocate {} MiB at once, which it does not have", wants.memory >> 20);
+        let is_xz = compression == Compression::Xz;
+        return Ok(Err(Undecompressed {
+            errno: if is_xz { Errno::EINVAL } else { Errno::ENOMEM },
+            why,
+            line: is_xz.then(|| "decompression failed with status 3".to_owned()),
+        }));
+    }
+    if lacking.is_empty() && known.is_some() {
+        return Ok(Ok(run.image.contents().clone()));
+    }
+    match kernel_decompress(compression, run.image.stored().whole(), &lacking) {
+        Ok(contents) if contents == run.image.contents().whole() => Ok(Ok(run.image.contents().clone())),
+        Ok(contents) => Ok(Ok(contents.into())),
+        Err(KernelDecompressFault::Refused { line, why }) => {
+            Ok(Err(Undecompressed { errno: Errno::EINVAL, why, line: Some(line) }))
+        }
+        Err(KernelDecompressFault::Limit) => {
+            // The limit is gplok's. What the kernel makes of the file is not known.
+            let what = run.image.path().display().to_string();
+            if run.ask(Missing::Unread(what))? {
+                return Ok(Ok(run.image.contents().clone()));
+            }
+            let why = "is larger than gplok decompresses".to_owned();
+            Ok(Err(Undecompressed { errno: Errno::EINVAL, why, line: None }))
+        }
+    }
+}
+
+/// Continues with the contents that the kernel has decompressed, or refuses the file.
+fn decompressed(run: &mut Run<'_>, compression: Compression, read: Result<Bytes, Undecompressed>) -> StageResult {
+    match read {
+        Ok(contents) => {
+            // ima_post_read_file() (security/integrity/ima/ima_main.c): with appraisal, an empty buffer is an error.
+            let is_empty = contents.is_empty();
+            run.set_bytes(contents);
+            if is_empty && run.has(Behaviour::LoadDecompressedMeasured)? && run.config("IMA_APPRAISE")? {
+                run.find(Cause::UnreadableFile { what: "it decompresses to nothing".into() }, None);
+                return Err(Stop::Refused(Errno::EACCES));
+            }
+            Ok(())
+        }
+        Err(Undecompressed { errno, why, line }) => {
+            let cause = decompression(run, compression, why, true);
+            run.find(cause, line.clone().map(Into::into));
+            if let Some(line) = line {
+                run.err(line);
+            }
+            Err(Stop::Refused(errno))
+        }
+    }
+}
+
+fn decompression(run: &Run<'_>, compression: Compression, why: String, refused: bool) -> Cause {
+    let supported = run.call.kernel.module_compression().flatten().map(|known| known.to_string());
+    Cause::Decompression { found: compression.to_string(), supported, fault: Some(why), refused }
+}
+
 /// Mirrors `module_decompress()` (kernel/module/decompress.c).
 fn module_decompress(run: &mut Run<'_>) -> StageResult {
-    if !run.config("MODULE_DECOMPRESS")? {
-        let found = run.image.compression().map_or_else(|| "nothing".to_owned(), |found| found.to_string());
-        run.find(Cause::Decompression { found, supported: String::new() }, None);
+    let known = run.call.kernel.module_compression();
+    let is_built = match known {
+        Some(known) => known.is_some(),
+        None => run.config("MODULE_DECOMPRESS")?,
+    };
+    let compression = run.image.compression().filter(|_| run.insmod.raw);
+    let found = compression.map_or_else(|| "nothing".to_owned(), |found| found.to_string());
+    if !is_built {
+        run.find(Cause::Decompression { found, supported: Some("nothing".into()), fault: None, refused: true }, None);
         return Err(Stop::Refused(Errno::EOPNOTSUPP));
     }
-    let (supported, line) = if run.config("MODULE_COMPRESS_GZIP")? {
-        (Compression::Gzip, "not a gzip compressed module")
-    } else if run.config("MODULE_COMPRESS_XZ")? {
-        (Compression::Xz, "not an xz compressed module")
-    } else {
-        (Compression::Zstd, "not a zstd compressed module")
+    let read = match compression {
+        Some(compression) if known.flatten().is_none_or(|known| known == compression) => {
+            Some((compression, read_by_kernel(run, compression)?))
+        }
+        _ => None,
     };
-    if run.insmod.raw && run.image.compression() == Some(supported) {
-        return match kernel_decompress(supported, run.image.stored().whole()) {
-            Ok(contents) => {
-                run.set_bytes(contents.into());
-                Ok(())
-            }
-            Err(fault) => {
-                // The status is of enum xz_ret (include/linux/xz.h). The messages of the other decompressors depend on where
-                // they stop, so they are unknown.
-                let line = (supported == Compression::Xz).then_some(match fault {
-                    KernelDecompressFault::Truncated => "decompression failed with status 0",
-                    KernelDecompressFault::UnsupportedCheck => "decompression failed with status 6",
-                    KernelDecompressFault::Broken => "decompression failed with status 7",
-                });
-                let cause =
-                    Cause::Decompression { found: format!("broken {supported}"), supported: supported.to_string() };
-                run.find(cause, line.map(Into::into));
-                if let Some(line) = line {
-                    run.err(line);
-                }
-                Err(Stop::Refused(Errno::EINVAL))
-            }
-        };
+    if let Some(kind) = known.flatten() {
+        if let Some((compression, read)) = read {
+            return decompressed(run, compression, read);
+        }
+        let line = not_of_kind(kind);
+        let supported = Some(kind.to_string());
+        run.find(Cause::Decompression { found, supported, fault: None, refused: true }, Some(line.into()));
+        run.err(line);
+        return Err(Stop::Refused(Errno::EINVAL));
     }
-    let found = run.image.compression().filter(|_| run.insmod.raw);
-    let found = found.map_or_else(|| "nothing".to_owned(), |found| found.to_string());
-    run.find(Cause::Decompression { found, supported: supported.to_string() }, Some(line.into()));
+    // Which kind the kernel reads is not known. The reason must hold for each.
+    let fault = match read {
+        Some((compression, read @ Ok(_))) => {
+            if run.config(compress_option(compression))? {
+                return decompressed(run, compression, read);
+            }
+            run.find(Cause::Decompression { found, supported: None, fault: None, refused: true }, None);
+            return Err(Stop::Refused(Errno::EINVAL));
+        }
+        Some((_, Err(fault))) => Some(fault),
+        None => None,
+    };
+    let kind = if run.config("MODULE_COMPRESS_GZIP")? {
+        Compression::Gzip
+    } else if run.config("MODULE_COMPRESS_XZ")? {
+        Compression::Xz
+    } else {
+        Compression::Zstd
+    };
+    let (why, line) = fault.map_or((None, None), |fault| (Some(fault.why), fault.line));
+    let line = line.filter(|_| compression == Some(kind)).unwrap_or_else(|| not_of_kind(kind).to_owned());
+    run.find(Cause::Decompression { found, supported: None, fault: why, refused: true }, None);
     run.err(line);
     Err(Stop::Refused(Errno::EINVAL))
 }

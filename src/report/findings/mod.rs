@@ -51,7 +51,8 @@ findings! { topic:
     system_call {
         NotPermitted { switch } => NOT_PERMITTED, not_permitted(switch);
         UnknownFlags { flags } => UNKNOWN_FLAGS, unknown_flags(*flags);
-        Decompression { found, supported } => DECOMPRESSION, decompression(found, supported);
+        Decompression { found, supported, fault, refused } =>
+            DECOMPRESSION, decompression(found, supported.as_deref(), fault.as_deref(), *refused);
         UnreadableFile { what } => UNREADABLE_FILE, unreadable_file(what);
     }
     signature {

@@ -26,15 +26,36 @@ pub(super) fn unknown_flags(flags: u32) -> Wording {
 pub(super) const DECOMPRESSION: Heading =
     Heading::fixed("cannot decompress", include_str!("../explain/decompression.md"));
 
-pub(super) fn decompression(found: &str, supported: &str) -> Wording {
-    let because = Because::but(
-        format!("the kernel is asked to decompress the file, which by its first bytes is {found}"),
-        format!("this kernel's own decompressor reads {supported}"),
-    );
-    Wording::new(
-        because,
-        "decompress the file (xz -d, zstd -d or gzip -d) and load the plain .ko; modprobe does that by itself where it can",
-    )
+pub(super) fn decompression(found: &str, supported: Option<&str>, fault: Option<&str>, refused: bool) -> Wording {
+    let Some(fault) = fault else {
+        let because = match supported {
+            Some("nothing") => "this kernel decompresses no modules: CONFIG_MODULE_DECOMPRESS is not set".to_owned(),
+            Some(kind) => format!("this kernel's own decompressor reads {kind}"),
+            None => "which kind this kernel's own decompressor reads is not known without its configuration".to_owned(),
+        };
+        return Wording::new(
+            Because::but(
+                format!("the kernel is asked to decompress the file, which by its first bytes is {found}"),
+                because,
+            ),
+            "decompress the file (xz -d, zstd -d or gzip -d) and load the plain .ko; modprobe does that by itself where it can",
+        );
+    };
+    let because = if refused {
+        Because::colon("the kernel is to decompress the file and cannot", format!("the {found} data {fault}"))
+    } else {
+        Because::colon(
+            "the module can only be loaded by a program that decompresses the file itself, as kmod 30 and earlier do; kmod 31 \
+             and later let the kernel decompress it, which answers EINVAL",
+            format!("the {found} data {fault}"),
+        )
+    };
+    let again = match found {
+        "xz" => "compress it again with xz --check=crc32 --lzma2=dict=1MiB, as the kernel's build does",
+        "gzip" => "compress it again with gzip -n, as the kernel's build does",
+        _ => "compress it again with zstd, as the kernel's build does",
+    };
+    Wording::new(because, format!("{again}, or load the plain .ko; if it is damaged, take it from its package again"))
 }
 
 pub(super) const UNREADABLE_FILE: Heading =

@@ -11,7 +11,8 @@ pub use format::{AnswerFormat, CheckFormat, ExportsFormat, FactsFormat};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use gplok::terms::{ExportKind, Glob};
+use gplok::kernel::Kernel;
+use gplok::terms::{ExportKind, Glob, Loader};
 
 /// Will this kernel module load on that kernel, and if not, why exactly?
 #[derive(Debug, Parser)]
@@ -143,6 +144,37 @@ pub struct CheckArguments {
     /// As modprobe --force-modversion.
     #[arg(long)]
     pub force_modversion: bool,
+    #[command(flatten)]
+    pub loader: LoaderArguments,
+}
+
+/// Which program loads modules.
+#[derive(Debug, Args)]
+pub struct LoaderArguments {
+    /// The program that loads modules, which matters for compressed ones. Default: the kmod beside the module tree;
+    /// without one, both are tried where they differ.
+    #[arg(long, value_name = "LOADER", value_enum)]
+    pub loader: Option<LoaderArgument>,
+}
+
+/// The program that loads modules.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub enum LoaderArgument {
+    /// kmod 30 or earlier: it decompresses every module itself.
+    Kmod30,
+    /// kmod 31 or later: it lets the kernel decompress modules of the kind that the kernel reads.
+    Kmod31,
+}
+
+impl LoaderArguments {
+    /// Tells the kernel which program loads modules.
+    pub fn tell(&self, kernel: Kernel) -> Kernel {
+        match self.loader {
+            None => kernel,
+            Some(LoaderArgument::Kmod30) => kernel.with_loader(Loader::Kmod30),
+            Some(LoaderArgument::Kmod31) => kernel.with_loader(Loader::Kmod31),
+        }
+    }
 }
 
 /// Arguments of `simulate`.
@@ -161,6 +193,8 @@ pub struct SimulateArguments {
     /// Compute every answer anew: none is used again for another step.
     #[arg(long, hide = true)]
     pub uncached: bool,
+    #[command(flatten)]
+    pub loader: LoaderArguments,
 }
 
 /// Arguments of `inlines`.
