@@ -258,13 +258,24 @@ impl Image {
         &self.contents
     }
 
-    /// The architecture that the ELF header states; `None` without an ELF header, or if gplok does not know the
+    /// The architecture that the ELF header states; `None` without an ELF header, or if gplok cannot name the
     /// machine.
     pub fn arch(&self) -> Option<Arch> {
         let head = self.contents.tail(0, HEAD);
         let (class, endian) = Elf::ident(head)?;
         let header = Elf::new(head, class, endian).header()?;
         Some(Arch { machine: ElfMachine::from_e_machine(header.e_machine)?, class, endian })
+    }
+
+    /// The architecture of the kernels that may take the module, as far as its ELF header tells; `None` if no kernel takes it,
+    /// because it does not begin with the ELF magic or is shorter than an ELF header. Class and byte order are the usual ones
+    /// where the header states none, because few kernels look at them.
+    pub(crate) fn announced_arch(&self) -> Option<Arch> {
+        let head = self.contents.tail(0, HEAD);
+        let (class, endian) = Elf::ident(head).unwrap_or((Class::Elf64, Endian::Little));
+        let header = Elf::new(head, class, endian).header().filter(|header| header.magic == *b"\x7fELF")?;
+        let machine = ElfMachine::from_e_machine(header.e_machine).unwrap_or(ElfMachine::Other);
+        Some(Arch { machine, class, endian })
     }
 
     /// The module without its signature, as a loader sees it, read in the class and byte order that its ELF header

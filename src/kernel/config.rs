@@ -72,7 +72,7 @@ impl Config {
         self.last_setting(name).map(trimmed)
     }
 
-    /// The architecture that the kernel is configured for; `None` for one that gplok does not know.
+    /// The architecture that the kernel is configured for; `None` for one that gplok cannot name.
     pub fn arch(&self) -> Option<Arch> {
         let set = |name| self.is_set(ConfigOption(name));
         let class = if set("64BIT") { Class::Elf64 } else { Class::Elf32 };
@@ -98,8 +98,33 @@ impl Config {
         } else if set("MIPS") {
             (ElfMachine::Mips, class, endian(!set("CPU_LITTLE_ENDIAN")))
         } else {
-            return None;
+            return self.named_arch(class);
         };
+        Some(Arch { machine, class, endian })
+    }
+
+    /// An architecture that gplok can name, but does not model. Where the compiler decides the byte order and no option tells
+    /// it, it is the usual one.
+    fn named_arch(&self, class: Class) -> Option<Arch> {
+        const NAMED: [(&str, ElfMachine, Endian); 14] = [
+            ("ALPHA", ElfMachine::Alpha, Endian::Little),
+            ("ARC", ElfMachine::Arc, Endian::Little),
+            ("CSKY", ElfMachine::Csky, Endian::Little),
+            ("HEXAGON", ElfMachine::Hexagon, Endian::Little),
+            ("IA64", ElfMachine::Ia64, Endian::Little),
+            ("M68K", ElfMachine::M68k, Endian::Big),
+            ("MICROBLAZE", ElfMachine::Microblaze, Endian::Little),
+            ("NIOS2", ElfMachine::Nios2, Endian::Little),
+            ("OPENRISC", ElfMachine::Openrisc, Endian::Big),
+            ("PARISC", ElfMachine::Parisc, Endian::Big),
+            ("SUPERH", ElfMachine::Sh, Endian::Little),
+            ("SPARC64", ElfMachine::Sparc64, Endian::Big),
+            ("SPARC", ElfMachine::Sparc, Endian::Big),
+            ("XTENSA", ElfMachine::Xtensa, Endian::Little),
+        ];
+        let set = |name| self.is_set(ConfigOption(name));
+        let (_, machine, usual) = NAMED.into_iter().find(|(option, ..)| set(option))?;
+        let endian = if set("CPU_BIG_ENDIAN") { Endian::Big } else { usual };
         Some(Arch { machine, class, endian })
     }
 

@@ -349,6 +349,7 @@ impl Machine {
                     Arc::make_mut(&mut world.answers).retain(|question, _| !question.is_of_one_load());
                 }
                 world.last = Some(verdict.outcome);
+                world.asked = Vec::new();
                 self.worlds.push(world);
             }
         }
@@ -384,5 +385,12 @@ fn booted(kernel: &Kernel) -> World {
         Some(version) => [Calendar::new(version, kernel.is_version_given(), distribution)].into(),
         None => eras().into_iter().rev().map(|version| Calendar::new(version, true, distribution)).collect(),
     };
-    World { answers: Arc::default(), calendars, state: State::default(), because: Arc::default(), last: None }
+    World {
+        answers: Arc::default(),
+        calendars,
+        state: State::default(),
+        because: Arc::default(),
+        last: None,
+        asked: Vec::new(),
+    }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use crate::load::state::{Furthest, World};
 use crate::terms::Taints;
-use crate::verdict::{Missing, Outcome, Verdict};
+use crate::verdict::{Finding, Missing, Outcome, Stage, Verdict};
 
 /// Drops what makes no difference: two worlds that differ in one answer only or in their calendars only, and agree in state and
 /// verdict, become one.
@@ -63,8 +63,8 @@ fn are_alike(one: &Verdict, other: &Verdict) -> bool {
         && one.findings.get(..reached(one)) == other.findings.get(..reached(other))
 }
 
-/// The verdict that all worlds allow. Where they differ, the findings are those of the world in which the module gets furthest.
-/// That verdict is moved out of the results; its outcome remains there.
+/// The verdict that all worlds allow. Where they differ, the findings are those of the world in which the module gets furthest,
+/// as far as they are no facts of that world alone. That verdict is moved out of the results; its outcome remains there.
 pub(super) fn merge(results: &mut [(World, Verdict)]) -> Option<Verdict> {
     let verdicts = || results.iter().map(|(_, verdict)| verdict);
     let (_, first) = results.first()?;
@@ -79,6 +79,7 @@ pub(super) fn merge(results: &mut [(World, Verdict)]) -> Option<Verdict> {
         verdicts().enumerate().reduce(|best, other| if furthest(other.1) > furthest(best.1) { other } else { best });
     let (best, verdict) = best?;
     let missing = questions(results);
+    let is_shared = shared_findings(results, best, &missing);
     // A crashed kernel leaves no log that user space can read. Lines and taints are certain as far as the other worlds agree.
     let alive = || verdicts().filter(|verdict| !matches!(verdict.outcome, Outcome::Crash { .. }));
     let certain = |taints: fn(&Verdict) -> Taints| {
@@ -91,11 +92,46 @@ pub(super) fn merge(results: &mut [(World, Verdict)]) -> Option<Verdict> {
     let differs = !verdicts().all(same_outcome);
     let never_loads = differs && verdicts().all(|verdict| verdict.outcome != Outcome::Loads);
     let (_, best) = results.get_mut(best)?;
+    let mut is_shared = is_shared.into_iter();
+    best.findings.retain(|_| is_shared.next().unwrap_or_default());
     let mut merged = Verdict { log, module_taints, kernel_tainted, missing, never_loads, ..taken(best) };
     if differs {
         merged.outcome = Outcome::Undetermined;
     }
     Some(merged)
+}
+
+/// Tells for each finding of the verdict at `best` whether it may be stated although other verdicts differ.
+///
+/// A world in which the module gets as far must have it, too. Where all worlds return one errno, the errno is certain, and a
+/// finding would be taken for the reason. It is then a fact only if the stage that made it asked none of the questions that
+/// the worlds answer differently (`missing`), or if the other worlds have it.
+fn shared_findings(results: &[(World, Verdict)], best: usize, missing: &[Missing]) -> Vec<bool> {
+    let Some((world, verdict)) = results.get(best) else { return Vec::new() };
+    let errno = verdict.outcome.errno();
+    let is_errno_certain = errno.is_some() && results.iter().all(|(_, other)| other.outcome.errno() == errno);
+    let asks = |stage: Stage| {
+        world.asked.iter().any(|(asking, question)| *asking == stage && missing.contains(&named(question.clone())))
+    };
+    let is_shared = |finding: &Finding| {
+        !finding.reached
+            || results.iter().all(|(_, other)| {
+                let is_known = other.findings.iter().any(|known| is_same_reason(known, finding));
+                let gets_as_far = furthest(other) == furthest(verdict);
+                is_known || !(gets_as_far || is_errno_certain && asks(finding.stage))
+            })
+    };
+    verdict.findings.iter().map(is_shared).collect()
+}
+
+/// Returns whether two worlds give one reason. Causes also carry facts for advice, which may differ where the kernel prints the
+/// same line.
+fn is_same_reason(one: &Finding, other: &Finding) -> bool {
+    one.cause == other.cause
+        || (one.code() == other.code()
+            && one.symbol() == other.symbol()
+            && one.kernel_line.is_some()
+            && one.kernel_line == other.kernel_line)
 }
 
 /// Moves a verdict out of its place, and leaves its outcome there.

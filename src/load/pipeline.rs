@@ -185,6 +185,7 @@ fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
         Some(Refusal { outcome, world }) => (outcome, world),
         None => (Outcome::Loads, ended.world),
     };
+    world.asked = ended.asked;
     let mut module_taints = Taints::NONE;
     if let (Outcome::Loads, Some(info)) = (&outcome, ended.info) {
         module_taints = ended.taints;

@@ -105,6 +105,8 @@ pub(crate) struct World {
     pub because: Arc<BTreeSet<Missing>>,
     /// How the last system call ended; forgotten at the next one.
     pub last: Option<Outcome>,
+    /// The questions that the stages of this system call asked, in order; forgotten when the call is settled.
+    pub asked: Vec<(Stage, Missing)>,
 }
 
 impl World {
@@ -123,7 +125,7 @@ impl World {
 
     /// Returns whether two worlds are equal, whatever their calendars.
     pub fn differs_in_calendars_only(&self, other: &Self) -> bool {
-        let Self { answers, calendars: _, state, because, last } = self;
+        let Self { answers, calendars: _, state, because, last, asked: _ } = self;
         *answers == other.answers && *state == other.state && *because == other.because && *last == other.last
     }
 

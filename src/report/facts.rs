@@ -84,7 +84,10 @@ fn value(fact: Fact, kernel: &Kernel) -> Option<String> {
     match fact {
         Fact::Release => kernel.release().map(KernelRelease::to_string),
         Fact::Version => kernel.version().map(|version| version.to_string()),
-        Fact::Arch => kernel.arch().map(|arch| arch.to_string()),
+        Fact::Arch => kernel.arch().map(|arch| match arch.machine.is_modelled() {
+            true => arch.to_string(),
+            false => format!("{arch}, whose kernels are not modelled"),
+        }),
         Fact::Config => kernel.config().map(|config| count(config.settings(), "option is set", "options are set")),
         Fact::Modversions => kernel.modversions().map(|checked| if checked { "checked" } else { "not checked" }.into()),
         Fact::Exports => {

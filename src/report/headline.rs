@@ -39,6 +39,11 @@ pub(super) fn answer(entry: &Entry<'_>, kernel: &KernelSummary) -> String {
             }
             let reasons: Vec<String> = kinds.into_iter().map(|(code, number)| findings::title(code, number)).collect();
             match reasons.as_slice() {
+                [] if !verdict.missing.is_empty() => {
+                    let words: Vec<String> = verdict.missing.iter().map(Missing::word).collect();
+                    let depends = list(&words, MISSING_WORDS);
+                    format!("refused on {on}: {errno} in any case; the reason depends on {depends}")
+                }
                 [] => format!("refused on {on}: {errno} in {stage}"),
                 reasons => format!("refused on {on}: {errno}, {}", all(reasons)),
             }

@@ -160,7 +160,14 @@ impl VerdictPage<'_> {
         if self.detail == Depth::All {
             self.taints(verdict);
             if verdict.outcome != Outcome::Undetermined {
-                self.missing("not known, and some lines or taints above depend on it", &verdict.missing);
+                let is_unexplained =
+                    verdict.outcome.errno().is_some() && !verdict.findings.iter().any(|finding| finding.refuses());
+                let heading = if is_unexplained {
+                    "not known, and the reason depends on it"
+                } else {
+                    "not known, and some lines or taints above depend on it"
+                };
+                self.missing(heading, &verdict.missing);
             }
             self.items("taken for true", &verdict.inferred);
             self.items("of the kernel's files, some disagree", &self.kernel.conflicts);
@@ -212,7 +219,8 @@ impl VerdictPage<'_> {
             self.styled("  ", self.palette.dim, &more);
         }
         if verdict.log.is_empty() {
-            self.styled("  ", self.palette.dim, "kernel: (prints nothing)");
+            let none = if verdict.missing.is_empty() { "prints nothing" } else { "no line is certain" };
+            self.styled("  ", self.palette.dim, &format!("kernel: ({none})"));
         }
         if let Some(errno) = refused.filter(|_| entry.op.loads()) {
             let said = format!("{}: {}{}", entry.op.word(), errno.insmod_text(), file_hint(errno, verdict));

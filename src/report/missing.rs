@@ -1,6 +1,7 @@
 //! Facts that are not known: what they are, and how to supply them.
 
 use crate::history::{Behaviour, TABLE};
+use crate::terms::ElfMachine;
 use crate::verdict::Missing;
 
 use super::entry::KernelSummary;
@@ -14,6 +15,12 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
         Missing::Config(option) => format!("{option}: add the kernel's configuration, -k /boot/config-{release}"),
         Missing::Behaviour(behaviour) => dated(*behaviour),
         Missing::Arch => "the architecture: add the kernel's configuration with -k".into(),
+        Missing::Unmodelled(ElfMachine::Other) => {
+            "what a kernel of the module's architecture does with it: gplok does not know this e_machine".into()
+        }
+        Missing::Unmodelled(machine) => format!(
+            "what {machine}'s own part of the loader does, such as relocations: gplok does not model kernels for {machine}"
+        ),
         Missing::Vermagic => format!(
             "the kernel's version magic: add its configuration, -k /boot/config-{release}, or its modules, -k /lib/modules/{release}"
         ),

@@ -37,7 +37,8 @@ pub enum Endian {
     Big,
 }
 
-/// An instruction set, as `e_machine` of an ELF file names it.
+/// An instruction set, as `e_machine` of an ELF file names it. Kernels for some of them are named only:
+/// [`is_modelled`](Self::is_modelled).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ElfMachine {
@@ -61,10 +62,40 @@ pub enum ElfMachine {
     Loongarch,
     /// EM_MIPS.
     Mips,
+    /// EM_ALPHA.
+    Alpha,
+    /// EM_ARCOMPACT and EM_ARCV2.
+    Arc,
+    /// EM_CSKY.
+    Csky,
+    /// EM_HEXAGON.
+    Hexagon,
+    /// EM_IA_64.
+    Ia64,
+    /// EM_68K.
+    M68k,
+    /// EM_MICROBLAZE.
+    Microblaze,
+    /// EM_ALTERA_NIOS2.
+    Nios2,
+    /// EM_OPENRISC.
+    Openrisc,
+    /// EM_PARISC.
+    Parisc,
+    /// EM_SH.
+    Sh,
+    /// EM_SPARC.
+    Sparc,
+    /// EM_SPARCV9.
+    Sparc64,
+    /// EM_XTENSA.
+    Xtensa,
+    /// A machine of which not even the name is known.
+    Other,
 }
 
 impl ElfMachine {
-    /// Every machine that gplok knows.
+    /// Every machine whose kernels gplok models.
     pub const ALL: [Self; 10] = [
         Self::X86_64,
         Self::I386,
@@ -78,7 +109,42 @@ impl ElfMachine {
         Self::Mips,
     ];
 
-    /// The value of `e_machine`.
+    /// The machines that gplok can name, but whose kernels it does not model.
+    const NAMED: [Self; 14] = [
+        Self::Alpha,
+        Self::Arc,
+        Self::Csky,
+        Self::Hexagon,
+        Self::Ia64,
+        Self::M68k,
+        Self::Microblaze,
+        Self::Nios2,
+        Self::Openrisc,
+        Self::Parisc,
+        Self::Sh,
+        Self::Sparc,
+        Self::Sparc64,
+        Self::Xtensa,
+    ];
+
+    /// Returns whether gplok knows what the kernel's own code for this architecture does with a module.
+    pub const fn is_modelled(self) -> bool {
+        matches!(
+            self,
+            Self::X86_64
+                | Self::I386
+                | Self::Arm64
+                | Self::Arm
+                | Self::Riscv
+                | Self::Ppc64
+                | Self::Ppc
+                | Self::S390
+                | Self::Loongarch
+                | Self::Mips
+        )
+    }
+
+    /// The value of `e_machine`; 0 for [`Other`](Self::Other).
     pub const fn e_machine(self) -> u16 {
         match self {
             Self::X86_64 => 62,
@@ -91,12 +157,35 @@ impl ElfMachine {
             Self::S390 => 22,
             Self::Loongarch => 258,
             Self::Mips => 8,
+            Self::Alpha => 0x9026,
+            Self::Arc => 195,
+            Self::Csky => 252,
+            Self::Hexagon => 164,
+            Self::Ia64 => 50,
+            Self::M68k => 4,
+            Self::Microblaze => 189,
+            Self::Nios2 => 113,
+            Self::Openrisc => 92,
+            Self::Parisc => 15,
+            Self::Sh => 42,
+            Self::Sparc => 2,
+            Self::Sparc64 => 43,
+            Self::Xtensa => 94,
+            Self::Other => 0,
         }
     }
 
-    /// The machine for a value of `e_machine`; `None` for one that gplok does not know.
+    /// The machine for a value of `e_machine`; `None` for one that gplok cannot name.
     pub fn from_e_machine(number: u16) -> Option<Self> {
-        Self::ALL.into_iter().find(|machine| machine.e_machine() == number)
+        match number {
+            // Old cores of ARC, and the numbers that came before the official ones.
+            93 => Some(Self::Arc),
+            0xbaab => Some(Self::Microblaze),
+            0x8472 => Some(Self::Openrisc),
+            39 => Some(Self::Csky),
+            18 => Some(Self::Sparc),
+            _ => Self::ALL.into_iter().chain(Self::NAMED).find(|machine| machine.e_machine() == number),
+        }
     }
 
     /// The name, as the kernel's `ARCH=` or Debian spells it.
@@ -112,6 +201,21 @@ impl ElfMachine {
             Self::S390 => "s390",
             Self::Loongarch => "loongarch",
             Self::Mips => "mips",
+            Self::Alpha => "alpha",
+            Self::Arc => "arc",
+            Self::Csky => "csky",
+            Self::Hexagon => "hexagon",
+            Self::Ia64 => "ia64",
+            Self::M68k => "m68k",
+            Self::Microblaze => "microblaze",
+            Self::Nios2 => "nios2",
+            Self::Openrisc => "openrisc",
+            Self::Parisc => "parisc",
+            Self::Sh => "sh",
+            Self::Sparc => "sparc",
+            Self::Sparc64 => "sparc64",
+            Self::Xtensa => "xtensa",
+            Self::Other => "another architecture",
         }
     }
 }

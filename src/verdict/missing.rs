@@ -6,6 +6,7 @@ use serde::{Serialize, Serializer};
 
 use crate::history::Behaviour;
 use crate::kernel::ConfigOption;
+use crate::terms::ElfMachine;
 
 /// One fact about the kernel or its machine that is not in the given files.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +20,8 @@ pub enum Missing {
     Behaviour(Behaviour),
     /// The architecture.
     Arch,
+    /// What the kernel's code for an architecture does that gplok does not model.
+    Unmodelled(ElfMachine),
     /// The kernel's own vermagic string.
     Vermagic,
     /// `sizeof(struct module)`.
@@ -70,6 +73,7 @@ impl Missing {
         matches!(
             self,
             Self::Arch
+                | Self::Unmodelled(_)
                 | Self::Vermagic
                 | Self::StructModuleSize
                 | Self::SignatureMatch
@@ -88,6 +92,7 @@ impl Missing {
             Self::Config(option) => format!("config:{option}"),
             Self::Behaviour(behaviour) => format!("behaviour:{behaviour}"),
             Self::Arch => "arch".into(),
+            Self::Unmodelled(machine) => format!("unmodelled:{machine}"),
             Self::Vermagic => "vermagic".into(),
             Self::StructModuleSize => "struct-module-size".into(),
             Self::Certificates | Self::Signer(_) => "certificates".into(),

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use gplok::compression::Compression;
 use gplok::image::Image;
 use gplok::kernel::Kernel;
-use gplok::load::{Cmdline, Insmod, Machine};
+use gplok::load::{Cmdline, Insmod, Machine, ModuleInitFlags};
 use gplok::terms::{Arch, Class, ElfMachine, Endian, Errno, ExportKind};
-use gplok::verdict::{Code, Outcome};
+use gplok::verdict::{Code, Missing, Outcome, Verdict};
 
-use crate::ko::{Ko, Profile};
+use crate::ko::{Eh, Ko, Profile};
 
 /// The configuration that makes a kernel one of this architecture.
 fn options(arch: Arch) -> String {
@@ -24,6 +24,7 @@ fn options(arch: Arch) -> String {
         ElfMachine::S390 => "S390",
         ElfMachine::Loongarch => "LOONGARCH",
         ElfMachine::Mips => "MIPS",
+        named => panic!("kernels for {named} are not modelled"),
     };
     let wide = if arch.class == Class::Elf64 { "CONFIG_64BIT=y\n" } else { "" };
     let order = if arch.endian == Endian::Big { "CONFIG_CPU_BIG_ENDIAN=y\n" } else { "CONFIG_CPU_LITTLE_ENDIAN=y\n" };
@@ -108,6 +109,104 @@ fn another_architecture_is_refused() {
         let expected = if arch.endian == Endian::Big { Code::InvalidElf } else { Code::WrongArchitecture };
         assert_eq!(verdict.findings.first().map(|finding| finding.code()), Some(expected), "{arch}");
     }
+}
+
+/// The machines that are named only, with the option that a configuration names them by.
+const NAMED: [(&str, ElfMachine, Class, Endian); 14] = [
+    ("ALPHA", ElfMachine::Alpha, Class::Elf64, Endian::Little),
+    ("ARC", ElfMachine::Arc, Class::Elf32, Endian::Little),
+    ("CSKY", ElfMachine::Csky, Class::Elf32, Endian::Little),
+    ("HEXAGON", ElfMachine::Hexagon, Class::Elf32, Endian::Little),
+    ("IA64", ElfMachine::Ia64, Class::Elf64, Endian::Little),
+    ("M68K", ElfMachine::M68k, Class::Elf32, Endian::Big),
+    ("MICROBLAZE", ElfMachine::Microblaze, Class::Elf32, Endian::Big),
+    ("NIOS2", ElfMachine::Nios2, Class::Elf32, Endian::Little),
+    ("OPENRISC", ElfMachine::Openrisc, Class::Elf32, Endian::Big),
+    ("PARISC", ElfMachine::Parisc, Class::Elf32, Endian::Big),
+    ("SUPERH", ElfMachine::Sh, Class::Elf32, Endian::Little),
+    ("SPARC", ElfMachine::Sparc, Class::Elf32, Endian::Big),
+    ("SPARC64", ElfMachine::Sparc64, Class::Elf64, Endian::Big),
+    ("XTENSA", ElfMachine::Xtensa, Class::Elf32, Endian::Little),
+];
+
+/// A kernel of 4.19.9 that exports `printk` and has no symbol versions, from a configuration, if one is given.
+fn kernel_of(config: Option<&str>) -> Arc<Kernel> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+    write("release", "4.19.9\n");
+    write("Module.symvers", "0x00000000\tprintk\tvmlinux\tEXPORT_SYMBOL\n");
+    if let Some(config) = config {
+        write("config", config);
+    }
+    Arc::new(Kernel::open(&[folder.path()]).expect("a kernel"))
+}
+
+fn verdict_on(kernel: &Arc<Kernel>, module: &Ko, arch: Arch) -> Verdict {
+    let mut profile = Profile::synthetic(arch);
+    profile.vermagic = "4.19.9 SMP mod_unload ".to_owned();
+    let image = Image::from_bytes("foo.ko", module.build(&profile)).expect("not compressed");
+    Machine::boot(Arc::clone(kernel), Cmdline::default()).insmod(&image, &Insmod::default())
+}
+
+fn words(verdict: &Verdict) -> Vec<String> {
+    verdict.missing.iter().map(Missing::word).collect()
+}
+
+// Kernels for some architectures are not modelled. Whether they take a module is never certain, but what they lack is.
+#[test]
+fn an_architecture_that_is_not_modelled_is_named() {
+    for (option, machine, class, endian) in NAMED {
+        let arch = Arch { machine, class, endian };
+        let kernel = kernel_of(Some(&format!("CONFIG_{option}=y\nCONFIG_SMP=y\nCONFIG_MODULES=y\n")));
+        assert_eq!(kernel.arch().map(|arch| arch.machine), Some(machine));
+        let unmodelled = format!("unmodelled:{machine}");
+        let may_load = verdict_on(&kernel, &Ko::new("foo").needs("printk"), arch);
+        assert_eq!((&may_load.outcome, may_load.never_loads), (&Outcome::Undetermined, false), "{machine}");
+        assert_eq!(words(&may_load), [unmodelled.as_str()], "{machine}");
+        let lacks = verdict_on(&kernel, &Ko::new("foo").needs("gone"), arch);
+        assert!(lacks.never_loads, "{machine}: {lacks:#?}");
+        assert_eq!(lacks.findings.iter().filter_map(|finding| finding.symbol()).collect::<Vec<_>>(), ["gone"]);
+        let foreign = verdict_on(&kernel, &Ko::new("foo").needs("printk"), Arch { endian, class, ..Arch::ARM64 });
+        assert_eq!(foreign.outcome.errno(), Some(Errno::ENOEXEC), "{machine}");
+    }
+}
+
+// Nothing tells the kernel's architecture: it may be the module's, and is never one that stands nowhere.
+#[test]
+fn an_unknown_architecture_is_not_invented() {
+    let kernel = kernel_of(None);
+    let module = Ko::new("foo").needs("printk");
+    let arc = Arch { machine: ElfMachine::Arc, class: Class::Elf32, endian: Endian::Little };
+    let nameless = module.clone().patch(|image| image.set(Eh::Machine, 0x1234));
+    for (module, arch, unmodelled) in
+        [(&module, arc, "unmodelled:arc"), (&nameless, Arch::X86_64, "unmodelled:another architecture")]
+    {
+        let verdict = verdict_on(&kernel, module, arch);
+        assert_eq!((&verdict.outcome, verdict.never_loads), (&Outcome::Undetermined, false), "{verdict:#?}");
+        assert!(words(&verdict).iter().any(|word| word == "arch"), "{verdict:#?}");
+        assert!(words(&verdict).iter().any(|word| word == unmodelled), "{verdict:#?}");
+        assert!(verdict.findings.is_empty(), "{verdict:#?}");
+    }
+}
+
+// The kernel would decompress with one of three decompressors. The file is for none of them: EINVAL is certain, the
+// decompressor is not.
+#[test]
+fn a_reason_that_only_some_kernels_have_is_not_given() {
+    let kernel = kernel_of(Some("CONFIG_X86_64=y\nCONFIG_64BIT=y\nCONFIG_MODULES=y\nCONFIG_MODULE_DECOMPRESS=y\n"));
+    let image = Image::from_bytes("foo.ko", module().build(&Profile::synthetic(Arch::X86_64))).expect("not compressed");
+    let insmod = Insmod { flags: ModuleInitFlags::COMPRESSED_FILE, raw: true, ..Insmod::default() };
+    let unknown = {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("release"), "6.12.0\n").expect("written");
+        Arc::new(Kernel::open(&[folder.path()]).expect("a kernel"))
+    };
+    let known = Machine::boot(kernel, Cmdline::default()).insmod(&image, &insmod);
+    assert_eq!(known.findings.len(), 1, "{known:#?}");
+    let verdict = Machine::boot(unknown, Cmdline::default()).insmod(&image, &insmod);
+    let compress = ["config:CONFIG_MODULE_COMPRESS_GZIP", "config:CONFIG_MODULE_COMPRESS_XZ"];
+    assert!(compress.iter().all(|word| words(&verdict).iter().any(|known| known == word)), "{verdict:#?}");
+    assert!(verdict.findings.is_empty() && verdict.log.is_empty(), "{verdict:#?}");
 }
 
 #[test]

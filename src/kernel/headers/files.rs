@@ -60,13 +60,10 @@ fn is_of_other_class(name: &str, class: Option<Class>) -> bool {
 const fn arch_folder(machine: ElfMachine) -> &'static str {
     match machine {
         ElfMachine::X86_64 | ElfMachine::I386 => "x86",
-        ElfMachine::Arm64 => "arm64",
-        ElfMachine::Arm => "arm",
-        ElfMachine::Riscv => "riscv",
         ElfMachine::Ppc64 | ElfMachine::Ppc => "powerpc",
-        ElfMachine::S390 => "s390",
-        ElfMachine::Loongarch => "loongarch",
-        ElfMachine::Mips => "mips",
+        ElfMachine::Sparc64 => "sparc",
+        // The folder of every other architecture has the architecture's name.
+        machine => machine.name(),
     }
 }
 

@@ -63,6 +63,8 @@ pub(crate) struct Run<'a> {
     recording: RefCell<Recording>,
     /// Whether other attempts at this call follow, which may skip the stages that this one passes.
     has_followers: bool,
+    /// The questions that each stage asked.
+    asked: RefCell<Vec<(Stage, Missing)>>,
     /// Something that was asked, and of which the calendars of the world say different things.
     differing: Cell<Option<Differing>>,
 }
@@ -87,6 +89,7 @@ impl<'a> Run<'a> {
             info: None,
             recording: RefCell::default(),
             has_followers: true,
+            asked: RefCell::default(),
             differing: Cell::default(),
         }
     }
@@ -124,6 +127,13 @@ impl<'a> Run<'a> {
         let holds = self.holds(premises);
         if holds && self.records() {
             self.recording.borrow_mut().extend(premises);
+        }
+        if holds {
+            for premise in premises {
+                if let Premise::Answer(missing, _) = premise {
+                    self.note_asked(missing);
+                }
+            }
         }
         holds
     }
@@ -233,6 +243,7 @@ impl<'a> Run<'a> {
     pub fn ask(&self, missing: Missing) -> StageResult<bool> {
         match self.world.answers.get(&missing) {
             Some(answer) => {
+                self.note_asked(&missing);
                 self.record(|| Premise::Answer(missing, *answer));
                 Ok(*answer)
             }
@@ -241,6 +252,15 @@ impl<'a> Run<'a> {
                 Ok(true)
             }
             None => Err(Stop::Ask(missing)),
+        }
+    }
+
+    /// Notes that the stage depends on the answer to a question.
+    fn note_asked(&self, missing: &Missing) {
+        let mut asked = self.asked.borrow_mut();
+        let is_known = |(stage, known): &(Stage, Missing)| *stage == self.stage && known == missing;
+        if !self.surveying && !asked.iter().rev().any(is_known) {
+            asked.push((self.stage, missing.clone()));
         }
     }
 
@@ -446,8 +466,8 @@ impl<'a> Run<'a> {
 
     /// Ends the attempt: the world it leaves, the module's information and taints, and what was printed and found.
     pub(in crate::load) fn end(self) -> Ended {
-        let Self { world, info, taints, log, findings, inferred, .. } = self;
-        Ended { world, info, taints, log, findings, inferred }
+        let Self { world, info, taints, log, findings, inferred, asked, .. } = self;
+        Ended { world, info, taints, log, findings, inferred, asked: asked.into_inner() }
     }
 
     /// `info->name`, for messages.
@@ -469,6 +489,7 @@ pub(in crate::load) struct Ended {
     pub log: Vec<KernelLine>,
     pub findings: Vec<Finding>,
     pub inferred: Vec<String>,
+    pub asked: Vec<(Stage, Missing)>,
 }
 
 fn not_read() -> Stop {

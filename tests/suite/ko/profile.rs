@@ -163,6 +163,8 @@ impl Profile {
             }
             (ElfMachine::Mips, Class::Elf64) => 18,
             (ElfMachine::Arm | ElfMachine::Riscv | ElfMachine::Loongarch, _) => 2,
+            // Their relocations are not read.
+            _ => 1,
         };
         (kind, self.arch.class.word())
     }

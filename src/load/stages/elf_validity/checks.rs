@@ -28,6 +28,8 @@ enum Form {
 pub(super) struct Checks<'a> {
     /// The architecture of the kernel.
     pub(super) arch: Arch,
+    /// Whether the kernel is of another architecture than the module, of which nothing else is known.
+    pub(super) is_foreign: bool,
     pub(super) elf: &'a Arc<ModuleElf>,
 }
 

@@ -22,9 +22,9 @@ const ET_REL: u16 = 1;
 
 /// Mirrors `elf_validity_cache_copy()` and, before 6.4, `elf_validity_check()` and `setup_load_info()` (kernel/module/main.c).
 pub(in crate::load) fn elf_validity(run: &mut Run<'_>) -> StageResult {
-    let arch = arch(run)?;
+    let (arch, is_foreign) = arch(run)?;
     let elf = run.image.reading(run.bytes(), arch.class, arch.endian);
-    let checks = Checks { arch, elf: &elf };
+    let checks = Checks { arch, is_foreign, elf: &elf };
     let header = checks.header(run)?;
     let new_order = run.has(Behaviour::ElfUniqueSections)? && run.has(Behaviour::ElfNewOrder)?;
     let was_surveying = run.is_surveying();
@@ -37,17 +37,23 @@ pub(in crate::load) fn elf_validity(run: &mut Run<'_>) -> StageResult {
     if run.is_surveying() && !was_surveying { Err(Stop::Refused(Errno::ENOEXEC)) } else { Ok(()) }
 }
 
-/// The architecture that the kernel reads the module as.
-fn arch(run: &mut Run<'_>) -> StageResult<Arch> {
-    if let Some(arch) = run.call.memo.arch(run.call.kernel) {
-        return Ok(arch);
+/// The architecture that the kernel reads the module as, and whether the kernel is of another one, of which only that is known.
+fn arch(run: &Run<'_>) -> StageResult<(Arch, bool)> {
+    let announced = run.image.announced_arch();
+    let arch = match (run.call.memo.arch(run.call.kernel), announced) {
+        // Where the architecture is not modelled, neither is the byte order that its kernels are built for.
+        (Some(kernel), Some(module)) if !kernel.machine.is_modelled() && module.machine == kernel.machine => module,
+        (Some(kernel), _) => return Ok((kernel, false)),
+        // No file tells the kernel's architecture. It is the module's, or another one, whose kernels reject the module.
+        (None, Some(module)) if run.ask(Missing::Arch)? => module,
+        (None, Some(module)) => return Ok((module, true)),
+        // Every kernel rejects the file.
+        (None, None) => return Ok((Arch::X86_64, false)),
+    };
+    if arch.machine.is_modelled() || run.ask(Missing::Unmodelled(arch.machine))? {
+        return Ok((arch, false));
     }
-    // The kernel's files do not tell its architecture. It is the module's, or another one, whose kernels reject the module.
-    match run.image.arch() {
-        Some(arch) if run.ask(Missing::Arch)? => Ok(arch),
-        Some(arch) if arch != Arch::X86_64 => Ok(Arch::X86_64),
-        _ => Ok(Arch { machine: ElfMachine::S390, ..Arch::X86_64 }),
-    }
+    Err(Stop::Refused(Errno::ENOEXEC))
 }
 
 impl Checks<'_> {
@@ -68,7 +74,7 @@ impl Checks<'_> {
         }
         if !self.elf_check_arch(&header) {
             let module = header.e_machine;
-            let kernel = self.arch.to_string();
+            let kernel = if self.is_foreign { ElfMachine::Other.to_string() } else { self.arch.to_string() };
             let line = format!("Invalid architecture in ELF header: {module}");
             return self.refuse_for(run, Cause::WrongArchitecture { module, kernel }, line);
         }
@@ -97,8 +103,10 @@ impl Checks<'_> {
     fn elf_check_arch(&self, header: &Header) -> bool {
         let number = header.e_machine;
         match self.arch.machine {
+            _ if self.is_foreign => false,
             ElfMachine::I386 => matches!(number, 3 | 6),
-            machine => number == machine.e_machine(),
+            machine if machine.is_modelled() => number == machine.e_machine(),
+            machine => ElfMachine::from_e_machine(number).unwrap_or(ElfMachine::Other) == machine,
         }
     }
 
