@@ -131,6 +131,10 @@ behaviours! {
     ParamBoolEnable = "param.bool_enable",
     /// A live patch named `vmlinux` is refused with a whole line.
     LoadKlpVmlinuxNewline = "load.klp_vmlinux_newline",
+    /// Relocations of a live patch for the kernel itself are applied by the loader, not by `klp_enable_patch()`.
+    KlpEarlyRelocations = "klp.early_relocations",
+    /// A live patch may name symbols of up to 511 characters, not 127.
+    KlpLongNames = "klp.long_names",
 
     /// `Invalid relocation target`, after the range check.
     X86RangeFirst = "x86.range_first",

@@ -39,6 +39,8 @@ pub struct Kernel {
     pub(super) cmdline: Option<String>,
     pub(super) packages: Vec<String>,
     pub(super) symbols: Option<Kallsyms>,
+    /// The symbols in a `/proc/kallsyms` that hides their addresses.
+    pub(super) hidden_symbols: Option<Kallsyms>,
     pub(super) conflicts: Vec<Conflict>,
     pub(super) boot: BootImage,
     trusted: OnceLock<Option<Vec<Certificate>>>,
@@ -91,6 +93,15 @@ impl Kernel {
     #[cfg_attr(not(feature = "unstable"), doc(hidden))]
     pub fn symbols(&self) -> Option<&Kallsyms> {
         self.symbols.as_ref().or_else(|| self.boot_image()?.symbols())
+    }
+
+    /// The symbols that the running kernel knows of itself (kallsyms): from the image, otherwise from a `System.map` or
+    /// `/proc/kallsyms`, whose addresses may be hidden.
+    ///
+    /// May read a found image on first use; if that fails, the symbols stay unknown.
+    pub(crate) fn kallsyms(&self) -> Option<&Kallsyms> {
+        let in_image = self.boot_image().and_then(KernelImage::kallsyms);
+        in_image.or(self.symbols.as_ref()).or(self.hidden_symbols.as_ref())
     }
 
     /// The image that the kernel boots from: the one that was given, otherwise the one that was found with the other files.

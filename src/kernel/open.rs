@@ -218,9 +218,8 @@ impl Kernel {
     fn add_map(&mut self, map: SystemMap, path: &Path) -> Result<(), Error> {
         let exports = map.exports().map_err(|fault| Error::new(path, ErrorKind::SystemMap(fault)))?;
         self.add_exports(exports, path);
-        if self.symbols.is_none() && !map.zeroed {
-            self.symbols = Some(map.symbols);
-        }
+        let place = if map.zeroed { &mut self.hidden_symbols } else { &mut self.symbols };
+        place.get_or_insert(map.symbols);
         Ok(())
     }
 

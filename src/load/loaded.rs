@@ -24,6 +24,8 @@ pub(crate) struct LoadedModule {
     pub has_exit: bool,
     /// Bytes of per-CPU data it holds.
     pub percpu: u64,
+    /// The names of the symbols that stay in memory with it, each with a NUL behind it; `None` if they were not read.
+    pub symbols: Option<Arc<[u8]>>,
 }
 
 /// Mirrors `bsearch()` (lib/bsearch.c) over an export table sorted by name: what an unsorted table hides stays hidden.
@@ -48,8 +50,8 @@ pub(crate) fn bsearch<'t>(table: &'t ExportTable, name: &[u8]) -> Option<&'t Exp
 impl LoadedModule {
     /// Returns whether two modules are equal except for their taints.
     pub fn is_alike(&self, other: &Self) -> bool {
-        let Self { name, license, taints: _, exports, uses, has_init, has_exit, percpu } = self;
-        (name, license, exports) == (&other.name, &other.license, &other.exports)
+        let Self { name, license, taints: _, exports, uses, has_init, has_exit, percpu, symbols } = self;
+        (name, license, exports, symbols) == (&other.name, &other.license, &other.exports, &other.symbols)
             && (uses, has_init, has_exit, percpu) == (&other.uses, &other.has_init, &other.has_exit, &other.percpu)
     }
 

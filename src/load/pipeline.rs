@@ -8,8 +8,8 @@ use crate::load::loaded::LoadedModule;
 use crate::load::run::Run;
 use crate::load::stages::{
     blacklisted, check_modinfo, check_version, complete_formation, do_init_module, elf_validity, find_module_sections,
-    finit_module, layout, mod_sysfs_setup, module_sig_check, parse_args, percpu_modalloc, prepare_coming_module,
-    relocations, rwx, same_name, simplify_symbols, taints,
+    finit_module, layout, livepatch, mod_sysfs_setup, module_sig_check, parse_args, percpu_modalloc,
+    prepare_coming_module, relocations, rwx, same_name, simplify_symbols, taints,
 };
 use crate::load::state::{Open, StageResult, Stop, World};
 use crate::terms::Taints;
@@ -180,6 +180,9 @@ fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
         Some(info) => info.mod_name.to_string(),
         None => announced_name(&run),
     };
+    // Only modules that are loaded one by one can be looked into later.
+    let is_looked_into = refused.is_none() && !run.call.dependencies_loaded && run.call.assumed.is_none();
+    let symbols = run.unrecorded_info().filter(|_| is_looked_into).and_then(|info| livepatch::kept_symbols(info));
     let ended = run.end();
     let (outcome, mut world) = match refused {
         Some(Refusal { outcome, world }) => (outcome, world),
@@ -201,6 +204,7 @@ fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
             has_init,
             has_exit,
             percpu,
+            symbols,
         };
         Arc::make_mut(&mut world.state.modules).insert(0, Arc::new(module));
     }

@@ -107,6 +107,11 @@ impl KernelSummary {
         self.release.as_ref().map_or("RELEASE", KernelRelease::as_str)
     }
 
+    /// Returns whether the kernel's image is among the files.
+    pub(super) fn is_image_given(&self) -> bool {
+        self.evidence.iter().any(|evidence| evidence.starts_with("image: "))
+    }
+
     /// The commands that build a module for this kernel. With the headers of 7.2 and later, one call of make that cleans and builds
     /// overwrites the module's own Makefile and does not end.
     pub(super) fn build(&self) -> String {

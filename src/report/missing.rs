@@ -1,6 +1,7 @@
 //! Facts that are not known: what they are, and how to supply them.
 
 use crate::history::{Behaviour, TABLE};
+use crate::kernel::VMLINUX;
 use crate::terms::ElfMachine;
 use crate::verdict::Missing;
 
@@ -35,6 +36,15 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
         ),
         Missing::ModuleExports => {
             format!("what the kernel's own modules export: add them, -k /lib/modules/{release}")
+        }
+        Missing::Symbols(object) if object == VMLINUX && kernel.is_image_given() => {
+            "the kernel's own symbols (kallsyms), which were not found in its image: add its /proc/kallsyms".into()
+        }
+        Missing::Symbols(object) if object == VMLINUX => {
+            format!("the kernel's own symbols (kallsyms): {image}, or its /proc/kallsyms")
+        }
+        Missing::Symbols(module) => {
+            format!("the symbols of {module}, which counts as loaded: load its file first, as simulate does")
         }
         Missing::Namespaces => {
             format!("which namespaces the kernel's exports are in: {image}")

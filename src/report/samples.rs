@@ -91,6 +91,7 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::UnknownRelocation { section: ".text".into(), kind: 11 },
         Cause::RelocationTarget { section: ".text".into(), kind: 11, offset: 16 },
         Cause::RelocationKind { section: ".text".into() },
+        Cause::LivepatchSymbol { symbol: "bar".into(), object: "vmlinux".into(), position: 3, found: Some(1) },
         Cause::BadRelocation { section: ".text".into(), what: "a plain description".into() },
         Cause::DuplicateExport { symbol: "bar".into(), exporter: "kernel".into() },
         Cause::ReservedName { name: "vmlinux".into() },

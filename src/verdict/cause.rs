@@ -371,6 +371,17 @@ codes! {
         /// The section.
         section: String,
     } = "relocation-kind",
+    /// A live patch refers to a symbol that the kernel or the module does not have, or has more than once.
+    LivepatchSymbol {
+        /// The symbol.
+        symbol: String,
+        /// The module that should have it; `vmlinux` for the kernel itself.
+        object: String,
+        /// Which of the symbols of that name, counted from 1; 0 for the only one.
+        position: u64,
+        /// How many symbols of that name there are; `None` if the module is not loaded.
+        found: Option<usize>,
+    } = "livepatch-symbol",
     /// Something else is wrong with a relocation.
     BadRelocation {
         /// The section.

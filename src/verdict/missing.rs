@@ -35,6 +35,8 @@ pub enum Missing {
     Exports,
     /// The exports of the kernel's own modules, which may export symbols that the kernel itself does not.
     ModuleExports,
+    /// The symbols of the kernel itself (`vmlinux`) or of a module, exported or not.
+    Symbols(String),
     /// The namespaces of the kernel's exports.
     Namespaces,
     /// The CRCs of the kernel's exports.
@@ -99,6 +101,7 @@ impl Missing {
             Self::SignatureMatch => "signature-match".into(),
             Self::Exports => "exports".into(),
             Self::ModuleExports => "module-exports".into(),
+            Self::Symbols(object) => format!("symbols:{object}"),
             Self::Namespaces => "namespaces".into(),
             Self::Crcs => "crcs".into(),
             Self::Crc(symbol) => format!("crc:{symbol}"),

@@ -18,6 +18,7 @@ mod house;
 mod kernel_files;
 mod kernels;
 mod ko;
+mod livepatch;
 mod made;
 mod matrix;
 mod oracle;

@@ -145,6 +145,17 @@ impl Kallsyms {
         found.all(|other| other.address == first.address).then_some(first.address)
     }
 
+    /// The addresses of all symbols of that name, in order of address.
+    pub fn addresses_of(&self, name: &str) -> impl Iterator<Item = u64> {
+        let is_it = move |entry: &&KallsymsEntry| self.name_of(entry) == Some(name.as_bytes());
+        self.symbols.iter().filter(is_it).map(|entry| entry.address)
+    }
+
+    /// Returns whether all addresses are 0, as an unprivileged user sees them in `/proc/kallsyms`.
+    pub fn hides_addresses(&self) -> bool {
+        self.symbols.last().is_some_and(|last| last.address == 0)
+    }
+
     /// The name of an entry, without its kind.
     fn name_of(&self, entry: &KallsymsEntry) -> Option<&[u8]> {
         let start = usize::try_from(entry.place.start).ok()?;

@@ -40,6 +40,7 @@ pub struct KernelImage {
     cmdline: Option<String>,
     banner: String,
     symbols: OnceLock<Option<Kallsyms>>,
+    kallsyms: OnceLock<Option<Kallsyms>>,
     exports: OnceLock<Result<Exports, String>>,
     vermagic: OnceLock<Option<String>>,
     config: OnceLock<Option<Config>>,
@@ -78,6 +79,7 @@ impl KernelImage {
             banner: banner.ok_or_else(|| ImageError::new(0, ImageErrorKind::NoBanner))?,
             memory,
             symbols: OnceLock::new(),
+            kallsyms: OnceLock::new(),
             exports: OnceLock::new(),
             vermagic: OnceLock::new(),
             config: OnceLock::new(),
@@ -178,6 +180,15 @@ impl KernelImage {
     /// The kernel's symbols: from its ELF symbol table, otherwise from its kallsyms table.
     pub fn symbols(&self) -> Option<&Kallsyms> {
         self.symbols.get_or_init(|| symtab::read(&self.memory).or_else(|| Kallsyms::read(&self.memory))).as_ref()
+    }
+
+    /// The kernel's symbols as the running kernel knows them: from its kallsyms table, otherwise from its ELF symbol table.
+    pub fn kallsyms(&self) -> Option<&Kallsyms> {
+        let own = self.kallsyms.get_or_init(|| {
+            // Without an ELF symbol table they are the symbols already.
+            symtab::read(&self.memory).and_then(|_| Kallsyms::read(&self.memory))
+        });
+        own.as_ref().or_else(|| self.symbols())
     }
 
     /// The loaded parts of the kernel, each with its address; `None` if the addresses are unknown.

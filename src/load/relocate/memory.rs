@@ -7,6 +7,8 @@ use crate::terms::{Arch, Class, ElfMachine};
 pub(super) struct Memory {
     /// Exported symbols of the kernel and of other modules.
     pub(super) exported: Span,
+    /// Symbols of the kernel's image that are no per-CPU symbols.
+    pub(super) image: Span,
     /// Loaded sections of the module.
     pub(super) modules: Span,
     /// Sections that are not loaded, in the temporary copy.
@@ -20,7 +22,7 @@ pub(super) struct Memory {
 impl Memory {
     pub(super) const fn of(arch: Arch) -> Self {
         let wide = matches!(arch.class, Class::Elf64);
-        let (first, last, modules) = match arch.machine {
+        let (first, last, modules): (u64, u64, u64) = match arch.machine {
             // arch/x86/include/asm/pgtable_64_types.h. An exported per-CPU symbol is a small number in kernels up to
             // 6.14 and an address in the image in later ones: the span wraps from the image to the end of the per-CPU
             // area. The image never starts at the lowest possible address, so a small negative addend stays inside the
@@ -28,6 +30,7 @@ impl Memory {
             ElfMachine::X86_64 => {
                 return Self {
                     exported: Span::between(0xffff_ffff_8010_0000, 0x0100_0000),
+                    image: Span::between(0xffff_ffff_8010_0000, 0xffff_ffff_ff00_0000),
                     modules: Span::between(0xffff_ffff_a000_0000, 0xffff_ffff_ff00_0000),
                     copy: Span::between(0xff00_0000_0000_0000, 0xffff_ff7f_ffff_ffff),
                     window: None,
@@ -49,6 +52,7 @@ impl Memory {
             ElfMachine::Arm64 | ElfMachine::Riscv if wide => Some(0x7fff_ffff),
             _ => None,
         };
-        Self { exported: span, modules: span, copy: span, window, nominal: (modules, modules.wrapping_sub(0x100_0000)) }
+        let nominal = (modules, modules.wrapping_sub(0x100_0000));
+        Self { exported: span, image: span, modules: span, copy: span, window, nominal }
     }
 }

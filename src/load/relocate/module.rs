@@ -45,6 +45,8 @@ pub enum SymbolValue {
     },
     /// Exported by the kernel or by another module; it may be a per-CPU symbol.
     Exported,
+    /// In the kernel's image, and no per-CPU symbol.
+    InImage,
 }
 
 /// A symbol with its value.
@@ -229,6 +231,13 @@ impl<'a> Module<'a> {
         Self { name, arch, sections, symbols, addresses, writes, extent, has_plt }
     }
 
+    /// Gives a symbol another value.
+    pub fn set_symbol_value(&mut self, index: usize, value: SymbolValue) {
+        if let Some(symbol) = self.symbols.get_mut(index) {
+            symbol.value = value;
+        }
+    }
+
     /// Moves the code to a separate block, as on x86-64 since its executable memory is allocated in large pages.
     #[must_use]
     pub fn with_code_apart(mut self) -> Self {
@@ -280,6 +289,10 @@ impl<'a> Module<'a> {
             }
             // A per-CPU "address" is relative to `__per_cpu_start`, which lies near the image or, on x86-64 up to 6.14,
             // near zero. Elsewhere, per-CPU memory for modules is reserved directly after that of the image.
+            SymbolValue::InImage => {
+                let referent = if small { Referent::Exported } else { Referent::Unknown };
+                Value { nominal: memory.nominal.1.wrapping_add(addend), span: memory.image.plus(addend), referent }
+            }
             SymbolValue::Percpu { .. } | SymbolValue::Exported => {
                 let offset = if let SymbolValue::Percpu { offset } = symbol { offset } else { 0 };
                 let more = offset.wrapping_add(addend);

@@ -68,7 +68,7 @@ fn layout_symtab(run: &mut Run<'_>) -> StageResult {
 
 /// Mirrors `is_core_symbol()` (kernel/module/kallsyms.c) with `CONFIG_KALLSYMS_ALL`: the symbol is in a section that remains in
 /// memory after the init function.
-fn is_core_symbol(info: &Info, symbol: &Symbol) -> bool {
+pub(super) fn is_core_symbol(info: &Info, symbol: &Symbol) -> bool {
     let section = info.elf.sections().get(usize::from(symbol.shndx));
     !symbol.is_undefined()
         && symbol.name != 0

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::elf::{SectionFlags, SectionType, SymbolPlace};
+use crate::elf::{Relocation, SectionFlags, SectionType, SymbolPlace};
 use crate::history::Behaviour;
 use crate::image::ModuleElf;
 use crate::kernel::ConfigOption;
@@ -10,6 +10,7 @@ use crate::load::cache::memo::Relocating;
 use crate::load::cache::plain_relocations::{Requirement, requirement};
 use crate::load::relocate::{self, Facts, Judgement, Module, RelocationSection, Section, Symbol, SymbolValue};
 use crate::load::run::Run;
+use crate::load::stages::livepatch;
 use crate::load::state::{Info, StageResult, Stop};
 use crate::terms::{Arch, ElfMachine, Errno};
 use crate::verdict::{Cause, LogLevel, Missing};
@@ -83,8 +84,17 @@ fn judge_relocations(run: &mut Run<'_>, info: &Info) -> StageResult<bool> {
     for section in elf.sections().iter().skip(1) {
         let Some(target) = target(info, section.info, is_percpu_relocated) else { continue };
         if section.flags & SectionFlags::RELA_LIVEPATCH != 0 {
-            klp_apply_section_relocs(run, &elf, section)?;
             certain = false;
+            if !livepatch::is_applied_now(run, &elf, section)? {
+                continue;
+            }
+            let entries = klp_entries(&elf, section);
+            for (symbol, value) in livepatch::klp_resolve_symbols(run, &elf, section, &entries)? {
+                module.set_symbol_value(symbol, value);
+            }
+            let section = RelocationSection { index: section.index, target, rela: true, entries: &entries };
+            let judgement = with_facts(run, |facts| relocate::apply(&mut module, &section, facts))?;
+            settle(run, judgement)?;
             continue;
         }
         let rela = match section.kind {
@@ -110,25 +120,9 @@ fn judge_relocations(run: &mut Run<'_>, info: &Info) -> StageResult<bool> {
     Ok(certain)
 }
 
-/// Mirrors `klp_apply_section_relocs()` (kernel/livepatch/core.c): relocations for another object wait until that object is
-/// loaded; relocations for the kernel itself need its symbols.
-fn klp_apply_section_relocs(run: &mut Run<'_>, elf: &ModuleElf, section: &crate::elf::Section) -> StageResult {
-    if !run.config("LIVEPATCH")? {
-        return Ok(());
-    }
-    let name = elf.section_text(section);
-    let object = name.strip_prefix(".klp.rela.").and_then(|rest| rest.split('.').next()).filter(|o| !o.is_empty());
-    match object {
-        Some("vmlinux") if run.ask(Missing::Exports)? => Ok(()),
-        Some("vmlinux") => Err(Stop::Refused(Errno::EINVAL)),
-        Some(_) => Ok(()),
-        None => {
-            let line = format!("livepatch: section {name} has an incorrectly formatted name");
-            let what = "marked for livepatch, but its name does not begin with .klp.rela.OBJECT".to_owned();
-            run.say(Cause::BadRelocation { section: name, what }, LogLevel::Err, line);
-            Err(Stop::Refused(Errno::EINVAL))
-        }
-    }
+/// The entries of a relocation section of a live patch. The kernel reads them as `Elf_Rela`, whatever type the section has.
+fn klp_entries(elf: &ModuleElf, section: &crate::elf::Section) -> Vec<Relocation> {
+    elf.relocations(&crate::elf::Section { kind: SectionType::RELA, ..section.clone() })
 }
 
 /// Returns `sh_info` as an index, if the kernel applies relocations to the section that it names: a section that occupies

@@ -116,6 +116,8 @@ findings! { topic:
         UnknownRelocation { kind, .. } => UNKNOWN_RELOCATION, unknown_relocation(topic, *kind);
         RelocationTarget { kind, offset, .. } => RELOCATION_TARGET, relocation_target(topic, *kind, *offset);
         RelocationKind { .. } => RELOCATION_KIND, relocation_kind(topic);
+        LivepatchSymbol { symbol, object, position, found } => LIVEPATCH_SYMBOL,
+            livepatch_symbol(topic, symbol, object, *position, *found);
         BadRelocation { section, what } => BAD_RELOCATION, bad_relocation(topic, section, what);
     }
     exports {

@@ -56,6 +56,40 @@ pub(super) fn relocation_kind(topic: &Topic<'_>) -> Wording {
     Wording::new(because, "use the tool chain of the kernel's architecture, unpatched")
 }
 
+pub(super) const LIVEPATCH_SYMBOL: Heading = Heading::counted(
+    "livepatch symbol not found",
+    "livepatch symbols not found",
+    include_str!("../explain/livepatch-symbol.md"),
+);
+
+pub(super) fn livepatch_symbol(
+    topic: &Topic<'_>,
+    symbol: &str,
+    object: &str,
+    position: u64,
+    found: Option<usize>,
+) -> Wording {
+    let kernel = topic.kernel.called();
+    let which = if position == 0 {
+        format!("{symbol} of {object}, which must be the only one of that name")
+    } else {
+        format!("symbol number {position} named {symbol} of {object}")
+    };
+    let why = match found {
+        None => format!("no module named {object} is loaded"),
+        Some(0) => format!("{object} has no symbol of that name in {kernel}"),
+        Some(1) => format!("{object} has one such symbol in {kernel}, or hides it at address 0"),
+        Some(many) => format!("{object} has {many} such symbols in {kernel}"),
+    };
+    let because = Because::and(format!("the live patch needs {which}"), why);
+    Wording::new(
+        because,
+        format!(
+            "build the live patch from the sources and the vmlinux of {kernel}; positions count in order of address"
+        ),
+    )
+}
+
 pub(super) const BAD_RELOCATION: Heading =
     Heading::counted("bad relocation", "bad relocations", include_str!("../explain/bad-relocation.md"));
 

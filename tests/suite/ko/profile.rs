@@ -158,9 +158,8 @@ impl Profile {
             (ElfMachine::Ppc64, _) => 38,
             (ElfMachine::S390, Class::Elf64) => 22,
             (ElfMachine::S390, Class::Elf32) => 4,
-            (ElfMachine::Riscv | ElfMachine::Loongarch | ElfMachine::Mips, Class::Elf32) => {
-                if self.arch.machine == ElfMachine::Mips { 2 } else { 1 }
-            }
+            (ElfMachine::Mips, Class::Elf32) => 2,
+            (ElfMachine::Riscv | ElfMachine::Loongarch, Class::Elf32) => 1,
             (ElfMachine::Mips, Class::Elf64) => 18,
             (ElfMachine::Arm | ElfMachine::Riscv | ElfMachine::Loongarch, _) => 2,
             // Their relocations are not read.
