@@ -160,6 +160,8 @@ pub enum LicenseOddity {
         first_taken: bool,
         /// Whether all are compatible with the GPL.
         all_taken: bool,
+        /// The nearest string that the loader takes, for the first string that means the GPL and is not taken.
+        nearest: Option<&'static str>,
     },
     /// There is none.
     Absent,

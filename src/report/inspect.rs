@@ -67,7 +67,19 @@ fn license(facts: &Facts) -> String {
         return "none, which counts as proprietary".into();
     };
     let judged = if License::new(first).is_gpl_compatible() { "GPL-compatible" } else { "not GPL-compatible" };
-    let more = facts.modinfo.all("license").count() - 1;
-    let more = if more > 0 { format!("; {more} more licence tags do not count for the loader") } else { String::new() };
+    let all_compatible = facts.modinfo.all("license").all(|license| License::new(license).is_gpl_compatible());
+    let more = match facts.modinfo.all("license").count() {
+        0 | 1 => String::new(),
+        tags => {
+            let tags = if tags == 2 {
+                "another licence tag does".to_owned()
+            } else {
+                format!("{} more licence tags do", tags - 1)
+            };
+            let modpost =
+                if all_compatible { "GPL-compatible, too" } else { "proprietary, for not all of them are compatible" };
+            format!("; {tags} not count for the loader; modpost looks at all, and takes the module for {modpost}")
+        }
+    };
     format!("{first:?}, {judged}{more}")
 }

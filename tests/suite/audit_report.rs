@@ -98,7 +98,7 @@ fn every_code() -> Audit {
         hops: vec![hop("foo_init", 0x12, How::Call)],
         ..about(code, object, symbol, Detail::Lookup { by: by.into() })
     };
-    let several = |first_taken, all_taken| LicenseOddity::Several { count: 2, first_taken, all_taken };
+    let several = |first_taken, all_taken| LicenseOddity::Several { count: 2, first_taken, all_taken, nearest: None };
     let list = |exports| Detail::ModuleList { list: "kvm,kvm-amd".into(), exports };
     let reached = AuditFinding {
         hops: vec![hop("vfs_open", 0x20, How::Call), hop("do_open", 0x31, How::Call)],

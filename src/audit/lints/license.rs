@@ -24,6 +24,13 @@ fn oddities(modinfo: &Modinfo, is_module: bool) -> Vec<(&str, LicenseOddity)> {
     let Some(first) = tags.first() else {
         return is_module.then_some(("", LicenseOddity::Absent)).into_iter().collect();
     };
+    let first_taken = is_taken(first);
+    let all_taken = tags.iter().all(|tag| is_taken(tag));
+    if tags.iter().any(|tag| is_taken(tag)) && !all_taken {
+        // Loader and modpost part here, so what is wrong with one of the strings is not the whole story.
+        let nearest = tags.iter().filter(|tag| !is_taken(tag)).find_map(|tag| nearest(tag));
+        return vec![(first, LicenseOddity::Several { count: tags.len(), first_taken, all_taken, nearest })];
+    }
     let mut found: Vec<(&str, LicenseOddity)> = Vec::new();
     for tag in tags.iter().filter(|tag| !is_taken(tag)) {
         if let Some(nearest) = nearest(tag)
@@ -31,11 +38,6 @@ fn oddities(modinfo: &Modinfo, is_module: bool) -> Vec<(&str, LicenseOddity)> {
         {
             found.push((tag, LicenseOddity::Misspelt { nearest }));
         }
-    }
-    let first_taken = is_taken(first);
-    let all_taken = tags.iter().all(|tag| is_taken(tag));
-    if tags.iter().any(|tag| is_taken(tag)) && !all_taken {
-        found.push((first, LicenseOddity::Several { count: tags.len(), first_taken, all_taken }));
     }
     found
 }

@@ -11,6 +11,8 @@ pub(in crate::report) struct AuditWording {
     counted: (&'static str, &'static str),
     /// What the findings mean, in one line.
     pub meaning: &'static str,
+    /// What to do about them, in one line; empty where each finding has an instruction of its own.
+    pub fix: &'static str,
     /// The Markdown source of the page that `gplok explain` prints.
     pub page: &'static str,
 }
@@ -25,6 +27,7 @@ pub(in crate::report) const fn wording(code: AuditCode) -> AuditWording {
             ),
             counted: ("way", "ways"),
             meaning: "a module of any licence gets through them what the kernel gives to GPL-compatible modules alone",
+            fix: "mark the wrapper EXPORT_SYMBOL_GPL, or do without the GPL-only symbol in it",
             page: include_str!("../explain/audit/launders-gpl-only.md"),
         },
         AuditCode::ExposesUnexported => AuditWording {
@@ -34,6 +37,7 @@ pub(in crate::report) const fn wording(code: AuditCode) -> AuditWording {
             ),
             counted: ("way", "ways"),
             meaning: "every module gets through them what was kept inside; nothing is wrong where that was meant so",
+            fix: "nothing where the export is the interface that was meant; else mark the wrapper EXPORT_SYMBOL_GPL, or do without the function that is not exported",
             page: include_str!("../explain/audit/exposes-unexported.md"),
         },
         AuditCode::ReexportsProprietary => AuditWording {
@@ -44,6 +48,7 @@ pub(in crate::report) const fn wording(code: AuditCode) -> AuditWording {
             counted: ("way", "ways"),
             meaning: "since 5.9 the loader lets the taint of a proprietary module spread to those that use it; before, nothing \
                       stops this",
+            fix: "mark the shim's export EXPORT_SYMBOL_GPL; in the proprietary module, use plain exports of the kernel",
             page: include_str!("../explain/audit/reexports-proprietary.md"),
         },
         AuditCode::ShadowsGplOnly => AuditWording {
@@ -53,6 +58,7 @@ pub(in crate::report) const fn wording(code: AuditCode) -> AuditWording {
             ),
             counted: ("definition", "definitions"),
             meaning: "inlines of the kernel's headers then use the module's own, and nobody asks for its licence",
+            fix: "do without the inline that needs the symbol, or ask for a plain export; rename the symbol if the name is the same by chance",
             page: include_str!("../explain/audit/shadows-gpl-only.md"),
         },
         AuditCode::SymbolGet => AuditWording {
@@ -62,6 +68,7 @@ pub(in crate::report) const fn wording(code: AuditCode) -> AuditWording {
             ),
             counted: ("place", "places"),
             meaning: "since 6.6, and in late releases of 5.4, 5.10 and 6.1, it gives GPL-only exports alone, and NULL for these",
+            fix: "link to the symbol as usual, or have it marked EXPORT_SYMBOL_GPL",
             page: include_str!("../explain/audit/symbol-get.md"),
         },
         AuditCode::KallsymsLookup => AuditWording {
@@ -71,6 +78,7 @@ pub(in crate::report) const fn wording(code: AuditCode) -> AuditWording {
             ),
             counted: ("place", "places"),
             meaning: "neither licence nor version nor namespace is looked at on this way",
+            fix: "use what is exported, or ask for an export",
             page: include_str!("../explain/audit/kallsyms-lookup.md"),
         },
         AuditCode::OddLicense => AuditWording {
@@ -80,6 +88,7 @@ pub(in crate::report) const fn wording(code: AuditCode) -> AuditWording {
             ),
             counted: ("oddity", "oddities"),
             meaning: "the loader compares the first licence with six strings, letter by letter; modpost looks at every one",
+            fix: "",
             page: include_str!("../explain/audit/odd-license.md"),
         },
         AuditCode::ReservedModuleName => AuditWording {
@@ -89,6 +98,7 @@ pub(in crate::report) const fn wording(code: AuditCode) -> AuditWording {
             ),
             counted: ("list", "lists"),
             meaning: "the loader tells modules by their names alone, and gives them exports that were made for others",
+            fix: "give the module another name, or ask for a place in the list of the export",
             page: include_str!("../explain/audit/reserved-module-name.md"),
         },
         AuditCode::ReachesGplOnly => AuditWording {
@@ -98,6 +108,7 @@ pub(in crate::report) const fn wording(code: AuditCode) -> AuditWording {
             ),
             counted: ("way", "ways"),
             meaning: "most exports of a kernel do; this is a map, and no reproach",
+            fix: "nothing in general; where the way is short, mark the export EXPORT_SYMBOL_GPL, or do without the GPL-only symbol",
             page: include_str!("../explain/audit/reaches-gpl-only.md"),
         },
     }

@@ -1,5 +1,7 @@
 //! The findings of `audit` as a document in JSON.
 
+use super::codes::wording;
+use super::license::license;
 use serde::Serialize;
 
 use super::report::AuditReport;
@@ -61,6 +63,7 @@ struct FindingItem<'a> {
     thinness: Option<ThinnessItem>,
     users: Option<usize>,
     detail: Option<DetailItem<'a>>,
+    fix: String,
     known: bool,
 }
 
@@ -179,7 +182,19 @@ fn finding_item<'a>(audit: &'a Audit, finding: &'a AuditFinding, known: bool) ->
         thinness: finding.thinness.as_ref().map(thin),
         users: finding.users,
         detail: detail(&finding.detail),
+        fix: fix(finding),
         known,
+    }
+}
+
+/// What to do about a finding.
+fn fix(finding: &AuditFinding) -> String {
+    match &finding.detail {
+        Detail::License { text, oddity } => {
+            let (_, lines) = license("", text, *oddity);
+            lines.iter().find_map(|line| line.strip_prefix("fix: ")).unwrap_or_default().to_owned()
+        }
+        _ => wording(finding.code).fix.to_owned(),
     }
 }
 
@@ -213,8 +228,8 @@ fn detail(detail: &Detail) -> Option<DetailItem<'_>> {
                     let taken = License::new(text.as_str()).is_gpl_compatible();
                     ("misspelt", Some(nearest), None, taken, taken)
                 }
-                LicenseOddity::Several { count, first_taken, all_taken } => {
-                    ("several", None, Some(count), first_taken, all_taken)
+                LicenseOddity::Several { count, first_taken, all_taken, nearest } => {
+                    ("several", nearest, Some(count), first_taken, all_taken)
                 }
                 LicenseOddity::Absent => ("absent", None, None, false, false),
             };

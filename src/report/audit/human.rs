@@ -161,6 +161,9 @@ impl AuditPage<'_> {
             let wording = wording(*code);
             self.heading(&format!("{} [{code}]", wording.headline(&findings)));
             self.line("", wording.meaning);
+            if !wording.fix.is_empty() {
+                self.line("", &format!("fix: {}", wording.fix));
+            }
             let shown = group.iter().take(self.limit(group.len(), FINDINGS));
             let lines: Vec<_> = shown.map(|(finding, was)| line(self.report.audit, finding, *was, among)).collect();
             self.findings(&lines);

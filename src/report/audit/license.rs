@@ -14,14 +14,18 @@ pub(super) fn license(module: &str, text: &str, oddity: LicenseOddity) -> (Strin
                 format!("fix: if it is under the GPL, write MODULE_LICENSE(\"{nearest}\"), letter by letter"),
             ],
         ),
-        LicenseOddity::Several { count, first_taken, all_taken } => (
-            format!("{count} licence strings, the first is {quoted}"),
-            vec![
-                taken(module, first_taken, all_taken),
-                "fix: write one MODULE_LICENSE; for a choice there are \"Dual BSD/GPL\", \"Dual MIT/GPL\" and \"Dual MPL/GPL\""
-                    .to_owned(),
-            ],
-        ),
+        LicenseOddity::Several { count, first_taken, all_taken, nearest } => {
+            let choice = "for a choice there are \"Dual BSD/GPL\", \"Dual MIT/GPL\" and \"Dual MPL/GPL\"";
+            let fix = match nearest {
+                Some(nearest) => format!(
+                    "fix: write one MODULE_LICENSE; if the string that is not taken means the GPL, MODULE_LICENSE(\"{nearest}\"), letter \
+                     by letter; {choice}"
+                ),
+                None => format!("fix: write one MODULE_LICENSE; {choice}"),
+            };
+            let lines = vec![taken(module, first_taken, all_taken), fix];
+            (format!("{count} licence strings, the first is {quoted}"), lines)
+        }
         LicenseOddity::Absent => (
             "no licence".to_owned(),
             vec![

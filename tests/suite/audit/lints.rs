@@ -141,8 +141,16 @@ fn several_licences_are_odd_where_they_do_not_agree() {
         oddities(&more.iter().fold(Ko::new("m").license(first), |ko, text| ko.more("license", text)))
     };
     let several = |text: &str, count, first_taken| {
-        vec![(text.to_owned(), LicenseOddity::Several { count, first_taken, all_taken: false })]
+        vec![(text.to_owned(), LicenseOddity::Several { count, first_taken, all_taken: false, nearest: None })]
     };
+    let misspelt = |first: &str, more: &str, first_taken, nearest| {
+        let several = LicenseOddity::Several { count: 2, first_taken, all_taken: false, nearest: Some(nearest) };
+        assert_eq!(of(first, &[more]), [(first.to_owned(), several)]);
+    };
+    // The string that is misspelt is a part of one finding: two would contradict each other.
+    misspelt("GPL", "GPL v3", true, "GPL");
+    misspelt("GPLv2", "GPL", false, "GPL v2");
+    assert_eq!(of("GPLv2", &["Proprietary"]), [("GPLv2".to_owned(), LicenseOddity::Misspelt { nearest: "GPL v2" })]);
     assert_eq!(of("GPL", &["GPL", "GPL v2"]), []);
     assert_eq!(of("Proprietary", &["Proprietary"]), []);
     assert_eq!(of("GPL", &["Proprietary"]), several("GPL", 2, true));
