@@ -7,11 +7,13 @@ mod compressed;
 mod debug_relocation;
 mod names;
 mod records;
+mod relocation_name;
 
 pub use compressed::{CompressedSection, SectionCompression};
 pub use debug_relocation::{DebugRelocation, is_relative, is_short};
 pub use names::{SectionFlags, SectionType, SymbolBinding, SymbolKind, SymbolPlace, SymbolVisibility};
 pub use records::{Header, Load, Relocation, Section, Symbol};
+pub use relocation_name::relocation_name;
 
 use object::elf as raw;
 use object::read::ReadRef;

@@ -46,6 +46,11 @@ behaviours! {
     /// The ABI level in `e_flags` is checked (powerpc64).
     ElfModuleArch = "elf.module_arch",
 
+    /// modpost goes on after a GPL-only symbol of a module with another license, and lists them all.
+    ModpostGplErrors = "modpost.gpl_errors",
+    /// modpost names the module first where it uses a GPL-only symbol with another license.
+    ModpostGplModuleFirst = "modpost.gpl_module_first",
+
     /// Section indices of symbols are checked.
     SymShndxCheck = "sym.shndx_check",
     /// An undefined `_GLOBAL_OFFSET_TABLE_` is ignored on x86.

@@ -3,7 +3,7 @@
 use super::behaviour::Behaviour;
 use super::table::TABLE;
 use crate::kernel::Kernel;
-use crate::terms::{Distribution, KernelVersion};
+use crate::terms::{Distribution, KernelRelease, KernelVersion};
 
 /// The version and the distribution of a kernel, by which its behaviours are looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,6 +28,11 @@ impl Calendar {
             distribution,
             otherwise: None,
         }
+    }
+
+    /// A calendar for a release string; `None` if it does not begin with a version.
+    pub fn of_release(release: &KernelRelease) -> Option<Self> {
+        Some(Self::new(release.version()?, false, release.distribution()))
     }
 
     /// A calendar for a kernel; `None` if its version is unknown.

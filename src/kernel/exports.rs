@@ -10,7 +10,7 @@ use super::name_index::NameIndex;
 use super::own_exports::{OwnExports, OwnRow};
 use super::symvers::{self, VMLINUX};
 
-use crate::terms::{Crc, ExportKind, Namespace};
+use crate::terms::{Crc, ExportKind, Namespace, rust_path};
 
 /// One exported symbol: a row of `Module.symvers`, or an entry of an export table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,7 @@ pub struct Exports {
     exporters: Vec<Range<u32>>,
     own: OwnExports,
     others: Others,
+    rust: RustPaths,
     modversions: Option<bool>,
     names_only: bool,
     pub(super) covers_modules: bool,
@@ -62,10 +63,20 @@ impl Clone for Others {
     }
 }
 
+/// The rows of names that Rust has mangled, by their paths without the hashes of crates.
+#[derive(Debug, Default)]
+struct RustPaths(OnceLock<HashMap<String, usize>>);
+
+impl Clone for RustPaths {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
 impl Hash for Exports {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         // The ignored fields are derived from the others.
-        let Self { text, rows, exporters, own: _, others: _, modversions, names_only, covers_modules } = self;
+        let Self { text, rows, exporters, own: _, others: _, rust: _, modversions, names_only, covers_modules } = self;
         (text, rows, exporters, modversions, names_only, covers_modules).hash(hasher);
     }
 }
@@ -160,6 +171,7 @@ impl Exports {
             self.own.push(name, self.rows.len(), (kind, crc, !namespace.is_empty()));
         }
         self.others = Others::default();
+        self.rust = RustPaths::default();
         self.rows.push(ExportRow { name: name_range, namespace, exporter, crc, kind, in_vmlinux });
     }
 
@@ -250,6 +262,17 @@ impl Exports {
     /// The row that a symbol resolves to: the kernel's own, otherwise the last module's.
     pub fn find(&self, name: &str) -> Option<KernelExport<'_>> {
         self.vmlinux(name).or_else(|| self.at(self.of_others(name).next()?))
+    }
+
+    /// The exported name of the same Rust path in a crate of another hash.
+    pub fn rust_namesake(&self, name: &str) -> Option<&str> {
+        let path = rust_path(name)?;
+        let paths = self.rust.0.get_or_init(|| {
+            let names = self.rows.iter().enumerate().map(|(position, row)| (slice(&self.text, &row.name), position));
+            names.filter_map(|(name, position)| Some((rust_path(name)?, position))).collect()
+        });
+        let namesake = self.at(*paths.get(&path)?)?.name;
+        (namesake != name).then_some(namesake)
     }
 
     /// The row of a name that `exporter` exports.

@@ -1,6 +1,7 @@
 //! Groups of findings with one cause. Each group is one paragraph: forty symbols of one module that is not loaded are one
 //! problem.
 
+use super::compiler_symbols::CompilerSymbol;
 use crate::terms::{ExportKind, License};
 use crate::verdict::{Cause, Code, Finding, Stage};
 
@@ -27,8 +28,9 @@ enum GroupKey<'a> {
     Name(&'a str),
     /// A number.
     Number(u64),
-    /// An optional name.
-    Maybe(Option<&'a str>),
+    /// Why a symbol is missing: the exporter that was refused, what compilers use the symbol for, and whether a crate of another
+    /// hash has it.
+    Missing(Option<&'a str>, Option<&'static str>, bool),
     /// The export and the license: exporter, kind, license, and the module that the taint is inherited from.
     Gpl(&'a str, ExportKind, Option<&'a License>, Option<&'a str>),
     /// All facts: only equal findings are in one group.
@@ -70,7 +72,10 @@ fn group_key(cause: &Cause) -> GroupKey<'_> {
         Cause::GplOnlySymbol { exporter, kind, license, inherited_from, .. } => {
             GroupKey::Gpl(exporter, *kind, license.as_ref(), inherited_from.as_deref())
         }
-        Cause::MissingSymbol { refused_exporter, .. } => GroupKey::Maybe(refused_exporter.as_deref()),
+        Cause::MissingSymbol { symbol, refused_exporter, namesake } => {
+            let purpose = CompilerSymbol::of(symbol).map(|known| known.purpose);
+            GroupKey::Missing(refused_exporter.as_deref(), purpose, namesake.is_some())
+        }
         Cause::ExporterNotLoaded { exporter, .. }
         | Cause::ExporterNotLive { exporter, .. }
         | Cause::InheritedTaint { exporter, .. }

@@ -6,6 +6,7 @@ use super::entry::{Entry, KernelSummary};
 use super::group::{Group, groups};
 use super::headline::{answer, tally, title};
 use super::missing::remedy;
+use super::modpost::build;
 use super::palette::Palette;
 use super::provenance::provenance;
 use super::sentence::group_sentence;
@@ -253,6 +254,10 @@ impl VerdictPage<'_> {
         self.styled("  ", self.palette.heading, &format!("{note}{} [{}]", title(group), group.code));
         self.labelled("what", &sentence.what);
         self.labelled("why", &sentence.why);
+        let causes = group.findings.iter().map(|finding| &finding.cause);
+        if let Some(build) = build(causes, &verdict.name, self.kernel) {
+            self.labelled("build", &build);
+        }
         let mut uses = Vec::new();
         for finding in &group.findings {
             let symbol = finding.symbol().unwrap_or_default();

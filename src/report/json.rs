@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::entry::{Entry, KernelSummary, Op};
+use super::modpost::modpost_line;
 use super::sentence::sentence;
 use crate::terms::{Errno, Taints};
 use crate::verdict::{Candidate, Cause, Code, DebugInfo, Finding, KernelLine, LineText, Missing, Outcome, Stage, Use};
@@ -92,6 +93,7 @@ pub(super) struct FindingDocument<'a> {
     fix: String,
     reached: bool,
     kernel_line: Option<&'a LineText>,
+    modpost: Option<String>,
     uses: &'a [Use],
     candidates: &'a [Candidate],
     incidents: &'a [u32],
@@ -139,6 +141,7 @@ pub(super) fn found<'a>(finding: &'a Finding, module: &str, kernel: &KernelSumma
         fix: sentence.fix,
         reached: finding.reached,
         kernel_line: finding.kernel_line.as_ref(),
+        modpost: modpost_line(&finding.cause, module, kernel),
         uses: finding.uses(),
         candidates: finding.candidates(),
         incidents: finding.incidents(),

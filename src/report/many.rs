@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use rayon::prelude::*;
 
+use super::compiler_symbols::CompilerSymbol;
 use super::entry::{Entry, KernelSummary};
 use super::findings::title;
 use super::headline::tally;
@@ -119,11 +120,22 @@ struct SharedCause<'a> {
     symbols: HashMap<&'a str, usize>,
 }
 
+/// What findings must share to stand under one line: the code, and of symbols that compilers emit, what they use them for.
+type CauseKey = (Code, Option<&'static str>);
+
+fn cause_key(finding: &Finding) -> CauseKey {
+    let purpose = match &finding.cause {
+        Cause::MissingSymbol { symbol, .. } => CompilerSymbol::of(symbol).map(|known| known.purpose),
+        _ => None,
+    };
+    (finding.code(), purpose)
+}
+
 /// Modules with one outcome, and their causes.
 #[derive(Default)]
 struct ModuleGroup<'a> {
     modules: Vec<&'a str>,
-    causes: BTreeMap<Code, SharedCause<'a>>,
+    causes: BTreeMap<CauseKey, SharedCause<'a>>,
 }
 
 /// The content of the page for a chunk of the modules. Findings are many, so one pass collects everything.
@@ -147,7 +159,8 @@ impl<'a> ModuleGroup<'a> {
         self.modules.push(name);
         let mut findings = refusing(entry, reached).peekable();
         while let Some(first) = findings.next() {
-            let shared = self.causes.entry(first.code()).or_insert_with(|| SharedCause {
+            let key = cause_key(first);
+            let shared = self.causes.entry(key).or_insert_with(|| SharedCause {
                 first: (first, name),
                 modules: Vec::new(),
                 symbols: HashMap::new(),
@@ -163,7 +176,7 @@ impl<'a> ModuleGroup<'a> {
                 if let Some(symbol) = symbol {
                     *shared.symbols.entry(symbol).or_default() += 1;
                 }
-                run = findings.next_if(|next| next.code() == first.code());
+                run = findings.next_if(|next| cause_key(next) == key);
             }
         }
     }
@@ -171,8 +184,8 @@ impl<'a> ModuleGroup<'a> {
     /// Appends the modules and causes of another group.
     fn join(&mut self, other: Self) {
         self.modules.extend(other.modules);
-        for (code, shared) in other.causes {
-            match self.causes.entry(code) {
+        for (key, shared) in other.causes {
+            match self.causes.entry(key) {
                 btree_map::Entry::Vacant(entry) => _ = entry.insert(shared),
                 btree_map::Entry::Occupied(entry) => {
                     let known = entry.into_mut();
@@ -231,7 +244,7 @@ impl<'a> ChunkSummary<'a> {
 /// Adds each cause once, with the symbols that most modules have it for, and what to do about it.
 fn causes(text: &mut String, group: ModuleGroup<'_>, kernel: &KernelSummary, palette: &Palette, reached: bool) {
     let all_modules = group.modules.len();
-    for (code, SharedCause { first: (finding, module), mut modules, symbols }) in group.causes {
+    for ((code, _), SharedCause { first: (finding, module), mut modules, symbols }) in group.causes {
         modules.sort_unstable();
         modules.dedup();
         let named = most_met(&symbols);

@@ -22,6 +22,7 @@
 //! ```
 
 mod audit;
+mod compiler_symbols;
 mod conflict;
 mod depmod;
 mod diff;
@@ -40,6 +41,7 @@ mod inspect;
 mod json;
 mod many;
 mod missing;
+mod modpost;
 mod palette;
 mod policy;
 mod provenance;

@@ -49,7 +49,7 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::ObsoleteExportTable { section: "__ksymtab_gpl".into(), symbols: vec!["one".into(), "two".into()] },
         Cause::NoExportVersions { section: ".text".into(), forced: true },
         Cause::ImportsModuleNamespace { namespace: "module:kvm".into() },
-        Cause::MissingSymbol { symbol: "bar".into(), refused_exporter: None },
+        Cause::MissingSymbol { symbol: "bar".into(), refused_exporter: None, namesake: None },
         Cause::GplOnlySymbol {
             symbol: "bar".into(),
             exporter: "vmlinux".into(),
@@ -88,7 +88,7 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::CommonSymbol { symbol: "bar".into() },
         Cause::SymbolSection { symbol: "bar".into(), shndx: 500, max: 42 },
         Cause::RelocationOverflow { section: ".text".into(), kind: 11, symbol: "bar".into() },
-        Cause::UnknownRelocation { section: ".text".into(), kind: 11 },
+        Cause::UnknownRelocation { section: ".text".into(), kind: 9, name: Some("R_X86_64_GOTPCREL".into()) },
         Cause::RelocationTarget { section: ".text".into(), kind: 11, offset: 16 },
         Cause::RelocationKind { section: ".text".into() },
         Cause::LivepatchSymbol { symbol: "bar".into(), object: "vmlinux".into(), position: 3, found: Some(1) },

@@ -92,7 +92,7 @@ fn typical_causes_read_like_this() {
              this module is foo",
         ),
         (
-            Cause::MissingSymbol { symbol: "bar".into(), refused_exporter: None },
+            Cause::MissingSymbol { symbol: "bar".into(), refused_exporter: None, namesake: None },
             "foo needs bar, but neither 6.1.0-56-amd64 nor a module loaded before exports it",
         ),
         (
@@ -234,9 +234,12 @@ fn changed_types_are_one_paragraph_and_licenses_are_not_mixed() {
         Finding::new(Stage::SimplifySymbols, gpl_only("d", Some("CDDL"))),
         Finding::new(
             Stage::SimplifySymbols,
-            Cause::MissingSymbol { symbol: "e".into(), refused_exporter: Some("spl".into()) },
+            Cause::MissingSymbol { symbol: "e".into(), refused_exporter: Some("spl".into()), namesake: None },
         ),
-        Finding::new(Stage::SimplifySymbols, Cause::MissingSymbol { symbol: "f".into(), refused_exporter: None }),
+        Finding::new(
+            Stage::SimplifySymbols,
+            Cause::MissingSymbol { symbol: "f".into(), refused_exporter: None, namesake: None },
+        ),
     ];
     let codes = |findings: &[Finding]| -> Vec<(Code, usize)> {
         groups(findings).iter().map(|group| (group.code, group.findings.len())).collect()
@@ -297,6 +300,7 @@ foo.ko: refused on 6.1.0-56-amd64: ENOENT, 2 GPL-only symbols
   2 GPL-only symbols [gpl-only-symbol]
     what: devmap_managed_key and rcu_read_unlock_strict are exported by vmlinux with EXPORT_SYMBOL_GPL
     why: license \"CDDL\" is not GPL-compatible, so gplok is false: the kernel hides the symbols and calls them unknown
+    build: modpost stops it, too: ERROR: modpost: GPL-incompatible module foo.ko uses GPL-only symbol 'devmap_managed_key'; and one such line more
     used: put_page() of include/linux/mm.h needs devmap_managed_key; the module calls it in 1 place
         put_page (include/linux/mm.h:1201) -> devmap_managed_key (by __jump_table)
         afs_ReadNoCache (afs_bypasscache.c:518)
@@ -397,4 +401,27 @@ fn colors_surround_text_and_change_nothing_else() {
     one.inferred = vec!["x".into()];
     let text = human(&[entry(&one)], &kernel(), &palette);
     assert_eq!(text, "foo.ko: <g>loads on 6.1.0-56-amd64</>\n\n  <h>taken for true:</>\n    - x\n");
+}
+
+/// A relocation type is told by name and section, and each origin has its fix.
+#[test]
+fn relocations_have_names_and_origins() {
+    let said = |section: &str, kind, name: &str| {
+        let cause = Cause::UnknownRelocation { section: section.into(), kind, name: Some(name.into()) };
+        let sentence = sentence(&Finding::new(Stage::ApplyRelocations, cause), "foo", &kernel());
+        format!("{}; fix: {}", sentence.cause(), sentence.fix)
+    };
+    for (section, kind, name, parts) in [
+        (".eh_frame", 57, "R_RISCV_32_PCREL", ["unwind tables", "-fno-asynchronous-unwind-tables", "8fd6c5142395"]),
+        (".text", 21, "R_RISCV_TLS_GOT_HI20", ["thread-local", "DEFINE_PER_CPU()", ".text"]),
+        (".text", 9, "R_X86_64_GOTPCREL", ["position-independent", "-fno-pic", "type 9, R_X86_64_GOTPCREL"]),
+        (".text", 311, "R_AARCH64_ADR_GOT_PAGE", ["position-independent", "-fno-pie", "type 311"]),
+        (".text", 22, "R_ARM_JUMP_SLOT", ["dynamic linker", "ld -r", "R_ARM_JUMP_SLOT"]),
+        (".text", 100, "R_LARCH_RELAX", ["relaxes", "-mno-relax", "R_LARCH_RELAX"]),
+        (".text", 33, "R_RISCV_ADD8", ["differences between labels", "8fd6c5142395", "R_RISCV_ADD8"]),
+        (".data", 42, "R_ARM_PREL31", ["a form that the kernel's own build", "kernel's own make", "R_ARM_PREL31"]),
+    ] {
+        let text = said(section, kind, name);
+        assert!(parts.iter().all(|part| text.contains(part)), "{parts:?}: {text}");
+    }
 }

@@ -27,6 +27,11 @@ impl<'a> NameList<'a> {
         self.names.len()
     }
 
+    /// Every name.
+    pub(super) fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.names.iter().copied()
+    }
+
     /// Returns whether there is exactly one name.
     pub(super) fn one(&self) -> bool {
         self.names.len() == 1

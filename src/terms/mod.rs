@@ -21,6 +21,7 @@ mod loader;
 mod module_name;
 mod name_hash;
 mod release;
+mod rust_path;
 mod taint;
 mod version;
 
@@ -33,5 +34,6 @@ pub use loader::Loader;
 pub use module_name::ModuleName;
 pub(crate) use name_hash::{ByNumber, name_hash};
 pub use release::{Distribution, KernelRelease};
+unstable!(rust_path::rust_path);
 pub use taint::{Taint, Taints};
 pub use version::KernelVersion;

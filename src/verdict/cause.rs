@@ -231,6 +231,8 @@ codes! {
         symbol: Arc<str>,
         /// The exporter of the symbol that was refused in this run, if there is one.
         refused_exporter: Option<Arc<str>>,
+        /// The exported symbol with the same Rust path, in a crate of another hash.
+        namesake: Option<String>,
     } = "missing-symbol",
     /// The symbol is exported GPL-only, and the module's license is not GPL-compatible: the module does not see the symbol.
     GplOnlySymbol {
@@ -356,6 +358,8 @@ codes! {
         section: String,
         /// The type of the relocation.
         kind: u32,
+        /// The name of the type, if the processor's ABI gives it one.
+        name: Option<String>,
     } = "unknown-relocation",
     /// The bytes that a relocation overwrites are not zero.
     RelocationTarget {

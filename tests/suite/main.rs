@@ -2,6 +2,8 @@
 
 #![cfg_attr(not(feature = "cli"), allow(dead_code, reason = "only tests that run the program call it"))]
 
+#[cfg(feature = "cli")]
+mod advice;
 mod architectures;
 
 mod audit;

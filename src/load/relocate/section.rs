@@ -1,7 +1,7 @@
 //! What all architectures need of a relocation section: the causes of a refusal, and an entry's addend.
 
 use super::module::{Judgement, Module, RelocationSection, Symbol};
-use crate::elf::Relocation;
+use crate::elf::{Relocation, relocation_name};
 use crate::terms::Errno;
 use crate::verdict::{Cause, LogLevel};
 
@@ -14,7 +14,8 @@ impl RelocationSection<'_> {
 
     /// The cause when the architecture does not know a relocation type.
     pub(super) fn unknown_type(&self, module: &Module<'_>, kind: u32) -> Cause {
-        Cause::UnknownRelocation { section: module.section_name(self.target), kind }
+        let name = relocation_name(module.arch.machine, kind);
+        Cause::UnknownRelocation { section: module.section_name(self.target), kind, name }
     }
 
     /// The cause when the bytes to be relocated must be zero and are not.

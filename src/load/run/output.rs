@@ -92,6 +92,13 @@ impl Run<'_> {
         self.findings.push(Finding { kernel_line: line, reached, ..Finding::new(self.stage, cause) });
     }
 
+    /// Records something that is taken for true.
+    pub fn infer(&mut self, assumption: String) {
+        if !self.inferred.contains(&assumption) {
+            self.inferred.push(assumption);
+        }
+    }
+
     /// Records a finding and prints its line.
     pub fn say(&mut self, cause: Cause, level: LogLevel, line: impl Into<LineText>) {
         let line = line.into();

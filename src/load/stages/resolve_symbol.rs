@@ -10,7 +10,7 @@ use crate::load::run::Run;
 use crate::load::stages::check_version::{Versioned, check_version};
 use crate::load::stages::symbol_name::SymbolName;
 use crate::load::state::StageResult;
-use crate::terms::{Crc, ExportKind, Namespace, Taint};
+use crate::terms::{Crc, ExportKind, Namespace, Taint, rust_path};
 use crate::verdict::{Cause, LineText, LogLevel, Missing, OfSymbol};
 
 /// What a symbol resolves to.
@@ -67,6 +67,9 @@ impl Exporter {
 /// The largest number of imported namespaces in a finding about a missing one.
 const SHOWN_NAMESPACES: usize = 64;
 
+/// The largest number of assumptions after which no more symbols are named that some module of the kernel must export.
+const SHOWN_UNLISTED: usize = 32;
+
 /// Mirrors `resolve_symbol()` and `ref_module()` (kernel/module/main.c). `raw` is the name as it is in the string table.
 pub(in crate::load) fn resolve_symbol(run: &mut Run<'_>, name: &SymbolName<'_>, raw: &[u8]) -> StageResult<Resolved> {
     let gplok = !run.is_proprietary();
@@ -92,9 +95,7 @@ pub(in crate::load) fn resolve_symbol(run: &mut Run<'_>, name: &SymbolName<'_>, 
     };
     if let Exporter::InTree(exporter) = &found.exporter {
         let assumption = format!("{exporter} is loaded first, as modprobe does, and is no proprietary module");
-        if !run.inferred.contains(&assumption) {
-            run.inferred.push(assumption);
-        }
+        run.infer(assumption);
     }
     if found.kind.is_gpl_only() {
         run.info_mut()?.using_gplonly_symbols.get_or_insert_with(|| name.to_string());
@@ -172,11 +173,15 @@ pub(in crate::load) fn find_in_vmlinux(run: &Run<'_>, name: &str, gplok: bool) -
 
 /// Asks whether a module of the kernel's own tree exports the symbol, if these modules count as loaded and nothing lists their
 /// exports.
-fn find_in_unlisted_module(run: &Run<'_>, name: &str) -> StageResult<Option<FoundSymbol>> {
+fn find_in_unlisted_module(run: &mut Run<'_>, name: &str) -> StageResult<Option<FoundSymbol>> {
     let exports = run.call.kernel.exports().filter(|exports| !exports.covers_modules());
     let is_unlisted = exports.is_some_and(|exports| exports.named(name).next().is_none());
     if !is_unlisted || !run.call.dependencies_loaded || !run.ask(Missing::ModuleExports)? {
         return Ok(None);
+    }
+    if run.inferred.len() < SHOWN_UNLISTED {
+        let names = rust_path(name).map_or_else(|| name.to_owned(), |path| format!("{name} ({path})"));
+        run.infer(format!("{names} is exported by one of the kernel's modules: the kernel itself does not export it"));
     }
     let exporter = Exporter::InTree("a module of the kernel's own".to_owned());
     Ok(Some(FoundSymbol { kind: ExportKind::Plain, crc: None, namespace: None, exporter }))
@@ -256,13 +261,17 @@ fn explain_missing(run: &mut Run<'_>, name: &SymbolName<'_>, raw: &[u8], gplok: 
     }
     if let Some(refused) = RefusedExporter::of_symbol(run.call.refused, &symbol) {
         let refused_exporter = Some(Arc::clone(&refused.name));
-        record_missing(run, Cause::MissingSymbol { symbol, refused_exporter }, name);
+        record_missing(run, Cause::MissingSymbol { symbol, refused_exporter, namesake: None }, name);
         return Ok(());
     }
     let exporter = run.call.kernel.exports().and_then(|exports| exports.named(name).next().map(|row| row.exporter));
     let cause = match exporter.filter(|exporter| *exporter != VMLINUX) {
         Some(path) => Cause::ExporterNotLoaded { symbol, exporter: module_name(path) },
-        None => Cause::MissingSymbol { symbol, refused_exporter: None },
+        None => {
+            let namesake =
+                run.call.kernel.exports().and_then(|exports| exports.rust_namesake(&symbol)).map(str::to_owned);
+            Cause::MissingSymbol { symbol, refused_exporter: None, namesake }
+        }
     };
     record_missing(run, cause, name);
     Ok(())

@@ -90,7 +90,8 @@ findings! { topic:
         ImportsModuleNamespace { .. } => IMPORTS_MODULE_NAMESPACE, imports_module_namespace(topic);
     }
     symbols {
-        MissingSymbol { refused_exporter, .. } => MISSING_SYMBOL, missing_symbol(topic, refused_exporter.as_deref());
+        MissingSymbol { symbol, refused_exporter, namesake } =>
+            MISSING_SYMBOL, missing_symbol(topic, symbol, refused_exporter.as_deref(), namesake.as_deref());
         ExporterNotLoaded { exporter, .. } => EXPORTER_NOT_LOADED, exporter_not_loaded(topic, exporter);
         ExporterNotLive { exporter, .. } => EXPORTER_NOT_LIVE, exporter_not_live(topic, exporter);
         SymbolVersion { exporter, module, kernel, .. } => SYMBOL_VERSION, symbol_version(topic, exporter, *module, *kernel);
@@ -113,7 +114,7 @@ findings! { topic:
     }
     relocation {
         RelocationOverflow { kind, symbol, .. } => RELOCATION_OVERFLOW, relocation_overflow(topic, *kind, symbol);
-        UnknownRelocation { kind, .. } => UNKNOWN_RELOCATION, unknown_relocation(topic, *kind);
+        UnknownRelocation { kind, name, .. } => UNKNOWN_RELOCATION, unknown_relocation(topic, *kind, name.as_deref());
         RelocationTarget { kind, offset, .. } => RELOCATION_TARGET, relocation_target(topic, *kind, *offset);
         RelocationKind { .. } => RELOCATION_KIND, relocation_kind(topic);
         LivepatchSymbol { symbol, object, position, found } => LIVEPATCH_SYMBOL,

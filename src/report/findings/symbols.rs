@@ -1,15 +1,21 @@
 //! Findings about symbols that the module imports: who exports them, their versions and their namespaces.
 
 use crate::kernel::VMLINUX;
+use crate::report::compiler_symbols::CompilerSymbol;
 use crate::report::topic::{Because, Heading, Topic, Wording};
 use crate::report::wording::{NameList, all, count};
-use crate::terms::{Crc, Namespace};
+use crate::terms::{Crc, Namespace, rust_path};
 use crate::verdict::Cause;
 
 pub(super) const MISSING_SYMBOL: Heading =
     Heading::counted("missing symbol", "missing symbols", include_str!("../explain/missing-symbol.md"));
 
-pub(super) fn missing_symbol(topic: &Topic<'_>, refused_exporter: Option<&str>) -> Wording {
+pub(super) fn missing_symbol(
+    topic: &Topic<'_>,
+    symbol: &str,
+    refused_exporter: Option<&str>,
+    namesake: Option<&str>,
+) -> Wording {
     let Topic { names, module, .. } = topic;
     if let Some(exporter) = refused_exporter {
         let because = Because::but(
@@ -23,6 +29,30 @@ pub(super) fn missing_symbol(topic: &Topic<'_>, refused_exporter: Option<&str>) 
     }
     let release = topic.kernel.called();
     let them = names.pick("it", "them");
+    if let Some(known) = CompilerSymbol::of(symbol) {
+        let because = Because::but(
+            format!("{module} needs {names}, {}", known.purpose),
+            format!("{release} does not export {them}, and no module does"),
+        );
+        return Wording::new(because, known.fix);
+    }
+    let names = in_rust(names);
+    if let Some(namesake) = namesake {
+        let because = Because::but(
+            format!("{module} needs {names}"),
+            format!(
+                "{release} exports the same {} of a crate of another hash (such as {namesake}): {module} was built with another rustc, \
+                 or against another libcore",
+                topic.names.pick("path", "paths")
+            ),
+        );
+        let fix = format!(
+            "build it with the compiler that CONFIG_RUSTC_VERSION_TEXT in the kernel's configuration names, against the crates in its \
+             headers directory: {}",
+            topic.kernel.build()
+        );
+        return Wording::new(because, fix);
+    }
     let because = Because::but(
         format!("{module} needs {names}"),
         format!("neither {release} nor a module loaded before exports {them}"),
@@ -34,6 +64,17 @@ pub(super) fn missing_symbol(topic: &Topic<'_>, refused_exporter: Option<&str>) 
              has the option that brings {them} switched off: use a version of {module} made for it"
         ),
     )
+}
+
+/// The names, with the path behind those that Rust has mangled.
+fn in_rust(names: &NameList<'_>) -> String {
+    let texts: Vec<String> = names.names().map(with_path).collect();
+    all(&texts)
+}
+
+/// A name, with the path behind it if Rust has mangled it.
+fn with_path(name: &str) -> String {
+    rust_path(name).map_or_else(|| name.to_owned(), |path| format!("{name} ({path})"))
 }
 
 pub(super) const EXPORTER_NOT_LOADED: Heading = Heading::counted(

@@ -14,7 +14,7 @@ const NAMED: usize = 8;
 pub(super) fn close(modules: &[ModuleImpact<'_>], to: &KernelSummary) -> Vec<String> {
     let of = |answer: Answer| modules.iter().filter(move |module| module.answer == answer);
     let mut lines = Vec::new();
-    let refused: Vec<_> = of(Answer::RefusedForLicense).collect();
+    let (mixed, refused): (Vec<_>, Vec<_>) = of(Answer::RefusedForLicense).partition(|module| is_mixed(module));
     let (before, newly): (Vec<_>, Vec<_>) = refused.into_iter().partition(|module| was_refused(module));
     if !newly.is_empty() {
         lines.push(format!(
@@ -30,6 +30,12 @@ pub(super) fn close(modules: &[ModuleImpact<'_>], to: &KernelSummary) -> Vec<Str
         lines.push(format!(
             "{names} {needs} GPL-only symbols on the earlier kernel, too, and {loads} there, either: ask the vendor for a \
              version that does without"
+        ));
+    }
+    if !mixed.is_empty() {
+        let (names, it_uses) = (named(&mixed), if mixed.len() == 1 { "it uses" } else { "they use" });
+        lines.push(format!(
+            "no rebuild helps {names}: {it_uses} symbols of a proprietary module beside GPL-only ones; do without the one or the other"
         ));
     }
     let (nameless, unknown): (Vec<_>, Vec<_>) = of(Answer::Unknown)
@@ -71,6 +77,18 @@ fn was_refused(module: &ModuleImpact<'_>) -> bool {
             && symbol.blocked.as_ref().is_some_and(|blocked| blocked.code() == Code::GplOnlySymbol)
             && was_hidden(symbol)
     })
+}
+
+/// Returns whether only symbols of proprietary modules are hidden from the module, because it uses GPL-only ones.
+fn is_mixed(module: &ModuleImpact<'_>) -> bool {
+    let mut codes =
+        module.symbols.iter().filter(|symbol| symbol.is_lost()).filter_map(|symbol| symbol.blocked.as_ref());
+    let mut any = false;
+    codes.all(|blocked| {
+        any |= blocked.code() == Code::GplOnlyWithProprietary;
+        blocked.code() != Code::GplOnlySymbol
+    }) && any
+        && module.inlines.is_empty()
 }
 
 /// Returns whether the earlier kernel exports the symbol GPL-only.

@@ -353,6 +353,7 @@ fn title(trouble: Trouble, number: usize) -> String {
     let them = if number == 1 { "it" } else { "them" };
     match trouble {
         Trouble::Hidden => format!("{symbols} GPL-only, and invisible under this license"),
+        Trouble::OfProprietary => format!("{symbols} of proprietary modules, beside GPL-only ones"),
         Trouble::Gone => format!("{symbols} gone"),
         Trouble::ForOthers => format!("{symbols} for other modules only"),
         Trouble::Namespace => format!("{symbols} in a namespace to import"),

@@ -25,6 +25,8 @@ const DETAILS: usize = 8;
 pub(super) enum Trouble {
     /// It is GPL-only, and the module's license is not GPL-compatible.
     Hidden,
+    /// It belongs to a proprietary module, and the module uses GPL-only symbols, too.
+    OfProprietary,
     /// No exporter exports it.
     Gone,
     /// It is reserved for other modules by name.
@@ -111,7 +113,8 @@ fn troubles(impact: &SymbolImpact<'_>) -> Vec<Trouble> {
             (Fate::Open { .. }, _) => Trouble::Open,
             (_, Cause::NamespaceNotImported { module_list: true, .. }) => Trouble::ForOthers,
             (_, Cause::NamespaceNotImported { .. }) => Trouble::Namespace,
-            (_, Cause::GplOnlySymbol { .. } | Cause::GplOnlyWithProprietary { .. }) => Trouble::Hidden,
+            (_, Cause::GplOnlySymbol { .. }) => Trouble::Hidden,
+            (_, Cause::GplOnlyWithProprietary { .. }) => Trouble::OfProprietary,
             _ => Trouble::Gone,
         }),
     }
@@ -171,6 +174,14 @@ fn details(
                 ));
             }
             details.extend(through(impact));
+            details.extend(places);
+        }
+        Trouble::OfProprietary => {
+            if let Some(blocked) = &impact.blocked {
+                let sentence = sentence(blocked, module, to);
+                details.push(sentence.cause());
+                details.push(format!("fix: {}", sentence.fix));
+            }
             details.extend(places);
         }
         Trouble::Gone | Trouble::Open => {
@@ -273,6 +284,7 @@ fn successors(impact: &SymbolImpact<'_>) -> Option<String> {
 pub(super) const fn code(trouble: Trouble) -> Option<Code> {
     Some(match trouble {
         Trouble::Hidden => Code::GplOnlySymbol,
+        Trouble::OfProprietary => Code::GplOnlyWithProprietary,
         Trouble::Gone | Trouble::Open | Trouble::Replaced => Code::MissingSymbol,
         Trouble::Namespace | Trouble::ForOthers => Code::NamespaceNotImported,
         Trouble::Version => Code::SymbolVersion,
