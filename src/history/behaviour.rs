@@ -92,11 +92,19 @@ behaviours! {
     SigLockdown = "sig.lockdown",
     /// The platform keyring is asked too.
     SigPlatformKeyring = "sig.platform_keyring",
+    /// Keys of the machine's owner can be in a keyring that is asked.
+    SigMachineKeyring = "sig.machine_keyring",
 
     /// A line of the log may have 1021 characters, not 989.
     LogLongRecord = "log.long_record",
     /// ECDSA signatures are understood.
     SigEcdsa = "sig.ecdsa",
+    /// MD4 and MD5 digests are understood.
+    SigMd5 = "sig.md5",
+    /// SHA-1 digests are understood.
+    SigSha1 = "sig.sha1",
+    /// ML-DSA signatures are understood.
+    SigMlDsa = "sig.mldsa",
     /// SHA-3 digests are understood.
     SigSha3 = "sig.sha3",
     /// ECDSA over P-521 is understood.

@@ -65,7 +65,16 @@ impl Calendar {
             return Some(self.distribution == row.distribution);
         }
         if let Some(until) = row.until {
-            return Some(self.version < until);
+            if self.version < until {
+                let is_open = row.after.is_some_and(|after| self.version.series() > after.series());
+                return (!is_open).then_some(true);
+            }
+            return match row.again {
+                Some(again) if self.version >= again => Some(true),
+                // A stable release may have the revert.
+                Some(_) if self.version.patch > 0 || !self.patch_known => None,
+                _ => Some(false),
+            };
         }
         let from = row.from?;
         if self.version >= from {
@@ -105,7 +114,8 @@ impl Calendar {
 /// The first version of each span in which no row changes, oldest first: the candidates for a kernel of unknown release.
 pub fn eras() -> Vec<KernelVersion> {
     let oldest = KernelVersion::new(4, 18, 0);
-    let mut eras: Vec<_> = TABLE.iter().flat_map(|row| row.from.into_iter().chain(row.until)).collect();
+    let mut eras: Vec<_> =
+        TABLE.iter().flat_map(|row| row.from.into_iter().chain(row.until).chain(row.again)).collect();
     eras.retain(|version| *version > oldest);
     eras.push(oldest);
     eras.sort_unstable();
@@ -139,6 +149,15 @@ mod tests {
         assert_eq!(calendar(6, 2, 5).has(Behaviour::LoadTaintLate), Some(false));
         assert_eq!(calendar(6, 3, 0).has(Behaviour::LoadTaintLate), None);
         assert_eq!(calendar(6, 4, 0).has(Behaviour::LoadTaintLate), Some(true));
+    }
+
+    #[test]
+    fn a_behaviour_may_be_absent_for_a_while() {
+        let sha1 = |minor, patch| calendar(6, minor, patch).has(Behaviour::SigSha1);
+        assert_eq!(
+            [sha1(6, 0), sha1(7, 0), sha1(7, 9), sha1(8, 0), sha1(8, 12), sha1(9, 0)],
+            [Some(true), Some(false), None, Some(false), None, Some(true)]
+        );
     }
 
     #[test]

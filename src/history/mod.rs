@@ -9,12 +9,14 @@
 mod behaviour;
 mod calendar;
 mod distribution;
+mod identifiers;
 mod reach;
 mod struct_module;
 mod sysfs;
 mod table;
 
 pub use behaviour::Behaviour;
+pub(crate) use identifiers::{Registered, identifiers};
 unstable!(calendar::{Calendar, eras});
 unstable!(reach::has_reached);
 unstable!(struct_module::struct_module_size);

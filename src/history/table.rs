@@ -12,6 +12,9 @@ pub struct Row {
     pub from: Option<KernelVersion>,
     /// The first release that no longer has it.
     pub until: Option<KernelVersion>,
+    /// The first release that has it again, where its removal was reverted. Stable releases between took the revert, too; when
+    /// they did is not listed.
+    pub again: Option<KernelVersion>,
     /// The last release before the change whose source was read. Between it and the change the behaviour is unknown. `None` if
     /// the commit dates the change exactly.
     pub after: Option<KernelVersion>,
@@ -28,7 +31,20 @@ const fn v(major: u16, minor: u16, patch: u16) -> KernelVersion {
 }
 
 const fn since(behaviour: Behaviour, from: KernelVersion) -> Row {
-    Row { behaviour, from: Some(from), until: None, after: None, backports: &[], distribution: None, commit: None }
+    Row {
+        behaviour,
+        from: Some(from),
+        until: None,
+        again: None,
+        after: None,
+        backports: &[],
+        distribution: None,
+        commit: None,
+    }
+}
+
+const fn absent(behaviour: Behaviour, until: KernelVersion, again: KernelVersion) -> Row {
+    Row { again: Some(again), ..gone(behaviour, until) }
 }
 
 const fn gone(behaviour: Behaviour, until: KernelVersion) -> Row {
@@ -101,7 +117,10 @@ pub const TABLE: &[Row] = &[
     since(X86RangeFirst, v(6, 4, 0)).after(v(6, 2, 0)),
     since(LogLongRecord, v(6, 12, 0)).after(v(6, 1, 192)),
     since(LoadSectionAttributesFail, v(6, 12, 0)).after(v(6, 1, 192)),
+    since(SigMachineKeyring, v(5, 18, 0)).after(v(5, 17, 0)).commit("d19967764ba8"),
     since(SigSha3, v(6, 7, 0)).after(v(6, 5, 0)),
+    gone(SigMd5, v(6, 7, 0)).after(v(6, 5, 0)),
+    absent(SigSha1, v(6, 7, 0), v(6, 9, 0)).commit("16ab7cb5825f"),
     since(SigEcdsaP521, v(6, 10, 0)).after(v(6, 8, 0)),
     since(Arm64AlwaysPlts, v(6, 5, 0)).after(v(6, 1, 192)).commit("ea3752ba96d3"),
     since(LoongarchPcrel, v(6, 7, 0)).after(v(6, 5, 0)),
@@ -118,6 +137,7 @@ pub const TABLE: &[Row] = &[
     since(LoadAnyTaintShown, v(6, 19, 0)).after(v(6, 14, 0)),
     since(LoadDecompressedMeasured, v(7, 0, 0)).after(v(6, 12, 117)).commit("c200892b46ba"),
     since(SymShndxCheck, v(7, 0, 0)).after(v(6, 19, 0)).backported(&[v(6, 1, 192), v(6, 12, 117)]),
+    since(SigMlDsa, v(7, 0, 0)).after(v(6, 19, 0)),
     since(SymKflagstab, v(7, 1, 0)).commit("9743311b4535"),
     since(LoadInitEexistToEbusy, v(7, 1, 0)).after(v(7, 0, 0)),
     since(ModpostGplModuleFirst, v(7, 3, 0)).after(v(7, 2, 13)),

@@ -154,6 +154,12 @@ impl Kernel {
         known.as_deref()
     }
 
+    /// Returns whether the certificates that the kernel trusts were given, and not only read from its image. They are then all
+    /// that it trusts: those of the firmware, too.
+    pub(crate) const fn has_given_certificates(&self) -> bool {
+        self.certificates.is_some()
+    }
+
     /// `sizeof(struct module)`, vermagic and the version of `module_layout` in a module of the kernel's own tree: all three are
     /// fixed when the kernel and its modules are built together.
     ///

@@ -88,6 +88,11 @@ impl From<&Kernel> for KernelSummary {
 }
 
 impl KernelSummary {
+    /// Returns whether the configuration is known.
+    pub(super) fn has_config(&self) -> bool {
+        self.evidence.iter().any(|evidence| evidence.starts_with("config: "))
+    }
+
     /// The release, or `this kernel` if it is not known.
     pub(super) fn called(&self) -> &str {
         self.release.as_ref().map_or("this kernel", KernelRelease::as_str)

@@ -70,9 +70,17 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
         Missing::NoParameters(name) => {
             format!("whether the built-in {name} has parameters, and so a directory /sys/module/{name}: look there")
         }
-        Missing::Crypto(what) => {
-            format!("whether {what} is built into the kernel: add its configuration, -k /boot/config-{release}")
+        Missing::Crypto(what) if kernel.has_config() => {
+            format!("whether this kernel can verify {what}: it depends on whether the module with its code is loaded")
         }
+        Missing::Crypto(what) => {
+            format!("whether this kernel can verify {what}: add its configuration, -k /boot/config-{release}")
+        }
+        Missing::Verification(what) => format!("whether the signature is good: gplok cannot verify {what}"),
+        Missing::FirmwareKeys(signer) => format!(
+            "whether the firmware has the key of {signer} in one of its lists (db, MokListRT): mokutil --db and --list-enrolled \
+             show them; give the kernel's certificates and those with --certs FILE"
+        ),
         Missing::Addresses => {
             "the address the kernel places the module at: no file tells it, it differs from boot to boot".into()
         }

@@ -28,7 +28,8 @@ impl Serialize for LogLevel {
 /// One line of the kernel log, without time stamp.
 ///
 /// Bytes that are not printable ASCII, and the backslash, are written as `\xNN`, as in `/dev/kmsg`. Addresses, which differ
-/// from boot to boot, are written as `(____ptrval____)` or as the address at which gplok places the module.
+/// from boot to boot, are written as `(____ptrval____)` or as the address at which gplok places the module. The number of an
+/// object identifier, which differs between releases, is written as `N` where it is not known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct KernelLine {

@@ -53,8 +53,12 @@ pub enum Missing {
     Parameter(String),
     /// Whether something built into the kernel has no parameters, so that its name in sysfs is free.
     NoParameters(String),
-    /// Whether a signature algorithm is built into the kernel.
+    /// Whether the kernel can verify a signature with these algorithms.
     Crypto(String),
+    /// Whether a signature is good that gplok cannot verify.
+    Verification(String),
+    /// Whether the firmware's lists of keys hold that of this signer.
+    FirmwareKeys(Arc<str>),
     /// Where in memory the kernel places modules, which decides whether a relocation reaches its target.
     Addresses,
     /// The memory contents around the named part of the module.
@@ -79,6 +83,7 @@ impl Missing {
                 | Self::Vermagic
                 | Self::StructModuleSize
                 | Self::SignatureMatch
+                | Self::Verification(_)
                 | Self::Btf
                 | Self::Parameter(_)
                 | Self::Addresses
@@ -110,6 +115,8 @@ impl Missing {
             Self::Parameter(name) => format!("parameter:{name}"),
             Self::NoParameters(name) => format!("no-parameters:{name}"),
             Self::Crypto(what) => format!("crypto:{what}"),
+            Self::Verification(what) => format!("verification:{what}"),
+            Self::FirmwareKeys(_) => "firmware-keys".into(),
             Self::Addresses => "addresses".into(),
             Self::Memory(what) => format!("memory:{what}"),
             Self::Unread(path) => format!("unread:{path}"),

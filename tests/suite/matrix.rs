@@ -210,6 +210,40 @@ matrix!(
 );
 
 matrix!(
+    /// ML-DSA is an unknown identifier until 7.0. Then attributes are rejected, which every such signature has; before, the parser
+    /// gives up first, and the module counts as unsigned.
+    ml_dsa,
+    ["6.12.0", "6.19.0", "7.0.0", "7.3.4"],
+    |made| Boot::new(
+        made.config("MODULE_SIG").config("CRYPTO_SHA256").config("CRYPTO_RSA").trusts(RSA),
+        &[Ko::new("foo").signed(&with_algorithm(RSA_WITH_ATTRIBUTES, ML_DSA_65))]
+    )
+);
+
+matrix!(
+    /// No kernel knows RSASSA-PSS, with attributes or without. The number of the unknown identifier differs between releases.
+    rsassa_pss,
+    ["5.10.0", "6.12.0", "7.2.0"],
+    |made| Boot::new(
+        made.config("MODULE_SIG").config("CRYPTO_SHA256").config("CRYPTO_RSA").trusts(RSA),
+        &[
+            Ko::new("foo").signed(&with_algorithm(RSA_SHA256, RSASSA_PSS)),
+            Ko::new("bar").signed(&with_algorithm(RSA_WITH_ATTRIBUTES, RSASSA_PSS)),
+        ]
+    )
+);
+
+matrix!(
+    /// SHA-1 was gone from 6.7, and is back in 6.9; stable releases between may have it.
+    sha1_is_absent_for_a_while,
+    ["6.6.0", "6.7.0", "6.7.5", "6.8.0", "6.8.12", "6.9.0"],
+    |made| Boot::new(
+        made.config("MODULE_SIG").config("CRYPTO_SHA1").config("CRYPTO_RSA").trusts(RSA),
+        &[Ko::new("foo").signed(include_bytes!("../../testdata/keys/rsa-sha1.p7s"))]
+    )
+);
+
+matrix!(
     /// A blacklisted module is named (5.10).
     blacklist_message,
     ["5.9.0", "5.10.0"],
@@ -273,6 +307,22 @@ fn a_longer_header_of_type_information_is_read() {
     };
     assert_eq!(judged(0), Outcome::Loads);
     assert_eq!(judged(1), Outcome::Undetermined);
+}
+
+const RSA: &[u8] = include_bytes!("../../testdata/keys/rsa.pem");
+const RSA_SHA256: &[u8] = include_bytes!("../../testdata/keys/rsa-sha256.p7s");
+const RSA_WITH_ATTRIBUTES: &[u8] = include_bytes!("../../testdata/keys/rsa-authattrs.p7s");
+/// The contents of object identifiers, all nine bytes long.
+const RSA_ENCRYPTION: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
+const RSASSA_PSS: &[u8] = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a";
+const ML_DSA_65: &[u8] = b"\x60\x86\x48\x01\x65\x03\x04\x03\x12";
+
+/// A message of RSA whose signer names another algorithm.
+fn with_algorithm(message: &[u8], identifier: &[u8]) -> Vec<u8> {
+    let mut message = message.to_vec();
+    let at = message.windows(9).rposition(|window| window == RSA_ENCRYPTION).expect("its last identifier");
+    message[at..at + 9].copy_from_slice(identifier);
+    message
 }
 
 /// A kernel of unknown release: a verdict is certain only where all releases agree.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::history::{Behaviour, Registered};
 use crate::x509::DigestAlgorithm;
 
 /// An algorithm that verifying a module signature may need.
@@ -18,8 +19,6 @@ pub enum CryptoAlgorithm {
     EcdsaP521,
     /// ML-DSA.
     MlDsa,
-    /// RSASSA-PSS.
-    RsaPss,
     /// SM2 with SM3.
     Sm2,
     /// GOST R 34.10-2012.
@@ -43,6 +42,12 @@ pub enum Support {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Crypto {
     support: BTreeMap<CryptoAlgorithm, Support>,
+    /// Behaviours that the kernel does not have, of those that the registry of identifiers depends on.
+    lacks: Vec<Behaviour>,
+    /// The number of identifiers in its registry, which it prints for an unknown one.
+    identifiers: Option<u32>,
+    /// `CONFIG_PKCS7_WAIVE_AUTHATTRS_REJECTION_FOR_MLDSA`.
+    waives_authattrs: Option<bool>,
 }
 
 impl Crypto {
@@ -53,7 +58,13 @@ impl Crypto {
         let digests = [Sha1, Sha224, Sha256, Sha384, Sha512, Sha3_256, Sha3_384, Sha3_512];
         let keys = [CryptoAlgorithm::Rsa, CryptoAlgorithm::Ecdsa, CryptoAlgorithm::EcdsaP521];
         let all = digests.map(CryptoAlgorithm::Digest).into_iter().chain(keys);
-        Self { support: all.map(|algorithm| (algorithm, Support::Available)).collect() }
+        Self { support: all.map(|algorithm| (algorithm, Support::Available)).collect(), ..Self::of_nothing() }
+    }
+
+    /// A kernel of which nothing is known but that no kernel up to 7.3 understands SHAKE256.
+    fn of_nothing() -> Self {
+        let shake = (CryptoAlgorithm::Digest(DigestAlgorithm::Shake256), Support::Unrecognised);
+        Self { support: [shake].into(), lacks: Vec::new(), identifiers: None, waives_authattrs: None }
     }
 
     /// The cryptography that a kernel's configuration tells. `value` returns the value of an option without `CONFIG_`, or
@@ -82,7 +93,8 @@ impl Crypto {
             ("CRYPTO_SM2", &[Sm2]),
             ("CRYPTO_ECRDSA", &[Ecrdsa]),
         ];
-        let mut crypto = Self { support: BTreeMap::new() };
+        let waives_authattrs = Some(value("PKCS7_WAIVE_AUTHATTRS_REJECTION_FOR_MLDSA").is_some());
+        let mut crypto = Self { waives_authattrs, ..Self::of_nothing() };
         for (option, algorithms) in options {
             let support = match value(option) {
                 Some("y") => Support::Available,
@@ -100,6 +112,40 @@ impl Crypto {
     pub fn set(&mut self, algorithm: CryptoAlgorithm, support: Support) -> &mut Self {
         self.support.insert(algorithm, support);
         self
+    }
+
+    /// Says that the kernel does not have a behaviour.
+    pub(in crate::load) fn set_lacking(&mut self, behaviour: Behaviour) {
+        self.lacks.push(behaviour);
+    }
+
+    /// Sets the number of identifiers in the kernel's registry.
+    pub(in crate::load) const fn set_identifiers(&mut self, number: Option<u32>) {
+        self.identifiers = number;
+    }
+
+    /// Whether the kernel accepts authenticated attributes with ML-DSA; `None` if its files do not tell.
+    pub(in crate::load) const fn waives_authattrs(&self) -> Option<bool> {
+        self.waives_authattrs
+    }
+
+    /// The number that the kernel prints for an identifier that it does not take: of one that is not in its registry, the number
+    /// of those that are. `N` if it is not known.
+    pub(in crate::load) fn number_of(&self, dotted: &str) -> String {
+        match self.identifiers.filter(|_| self.is_registered(dotted) == Some(false)) {
+            Some(number) => number.to_string(),
+            None => "N".to_owned(),
+        }
+    }
+
+    /// Whether an identifier is in the kernel's registry, as far as that is known.
+    pub(in crate::load) fn is_registered(&self, dotted: &str) -> Option<bool> {
+        match Registered::of(dotted) {
+            Registered::Always => Some(true),
+            Registered::Never => Some(false),
+            Registered::With(behaviour) => Some(!self.lacks.contains(&behaviour)),
+            Registered::Unlisted => None,
+        }
     }
 
     /// Returns how the kernel supports an algorithm.
@@ -126,8 +172,7 @@ impl fmt::Display for CryptoAlgorithm {
             Self::Rsa => "rsa",
             Self::Ecdsa => "ecdsa",
             Self::EcdsaP521 => "ecdsa-nist-p521",
-            Self::MlDsa => "mldsa",
-            Self::RsaPss => "rsassa-pss",
+            Self::MlDsa => "ML-DSA",
             Self::Sm2 => "sm2",
             Self::Ecrdsa => "ecrdsa",
         })

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use crate::history::Behaviour;
+use crate::history::{Behaviour, Registered, identifiers};
 use crate::image::{AppendedSignature, MarkedSignature};
-use crate::kernel::ConfigOption;
+use crate::kernel::{ConfigOption, Kernel};
 use crate::load::ModuleInitFlags;
 use crate::load::run::Run;
 use crate::load::signature::crypto::{Crypto, CryptoAlgorithm, Support};
 use crate::load::signature::verify_pkcs7::{
-    Pkcs7Verdict, mod_check_sig, verify_pkcs7_assuming, verify_pkcs7_signature,
+    Pkcs7Verdict, mod_check_sig, needed, verify_pkcs7_assuming, verify_pkcs7_with_lines,
 };
 use crate::load::state::{StageResult, Stop};
 use crate::terms::Errno;
@@ -153,22 +153,33 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> StageResult<Re
     truncate(run, message.start);
     let pkcs7 = || Pkcs7::parse(whole.part(message.clone()).unwrap_or_default());
     let memo = run.call.memo;
-    let crypto = || run.cached(&memo.crypto, Some(()), || Arc::new(crypto(run)));
     let known = run.call.kernel.certificates();
     let trusted = known.unwrap_or_default();
     let data = || whole.part(0..message.start).unwrap_or_default();
-    let (mut verdict, signer) = run.cached(&memo.signatures, run.reading(), || {
+    let ((mut verdict, mut lines), signer) = run.try_cached(&memo.signatures, run.reading(), || {
         let pkcs7 = pkcs7();
+        let crypto = crypto_for(run, &pkcs7, trusted)?;
         // Without a trusted certificate the verdict does not depend on the signed data.
         let data = if trusted.is_empty() { &[] } else { data() };
-        (verify_pkcs7_signature(data, &pkcs7, trusted, &crypto()), signer(&pkcs7).into())
-    });
-    if known.is_none() && verdict == Pkcs7Verdict::NoKey {
-        verdict = without_certificates(run, &signer)?;
-    }
+        Ok((verify_pkcs7_with_lines(data, &pkcs7, trusted, &crypto), signer(&pkcs7).into()))
+    })?;
     if let Pkcs7Verdict::Undetermined { what } = &verdict {
         let support = if run.ask(Missing::Crypto(what.clone()))? { Support::Available } else { Support::NotBuilt };
-        verdict = verify_pkcs7_assuming(data(), &pkcs7(), trusted, &crypto(), support);
+        let pkcs7 = pkcs7();
+        let crypto = crypto_for(run, &pkcs7, trusted)?;
+        (verdict, lines) = verify_pkcs7_assuming(data(), &pkcs7, trusted, &crypto, support);
+    }
+    let has_platform = !lines.is_empty() && verdict == Pkcs7Verdict::NoKey && asks_platform_keyring(run)?;
+    let again = if has_platform { lines.clone() } else { Vec::new() };
+    for KernelLine { level, text } in lines.into_iter().chain(again) {
+        run.printk(level, text);
+    }
+    if verdict == Pkcs7Verdict::NoKey {
+        verdict = match known {
+            None => without_certificates(run, &signer)?,
+            Some(_) if run.call.kernel.has_given_certificates() => verdict,
+            Some(_) => in_other_keyrings(run, &signer)?,
+        };
     }
     Ok(match verdict {
         Pkcs7Verdict::Valid { .. } => Ok(()),
@@ -178,8 +189,14 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> StageResult<Re
         Pkcs7Verdict::NoPkg { what } => {
             Err(Failure { errno: Errno::ENOPKG, kind: FailureKind::Unsupported, what, line: None })
         }
-        Pkcs7Verdict::KeyRejected { line } => {
-            Err(Failure { errno: Errno::EKEYREJECTED, kind: FailureKind::Invalid, what: signer.to_string(), line })
+        // The kernel says what the message must not have. Whether it fits the module is not looked at.
+        Pkcs7Verdict::KeyRejected { line: Some(line) } => {
+            let what = line.text.to_string().trim_start_matches("PKCS7: ").to_owned();
+            Err(Failure { errno: Errno::EKEYREJECTED, kind: FailureKind::Malformed, what, line: Some(line) })
+        }
+        Pkcs7Verdict::KeyRejected { line: None } => {
+            let (kind, what) = (FailureKind::Invalid, signer.to_string());
+            Err(Failure { errno: Errno::EKEYREJECTED, kind, what, line: None })
         }
         Pkcs7Verdict::BadMessage { reason, line } => {
             Err(Failure { errno: Errno::EBADMSG, kind: FailureKind::Malformed, what: reason, line })
@@ -187,13 +204,8 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> StageResult<Re
         Pkcs7Verdict::Other { errno, reason, line } => {
             Err(Failure { errno, kind: FailureKind::Malformed, what: reason, line })
         }
-        Pkcs7Verdict::Undetermined { what } => {
-            // gplok cannot compute this scheme.
-            let supported = run.ask(Missing::Crypto(what.clone()))?;
-            let matches = run.ask(Missing::SignatureMatch)?;
-            if !supported {
-                Err(Failure { errno: Errno::ENOPKG, kind: FailureKind::Unsupported, what, line: None })
-            } else if matches {
+        Pkcs7Verdict::Undetermined { what } | Pkcs7Verdict::Unable { what } => {
+            if run.ask(Missing::Verification(what))? {
                 Ok(())
             } else {
                 let what = signer.to_string();
@@ -201,6 +213,27 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> StageResult<Re
             }
         }
     })
+}
+
+/// The verdict where no certificate in the kernel's image is that of the signer, but other keyrings may have it: those of the
+/// machine's owner and of the firmware, which no file shows. A signature by such a key is taken to be good.
+fn in_other_keyrings(run: &mut Run<'_>, signer: &Arc<str>) -> StageResult<Pkcs7Verdict> {
+    let config = run.call.kernel.config();
+    let may_be_set = |name| config.is_none_or(|config| config.is_set(ConfigOption(name)));
+    let has_machine_keyring = may_be_set("INTEGRITY_MACHINE_KEYRING")
+        && may_be_set("SECONDARY_TRUSTED_KEYRING")
+        && run.has(Behaviour::SigMachineKeyring)?;
+    let has_platform_keyring = may_be_set("INTEGRITY_PLATFORM_KEYRING") && run.has(Behaviour::SigPlatformKeyring)?;
+    if !(has_machine_keyring || has_platform_keyring) || !run.ask(Missing::FirmwareKeys(Arc::clone(signer)))? {
+        return Ok(Pkcs7Verdict::NoKey);
+    }
+    run.inferred.push("if the firmware has the signer's key, the signature fits the module".to_owned());
+    Ok(Pkcs7Verdict::Valid { certificate: 0 })
+}
+
+/// Returns whether the kernel verifies a signature by an unknown key once more, with the keys of the firmware.
+fn asks_platform_keyring(run: &Run<'_>) -> StageResult<bool> {
+    Ok(run.has(Behaviour::SigPlatformKeyring)? && run.config("INTEGRITY_PLATFORM_KEYRING")?)
 }
 
 /// The verdict where the certificates that the kernel trusts are unknown: asks whether it trusts the signer, and then whether
@@ -215,28 +248,47 @@ fn without_certificates(run: &Run<'_>, signer: &Arc<str>) -> StageResult<Pkcs7Ve
     Ok(Pkcs7Verdict::KeyRejected { line: None })
 }
 
-/// The cryptography of the kernel: the algorithms of its configuration, without those that its source does not know yet.
-fn crypto(run: &Run<'_>) -> Crypto {
-    use DigestAlgorithm::{Sha3_256, Sha3_384, Sha3_512};
-    let mut crypto = match run.call.kernel.config() {
+/// Algorithms whose identifiers the kernel's source knows since a date, or until one.
+const DATED: [(Behaviour, &[CryptoAlgorithm]); 6] = {
+    use DigestAlgorithm::{Md4, Md5, Sha1, Sha3_256, Sha3_384, Sha3_512};
+    [
+        (Behaviour::SigEcdsa, &[CryptoAlgorithm::Ecdsa, CryptoAlgorithm::EcdsaP521]),
+        (Behaviour::SigEcdsaP521, &[CryptoAlgorithm::EcdsaP521]),
+        (Behaviour::SigMd5, &[CryptoAlgorithm::Digest(Md4), CryptoAlgorithm::Digest(Md5)]),
+        (Behaviour::SigSha1, &[CryptoAlgorithm::Digest(Sha1)]),
+        (
+            Behaviour::SigSha3,
+            &[CryptoAlgorithm::Digest(Sha3_256), CryptoAlgorithm::Digest(Sha3_384), CryptoAlgorithm::Digest(Sha3_512)],
+        ),
+        (Behaviour::SigMlDsa, &[CryptoAlgorithm::MlDsa]),
+    ]
+};
+
+/// The cryptography of the kernel, as far as the verification of a message needs it: the algorithms of its configuration, without
+/// those whose identifiers its source does not know.
+fn crypto_for(run: &Run<'_>, pkcs7: &Pkcs7, trusted: &[Certificate]) -> StageResult<Arc<Crypto>> {
+    let needed = needed(pkcs7, trusted);
+    let registered: Vec<_> = pkcs7.identifiers.iter().map(|noted| Registered::of(&noted.dotted)).collect();
+    let mut crypto = run.cached(&run.call.memo.crypto, Some(()), || Arc::new(crypto(run.call.kernel)));
+    for (behaviour, algorithms) in DATED {
+        let is_needed = algorithms.iter().any(|algorithm| needed.contains(algorithm));
+        if (is_needed || registered.contains(&Registered::With(behaviour))) && !run.has(behaviour)? {
+            let crypto = Arc::make_mut(&mut crypto);
+            crypto.set_lacking(behaviour);
+            for algorithm in algorithms {
+                crypto.set(*algorithm, Support::Unrecognised);
+            }
+        }
+    }
+    Ok(crypto)
+}
+
+fn crypto(kernel: &Kernel) -> Crypto {
+    let mut crypto = match kernel.config() {
         Some(config) => Crypto::from_config(|option| config.value_named(option)),
         None => Crypto::common(),
     };
-    let dated = [
-        (Behaviour::SigEcdsa, vec![CryptoAlgorithm::Ecdsa, CryptoAlgorithm::EcdsaP521]),
-        (Behaviour::SigSha3, [Sha3_256, Sha3_384, Sha3_512].map(CryptoAlgorithm::Digest).to_vec()),
-        (Behaviour::SigEcdsaP521, vec![CryptoAlgorithm::EcdsaP521]),
-    ];
-    for (behaviour, algorithms) in dated {
-        let support = match run.known(behaviour) {
-            Some(true) => continue,
-            Some(false) => Support::Unrecognised,
-            None => Support::Unknown,
-        };
-        for algorithm in algorithms {
-            crypto.set(algorithm, support);
-        }
-    }
+    crypto.set_identifiers(identifiers(kernel));
     crypto
 }
 

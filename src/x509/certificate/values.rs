@@ -4,9 +4,9 @@ use std::fmt;
 
 use serde::{Serialize, Serializer};
 
-use crate::x509::DigestAlgorithm;
 use crate::x509::asn1::Asn1Fault;
 use crate::x509::distinguished_name::hex;
+use crate::x509::{DigestAlgorithm, SignatureAlgorithm};
 
 /// `struct x509_certificate` (crypto/asymmetric_keys/x509_parser.h).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -156,14 +156,15 @@ impl Certificate {
 }
 
 impl PublicKey {
-    /// The kernel's name of the key type, for example `rsa` or `ecdsa-nist-p384`; for others the dotted identifier.
+    /// The kernel's name of the key type, for example `rsa` or `ecdsa-nist-p384`; for others another
+    /// name or the dotted identifier.
     pub fn name(&self) -> String {
         match self {
             Self::Rsa(_) => "rsa".to_owned(),
             Self::Ec(Curve::P256, _) => "ecdsa-nist-p256".to_owned(),
             Self::Ec(Curve::P384, _) => "ecdsa-nist-p384".to_owned(),
             Self::Ec(Curve::P521, _) => "ecdsa-nist-p521".to_owned(),
-            Self::Other(oid) => oid.clone(),
+            Self::Other(oid) => SignatureAlgorithm::of_key(oid).map_or_else(|| oid.clone(), |name| name.to_string()),
         }
     }
 }

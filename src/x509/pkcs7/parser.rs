@@ -1,6 +1,8 @@
 //! The grammar of a message: one method for each rule, with the action that the kernel takes there.
 
-use super::values::{ContentType, EmbeddedCertificate, Pkcs7, Pkcs7Fault, SignatureAlgorithm, SignerId, SignerInfo};
+use super::values::{
+    ContentType, EmbeddedCertificate, NotedIdentifier, Pkcs7, Pkcs7Fault, SignatureAlgorithm, SignerId, SignerInfo,
+};
 use crate::terms::Errno;
 use crate::x509::DigestAlgorithm;
 use crate::x509::asn1::{self, Asn1Reader, Asn1Scope, Asn1Value, context, context_primitive, x509_decode_time};
@@ -30,7 +32,7 @@ impl Parser {
     /// ```
     pub(super) fn content_info(&mut self, reader: &mut Asn1Reader<'_>) -> ParseResult {
         let outer = reader.enter(asn1::SEQUENCE)?;
-        let content_type = reader.primitive(asn1::OBJECT_IDENTIFIER)?;
+        let content_type = self.note_oid(reader)?;
         if content_type.bytes != OID_SIGNED_DATA {
             return Err(warn(Errno::EINVAL, content_type.offset, "PKCS7: Only support pkcs7_signedData type"));
         }
@@ -57,13 +59,14 @@ impl Parser {
         };
         let digests = enter_either(reader, asn1::SET, asn1::SEQUENCE)?;
         loop {
-            algorithm_identifier(reader)?;
+            self.algorithm_identifier(reader)?;
             if !reader.more(&digests)? {
                 break;
             }
         }
         reader.leave(digests)?;
         self.inner_content_info(reader)?;
+        self.message.noted_at_certificates = self.message.identifiers.len();
         self.certificates(reader)?;
         crls(reader)?;
         let signers = enter_either(reader, asn1::SET, asn1::SEQUENCE)?;
@@ -83,7 +86,7 @@ impl Parser {
     /// ```
     fn inner_content_info(&mut self, reader: &mut Asn1Reader<'_>) -> ParseResult {
         let content_info = reader.enter(asn1::SEQUENCE)?;
-        let content_type = reader.primitive(asn1::OBJECT_IDENTIFIER)?;
+        let content_type = self.note_oid(reader)?;
         if let Some(explicit) = reader.optional_enter(context(0))? {
             reader.any()?;
             self.message.has_content = true;
@@ -137,13 +140,15 @@ impl Parser {
         let signer_info = reader.enter(asn1::SEQUENCE)?;
         self.signer_version(reader.primitive(asn1::INTEGER)?)?;
         self.signer_identifier(reader)?;
-        let digest = algorithm_identifier(reader)?;
+        let digest = self.algorithm_identifier(reader)?;
         self.signer.digest = Some(DigestAlgorithm::from_oid(digest.bytes).ok_or_else(|| asn1::dotted(digest.bytes)));
+        self.signer.noted_at_digest = self.message.identifiers.len();
         self.authenticated_attributes(reader)?;
-        let algorithm = algorithm_identifier(reader)?;
+        let algorithm = self.algorithm_identifier(reader)?;
         self.signer.signature_algorithm = Some(SignatureAlgorithm::from_oid(algorithm.bytes));
+        self.signer.noted_at_algorithm = self.message.identifiers.len();
         self.signer.signature = reader.primitive(asn1::OCTET_STRING)?.bytes.to_vec();
-        unauthenticated_attributes(reader)?;
+        self.unauthenticated_attributes(reader)?;
         let end = reader.leave(signer_info)?;
         self.note_signed_info(end.offset)
     }
@@ -166,7 +171,7 @@ impl Parser {
     /// ```
     fn signer_identifier(&mut self, reader: &mut Asn1Reader<'_>) -> ParseResult {
         self.signer.id = if let Some(both) = reader.optional_enter(asn1::SEQUENCE)? {
-            let issuer = name(reader)?.bytes.to_vec();
+            let issuer = self.name(reader)?.bytes.to_vec();
             let serial = reader.primitive(asn1::INTEGER)?.bytes.to_vec();
             reader.leave(both)?;
             SignerId::IssuerAndSerial { issuer, serial }
@@ -205,7 +210,7 @@ impl Parser {
     ) -> ParseResult {
         loop {
             let attribute = reader.enter(asn1::SEQUENCE)?;
-            let kind = reader.primitive(asn1::OBJECT_IDENTIFIER)?.bytes;
+            let kind = self.note_oid(reader)?.bytes;
             let values = reader.enter(asn1::SET)?;
             loop {
                 let value = reader.any()?;
@@ -305,46 +310,86 @@ impl Parser {
         Ok(())
     }
 
+    /// `pkcs7_note_OID()`.
+    fn note_oid<'a>(&mut self, reader: &mut Asn1Reader<'a>) -> ParseResult<Asn1Value<'a>> {
+        let value = reader.primitive(asn1::OBJECT_IDENTIFIER)?;
+        let header = value.whole.len().saturating_sub(value.bytes.len());
+        let identifier = NotedIdentifier { offset: value.offset + header, dotted: asn1::dotted(value.bytes) };
+        self.message.identifiers.push(identifier);
+        Ok(value)
+    }
+
+    /// ```text
+    /// AlgorithmIdentifier ::= SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL }
+    /// ```
+    fn algorithm_identifier<'a>(&mut self, reader: &mut Asn1Reader<'a>) -> ParseResult<Asn1Value<'a>> {
+        let sequence = reader.enter(asn1::SEQUENCE)?;
+        let algorithm = self.note_oid(reader)?;
+        reader.optional_any()?;
+        reader.leave(sequence)?;
+        Ok(algorithm)
+    }
+
+    /// ```text
+    /// Name ::= SEQUENCE OF SET OF SEQUENCE { attributeType OBJECT IDENTIFIER, attributeValue ANY }
+    /// ```
+    fn name<'a>(&mut self, reader: &mut Asn1Reader<'a>) -> ParseResult<Asn1Value<'a>> {
+        let name = reader.enter(asn1::SEQUENCE)?;
+        loop {
+            let set = reader.enter(asn1::SET)?;
+            loop {
+                let pair = reader.enter(asn1::SEQUENCE)?;
+                self.note_oid(reader)?;
+                reader.any()?;
+                reader.leave(pair)?;
+                if !reader.more(&set)? {
+                    break;
+                }
+            }
+            reader.leave(set)?;
+            if !reader.more(&name)? {
+                return Ok(reader.leave(name)?);
+            }
+        }
+    }
+
+    /// ```text
+    /// UnauthenticatedAttribute ::= SEQUENCE { type OBJECT IDENTIFIER, values SET OF ANY }
+    /// ```
+    fn unauthenticated_attributes(&mut self, reader: &mut Asn1Reader<'_>) -> ParseResult {
+        let list = match reader.optional_enter(context(1))? {
+            Some(list) => list,
+            None => match reader.optional_enter(context(3))? {
+                Some(list) => list,
+                None => return Ok(()),
+            },
+        };
+        loop {
+            let attribute = reader.enter(asn1::SEQUENCE)?;
+            self.note_oid(reader)?;
+            let values = reader.enter(asn1::SET)?;
+            loop {
+                reader.any()?;
+                if !reader.more(&values)? {
+                    break;
+                }
+            }
+            reader.leave(values)?;
+            reader.leave(attribute)?;
+            if !reader.more(&list)? {
+                break;
+            }
+        }
+        reader.leave(list)?;
+        Ok(())
+    }
+
     /// `pkcs7_check_authattrs()`: all signers have authenticated attributes, or none has; and there is at least one signer.
     pub(super) fn check_authattrs(&self, offset: usize) -> ParseResult {
         let mut signers = self.message.signers.iter().map(|signer| signer.authattrs.is_some());
         match signers.next() {
             Some(first) if signers.all(|has| has == first) => Ok(()),
             _ => Err(warn(Errno::EINVAL, offset, "PKCS7: Inconsistently supplied authAttrs")),
-        }
-    }
-}
-
-/// ```text
-/// AlgorithmIdentifier ::= SEQUENCE { algorithm OBJECT IDENTIFIER, parameters ANY OPTIONAL }
-/// ```
-fn algorithm_identifier<'a>(reader: &mut Asn1Reader<'a>) -> ParseResult<Asn1Value<'a>> {
-    let sequence = reader.enter(asn1::SEQUENCE)?;
-    let algorithm = reader.primitive(asn1::OBJECT_IDENTIFIER)?;
-    reader.optional_any()?;
-    reader.leave(sequence)?;
-    Ok(algorithm)
-}
-
-/// ```text
-/// Name ::= SEQUENCE OF SET OF SEQUENCE { attributeType OBJECT IDENTIFIER, attributeValue ANY }
-/// ```
-fn name<'a>(reader: &mut Asn1Reader<'a>) -> ParseResult<Asn1Value<'a>> {
-    let name = reader.enter(asn1::SEQUENCE)?;
-    loop {
-        let set = reader.enter(asn1::SET)?;
-        loop {
-            let pair = reader.enter(asn1::SEQUENCE)?;
-            reader.primitive(asn1::OBJECT_IDENTIFIER)?;
-            reader.any()?;
-            reader.leave(pair)?;
-            if !reader.more(&set)? {
-                break;
-            }
-        }
-        reader.leave(set)?;
-        if !reader.more(&name)? {
-            return Ok(reader.leave(name)?);
         }
     }
 }
@@ -357,37 +402,6 @@ fn crls(reader: &mut Asn1Reader<'_>) -> ParseResult {
             return Err(fault(Errno::EBADMSG, reader.offset(), "revocation list"));
         }
     }
-    Ok(())
-}
-
-/// ```text
-/// UnauthenticatedAttribute ::= SEQUENCE { type OBJECT IDENTIFIER, values SET OF ANY }
-/// ```
-fn unauthenticated_attributes(reader: &mut Asn1Reader<'_>) -> ParseResult {
-    let list = match reader.optional_enter(context(1))? {
-        Some(list) => list,
-        None => match reader.optional_enter(context(3))? {
-            Some(list) => list,
-            None => return Ok(()),
-        },
-    };
-    loop {
-        let attribute = reader.enter(asn1::SEQUENCE)?;
-        reader.primitive(asn1::OBJECT_IDENTIFIER)?;
-        let values = reader.enter(asn1::SET)?;
-        loop {
-            reader.any()?;
-            if !reader.more(&values)? {
-                break;
-            }
-        }
-        reader.leave(values)?;
-        reader.leave(attribute)?;
-        if !reader.more(&list)? {
-            break;
-        }
-    }
-    reader.leave(list)?;
     Ok(())
 }
 

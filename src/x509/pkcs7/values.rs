@@ -17,12 +17,25 @@ pub struct Pkcs7 {
     pub has_content: bool,
     /// The certificates in the message, in its order.
     pub certificates: Vec<EmbeddedCertificate>,
+    /// How many of [`Pkcs7::identifiers`] the kernel has looked up when it reads the certificates.
+    pub noted_at_certificates: usize,
     /// The complete signers, in the message's order. The kernel counts them from 1.
     pub signers: Vec<SignerInfo>,
     /// The signer that was being read when reading stopped, with what was read of it.
     pub unfinished: Option<SignerInfo>,
+    /// The object identifiers that the kernel's parser looks up, in its order.
+    pub identifiers: Vec<NotedIdentifier>,
     /// Why the kernel stops reading the message; `None` if it reads it to the end.
     pub fault: Option<Pkcs7Fault>,
+}
+
+/// An object identifier for `pkcs7_note_OID()` (crypto/asymmetric_keys/pkcs7_parser.c), which prints those that it does not know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotedIdentifier {
+    /// The offset of its contents in the message.
+    pub offset: usize,
+    /// Its dotted form.
+    pub dotted: String,
 }
 
 /// The type of the signed content.
@@ -54,8 +67,12 @@ pub struct SignerInfo {
     pub key_id: Vec<u8>,
     /// The digest algorithm, or the dotted identifier of one that no kernel knows.
     pub digest: Option<Result<DigestAlgorithm, String>>,
+    /// How many of [`Pkcs7::identifiers`] the kernel has looked up when it judges the digest algorithm.
+    pub noted_at_digest: usize,
     /// The signature algorithm.
     pub signature_algorithm: Option<SignatureAlgorithm>,
+    /// How many of [`Pkcs7::identifiers`] the kernel has looked up when it judges the signature algorithm.
+    pub noted_at_algorithm: usize,
     /// The encoded authenticated attributes without their tag. The digest covers them with the tag of a SET OF in front.
     pub authattrs: Option<Vec<u8>>,
     /// The digest of the content, from the authenticated attributes.
@@ -113,9 +130,15 @@ impl std::fmt::Display for SignatureAlgorithm {
             Self::RsaPss => f.write_str("RSASSA-PSS"),
             Self::Sm2 => f.write_str("SM2"),
             Self::Ecrdsa => f.write_str("EC-RDSA"),
-            Self::Other(oid) => f.write_str(oid),
+            Self::Other(oid) => f.write_str(slh_dsa(oid).unwrap_or(oid)),
         }
     }
+}
+
+/// The name of an SLH-DSA identifier.
+fn slh_dsa(oid: &str) -> Option<&'static str> {
+    let number: u8 = oid.strip_prefix("2.16.840.1.101.3.4.3.")?.parse().ok()?;
+    (20..=31).contains(&number).then_some("SLH-DSA")
 }
 
 /// Where and why the kernel stops reading a message.
@@ -143,7 +166,9 @@ impl Default for SignerInfo {
             id: SignerId::Missing,
             key_id: Vec::new(),
             digest: None,
+            noted_at_digest: 0,
             signature_algorithm: None,
+            noted_at_algorithm: 0,
             authattrs: None,
             message_digest: None,
             signing_time: None,
@@ -153,6 +178,19 @@ impl Default for SignerInfo {
 }
 
 impl SignatureAlgorithm {
+    /// The algorithm of a key, by its dotted identifier, where a key of that algorithm makes signatures of no other kind.
+    pub fn of_key(dotted: &str) -> Option<Self> {
+        match dotted {
+            "1.2.840.113549.1.1.10" => Some(Self::RsaPss),
+            "2.16.840.1.101.3.4.3.17" => Some(Self::MlDsa(44)),
+            "2.16.840.1.101.3.4.3.18" => Some(Self::MlDsa(65)),
+            "2.16.840.1.101.3.4.3.19" => Some(Self::MlDsa(87)),
+            "1.2.156.10197.1.301" => Some(Self::Sm2),
+            "1.2.643.7.1.1.1.1" | "1.2.643.7.1.1.1.2" => Some(Self::Ecrdsa),
+            _ => None,
+        }
+    }
+
     /// The algorithm for the contents of an OBJECT IDENTIFIER.
     pub fn from_oid(oid: &[u8]) -> Self {
         use DigestAlgorithm::{Sha1, Sha3_256, Sha3_384, Sha3_512, Sha224, Sha256, Sha384, Sha512};

@@ -6,7 +6,8 @@ use gplok::check::check;
 use gplok::image::Image;
 use gplok::kernel::Kernel;
 use gplok::load::{Cmdline, Insmod, Machine};
-use gplok::verdict::{Outcome, Verdict};
+use gplok::terms::Errno;
+use gplok::verdict::{Missing, Outcome, Verdict};
 use rsa::pkcs8::DecodePrivateKey as _;
 use sha2::Digest as _;
 use tempfile::TempDir;
@@ -144,4 +145,31 @@ fn signatures_are_verified_with_the_certificates_of_the_image() {
     assert!(matches!(both.verdict("changed", changed).outcome, Outcome::Refused { .. }));
     let stranger = Ko::new("foo").signed(include_bytes!("../../../testdata/keys/p384-sha384.p7s"));
     assert!(matches!(both.verdict("stranger", stranger.build(&both.profile)).outcome, Outcome::Refused { .. }));
+}
+
+/// A key that is not in the image may be in the firmware, whose lists no file shows: that decides where signatures are enforced,
+/// and otherwise only the taint. It is not asked where the configuration leaves such keyrings out, or where the certificates
+/// were given.
+#[test]
+fn a_key_of_the_firmware_is_not_in_the_image() {
+    const KEYRINGS: [&str; 2] = ["INTEGRITY_MACHINE_KEYRING", "SECONDARY_TRUSTED_KEYRING"];
+    let basis = ["MODULE_SIG", "CRYPTO_SHA384", "CRYPTO_SHA512", "CRYPTO_ECDSA", "CRYPTO_RSA"];
+    let stranger = Ko::new("foo").signed(include_bytes!("../../../testdata/keys/p384-sha384.p7s"));
+    let judge = |options: &[&str], given: bool| {
+        let both = both(&[&basis, options].concat());
+        Both::judge(if given { &both.lists } else { &both.image }, stranger.build(&both.profile))
+    };
+    let tainting = judge(&KEYRINGS, false);
+    assert_eq!((tainting.outcome, tainting.module_taints.to_string().as_str()), (Outcome::Loads, "O"));
+    assert_eq!(tainting.missing.iter().map(Missing::word).collect::<Vec<_>>(), ["firmware-keys"]);
+
+    let forced = [&KEYRINGS[..], &["MODULE_SIG_FORCE"]].concat();
+    let enforced = judge(&forced, false);
+    assert_eq!(enforced.outcome, Outcome::Undetermined);
+    assert_eq!(enforced.missing.iter().map(Missing::word).collect::<Vec<_>>(), ["firmware-keys"]);
+    assert!(matches!(judge(&forced, true).outcome, Outcome::Refused { errno: Errno::EKEYREJECTED, .. }));
+
+    let certain = judge(&["INTEGRITY_MACHINE_KEYRING"], false);
+    assert_eq!((certain.outcome, certain.module_taints.to_string().as_str()), (Outcome::Loads, "OE"));
+    assert!(certain.missing.is_empty(), "{:?}", certain.missing);
 }

@@ -4,11 +4,14 @@ use crate::load::signature::crypto::CryptoAlgorithm;
 use crate::x509::{Certificate, Curve, Pkcs7, PublicKey, SignatureAlgorithm};
 
 /// All algorithms that the verdict may depend on, sorted.
-pub(super) fn needed(message: &Pkcs7, trusted: &[Certificate]) -> Vec<CryptoAlgorithm> {
+pub(in crate::load) fn needed(message: &Pkcs7, trusted: &[Certificate]) -> Vec<CryptoAlgorithm> {
     let mut needed = Vec::new();
     for signer in message.signers.iter().chain(&message.unfinished) {
         needed.extend(signer.digest.iter().flatten().map(|digest| CryptoAlgorithm::Digest(*digest)));
         needed.extend(signer.signature_algorithm.iter().filter_map(signature_family));
+        if let Some(SignatureAlgorithm::Ecdsa(digest)) = signer.signature_algorithm {
+            needed.push(CryptoAlgorithm::Digest(digest));
+        }
         let keys = trusted.iter().filter(|certificate| certificate.has_id(&signer.key_id));
         needed.extend(keys.filter_map(|certificate| key_family(&certificate.public_key)));
     }
@@ -27,10 +30,10 @@ pub(super) fn signature_family(algorithm: &SignatureAlgorithm) -> Option<CryptoA
         SignatureAlgorithm::Rsa => CryptoAlgorithm::Rsa,
         SignatureAlgorithm::Ecdsa(_) => CryptoAlgorithm::Ecdsa,
         SignatureAlgorithm::MlDsa(_) => CryptoAlgorithm::MlDsa,
-        SignatureAlgorithm::RsaPss => CryptoAlgorithm::RsaPss,
         SignatureAlgorithm::Sm2 => CryptoAlgorithm::Sm2,
         SignatureAlgorithm::Ecrdsa => CryptoAlgorithm::Ecrdsa,
-        SignatureAlgorithm::Other(_) => return None,
+        // No kernel up to 7.3 knows RSASSA-PSS.
+        SignatureAlgorithm::RsaPss | SignatureAlgorithm::Other(_) => return None,
     })
 }
 
@@ -40,6 +43,6 @@ pub(super) fn key_family(key: &PublicKey) -> Option<CryptoAlgorithm> {
         PublicKey::Rsa(_) => CryptoAlgorithm::Rsa,
         PublicKey::Ec(Curve::P521, _) => CryptoAlgorithm::EcdsaP521,
         PublicKey::Ec(Curve::P256 | Curve::P384, _) => CryptoAlgorithm::Ecdsa,
-        PublicKey::Other(_) => return None,
+        PublicKey::Other(oid) => return SignatureAlgorithm::of_key(oid).as_ref().and_then(signature_family),
     })
 }

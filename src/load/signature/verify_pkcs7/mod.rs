@@ -14,7 +14,7 @@ pub use pkcs7_verdict::Pkcs7Verdict;
 
 use std::ops::Range;
 
-use self::algorithms::needed;
+pub(in crate::load) use self::algorithms::needed;
 use self::pkcs7_verdict::err;
 use self::verification::Verification;
 use crate::image::{MarkedSignature, SignatureInfo};
@@ -45,6 +45,16 @@ pub fn mod_check_sig(marked: &MarkedSignature) -> Result<Range<usize>, (Errno, O
 ///
 /// If the kernel may or may not have a needed algorithm, the verdict is certain only if it is equal in all cases.
 pub fn verify_pkcs7_signature(data: &[u8], message: &Pkcs7, trusted: &[Certificate], crypto: &Crypto) -> Pkcs7Verdict {
+    verify_pkcs7_with_lines(data, message, trusted, crypto).0
+}
+
+/// [`verify_pkcs7_signature()`], and what the kernel's parser prints about identifiers that it does not know.
+pub(in crate::load) fn verify_pkcs7_with_lines(
+    data: &[u8],
+    message: &Pkcs7,
+    trusted: &[Certificate],
+    crypto: &Crypto,
+) -> VerdictAndLines {
     let needed = needed(message, trusted);
     let unknown: Vec<_> = needed.iter().filter(|algorithm| crypto.support(**algorithm) == Support::Unknown).collect();
     if unknown.is_empty() {
@@ -56,7 +66,7 @@ pub fn verify_pkcs7_signature(data: &[u8], message: &Pkcs7, trusted: &[Certifica
         return with;
     }
     let names: Vec<_> = unknown.iter().map(ToString::to_string).collect();
-    Pkcs7Verdict::Undetermined { what: format!("whether the kernel has {}", names.join(", ")) }
+    (Pkcs7Verdict::Undetermined { what: names.join(", ") }, Vec::new())
 }
 
 /// The verdict under the assumption that all needed algorithms whose support is unknown have this support.
@@ -66,13 +76,18 @@ pub(in crate::load) fn verify_pkcs7_assuming(
     trusted: &[Certificate],
     crypto: &Crypto,
     support: Support,
-) -> Pkcs7Verdict {
+) -> VerdictAndLines {
     verify(data, message, trusted, &crypto.assuming(&needed(message, trusted), support))
 }
 
+/// A verdict and the lines that the kernel's parser prints before.
+pub(in crate::load) type VerdictAndLines = (Pkcs7Verdict, Vec<KernelLine>);
+
 /// The verdict for a kernel whose cryptography is known.
-fn verify(data: &[u8], message: &Pkcs7, trusted: &[Certificate], crypto: &Crypto) -> Pkcs7Verdict {
-    Verification::new(data, message, trusted, crypto).run().unwrap_or_else(|verdict| verdict)
+fn verify(data: &[u8], message: &Pkcs7, trusted: &[Certificate], crypto: &Crypto) -> VerdictAndLines {
+    let mut verification = Verification::new(data, message, trusted, crypto);
+    let verdict = verification.run().unwrap_or_else(|verdict| verdict);
+    (verdict, verification.lines)
 }
 
 #[cfg(test)]

@@ -39,9 +39,14 @@ pub enum Pkcs7Verdict {
         /// What the kernel prints, if anything.
         line: Option<KernelLine>,
     },
-    /// The result depends on something unknown.
+    /// The result depends on whether the kernel has an algorithm, which is not known.
     Undetermined {
-        /// What is unknown.
+        /// The algorithm.
+        what: String,
+    },
+    /// gplok cannot compute the result.
+    Unable {
+        /// What it cannot verify.
         what: String,
     },
 }
@@ -64,7 +69,7 @@ impl Pkcs7Verdict {
             Self::KeyRejected { .. } => Some(Errno::EKEYREJECTED),
             Self::BadMessage { .. } => Some(Errno::EBADMSG),
             Self::Other { errno, .. } => Some(*errno),
-            Self::Undetermined { .. } => return None,
+            Self::Undetermined { .. } | Self::Unable { .. } => return None,
         })
     }
 

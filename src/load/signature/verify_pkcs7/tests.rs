@@ -2,6 +2,7 @@
 
 use super::pkcs7_verdict::warning;
 use super::*;
+use crate::history::Behaviour;
 use crate::image::AppendedSignature;
 use crate::load::signature::crypto::CryptoAlgorithm;
 use crate::x509::{DigestAlgorithm, SignatureAlgorithm};
@@ -129,7 +130,7 @@ fn missing_cryptography_is_reported() {
     assert_eq!(verdict(CryptoAlgorithm::EcdsaP521, Support::Unrecognised, &trusted), Pkcs7Verdict::NoKey);
     assert_eq!(verdict(CryptoAlgorithm::EcdsaP521, Support::Unknown, &trusted).errno(), None);
     assert_eq!(verdict(CryptoAlgorithm::EcdsaP521, Support::Unknown, &[]), Pkcs7Verdict::NoKey);
-    let no_ecdsa = Pkcs7Verdict::NoPkg { what: "ecdsa".to_owned() };
+    let no_ecdsa = Pkcs7Verdict::NoPkg { what: "ECDSA".to_owned() };
     assert_eq!(verdict(CryptoAlgorithm::Ecdsa, Support::Unrecognised, &trusted), no_ecdsa);
 }
 
@@ -146,7 +147,7 @@ fn unknown_schemes_are_undetermined() {
         verify_pkcs7_signature(TEXT, &message, &trusted, crypto.set(CryptoAlgorithm::MlDsa, support))
     };
     assert_eq!(verdict(Support::Unknown).errno(), None);
-    assert_eq!(verdict(Support::Unrecognised), Pkcs7Verdict::NoPkg { what: "mldsa".to_owned() });
+    assert_eq!(verdict(Support::Unrecognised), Pkcs7Verdict::NoPkg { what: "ML-DSA-65".to_owned() });
     message.signers[0].signature_algorithm = Some(SignatureAlgorithm::Other("1.2.3".to_owned()));
     let other = verify_pkcs7_signature(TEXT, &message, &trusted, &Crypto::common());
     assert_eq!(other, Pkcs7Verdict::NoPkg { what: "1.2.3".to_owned() });
@@ -207,4 +208,51 @@ fn headers_are_checked_in_order() {
         info[at] = 1;
         assert_eq!(mod_check_sig(&marked(info)), Err((Errno::EBADMSG, non_zero.clone())), "{at}");
     }
+}
+
+/// A message of RSA whose signer names another algorithm, in nine bytes.
+fn with_algorithm(message: &[u8], identifier: &[u8; 9]) -> Vec<u8> {
+    let rsa = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
+    let at = message.windows(9).rposition(|window| window == rsa).expect("its last identifier");
+    [&message[..at], identifier, &message[at + 9..]].concat()
+}
+
+/// The parser stops at an identifier that the kernel does not know, before attributes are judged, and prints it.
+#[test]
+fn an_unknown_algorithm_ends_the_parsing() {
+    let pss = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a";
+    let ml_dsa = b"\x60\x86\x48\x01\x65\x03\x04\x03\x12";
+    let mut old = Crypto::common();
+    old.set(CryptoAlgorithm::MlDsa, Support::Unrecognised).set_lacking(Behaviour::SigMlDsa);
+    old.set_identifiers(Some(103));
+    for (identifier, what, dotted) in
+        [(pss, "RSASSA-PSS", "1.2.840.113549.1.1.10"), (ml_dsa, "ML-DSA-65", "2.16.840.1.101.3.4.3.18")]
+    {
+        for message in [file!("rsa-sha256.p7s"), file!("rsa-authattrs.p7s")] {
+            let message = with_algorithm(message, identifier);
+            let (verdict, lines) = verify_pkcs7_with_lines(TEXT, &Pkcs7::parse(&message), &rsa(), &old);
+            assert_eq!(verdict, Pkcs7Verdict::NoPkg { what: what.to_owned() });
+            let at = message.windows(9).rposition(|window| window == identifier).expect("it was written");
+            let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
+            assert_eq!(
+                lines,
+                [format!("PKCS7: Unknown OID: [{at}] {dotted}"), "Unsupported pkey algo: 103".to_owned()]
+            );
+        }
+    }
+}
+
+/// A kernel that knows ML-DSA rejects attributes before it needs the code, unless it is built to accept them.
+#[test]
+fn attributes_with_ml_dsa() {
+    let message = with_algorithm(file!("rsa-authattrs.p7s"), b"\x60\x86\x48\x01\x65\x03\x04\x03\x12");
+    let verdict = |options: &[&str]| {
+        let crypto = Crypto::from_config(|option| options.contains(&option).then_some("y"));
+        verify_pkcs7_signature(TEXT, &Pkcs7::parse(&message), &rsa(), &crypto)
+    };
+    let rejected = Pkcs7Verdict::KeyRejected { line: warning("PKCS7: Invalid module sig (has authattrs)") };
+    assert_eq!(verdict(&["CRYPTO_SHA256"]), rejected);
+    assert_eq!(verdict(&["CRYPTO_SHA256", "CRYPTO_MLDSA"]), rejected);
+    let waived = verdict(&["CRYPTO_SHA256", "CRYPTO_MLDSA", "PKCS7_WAIVE_AUTHATTRS_REJECTION_FOR_MLDSA"]);
+    assert_eq!(waived, Pkcs7Verdict::Unable { what: "ML-DSA with authenticated attributes".to_owned() });
 }

@@ -7,6 +7,7 @@ use super::pkcs7_verdict::{Pkcs7Verdict, err, warning};
 use crate::load::signature::crypto::{Crypto, CryptoAlgorithm, Support};
 use crate::load::signature::public_key::{KeyCheck, digest, public_key_verify_signature};
 use crate::terms::Errno;
+use crate::verdict::KernelLine;
 use crate::x509::DigestAlgorithm;
 use crate::x509::{Certificate, CertificateErrorKind, CertificateSignature, PublicKey};
 use crate::x509::{ContentType, Pkcs7, Pkcs7Fault, SignatureAlgorithm, SignerInfo};
@@ -19,6 +20,10 @@ pub(super) struct Verification<'a> {
     crypto: &'a Crypto,
     /// The certificates in the message.
     certificates: Vec<Embedded>,
+    /// What the parser prints.
+    pub(super) lines: Vec<KernelLine>,
+    /// How many identifiers the parser has looked up.
+    noted: usize,
 }
 
 /// A certificate in the message.
@@ -47,11 +52,11 @@ type VerifyResult<T = ()> = Result<T, Pkcs7Verdict>;
 
 impl<'a> Verification<'a> {
     pub(super) fn new(data: &'a [u8], message: &'a Pkcs7, trusted: &'a [Certificate], crypto: &'a Crypto) -> Self {
-        Self { data, message, trusted, crypto, certificates: Vec::new() }
+        Self { data, message, trusted, crypto, certificates: Vec::new(), lines: Vec::new(), noted: 0 }
     }
 
     /// Returns the verdict, as `Err` if a check ends the verification early.
-    pub(super) fn run(mut self) -> VerifyResult<Pkcs7Verdict> {
+    pub(super) fn run(&mut self) -> VerifyResult<Pkcs7Verdict> {
         self.pkcs7_parse_message()?;
         // pkcs7_supply_detached_data() (crypto/asymmetric_keys/pkcs7_verify.c)
         if self.message.has_content {
@@ -66,6 +71,7 @@ impl<'a> Verification<'a> {
     /// algorithm that the kernel does not know ends the parsing.
     fn pkcs7_parse_message(&mut self) -> VerifyResult {
         let message = self.message;
+        self.note_oids(message.noted_at_certificates);
         for embedded in &message.certificates {
             let certificate = Certificate::parse_der(&embedded.der).map_err(|kind| {
                 let errno = match kind {
@@ -75,9 +81,7 @@ impl<'a> Verification<'a> {
                 Pkcs7Verdict::error(errno, format!("certificate in the message: {kind}"), None)
             })?;
             if certificate.signature_algorithm.is_none() {
-                return undetermined(
-                    "whether the kernel knows the signature algorithm of a certificate in the message",
-                );
+                return unable("the signature algorithm of a certificate in the message");
             }
             // The kernel stops at a certificate whose signature algorithm it does not know.
             if let Some((family, digest)) = &certificate.signature_algorithm {
@@ -85,30 +89,27 @@ impl<'a> Verification<'a> {
                     CertificateSignature::Rsa => CryptoAlgorithm::Rsa,
                     CertificateSignature::Ecdsa => CryptoAlgorithm::Ecdsa,
                 };
-                self.recognise(family)?;
-                self.recognise(CryptoAlgorithm::Digest(*digest))?;
+                self.recognise(family, &family)?;
+                self.recognise(CryptoAlgorithm::Digest(*digest), digest)?;
             }
             let self_signed = self.x509_check_for_self_signed(&certificate)?;
             self.certificates.push(Embedded { certificate, self_signed, signer: None, seen: false, verified: None });
         }
         for signer in message.signers.iter().chain(&message.unfinished) {
-            match &signer.digest {
-                Some(Ok(digest)) => self.recognise(CryptoAlgorithm::Digest(*digest))?,
-                Some(Err(oid)) => return Err(Pkcs7Verdict::NoPkg { what: oid.clone() }),
-                None => {}
+            if let Some(digest) = &signer.digest {
+                self.note_oids(signer.noted_at_digest);
+                let known = match digest {
+                    Ok(digest) => self.recognise(CryptoAlgorithm::Digest(*digest), digest),
+                    Err(oid) => Err(Pkcs7Verdict::NoPkg { what: oid.clone() }),
+                };
+                known.inspect_err(|_| self.print_unsupported("digest"))?;
             }
-            match &signer.signature_algorithm {
-                Some(SignatureAlgorithm::Other(oid)) => return Err(Pkcs7Verdict::NoPkg { what: oid.clone() }),
-                Some(algorithm) => {
-                    // A kernel knows the identifier of ECDSA with a digest only if it knows the digest.
-                    if let SignatureAlgorithm::Ecdsa(digest) = algorithm {
-                        self.recognise(CryptoAlgorithm::Digest(*digest))?;
-                    }
-                    signature_family(algorithm).map_or(Ok(()), |family| self.recognise(family))?;
-                }
-                None => {}
+            if let Some(algorithm) = &signer.signature_algorithm {
+                self.note_oids(signer.noted_at_algorithm);
+                self.pkcs7_sig_note_pkey_algo(algorithm).inspect_err(|_| self.print_unsupported("pkey"))?;
             }
         }
+        self.note_oids(message.identifiers.len());
         match &message.fault {
             None => Ok(()),
             Some(Pkcs7Fault { errno, offset, reason, warning: text }) => {
@@ -118,12 +119,45 @@ impl<'a> Verification<'a> {
         }
     }
 
+    /// Mirrors `pkcs7_sig_note_pkey_algo()` (crypto/asymmetric_keys/pkcs7_parser.c).
+    fn pkcs7_sig_note_pkey_algo(&self, algorithm: &SignatureAlgorithm) -> VerifyResult {
+        // A kernel knows the identifier of ECDSA with a digest only if it knows the digest.
+        if let SignatureAlgorithm::Ecdsa(digest) = algorithm {
+            self.recognise(CryptoAlgorithm::Digest(*digest), digest)?;
+        }
+        match signature_family(algorithm) {
+            Some(family) => self.recognise(family, algorithm),
+            None => Err(Pkcs7Verdict::NoPkg { what: algorithm.to_string() }),
+        }
+    }
+
     /// Ends the verification if the kernel does not know the identifier of an algorithm.
-    fn recognise(&self, algorithm: CryptoAlgorithm) -> VerifyResult {
+    fn recognise(&self, algorithm: CryptoAlgorithm, name: &impl ToString) -> VerifyResult {
         match self.crypto.support(algorithm) {
-            Support::Unrecognised => Err(Pkcs7Verdict::NoPkg { what: algorithm.to_string() }),
+            Support::Unrecognised => Err(Pkcs7Verdict::NoPkg { what: name.to_string() }),
             _ => Ok(()),
         }
+    }
+
+    /// Mirrors `pkcs7_note_OID()` (crypto/asymmetric_keys/pkcs7_parser.c) for the identifiers up to a number.
+    fn note_oids(&mut self, end: usize) {
+        // sprint_oid() gets a buffer of 50 bytes.
+        const ROOM: usize = 49;
+        for identifier in self.message.identifiers.get(self.noted..end).unwrap_or_default() {
+            if self.crypto.is_registered(&identifier.dotted) == Some(false) {
+                let dotted = identifier.dotted.get(..ROOM).unwrap_or(&identifier.dotted);
+                let text = format!("PKCS7: Unknown OID: [{}] {dotted}", identifier.offset);
+                self.lines.extend(warning(text));
+            }
+        }
+        self.noted = self.noted.max(end);
+    }
+
+    /// The line about an algorithm whose identifier is the last that was looked up.
+    fn print_unsupported(&mut self, kind: &str) {
+        let last = self.noted.checked_sub(1).and_then(|last| self.message.identifiers.get(last));
+        let number = last.map_or_else(|| "N".to_owned(), |last| self.crypto.number_of(&last.dotted));
+        self.lines.extend(warning(format!("Unsupported {kind} algo: {number}")));
     }
 
     /// Mirrors `x509_check_for_self_signed()` (crypto/asymmetric_keys/x509_public_key.c): if a certificate
@@ -135,7 +169,7 @@ impl<'a> Verification<'a> {
         match self.verify_certificate(&certificate.public_key, certificate) {
             KeyCheck::Good => Ok(true),
             KeyCheck::Bad(errno) => Err(Pkcs7Verdict::error(errno, "certificate in the message", None)),
-            KeyCheck::Unable => undetermined("what the kernel thinks of a certificate in the message"),
+            KeyCheck::Unable => unable("a certificate in the message"),
         }
     }
 
@@ -150,8 +184,9 @@ impl<'a> Verification<'a> {
         // key.
         if let Some(SignerInfo { authattrs: Some(_), signature_algorithm, .. }) = message.signers.first() {
             let ml_dsa = matches!(signature_algorithm, Some(SignatureAlgorithm::MlDsa(_)));
-            if ml_dsa && self.crypto.support(CryptoAlgorithm::MlDsa) == Support::Available {
-                return undetermined("CONFIG_PKCS7_WAIVE_AUTHATTRS_REJECTION_FOR_MLDSA, and ML-DSA");
+            let is_waivable = ml_dsa && self.crypto.support(CryptoAlgorithm::MlDsa) == Support::Available;
+            if is_waivable && self.crypto.waives_authattrs() != Some(false) {
+                return unable("ML-DSA with authenticated attributes");
             }
             let line = warning("PKCS7: Invalid module sig (has authattrs)");
             return Err(Pkcs7Verdict::KeyRejected { line });
@@ -170,7 +205,7 @@ impl<'a> Verification<'a> {
 
     /// Mirrors `pkcs7_verify_one()` (crypto/asymmetric_keys/pkcs7_verify.c).
     fn pkcs7_verify_one(&mut self, signer: &'a SignerInfo, number: usize) -> VerifyResult<CheckedSigner<'a>> {
-        let Some(Ok(algorithm)) = signer.digest else { return undetermined("a digest algorithm") };
+        let Some(Ok(algorithm)) = signer.digest else { return unable("a digest algorithm") };
         let mut checked = CheckedSigner { signer, algorithm, digest: None, certificate: None };
         if matches!(signer.signature_algorithm, Some(SignatureAlgorithm::MlDsa(_))) {
             // ML-DSA computes the digest of the data itself.
@@ -182,7 +217,7 @@ impl<'a> Verification<'a> {
             }
             checked.digest = Some(match digest(algorithm, self.data) {
                 Some(digest) => digest,
-                None => return undetermined(algorithm.name()),
+                None => return unable(algorithm.name()),
             });
         }
         // pkcs7_find_key() (crypto/asymmetric_keys/pkcs7_verify.c)
@@ -191,7 +226,7 @@ impl<'a> Verification<'a> {
                 continue;
             }
             if !same_family(&embedded.certificate.public_key, signer.signature_algorithm.as_ref()) {
-                return undetermined(format!("certificate of signer {number} in the message is of another algorithm"));
+                return unable(format!("signer {number}, whose certificate in the message is of another algorithm"));
             }
             checked.certificate = Some(index);
             break;
@@ -202,7 +237,7 @@ impl<'a> Verification<'a> {
         match self.verify_signer(&embedded.certificate.public_key, &checked) {
             KeyCheck::Good => {}
             KeyCheck::Bad(errno) => return Err(Pkcs7Verdict::error(errno, "signature", None)),
-            KeyCheck::Unable => return undetermined(embedded.certificate.public_key.name()),
+            KeyCheck::Unable => return unable(embedded.certificate.public_key.name()),
         }
         self.pkcs7_verify_sig_chain(checked.certificate, number)?;
         Ok(checked)
@@ -239,12 +274,12 @@ impl<'a> Verification<'a> {
                 return Err(Pkcs7Verdict::KeyRejected { line: warning(text) });
             }
             if issuer.seen {
-                return undetermined("a loop in the chain of the message's certificates");
+                return unable("a loop in the chain of the message's certificates");
             }
             match self.verify_certificate(&issuer.certificate.public_key, &embedded.certificate) {
                 KeyCheck::Good => {}
                 KeyCheck::Bad(errno) => return Err(Pkcs7Verdict::error(errno, "certificate chain", None)),
-                KeyCheck::Unable => return undetermined("the chain of the message's certificates"),
+                KeyCheck::Unable => return unable("the chain of the message's certificates"),
             }
             if let Some(embedded) = self.certificates.get_mut(index) {
                 embedded.signer = Some(parent);
@@ -341,7 +376,7 @@ impl<'a> Verification<'a> {
         match check {
             KeyCheck::Good => {}
             KeyCheck::Bad(_) => return Err(Pkcs7Verdict::rejected()),
-            KeyCheck::Unable => return undetermined(trusted.public_key.name()),
+            KeyCheck::Unable => return unable(trusted.public_key.name()),
         }
         let mut current = checked.certificate.filter(|_| verified_to.is_some());
         while let Some(embedded) = current.and_then(|index| self.certificates.get_mut(index)) {
@@ -360,9 +395,8 @@ impl<'a> Verification<'a> {
             return Ok(Err(Errno::EINVAL));
         }
         for (index, certificate) in self.trusted.iter().enumerate().filter(|(_, trusted)| trusted.has_id(lookup)) {
-            let Some(family) = key_family(&certificate.public_key) else {
-                return undetermined(format!("whether the kernel has {}", certificate.public_key.name()));
-            };
+            // Of other keys x509_cert_parse() makes nothing.
+            let Some(family) = key_family(&certificate.public_key) else { continue };
             // x509_key_preparse() (crypto/asymmetric_keys/x509_public_key.c) adds no key of an unknown algorithm to the
             // keyring, and no self-signed key whose signature it cannot verify.
             let is_loaded = match self.crypto.support(family) {
@@ -429,7 +463,7 @@ fn same_family(key: &PublicKey, algorithm: Option<&SignatureAlgorithm>) -> bool 
     )
 }
 
-/// Ends the verification, because `what` is unknown.
-fn undetermined<T>(what: impl Into<String>) -> VerifyResult<T> {
-    Err(Pkcs7Verdict::Undetermined { what: what.into() })
+/// Ends the verification, because gplok cannot verify `what`.
+fn unable<T>(what: impl Into<String>) -> VerifyResult<T> {
+    Err(Pkcs7Verdict::Unable { what: what.into() })
 }

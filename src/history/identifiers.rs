@@ -1,0 +1,123 @@
+//! The kernel's registry of object identifiers (include/linux/oid_registry.h), as far as its parser of signatures prints what is
+//! not in it.
+
+use super::behaviour::Behaviour;
+use super::calendar::Calendar;
+use crate::kernel::Kernel;
+
+/// Whether a kernel's registry has an identifier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Registered {
+    /// Every kernel has it since 4.18.
+    Always,
+    /// No kernel up to 7.3 has it.
+    Never,
+    /// The kernels with this behaviour have it.
+    With(Behaviour),
+    /// Some kernels have it; which is not listed.
+    Unlisted,
+}
+
+/// Identifiers that all kernels since 4.18 have.
+const ALWAYS: [&str; 49] = [
+    "1.2.840.10045.2.1",
+    "1.2.840.113549.1.1.1",
+    "1.2.840.113549.1.1.11",
+    "1.2.840.113549.1.1.12",
+    "1.2.840.113549.1.1.13",
+    "1.2.840.113549.1.1.14",
+    "1.2.840.113549.1.7.1",
+    "1.2.840.113549.1.7.2",
+    "1.2.840.113549.1.9.1",
+    "1.2.840.113549.1.9.3",
+    "1.2.840.113549.1.9.4",
+    "1.2.840.113549.1.9.5",
+    "1.2.840.113549.1.9.15",
+    "1.2.840.113549.1.9.16.2.11",
+    "1.3.6.1.4.1.311.2.1.4",
+    "1.3.6.1.4.1.311.2.1.11",
+    "1.3.6.1.4.1.311.2.1.12",
+    "1.3.6.1.4.1.311.2.1.15",
+    "1.3.6.1.4.1.311.2.1.21",
+    "1.3.6.1.4.1.311.16.4",
+    "1.3.6.1.5.5.7.1.1",
+    "2.5.4.3",
+    "2.5.4.4",
+    "2.5.4.6",
+    "2.5.4.7",
+    "2.5.4.8",
+    "2.5.4.10",
+    "2.5.4.11",
+    "2.5.4.12",
+    "2.5.4.13",
+    "2.5.4.41",
+    "2.5.4.42",
+    "2.5.4.43",
+    "2.5.4.44",
+    "2.5.29.14",
+    "2.5.29.15",
+    "2.5.29.17",
+    "2.5.29.18",
+    "2.5.29.19",
+    "2.5.29.31",
+    "2.5.29.32",
+    "2.5.29.35",
+    "2.5.29.37",
+    "2.16.840.1.101.3.4.2.1",
+    "2.16.840.1.101.3.4.2.2",
+    "2.16.840.1.101.3.4.2.3",
+    "2.16.840.1.101.3.4.2.4",
+    "1.2.840.10045.4.1",
+    "1.2.840.10040.4.1",
+];
+
+/// The beginnings of identifiers that some kernels have: GOST, SM2 and SM3, TPM keys, mechanisms of GSSAPI, curves, and
+/// signatures of RSA and DSA with old digests.
+const UNLISTED: [&str; 15] = [
+    "1.2.643.",
+    "1.2.156.10197.",
+    "2.23.133.10.1.",
+    "1.2.752.43.14.",
+    "1.2.840.113554.",
+    "1.2.840.48018.",
+    "1.2.840.10030.4.3",
+    "1.2.840.10045.3.1.",
+    "1.2.840.113549.1.1.",
+    "1.2.840.113549.2.2",
+    "1.3.132.0.",
+    "1.3.14.3.2.26",
+    "1.3.5.1.5.2.7",
+    "1.3.6.1.4.1.311.2.2.",
+    "1.3.6.1.5.",
+];
+
+impl Registered {
+    /// Whether the registry has an identifier in dotted form.
+    pub fn of(dotted: &str) -> Self {
+        const NIST: &str = "2.16.840.1.101.3.4.";
+        if ALWAYS.contains(&dotted) {
+            return Self::Always;
+        }
+        let nist = dotted.strip_prefix(NIST).and_then(|rest| rest.split_once('.'));
+        match (dotted, nist) {
+            // RSASSA-PSS.
+            ("1.2.840.113549.1.1.10", _) => Self::Never,
+            ("1.2.840.113549.2.4" | "1.2.840.113549.2.5", _) => Self::With(Behaviour::SigMd5),
+            (_, Some(("2", "8" | "9" | "10")) | Some(("3", "10" | "11" | "12" | "14" | "15" | "16"))) => {
+                Self::With(Behaviour::SigSha3)
+            }
+            (_, Some(("3", "17" | "18" | "19"))) => Self::With(Behaviour::SigMlDsa),
+            _ if dotted.starts_with("1.2.840.10045.4.3.") => Self::With(Behaviour::SigEcdsa),
+            _ if UNLISTED.iter().any(|beginning| dotted.starts_with(beginning)) => Self::Unlisted,
+            _ => Self::Never,
+        }
+    }
+}
+
+/// The number of identifiers in the registry of a kernel (`OID__NR`), which it prints for one that is not there. Read from the
+/// logs of real kernels; `None` for series of which there is none.
+pub(crate) fn identifiers(kernel: &Kernel) -> Option<u32> {
+    let version = Calendar::of(kernel)?.version;
+    let series = [((5, 10), 78), ((6, 1), 98), ((6, 12), 103), ((7, 3), 106)];
+    series.into_iter().find(|(series, _)| *series == (version.major, version.minor)).map(|(_, number)| number)
+}
