@@ -105,6 +105,10 @@ pub mod verdict;
 pub mod why;
 
 #[cfg(not(feature = "unstable"))]
+mod btf;
+#[cfg(feature = "unstable")]
+pub mod btf;
+#[cfg(not(feature = "unstable"))]
 mod compression;
 #[cfg(feature = "unstable")]
 pub mod compression;

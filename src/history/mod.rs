@@ -19,6 +19,6 @@ pub use behaviour::Behaviour;
 pub(crate) use identifiers::{Registered, identifiers};
 unstable!(calendar::{Calendar, eras});
 unstable!(reach::has_reached);
-unstable!(struct_module::struct_module_size);
+unstable!(struct_module::{struct_module_functions, struct_module_size});
 unstable!(sysfs::is_taken_in_sysfs);
 unstable!(table::{Row, TABLE});

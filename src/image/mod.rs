@@ -33,7 +33,7 @@ pub(crate) use file::Extent;
 unstable!(kmod::{KmodLinks, KmodSymbol});
 unstable!(loose_symbols::LooseSymbol);
 pub use modinfo::Modinfo;
-unstable!(module_elf::{ModuleElf, THIS_MODULE});
+unstable!(module_elf::{ModuleElf, ModuleFunction, THIS_MODULE, ThisModulePlace});
 unstable!(modversions::Versions);
 pub use parameters::Parameter;
 unstable!(signature::{AppendedSignature, MarkedSignature, SignatureInfo});

@@ -47,8 +47,44 @@ struct Kept {
     all_symbols_named: OnceLock<bool>,
     names_in_strtab: OnceLock<bool>,
     this_module_name: OnceLock<Option<Arc<str>>>,
-    this_module_functions: OnceLock<[bool; 2]>,
+    this_module_places: OnceLock<Arc<[ThisModulePlace]>>,
     has_whole_btf: OnceLock<bool>,
+}
+
+/// A function of a module that the kernel calls by the address in `struct module`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ModuleFunction {
+    /// `init`.
+    Init,
+    /// `exit`.
+    Exit,
+}
+
+/// A place in `struct module` that a relocation fills.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThisModulePlace {
+    /// Its offset in bytes.
+    pub offset: u64,
+    /// The function whose address the relocation writes; `None` for anything else.
+    pub function: Option<ModuleFunction>,
+}
+
+impl ModuleFunction {
+    /// The field of `struct module`.
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Init => "init",
+            Self::Exit => "exit",
+        }
+    }
+
+    /// The symbol to which the build binds the function.
+    pub const fn symbol(self) -> &'static str {
+        match self {
+            Self::Init => "init_module",
+            Self::Exit => "cleanup_module",
+        }
+    }
 }
 
 /// The section that becomes `struct module`.
@@ -322,14 +358,27 @@ impl ModuleElf {
         Some(as_text(field.split(|byte| *byte == 0).next().unwrap_or_default()).into())
     }
 
-    /// Returns whether the module has an init function, and whether it has an exit function: whether a relocation of
-    /// `section`, which holds `struct module`, refers to `init_module` and to `cleanup_module`.
-    pub fn has_init_and_exit(&self, section: &Section) -> [bool; 2] {
-        self.once_of_this_module(&self.kept.this_module_functions, section, || {
+    /// The places in `section`, which holds `struct module`, that relocations fill. Of a section with more than any module
+    /// needs, the first ones are read.
+    pub fn this_module_places(&self, section: &Section) -> Arc<[ThisModulePlace]> {
+        const MOST: usize = 256;
+        self.once_of_this_module(&self.kept.this_module_places, section, || {
             let relocations = self.relocations_of(section.index);
-            ["init_module", "cleanup_module"]
-                .map(|symbol| relocations.iter().any(|relocation| self.refers_to(relocation, symbol)))
+            let place = |relocation: &Relocation| ThisModulePlace {
+                offset: relocation.offset,
+                function: [ModuleFunction::Init, ModuleFunction::Exit]
+                    .into_iter()
+                    .find(|function| self.refers_to(relocation, function.symbol())),
+            };
+            relocations.iter().take(MOST).map(place).collect()
         })
+    }
+
+    /// Where `section`, which holds `struct module`, has the address of a function, in bytes; `None` if the module does not
+    /// have the function.
+    pub fn offset_of_function(&self, section: &Section, function: ModuleFunction) -> Option<u64> {
+        let places = self.this_module_places(section);
+        places.iter().find(|place| place.function == Some(function)).map(|place| place.offset)
     }
 
     fn refers_to(&self, relocation: &Relocation, symbol: &str) -> bool {

@@ -11,6 +11,7 @@ use super::exports::Exports;
 use super::fact::{Evidence, Fact};
 use super::headers::HeaderRoot;
 use super::installed::installed_loader;
+use super::struct_module::StructModule;
 use super::symvers::VMLINUX;
 use super::tree::{ModuleTree, OwnModule};
 use super::vmlinux::{Kallsyms, KernelImage};
@@ -48,6 +49,7 @@ pub struct Kernel {
     own_module: OnceLock<Option<OwnModule>>,
     loader: Option<Loader>,
     found_loader: OnceLock<Option<(Loader, PathBuf)>>,
+    own_struct_module: OnceLock<Option<StructModule>>,
     images: Mutex<HashMap<PathBuf, Arc<Image>>>,
 }
 
@@ -177,6 +179,17 @@ impl Kernel {
         given
             .or_else(|| self.own_module().map(|module| module.this_module_size))
             .or_else(|| self.boot_image()?.struct_module_size())
+    }
+
+    /// The layout of `struct module`: from the type information of a given image, otherwise from modules of the kernel's own
+    /// tree, otherwise from the type information of a found image.
+    ///
+    /// May read modules of the tree or a found image on first use; if that fails, the layout stays unknown.
+    #[cfg_attr(not(feature = "unstable"), doc(hidden))]
+    pub fn struct_module(&self) -> Option<&StructModule> {
+        let given = self.boot.given().and_then(KernelImage::struct_module);
+        let own = || self.own_struct_module.get_or_init(|| OwnModule::struct_module(self.tree.as_ref()?)).as_ref();
+        given.or_else(own).or_else(|| self.boot_image()?.struct_module())
     }
 
     /// vermagic: from a given image, otherwise from a module of the kernel's own tree, otherwise from a found image.

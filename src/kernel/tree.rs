@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::error::{Error, ErrorKind};
 use super::package::PackageStore;
+use super::struct_module::StructModule;
 use crate::image::{Extent, Image};
 use crate::terms::{Crc, ExportedSymbol, ModuleName};
 
@@ -237,6 +238,29 @@ impl OwnModule {
         let mut modules = tree.modules().filter(|module| tree.inside(module).starts_with("kernel"));
         let image = modules.find_map(|module| tree.image(&module.path, Extent::Parts).ok())?;
         image.ask(Self::of).ok()?
+    }
+
+    /// The layout of `struct module` in the kernel's own modules. The first ones that have no init or no exit function do not
+    /// show all of it.
+    pub(super) fn struct_module(tree: &ModuleTree) -> Option<StructModule> {
+        const MOST: usize = 64;
+        let modules = tree.modules().filter(|module| tree.inside(module).starts_with("kernel")).take(MOST);
+        let mut layout = StructModule::default();
+        for module in modules {
+            let Ok(image) = tree.image(&module.path, Extent::Parts) else { continue };
+            let Some(shown) = image.ask(Self::shows).ok().flatten() else { continue };
+            layout.init = layout.init.or(shown.init);
+            layout.exit = layout.exit.or(shown.exit);
+            if layout.init.is_some() && layout.exit.is_some() {
+                return Some(layout);
+            }
+        }
+        (layout != StructModule::default()).then_some(layout)
+    }
+
+    fn shows(image: &Image) -> Option<StructModule> {
+        let elf = image.as_announced()?;
+        Some(StructModule::of_module(&elf, elf.find_sec(".gnu.linkonce.this_module")?))
     }
 
     fn of(image: &Image) -> Option<Self> {

@@ -28,6 +28,11 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
         Missing::StructModuleSize => {
             format!("the size of struct module: add the kernel's own modules, -k /lib/modules/{release}")
         }
+        Missing::StructModuleLayout => {
+            format!(
+                "what the kernel has at that place in struct module: {image}, whose type information (BTF) tells it"
+            )
+        }
         Missing::Certificates | Missing::Signer(_) => {
             format!("the certificates the kernel trusts: {image}, or give --certs FILE (PEM or DER)")
         }

@@ -137,6 +137,17 @@ codes! {
         /// Its size in the kernel in bytes, if known.
         kernel: Option<u64>,
     } = "struct-module-size",
+    /// `struct module` has a function at another place in this kernel.
+    StructModuleLayout {
+        /// The field that holds the function: `init` or `exit`.
+        field: String,
+        /// Its offset in the module, in bytes.
+        module: u64,
+        /// Its offset in the kernel, in bytes; `None` if the kernel does not have the field.
+        kernel: Option<u64>,
+        /// Whether the kernel refuses the module or crashes; otherwise it loads the module and does not find the function.
+        refused: bool,
+    } = "struct-module-layout",
 
     /// `module_blacklist=` on the boot command line names the module.
     Blacklisted {
@@ -506,7 +517,8 @@ impl Cause {
         match self {
             Self::UnknownKey { refused, .. }
             | Self::UnsupportedSignature { refused, .. }
-            | Self::Decompression { refused, .. } => *refused,
+            | Self::Decompression { refused, .. }
+            | Self::StructModuleLayout { refused, .. } => *refused,
             Self::NoVersions { forced } | Self::NoVermagic { forced, .. } | Self::NoExportVersions { forced, .. } => {
                 !*forced
             }

@@ -26,6 +26,8 @@ pub enum Missing {
     Vermagic,
     /// `sizeof(struct module)`.
     StructModuleSize,
+    /// Where the kernel has the fields of `struct module`.
+    StructModuleLayout,
     /// Which certificates the kernel trusts.
     Certificates,
     /// Whether the kernel trusts this signer. One signer signs all modules of a kernel, so this is one unknown fact for all of
@@ -82,6 +84,7 @@ impl Missing {
                 | Self::Unmodelled(_)
                 | Self::Vermagic
                 | Self::StructModuleSize
+                | Self::StructModuleLayout
                 | Self::SignatureMatch
                 | Self::Verification(_)
                 | Self::Btf
@@ -102,6 +105,7 @@ impl Missing {
             Self::Unmodelled(machine) => format!("unmodelled:{machine}"),
             Self::Vermagic => "vermagic".into(),
             Self::StructModuleSize => "struct-module-size".into(),
+            Self::StructModuleLayout => "struct-module-layout".into(),
             Self::Certificates | Self::Signer(_) => "certificates".into(),
             Self::SignatureMatch => "signature-match".into(),
             Self::Exports => "exports".into(),

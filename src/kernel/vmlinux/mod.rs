@@ -19,6 +19,7 @@ pub use kallsyms::{Kallsyms, KernelSymbol};
 
 pub(in crate::kernel) use container::is_image;
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -26,6 +27,8 @@ use self::ksymtab::ExportTables;
 use self::memory::KernelMemory;
 use super::config::Config;
 use super::exports::Exports;
+use super::struct_module::StructModule;
+use crate::btf::{Index, NameIndex, Table};
 use crate::compression::Compression;
 use crate::terms::{Arch, KernelRelease, KernelVersion};
 use crate::x509::Certificate;
@@ -45,7 +48,10 @@ pub struct KernelImage {
     vermagic: OnceLock<Option<String>>,
     config: OnceLock<Option<Config>>,
     module_compression: OnceLock<Option<Compression>>,
+    btf: OnceLock<Option<(Range<usize>, Index)>>,
+    btf_names: OnceLock<NameIndex>,
     struct_module_size: OnceLock<Option<u64>>,
+    struct_module: OnceLock<Option<StructModule>>,
     certificates: OnceLock<Option<Vec<Certificate>>>,
 }
 
@@ -84,7 +90,10 @@ impl KernelImage {
             vermagic: OnceLock::new(),
             config: OnceLock::new(),
             module_compression: OnceLock::new(),
+            btf: OnceLock::new(),
+            btf_names: OnceLock::new(),
             struct_module_size: OnceLock::new(),
+            struct_module: OnceLock::new(),
             certificates: OnceLock::new(),
         })
     }
@@ -160,7 +169,37 @@ impl KernelImage {
 
     /// `sizeof(struct module)` in bytes, from the image's type information.
     pub fn struct_module_size(&self) -> Option<u64> {
-        *self.struct_module_size.get_or_init(|| btf::struct_size(&self.memory, &btf::range(&self.memory)?, "module"))
+        *self.struct_module_size.get_or_init(|| {
+            let mut sizes = self.btf()?.struct_sizes("module");
+            let size = sizes.next()?;
+            sizes.all(|other| other == size).then_some(size)
+        })
+    }
+
+    /// The layout of `struct module`, from the image's type information.
+    pub fn struct_module(&self) -> Option<&StructModule> {
+        self.struct_module
+            .get_or_init(|| {
+                let pointer = u64::try_from(self.memory.word()).ok()?;
+                StructModule::of_fields(self.btf()?.struct_fields("module", pointer)?)
+            })
+            .as_ref()
+    }
+
+    /// The image's type information; `None` if it has none that can be read.
+    pub fn btf(&self) -> Option<Table<'_>> {
+        let found = self.btf.get_or_init(|| {
+            let range = btf::range(&self.memory)?;
+            let index = Index::of(self.memory.bytes().get(range.clone())?, self.memory.endian())?;
+            Some((range, index))
+        });
+        let (range, index) = found.as_ref()?;
+        Some(Table::new(self.memory.bytes().get(range.clone())?, index))
+    }
+
+    /// The types of [`KernelImage::btf`] by name.
+    pub fn btf_names(&self) -> &NameIndex {
+        self.btf_names.get_or_init(|| self.btf().map(NameIndex::of).unwrap_or_default())
     }
 
     /// The certificates compiled into the kernel's trusted keyring; `None` if they cannot be located.

@@ -245,6 +245,13 @@ impl<'a> Module<'a> {
         self
     }
 
+    /// Notes that `width` bytes of a section are not zero, whatever the file has there: the loader has written to them.
+    pub fn fill(&mut self, section: usize, offset: u64, width: u64) {
+        if let Some(writes) = self.writes.get_mut(section) {
+            writes.fill(offset, width);
+        }
+    }
+
     /// The symbol of an entry; `None` if its index lies beyond the symbol table.
     pub(super) fn symbol(&self, entry: &Relocation) -> Option<Symbol<'a>> {
         self.symbols.get(usize::try_from(entry.symbol).ok()?).copied()

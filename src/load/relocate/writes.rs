@@ -79,6 +79,13 @@ impl Writes {
         self.high = self.high.max(end);
     }
 
+    /// Notes bytes that are not zero before any relocation.
+    pub(super) fn fill(&mut self, offset: u64, width: u64) {
+        let end = offset.saturating_add(width);
+        self.late.extend((offset..end).map(|at| (at, Bytes::Nonzero)));
+        self.high = self.high.max(end);
+    }
+
     /// What is known about the bytes at a place: those written last, else those in the file; a section without contents
     /// is zero.
     pub(super) fn bytes(&self, contents: &[u8], offset: u64, width: u32) -> Bytes {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::history::Behaviour;
 use crate::load::run::Run;
+use crate::load::stages::struct_module::has_init_and_exit;
 use crate::load::state::{StageResult, Stop};
 use crate::terms::Errno;
 
@@ -12,7 +13,7 @@ pub(in crate::load) fn do_init_module(run: &mut Run<'_>) -> StageResult {
     let info = run.info()?;
     let this_module = info.elf.sections().get(info.this_module);
     let returned = run.insmod.init_returns;
-    if returned == 0 || !this_module.is_some_and(|section| info.elf.has_init_and_exit(section)[0]) {
+    if returned == 0 || !this_module.is_some_and(|section| has_init_and_exit(run.call, &info.elf, section)[0]) {
         return Ok(());
     }
     let name = Arc::clone(&info.mod_name);

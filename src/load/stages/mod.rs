@@ -22,6 +22,8 @@ pub(in crate::load) mod resolve_symbol;
 pub(in crate::load) mod rwx;
 pub(in crate::load) mod same_name;
 pub(in crate::load) mod simplify_symbols;
+pub(in crate::load) mod struct_module;
+mod struct_module_fields;
 pub(in crate::load) mod symbol_name;
 pub(in crate::load) mod taints;
 pub(in crate::load) mod vermagic;

@@ -11,6 +11,7 @@ use crate::load::cache::plain_relocations::{Requirement, requirement};
 use crate::load::relocate::{self, Facts, Judgement, Module, RelocationSection, Section, Symbol, SymbolValue};
 use crate::load::run::Run;
 use crate::load::stages::livepatch;
+use crate::load::stages::struct_module::Misfit;
 use crate::load::state::{Info, StageResult, Stop};
 use crate::terms::{Arch, ElfMachine, Errno};
 use crate::verdict::{Cause, LogLevel, Missing};
@@ -68,7 +69,8 @@ fn judge_relocations(run: &mut Run<'_>, info: &Info) -> StageResult<bool> {
     let arch = info.arch;
     let mut room = MAX_RELOCATIONS;
     let is_percpu_relocated = info.percpu.is_none() || run.has(Behaviour::LoadPercpuRelocs)?;
-    if run.call.memo.is_enabled() {
+    let misfit = Misfit::of(run.call, info);
+    if run.call.memo.is_enabled() && misfit.is_none() {
         match requirement(info, |sh_info| target(info, sh_info, is_percpu_relocated)) {
             Some(Requirement::Nothing) => return Ok(true),
             Some(Requirement::X86Pc64) if run.has(Behaviour::X86Pc64)? => return Ok(true),
@@ -80,6 +82,10 @@ fn judge_relocations(run: &mut Run<'_>, info: &Info) -> StageResult<bool> {
     // Only these messages show addresses as they are.
     if arch.machine == ElfMachine::X86_64 && run.known(Behaviour::X86TargetNamesSection) == Some(true) {
         module = module.with_code_apart();
+    }
+    if let Some(misfit) = &misfit {
+        misfit.mark(run, &mut module)?;
+        certain = false;
     }
     for section in elf.sections().iter().skip(1) {
         let Some(target) = target(info, section.info, is_percpu_relocated) else { continue };
@@ -115,7 +121,14 @@ fn judge_relocations(run: &mut Run<'_>, info: &Info) -> StageResult<bool> {
         let section = RelocationSection { index: section.index, target, rela, entries: &entries };
         let judgement = with_facts(run, |facts| relocate::apply(&mut module, &section, facts))?;
         certain &= judgement == Judgement::Applied;
+        let judgement = match &misfit {
+            Some(misfit) => misfit.explain(judgement),
+            None => judgement,
+        };
         settle(run, judgement)?;
+    }
+    if let Some(misfit) = &misfit {
+        misfit.consequences(run)?;
     }
     Ok(certain)
 }

@@ -76,6 +76,34 @@ pub(super) fn struct_module_size(topic: &Topic<'_>, module: u64, kernel: Option<
     Wording::new(because, topic.rebuild())
 }
 
+pub(super) const STRUCT_MODULE_LAYOUT: Heading =
+    Heading::fixed("another layout of struct module", include_str!("../explain/struct-module-layout.md"));
+
+pub(super) fn struct_module_layout(
+    topic: &Topic<'_>,
+    field: &str,
+    module: u64,
+    kernel: Option<u64>,
+    refused: bool,
+) -> Wording {
+    let release = topic.kernel.called();
+    let place = match kernel {
+        Some(kernel) => format!("{release} has it at {kernel:#x}"),
+        None => format!("{release} does not have this field"),
+    };
+    let consequence = match (refused, field) {
+        (true, _) => "",
+        (false, "init") => ": a kernel that loads it never calls its init function",
+        (false, _) => ": a kernel that loads it never calls its exit function, and cannot unload it",
+    };
+    let compiled = "the module was compiled with another compiler or configuration than the kernel";
+    let because = Because::so(
+        format!("the module's struct module has {field} at {module:#x}, {place}"),
+        format!("{compiled}{consequence}"),
+    );
+    Wording::new(because, topic.clean_rebuild())
+}
+
 pub(super) const WRITABLE_EXECUTABLE: Heading = Heading::counted(
     "writable and executable section",
     "writable and executable sections",

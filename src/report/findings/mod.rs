@@ -69,6 +69,8 @@ findings! { topic:
         NoSymbolTable { count } => NO_SYMBOL_TABLE, no_symbol_table(*count);
         BadThisModule { what } => BAD_THIS_MODULE, bad_this_module(what);
         StructModuleSize { module, kernel } => STRUCT_MODULE_SIZE, struct_module_size(topic, *module, *kernel);
+        StructModuleLayout { field, module, kernel, refused } =>
+            STRUCT_MODULE_LAYOUT, struct_module_layout(topic, field, *module, *kernel, *refused);
         WritableExecutable { .. } => WRITABLE_EXECUTABLE, writable_executable(topic);
         ArchSections { what } => ARCH_SECTIONS, arch_sections(topic, what);
         PercpuSpace { size, reserve } => PERCPU_SPACE, percpu_space(*size, *reserve);

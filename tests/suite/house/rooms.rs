@@ -6,11 +6,12 @@ use super::source::{House, Target, root};
 use super::{assert_found, assert_none};
 
 /// The rooms in order: each imports only from rooms before it.
-pub const ROOMS: [&str; 18] = [
+pub const ROOMS: [&str; 19] = [
     "terms",
     "elf",
     "compression",
     "x509",
+    "btf",
     "image",
     "headers",
     "kernel",

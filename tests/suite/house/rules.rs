@@ -62,7 +62,7 @@ fn versions_opened(house: &House) -> Vec<String> {
 
 /// Comparisons of something whose name ends with `version`. The rooms of file formats compare those of the formats.
 fn versions_compared(house: &House) -> Vec<String> {
-    let is_there = |source: &Source| !is_in(source, &["terms", "history", "compression", "x509", "image"]);
+    let is_there = |source: &Source| !is_in(source, &["terms", "history", "compression", "x509", "btf", "image"]);
     spots(house, is_there, |source| &source.facts.compared, |name| name.ends_with("version"))
 }
 
@@ -197,7 +197,7 @@ fn unsafe_code_is_found() {
 }
 
 /// The rooms that read bytes of strangers.
-const READING: [&str; 7] = ["elf", "compression", "x509", "image", "headers", "kernel", "probe"];
+const READING: [&str; 8] = ["elf", "compression", "x509", "btf", "image", "headers", "kernel", "probe"];
 
 /// Places that panic when the bytes are not as expected. Debug assertions count.
 fn panics(house: &House) -> Vec<String> {

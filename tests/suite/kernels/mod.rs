@@ -10,6 +10,8 @@ mod kallsyms;
 mod layouts;
 mod parts;
 mod room;
+mod struct_module;
+mod types;
 mod vmlinux;
 
 use std::path::Path;

@@ -42,6 +42,8 @@ pub struct Vmlinux {
     pub vermagic: Option<String>,
     pub config: Option<String>,
     pub module_size: Option<u32>,
+    /// Its type information, in place of what `module_size` makes.
+    pub types: Option<Vec<u8>>,
     pub certificates: Vec<Vec<u8>>,
     pub kallsyms: Option<Form>,
     /// Zeros at its end.
@@ -84,6 +86,7 @@ impl Vmlinux {
             vermagic: Some(format!("{release} SMP preempt mod_unload modversions ")),
             config: None,
             module_size: None,
+            types: None,
             certificates: Vec::new(),
             kallsyms: Some(Form::Base),
             padding: 0,
@@ -242,7 +245,11 @@ impl Vmlinux {
             laid.room.align(8);
             parts::config(&mut laid.room, config);
         }
-        if let Some(size) = self.module_size {
+        if let Some(types) = &self.types {
+            let start = laid.room.align(8);
+            laid.room.put(types);
+            laid.section(".BTF", start);
+        } else if let Some(size) = self.module_size {
             let start = laid.room.align(8);
             parts::btf(&mut laid.room, size);
             laid.section(".BTF", start);

@@ -1,0 +1,234 @@
+//! The fields of `struct module`: what they hold before relocations are applied, and what the kernel does if they are written
+//! over.
+
+use crate::image::ModuleElf;
+use crate::load::run::Run;
+use crate::load::state::Info;
+
+/// What is known of a field, by the beginning of its path.
+pub(super) struct Row {
+    path: &'static str,
+    /// What the loader has stored in it before `apply_relocations()`.
+    pub before: Before,
+    /// What `load_module()` does if a relocation writes over it then.
+    pub after: After,
+}
+
+/// What the loader has stored in a field.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Before {
+    /// Nothing: it is zero.
+    Zero,
+    /// The address of something.
+    Pointer,
+    /// A small number that is not zero.
+    Number,
+    /// The address of one of these sections.
+    Section(&'static [&'static str]),
+    /// The number of entries of one of these sections.
+    Count(&'static [&'static str]),
+    /// A copy of this entry of `.modinfo`.
+    Modinfo(&'static str),
+    /// The address or the size of the code.
+    Code,
+    /// `using_gplonly_symbols`.
+    GplOnly,
+    /// `sig_ok`.
+    Signed,
+    /// `taints`.
+    Taints,
+    /// It is not known.
+    Unknown,
+}
+
+/// What a field holds.
+pub(super) enum Contents {
+    Zero,
+    /// An address.
+    Pointer,
+    /// A small number that is not zero.
+    Number,
+    Unknown,
+}
+
+/// What the kernel does with a field that was written over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum After {
+    /// Nothing that the load shows: it writes it anew, or does not look at it.
+    Nothing,
+    /// Nothing if the module has no parameters.
+    NothingWithoutParameters,
+    /// It calls it.
+    Called,
+    /// It takes it for the length of a table that does not exist, and follows a null pointer.
+    Crash,
+    /// It is not known.
+    Unknown,
+}
+
+use After::{Called, Crash, Nothing, NothingWithoutParameters};
+use Before::{Code, Count, GplOnly, Modinfo, Number, Pointer, Section, Signed, Taints, Zero};
+
+const fn at(path: &'static str, before: Before, after: After) -> Row {
+    Row { path, before, after }
+}
+
+const UNKNOWN: Row = at("", Before::Unknown, After::Unknown);
+const KSYMTAB: Before = Count(&["__ksymtab"]);
+const CALLSITES: &[&str] = &["__mcount_loc", "__patchable_function_entries"];
+
+/// The first row whose path begins a field's path counts. A path without a point at its end has to match in full.
+const ROWS: &[Row] = &[
+    // add_unformed_module() and module_unload_init() fill these.
+    at("state", Number, After::Unknown),
+    at("list.", Pointer, After::Unknown),
+    at("source_list.", Pointer, After::Unknown),
+    at("target_list.", Pointer, After::Unknown),
+    at("refcnt.", Number, After::Unknown),
+    at("taints", Taints, After::Unknown),
+    // The file has these. What follows the name's NUL does not count.
+    at("name", Zero, Nothing),
+    at("init", Zero, Called),
+    at("exit", Zero, Nothing),
+    // mod_sysfs_setup() writes these anew.
+    at("mkobj.kobj.", Zero, Nothing),
+    at("mkobj.mod", Zero, Nothing),
+    at("mkobj.kobj_completion", Zero, Nothing),
+    at("mkobj.", Zero, After::Unknown),
+    at("modinfo_attrs", Zero, Nothing),
+    at("holders_dir", Zero, Nothing),
+    at("sect_attrs", Zero, Nothing),
+    at("notes_attrs", Zero, Nothing),
+    // setup_modinfo().
+    at("version", Modinfo("version"), Nothing),
+    at("srcversion", Modinfo("srcversion"), Nothing),
+    at("imported_namespaces", Modinfo("import_ns"), Nothing),
+    // The first look at param_lock is that of a parameter.
+    at("param_lock.wait_list.", Pointer, After::Unknown),
+    at("param_lock.owner.", Zero, NothingWithoutParameters),
+    at("param_lock.wait_lock.raw_lock", Zero, NothingWithoutParameters),
+    at("param_lock.osq.", Zero, NothingWithoutParameters),
+    at("param_lock.first_waiter", Zero, NothingWithoutParameters),
+    at("using_gplonly_symbols", GplOnly, Nothing),
+    at("sig_ok", Signed, Nothing),
+    at("async_probe_requested", Zero, Nothing),
+    // The memory of the module.
+    at("core_layout.base", Pointer, After::Unknown),
+    at("core_layout.size", Number, After::Unknown),
+    at("core_layout.text_size", Code, After::Unknown),
+    at("core_layout.ro_size", Code, After::Unknown),
+    at("core_layout.mtn.mod", Pointer, After::Unknown),
+    at("mem[0].base", Code, After::Unknown),
+    at("mem[0].size", Code, After::Unknown),
+    at("mem[0].mtn.mod", Pointer, After::Unknown),
+    // module_bug_finalize(), add_kallsyms(), strndup_user() and init_build_id() write these anew.
+    at("num_bugs", Zero, Nothing),
+    at("bug_list.", Zero, Nothing),
+    at("bug_table", Zero, Nothing),
+    at("kallsyms", Zero, Nothing),
+    at("core_kallsyms.", Zero, Nothing),
+    at("args", Zero, Nothing),
+    at("build_id", Zero, Nothing),
+    // find_module_sections(). The address of a table without entries is not followed.
+    at("syms", Section(&["__ksymtab"]), Nothing),
+    at("crcs", Section(&["__kcrctab"]), Nothing),
+    at("flagstab", Section(&["__kflagstab"]), Nothing),
+    at("num_syms", KSYMTAB, Crash),
+    at("gpl_syms", Section(&["__ksymtab_gpl"]), Nothing),
+    at("gpl_crcs", Section(&["__kcrctab_gpl"]), Nothing),
+    at("num_gpl_syms", Count(&["__ksymtab_gpl"]), Crash),
+    at("kp", Section(&["__param"]), Nothing),
+    at("num_kp", Count(&["__param"]), Crash),
+    at("extable", Section(&["__ex_table"]), Nothing),
+    at("num_exentries", Count(&["__ex_table"]), Crash),
+    at("noinstr_text_start", Section(&[".noinstr.text"]), Nothing),
+    at("noinstr_text_size", Count(&[".noinstr.text"]), Nothing),
+    at("tracepoints_ptrs", Section(&["__tracepoints_ptrs"]), Nothing),
+    at("num_tracepoints", Count(&["__tracepoints_ptrs"]), After::Unknown),
+    at("srcu_struct_ptrs", Section(&["___srcu_struct_ptrs"]), Nothing),
+    at("num_srcu_structs", Count(&["___srcu_struct_ptrs"]), After::Unknown),
+    at("bpf_raw_events", Section(&["__bpf_raw_tp_map"]), Nothing),
+    at("num_bpf_raw_events", Count(&["__bpf_raw_tp_map"]), After::Unknown),
+    at("btf_data", Section(&[".BTF"]), Nothing),
+    at("btf_base_data", Section(&[".BTF.base"]), Nothing),
+    at("jump_entries", Section(&["__jump_table"]), Nothing),
+    at("num_jump_entries", Count(&["__jump_table"]), After::Unknown),
+    at("trace_bprintk_fmt_start", Section(&["__trace_printk_fmt"]), Nothing),
+    at("num_trace_bprintk_fmt", Count(&["__trace_printk_fmt"]), After::Unknown),
+    at("trace_events", Section(&["_ftrace_events"]), Nothing),
+    at("num_trace_events", Count(&["_ftrace_events"]), After::Unknown),
+    at("trace_evals", Section(&["_ftrace_eval_map"]), Nothing),
+    at("num_trace_evals", Count(&["_ftrace_eval_map"]), After::Unknown),
+    at("ftrace_callsites", Section(CALLSITES), Nothing),
+    at("num_ftrace_callsites", Count(CALLSITES), After::Unknown),
+    at("kprobes_text_start", Section(&[".kprobes.text"]), Nothing),
+    at("kprobes_text_size", Count(&[".kprobes.text"]), Nothing),
+    at("kprobe_blacklist", Section(&["_kprobe_blacklist"]), Nothing),
+    at("num_kprobe_blacklist", Count(&["_kprobe_blacklist"]), After::Unknown),
+    at("static_call_sites", Section(&[".static_call_sites"]), Nothing),
+    at("num_static_call_sites", Count(&[".static_call_sites"]), Crash),
+    at("dyndbg_info.descs", Section(&["__dyndbg"]), Nothing),
+    at("dyndbg_info.classes", Section(&["__dyndbg_classes"]), Nothing),
+    at("dyndbg_info.num_descs", Count(&["__dyndbg"]), After::Unknown),
+    at("dyndbg_info.num_classes", Count(&["__dyndbg_classes"]), After::Unknown),
+    at("ei_funcs", Section(&["_error_injection_whitelist"]), Nothing),
+    at("num_ei_funcs", Count(&["_error_injection_whitelist"]), After::Unknown),
+    at("ctors", Section(&[".ctors", ".init_array"]), Nothing),
+    at("num_ctors", Count(&[".ctors", ".init_array"]), After::Unknown),
+    at("percpu", Section(&[".data..percpu"]), After::Unknown),
+    at("percpu_size", Count(&[".data..percpu"]), After::Unknown),
+    // Live patching: the load only copies the headers of the file, if the module counts as a live patch.
+    at("klp", Modinfo("livepatch"), Nothing),
+    at("klp_alive", Zero, Nothing),
+    at("klp_info", Zero, Nothing),
+    at("its_num_pages", Zero, After::Unknown),
+    at("its_page_array", Zero, After::Unknown),
+];
+
+/// The row of a field.
+pub(super) fn row(path: &str) -> &'static Row {
+    let is_it = |row: &&Row| if row.path.ends_with('.') { path.starts_with(row.path) } else { path == row.path };
+    ROWS.iter().find(is_it).unwrap_or(&UNKNOWN)
+}
+
+impl Before {
+    /// Returns whether the field is about a section that the module has.
+    pub fn is_in_use(self, info: &Info) -> bool {
+        match self {
+            Self::Section(names) | Self::Count(names) => has_section(&info.elf, names),
+            _ => false,
+        }
+    }
+
+    /// What the field holds in a module.
+    pub fn holds(self, run: &Run<'_>, info: &Info) -> Contents {
+        let either = |is_set, contents| if is_set { contents } else { Contents::Zero };
+        match self {
+            Self::Zero => Contents::Zero,
+            Self::Pointer => Contents::Pointer,
+            Self::Number => Contents::Number,
+            Self::Section(names) => either(has_section(&info.elf, names), Contents::Pointer),
+            // A section can be shorter than one entry.
+            Self::Count(names) => either(has_section(&info.elf, names), Contents::Unknown),
+            Self::Modinfo(name) => either(info.modinfo.get(name).is_some(), Contents::Pointer),
+            Self::Code => {
+                let is_code = |section: &crate::elf::Section| {
+                    section.size > 0
+                        && section.flags & crate::elf::SectionFlags::EXECINSTR != 0
+                        && info.keeps_alloc(section)
+                        && !info.elf.section_text(section).starts_with(".init")
+                };
+                if info.elf.sections().iter().any(is_code) { Contents::Number } else { Contents::Unknown }
+            }
+            Self::GplOnly => either(info.using_gplonly_symbols.is_some(), Contents::Number),
+            Self::Signed => either(run.sig_ok(), Contents::Number),
+            Self::Taints => either(!run.module_taints().is_empty(), Contents::Number),
+            Self::Unknown => Contents::Unknown,
+        }
+    }
+}
+
+/// Returns whether one of the sections exists and is not empty. An empty one is left out although it may have an address.
+fn has_section(elf: &ModuleElf, names: &[&str]) -> bool {
+    names.iter().any(|name| elf.sections_named(name).any(|section| section.size > 0))
+}
