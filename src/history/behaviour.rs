@@ -136,6 +136,36 @@ behaviours! {
     LoadAnyTaintShown = "load.any_taint_shown",
     /// Type information of modules is read and checked.
     LoadBtf = "load.btf",
+    /// Lines of the check of type information begin with `BPF: ` instead of `BPF:`.
+    BtfLogSpace = "btf.log_space",
+    /// Type information that does not fit, where that is allowed, is reported once, and without the types.
+    BtfQuiet = "btf.quiet",
+    /// `.BTF.base` holds the names of the kernel's types that a module's type information refers to.
+    BtfBase = "btf.base",
+    /// Type information may have floating point numbers.
+    BtfFloat = "btf.float",
+    /// Type information may have tags of declarations.
+    BtfDeclTag = "btf.decl_tag",
+    /// Type information may have tags of types.
+    BtfTypeTag = "btf.type_tag",
+    /// Type information may have enumerations of 64-bit values and of signed values.
+    BtfEnum64 = "btf.enum64",
+    /// Tags in type information may have a flag.
+    BtfTagFlag = "btf.tag_flag",
+    /// Names of types and functions in type information may have points.
+    BtfDots = "btf.dots",
+    /// Names of sections in type information may have any characters that can be printed.
+    BtfSectionNames = "btf.section_names",
+    /// Chains of typedefs and qualifiers in type information are checked.
+    BtfChains = "btf.chains",
+    /// Tags of types may follow qualifiers in type information.
+    BtfFreeTags = "btf.free_tags",
+    /// Type information may have a layout, 127 kinds and 16 million members.
+    BtfLayout = "btf.layout",
+    /// The line about a string of `.BTF.base` that was not found ends with a newline.
+    BtfStringNewline = "btf.string_newline",
+    /// Names of symbols may have 511 characters instead of 127.
+    KsymNameLen512 = "ksym.name_len_512",
     /// Two sections of one name make the load fail in sysfs.
     LoadSectionAttributesFail = "load.section_attributes_fail",
     /// A boolean parameter may be `true` or `false`.

@@ -48,7 +48,6 @@ struct Kept {
     names_in_strtab: OnceLock<bool>,
     this_module_name: OnceLock<Option<Arc<str>>>,
     this_module_places: OnceLock<Arc<[ThisModulePlace]>>,
-    has_whole_btf: OnceLock<bool>,
 }
 
 /// A function of a module that the kernel calls by the address in `struct module`.
@@ -445,12 +444,6 @@ impl ModuleElf {
     /// exports.
     pub fn exports(&self) -> &Arc<Vec<ExportedSymbol>> {
         self.kept.exports.get_or_init(|| Arc::new(self.read_exports()))
-    }
-
-    /// Returns whether the module has type information of the size that its header states. `judge` decides it; it is
-    /// called only once.
-    pub(crate) fn has_whole_btf(&self, judge: impl FnOnce() -> bool) -> bool {
-        *self.kept.has_whole_btf.get_or_init(judge)
     }
 }
 

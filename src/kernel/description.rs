@@ -320,13 +320,20 @@ impl Kernel {
         self.read_module(path, Extent::Whole)
     }
 
-    /// Reads the parts of a module file that a loader looks at; all of it where signatures can be verified.
+    /// Reads the parts of a module file that a loader looks at; all of it where signatures or types can be checked.
     ///
     /// # Errors
     /// When it cannot be read.
     pub(crate) fn open_module_for_loading(&self, path: &Path) -> Result<Image, crate::image::Error> {
         let verifies = self.certificates().is_some_and(|trusted| !trusted.is_empty());
-        self.read_module(path, if verifies { Extent::Whole } else { Extent::Parts })
+        let looks_at_all = verifies || self.checks_types();
+        self.read_module(path, if looks_at_all { Extent::Whole } else { Extent::Parts })
+    }
+
+    /// Returns whether the type information of modules can be compared with the kernel's.
+    fn checks_types(&self) -> bool {
+        self.config().is_none_or(|config| config.is_set(ConfigOption("DEBUG_INFO_BTF_MODULES")))
+            && self.boot.given().is_some_and(|image| image.btf().is_some())
     }
 
     fn read_module(&self, path: &Path, extent: Extent) -> Result<Image, crate::image::Error> {

@@ -21,10 +21,12 @@
 //! - `loaded.rs` and `refused_exporter.rs`: the modules that earlier calls loaded or refused.
 //! - `stages/`: the stages, one file for each kernel function.
 //! - `signature/`: the verification of PKCS#7 module signatures.
+//! - `btf/`: the check of type information.
 //! - `relocate/`: the relocation code of the architectures.
 //! - `cache/`: results that hold for more than one attempt. They never change a verdict.
 
 mod arguments;
+mod btf;
 mod cache;
 mod cmdline;
 mod loaded;

@@ -60,6 +60,7 @@ pub(crate) enum Once {
     Livepatch,
     NoSymbolVersion,
     NoExtendedSymbolVersion,
+    BtfMismatch,
 }
 
 /// The set of those lines that were printed already.

@@ -12,6 +12,7 @@ use serde::Serialize;
 pub enum Errno {
     EPERM,
     ENOENT,
+    E2BIG,
     EBADF,
     EAGAIN,
     ENOMEM,
@@ -25,6 +26,7 @@ pub enum Errno {
     EFBIG,
     ENOSPC,
     ERANGE,
+    ELOOP,
     ENOEXEC,
     ENODATA,
     ENOPKG,
@@ -33,13 +35,15 @@ pub enum Errno {
     EOPNOTSUPP,
     ENOKEY,
     EKEYREJECTED,
+    ENOTSUPP,
 }
 
 impl Errno {
     /// Every errno, in the order of numbers.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 26] = [
         Self::EPERM,
         Self::ENOENT,
+        Self::E2BIG,
         Self::ENOEXEC,
         Self::EBADF,
         Self::EAGAIN,
@@ -54,6 +58,7 @@ impl Errno {
         Self::EFBIG,
         Self::ENOSPC,
         Self::ERANGE,
+        Self::ELOOP,
         Self::ENODATA,
         Self::ENOPKG,
         Self::EBADMSG,
@@ -61,6 +66,7 @@ impl Errno {
         Self::EOPNOTSUPP,
         Self::ENOKEY,
         Self::EKEYREJECTED,
+        Self::ENOTSUPP,
     ];
 
     /// The (positive) number.
@@ -68,6 +74,7 @@ impl Errno {
         match self {
             Self::EPERM => 1,
             Self::ENOENT => 2,
+            Self::E2BIG => 7,
             Self::ENOEXEC => 8,
             Self::EBADF => 9,
             Self::EAGAIN => 11,
@@ -82,6 +89,7 @@ impl Errno {
             Self::EFBIG => 27,
             Self::ENOSPC => 28,
             Self::ERANGE => 34,
+            Self::ELOOP => 40,
             Self::ENODATA => 61,
             Self::ENOPKG => 65,
             Self::EBADMSG => 74,
@@ -89,6 +97,8 @@ impl Errno {
             Self::EOPNOTSUPP => 95,
             Self::ENOKEY => 126,
             Self::EKEYREJECTED => 129,
+            // The kernel's own, which the C library does not know.
+            Self::ENOTSUPP => 524,
         }
     }
 
@@ -102,6 +112,7 @@ impl Errno {
         match self {
             Self::EPERM => "EPERM",
             Self::ENOENT => "ENOENT",
+            Self::E2BIG => "E2BIG",
             Self::ENOEXEC => "ENOEXEC",
             Self::EBADF => "EBADF",
             Self::EAGAIN => "EAGAIN",
@@ -116,6 +127,7 @@ impl Errno {
             Self::EFBIG => "EFBIG",
             Self::ENOSPC => "ENOSPC",
             Self::ERANGE => "ERANGE",
+            Self::ELOOP => "ELOOP",
             Self::ENODATA => "ENODATA",
             Self::ENOPKG => "ENOPKG",
             Self::EBADMSG => "EBADMSG",
@@ -123,6 +135,7 @@ impl Errno {
             Self::EOPNOTSUPP => "EOPNOTSUPP",
             Self::ENOKEY => "ENOKEY",
             Self::EKEYREJECTED => "EKEYREJECTED",
+            Self::ENOTSUPP => "ENOTSUPP",
         }
     }
 
@@ -131,6 +144,7 @@ impl Errno {
         match self {
             Self::EPERM => "Operation not permitted",
             Self::ENOENT => "Unknown symbol in module",
+            Self::E2BIG => "Argument list too long",
             Self::ENOEXEC => "Invalid module format",
             Self::EBADF => "Bad file descriptor",
             Self::EAGAIN => "Resource temporarily unavailable",
@@ -145,6 +159,7 @@ impl Errno {
             Self::EFBIG => "File too large",
             Self::ENOSPC => "No space left on device",
             Self::ERANGE => "Numerical result out of range",
+            Self::ELOOP => "Too many levels of symbolic links",
             Self::ENODATA => "No data available",
             Self::ENOPKG => "Package not installed",
             Self::EBADMSG => "Bad message",
@@ -152,6 +167,7 @@ impl Errno {
             Self::EOPNOTSUPP => "Operation not supported",
             Self::ENOKEY => "Required key not available",
             Self::EKEYREJECTED => "Key was rejected by service",
+            Self::ENOTSUPP => "Unknown error 524",
         }
     }
 }

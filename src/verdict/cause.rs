@@ -148,6 +148,13 @@ codes! {
         /// Whether the kernel refuses the module or crashes; otherwise it loads the module and does not find the function.
         refused: bool,
     } = "struct-module-layout",
+    /// The module's type information does not fit the kernel's.
+    BtfMismatch {
+        /// The type that does not fit, and what the kernel says about it; empty if the kernel's types are not known.
+        what: String,
+        /// Whether the kernel refuses the module; otherwise it loads it without the type information.
+        refused: bool,
+    } = "btf-mismatch",
 
     /// `module_blacklist=` on the boot command line names the module.
     Blacklisted {
@@ -518,7 +525,8 @@ impl Cause {
             Self::UnknownKey { refused, .. }
             | Self::UnsupportedSignature { refused, .. }
             | Self::Decompression { refused, .. }
-            | Self::StructModuleLayout { refused, .. } => *refused,
+            | Self::StructModuleLayout { refused, .. }
+            | Self::BtfMismatch { refused, .. } => *refused,
             Self::NoVersions { forced } | Self::NoVermagic { forced, .. } | Self::NoExportVersions { forced, .. } => {
                 !*forced
             }

@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::image::{Bytes, EntryLayout, ExportTable, Image};
 use crate::kernel::Kernel;
+use crate::load::btf::Parsed;
 use crate::load::cache::premise::Premise;
 use crate::load::cache::simple_imports::SimpleImports;
 use crate::load::signature::crypto::Crypto;
@@ -105,6 +106,8 @@ pub(crate) struct Memo {
     pub(in crate::load) imports: Kept<Importing, Arc<SimpleImports>>,
     /// Imports of the kernel's modules, by the number of the image.
     foreign: Mutex<HashMap<u64, Arc<SimpleImports>, ByNumber>>,
+    /// What the kernel says to the type information of modules.
+    pub(in crate::load) btf: Kept<(Reading, Arch), Arc<Parsed>>,
     /// Relocations that were applied without a word.
     pub(in crate::load) relocated: Kept<Relocating, ()>,
 }

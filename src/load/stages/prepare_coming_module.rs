@@ -1,10 +1,14 @@
 //! The notification of live patching and BTF that a module is coming.
 
-use crate::elf::Section;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::elf::{Section, SectionType};
 use crate::history::Behaviour;
-use crate::image::ModuleElf;
+use crate::kernel::ConfigOption;
+use crate::load::btf::{Facts, Invalid, Line, LineKind, Parsed, btf_parse_hdr, btf_parse_module};
 use crate::load::run::Run;
-use crate::load::state::{StageResult, Stop};
+use crate::load::state::{Info, Once, StageResult, Stop};
 use crate::terms::Errno;
 use crate::verdict::{Cause, LogLevel, Missing};
 
@@ -30,64 +34,125 @@ fn klp_module_coming(run: &mut Run<'_>) -> StageResult {
     Err(Stop::Refused(Errno::EINVAL))
 }
 
-/// Returns whether the BTF header describes the section. Mirrors `btf_parse_hdr()`, `btf_check_sec_info()` and
-/// `btf_parse_str_sec()` (kernel/bpf/btf.c). The types themselves are not checked, because they refer to the kernel's.
-///
-/// ```text
-/// u16 magic, u8 version, u8 flags, u32 hdr_len, u32 type_off, u32 type_len, u32 str_off, u32 str_len; types; strings
-/// ```
-/// Tools of 7.x write a longer header. The part that a kernel does not know has to be zero.
-fn is_whole_btf(elf: &ModuleElf, section: &Section) -> bool {
-    let total = section.size;
-    let header = section_part(elf, section, 0, 24).unwrap_or_default();
-    let number = |offset, width| elf.format().number(header, offset, width);
-    if number(0, 2) != Some(0xeb9f) || number(2, 1) != Some(1) || number(3, 1) != Some(0) {
-        return false;
-    }
-    let Some(header_len) = number(4, 4) else { return false };
-    let Some(types) = number(8, 4) else { return false };
-    let Some(types_len) = number(12, 4) else { return false };
-    let Some(strings) = number(16, 4) else { return false };
-    let Some(strings_len) = number(20, 4) else { return false };
-    if !(24..=total).contains(&header_len) {
-        return false;
-    }
-    let Some(unknown) = section_part(elf, section, 24, header_len) else { return false };
-    unknown.iter().all(|byte| *byte == 0)
-        && types == 0
-        && strings == types_len
-        && header_len + types_len + strings_len == total
-        // A module's types extend the kernel's, so it may have no strings, or nothing at all.
-        && (strings_len == 0 || section_part(elf, section, total - 1, total) == Some(&[0]))
-}
-
-/// The bytes of a section between two offsets in it. `None` if they are not in the file.
-fn section_part<'a>(elf: &'a ModuleElf, section: &Section, from: u64, to: u64) -> Option<&'a [u8]> {
-    let start = section.offset.checked_add(from.min(section.size))?;
-    let end = section.offset.checked_add(to.min(section.size))?;
-    elf.bytes().get(start..end)
-}
-
-/// Mirrors `btf_module_notify()` (kernel/bpf/btf.c). The kernel checks the module's types against its own. They fit if the
-/// module was built for exactly this release; otherwise only the kernel's types would tell.
+/// Mirrors `btf_module_notify()` (kernel/bpf/btf.c). What decides nothing is not asked: most modules fit.
 fn btf_module_notify(run: &mut Run<'_>) -> StageResult {
-    let info = run.info()?;
-    let Some(btf) = info.elf.sections_named(".BTF").find(|section| section.size > 0) else { return Ok(()) };
-    let is_broken = !info.elf.has_whole_btf(|| is_whole_btf(&info.elf, btf));
-    if is_broken && run.has(Behaviour::LoadBtf)? && run.config("DEBUG_INFO_BTF_MODULES")? {
-        let allowed = run.config("MODULE_ALLOW_BTF_MISMATCH")? || run.ask(Missing::Btf)?;
-        return if allowed { Ok(()) } else { Err(Stop::Refused(Errno::EINVAL)) };
-    }
-    if is_broken || !run.has(Behaviour::LoadBtf)? {
+    const MODULES: ConfigOption = ConfigOption("DEBUG_INFO_BTF_MODULES");
+    let info = Arc::clone(run.shared_info()?);
+    let Some(btf) = info.elf.sections_named(".BTF").next().filter(|section| section.size > 0) else { return Ok(()) };
+    let config = run.call.kernel.config();
+    if config.is_some_and(|config| !config.is_set(MODULES)) {
         return Ok(());
     }
-    let release = run.call.kernel.release().map(ToString::to_string);
-    let built_for = info.modinfo.get("vermagic").and_then(|vermagic| vermagic.split(' ').next());
-    if built_for.is_none() || release.as_deref() == built_for || info.elf.sections_named(".BTF.base").next().is_some() {
+    let invalid = match &*parsed(run, &info, btf)? {
+        Parsed::Valid => return Ok(()),
+        Parsed::Invalid(invalid) => invalid.clone(),
+        Parsed::WithoutKernel => {
+            let built_for = info.modinfo.get("vermagic").and_then(|vermagic| vermagic.split(' ').next());
+            let release = run.call.kernel.release().map(ToString::to_string);
+            if built_for.is_none() || release.as_deref() == built_for {
+                let is_strict = config.is_some_and(|config| !config.is_set(ConfigOption("MODULE_ALLOW_BTF_MISMATCH")));
+                if is_strict && run.has(Behaviour::LoadBtf)? {
+                    run.inferred.push("the module's .BTF fits the kernel's: it was built for this release".into());
+                }
+                return Ok(());
+            }
+            if run.ask(Missing::Btf)? {
+                return Ok(());
+            }
+            Invalid { errno: Errno::EINVAL, lines: Vec::new() }
+        }
+    };
+    if !run.has(Behaviour::LoadBtf)? || !run.config(MODULES.0)? {
         return Ok(());
     }
-    if !run.config("DEBUG_INFO_BTF_MODULES")? || run.config("MODULE_ALLOW_BTF_MISMATCH")? || run.ask(Missing::Btf)? {
-        return Ok(());
+    report(run, invalid)
+}
+
+/// Prints why type information is not taken, and refuses the module where the kernel does.
+fn report(run: &mut Run<'_>, invalid: Invalid) -> StageResult {
+    let allowed = run.config("MODULE_ALLOW_BTF_MISMATCH")?;
+    let quiet = allowed && run.has(Behaviour::BtfQuiet)?;
+    let what = in_short(&invalid.lines);
+    for line in invalid.lines {
+        let is_printed = !(quiet && line.kind == LineKind::Split);
+        if !is_printed {
+            continue;
+        }
+        match line.kind {
+            LineKind::Verifier | LineKind::Split => {
+                let space = if run.has(Behaviour::BtfLogSpace)? { " " } else { "" };
+                run.printk(line.level, format!("BPF:{space}{}", line.text));
+            }
+            LineKind::RelocateString if !run.has(Behaviour::BtfStringNewline)? => {
+                run.printk_held(line.level, line.text)
+            }
+            LineKind::Relocate | LineKind::RelocateString => run.printk(line.level, line.text),
+        }
     }
-    Err(Stop::Refused(Errno::EINVAL))
+    let name = run.mod_name();
+    let line = if quiet {
+        "Kernel module BTF mismatch detected, BTF debug info may be unavailable for some modules".to_owned()
+    } else {
+        format!("failed to validate module [{name}] BTF: -{}", invalid.errno.number())
+    };
+    run.find(Cause::BtfMismatch { what, refused: !allowed }, Some(line.clone().into()));
+    if !quiet || run.once(Once::BtfMismatch) {
+        run.warn(line);
+    }
+    if allowed { Ok(()) } else { Err(Stop::Refused(invalid.errno)) }
+}
+
+/// The type and what is wrong with it: the first and the last of the lines that say anything.
+fn in_short(lines: &[Line]) -> String {
+    let plain = |line: &Line| {
+        let text = line.text.replace("\\x09", " ");
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let said: Vec<_> = lines.iter().map(plain).filter(|text| !text.is_empty()).collect();
+    match said.as_slice() {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first, .., last] => format!("{first}: {last}"),
+    }
+}
+
+/// What the kernel says to the type information of the module.
+fn parsed(run: &Run<'_>, info: &Info, btf: &Section) -> StageResult<Arc<Parsed>> {
+    let key = run.reading().map(|reading| (reading, info.arch));
+    run.try_cached(&run.call.memo.btf, key, || {
+        let base = match info.elf.sections_named(".BTF.base").next() {
+            Some(base) if run.has(Behaviour::BtfBase)? => Some(contents(run, info, base)?),
+            _ => None,
+        };
+        let image = run.call.kernel.boot_image();
+        let facts = Facts {
+            kernel: image.and_then(|image| Some((image.btf()?, image))),
+            has: &|behaviour| run.has(behaviour),
+            read_around: &|| run.read_around(".BTF", "reads a list of types far beyond its end"),
+        };
+        let endian = info.arch.endian;
+        if facts.kernel.is_none() && base.is_none() && btf.kind != SectionType::NOBITS {
+            let len = u32::try_from(btf.size).unwrap_or(u32::MAX);
+            return Ok(Arc::new(btf_parse_hdr(len, &|from, to| part(info, btf, from, to), endian, &facts)?));
+        }
+        Ok(Arc::new(btf_parse_module(&contents(run, info, btf)?, base.as_deref(), endian, &facts)?))
+    })
+}
+
+/// The bytes between two offsets in a section; none if they are not in the file.
+fn part<'a>(info: &'a Info, section: &Section, from: u32, to: u32) -> &'a [u8] {
+    let at = |offset: u32| section.offset.saturating_add(u64::from(offset).min(section.size));
+    info.elf.bytes().get(at(from)..at(to)).unwrap_or_default()
+}
+
+/// The bytes that the kernel has of a section: zeros if it has no contents in the file, but memory.
+fn contents<'a>(run: &Run<'_>, info: &'a Info, section: &Section) -> StageResult<Cow<'a, [u8]>> {
+    if section.kind != SectionType::NOBITS {
+        return Ok(info.elf.contents(section).into());
+    }
+    if !info.keeps_alloc(section) {
+        run.read_around(".BTF", "reads type information that is not in the file")?;
+    }
+    // No more than a header is looked at: it is none.
+    Ok(vec![0; usize::try_from(section.size).unwrap_or(usize::MAX).min(64)].into())
 }

@@ -104,6 +104,25 @@ pub(super) fn struct_module_layout(
     Wording::new(because, topic.clean_rebuild())
 }
 
+pub(super) const BTF_MISMATCH: Heading =
+    Heading::fixed("type information of another kernel", include_str!("../explain/btf-mismatch.md"));
+
+pub(super) fn btf_mismatch(topic: &Topic<'_>, what: &str, refused: bool) -> Wording {
+    let release = topic.kernel.called();
+    let fact = if what.is_empty() {
+        format!("the types in the module's .BTF do not fit those of {release}")
+    } else {
+        format!("the types in the module's .BTF do not fit those of {release} ({what})")
+    };
+    let consequence = if refused {
+        "the module was built against another vmlinux, and CONFIG_MODULE_ALLOW_BTF_MISMATCH is not set"
+    } else {
+        "the module was built against another vmlinux; the kernel loads it without its type information"
+    };
+    let strip = "or take the types off: objcopy -R .BTF -R .BTF.base FILE, and sign the module again";
+    Wording::new(Because::so(fact, consequence), format!("{}; {strip}", topic.clean_rebuild()))
+}
+
 pub(super) const WRITABLE_EXECUTABLE: Heading = Heading::counted(
     "writable and executable section",
     "writable and executable sections",

@@ -11,6 +11,7 @@ mod layouts;
 mod parts;
 mod room;
 mod struct_module;
+mod type_information;
 mod types;
 mod vmlinux;
 

@@ -14,6 +14,8 @@ use crate::ko::{Ko, Profile, Section};
 pub const INT: u32 = 1;
 pub const PTR: u32 = 2;
 pub const STRUCT: u32 = 4;
+pub const FWD: u32 = 7;
+pub const FUNC: u32 = 12;
 
 /// Types and their strings, in little-endian.
 #[derive(Clone)]
