@@ -2,7 +2,8 @@
 
 use crate::terms::ElfMachine;
 
-/// For each machine a line `MACHINE PREFIX`, then its types: `NUMBER REST-OF-THE-NAME`. From the psABI documents, as `elf.h` lists them.
+/// For each machine a line `MACHINE PREFIX`, then its types: `NUMBER REST-OF-THE-NAME`. The names are those of the psABI
+/// documents, as binutils prints them (2.44), and of `elf.h` where binutils has none.
 const NAMES: &str = include_str!("relocation_names.txt");
 
 /// The name of a relocation type, such as `R_RISCV_32_PCREL`; `None` if the ABI does not name it.
@@ -27,6 +28,7 @@ mod tests {
         assert_eq!(name(ElfMachine::I386, 10), "R_386_GOTPC");
         assert_eq!(name(ElfMachine::Arm64, 311), "R_AARCH64_ADR_GOT_PAGE");
         assert_eq!(name(ElfMachine::Arm, 42), "R_ARM_PREL31");
+        assert_eq!(name(ElfMachine::Arm, 26), "R_ARM_GOT_BREL");
         assert_eq!(name(ElfMachine::Ppc64, 14), "R_PPC64_GOT16");
         assert_eq!(name(ElfMachine::Ppc, 14), "R_PPC_GOT16");
         assert_eq!(name(ElfMachine::S390, 61), "R_390_IRELATIVE");

@@ -180,8 +180,14 @@ fn find_in_unlisted_module(run: &mut Run<'_>, name: &str) -> StageResult<Option<
         return Ok(None);
     }
     if run.inferred.len() < SHOWN_UNLISTED {
-        let names = rust_path(name).map_or_else(|| name.to_owned(), |path| format!("{name} ({path})"));
-        run.infer(format!("{names} is exported by one of the kernel's modules: the kernel itself does not export it"));
+        let called = rust_path(name).map_or_else(|| name.to_owned(), |path| format!("{name} ({path})"));
+        let namesake = exports.and_then(|exports| exports.rust_namesake(name));
+        let but = namesake
+            .map(|other| format!(", but {other}, the same path in a crate of another hash"))
+            .unwrap_or_default();
+        run.infer(format!(
+            "{called} is exported by one of the kernel's modules: the kernel itself does not export it{but}"
+        ));
     }
     let exporter = Exporter::InTree("a module of the kernel's own".to_owned());
     Ok(Some(FoundSymbol { kind: ExportKind::Plain, crc: None, namespace: None, exporter }))
