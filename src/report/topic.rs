@@ -24,10 +24,10 @@ impl Topic<'_> {
 
     /// The instruction to build the module again from nothing, because make takes parts built for another kernel for new.
     pub(super) fn clean_rebuild(&self) -> String {
-        let make = format!("make -C /lib/modules/{}/build M=$PWD", self.kernel.in_paths());
         let release = self.kernel.called();
         format!(
-            "build all of the module again, with the compiler and the headers of {release}: {make} clean, then {make} modules"
+            "build all of the module again, with the compiler and the headers of {release}: {}",
+            self.kernel.build()
         )
     }
 }
