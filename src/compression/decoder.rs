@@ -99,13 +99,23 @@ fn zstd_at_once(bytes: &[u8], size: usize) -> Option<Vec<u8>> {
     zstd::bulk::decompress(frame, size).ok()
 }
 
+/// Returns whether a decompressor gave up for lack of memory.
+fn is_about_memory(error: &std::io::Error) -> bool {
+    use liblzma::stream::Error;
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    error.kind() == std::io::ErrorKind::OutOfMemory || matches!(inner, Some(Error::Mem | Error::MemLimit))
+}
+
 fn decompress_streams(
     compression: Compression,
     bytes: &[u8],
     capacity: usize,
     streams: Streams,
 ) -> Result<Vec<u8>, CompressionError> {
-    let broken = |produced, source| CompressionError::Broken { compression, produced, source };
+    let broken = |produced, source| match is_about_memory(&source) {
+        true => CompressionError::Memory { compression, source },
+        false => CompressionError::Broken { compression, produced, source },
+    };
     let reader = decoder(compression, bytes, streams).map_err(|source| broken(0, source))?;
     let mut contents = Vec::with_capacity(capacity.min(DECOMPRESSED_LIMIT));
     let result = reader.take(DECOMPRESSED_LIMIT as u64 + 1).read_to_end(&mut contents);

@@ -16,6 +16,14 @@ pub enum CompressionError {
         /// The decompressor's own error.
         source: std::io::Error,
     },
+    /// The data is not known to be broken, but decompressing it takes more memory than there is, or than gplok uses for it.
+    #[error("{compression} data that needs more memory than gplok can use: {source}")]
+    Memory {
+        /// The format.
+        compression: Compression,
+        /// The decompressor's own error.
+        source: std::io::Error,
+    },
     /// The output is larger than the limit.
     #[error("{compression} data grows beyond {limit} bytes")]
     TooLarge {
