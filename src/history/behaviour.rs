@@ -1,4 +1,4 @@
-//! The behaviours of the loader that were added or removed since 4.18, by name.
+//! The behaviours of the loader that were added or removed since 4.18, and a few older ones, by name.
 
 use std::fmt;
 
@@ -63,6 +63,10 @@ behaviours! {
     SymNamespaces = "sym.namespaces",
     /// `module:` namespaces name the modules that may use a symbol.
     SymModuleNamespaces = "sym.module_ns",
+    /// The line about an unknown symbol ends in an error number.
+    SymErrnoPrinted = "sym.errno_printed",
+    /// The error number of a symbol that nothing exports is printed as -2, not as 0.
+    SymErrnoReal = "sym.errno_real",
     /// `EXPORT_SYMBOL_GPL_FUTURE` and the unused tables exist.
     SymGplFutureUnused = "sym.gpl_future_unused",
     /// One export table with flags beside it replaces the GPL tables.
@@ -183,6 +187,8 @@ behaviours! {
     X86RangeFirst = "x86.range_first",
     /// The line about a non-zero target names section and index.
     X86TargetNamesSection = "x86.target_names_section",
+    /// `R_X86_64_PLT32`, which binutils write since 2.31, is applied.
+    X86Plt32 = "x86.plt32",
     /// `R_X86_64_PC64` is applied.
     X86Pc64 = "x86.pc64",
     /// `R_386_PLT32` is applied.

@@ -1,7 +1,7 @@
 //! Looking up the behaviours of one kernel in the table.
 
 use super::behaviour::Behaviour;
-use super::table::TABLE;
+use super::table::{FIRST_KNOWN, TABLE};
 use crate::kernel::Kernel;
 use crate::terms::{Distribution, KernelRelease, KernelVersion};
 
@@ -80,6 +80,10 @@ impl Calendar {
         if self.version >= from {
             return Some(true);
         }
+        let is_lacking = |known: &&KernelVersion| known.series() == self.version.series() && self.patch_known;
+        if row.lacking.iter().find(is_lacking).is_some_and(|known| self.version <= *known) {
+            return Some(false);
+        }
         if let Some(backport) = row.backports.iter().find(|backport| backport.series() == self.version.series()) {
             return self.has_backport(*backport);
         }
@@ -90,8 +94,15 @@ impl Calendar {
         match row.after {
             // A series counts as a whole: if a stable release lacks a change, so do the earlier releases of its series.
             Some(after) if self.version.series() > after.series() => None,
+            // Releases of 2.6 are no stable releases of one series.
+            Some(after) if self.version.major == 2 && self.version > after => None,
             _ => Some(false),
         }
+    }
+
+    /// Returns whether the release is older than the first one of which the table is meant to know every difference.
+    pub fn is_before_table(self) -> bool {
+        self.version < FIRST_KNOWN
     }
 
     /// Returns whether this is a later release of a long-term series, which may have backports that the table does not list.
@@ -113,7 +124,7 @@ impl Calendar {
 
 /// The first version of each span in which no row changes, oldest first: the candidates for a kernel of unknown release.
 pub fn eras() -> Vec<KernelVersion> {
-    let oldest = KernelVersion::new(4, 18, 0);
+    let oldest = FIRST_KNOWN;
     let mut eras: Vec<_> =
         TABLE.iter().flat_map(|row| row.from.into_iter().chain(row.until).chain(row.again)).collect();
     eras.retain(|version| *version > oldest);
@@ -167,6 +178,18 @@ mod tests {
         assert_eq!(calendar(5, 11, 0).has(Behaviour::ElfHardened), Some(false));
         assert_eq!(calendar(6, 6, 100).has(Behaviour::SymShndxCheck), None);
         assert_eq!(calendar(6, 6, 0).has(Behaviour::SymShndxCheck), Some(false));
+    }
+
+    #[test]
+    fn rows_before_4_18_are_known_where_a_source_tells() {
+        let plt32 = |major, minor, patch| calendar(major, minor, patch).has(Behaviour::X86Plt32);
+        assert_eq!([plt32(4, 4, 59), plt32(4, 4, 302), plt32(4, 4, 200)], [Some(false), Some(true), None]);
+        assert_eq!([plt32(3, 10, 0), plt32(4, 15, 9), plt32(4, 16, 0)], [None, None, Some(true)]);
+        let printed = |major, minor, patch| calendar(major, minor, patch).has(Behaviour::SymErrnoPrinted);
+        assert_eq!([printed(2, 6, 32), printed(2, 6, 39), printed(3, 10, 0)], [Some(false), None, Some(true)]);
+        let real = |minor| calendar(4, minor, 0).has(Behaviour::SymErrnoReal);
+        assert_eq!([real(14), real(18), real(19)], [Some(false), Some(false), Some(true)]);
+        assert!(calendar(4, 17, 19).is_before_table() && !calendar(4, 18, 0).is_before_table());
     }
 
     #[test]

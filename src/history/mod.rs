@@ -21,4 +21,4 @@ unstable!(calendar::{Calendar, eras});
 unstable!(reach::has_reached);
 unstable!(struct_module::{struct_module_functions, struct_module_size});
 unstable!(sysfs::is_taken_in_sysfs);
-unstable!(table::{Row, TABLE});
+unstable!(table::{FIRST_KNOWN, Row, TABLE});

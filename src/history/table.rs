@@ -8,7 +8,7 @@ use crate::terms::{Distribution, KernelVersion};
 pub struct Row {
     /// The behaviour.
     pub behaviour: Behaviour,
-    /// The first release that has it; `None` if it existed before 4.18 or was never upstream.
+    /// The first release that has it; `None` if it existed before the table begins or was never upstream.
     pub from: Option<KernelVersion>,
     /// The first release that no longer has it.
     pub until: Option<KernelVersion>,
@@ -20,6 +20,8 @@ pub struct Row {
     pub after: Option<KernelVersion>,
     /// The stable releases of older series in which the change was found.
     pub backports: &'static [KernelVersion],
+    /// Stable releases of older series that are older than the commit, and so lack it.
+    pub lacking: &'static [KernelVersion],
     /// The distribution whose kernels all have it.
     pub distribution: Option<Distribution>,
     /// The upstream commit.
@@ -38,6 +40,7 @@ const fn since(behaviour: Behaviour, from: KernelVersion) -> Row {
         again: None,
         after: None,
         backports: &[],
+        lacking: &[],
         distribution: None,
         commit: None,
     }
@@ -60,6 +63,10 @@ impl Row {
         Self { backports, ..self }
     }
 
+    const fn lacking(self, lacking: &'static [KernelVersion]) -> Self {
+        Self { lacking, ..self }
+    }
+
     const fn commit(self, commit: &'static str) -> Self {
         Self { commit: Some(commit), ..self }
     }
@@ -70,9 +77,22 @@ impl Row {
     }
 }
 
+/// The first release of which the table is meant to know every difference. Of older ones it knows a few, so that no verdict about
+/// them is certain for the rest.
+pub const FIRST_KNOWN: KernelVersion = v(4, 18, 0);
+
 /// Every row. A row has its commit if that is known, otherwise a bracket of versions, found by reading the sources at both
 /// ends.
 pub const TABLE: &[Row] = &[
+    // By logs in public reports: 2.6.32 (el6) prints none, 3.10 (el7), 4.4, 4.9, 4.14 to 4.18.15 print 0, 4.19 prints -2.
+    since(SymErrnoPrinted, v(3, 10, 0)).after(v(2, 6, 32)),
+    since(SymErrnoReal, v(4, 19, 0)).after(v(4, 18, 15)),
+    // The commit is of February 2018. The last releases of the series have it, those of 2017 cannot.
+    since(X86Plt32, v(4, 16, 0))
+        .after(v(2, 6, 0))
+        .commit("b21ebf2fb4cd")
+        .backported(&[v(3, 16, 82), v(4, 4, 302), v(4, 9, 337), v(4, 14, 336)])
+        .lacking(&[v(3, 16, 51), v(4, 4, 100), v(4, 9, 65), v(4, 14, 13)]),
     since(TabPrel32, v(4, 19, 0)).commit("7290d5809571"),
     since(SymNamespaces, v(5, 4, 0)).commit("8651ec01daed"),
     since(TabNamespaceField, v(5, 4, 0)).commit("8651ec01daed"),

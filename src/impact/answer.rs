@@ -112,7 +112,8 @@ pub(super) fn cure(finding: &Finding) -> Cure {
         | Code::SysfsName
         | Code::WritableExecutable
         | Code::Constructors => Cure::Source,
-        Code::NotPermitted
+        Code::NoModules
+        | Code::NotPermitted
         | Code::Blacklisted
         | Code::LivepatchDisabled
         | Code::PercpuSpace

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::name_index::NameIndex;
-use crate::terms::{Arch, Class, ElfMachine, Endian};
+use crate::terms::{Arch, Class, ElfMachine, Endian, KernelVersion};
 
 /// A configuration option that the loader's behaviour depends on, by its name without `CONFIG_`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +70,22 @@ impl Config {
     /// The value of an option by its name without `CONFIG_`. The last line that sets it counts, as in a shell.
     pub fn value_named(&self, name: &str) -> Option<&str> {
         self.last_setting(name).map(trimmed)
+    }
+
+    /// The version in the first lines, which kbuild writes: `# Linux/mips 4.14.151 Kernel Configuration`, and up to 2.6.37
+    /// `# Linux kernel version: 2.6.32`.
+    pub fn version(&self) -> Option<KernelVersion> {
+        const HEAD: usize = 8;
+        self.text.lines().take(HEAD).find_map(|line| {
+            let words: Vec<_> = line.split_whitespace().take(6).collect();
+            match words.as_slice() {
+                ["#", system, version, "Kernel", "Configuration", ..] if system.starts_with("Linux/") => {
+                    version.parse().ok()
+                }
+                ["#", "Linux", "kernel", "version:", version, ..] => version.parse().ok(),
+                _ => None,
+            }
+        })
     }
 
     /// The architecture that the kernel is configured for; `None` for one that gplok cannot name.
@@ -144,6 +160,16 @@ fn trimmed(value: &str) -> &str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_head_tells_the_version() {
+        let version = |head: &str| Config::parse(format!("{head}\nCONFIG_A=y\n")).and_then(|config| config.version());
+        let found =
+            version("#\n# Automatically generated file; DO NOT EDIT.\n# Linux/mips 4.14.151 Kernel Configuration\n#");
+        assert_eq!(found, Some(KernelVersion::new(4, 14, 151)));
+        assert_eq!(version("# Linux kernel version: 2.6.32-5"), Some(KernelVersion::new(2, 6, 32)));
+        assert_eq!(version("# Linux is here"), None);
+    }
 
     #[test]
     fn options_are_found_by_whole_lines() {

@@ -6,6 +6,7 @@ use super::config::Config;
 use super::exports::{Exports, KernelExport};
 use super::fact::Fact;
 use super::symvers::VMLINUX;
+use crate::terms::ModuleName;
 
 /// Two sources that disagree about one fact, because they come from two builds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,6 +73,26 @@ pub(super) fn export_conflict(
         }
     }
     conflict(Fact::Exports, used_path, other_path, &different, of)
+}
+
+/// Compares two lists of modules from outside the kernel's tree in the symbols of modules that both list.
+pub(super) fn outside_conflict(
+    (used, used_path): Sourced<'_, Exports>,
+    (other, other_path): Sourced<'_, Exports>,
+) -> Option<Conflict> {
+    let mut of = 0;
+    let mut different = Vec::new();
+    for row in other.rows() {
+        let module = ModuleName::of_exporter(row.exporter);
+        let Some(known) = used.named(row.name).find(|known| ModuleName::of_exporter(known.exporter) == module) else {
+            continue;
+        };
+        of += 1;
+        if !is_same_export(&known, &row, false) {
+            different.push(row.name.to_owned());
+        }
+    }
+    conflict(Fact::OutsideExports, used_path, other_path, &different, of)
 }
 
 /// Returns whether two rows agree in what both give. Of the kinds only whether they are GPL-only is compared.

@@ -29,6 +29,10 @@ pub struct Kernel {
     pub(crate) release: Option<KernelRelease>,
     pub(crate) config: Option<Config>,
     pub(crate) exports: Option<Exports>,
+    /// Lists of modules from outside the kernel's tree, with their files.
+    pub(super) outside: Vec<(Exports, PathBuf)>,
+    /// The exports with those of `outside`.
+    pub(super) joined_exports: OnceLock<Option<Exports>>,
     pub(crate) tree: Option<ModuleTree>,
     pub(crate) certificates: Option<Vec<Certificate>>,
     pub(crate) builtin: Option<Vec<ModuleName>>,
@@ -59,9 +63,10 @@ impl Kernel {
         self.release.as_ref()
     }
 
-    /// The version: the one that was given apart from the release, otherwise the one at the start of the release string.
+    /// The version: the one that was given apart from the release, otherwise the one at the start of the release string,
+    /// otherwise the one in the first lines of the configuration.
     pub fn version(&self) -> Option<KernelVersion> {
-        self.version.or_else(|| self.release()?.version())
+        self.version.or_else(|| self.release()?.version()).or_else(|| self.config.as_ref()?.version())
     }
 
     /// Returns whether the version was given apart from the release, and not read from the release string.
@@ -86,6 +91,20 @@ impl Kernel {
     ///
     /// May read a found image on first use; if that fails, the exports stay unknown.
     pub fn exports(&self) -> Option<&Exports> {
+        if self.outside.is_empty() {
+            return self.tree_exports();
+        }
+        let joined = || Some(self.tree_exports()?.with_outside(self.outside.iter().map(|(exports, _)| exports)));
+        self.joined_exports.get_or_init(joined).as_ref()
+    }
+
+    /// The lists of modules from outside the kernel's tree.
+    pub(crate) fn outside_exports(&self) -> impl Iterator<Item = &Exports> {
+        self.outside.iter().map(|(exports, _)| exports)
+    }
+
+    /// The exports of the kernel and of the modules of its own build.
+    fn tree_exports(&self) -> Option<&Exports> {
         self.exports.as_ref().or_else(|| self.boot_image()?.exports().ok())
     }
 

@@ -69,6 +69,11 @@ pub enum ErrorKind {
         /// The earlier source.
         other: PathBuf,
     },
+    /// The running kernel has no installed files, and shows nothing of itself.
+    #[error(
+        "it is the running kernel, of which nothing is installed, and which shows neither /proc/config.gz nor /proc/kallsyms: give its files with -k"
+    )]
+    RunningWithoutFiles,
     /// No release of that name is installed.
     #[error("no such file or directory, and no release of that name under /lib/modules")]
     NoSuchRelease,

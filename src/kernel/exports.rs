@@ -1,6 +1,6 @@
 //! The export tables of a kernel and of its modules, as `Module.symvers` lists them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::hash::{Hash, Hasher};
 use std::ops::Range;
 use std::sync::OnceLock;
@@ -10,7 +10,7 @@ use super::name_index::NameIndex;
 use super::own_exports::{OwnExports, OwnRow};
 use super::symvers::{self, VMLINUX};
 
-use crate::terms::{Crc, ExportKind, Namespace, rust_path};
+use crate::terms::{Crc, ExportKind, ModuleName, Namespace, rust_path};
 
 /// One exported symbol: a row of `Module.symvers`, or an entry of an export table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -195,6 +195,45 @@ impl Exports {
     fn exporter(&self, row: &ExportRow) -> &str {
         let exporter = usize::try_from(row.exporter).ok().and_then(|index| self.exporters.get(index));
         exporter.map(|range| slice(&self.text, range)).filter(|exporter| !exporter.is_empty()).unwrap_or(VMLINUX)
+    }
+
+    /// Returns whether the list describes modules only, from outside the kernel's tree: a list of the kernel itself has rows of
+    /// the kernel.
+    pub(super) fn is_of_modules_only(&self) -> bool {
+        self.own.len() == 0 && !self.rows.is_empty()
+    }
+
+    /// These exports with those of modules from outside the kernel's tree, as a build with `KBUILD_EXTRA_SYMBOLS` has them. A
+    /// module in such a list replaces one of the kernel's tree with its name. Of two rows for one symbol of a module the first
+    /// counts, as for modpost.
+    pub(super) fn with_outside<'a>(&self, lists: impl Iterator<Item = &'a Self> + Clone) -> Self {
+        let outside: HashSet<_> = lists.clone().flat_map(Self::module_names).collect();
+        let mut all = Self::with_capacity(self.rows.len());
+        for row in self
+            .rows()
+            .filter(|row| row.exporter == VMLINUX || !outside.contains(&ModuleName::of_exporter(row.exporter)))
+        {
+            all.push_row(&row);
+        }
+        let mut known = HashSet::new();
+        for row in lists.flat_map(Self::rows) {
+            if known.insert((ModuleName::of_exporter(row.exporter), row.name)) {
+                all.push_row(&row);
+            }
+        }
+        all.modversions = self.modversions;
+        all.names_only = self.names_only;
+        all.covers_modules = self.covers_modules;
+        all
+    }
+
+    fn module_names(&self) -> impl Iterator<Item = ModuleName> {
+        self.exporters.iter().map(|range| ModuleName::of_exporter(slice(&self.text, range)))
+    }
+
+    fn push_row(&mut self, row: &KernelExport<'_>) {
+        let namespace = row.namespace.as_ref().map_or("", |namespace| namespace.as_str());
+        self.push(row.crc.map(|crc| crc.0), row.name, row.exporter, row.kind, namespace);
     }
 
     /// All rows, in the order of the source.

@@ -21,6 +21,8 @@ pub enum Fact {
     Modversions,
     /// Which symbols are exported, and by which module.
     Exports,
+    /// Which symbols modules from outside the kernel's tree export.
+    OutsideExports,
     /// The kind of each export.
     Kinds,
     /// The versions of the exported symbols.
@@ -51,13 +53,14 @@ pub enum Fact {
 
 impl Fact {
     /// Every fact, in the order of the report.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Release,
         Self::Version,
         Self::Arch,
         Self::Config,
         Self::Modversions,
         Self::Exports,
+        Self::OutsideExports,
         Self::Kinds,
         Self::Crcs,
         Self::Namespaces,
@@ -82,6 +85,7 @@ impl Fact {
             Self::Config => "config",
             Self::Modversions => "modversions",
             Self::Exports => "exports",
+            Self::OutsideExports => "outside-exports",
             Self::Kinds => "kinds",
             Self::Crcs => "crcs",
             Self::Namespaces => "namespaces",

@@ -1,9 +1,10 @@
 //! Which of several sources of one fact counts. A disagreement between two sources is recorded as a conflict.
 
 use std::path::Path;
+use std::sync::OnceLock;
 
 use super::config::Config;
-use super::conflict::{Conflict, Difference, config_conflict, export_conflict};
+use super::conflict::{Conflict, Difference, config_conflict, export_conflict, outside_conflict};
 use super::description::Kernel;
 use super::error::Error;
 use super::exports::Exports;
@@ -18,6 +19,10 @@ const fn rank(exports: &Exports) -> u8 {
 impl Kernel {
     /// Adds a list of exports. The one that ranks higher counts, among equals the first.
     pub(super) fn add_exports(&mut self, exports: Exports, path: &Path) {
+        self.joined_exports = OnceLock::new();
+        if exports.is_of_modules_only() {
+            return self.add_outside(exports, path);
+        }
         let known_path = self.first_source(Fact::Exports).map(Path::to_owned);
         match self.exports.take().zip(known_path) {
             None => {
@@ -39,6 +44,15 @@ impl Kernel {
             }
         }
         self.settle_exports();
+    }
+
+    /// Adds a list of modules from outside the kernel's tree. Of several lists of one module the first counts.
+    fn add_outside(&mut self, exports: Exports, path: &Path) {
+        for (known, known_path) in &self.outside {
+            self.conflicts.extend(outside_conflict((known, known_path), (&exports, path)));
+        }
+        self.note(Fact::OutsideExports, path);
+        self.outside.push((exports, path.to_owned()));
     }
 
     /// Adds a configuration. The first one counts.
@@ -83,6 +97,7 @@ impl Kernel {
             return;
         }
         self.boot.give(image);
+        self.joined_exports = OnceLock::new();
         self.settle_exports();
         self.settle_config();
     }

@@ -6,7 +6,7 @@ use super::{Error, ErrorKind, Kernel};
 use crate::terms::KernelRelease;
 
 /// The file in which the running kernel gives its release.
-const OSRELEASE: &str = "/proc/sys/kernel/osrelease";
+const OSRELEASE: &str = "proc/sys/kernel/osrelease";
 
 /// A description of one kernel, as a user gives it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -24,7 +24,7 @@ pub struct KernelRequest<'a> {
 #[non_exhaustive]
 pub enum KernelRequestError {
     /// The request has no path, and the release of the running kernel cannot be read.
-    #[error("no -k KERNEL was given, and the running kernel is unknown: {OSRELEASE}: {0}")]
+    #[error("no -k KERNEL was given, and the running kernel is unknown: /{OSRELEASE}: {0}")]
     RunningUnknown(std::io::Error),
     /// A file that describes the kernel cannot be read.
     #[error(transparent)]
@@ -44,7 +44,7 @@ impl<'a> KernelRequest<'a> {
     /// is unknown.
     pub fn open(&self) -> Result<Kernel, KernelRequestError> {
         let mut kernel = match self.paths {
-            [] => Kernel::open(&[running_release()?])?,
+            [] => RunningKernel::of_this_machine().open()?,
             paths => Kernel::open(paths)?,
         };
         if let Some(release) = self.release {
@@ -67,8 +67,83 @@ impl<'a> KernelRequest<'a> {
     }
 }
 
-/// The release of the running kernel, which [`Kernel::open`] takes as the name of an installed release.
-fn running_release() -> Result<PathBuf, KernelRequestError> {
-    let release = std::fs::read_to_string(OSRELEASE).map_err(KernelRequestError::RunningUnknown)?;
-    Ok(Path::new(release.trim()).to_owned())
+/// The files that a running kernel shows of itself.
+const SHOWN: [&str; 2] = ["proc/config.gz", "proc/kallsyms"];
+
+/// The running kernel of the machine whose file system begins at `root`.
+struct RunningKernel {
+    root: PathBuf,
+}
+
+impl RunningKernel {
+    fn of_this_machine() -> Self {
+        Self { root: PathBuf::from("/") }
+    }
+
+    /// Reads the files that are installed for its release. If there are none, as in a container or a small virtual machine, it
+    /// reads what the kernel shows of itself.
+    fn open(&self) -> Result<Kernel, KernelRequestError> {
+        let release = self.release()?;
+        match Kernel::open(&[&release]) {
+            Err(Error { kind: ErrorKind::NoSuchRelease, .. }) => self.open_shown(&release),
+            kernel => Ok(kernel?),
+        }
+    }
+
+    fn open_shown(&self, release: &Path) -> Result<Kernel, KernelRequestError> {
+        let name = release.display();
+        let mut kernel = Kernel::default().with_release(KernelRelease::new(release.to_string_lossy()));
+        let mut read = Vec::new();
+        for file in SHOWN.iter().map(|file| self.root.join(file)).filter(|file| file.exists()) {
+            // A file that cannot be read tells nothing: /proc/kallsyms of a kernel without modules lists no exports.
+            if kernel.add(&file).is_ok() {
+                read.push(file.display().to_string());
+            }
+        }
+        if read.is_empty() {
+            let path = self.root.join("lib/modules").join(release);
+            return Err(Error::new(&path, ErrorKind::RunningWithoutFiles).into());
+        }
+        let files = read.join(" and ");
+        kernel.inferred.push(format!(
+            "the kernel is the running one, {name}: nothing is installed for it, so only {files} tell of it"
+        ));
+        Ok(kernel)
+    }
+
+    /// Its release, which [`Kernel::open`] takes as the name of an installed release.
+    fn release(&self) -> Result<PathBuf, KernelRequestError> {
+        let file = self.root.join(OSRELEASE);
+        let release = std::fs::read_to_string(file).map_err(KernelRequestError::RunningUnknown)?;
+        Ok(Path::new(release.trim()).to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::ConfigOption;
+
+    // A machine without /lib/modules: the kernel tells its configuration, and is said to be the running one.
+    #[test]
+    fn a_running_kernel_without_files_tells_of_itself() {
+        let root = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, bytes: &[u8]| {
+            let path = root.path().join(name);
+            std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+            std::fs::write(path, bytes).expect("written");
+        };
+        write(OSRELEASE, b"6.18.44-none\n");
+        let running = RunningKernel { root: root.path().to_owned() };
+        let error = running.open().expect_err("nothing tells of it").to_string();
+        assert!(error.contains("running kernel") && error.contains("6.18.44-none"), "{error}");
+        write(
+            "proc/config.gz",
+            b"# Linux/x86 6.18.44 Kernel Configuration\nCONFIG_X86_64=y\n# CONFIG_MODULES is not set\n",
+        );
+        let kernel = running.open().expect("its configuration");
+        assert_eq!(kernel.release().map(KernelRelease::as_str), Some("6.18.44-none"));
+        assert!(kernel.config().is_some_and(|config| !config.is_set(ConfigOption("MODULES"))));
+        assert!(kernel.inferred.iter().any(|fact| fact.contains("running one")), "{:?}", kernel.inferred);
+    }
 }

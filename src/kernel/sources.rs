@@ -31,13 +31,14 @@ impl Kernel {
         let found = || self.boot_image().filter(|image| image.tells(fact)).map(KernelImage::path);
         // The first source of a fact counts, but certificates, headers and packages add up.
         let first = match fact {
-            Fact::Headers | Fact::Packages => return all.collect(),
+            Fact::Headers | Fact::Packages | Fact::OutsideExports => return all.collect(),
             Fact::Certificates if self.certificates.is_some() => return given.into_iter().chain(all).collect(),
             Fact::Arch if self.arch.is_some() => None,
             Fact::Arch if given.is_some() => given,
             Fact::Arch if self.config.as_ref().and_then(Config::arch).is_some() => self.first_source(Fact::Config),
             Fact::Arch => self.first_source(Fact::Release),
             Fact::Vermagic | Fact::StructModuleSize => given.or_else(told_by).or_else(found),
+            Fact::Version if self.version.is_none() && self.release.is_none() => self.first_source(Fact::Config),
             Fact::Release | Fact::Version | Fact::Modules | Fact::Licences | Fact::Builtin => {
                 self.first_source(fact).or_else(told_by)
             }
@@ -55,7 +56,9 @@ impl KernelImage {
             Fact::Arch => self.arch().is_some(),
             Fact::Config => self.config().is_some(),
             Fact::Modversions | Fact::Exports | Fact::Kinds | Fact::Crcs | Fact::Namespaces => self.exports().is_ok(),
-            Fact::Modules | Fact::Licences | Fact::Builtin | Fact::Headers | Fact::Packages => false,
+            Fact::Modules | Fact::Licences | Fact::Builtin | Fact::Headers | Fact::Packages | Fact::OutsideExports => {
+                false
+            }
             Fact::Vermagic => self.vermagic().is_some(),
             Fact::StructModuleSize => self.struct_module_size().is_some(),
             Fact::Certificates => self.certificates().is_some(),

@@ -11,7 +11,7 @@ use crate::image::Image;
 use crate::kernel::Kernel;
 use crate::load::cache::memo::Memo;
 use crate::load::cache::passed::Passed;
-use crate::load::merge::{followed_in_part, furthest, join_equal, merge};
+use crate::load::merge::{followed_in_part, furthest, join_equal, merge, older_than_known};
 use crate::load::pipeline::load_module;
 use crate::load::refused_exporter::RefusedExporter;
 use crate::load::run::{Call, Run};
@@ -315,10 +315,14 @@ impl Machine {
     }
 
     fn conclude(&mut self, image: &Image, attempts: Attempts) -> Verdict {
-        let verdict = self.settle(attempts.results, attempts.too_many);
+        let calendar = attempts.results.first().and_then(|(world, _)| world.calendars.first().copied());
+        let mut verdict = self.settle(attempts.results, attempts.too_many);
         if !matches!(verdict.outcome, Outcome::Loads) {
             let exports = image.as_announced().map(|elf| Arc::clone(elf.exports())).unwrap_or_default();
             self.refused.extend(RefusedExporter::new(&verdict.name, exports).map(Arc::new));
+        }
+        if let Some(old) = calendar.filter(|calendar| calendar.is_before_table()) {
+            older_than_known(&mut verdict, old);
         }
         verdict
     }

@@ -5,9 +5,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use crate::history::{Behaviour, Calendar};
 use crate::load::state::{Furthest, World};
 use crate::terms::Taints;
-use crate::verdict::{Finding, Missing, Outcome, Stage, Verdict};
+use crate::verdict::{Cause, Finding, KernelLine, Missing, Outcome, Stage, Verdict};
+
+/// The relocation type for calls that binutils write since 2.31.
+const R_X86_64_PLT32: u32 = 4;
 
 /// Drops what makes no difference: two worlds that differ in one answer only or in their calendars only, and agree in state and
 /// verdict, become one.
@@ -165,6 +169,41 @@ pub(crate) fn followed_in_part(verdict: &mut Verdict, questions: impl Iterator<I
     verdict.log.clear();
     verdict.module_taints = Taints::NONE;
     verdict.kernel_tainted = tainted;
+}
+
+/// Weakens a verdict about a kernel that is older than the table of behaviours to what holds in all kernels, and to what the
+/// table knows of this one. No taint is certain, also none of an earlier call.
+pub(crate) fn older_than_known(verdict: &mut Verdict, calendar: Calendar) {
+    let is_known = |finding: &Finding| match finding.cause {
+        Cause::NoModules
+        | Cause::NotPermitted { .. }
+        | Cause::InvalidElf { .. }
+        | Cause::WrongArchitecture { .. }
+        | Cause::ModuleLayout { .. }
+        | Cause::Vermagic { .. }
+        | Cause::MissingSymbol { .. }
+        | Cause::ExporterNotLoaded { .. }
+        | Cause::GplOnlySymbol { .. } => true,
+        Cause::SymbolVersion { .. } => calendar.has(Behaviour::SymErrnoPrinted) == Some(true),
+        Cause::UnknownRelocation { kind: R_X86_64_PLT32, .. } => calendar.has(Behaviour::X86Plt32) == Some(false),
+        _ => false,
+    };
+    let known: Vec<&Finding> =
+        verdict.findings.iter().filter(|finding| finding.reached && finding.refuses() && is_known(finding)).collect();
+    let is_refused =
+        verdict.outcome.errno().is_some() && known.iter().any(|finding| Some(finding.stage) == verdict.outcome.stage());
+    let is_line_known = |line: &KernelLine| {
+        line.text.is_of_symbol() || known.iter().any(|finding| finding.kernel_line.as_ref() == Some(&line.text))
+    };
+    verdict.log.retain(|line| is_refused && is_line_known(line));
+    if !is_refused {
+        verdict.outcome = Outcome::Undetermined;
+        verdict.never_loads &= !known.is_empty();
+    }
+    verdict.module_taints = Taints::NONE;
+    verdict.kernel_tainted = Taints::NONE;
+    let missing: BTreeSet<_> = verdict.missing.drain(..).chain([Missing::OldKernel]).collect();
+    verdict.missing = missing.into_iter().collect();
 }
 
 /// The questions to which two worlds have different answers.

@@ -65,7 +65,9 @@ pub fn human_facts(kernel: &Kernel, summary: &KernelSummary, palette: &Palette) 
 }
 
 fn lines(kernel: &Kernel, summary: &KernelSummary) -> Vec<FactLine> {
-    Fact::ALL.into_iter().map(|fact| FactLine::new(fact, kernel, summary)).collect()
+    // Most kernels have no modules from outside, and nothing has to be supplied then.
+    let is_listed = |fact: &Fact| *fact != Fact::OutsideExports || kernel.outside_exports().next().is_some();
+    Fact::ALL.into_iter().filter(is_listed).map(|fact| FactLine::new(fact, kernel, summary)).collect()
 }
 
 impl FactLine {
@@ -92,6 +94,10 @@ fn value(fact: Fact, kernel: &Kernel) -> Option<String> {
         Fact::Modversions => kernel.modversions().map(|checked| if checked { "checked" } else { "not checked" }.into()),
         Fact::Exports => {
             let rows: Vec<_> = exports?.rows().collect();
+            Some(format!("{}: {}", count(rows.len(), "symbol", "symbols"), exporters(&rows)))
+        }
+        Fact::OutsideExports => {
+            let rows: Vec<_> = kernel.outside_exports().flat_map(Exports::rows).collect();
             Some(format!("{}: {}", count(rows.len(), "symbol", "symbols"), exporters(&rows)))
         }
         Fact::Kinds => of_rows(exports?, |row| row.kind.is_some()),
@@ -164,7 +170,7 @@ fn supply(fact: Fact, kernel: &Kernel, summary: &KernelSummary) -> String {
         Fact::Arch => Missing::Arch,
         Fact::Config | Fact::Modversions => Missing::Config(ConfigOption("MODVERSIONS")),
         Fact::Kinds if kernel.exports().is_some() => Missing::ExportKind(String::new()),
-        Fact::Exports | Fact::Kinds | Fact::Crcs | Fact::Namespaces => Missing::Exports,
+        Fact::Exports | Fact::OutsideExports | Fact::Kinds | Fact::Crcs | Fact::Namespaces => Missing::Exports,
         Fact::Modules | Fact::Licences | Fact::Builtin | Fact::StructModuleSize => Missing::StructModuleSize,
         Fact::Vermagic if kernel.config().is_some() && kernel.release().is_some() => {
             return "put together of release and configuration as far as they tell it; the kernel's own modules show it".into();

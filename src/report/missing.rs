@@ -1,6 +1,6 @@
 //! Facts that are not known: what they are, and how to supply them.
 
-use crate::history::{Behaviour, TABLE};
+use crate::history::{Behaviour, FIRST_KNOWN, TABLE};
 use crate::kernel::VMLINUX;
 use crate::terms::ElfMachine;
 use crate::verdict::Missing;
@@ -13,6 +13,11 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
     let image = add_image(kernel);
     match missing {
         Missing::Release => "the kernel's release: give --release RELEASE, as uname -r prints it there".into(),
+        Missing::OldKernel => format!(
+            "what {} does otherwise than {FIRST_KNOWN}: gplok knows the loader in full from {FIRST_KNOWN} on, and of older \
+             kernels only some dates",
+            kernel.called()
+        ),
         Missing::Config(option) => format!("{option}: add the kernel's configuration, -k /boot/config-{release}"),
         Missing::Behaviour(behaviour) => dated(*behaviour),
         Missing::Arch => "the architecture: add the kernel's configuration with -k".into(),

@@ -6,6 +6,7 @@ use crate::verdict::Cause;
 /// A cause of every code.
 pub(super) fn causes() -> Vec<Cause> {
     vec![
+        Cause::NoModules,
         Cause::NotPermitted { switch: "nomodule".into() },
         Cause::UnknownFlags { flags: 8 },
         Cause::Decompression {

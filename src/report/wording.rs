@@ -131,6 +131,7 @@ pub(super) const fn fact_title(fact: Fact) -> &'static str {
         Fact::Config => "configuration",
         Fact::Modversions => "symbol versions",
         Fact::Exports => "exports",
+        Fact::OutsideExports => "outside modules",
         Fact::Kinds => "their kinds",
         Fact::Crcs => "their CRCs",
         Fact::Namespaces => "their namespaces",

@@ -26,6 +26,7 @@ pub enum Errno {
     EFBIG,
     ENOSPC,
     ERANGE,
+    ENOSYS,
     ELOOP,
     ENOEXEC,
     ENODATA,
@@ -40,7 +41,7 @@ pub enum Errno {
 
 impl Errno {
     /// Every errno, in the order of numbers.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::EPERM,
         Self::ENOENT,
         Self::E2BIG,
@@ -58,6 +59,7 @@ impl Errno {
         Self::EFBIG,
         Self::ENOSPC,
         Self::ERANGE,
+        Self::ENOSYS,
         Self::ELOOP,
         Self::ENODATA,
         Self::ENOPKG,
@@ -89,6 +91,7 @@ impl Errno {
             Self::EFBIG => 27,
             Self::ENOSPC => 28,
             Self::ERANGE => 34,
+            Self::ENOSYS => 38,
             Self::ELOOP => 40,
             Self::ENODATA => 61,
             Self::ENOPKG => 65,
@@ -127,6 +130,7 @@ impl Errno {
             Self::EFBIG => "EFBIG",
             Self::ENOSPC => "ENOSPC",
             Self::ERANGE => "ERANGE",
+            Self::ENOSYS => "ENOSYS",
             Self::ELOOP => "ELOOP",
             Self::ENODATA => "ENODATA",
             Self::ENOPKG => "ENOPKG",
@@ -159,6 +163,7 @@ impl Errno {
             Self::EFBIG => "File too large",
             Self::ENOSPC => "No space left on device",
             Self::ERANGE => "Numerical result out of range",
+            Self::ENOSYS => "Function not implemented",
             Self::ELOOP => "Too many levels of symbolic links",
             Self::ENODATA => "No data available",
             Self::ENOPKG => "Package not installed",

@@ -46,6 +46,8 @@ macro_rules! codes {
 }
 
 codes! {
+    /// The kernel is built without `CONFIG_MODULES`: it has no system calls for modules.
+    NoModules = "no-modules",
     /// The kernel does not load modules, or not for this caller.
     NotPermitted {
         /// The command line switch that causes this.

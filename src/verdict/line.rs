@@ -72,6 +72,10 @@ pub(crate) enum OfSymbol {
     Disagrees,
     /// `simplify_symbols()`, kernel/module/main.c, for `-ENOENT`.
     Missing,
+    /// That line up to 4.18: with 0 for the error.
+    MissingAsZero,
+    /// That line in 2.6.32: without the error.
+    MissingBare,
     /// `simplify_symbols()`, kernel/module/main.c, for `-EINVAL`.
     Invalid,
 }
@@ -80,6 +84,11 @@ impl LineText {
     /// A message of the loader about one symbol.
     pub(crate) const fn of_symbol(module: Arc<str>, says: OfSymbol, symbol: Arc<str>) -> Self {
         Self(Text::OfSymbol { module, says, symbol })
+    }
+
+    /// Returns whether it is such a message.
+    pub(crate) const fn is_of_symbol(&self) -> bool {
+        matches!(self.0, Text::OfSymbol { .. })
     }
 
     /// The text; allocates if it is stored in parts.
@@ -100,6 +109,10 @@ impl LineText {
             Text::OfSymbol { module, says: OfSymbol::Missing, symbol } => {
                 [module, ": Unknown symbol ", symbol, " (err -2)"]
             }
+            Text::OfSymbol { module, says: OfSymbol::MissingAsZero, symbol } => {
+                [module, ": Unknown symbol ", symbol, " (err 0)"]
+            }
+            Text::OfSymbol { module, says: OfSymbol::MissingBare, symbol } => [module, ": Unknown symbol ", symbol, ""],
             Text::OfSymbol { module, says: OfSymbol::Invalid, symbol } => {
                 [module, ": Unknown symbol ", symbol, " (err -22)"]
             }

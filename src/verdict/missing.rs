@@ -14,6 +14,8 @@ use crate::terms::ElfMachine;
 pub enum Missing {
     /// The release string, and with it every dated behaviour.
     Release,
+    /// What a kernel older than 4.18 does otherwise: the table of behaviours knows older kernels in part only.
+    OldKernel,
     /// A configuration option.
     Config(ConfigOption),
     /// Whether this release has a behaviour whose date is known only to lie between two versions.
@@ -99,6 +101,7 @@ impl Missing {
     pub fn word(&self) -> String {
         match self {
             Self::Release => "release".into(),
+            Self::OldKernel => "old-kernel".into(),
             Self::Config(option) => format!("config:{option}"),
             Self::Behaviour(behaviour) => format!("behaviour:{behaviour}"),
             Self::Arch => "arch".into(),

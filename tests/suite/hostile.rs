@@ -52,8 +52,11 @@ fn recorded_kernel(version: &str) -> Arc<Kernel> {
 fn bare_kernel(option: &str) -> Arc<Kernel> {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("release"), "6.12.0\n").expect("a file");
-    std::fs::write(folder.path().join("config"), format!("CONFIG_{option}=y\nCONFIG_64BIT=y\nCONFIG_KALLSYMS=y\n"))
-        .expect("a file");
+    std::fs::write(
+        folder.path().join("config"),
+        format!("CONFIG_{option}=y\nCONFIG_64BIT=y\nCONFIG_MODULES=y\nCONFIG_KALLSYMS=y\n"),
+    )
+    .expect("a file");
     Arc::new(Kernel::open(&[folder.path()]).expect("a kernel"))
 }
 

@@ -8,8 +8,8 @@ use gplok::check::check;
 use gplok::image::Image;
 use gplok::kernel::{Difference, Fact, Kernel};
 use gplok::load::{Cmdline, Insmod, Machine};
-use gplok::terms::{KernelVersion, ModuleName};
-use gplok::verdict::Outcome;
+use gplok::terms::{Errno, KernelVersion, ModuleName};
+use gplok::verdict::{Code, Outcome};
 use tempfile::TempDir;
 
 use crate::ko::{Ko, Profile};
@@ -191,4 +191,61 @@ fn lists_of_two_builds_are_told_apart() {
     assert_eq!(conflict.difference, Difference::Entries { different: 1, of: 2, example: "kmalloc".to_owned() });
     let crc = kernel.exports().and_then(|exports| exports.vmlinux("kmalloc")?.crc);
     assert_eq!(crc, Some(gplok::terms::Crc(0x1234_5678)));
+}
+
+// A list without a row of the kernel describes modules from outside its tree: it is added, whichever list comes first, and
+// replaces the tree's module of the same name.
+#[test]
+fn a_list_of_outside_modules_is_added() {
+    const OWN: &[u8] =
+        b"0x00000001\tkmalloc\tvmlinux\tEXPORT_SYMBOL\t\n0x00000002\told_verb\tdrivers/ib-core\tEXPORT_SYMBOL\t\n";
+    const OUTSIDE: &[u8] = b"0x00000003\tnew_verb\t/usr/src/ofa/ib_core\tEXPORT_SYMBOL\t\n0x00000003\tnew_verb\t/usr/src/ofa/ib_core\tEXPORT_SYMBOL\t\n";
+    const OTHER: &[u8] =
+        b"0x00000004\tnew_verb\textra/ib_core\tEXPORT_SYMBOL\t\n0x00000005\tthird\textra/spl\tEXPORT_SYMBOL\t\n";
+    let files = folder(&[("own.symvers", OWN), ("outside.symvers", OUTSIDE), ("other.symvers", OTHER)]);
+    let open = |names: &[&str]| {
+        let paths: Vec<_> = names.iter().map(|name| files.path().join(name)).collect();
+        Kernel::open(&paths).expect("a kernel")
+    };
+    for order in [["own.symvers", "outside.symvers"], ["outside.symvers", "own.symvers"]] {
+        let kernel = open(&order);
+        let exports = kernel.exports().expect("known");
+        let rows: Vec<_> = exports.rows().map(|row| (row.name, row.crc.map(|crc| crc.0), row.exporter)).collect();
+        assert_eq!(rows, [("kmalloc", Some(1), "vmlinux"), ("new_verb", Some(3), "/usr/src/ofa/ib_core")], "{order:?}");
+        assert_eq!(kernel.conflicts(), [], "{order:?}");
+    }
+    // Of two such lists the first counts, and a contradiction is reported.
+    let kernel = open(&["outside.symvers", "other.symvers", "own.symvers"]);
+    let exports = kernel.exports().expect("known");
+    assert_eq!(exports.named("new_verb").map(|row| row.crc.map(|crc| crc.0)).collect::<Vec<_>>(), [Some(3)]);
+    assert!(exports.named("third").next().is_some());
+    assert_eq!(kernel.conflicts().len(), 1);
+    // Alone they do not tell what the kernel exports.
+    assert!(open(&["outside.symvers"]).exports().is_none());
+}
+
+// A kernel without CONFIG_MODULES has no system calls for modules.
+#[test]
+fn a_kernel_without_modules_answers_enosys() {
+    let kernel = folder(&[("release", b"6.12.0\n"), ("config", b"CONFIG_X86_64=y\n# CONFIG_MODULES is not set\n")]);
+    let kernel = Arc::new(Kernel::open(&[kernel.path()]).expect("a kernel"));
+    let image = Image::from_bytes("foo.ko", Ko::new("foo").build(&Profile::load("6.12"))).expect("not compressed");
+    let mut machine = Machine::boot(kernel, Cmdline::default());
+    let verdict = machine.insmod(&image, &Insmod::default());
+    assert_eq!(verdict.outcome.errno(), Some(Errno::ENOSYS));
+    assert_eq!(verdict.findings.iter().map(|finding| finding.code()).collect::<Vec<_>>(), [Code::NoModules]);
+    assert!(verdict.log.is_empty() && verdict.missing.is_empty());
+    assert_eq!(machine.rmmod("foo").outcome.errno(), Some(Errno::ENOSYS));
+}
+
+// The head of a configuration tells the version where nothing else does.
+#[test]
+fn a_configuration_tells_the_version() {
+    let config = b"#\n# Automatically generated file; DO NOT EDIT.\n# Linux/mips 4.14.151 Kernel Configuration\n#\nCONFIG_MIPS=y\n";
+    let kernel = folder(&[("config", config)]);
+    let opened = Kernel::open(&[kernel.path()]).expect("a kernel");
+    assert_eq!(opened.version().map(|version| version.to_string()).as_deref(), Some("4.14.151"));
+    let both = folder(&[("config", config), ("release", b"4.14.9-x\n")]);
+    let opened = Kernel::open(&[both.path()]).expect("a kernel");
+    assert_eq!(opened.version().map(|version| version.to_string()).as_deref(), Some("4.14.9"));
 }

@@ -98,6 +98,14 @@ matrix!(
 );
 
 matrix!(
+    /// What is printed about a missing symbol: nothing of the error in 2.6.32, 0 up to 4.18, and the errno since 4.19. Before 4.18
+    /// only such lines are certain, and no module certainly loads.
+    unknown_symbol_errno,
+    ["2.6.32", "4.14.151", "4.18.0", "4.19.0"],
+    |made| Boot::new(made, &[Ko::new("foo").needs("gone"), Ko::new("bar").needs("printk")])
+);
+
+matrix!(
     /// Exports that were to become GPL-only: a warning, then (5.12) a table that is not read.
     gpl_future,
     ["5.11.0", "5.12.0"],

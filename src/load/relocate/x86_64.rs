@@ -37,7 +37,8 @@ pub(super) fn apply_relocate_add<E>(
             // The kernel does not use the symbol of this type: whether it reads the symbol depends on the compiler.
             R_X86_64_NONE => return Ok(Judgement::symbol_memory()),
             R_X86_64_64 => 8,
-            R_X86_64_PC32 | R_X86_64_PLT32 | R_X86_64_32 | R_X86_64_32S => 4,
+            R_X86_64_PC32 | R_X86_64_32 | R_X86_64_32S => 4,
+            R_X86_64_PLT32 if (facts.has)(Behaviour::X86Plt32)? => 4,
             R_X86_64_PC64 if (facts.has)(Behaviour::X86Pc64)? => 8,
             kind => {
                 if module.symbol(entry).is_none() {

@@ -53,14 +53,11 @@ fn unknown_vermagic(run: &mut Run<'_>, module: &str) -> StageResult {
     let same_release = kernel.release().is_some_and(|known| known.as_str() == release);
     let info = run.info()?;
     let wanted = info.vers.as_ref().and_then(|versions| versions.get("module_layout"));
-    let same_layout = if run.modversions()? {
-        wanted.zip(kernel.module_layout()).is_some_and(|(wanted, crc)| wanted == u64::from(crc.0))
-    } else {
-        true
-    };
-    if same_release && same_layout {
-        run.inferred
-            .push("vermagic fits: the module was built for this release, with its version of module_layout".into());
+    let has_versions = run.modversions()?;
+    let same_layout = wanted.zip(kernel.module_layout()).is_some_and(|(wanted, crc)| wanted == u64::from(crc.0));
+    if same_release && (same_layout || !has_versions) {
+        let with = if has_versions { ", with its version of module_layout" } else { "" };
+        run.inferred.push(format!("vermagic fits: the module was built for this release{with}"));
         return Ok(());
     }
     if run.ask(Missing::Vermagic)? {

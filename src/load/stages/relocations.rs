@@ -70,7 +70,9 @@ fn judge_relocations(run: &mut Run<'_>, info: &Info) -> StageResult<bool> {
     let mut room = MAX_RELOCATIONS;
     let is_percpu_relocated = info.percpu.is_none() || run.has(Behaviour::LoadPercpuRelocs)?;
     let misfit = Misfit::of(run.call, info);
-    if run.call.memo.is_enabled() && misfit.is_none() {
+    // Kernels without PLT32 are so old that their modules are not judged often.
+    let is_plain_known = arch.machine != ElfMachine::X86_64 || run.known(Behaviour::X86Plt32) == Some(true);
+    if run.call.memo.is_enabled() && misfit.is_none() && is_plain_known {
         match requirement(info, |sh_info| target(info, sh_info, is_percpu_relocated)) {
             Some(Requirement::Nothing) => return Ok(true),
             Some(Requirement::X86Pc64) if run.has(Behaviour::X86Pc64)? => return Ok(true),

@@ -262,12 +262,12 @@ fn explain_missing(run: &mut Run<'_>, name: &SymbolName<'_>, raw: &[u8], gplok: 
             license: info.license.clone(),
             inherited_from: info.inherited_from.clone(),
         };
-        record_missing(run, cause, name);
+        record_missing(run, cause, name)?;
         return Ok(());
     }
     if let Some(refused) = RefusedExporter::of_symbol(run.call.refused, &symbol) {
         let refused_exporter = Some(Arc::clone(&refused.name));
-        record_missing(run, Cause::MissingSymbol { symbol, refused_exporter, namesake: None }, name);
+        record_missing(run, Cause::MissingSymbol { symbol, refused_exporter, namesake: None }, name)?;
         return Ok(());
     }
     let exporter = run.call.kernel.exports().and_then(|exports| exports.named(name).next().map(|row| row.exporter));
@@ -279,13 +279,26 @@ fn explain_missing(run: &mut Run<'_>, name: &SymbolName<'_>, raw: &[u8], gplok: 
             Cause::MissingSymbol { symbol, refused_exporter: None, namesake }
         }
     };
-    record_missing(run, cause, name);
+    record_missing(run, cause, name)?;
     Ok(())
 }
 
 /// Records a finding together with the line for a missing symbol, which `simplify_symbols()` prints.
-fn record_missing(run: &mut Run<'_>, cause: Cause, name: &SymbolName<'_>) {
-    run.find(cause, Some(LineText::of_symbol(run.mod_name(), OfSymbol::Missing, name.shared())));
+fn record_missing(run: &mut Run<'_>, cause: Cause, name: &SymbolName<'_>) -> StageResult {
+    let line = missing_line(run)?;
+    run.find(cause, Some(LineText::of_symbol(run.mod_name(), line, name.shared())));
+    Ok(())
+}
+
+/// What the kernel prints about a symbol that nothing exports.
+pub(in crate::load) fn missing_line(run: &Run<'_>) -> StageResult<OfSymbol> {
+    Ok(if run.has(Behaviour::SymErrnoReal)? {
+        OfSymbol::Missing
+    } else if run.has(Behaviour::SymErrnoPrinted)? {
+        OfSymbol::MissingAsZero
+    } else {
+        OfSymbol::MissingBare
+    })
 }
 
 /// Warns of symbols exported with `EXPORT_SYMBOL_GPL_FUTURE` or as unused, which are visible up to 5.11.

@@ -8,7 +8,7 @@ use crate::image::{LooseSymbol, ModuleElf, escaped};
 use crate::load::cache::memo::Importing;
 use crate::load::cache::simple_imports::SimpleImports;
 use crate::load::run::Run;
-use crate::load::stages::resolve_symbol::{Resolved, resolve_symbol};
+use crate::load::stages::resolve_symbol::{Resolved, missing_line, resolve_symbol};
 use crate::load::stages::symbol_name::SymbolName;
 use crate::load::state::{Info, StageResult, Stop};
 use crate::terms::{ElfMachine, Errno};
@@ -120,7 +120,7 @@ fn undefined(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol) -> StageRe
             run.findings.append(&mut problems);
             return Ok(Ok(()));
         }
-        Resolved::Null => (Errno::ENOENT, OfSymbol::Missing),
+        Resolved::Null => (Errno::ENOENT, missing_line(run)?),
         Resolved::Invalid => (Errno::EINVAL, OfSymbol::Invalid),
     };
     if !run.is_surveying() {

@@ -49,6 +49,7 @@ macro_rules! findings {
 
 findings! { topic:
     system_call {
+        NoModules {} => NO_MODULES, no_modules();
         NotPermitted { switch } => NOT_PERMITTED, not_permitted(switch);
         UnknownFlags { flags } => UNKNOWN_FLAGS, unknown_flags(*flags);
         Decompression { found, supported, fault, refused } =>

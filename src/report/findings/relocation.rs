@@ -64,6 +64,10 @@ fn origin<'a>(name: &str, mut sections: impl Iterator<Item = &'a str>) -> (&'sta
             "link with ld -r, as the kernel's own make does".to_owned(),
         );
     }
+    if name == "R_X86_64_PLT32" {
+        let fix = "build the module with binutils older than 2.31, or use a kernel since 4.16, which applies this type";
+        return ("calls as binutils write them since 2.31", fix.to_owned());
+    }
     if is_any(&["GOT", "PLT", "TOC", "CALL_PLT"]) {
         return (
             "position-independent code, from a compiler run with -fPIC or -fPIE",

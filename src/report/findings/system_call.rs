@@ -2,6 +2,17 @@
 
 use crate::report::topic::{Because, Heading, Wording};
 
+pub(super) const NO_MODULES: Heading =
+    Heading::fixed("kernel without loadable modules", include_str!("../explain/no-modules.md"));
+
+pub(super) fn no_modules() -> Wording {
+    let because = Because::so(
+        "the kernel is built without CONFIG_MODULES",
+        "it has no system calls for modules, and answers every attempt with ENOSYS",
+    );
+    Wording::new(because, "use a kernel with CONFIG_MODULES=y, or build the driver into this one")
+}
+
 pub(super) const NOT_PERMITTED: Heading =
     Heading::fixed("module loading is switched off", include_str!("../explain/not-permitted.md"));
 
