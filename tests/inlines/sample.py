@@ -27,9 +27,10 @@ import subprocess
 import sys
 import tempfile
 
-GPL = re.compile(r"GPL-incompatible module \S+ uses GPL-only symbol '(\S+)'")
-UNDEFINED = re.compile(r'"(\S+)" \[[^]]*\] undefined!')
-NAMESPACE = re.compile(r"uses symbol (\S+) from namespace (\S+?),? but does not import it")
+# modpost's words: FATAL up to 5.10, ERROR since, and since 7.3 with the module first and the symbol in other quotes.
+GPL = re.compile(r"GPL-incompatible module (?:\S+ )?uses GPL-only symbol '([^']+)'")
+UNDEFINED = re.compile(r"""["']([^"'\s]+)["'] (?:\[[^]]*\] )?undefined!""")
+NAMESPACE = re.compile(r"uses symbol '?([^'\s]+)'? from namespace '?([^',\s]+)'?,? but does not import it")
 ATTRIBUTE = re.compile(r"\b(?:__attribute__|__attribute|__asm__|asm)\s*\(")
 # Warnings may not stop a module, whatever the configuration says; what kbuild itself always refuses stays refused.
 FLAGS = "ccflags-y := -Wno-error -Werror=implicit-function-declaration"
@@ -197,12 +198,32 @@ class Samples:
         order = self.path("modules.order")
         with open(order, encoding="utf-8") as file:
             entry = file.read().split()[0]
+        # Since 6.13 make enters the folder of the module, and names in it are relative.
+        folder = self.kdir if os.path.isabs(entry) else self.folder
         said = {}
         for module in modules:
             self.write("modules.order", entry.replace(modules[0], module) + "\n")
-            result = run(lines[-1], shell=True, cwd=self.kdir)
-            said[module] = result.stdout + result.stderr
+            said[module] = self.modpost_once(lines[-1], folder)
         return said
+
+    def modpost_once(self, command, folder):
+        """What modpost says. Up to 5.10 it stops at the first GPL-only symbol: it is run again with that one changed."""
+        said, freed = "", set()
+        while True:
+            result = run(command, shell=True, cwd=folder)
+            if "modules.order" in result.stdout + result.stderr:
+                sys.exit("modpost does not find its modules:\n" + result.stderr)
+            said += result.stdout + result.stderr
+            stopped = re.search("FATAL: modpost: " + GPL.pattern, result.stdout + result.stderr)
+            symvers = re.search(r"-i (\S*Module\.symvers)", command)
+            if not stopped or not symvers or stopped[1] in freed:
+                return said
+            freed.add(stopped[1])
+            with open(os.path.join(folder, symvers[1]), encoding="utf-8") as file:
+                rows = [row.split("\t") for row in file]
+            changed = [row[:3] + [row[3].replace("_GPL", "")] + row[4:] if row[1] in freed else row for row in rows]
+            self.write("Module.symvers.freed", "".join("\t".join(row) for row in changed))
+            command = command.replace(symvers[0], f"-i {self.path('Module.symvers.freed')}", 1)
 
 
 def main():
