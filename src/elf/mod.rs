@@ -10,7 +10,7 @@ mod records;
 mod relocation_name;
 
 pub use compressed::{CompressedSection, SectionCompression};
-pub use debug_relocation::{DebugRelocation, is_relative, is_short};
+pub use debug_relocation::{DebugField, DebugRelocation, is_relative, is_short};
 pub use names::{SectionFlags, SectionType, SymbolBinding, SymbolKind, SymbolPlace, SymbolVisibility};
 pub use records::{Header, Load, Relocation, Section, Symbol};
 pub use relocation_name::relocation_name;

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::bases::Bases;
 use super::error::DwarfError;
 use crate::compression::decompress_section;
-use crate::elf::{DebugRelocation, Section, SectionType, Symbol, SymbolPlace};
+use crate::elf::{DebugField, DebugRelocation, Section, SectionType, Symbol, SymbolPlace};
 use crate::graph::Place;
 use crate::image::ModuleElf;
 use crate::terms::Endian;
@@ -190,15 +190,15 @@ fn relocate(
                 offset: relocation.offset,
             });
         };
-        let (DebugRelocation::Set(width) | DebugRelocation::Add(width) | DebugRelocation::Sub(width)) = action else {
+        let (DebugRelocation::Set(field) | DebugRelocation::Add(field) | DebugRelocation::Sub(field)) = action else {
             continue;
         };
         let symbol = usize::try_from(relocation.symbol).ok().and_then(|index| symbols.get(index));
         let start = usize::try_from(relocation.offset).unwrap_or(usize::MAX);
         // A field with an undefined symbol stays 0, and readers skip it.
         let Some(target) = symbol.and_then(|symbol| address_of(symbol, bases)) else { continue };
-        let Some(field) = start.checked_add(width).and_then(|end| bytes.get_mut(start..end)) else { continue };
-        let before = number(field, little);
+        let Some(at) = field_at(bytes, start, field) else { continue };
+        let before = number(at, field, little);
         let operand = target.wrapping_add_signed(relocation.addend.unwrap_or(0));
         let after = match action {
             DebugRelocation::Set(_) if relocation.addend.is_none() => before.wrapping_add(operand),
@@ -206,7 +206,7 @@ fn relocate(
             DebugRelocation::Add(_) => before.wrapping_add(operand),
             _ => before.wrapping_sub(operand),
         };
-        write(field, after, little);
+        write(at, field, after, little);
     }
     Ok(())
 }
@@ -220,19 +220,75 @@ fn address_of(symbol: &Symbol, bases: &Bases) -> Option<u64> {
     }
 }
 
-/// The number in a field.
-fn number(field: &[u8], little: bool) -> u64 {
-    let push = |value: u64, byte: &u8| (value << 8) | u64::from(*byte);
-    if little { field.iter().rev().fold(0, push) } else { field.iter().fold(0, push) }
+/// The bytes of a field.
+fn field_at(bytes: &mut [u8], start: usize, field: DebugField) -> Option<&mut [u8]> {
+    let rest = bytes.get_mut(start..)?;
+    let length = match field {
+        DebugField::Bytes(width) => width,
+        DebugField::LowSix => 1,
+        // No 64-bit number is longer.
+        DebugField::Uleb128 => rest.iter().take(10).position(|byte| byte & 0x80 == 0)? + 1,
+    };
+    rest.get_mut(..length)
 }
 
-/// Writes the lowest bytes of a number, as many as the field holds.
-fn write(field: &mut [u8], number: u64, little: bool) {
-    let bytes = number.to_le_bytes();
-    let low = bytes.iter().take(field.len());
-    if little {
-        field.iter_mut().zip(low).for_each(|(to, from)| *to = *from);
-    } else {
-        field.iter_mut().rev().zip(low).for_each(|(to, from)| *to = *from);
+/// The number in a field.
+fn number(bytes: &[u8], field: DebugField, little: bool) -> u64 {
+    let push = |value: u64, byte: &u8| (value << 8) | u64::from(*byte);
+    match field {
+        DebugField::LowSix => bytes.first().map_or(0, |byte| u64::from(byte & 0x3f)),
+        DebugField::Uleb128 => bytes.iter().rev().fold(0, |value, byte| (value << 7) | u64::from(byte & 0x7f)),
+        DebugField::Bytes(_) if little => bytes.iter().rev().fold(0, push),
+        DebugField::Bytes(_) => bytes.iter().fold(0, push),
+    }
+}
+
+/// Writes the lowest bits of a number, as many as the field holds.
+fn write(bytes: &mut [u8], field: DebugField, number: u64, little: bool) {
+    let low = number.to_le_bytes();
+    match field {
+        DebugField::LowSix => {
+            if let (Some(to), [from, ..]) = (bytes.first_mut(), low) {
+                *to = (*to & 0xc0) | (from & 0x3f);
+            }
+        }
+        DebugField::Uleb128 => {
+            let mut left = number;
+            for to in bytes {
+                let [from, ..] = left.to_le_bytes();
+                *to = (*to & 0x80) | (from & 0x7f);
+                left >>= 7;
+            }
+        }
+        DebugField::Bytes(_) if little => bytes.iter_mut().zip(low).for_each(|(to, from)| *to = from),
+        DebugField::Bytes(_) => bytes.iter_mut().rev().zip(low).for_each(|(to, from)| *to = from),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As binutils writes lengths of RISC-V code: the end is set, then the start is subtracted.
+    #[test]
+    fn a_distance_in_uleb128_keeps_its_length() {
+        let mut bytes = [0xff, 0x80, 0x80, 0x00, 0xff];
+        for (subtract, address) in [(false, 0x1234_5678_9abc_u64), (true, 0x1234_5678_8abc)] {
+            let at = field_at(&mut bytes, 1, DebugField::Uleb128).expect("it ends");
+            let before = number(at, DebugField::Uleb128, true);
+            let after = if subtract { before.wrapping_sub(address) } else { address };
+            write(at, DebugField::Uleb128, after, true);
+        }
+        assert_eq!(bytes, [0xff, 0x80, 0xa0, 0x00, 0xff]);
+        assert!(field_at(&mut [0x80, 0x80], 0, DebugField::Uleb128).is_none());
+    }
+
+    #[test]
+    fn six_bits_leave_the_others() {
+        let mut bytes = [0x41];
+        let at = field_at(&mut bytes, 0, DebugField::LowSix).expect("it is there");
+        let before = number(at, DebugField::LowSix, true);
+        write(at, DebugField::LowSix, before.wrapping_sub(3), true);
+        assert_eq!(bytes, [0x7e]);
     }
 }
