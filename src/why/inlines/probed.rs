@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::reach::RefusedFunctions;
 use super::{DroppedInline, InlineMap, MapError};
 use crate::image::Image;
 use crate::kernel::Exports;
@@ -14,13 +15,13 @@ impl InlineMap {
     /// As [`InlineMap::of_object`].
     pub fn of_probe(probe: &Probe, exports: &Exports) -> Result<Self, MapError> {
         let mut map = Self::default();
+        let refused: RefusedFunctions<'_> =
+            probe.dropped.iter().map(|dropped| (dropped.name.as_str(), dropped.file.as_str())).collect();
         for object in &probe.objects {
             let image = Image::from_bytes_raw("probe.o", object.clone());
             let Some(elf) = image.as_announced() else { continue };
-            map.merge(Self::of_object(&elf, exports)?);
+            map.merge(Self::of_probed(&elf, exports, &refused)?);
         }
-        let refused: HashSet<(&str, &str)> =
-            probe.dropped.iter().map(|dropped| (dropped.name.as_str(), dropped.file.as_str())).collect();
         // Some of the refused functions are partly in an object.
         map.inlines
             .retain(|inline| !inline.file.as_deref().is_some_and(|file| refused.contains(&(&inline.name, file))));

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use rayon::prelude::*;
 
 use super::{DroppedInline, Inline, InlineMap, MapError};
-use crate::graph::{DebugSections, Dwarf, Place, Program, SourcePaths, Target};
+use crate::graph::{DebugSections, Dwarf, Node, Place, Program, SourcePaths, Target};
 use crate::image::ModuleElf;
 use crate::kernel::Exports;
 use crate::terms::ExportKind;
@@ -23,9 +23,19 @@ impl InlineMap {
     /// # Errors
     /// When calls in the object cannot be decoded, or its debug information is broken.
     pub fn of_object(elf: &ModuleElf, exports: &Exports) -> Result<Self, MapError> {
+        Self::of_probed(elf, exports, &RefusedFunctions::new())
+    }
+
+    /// Reads an object in which some functions are incomplete, because the compiler or the assembler refused them. Those
+    /// that refer to them are dropped.
+    pub(super) fn of_probed(
+        elf: &ModuleElf,
+        exports: &Exports,
+        refused: &RefusedFunctions<'_>,
+    ) -> Result<Self, MapError> {
         let mut program = Program::read(elf)?;
         let Some(sections) = DebugSections::read(elf)? else {
-            return Ok(Self::of_program(&program, exports, &|_| Vec::new()));
+            return Ok(Self::of_refusing(&program, exports, &|_| Vec::new(), refused));
         };
         let dwarf = Dwarf::new(&sections)?;
         program.declare(&dwarf.functions()?, &SourcePaths::read(&sections));
@@ -34,7 +44,7 @@ impl InlineMap {
             let frames = dwarf.frames(at).unwrap_or_default();
             frames.into_iter().rev().skip(1).filter_map(|frame| frame.function).collect()
         };
-        Ok(Self::of_program(&program, exports, &inlined))
+        Ok(Self::of_refusing(&program, exports, &inlined, refused))
     }
 
     /// Reads assembly text of inline functions, compiled for the kernel with these exports.
@@ -51,16 +61,32 @@ impl InlineMap {
     /// Reads the inline functions from a program. `inlined` returns the inlined functions that a place belongs to, the
     /// outermost first.
     pub fn of_program(program: &Program, exports: &Exports, inlined: &dyn Fn(Place) -> Vec<String>) -> Self {
+        Self::of_refusing(program, exports, inlined, &RefusedFunctions::new())
+    }
+
+    fn of_refusing(
+        program: &Program,
+        exports: &Exports,
+        inlined: &dyn Fn(Place) -> Vec<String>,
+        refused: &RefusedFunctions<'_>,
+    ) -> Self {
+        let incomplete: Vec<bool> = program.nodes.iter().map(|node| is_refused(node, refused)).collect();
         let accesses: Vec<SymbolAccess> =
             program.undefined.iter().map(|symbol| SymbolAccess::of(&symbol.name, symbol.internal, exports)).collect();
         let candidates: Vec<usize> = (0..program.nodes.len()).filter(|node| is_inline(program, *node)).collect();
-        let reached: Vec<Reached> = candidates.par_iter().map(|node| reach(program, *node, &accesses)).collect();
+        let reached: Vec<Reached> =
+            candidates.par_iter().map(|node| reach(program, *node, &accesses, &incomplete)).collect();
         let mut map = Self::default();
         for (node, reached) in candidates.into_iter().zip(reached) {
             let Some(node) = program.nodes.get(node) else { continue };
             let (file, line) =
                 node.declared.clone().map_or((None, None), |declared| (Some(declared.file), declared.line));
             let name = node.name.clone();
+            if let Some(incomplete) = reached.incomplete.and_then(|node| program.nodes.get(node)) {
+                let why = format!("it needs {}, which does not compile alone", base_name(&incomplete.name));
+                map.dropped.push(DroppedInline { name, file, line, why });
+                continue;
+            }
             match reached.stops {
                 Some(symbol) => {
                     let symbol = program.undefined.get(symbol).map_or("", |symbol| &symbol.name);
@@ -98,6 +124,21 @@ impl InlineMap {
         self.skipped.sort();
         self.skipped.dedup();
     }
+}
+
+/// Functions that are incomplete in an object, as their names and files.
+pub(super) type RefusedFunctions<'a> = HashSet<(&'a str, &'a str)>;
+
+/// Returns whether a node is a refused function or a part that the compiler split off one.
+fn is_refused(node: &Node, refused: &RefusedFunctions<'_>) -> bool {
+    let file = node.declared.as_ref().map(|declared| declared.file.as_str());
+    let name = base_name(&node.name);
+    node.function && refused.iter().any(|known| known.0 == name && file.is_none_or(|file| file == known.1))
+}
+
+/// The name of a function without what the compiler appends to the parts that it splits off.
+fn base_name(name: &str) -> &str {
+    name.split('.').next().unwrap_or_default()
 }
 
 /// How modules can use a symbol.
@@ -149,6 +190,8 @@ struct Reached {
     /// The restricted symbols, each with its access and the chain of edges that leads to it.
     restricted: Vec<(usize, SymbolAccess, Vec<ChainLink>)>,
     stops: Option<usize>,
+    /// The first function that is incomplete, so that what it needs is not known.
+    incomplete: Option<usize>,
 }
 
 /// An edge of the graph: the node it leaves, and the place in that node's code.
@@ -159,7 +202,7 @@ struct ChainLink {
 }
 
 /// Searches breadth-first for everything that `start` reaches.
-fn reach(program: &Program, start: usize, accesses: &[SymbolAccess]) -> Reached {
+fn reach(program: &Program, start: usize, accesses: &[SymbolAccess], incomplete: &[bool]) -> Reached {
     let mut reached = Reached::default();
     let mut before: HashMap<usize, Option<ChainLink>> = HashMap::from([(start, None)]);
     let mut symbols = HashSet::new();
@@ -172,6 +215,9 @@ fn reach(program: &Program, start: usize, accesses: &[SymbolAccess]) -> Reached 
                     if let std::collections::hash_map::Entry::Vacant(place) = before.entry(next) {
                         place.insert(Some(link));
                         queue.push_back(next);
+                        if incomplete.get(next).is_some_and(|incomplete| *incomplete) {
+                            reached.incomplete = reached.incomplete.or(Some(next));
+                        }
                     }
                 }
                 Target::Undefined(symbol) if symbols.insert(symbol) => {
@@ -244,11 +290,31 @@ impl Reached {
 fn path(program: &Program, inlined: &dyn Fn(Place) -> Vec<String>, chain: &[ChainLink], symbol: String) -> Vec<String> {
     let mut path: Vec<String> = Vec::new();
     for link in chain {
-        let own = program.nodes.get(link.node).map(|node| node.name.split('.').next().unwrap_or_default().to_owned());
+        let own = program.nodes.get(link.node).map(|node| base_name(&node.name).to_owned());
         path.extend(own.filter(|name| !name.is_empty()));
         path.extend(link.at.map(inlined).unwrap_or_default());
     }
     path.push(symbol);
     path.dedup();
     path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The assembler refused a line of `inner`: what `inner` needs is not known, and so nothing of its caller.
+    #[test]
+    fn functions_that_need_an_incomplete_one_are_dropped() {
+        let text = "\t.text\n\t.type\tinner, @function\ninner:\n\tret\n\t.size\tinner, .-inner\n\
+            \t.type\touter, @function\nouter:\n\tcall\tinner\n\tret\n\t.size\touter, .-outer\n\
+            \t.type\tother, @function\nother:\n\tcall\tkick\n\tret\n\t.size\tother, .-other\n";
+        let program = Program::of_assembly(text).expect("it is assembly");
+        let refused = RefusedFunctions::from([("inner", "include/linux/a.h")]);
+        let map = InlineMap::of_refusing(&program, &Exports::default(), &|_| Vec::new(), &refused);
+        let names: Vec<_> = map.inlines.iter().map(|inline| inline.name.as_str()).collect();
+        assert_eq!(names, ["inner", "other"]);
+        let dropped: Vec<_> = map.dropped.iter().map(|dropped| (dropped.name.as_str(), dropped.why.as_str())).collect();
+        assert_eq!(dropped, [("outer", "it needs inner, which does not compile alone")]);
+    }
 }
