@@ -1,11 +1,11 @@
-//! Finds the `static inline` functions in a preprocessed text.
+//! Finds the static functions with a body in a preprocessed text, nearly all of them inline.
 
 use std::ops::Range;
 
 use super::result::HeaderInline;
 use super::tokens::{CToken, CTokenKind, CTokens};
 
-/// A `static inline` function with its body.
+/// A static function with its body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct InlineDefinition {
     pub(super) name: String,
@@ -44,7 +44,6 @@ const NOT_NAMES: [&str; 10] = [
 struct OpenDeclaration<'t> {
     start: Option<usize>,
     is_static: bool,
-    is_inline: bool,
     is_initialised: bool,
     name: Option<CToken<'t>>,
     last: Option<CToken<'t>>,
@@ -56,7 +55,6 @@ impl<'t> OpenDeclaration<'t> {
         self.start.get_or_insert(token.range.start);
         match token.text {
             "static" => self.is_static = true,
-            "inline" | "__inline" | "__inline__" => self.is_inline = true,
             "=" => self.is_initialised = true,
             "(" if self.name.is_none() => {
                 self.name =
@@ -72,13 +70,13 @@ impl<'t> OpenDeclaration<'t> {
     }
 
     fn definition(&self, body: Range<usize>) -> Option<InlineDefinition> {
-        let name = self.name.as_ref().filter(|_| self.is_static && self.is_inline && self.is_function())?;
+        let name = self.name.as_ref().filter(|_| self.is_static && self.is_function())?;
         let head = self.start?..body.start;
         Some(InlineDefinition { name: name.text.to_owned(), file: name.file.to_owned(), line: name.line, head, body })
     }
 }
 
-/// All `static inline` functions, in the order of the text.
+/// All static functions with a body, in the order of the text.
 pub(super) fn find(text: &str) -> Vec<InlineDefinition> {
     let mut found = Vec::new();
     let mut declaration = OpenDeclaration::default();
@@ -135,9 +133,9 @@ mod tests {
     fn declarations_types_and_plain_functions_are_left_out() {
         let text = "static inline int declared(int);\nstruct s { int (*f)(int); };\nint plain(void) { return 0; }\n\
             static int (*table[])(void) = { 0 };\nstatic inline struct s *made(void) { return 0; }\n\
-            static __inline__ int last(void) { if (1) { return 2; } return ({ 3; }); }\n";
+            static int once(void) { return 1; } static __inline__ int last(void) { if (1) { return 2; } return ({ 3; }); }\n";
         let found: Vec<_> = names(text).into_iter().map(|(name, ..)| name).collect();
-        assert_eq!(found, ["made", "last"]);
+        assert_eq!(found, ["made", "once", "last"]);
     }
 
     #[test]

@@ -10,6 +10,8 @@ pub(super) struct CompilerError {
     pub(super) included_at: Option<u32>,
     /// The functions that contain the error, innermost first.
     pub(super) functions: Vec<String>,
+    /// It is the warning that an operand of an assembly statement probably does not match its constraint.
+    pub(super) is_warning: bool,
 }
 
 impl CompilerError {
@@ -21,6 +23,14 @@ impl CompilerError {
 
 /// All errors, in order. `unit` is the path of the probe's own text.
 pub(super) fn errors(output: &str, unit: &str) -> Vec<CompilerError> {
+    let mut found = refusals(output, unit);
+    found.retain(|error| !error.is_warning);
+    found
+}
+
+/// All errors, and all warnings of operands that do not match their constraints. Only the first of these is an error,
+/// because the compiler stops after the function that contains it.
+pub(super) fn refusals(output: &str, unit: &str) -> Vec<CompilerError> {
     let mut errors = Vec::new();
     let mut included_at = None;
     let mut functions = Vec::new();
@@ -35,7 +45,18 @@ pub(super) fn errors(output: &str, unit: &str) -> Vec<CompilerError> {
         } else if let Some(name) = quoted_after(line, "inlined from ") {
             functions.push(name);
         } else if let Some((file, line, message)) = error(line) {
-            errors.push(CompilerError { file, line, message, included_at, functions: functions.clone() });
+            let functions = functions.clone();
+            errors.push(CompilerError { file, line, message, included_at, functions, is_warning: false });
+        } else if let Some((_, message)) = line.split_once(" warning: ").filter(|(_, message)| is_of_operand(message)) {
+            let functions = functions.clone();
+            let message = message.to_owned();
+            errors.push(CompilerError {
+                message,
+                included_at,
+                functions,
+                is_warning: true,
+                ..CompilerError::default()
+            });
         }
     }
     errors
@@ -58,6 +79,11 @@ fn quoted_after(line: &str, words: &str) -> Option<String> {
     let name = rest.trim_start_matches(['\'', '‘', '`']);
     let end = name.find(|character: char| !character.is_alphanumeric() && character != '_')?;
     Some(name.get(..end)?.to_owned())
+}
+
+/// Returns whether a warning is "'asm' operand 0 probably does not match constraints".
+fn is_of_operand(message: &str) -> bool {
+    message.contains("asm") && message.contains(" operand ") && message.contains("does not match constraints")
 }
 
 /// Reads `file:line:column: error: message`. Fatal errors count, and the column may be missing.
@@ -118,6 +144,17 @@ mod tests {
     #[test]
     fn warnings_and_notes_are_no_errors() {
         assert!(errors("a.h:1:2: warning: x\na.h:1:2: note: y\n", "u").is_empty());
+    }
+
+    /// The compiler stops at the first impossible constraint, but warns of all.
+    #[test]
+    fn every_impossible_constraint_is_found() {
+        let output = "In function ‘in1’,\n    inlined from ‘f1’ at a.c:2:52:\na.c:1:62: warning: ‘asm’ operand 0 probably does not match constraints\n\
+            a.c:1:62: error: impossible constraint in ‘asm’\na.c: In function ‘f2’:\na.c:3:45: warning: unused variable ‘x’\n\
+            a.c:3:45: warning: ‘asm’ operand 0 probably does not match constraints\n";
+        let found = refusals(output, "");
+        let seen: Vec<_> = found.iter().map(|error| (error.functions.join(" "), error.is_warning)).collect();
+        assert_eq!(seen, [("in1 f1".into(), true), ("in1 f1".into(), false), ("f2".into(), true)]);
     }
 
     #[test]

@@ -1,44 +1,32 @@
-//! Compiles the units into objects that contain each of their inline functions.
+//! Compiles the units into objects that contain each of their static functions.
 //!
 //! A unit is compiled in several parts side by side, each with other functions marked as used. If a function stops the
-//! compiler, it is loosened or dropped, and its part is compiled again.
+//! compiler, it is loosened or dropped, and its part is compiled again. If the compiler does not say which function
+//! stops it, the part is divided until only that function is left.
 
 use std::collections::HashSet;
-use std::sync::Mutex;
 
-use super::assembly::{unmarked, without};
+use super::assembly::{Pieces, unmarked, without};
 use super::constraints::loosen;
 use super::definitions::InlineDefinition;
-use super::diagnostics::{assembler_errors, errors};
+use super::diagnostics::{assembler_errors, errors, refusals};
 use super::error::{ProbeError, tail};
 use super::kbuild::{Compiler, Output};
+use super::parallel::in_parallel;
 use super::result::RefusedInline;
 use super::scratch::Scratch;
 use super::source::{Edit, edited, unstopped};
+use super::texts::ProbeText;
 
 /// Flags added after the kernel's own: a section for each function, so that every reference has a relocation; no
 /// folding of equal functions, so that each has its own code; and debugging information only for lines and inlining.
+///
+/// Warnings stay on: the compiler stops at the first function with an impossible constraint, but warns of all.
 const FLAGS: [&str; 6] =
-    ["-w", "-g1", "-ffunction-sections", "-fdata-sections", "-fno-ipa-icf", "-fno-diagnostics-show-caret"];
+    ["-Wno-error", "-g1", "-ffunction-sections", "-fdata-sections", "-fno-ipa-icf", "-fno-diagnostics-show-caret"];
 
-/// The number of attempts to compile a part before the probe fails.
+/// The number of attempts to compile a part before it is divided, and to assemble it before functions are searched.
 const ATTEMPTS: usize = 12;
-
-/// A preprocessed text, and the functions that an object must contain.
-pub(super) struct ProbeText {
-    pub(super) name: String,
-    pub(super) text: String,
-    pub(super) definitions: Vec<InlineDefinition>,
-    /// The indices of the definitions that no earlier text has.
-    pub(super) wanted: Vec<usize>,
-}
-
-impl ProbeText {
-    /// The definitions that no earlier text has.
-    pub(super) fn wanted_definitions(&self) -> impl Iterator<Item = &InlineDefinition> {
-        self.wanted.iter().filter_map(|index| self.definitions.get(*index))
-    }
-}
 
 /// The result of compiling one part.
 #[derive(Default)]
@@ -47,11 +35,34 @@ pub(super) struct Emitted {
     pub(super) dropped: Vec<RefusedInline>,
 }
 
+impl Emitted {
+    fn extend(&mut self, other: Self) {
+        self.objects.extend(other.objects);
+        self.dropped.extend(other.dropped);
+    }
+}
+
 /// One part of a text: the functions that one object contains.
 struct Part<'s> {
     source: &'s ProbeText,
     name: String,
     wanted: &'s [usize],
+}
+
+/// What stopped the compiler in a part so far.
+#[derive(Default)]
+struct Learned {
+    /// The functions with assembly statements that are loosened.
+    loosened: HashSet<String>,
+    /// The functions that are left out.
+    refusing: HashSet<String>,
+}
+
+/// The tools that compiling needs.
+#[derive(Clone, Copy)]
+struct Tools<'a> {
+    compiler: &'a Compiler,
+    scratch: &'a Scratch,
 }
 
 /// Compiles all parts of all texts on `jobs` threads.
@@ -62,33 +73,16 @@ pub(super) fn emit(
     jobs: usize,
     progress: &(dyn Fn(&str) + Sync),
 ) -> Result<Emitted, ProbeError> {
-    let jobs = jobs.max(1);
-    let parts: Vec<Part<'_>> = texts.iter().flat_map(|text| parts(text, jobs)).collect();
+    let parts: Vec<Part<'_>> = texts.iter().flat_map(|text| parts(text, jobs.max(1))).collect();
     let all = parts.len();
-    let next = Mutex::new(parts.into_iter().enumerate());
-    let done = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        for _ in 0..jobs {
-            scope.spawn(|| {
-                loop {
-                    let taken = next.lock().ok().and_then(|mut next| next.next());
-                    let Some((number, part)) = taken else { break };
-                    progress(&format!("compiling part {} of {all} ({} functions)", number + 1, part.wanted.len()));
-                    let result = part.compile(compiler, scratch);
-                    if let Ok(mut done) = done.lock() {
-                        done.push((number, result));
-                    }
-                }
-            });
-        }
+    let tools = Tools { compiler, scratch };
+    let results = in_parallel(parts, jobs, |number, part| {
+        progress(&format!("compiling part {} of {all} ({} functions)", number + 1, part.wanted.len()));
+        part.compile(tools)
     });
-    let mut done = done.into_inner().unwrap_or_default();
-    done.sort_by_key(|(number, _)| *number);
     let mut emitted = Emitted::default();
-    for (_, result) in done {
-        let part = result?;
-        emitted.objects.extend(part.objects);
-        emitted.dropped.extend(part.dropped);
+    for part in results {
+        emitted.extend(part?);
     }
     Ok(emitted)
 }
@@ -102,66 +96,78 @@ fn parts(source: &ProbeText, jobs: usize) -> Vec<Part<'_>> {
 }
 
 impl Part<'_> {
-    fn compile(&self, compiler: &Compiler, scratch: &Scratch) -> Result<Emitted, ProbeError> {
+    fn compile(&self, tools: Tools<'_>) -> Result<Emitted, ProbeError> {
         let mut emitted = Emitted::default();
-        let mut loosened = HashSet::new();
-        let mut refusing = HashSet::new();
-        for _ in 0..ATTEMPTS {
-            let text = self.text(&loosened, &refusing);
-            let input = scratch.write(&format!("{}.i", self.name), &text)?;
-            let assembly = scratch.file(&format!("{}.s", self.name));
-            let mut arguments = FLAGS.to_vec();
-            arguments.extend(compiler.unlimited());
-            let input = input.to_string_lossy();
-            let assembly = assembly.to_string_lossy();
-            arguments.extend(["-S", "-o", &assembly, &input]);
-            let output = compiler.run(&arguments)?;
+        let mut learned = Learned::default();
+        for attempt in 1.. {
+            let output = self.compile_once(&learned, tools)?;
             if output.is_ok {
-                let dropped = self.assemble(compiler, scratch)?;
-                emitted.dropped.extend(dropped);
-                emitted.objects.push(scratch.read(&format!("{}.o", self.name))?);
-                return Ok(emitted);
+                emitted.extend(self.assemble(tools)?);
+                break;
             }
-            if !self.learn(&output, &mut loosened, &mut refusing, &mut emitted.dropped) {
-                return Err(ProbeError::Failed {
-                    command: format!("compiling {}", self.name),
-                    tail: tail(&output.stderr),
-                });
+            if !self.learn(&output, &mut learned, &mut emitted.dropped) || attempt == ATTEMPTS {
+                // The halves find again what was dropped here.
+                return self.divide(&output, tools);
             }
         }
-        let tail = "it still fails after leaving out all that stopped the compiler before".to_owned();
-        Err(ProbeError::Failed { command: format!("compiling {}", self.name), tail })
+        Ok(emitted)
+    }
+
+    /// Compiles the part to assembly.
+    fn compile_once(&self, learned: &Learned, tools: Tools<'_>) -> Result<Output, ProbeError> {
+        let input = tools.scratch.write(&format!("{}.i", self.name), &self.text(learned))?;
+        let input = input.to_string_lossy();
+        let assembly = tools.scratch.file(&format!("{}.s", self.name));
+        let assembly = assembly.to_string_lossy();
+        let mut arguments = FLAGS.to_vec();
+        arguments.extend(tools.compiler.unlimited());
+        arguments.extend(["-S", "-o", &assembly, &input]);
+        tools.compiler.run(&arguments)
+    }
+
+    /// Compiles the halves of a part that fails for an unknown reason. If the text fails without any of its functions,
+    /// or there is only one, all are dropped.
+    fn divide(&self, output: &Output, tools: Tools<'_>) -> Result<Emitted, ProbeError> {
+        let none = Part { source: self.source, name: format!("{}-none", self.name), wanted: &[] };
+        if self.wanted.len() < 2 || !none.compile_once(&Learned::default(), tools)?.is_ok {
+            let first = errors(&output.stderr, "").into_iter().next();
+            let why = first.map_or_else(|| last_line(output), |error| error.message);
+            return Ok(Emitted { objects: Vec::new(), dropped: self.dropped_all(&why) });
+        }
+        let (first, second) = self.wanted.split_at(self.wanted.len() / 2);
+        let mut emitted = Emitted::default();
+        for (half, wanted) in [("a", first), ("b", second)] {
+            let part = Part { source: self.source, name: format!("{}{half}", self.name), wanted };
+            emitted.extend(part.compile(tools)?);
+        }
+        Ok(emitted)
     }
 
     /// The text with the wanted functions marked as used.
-    fn text(&self, loosened: &HashSet<String>, refusing: &HashSet<String>) -> String {
+    fn text(&self, learned: &Learned) -> String {
         let text = &self.source.text;
         let mut edits = unstopped(text);
         for definition in &self.source.definitions {
-            edits.extend(loosen(text, definition, loosened.contains(&definition.name)));
+            edits.extend(loosen(text, definition, learned.loosened.contains(&definition.name)));
         }
         let wanted = self.wanted.iter().filter_map(|index| self.source.definitions.get(*index));
-        for definition in wanted.filter(|definition| !refusing.contains(&definition.name)) {
+        for definition in wanted.filter(|definition| !learned.refusing.contains(&definition.name)) {
             let start = definition.head.start;
             edits.push(Edit { range: start..start, with: "__attribute__((__used__)) " });
         }
         edited(text, &mut edits)
     }
 
-    /// Notes the functions that stopped the compiler. Returns whether any of them is new.
-    fn learn(
-        &self,
-        output: &Output,
-        loosened: &mut HashSet<String>,
-        refusing: &mut HashSet<String>,
-        dropped: &mut Vec<RefusedInline>,
-    ) -> bool {
+    /// Notes the functions that stopped the compiler: those that were loosened before are left out. Returns whether any
+    /// of them is new.
+    fn learn(&self, output: &Output, learned: &mut Learned, dropped: &mut Vec<RefusedInline>) -> bool {
         let mut is_new = false;
-        for error in errors(&output.stderr, "") {
+        let loosened_before = learned.loosened.clone();
+        for error in refusals(&output.stderr, "") {
             let (Some(inner), Some(outer)) = (error.functions.first(), error.functions.last()) else { continue };
-            if error.message.contains("asm") && loosened.insert(inner.clone()) {
-                is_new = true;
-            } else if refusing.insert(outer.clone()) {
+            if error.message.contains("asm") && !loosened_before.contains(inner) {
+                is_new |= learned.loosened.insert(inner.clone());
+            } else if learned.refusing.insert(outer.clone()) {
                 is_new = true;
                 dropped.extend(self.dropped(outer, &error.message));
             }
@@ -171,36 +177,143 @@ impl Part<'_> {
 
     fn dropped(&self, name: &str, why: &str) -> Option<RefusedInline> {
         let found = self.source.definitions.iter().find(|definition| definition.name == name)?;
-        let (file, line) = (found.file.clone(), found.line);
-        Some(RefusedInline { name: name.to_owned(), file, line, why: why.to_owned() })
+        Some(refused(found, why))
+    }
+
+    /// All functions of the part as dropped for one reason.
+    fn dropped_all(&self, why: &str) -> Vec<RefusedInline> {
+        let all = self.wanted.iter().filter_map(|index| self.source.definitions.get(*index));
+        all.map(|definition| refused(definition, why)).collect()
     }
 
     /// Assembles the text without the lines that the assembler refuses.
-    fn assemble(&self, compiler: &Compiler, scratch: &Scratch) -> Result<Vec<RefusedInline>, ProbeError> {
+    fn assemble(&self, tools: Tools<'_>) -> Result<Emitted, ProbeError> {
         let name = format!("{}.s", self.name);
-        let mut text = unmarked(&String::from_utf8_lossy(&scratch.read(&name)?));
-        let object = scratch.file(&format!("{}.o", self.name));
-        let mut dropped: Vec<RefusedInline> = Vec::new();
+        let object = format!("{}.o", self.name);
+        let mut text = unmarked(&String::from_utf8_lossy(&tools.scratch.read(&name)?));
+        let mut emitted = Emitted::default();
+        let mut why = String::new();
+        let mut is_searched = false;
         for _ in 0..ATTEMPTS {
-            let assembly = scratch.write(&name, &text)?;
-            let output =
-                compiler.run(&["-w", "-g0", "-c", "-o", &object.to_string_lossy(), &assembly.to_string_lossy()])?;
+            let output = assembled(&name, &text, &object, tools)?;
             if output.is_ok {
-                return Ok(dropped);
+                emitted.objects.push(tools.scratch.read(&object)?);
+                return Ok(emitted);
             }
+            why = last_line(&output);
             let lines = assembler_errors(&output.stderr);
-            if lines.is_empty() {
-                return Err(ProbeError::Failed { command: format!("assembling {name}"), tail: tail(&output.stderr) });
+            if lines.is_empty() && is_searched {
+                break;
             }
-            let (left, found) = without(&text, &lines);
+            is_searched |= lines.is_empty();
+            let (left, found) = if lines.is_empty() { self.search(&text, tools)? } else { without(&text, &lines) };
             text = left;
             for (function, why) in found {
-                if !dropped.iter().any(|known| known.name == function) {
-                    dropped.extend(self.dropped(&function, &why));
+                if !emitted.dropped.iter().any(|known| known.name == function) {
+                    emitted.dropped.extend(self.dropped(&function, &why));
                 }
             }
         }
-        let tail = "it still fails after leaving out all lines that it refused".to_owned();
-        Err(ProbeError::Failed { command: format!("assembling {name}"), tail })
+        Ok(Emitted { objects: Vec::new(), dropped: self.dropped_all(&why) })
+    }
+
+    /// Searches the functions whose assembly statements the assembler refuses without naming a line, by assembling
+    /// smaller and smaller pieces. Returns the text without these statements, and why.
+    fn search(&self, text: &str, tools: Tools<'_>) -> Result<(String, Vec<(String, String)>), ProbeError> {
+        let pieces = Pieces::of(text);
+        let name = format!("{}.search.s", self.name);
+        let object = format!("{}.search.o", self.name);
+        let mut open = Vec::from([(0, pieces.len())]);
+        let mut refused = Vec::new();
+        while let Some((start, end)) = open.pop() {
+            let output = assembled(&name, &pieces.text_of(start..end), &object, tools)?;
+            if output.is_ok || !assembler_errors(&output.stderr).is_empty() {
+                continue;
+            }
+            if end - start < 2 {
+                refused.push((start, last_line(&output)));
+                continue;
+            }
+            let middle = start + (end - start) / 2;
+            open.extend([(middle, end), (start, middle)]);
+        }
+        Ok(pieces.without_statements(&refused))
+    }
+}
+
+fn refused(definition: &InlineDefinition, why: &str) -> RefusedInline {
+    let (file, line) = (definition.file.clone(), definition.line);
+    RefusedInline { name: definition.name.clone(), file, line, why: why.to_owned() }
+}
+
+/// The last message, without the file.
+fn last_line(output: &Output) -> String {
+    let text = tail(&output.stderr);
+    let line = text.lines().last().unwrap_or("it fails without a message");
+    line.split_once("rror: ").map_or(line, |(_, message)| message).to_owned()
+}
+
+/// Assembles a text.
+fn assembled(name: &str, text: &str, object: &str, tools: Tools<'_>) -> Result<Output, ProbeError> {
+    let assembly = tools.scratch.write(name, text)?;
+    let object = tools.scratch.file(object);
+    tools.compiler.run(&["-w", "-g0", "-c", "-o", &object.to_string_lossy(), &assembly.to_string_lossy()])
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::super::definitions::find;
+    use super::*;
+
+    /// The first impossible constraint is a warning and an error, the others are warnings. Only what is refused although
+    /// it was loosened is left out.
+    #[test]
+    fn impossible_constraints_are_loosened_before_functions_are_left_out() {
+        let text = "static int f1(int a) { return a; }\nstatic int f2(int a) { return a; }\n";
+        let source = ProbeText::of(text.to_owned(), find(text));
+        let part = Part { source: &source, name: "part".to_owned(), wanted: &source.wanted };
+        let warning = "a.c:1:62: warning: 'asm' operand 0 probably does not match constraints\n";
+        let stderr = format!(
+            "a.c: In function 'f1':\n{warning}a.c:1:62: error: impossible constraint in 'asm'\na.c: In function 'f2':\n{warning}"
+        );
+        let output = Output { is_ok: false, stdout: String::new(), stderr };
+        let mut learned = Learned::default();
+        let mut dropped = Vec::new();
+        assert!(part.learn(&output, &mut learned, &mut dropped));
+        assert_eq!((learned.loosened.len(), learned.refusing.len(), dropped.len()), (2, 0, 0));
+        assert!(part.learn(&output, &mut learned, &mut dropped));
+        assert_eq!((learned.refusing.len(), dropped.len()), (2, 2));
+        assert!(!part.learn(&output, &mut learned, &mut dropped));
+    }
+
+    /// In place of a compiler and an assembler: the assembler refuses each text with `.ascii`, and names no line.
+    const COMPILER: &str = r#"
+for last; do :; done
+while [ "$1" != -o ]; do shift; done
+case "$last" in
+*.i) cp "$KEPT" "$2" ;;
+*) if grep -q ascii "$last"; then echo "$last: Error: unaligned opcodes" >&2; exit 1; fi; cp "$last" "$2" ;;
+esac
+"#;
+
+    /// One of three functions is dropped, and the others are in the object.
+    #[test]
+    fn a_function_is_found_that_the_assembler_refuses_without_a_line() {
+        let scratch = Scratch::new(None).expect("a folder can be made");
+        let mut assembly = String::new();
+        for (name, statement) in [("one", "nop"), ("two", ".ascii \"->\""), ("three", "nop")] {
+            assembly += &format!("\t.type\t{name}, %function\n{name}:\n#APP\n\t{statement}\n#NO_APP\n\tret\n");
+        }
+        let kept = scratch.write("kept.s", &assembly).expect("it can be written");
+        let script = scratch.write("compiler.sh", &COMPILER.replace("$KEPT", &kept.to_string_lossy())).expect("it can");
+        let compiler = Compiler::of_command(format!("sh {}", script.display()));
+        let text = "# 1 \"include/linux/a.h\"\nstatic void one(void) { }\nstatic void two(void) { }\nstatic void three(void) { }\n";
+        let texts = [ProbeText::of(text.to_owned(), find(text))];
+        let emitted = emit(&texts, &compiler, &scratch, 1, &|_| {}).expect("the command runs");
+        let dropped: Vec<_> =
+            emitted.dropped.iter().map(|found| (found.name.as_str(), found.line, found.why.as_str())).collect();
+        assert_eq!(dropped, [("two", 2, "unaligned opcodes")]);
+        let object = String::from_utf8(emitted.objects.concat()).expect("it is the assembly");
+        assert!(object.contains("one:") && object.contains("two:") && object.matches("nop").count() == 2);
     }
 }

@@ -34,10 +34,6 @@ const FOLDERS: [&str; 23] = [
     "soc",
 ];
 
-/// Headers that redefine words of the language or of the kernel for every file that includes them, and so break all
-/// that follows: those of other compilers, and those of the code that unpacks a kernel before it runs.
-const BREAKING: [&str; 2] = ["linux/compiler-", "linux/decompress/"];
-
 /// The public headers, named as in an include line, those of `linux/` first.
 pub(super) fn public(compiler: &Compiler) -> Vec<String> {
     let mut found = Vec::new();
@@ -46,7 +42,6 @@ pub(super) fn public(compiler: &Compiler) -> Vec<String> {
             list(&root.join(folder), folder, &mut found);
         }
     }
-    found.retain(|name| !BREAKING.iter().any(|breaking| name.starts_with(breaking)));
     found.sort_by(|one, other| (!one.starts_with("linux/"), one).cmp(&(!other.starts_with("linux/"), other)));
     found.dedup();
     found
@@ -75,6 +70,12 @@ fn list(folder: &Path, name: &str, found: &mut Vec<String>) {
 /// The file named as in the kernel's own tree: `include/linux/mm.h`.
 pub(super) fn within_tree(file: &str, compiler: &Compiler) -> String {
     below_tree(file, &compiler.includes())
+}
+
+/// The file that an include line finds, named as in the kernel's own tree.
+pub(super) fn file_of(header: &str, compiler: &Compiler) -> Option<String> {
+    let mut files = compiler.includes().into_iter().map(|folder| format!("{folder}/{header}"));
+    files.find(|file| compiler.resolve(file).is_file()).map(|file| within_tree(&file, compiler))
 }
 
 fn below_tree(file: &str, folders: &[&str]) -> String {
@@ -110,6 +111,9 @@ pub(super) fn stand_in(name: &str) -> String {
     path.to_string_lossy().into_owned()
 }
 
+/// The text of a stand-in for a missing header, before the header's name.
+pub(super) const NO_HEADER: &str = "#error there is no header ";
+
 /// The folder that [`stand_in`] starts from.
 pub(super) const STAND_INS: &str = "missing/1/2/3/4/5/6";
 
@@ -119,6 +123,16 @@ pub(super) struct IncludeGraph {
 }
 
 impl IncludeGraph {
+    /// A graph of pairs: a header, and one that includes it.
+    #[cfg(test)]
+    pub(super) fn of(pairs: &[(&str, &str)]) -> Self {
+        let mut graph = Self { included_by: HashMap::new() };
+        for (header, by) in pairs {
+            graph.included_by.entry((*header).to_owned()).or_default().push((*by).to_owned());
+        }
+        graph
+    }
+
     /// Reads the given headers and all headers that they reach.
     pub(super) fn read(compiler: &Compiler, headers: &[String]) -> Self {
         let folders: Vec<PathBuf> = compiler.includes().into_iter().map(|name| compiler.resolve(name)).collect();

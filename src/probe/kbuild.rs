@@ -67,6 +67,12 @@ impl Compiler {
         Ok(Self { directory: directory.map_or_else(|| kdir.to_owned(), PathBuf::from), command })
     }
 
+    /// A command that takes the place of a compiler.
+    #[cfg(test)]
+    pub(super) fn of_command(command: String) -> Self {
+        Self { directory: "/".into(), command }
+    }
+
     /// Runs the compiler with further arguments.
     pub(super) fn run(&self, arguments: &[&str]) -> Result<Output, ProbeError> {
         let mut command = Command::new("sh");

@@ -3,10 +3,13 @@
 //! # Errors
 //! When `kdir` is not a configured kernel tree, a program is missing, or no header compiles.
 //!
-//! All headers that compile together form one translation unit; those left over form a second one. The compiler is the
+//! All headers that compile together form one translation unit; those left over form a second one, and so on. A header
+//! that changes macros for all behind it, or that compiles with no others, is compiled alone. The compiler is the
 //! kernel's, with the flags it compiles modules with. It gets the preprocessed text, edited so that inline functions
 //! are kept and nothing stops the build. Others read from the objects what the functions refer to; nothing is judged
 //! here.
+//!
+//! What does not compile costs itself only: a header is skipped, a function is dropped, and each has its reason.
 //!
 //! In the objects, each function has the name of its definition. Its place is in the debugging information, with files
 //! named as in the kernel's tree. An undefined symbol of internal visibility exists only to stop a build: a function
@@ -20,9 +23,12 @@ mod emission;
 mod error;
 mod headers;
 mod kbuild;
+mod macros;
+mod parallel;
 mod result;
 mod scratch;
 mod source;
+mod texts;
 mod tokens;
 mod unit;
 
@@ -32,19 +38,17 @@ use std::path::{Path, PathBuf};
 pub use error::ProbeError;
 pub use result::{HeaderInline, Probe, RefusedInline, SkippedHeader};
 
-use definitions::{InlineDefinition, find};
-use emission::{ProbeText, emit};
-use headers::{IncludeGraph, missing, public, stand_in, within_tree};
+use emission::emit;
+use headers::{IncludeGraph, NO_HEADER, file_of, missing, public, stand_in, within_tree};
 use kbuild::Compiler;
+use parallel::in_parallel;
 use scratch::Scratch;
-use source::{including, placed};
+use source::including;
+use texts::ProbeTexts;
 use unit::{Gathering, Reasons, Unit};
 
-/// The largest number of units. Headers that do not compile together go into separate units.
+/// The largest number of units of several headers.
 const UNITS: usize = 3;
-
-/// The text of a stand-in for a missing header, before the header's name.
-const NO_HEADER: &str = "#error there is no header ";
 
 /// How to compile the headers.
 #[derive(Clone, Debug)]
@@ -66,17 +70,33 @@ pub fn compile(kdir: &Path, options: &ProbeOptions, progress: &(dyn Fn(&str) + S
     write_stand_ins(&compiler, &scratch, &headers)?;
     let graph = IncludeGraph::read(&compiler, &headers);
     let gathering = Gathering { compiler: &compiler, scratch: &scratch, graph: &graph, progress };
+    let changing = gathering.changing(&headers)?;
+    let together = headers.iter().filter(|header| !changing.contains(*header)).cloned().collect();
     let mut reasons = Reasons::new();
-    let units = units(&gathering, &headers, &mut reasons)?;
-    let texts = texts(&units, &compiler);
-    let emitted = emit(&texts, &compiler, &scratch, options.jobs, progress)?;
-    let compiled: HashSet<&String> = units.iter().flat_map(|unit| &unit.headers).collect();
+    let mut texts = ProbeTexts::new(&compiler);
+    let mut compiled = HashSet::new();
+    for (number, unit) in units(&gathering, together, &mut reasons)?.into_iter().enumerate() {
+        texts.add(&format!("probe{number}"), &unit.preprocessed);
+        compiled.extend(unit.headers);
+    }
+    let mut alone: Vec<&String> = headers.iter().filter(|header| !compiled.contains(*header)).collect();
+    alone.retain(|header| !reasons.get(*header).is_some_and(|why| why.contains(NO_HEADER)));
+    compiled.extend(each_alone(&gathering, &alone, options.jobs, &mut reasons, &mut texts)?);
+    if compiled.is_empty() {
+        let first = headers.iter().find_map(|header| reasons.get(header)).cloned().unwrap_or_default();
+        return Err(ProbeError::NoHeaders { tried: headers.len(), first });
+    }
+    let emitted = emit(texts.texts(), &compiler, &scratch, options.jobs, progress)?;
     let mut skipped = Vec::new();
-    for header in headers.iter().filter(|header| !compiled.contains(header)) {
+    for header in headers.iter().filter(|header| !compiled.contains(*header)) {
+        // A part of another header: it compiles there, and nowhere else.
+        if file_of(header, &compiler).is_some_and(|file| texts.has_file(&file)) {
+            continue;
+        }
         let why = reasons.get(header).map(String::as_str).unwrap_or_default();
         skipped.push(SkippedHeader { header: header.clone(), why: tree_names(why, &compiler) });
     }
-    let functions = texts.iter().flat_map(ProbeText::wanted_definitions).map(InlineDefinition::inline).collect();
+    let functions = texts.wanted().map(|definition| definition.inline()).collect();
     Ok(Probe { objects: emitted.objects, functions, dropped: emitted.dropped, skipped })
 }
 
@@ -101,38 +121,45 @@ fn write_stand_ins(compiler: &Compiler, scratch: &Scratch, headers: &[String]) -
 }
 
 /// Gathers the headers into units until no remaining header compiles with others.
-fn units(gathering: &Gathering<'_>, headers: &[String], reasons: &mut Reasons) -> Result<Vec<Unit>, ProbeError> {
+fn units(gathering: &Gathering<'_>, headers: Vec<String>, reasons: &mut Reasons) -> Result<Vec<Unit>, ProbeError> {
     let mut units: Vec<Unit> = Vec::new();
-    let mut left = headers.to_vec();
+    let mut left = headers;
     while units.len() < UNITS && !left.is_empty() {
         let mut unit = gathering.gather(&format!("unit{}", units.len()), &left, reasons)?;
         left = std::mem::take(&mut unit.left);
-        if unit.preprocessed.is_empty() || unit.headers.is_empty() {
+        if unit.headers.is_empty() {
             break;
         }
         units.push(unit);
     }
-    if units.is_empty() {
-        let first = reasons.values().next().cloned().unwrap_or_default();
-        return Err(ProbeError::NoHeaders { tried: headers.len(), first });
-    }
     Ok(units)
 }
 
-/// The text of each unit with its functions, and which of them no earlier unit has.
-fn texts(units: &[Unit], compiler: &Compiler) -> Vec<ProbeText> {
-    let mut seen = HashSet::new();
-    let mut texts = Vec::new();
-    for (number, unit) in units.iter().enumerate() {
-        let text = placed(&unit.preprocessed, |file| within_tree(file, compiler));
-        let definitions = find(&text);
-        let mut wanted = Vec::new();
-        for (index, definition) in definitions.iter().enumerate() {
-            if seen.insert(definition.inline()) {
-                wanted.push(index);
+/// Checks each of these headers alone, and adds the text of those that have functions of their own. Returns the headers
+/// that compile.
+fn each_alone(
+    gathering: &Gathering<'_>,
+    headers: &[&String],
+    jobs: usize,
+    reasons: &mut Reasons,
+    texts: &mut ProbeTexts<'_>,
+) -> Result<Vec<String>, ProbeError> {
+    (gathering.progress)(&format!("checking {} headers alone", headers.len()));
+    let known = &*texts;
+    let checked = in_parallel(headers.to_vec(), jobs, |number, header| {
+        let name = format!("alone{number}");
+        let checked = gathering.check_alone(&name, header)?;
+        Ok(checked.map(|preprocessed| known.read(&name, &preprocessed)))
+    });
+    let mut compiled = Vec::new();
+    for (header, result) in headers.iter().zip(checked) {
+        match result? {
+            Ok(text) => {
+                texts.push(text);
+                compiled.push((*header).clone());
             }
+            Err(why) => drop(reasons.insert((*header).clone(), why)),
         }
-        texts.push(ProbeText { name: format!("probe{number}"), text, definitions, wanted });
     }
-    texts
+    Ok(compiled)
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 pub struct Probe {
     /// The objects that contain the functions.
     pub objects: Vec<Vec<u8>>,
-    /// Every `static inline` function in the preprocessed text, including those of the architecture's headers.
+    /// Every static function with a body in the preprocessed text, including those of the architecture's headers.
     pub functions: Vec<HeaderInline>,
     /// Functions that the compiler or the assembler refuses out of line. Some of them are partly in an object.
     pub dropped: Vec<RefusedInline>,

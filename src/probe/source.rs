@@ -40,6 +40,11 @@ pub(super) fn header_of_line(line: u32) -> usize {
     usize::try_from(line.saturating_sub(1) / 2).unwrap_or(usize::MAX)
 }
 
+/// The index of the header that a line of the preprocessed text announces.
+pub(super) fn announced(line: &str) -> Option<usize> {
+    line.strip_prefix(ANNOUNCED)?.trim().parse().ok()
+}
+
 /// The preprocessed text for checking. Each line marker has the number of the header before its file name, so that an
 /// error gives both. No file has such a name, which also keeps the compiler from searching for the line in order to
 /// show it, which would take minutes.
@@ -64,7 +69,7 @@ pub(super) fn numbered(preprocessed: &str) -> String {
 }
 
 /// The preprocessed text for compiling. Line markers name files as `place` returns them, and no longer nest.
-pub(super) fn placed(preprocessed: &str, place: impl Fn(&str) -> String) -> String {
+pub(super) fn placed(preprocessed: &str, mut place: impl FnMut(&str) -> String) -> String {
     let mut out = String::with_capacity(preprocessed.len());
     let mut known = std::collections::HashMap::new();
     for line in preprocessed.lines() {
