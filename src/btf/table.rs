@@ -62,7 +62,7 @@ impl<'a> Table<'a> {
     }
 
     /// The number of types, with `void`, which has the number 0.
-    pub fn len(self) -> u32 {
+    pub fn count(self) -> u32 {
         u32::try_from(self.index.starts.len()).map_or(u32::MAX, |len| len.saturating_add(1))
     }
 
@@ -74,7 +74,7 @@ impl<'a> Table<'a> {
 
     /// The types, each with its number.
     pub fn types(self) -> impl Iterator<Item = (u32, Record<'a>)> {
-        (1..self.len()).filter_map(move |id| Some((id, self.get(id)?)))
+        (1..self.count()).filter_map(move |id| Some((id, self.get(id)?)))
     }
 
     /// The length of all strings in bytes.

@@ -35,7 +35,7 @@ impl<'a> Base<'a> {
     fn len(self) -> u32 {
         match self {
             Self::None => 0,
-            Self::Kernel(table) => table.len(),
+            Self::Kernel(table) => table.count(),
             Self::Distilled(types) => types.len(),
         }
     }
