@@ -110,7 +110,7 @@ mod tests {
             unread: None,
             unknown: Vec::new(),
         };
-        let audit = Audit { objects: vec![object("bar"), object("foo")], findings: Vec::new() };
+        let audit = Audit { objects: vec![object("bar"), object("foo")], findings: Vec::new(), unread: Vec::new() };
         let license = |object| AuditFinding::new(AuditCode::OddLicense, object);
         assert!(!baseline.has(&audit, &license(0)) && baseline.has(&audit, &license(1)));
         let mut launders = AuditFinding::new(AuditCode::LaundersGplOnly, 0);

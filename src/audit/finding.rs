@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Serialize, Serializer};
 
 use super::body::{Arguments, How};
+use crate::kernel::UnreadFile;
 use crate::terms::ExportKind;
 
 macro_rules! codes {
@@ -242,4 +243,6 @@ pub struct Audit {
     pub objects: Vec<AuditedObject>,
     /// The findings, sorted by code, and within a code the most important first.
     pub findings: Vec<AuditFinding>,
+    /// Files of the module tree of the kernel that tells how symbols are exported, which could not be read.
+    pub unread: Vec<UnreadFile>,
 }

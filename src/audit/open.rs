@@ -40,6 +40,8 @@ pub(super) struct ModuleFile {
     pub kernel: Option<usize>,
     /// Whether it was named itself, rather than found in a named folder.
     pub named: bool,
+    /// Why it could not be listed.
+    pub unread: Option<String>,
 }
 
 /// The objects to audit.
@@ -78,11 +80,12 @@ pub fn open_objects(paths: &[PathBuf]) -> Result<Objects, AuditError> {
         if path.is_dir() && !is_release_folder(path) {
             let modules = ModuleTree::open(path)?;
             objects.modules.extend(modules.modules().map(|module| of_folder(module.path.clone())));
+            objects.add_unlisted(&modules, None);
             if objects.modules.len() == before {
                 objects.modules.extend(objects_below(path)?.into_iter().map(of_folder));
             }
         } else if is_module(path) && !path.is_dir() {
-            objects.modules.push(ModuleFile { path: path.clone(), kernel: None, named: true });
+            objects.modules.push(ModuleFile { path: path.clone(), kernel: None, named: true, unread: None });
         }
         if objects.modules.len() == before {
             objects.add_kernel(path)?;
@@ -97,6 +100,15 @@ pub fn open_objects(paths: &[PathBuf]) -> Result<Objects, AuditError> {
 }
 
 impl Objects {
+    /// Adds the folders of a tree that could not be listed, and the links that lead nowhere. The audit reports them as not read.
+    fn add_unlisted(&mut self, tree: &ModuleTree, kernel: Option<usize>) {
+        let unlisted = tree.unlisted().iter();
+        self.modules.extend(unlisted.map(|file| {
+            let (path, unread) = (file.path.clone(), Some(file.why.clone()));
+            ModuleFile { path, kernel, named: false, unread }
+        }));
+    }
+
     /// Adds the kernel at a path with its modules, if there is one with any code.
     fn add_kernel(&mut self, path: &Path) -> Result<(), AuditError> {
         let kernel = match Kernel::open(&[path]) {
@@ -106,7 +118,15 @@ impl Objects {
         let index = self.kernels.len();
         let before = self.modules.len();
         for module in kernel.tree().into_iter().flat_map(ModuleTree::modules) {
-            self.modules.push(ModuleFile { path: module.path.clone(), kernel: Some(index), named: false });
+            self.modules.push(ModuleFile {
+                path: module.path.clone(),
+                kernel: Some(index),
+                named: false,
+                unread: None,
+            });
+        }
+        if let Some(tree) = kernel.tree() {
+            self.add_unlisted(tree, Some(index));
         }
         if self.modules.len() > before || kernel.boot_image().is_some() {
             self.kernels.push(kernel);
@@ -116,7 +136,7 @@ impl Objects {
 }
 
 fn of_folder(path: PathBuf) -> ModuleFile {
-    ModuleFile { path, kernel: None, named: false }
+    ModuleFile { path, kernel: None, named: false, unread: None }
 }
 
 /// Returns whether a path is `/lib/modules/RELEASE`, whose kernel image lies elsewhere.

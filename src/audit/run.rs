@@ -49,7 +49,8 @@ pub fn audit(
         step();
         module
     }));
-    let mut audit = Audit::default();
+    let unread = kernel.map(Kernel::unread).unwrap_or_default();
+    let mut audit = Audit { unread, ..Audit::default() };
     for (object, findings) in audited {
         audit.objects.push(object);
         audit.findings.extend(findings);
@@ -128,6 +129,10 @@ fn survey(
         }
     }
     for (module, imports) in &read {
+        if module.unread.is_some() {
+            // Its license is not known, which does not make it proprietary.
+            continue;
+        }
         let license = module.license.as_deref().map(License::new);
         let uses_gpl_only = imports.iter().any(|name| known.standing(name) == Standing::GplOnly);
         known.add_module(module.name.clone(), KnownModule { license, uses_gpl_only, intree: module.intree });
@@ -139,6 +144,10 @@ fn survey(
 fn survey_module(objects: &Objects, file: &ModuleFile) -> Result<(Surveyed, Vec<Box<str>>), AuditError> {
     let name = ModuleName::of_file(&file.path).unwrap_or_else(|| file_stem(&file.path));
     let mut surveyed = Surveyed { name, license: None, intree: false, exports: Vec::new(), unread: None };
+    if let Some(why) = &file.unread {
+        surveyed.unread = Some(why.clone());
+        return Ok((surveyed, Vec::new()));
+    }
     let image = match objects.open(file) {
         Ok(image) => image,
         Err(error) if file.named => return Err(error.into()),

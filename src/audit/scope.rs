@@ -56,7 +56,10 @@ impl Audit {
         self.findings.retain(|finding| codes.contains(&finding.code));
         if !codes.iter().any(|code| code.reads_code()) {
             for object in &mut self.objects {
-                object.unread = None;
+                // An object without exports is unread because its tables were not read either.
+                if !object.exports.is_empty() {
+                    object.unread = None;
+                }
                 object.unknown.clear();
             }
         }
@@ -64,6 +67,7 @@ impl Audit {
 
     /// Returns whether something is unknown that findings may depend on.
     pub fn is_undetermined(&self) -> bool {
-        self.objects.iter().any(|object| object.unread.is_some() || !object.unknown.is_empty())
+        !self.unread.is_empty()
+            || self.objects.iter().any(|object| object.unread.is_some() || !object.unknown.is_empty())
     }
 }

@@ -4,13 +4,14 @@ use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use super::absent::name_absent;
 use super::boots::{Boots, blamed};
 use super::error::ModprobeError;
 use super::modprobe::insmod;
 use super::needs::{Modules, of_each};
 use crate::history::Behaviour;
 use crate::image::Image;
-use crate::kernel::Kernel;
+use crate::kernel::{Kernel, UnreadFile};
 use crate::load::{Cmdline, Insmod, Judged, Machine};
 use crate::verdict::Verdict;
 
@@ -25,7 +26,7 @@ pub struct ModuleFile {
 
 /// What came of judging module files.
 pub struct Checked {
-    /// The files, in the order given. Of each, little more is in memory than what the loader looks at.
+    /// The files, in the order given, then those that could not be listed. Of each, little more is in memory than what the loader looks at.
     pub images: Vec<Image>,
     /// One verdict for each.
     pub verdicts: Vec<Verdict>,
@@ -51,6 +52,7 @@ pub struct Check<'a> {
     insmod: Insmod,
     otherwise: Option<Behaviour>,
     uncached: bool,
+    unlisted: &'a [UnreadFile],
 }
 
 /// Judges every module on a boot of its own, in which the modules that it needs are loaded first: those of `images` that export
@@ -73,7 +75,7 @@ impl<'a> Check<'a> {
     /// Judges on a kernel booted with an empty command line, where modules are loaded with no flags and no parameters.
     pub fn new(kernel: &'a Arc<Kernel>) -> Self {
         let insmod = Insmod::default();
-        Self { kernel, cmdline: Cmdline::default(), insmod, otherwise: None, uncached: false }
+        Self { kernel, cmdline: Cmdline::default(), insmod, otherwise: None, uncached: false, unlisted: &[] }
     }
 
     /// The kernel's command line.
@@ -104,6 +106,14 @@ impl<'a> Check<'a> {
         self
     }
 
+    /// Folders that could not be listed, and links that lead nowhere: [`Check::files`] judges each as a module that cannot be
+    /// read.
+    #[must_use]
+    pub const fn unlisted(mut self, files: &'a [UnreadFile]) -> Self {
+        self.unlisted = files;
+        self
+    }
+
     /// Judges every module on a boot of its own: see [`check`].
     ///
     /// # Errors
@@ -120,7 +130,8 @@ impl<'a> Check<'a> {
     /// depend on is freed at once. `progress` is called after each file.
     ///
     /// # Errors
-    /// When one of the files, or a file of the tree that a module depends on, cannot be read.
+    /// When a file changes while it is read. A file that cannot be read has a verdict: it is refused if its compressed data is
+    /// broken, and undetermined otherwise.
     pub fn files(&self, files: &[ModuleFile], progress: impl Fn() + Sync) -> Result<Checked, ModprobeError> {
         self.files_and(files, |_| progress()).map(|(checked, _)| checked)
     }
@@ -154,6 +165,10 @@ impl<'a> Check<'a> {
             known.push(judged);
             looked.push(seen);
         }
+        for UnreadFile { path, why, .. } in self.unlisted {
+            images.push(Image::unread(path, why.as_str()));
+            known.push(None);
+        }
         let (verdicts, leftover) = self.judge(first, &images, known)?;
         Ok((Checked { images, verdicts, leftover }, looked))
     }
@@ -169,7 +184,14 @@ impl<'a> Check<'a> {
             let dependencies = machine.load_dependencies(image)?;
             verdicts.push(blamed(insmod(&mut machine, image, &self.insmod)?, dependencies.iter()));
         }
+        self.name_absent(&mut verdicts, &self.kernel.unread());
         Ok(verdicts)
+    }
+
+    /// Adds to findings why the kernel's tree does not give the modules that export missing symbols.
+    fn name_absent(&self, verdicts: &mut [Verdict], unread: &[UnreadFile]) {
+        let tree = self.kernel.tree();
+        verdicts.iter_mut().for_each(|verdict| name_absent(verdict, self.kernel, tree, unread));
     }
 
     fn machine(&self) -> Machine {
@@ -194,7 +216,10 @@ impl<'a> Check<'a> {
         path: &Path,
         look: &impl Fn(&Image) -> T,
     ) -> Result<ReadFile<T>, ModprobeError> {
-        let mut image = self.kernel.open_module_for_loading(path)?;
+        let mut image = match self.kernel.open_module_for_loading(path) {
+            Ok(image) => image,
+            Err(error) => self.kernel.faulty(path, &error),
+        };
         let seen = image.ask(look)?;
         if self.uncached {
             return Ok(ReadFile { image, judged: None, seen });
@@ -207,6 +232,7 @@ impl<'a> Check<'a> {
             judged = first.prepare(&image, &self.insmod);
         }
         let is_alone = judged.as_ref().is_some_and(Judged::is_alone);
+        image.damage();
         let image = if is_alone { image.emptied() } else { image.reduced() };
         Ok(ReadFile { image, judged, seen })
     }
@@ -214,7 +240,7 @@ impl<'a> Check<'a> {
     /// `known` holds what reading ahead has found, in the order of the images; nothing where they were not read ahead.
     fn judge(
         &self,
-        first: Machine,
+        mut first: Machine,
         images: &[Image],
         known: Vec<Option<Judged>>,
     ) -> Result<(Vec<Verdict>, Leftover), ModprobeError> {
@@ -232,6 +258,8 @@ impl<'a> Check<'a> {
         verdicts.resize_with(images.len(), || None);
         let is_settled = |index: usize| verdicts.get(index).is_some_and(Option::is_some);
         let modules = Modules::new(first.kernel(), first.memo(), images, &is_settled)?;
+        let unread = modules.unread(first.kernel())?;
+        first.leave_unread(unread.clone());
         let rest: Vec<_> = (0..images.len()).filter(|index| !is_settled(*index)).collect();
         let boots = Boots::new(first, &self.insmod, modules, unsettled);
         for (index, verdict) in rest.iter().zip(of_each(&rest, |index| boots.judge(*index))) {
@@ -240,6 +268,8 @@ impl<'a> Check<'a> {
             }
         }
         let leftover = boots.end()?;
-        Ok((verdicts.into_iter().flatten().collect(), Box::new(leftover)))
+        let mut verdicts: Vec<_> = verdicts.into_iter().flatten().collect();
+        self.name_absent(&mut verdicts, &unread);
+        Ok((verdicts, Box::new(leftover)))
     }
 }

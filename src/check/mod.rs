@@ -22,6 +22,7 @@
 //! # }
 //! ```
 
+mod absent;
 mod after;
 mod boots;
 #[expect(clippy::module_inception, reason = "the file holds the function it is named after")]
@@ -32,6 +33,7 @@ mod modprobe;
 mod needs;
 mod states;
 
+unstable!(absent::name_absent);
 pub use check::{Check, Checked, Leftover, ModuleFile, check};
 unstable!(depmod::{DepmodLine, LinkedFile, depmod, is_module_tree});
 pub use error::ModprobeError;

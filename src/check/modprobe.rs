@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::error::ModprobeError;
 use super::needs::in_tree;
 use crate::image::{Error, Image, as_text};
+use crate::kernel::ModuleTree;
 use crate::load::{Insmod, Machine};
 use crate::terms::Taints;
 use crate::verdict::{Outcome, Verdict};
@@ -32,7 +33,7 @@ impl Machine {
     pub fn modprobe(&mut self, name: &str) -> Result<Vec<Verdict>, ModprobeError> {
         let module = self.kernel().tree().and_then(|tree| tree.module(name)).cloned();
         let module = module.ok_or_else(|| ModprobeError::NotFound(name.to_owned()))?;
-        let image = self.kernel().image(&module.path)?;
+        let image = self.kernel().image(&module.path);
         let mut verdicts = self.load_dependencies(&image)?;
         verdicts.push(match self.is_loaded(&module.name) {
             false => insmod(self, &image, &Insmod::default())?,
@@ -71,12 +72,15 @@ impl Machine {
         if depth == 0 || self.kernel().tree().is_none() {
             return Ok(());
         }
-        for path in image.ask(|image| self.dependencies(image))? {
+        let dependencies = image.ask(|image| self.dependencies(image))?;
+        let unread = self.kernel().tree().map(ModuleTree::unread);
+        self.leave_unread(unread.unwrap_or_default());
+        for path in dependencies {
             let Some(name) = crate::kernel::module_name_of(&path) else { continue };
             if self.is_loaded(&name) {
                 continue;
             }
-            let dependency = self.kernel().image(&path)?;
+            let dependency = self.kernel().image(&path);
             self.load_dependencies_of(&dependency, depth - 1, verdicts)?;
             verdicts.push(insmod(self, &dependency, &Insmod::default())?);
         }

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::error::ModprobeError;
-use crate::image::{Error, Image, as_text};
-use crate::kernel::{Kernel, ModuleTree, TreeModule, VMLINUX, module_name_of};
+use crate::image::{Error, Fault, Image, as_text};
+use crate::kernel::{Kernel, ModuleTree, TreeModule, UnreadFile, VMLINUX, module_name_of};
 use crate::load::Memo;
 use crate::terms::{ByNumber, ExportedSymbol, ModuleName};
 
@@ -106,12 +106,12 @@ impl<'a> Modules<'a> {
         let mut all = Self { given, of_tree: Vec::new(), needs: Vec::new(), rivals, needed: HashSet::default() };
         let mut known = HashMap::new();
         for needs in of_given {
-            let needs = all.numbered(kernel, &mut known, needs?)?;
+            let needs = all.numbered(kernel, &mut known, needs?);
             all.needs.push(needs);
         }
         while let Some(image) = all.of_tree.get(all.needs.len() - given.len()).cloned() {
             let needs = image.ask(|image| exporters.needs(image))?;
-            let needs = all.numbered(kernel, &mut known, needs)?;
+            let needs = all.numbered(kernel, &mut known, needs);
             all.needs.push(needs);
         }
         for (index, image) in all.of_tree.iter().enumerate() {
@@ -126,13 +126,26 @@ impl<'a> Modules<'a> {
         Ok(all)
     }
 
+    /// The modules that could not be read, or in which no sections were found: those given and those of the kernel's tree, as far
+    /// as they were looked at. What these export is not known.
+    ///
+    /// # Errors
+    /// When a file has to be read once more and cannot be.
+    pub fn unread(&self, kernel: &Kernel) -> Result<Vec<UnreadFile>, Error> {
+        let mut unread = kernel.tree().map(ModuleTree::unread).unwrap_or_default();
+        for image in self.given.iter().chain(self.of_tree.iter().map(AsRef::as_ref)) {
+            if let Some(Fault::Unread(why)) = image.fault() {
+                unread.push(UnreadFile::new(image.path(), why));
+                continue;
+            }
+            let damage = image.ask(|image| image.damage().map(str::to_owned))?;
+            unread.extend(damage.map(|why| UnreadFile::damaged(image.path(), why)));
+        }
+        Ok(unread)
+    }
+
     /// The numbers of needed modules. Modules of the tree are opened at first.
-    fn numbered(
-        &mut self,
-        kernel: &Kernel,
-        known: &mut HashMap<PathBuf, usize>,
-        needs: Vec<Need>,
-    ) -> Result<Vec<usize>, ModprobeError> {
+    fn numbered(&mut self, kernel: &Kernel, known: &mut HashMap<PathBuf, usize>, needs: Vec<Need>) -> Vec<usize> {
         let mut numbers = Vec::with_capacity(needs.len());
         for need in needs {
             numbers.push(match need {
@@ -141,14 +154,14 @@ impl<'a> Modules<'a> {
                     Some(index) => *index,
                     None => {
                         let index = self.given.len() + self.of_tree.len();
-                        self.of_tree.push(kernel.image(&path)?);
+                        self.of_tree.push(kernel.image(&path));
                         known.insert(path, index);
                         index
                     }
                 },
             });
         }
-        Ok(numbers)
+        numbers
     }
 
     /// The module with a number.

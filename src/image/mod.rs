@@ -46,7 +46,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use self::file::ModuleFile;
 pub use crate::compression::{Compression, CompressionError};
-use crate::compression::{KernelNeeds, decompress, kernel_needs};
+use crate::compression::{KernelDecompressFault, KernelNeeds, decompress, kernel_decompress, kernel_needs};
 use crate::elf::Elf;
 use crate::terms::{Arch, Class, ElfMachine, Endian};
 
@@ -68,6 +68,19 @@ pub struct Image {
     readings: Mutex<Vec<Arc<ModuleElf>>>,
     /// Unique to this image: the key under which caches keep what they computed from it.
     number: u64,
+    /// Why the contents are empty although the file is not.
+    fault: Option<Fault>,
+    /// Whether the sections are found, as far as that was asked while they were in memory.
+    damage: OnceLock<Option<&'static str>>,
+}
+
+/// Why a module file of a tree has no contents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// It could not be read: what is in it is not known.
+    Unread(String),
+    /// Its compressed data is broken: kmod cannot decompress it, and what the kernel reads of it is no module.
+    Broken(String),
 }
 
 /// The size of the larger of the two ELF headers, in bytes.
@@ -149,7 +162,64 @@ impl Image {
             signature: OnceLock::new(),
             readings: Mutex::default(),
             number: next_number(),
+            fault: None,
+            damage: OnceLock::new(),
         }
+    }
+
+    /// A file that could not be read: what is in it is not known.
+    pub(crate) fn unread(path: &Path, why: impl Into<String>) -> Self {
+        Self { fault: Some(Fault::Unread(why.into())), ..Self::new(path, None, Bytes::default(), Bytes::default()) }
+    }
+
+    /// A file that could not be opened with this error. `in_package` gives the bytes of a file that lies in a package.
+    pub(crate) fn faulty(error: &Error, in_package: impl FnOnce() -> Result<Option<Vec<u8>>, Error>) -> Self {
+        let (path, why) = (&error.path, error.kind.to_string());
+        match &error.kind {
+            ErrorKind::Compression(CompressionError::Broken { .. }) => {}
+            ErrorKind::Io(_) => {
+                let target = std::fs::read_link(path).map(|target| format!("a link to {}: ", target.display()));
+                return Self::unread(path, target.unwrap_or_default() + &why);
+            }
+            _ => return Self::unread(path, why),
+        }
+        let raw = match in_package() {
+            Ok(Some(stored)) => Ok(Self::from_bytes_raw(path, stored)),
+            Ok(None) => Self::open_raw(path),
+            Err(error) => Err(error),
+        };
+        match raw {
+            Ok(raw) if !raw.is_module_for_kernel() => Self { fault: Some(Fault::Broken(why)), file: None, ..raw },
+            _ => Self::unread(path, why),
+        }
+    }
+
+    /// Returns whether the kernel's own decompressor, which ignores what follows the first stream, may read a module.
+    fn is_module_for_kernel(&self) -> bool {
+        let Some(compression) = self.compression else { return true };
+        match kernel_decompress(compression, self.stored.whole(), &[]) {
+            Ok(contents) => Self::from_bytes_raw(&self.path, contents).damage().is_none(),
+            Err(KernelDecompressFault::Refused { .. }) => false,
+            Err(KernelDecompressFault::Limit) => true,
+        }
+    }
+
+    /// Why the contents are missing; `None` if they are there.
+    pub(crate) const fn fault(&self) -> Option<&Fault> {
+        self.fault.as_ref()
+    }
+
+    /// Why the sections of the module cannot be found, so that what it exports is not known; `None` if they are found. Must be
+    /// called before parts of the image are freed.
+    pub(crate) fn damage(&self) -> Option<&str> {
+        if let Some(Fault::Unread(why) | Fault::Broken(why)) = &self.fault {
+            return Some(why);
+        }
+        *self.damage.get_or_init(|| match self.as_announced() {
+            None => Some("it is no ELF file"),
+            Some(elf) if elf.sections().is_empty() => Some("its section headers do not lie inside the file"),
+            Some(_) => None,
+        })
     }
 
     /// Frees the bytes of an image whose file can be read again, except for the parts that every load reads.

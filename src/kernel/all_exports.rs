@@ -6,18 +6,25 @@ use std::path::Path;
 use super::description::Kernel;
 use super::exports::Exports;
 use super::tree::ModuleTree;
+use super::tree_module::UnreadFile;
 
 impl Kernel {
     /// The exports of the kernel and of the modules of its tree.
     ///
-    /// Reads every module of the tree on first use if the kernel's list does not cover modules; a module that cannot be read
-    /// exports nothing.
+    /// Reads every module of the tree on first use if the kernel's list does not cover modules. If one cannot be read, the result
+    /// does not cover modules either: see [`Kernel::unread`].
     pub fn all_exports(&self) -> Option<Cow<'_, Exports>> {
         let exports = self.exports()?;
         match self.tree() {
             Some(tree) if !exports.covers_modules() => Some(Cow::Owned(exports.with_modules(tree))),
             _ => Some(Cow::Borrowed(exports)),
         }
+    }
+
+    /// The files of the module tree whose exports are not known, because they could not be read or listed. Only what was asked for
+    /// has been read: nothing of a tree whose exports a list gives.
+    pub fn unread(&self) -> Vec<UnreadFile> {
+        self.tree().map(ModuleTree::unread).unwrap_or_default()
     }
 }
 
@@ -33,7 +40,7 @@ impl Exports {
                 all.push(crc, &export.name, &exporter, Some(export.kind), namespace);
             }
         }
-        all.covers_modules = true;
+        all.covers_modules = tree.unread().is_empty();
         all
     }
 }

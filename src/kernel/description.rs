@@ -11,12 +11,13 @@ use super::exports::Exports;
 use super::fact::{Evidence, Fact};
 use super::headers::HeaderRoot;
 use super::installed::installed_loader;
+use super::package::PackageStore;
 use super::struct_module::StructModule;
 use super::symvers::VMLINUX;
-use super::tree::{ModuleTree, OwnModule};
+use super::tree::{ModuleTree, OwnModule, in_package};
 use super::vmlinux::{Kallsyms, KernelImage};
 use crate::compression::Compression;
-use crate::image::{Extent, Image};
+use crate::image::{Extent, Fault, Image};
 use crate::terms::{Arch, Crc, Distribution, KernelRelease, KernelVersion, Loader, ModuleName};
 use crate::x509::Certificate;
 
@@ -55,6 +56,8 @@ pub struct Kernel {
     found_loader: OnceLock<Option<(Loader, PathBuf)>>,
     own_struct_module: OnceLock<Option<StructModule>>,
     images: Mutex<HashMap<PathBuf, Arc<Image>>>,
+    /// Packages that module files are read from, besides those of the tree.
+    module_packages: Vec<PackageStore>,
 }
 
 impl Kernel {
@@ -356,20 +359,59 @@ impl Kernel {
     }
 
     fn read_module(&self, path: &Path, extent: Extent) -> Result<Image, crate::image::Error> {
-        match &self.tree {
-            Some(tree) => tree.image(path, extent),
+        match self.in_package(path)? {
+            Some(contents) => Image::from_bytes(path, contents),
             None => Image::open_for(path, extent),
         }
     }
 
-    /// A module file of the tree, cached: each file is read once.
-    pub(crate) fn image(&self, path: &Path) -> Result<Arc<Image>, crate::image::Error> {
+    /// The bytes of a module file in a package; `None` if its path lies in none.
+    fn in_package(&self, path: &Path) -> Result<Option<Vec<u8>>, crate::image::Error> {
+        let packages = self.tree.as_ref().map(ModuleTree::packages).unwrap_or_default();
+        match in_package(packages, path)? {
+            None => in_package(&self.module_packages, path),
+            contents => Ok(contents),
+        }
+    }
+
+    /// Reads module files also from the packages of another tree. Its modules do not belong to the kernel.
+    #[cfg_attr(not(feature = "unstable"), doc(hidden))]
+    pub fn read_also_from(&mut self, tree: &ModuleTree) {
+        self.module_packages.extend_from_slice(tree.packages());
+    }
+
+    /// Reads a module file as [`Kernel::open_module`] does. An image without contents stands for a file with broken compressed
+    /// data, which the kernel refuses.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn open_module_to_judge(&self, path: &Path) -> Result<Image, crate::image::Error> {
+        self.open_module(path).or_else(|error| {
+            let image = self.faulty(path, &error);
+            if matches!(image.fault(), Some(Fault::Broken(_))) { Ok(image) } else { Err(error) }
+        })
+    }
+
+    /// Reads a module file as [`Kernel::open_module`] does. An image without contents stands for a file that cannot be read.
+    pub fn module(&self, path: &Path) -> Image {
+        self.open_module(path).unwrap_or_else(|error| self.faulty(path, &error))
+    }
+
+    /// A module file of the tree, cached: each file is read once. An image without contents stands for a file that cannot be
+    /// read.
+    pub(crate) fn image(&self, path: &Path) -> Arc<Image> {
         let locked = || self.images.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if let Some(image) = locked().get(path) {
-            return Ok(Arc::clone(image));
+            return Arc::clone(image);
         }
-        let image = Arc::new(self.open_module_for_loading(path)?);
-        Ok(Arc::clone(locked().entry(path.to_owned()).or_insert(image)))
+        let image = self.open_module_for_loading(path);
+        let image = Arc::new(image.unwrap_or_else(|error| self.faulty(path, &error)));
+        Arc::clone(locked().entry(path.to_owned()).or_insert(image))
+    }
+
+    /// Stands for a module file that cannot be read.
+    pub(crate) fn faulty(&self, path: &Path, error: &crate::image::Error) -> Image {
+        Image::faulty(error, || self.in_package(path))
     }
 
     pub(crate) fn note(&mut self, fact: Fact, source: &Path) {

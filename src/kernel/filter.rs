@@ -31,6 +31,17 @@ impl ExportFilter {
     }
 }
 
+impl ExportFilter {
+    /// Returns whether nothing else can match, whatever else is exported: every symbol is named in full and found, or only exports
+    /// of the kernel itself are wanted.
+    pub fn is_met_by(&self, found: &[KernelExport<'_>]) -> bool {
+        let is_found = |symbol: &Glob| !symbol.is_pattern() && found.iter().any(|row| row.name == symbol.as_str());
+        let is_vmlinux = |module: &Glob| module.as_str() == VMLINUX;
+        (!self.symbols.is_empty() && self.symbols.iter().all(is_found))
+            || (!self.modules.is_empty() && self.modules.iter().all(is_vmlinux))
+    }
+}
+
 impl Exports {
     /// The exports that match: the kernel's own first, then those of modules in order of path; those of one exporter in order
     /// of name.

@@ -24,6 +24,8 @@ enum Role {
     Module,
     Image,
     SystemMap,
+    /// `include/config/kernel.release`, which is read after `utsrelease.h`: Debian's kernels have another release there.
+    KernelRelease,
     Header,
 }
 
@@ -47,7 +49,8 @@ fn role(path: &str) -> Option<Role> {
         _ if folder == "boot" && name.starts_with("System.map-") => Role::SystemMap,
         _ if headers && plain == "Module.symvers" => Role::Symvers,
         _ if headers && (name == ".config" || path.ends_with("/include/config/auto.conf")) => Role::Config,
-        _ if headers && (name == "utsrelease.h" || path.ends_with("/include/config/kernel.release")) => Role::Release,
+        _ if headers && name == "utsrelease.h" => Role::Release,
+        _ if headers && path.ends_with("/include/config/kernel.release") => Role::KernelRelease,
         _ if package_root(path).is_some() => Role::Header,
         _ => return None,
     })
@@ -80,7 +83,7 @@ impl Kernel {
                 Role::SystemMap => self.exports.is_some() || self.boot.given().is_some(),
                 Role::Image => self.boot.given().is_some(),
                 Role::Builtin => self.builtin.is_some(),
-                Role::Symvers | Role::Release | Role::BuiltinModinfo => false,
+                Role::Symvers | Role::Release | Role::KernelRelease | Role::BuiltinModinfo => false,
             };
             if known {
                 continue;
@@ -89,7 +92,7 @@ impl Kernel {
             match role {
                 Role::Builtin => self.add_builtin(&String::from_utf8_lossy(&contents), &full_path),
                 Role::BuiltinModinfo => self.add_builtin_modinfo(&contents),
-                Role::Release if inside.ends_with("kernel.release") => {
+                Role::KernelRelease => {
                     self.add_kernel_release(&String::from_utf8_lossy(&contents), &full_path)?;
                 }
                 Role::SystemMap => self.add_found_map(&full_path, contents)?,
@@ -156,6 +159,7 @@ mod tests {
             ("lib/modules/6.1.0/modules.builtin", Some(Role::Builtin)),
             ("usr/src/linux-headers-6.1.0-56-common/include/linux/mm.h", Some(Role::Header)),
             ("usr/src/linux-headers-6.1.0-56-amd64/include/generated/utsrelease.h", Some(Role::Release)),
+            ("usr/src/linux-headers-6.1.0-56-amd64/include/config/kernel.release", Some(Role::KernelRelease)),
             ("usr/src/linux-headers-6.1.0-56-common/tools/include/linux/mm.h", None),
             ("lib/modules/6.1.0/modules.dep", None),
             ("usr/share/doc/linux-image/copyright", None),

@@ -1,10 +1,9 @@
 //! The files of a release that is installed on this machine or in an unpacked package.
 
-use std::collections::HashSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crate::terms::{KernelRelease, Loader, ModuleName};
+use crate::terms::{KernelRelease, Loader};
 
 /// The names of installed images, before `-RELEASE`.
 const IMAGES: [&str; 5] = ["vmlinuz", "vmlinux", "Image", "kernel", "vmlinuz.efi"];
@@ -67,6 +66,9 @@ pub(super) fn boot_image(tree: &Path) -> Option<PathBuf> {
     inside.or_else(|| IMAGES.iter().find_map(|name| in_boot(tree, name)))
 }
 
+/// How much of a program is read, in bytes. kmod has 200,000.
+const MAX_PROGRAM: u64 = 16 << 20;
+
 /// The kmod in the file system of a tree. It hands compressed files to the kernel if it asks which kind the kernel reads.
 pub(super) fn installed_loader(tree: &Path) -> Option<(Loader, PathBuf)> {
     let places = roots(tree).into_iter().flat_map(|root| ["usr/bin/kmod", "bin/kmod"].map(|name| root.join(name)));
@@ -78,59 +80,6 @@ pub(super) fn installed_loader(tree: &Path) -> Option<(Loader, PathBuf)> {
     let is_kmod = memchr::memmem::find(&bytes, b"/sys/module/%s/initstate").is_some();
     let loader = if asks { Loader::Kmod31 } else { Loader::Kmod30 };
     is_kmod.then_some((loader, path))
-}
-
-/// The folders of a tree that out-of-tree modules are installed in.
-const OUTSIDE: [&str; 3] = ["updates", "extra", "weak-updates"];
-/// The folder that DKMS builds modules in: `PACKAGE/VERSION/RELEASE/ARCH/module/NAME.ko`.
-const DKMS: &str = "/var/lib/dkms";
-/// How much of a program is read, in bytes. kmod has 200,000.
-const MAX_PROGRAM: u64 = 16 << 20;
-/// How deep folders are walked.
-const MAX_DEPTH: usize = 16;
-
-/// The out-of-tree modules of an installed release: those in `updates`, `extra` and `weak-updates` of its tree, links to files
-/// included, then those that DKMS has built but not installed. Of several modules with one name the first in this order counts.
-pub fn out_of_tree_modules(release: &KernelRelease) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    if let Some(tree) = installed(Path::new(release.as_str())) {
-        OUTSIDE.iter().for_each(|folder| walk(&tree.join(folder), MAX_DEPTH, &mut found));
-    }
-    for package in folders(Path::new(DKMS)) {
-        for version in folders(&package) {
-            walk(&version.join(release.as_str()), MAX_DEPTH, &mut found);
-        }
-    }
-    let mut names = HashSet::new();
-    found.retain(|path| ModuleName::of_file(path).is_some_and(|name| names.insert(name)));
-    found
-}
-
-/// Adds the module files below a folder, in order of path. Links to files are followed, links to folders are not.
-fn walk(folder: &Path, depth: usize, found: &mut Vec<PathBuf>) {
-    for path in entries(folder) {
-        if path.is_dir() && !path.is_symlink() {
-            if depth > 0 {
-                walk(&path, depth - 1, found);
-            }
-        } else if path.is_file() && ModuleName::of_file(&path).is_some() {
-            found.push(path);
-        }
-    }
-}
-
-fn folders(folder: &Path) -> Vec<PathBuf> {
-    let mut folders = entries(folder);
-    folders.retain(|path| path.is_dir() && !path.is_symlink());
-    folders
-}
-
-/// The paths in a folder, sorted; none if the folder cannot be listed.
-fn entries(folder: &Path) -> Vec<PathBuf> {
-    let read = std::fs::read_dir(folder).into_iter().flatten();
-    let mut paths: Vec<_> = read.filter_map(|entry| Some(entry.ok()?.path())).collect();
-    paths.sort();
-    paths
 }
 
 /// The folder with a release's headers and `Module.symvers`: `build` in the tree, or a folder that packages install headers in.

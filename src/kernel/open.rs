@@ -40,6 +40,16 @@ const KNOWN: &[&str] = &[
     "certs.pem",
 ];
 
+/// What tells a module tree by its name.
+const TREE_FILES: [&str; 7] =
+    ["kernel", "modules.dep", "modules.order", "modules.builtin", "updates", "extra", "weak-updates"];
+
+/// Returns whether a folder itself holds a module.
+fn holds_module(folder: &Path) -> bool {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    entries.into_iter().any(|entry| ModuleName::of_file(Path::new(&entry.file_name())).is_some())
+}
+
 impl Kernel {
     /// Reads what the paths say about one kernel, in their order. A later path does not change what an earlier one has given.
     ///
@@ -107,9 +117,8 @@ impl Kernel {
         if folder.parent().is_some_and(|parent| parent.ends_with("lib/modules")) {
             self.add_release_folder(folder)?;
         }
-        if ["kernel", "modules.dep", "modules.order", "modules.builtin", "updates", "extra"]
-            .iter()
-            .any(|name| folder.join(name).exists())
+        // OpenWrt keeps its modules in the folder itself, without any index.
+        if (TREE_FILES.iter().any(|name| folder.join(name).exists()) || holds_module(folder))
             && self.tree.is_none()
             && !folder.join("Kconfig").exists()
         {
@@ -181,7 +190,7 @@ impl Kernel {
             self.add_builtin_modinfo(&modinfo);
         }
         // A folder with lists of modules but without modules is no tree: the modules are assumed to be installed elsewhere.
-        if tree.modules().len() > 0 {
+        if tree.modules().len() > 0 || !tree.unlisted().is_empty() {
             self.note(Fact::Modules, folder);
             self.tree.get_or_insert(tree);
         }

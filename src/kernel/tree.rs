@@ -4,27 +4,17 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use rayon::prelude::*;
-
 use super::error::{Error, ErrorKind};
 use super::package::PackageStore;
+use super::precedence::Precedence;
 use super::struct_module::StructModule;
-use crate::image::{Extent, Image};
+use super::tree_module::{ShadowedModule, TreeModule, UnreadFile};
+use super::tree_walk::{Found, walk};
+use crate::image::{Extent, Fault, Image};
 use crate::terms::{Crc, ExportedSymbol, ModuleName};
 
-/// The depth to which a tree is walked; real trees are about ten directories deep.
-const MAX_DEPTH: usize = 32;
-
-/// One module file of a tree.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct TreeModule {
-    /// Its name.
-    pub name: ModuleName,
-    /// The file.
-    pub path: PathBuf,
-    /// Its size in bytes when the tree was listed; 0 in a package.
-    pub size: u64,
-}
+/// What a module exports, or why that could not be read.
+type ReadExports = (ModuleName, Result<Vec<ExportedSymbol>, UnreadFile>);
 
 /// The modules under a directory or in packages, by name. Listing a tree does not open its files; methods that do say so.
 #[derive(Debug, Default)]
@@ -34,10 +24,14 @@ pub struct ModuleTree {
     /// The packages that modules are read from. The path of such a module begins with the path of its package.
     packages: Vec<PackageStore>,
     modules: BTreeMap<ModuleName, TreeModule>,
-    /// Module files that another file with the same module name takes precedence over.
-    shadowed: Vec<TreeModule>,
-    exports: OnceLock<Vec<(ModuleName, Vec<ExportedSymbol>)>>,
+    shadowed: Vec<ShadowedModule>,
+    /// What could not be listed.
+    unread: Vec<UnreadFile>,
+    exports: OnceLock<Vec<ReadExports>>,
     exporters: OnceLock<HashMap<String, ModuleName>>,
+    /// The shadowed files that export each symbol, by their place in `shadowed`.
+    shadowed_exporters: OnceLock<HashMap<String, usize>>,
+    not_installed: OnceLock<Vec<String>>,
 }
 
 /// The folded name of the module in a file; see [`ModuleName::of_file`].
@@ -45,79 +39,59 @@ pub fn module_name_of(path: &Path) -> Option<String> {
     ModuleName::of_file(path).map(String::from)
 }
 
-/// The module files and the folders in a folder.
-fn list(folder: &Path) -> Result<(Vec<TreeModule>, Vec<PathBuf>), Error> {
-    let io = |source| Error::new(folder, ErrorKind::Io(source));
-    let mut files = Vec::new();
-    let mut folders = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(io)? {
-        let entry = entry.map_err(io)?;
-        let kind = entry.file_type().map_err(io)?;
-        if kind.is_dir() {
-            folders.push(entry.path());
-        } else if kind.is_file()
-            && let Some(name) = ModuleName::of_file(Path::new(&entry.file_name()))
-        {
-            let size = entry.metadata().map_or(0, |metadata| metadata.len());
-            files.push(TreeModule { name, path: entry.path(), size });
-        }
-    }
-    Ok((files, folders))
-}
-
-/// The rank of a module's folder in depmod's order `search updates extra built-in weak-updates`, which distributions configure
-/// in full or in part.
-fn search_rank(inside: &Path) -> usize {
-    match inside.iter().next().and_then(std::ffi::OsStr::to_str) {
-        Some("updates") => 0,
-        Some("extra") => 1,
-        Some("weak-updates") => 3,
-        _ => 2,
-    }
-}
-
 impl ModuleTree {
-    /// Lists the modules under `root`. Links are not followed.
+    /// Lists the modules under `root`. Links are followed, unless they lead back. Folders that cannot be listed and links that
+    /// lead nowhere are in [`ModuleTree::unread`].
     ///
-    /// Of several files with one module name the one counts that depmod chooses as distributions configure it: `updates/`
-    /// before `extra/` before all others, `weak-updates/` last; among equals the first in order of path.
+    /// Of several files with one module name the one counts that depmod chooses: by its configuration in the file system that
+    /// the tree lies in, else `updates/` before all others. Where that does not tell, the one counts that `modules.dep` lists.
+    /// Otherwise it is not certain which one counts: `extra/` is taken before all others, `weak-updates/` last; among equals the
+    /// first in order of path.
+    ///
+    /// `root` may also be a package or another archive, whose modules are then listed.
     ///
     /// # Errors
-    /// If a directory cannot be read.
+    /// If `root` cannot be read, or is a file that is no package.
     pub fn open(root: &Path) -> Result<Self, Error> {
-        let mut files = Vec::new();
-        let mut folders = vec![root.to_owned()];
-        for depth in 0..=MAX_DEPTH {
-            let listed: Vec<_> = folders.par_iter().map(|folder| list(folder)).collect::<Result<_, _>>()?;
-            folders = Vec::new();
-            for (more_files, more_folders) in listed {
-                files.extend(more_files);
-                folders.extend(more_folders.into_iter().filter(|_| depth < MAX_DEPTH));
-            }
+        if root.is_file() {
+            return Self::of_package(root);
         }
-        let rank = |path: &Path| path.strip_prefix(root).map_or(2, search_rank);
-        let by_rank = |one: &TreeModule, other: &TreeModule| {
-            let ranks = rank(&one.path).cmp(&rank(&other.path));
-            ranks.then_with(|| one.path.as_os_str().cmp(other.path.as_os_str()))
+        let Found { modules, unread } = walk(root).map_err(|source| Error::new(root, ErrorKind::Io(source)))?;
+        Ok(Self { unread, ..Self::of_files(root, modules) })
+    }
+
+    /// Lists the modules in a package.
+    fn of_package(package: &Path) -> Result<Self, Error> {
+        let store = PackageStore::open(package, |inside| ModuleName::of_file(Path::new(inside)).is_some())?;
+        let module = |inside: &str| {
+            let name = ModuleName::of_file(Path::new(inside))?;
+            Some(TreeModule { name, path: package.join(inside), size: 0 })
         };
-        files.sort_unstable_by(|one, other| one.name.cmp(&other.name).then_with(|| by_rank(one, other)));
+        let files = store.paths().filter_map(module).collect();
+        Ok(Self { packages: vec![store], ..Self::of_files(package, files) })
+    }
+
+    /// Chooses among files with one module name.
+    fn of_files(root: &Path, mut files: Vec<TreeModule>) -> Self {
+        files.sort_unstable_by(|one, other| one.name.cmp(&other.name).then_with(|| one.path.cmp(&other.path)));
         let mut shadowed = Vec::new();
-        files.dedup_by(|later, first| {
-            let is_shadowed = later.name == first.name;
-            if is_shadowed {
-                shadowed.push(later.clone());
-            }
-            is_shadowed
-        });
-        shadowed.sort_unstable_by(by_rank);
-        let modules = files.into_iter().map(|module| (module.name.clone(), module)).collect();
-        Ok(Self { roots: vec![root.to_owned()], modules, shadowed, ..Self::default() })
+        let mut modules = BTreeMap::new();
+        for files in files.chunk_by_mut(|one, other| one.name == other.name) {
+            let is_certain = match files {
+                [first, _, ..] => Precedence::of(root, &first.path).sort(files),
+                _ => true,
+            };
+            let mut files = files.iter().cloned();
+            modules.extend(files.next().map(|module| (module.name.clone(), module)));
+            shadowed.extend(files.map(|file| ShadowedModule { file, is_certain }));
+        }
+        Self { roots: vec![root.to_owned()], modules, shadowed, ..Self::default() }
     }
 
     /// Adds a module. A module of the same name that was added before takes precedence.
     fn add(&mut self, module: TreeModule) {
         match self.modules.get(&module.name) {
-            Some(_) => self.shadowed.push(module),
+            Some(_) => self.shadowed.push(ShadowedModule { file: module, is_certain: false }),
             None => _ = self.modules.insert(module.name.clone(), module),
         }
     }
@@ -134,6 +108,11 @@ impl ModuleTree {
         self.packages.push(store);
     }
 
+    /// The packages that modules are read from.
+    pub(super) fn packages(&self) -> &[PackageStore] {
+        &self.packages
+    }
+
     /// The directory; of several, the first one added.
     pub fn root(&self) -> &Path {
         self.roots.first().map_or(Path::new(""), PathBuf::as_path)
@@ -146,15 +125,10 @@ impl ModuleTree {
 
     /// Opens a module file, in its package if its path lies in one.
     pub(super) fn image(&self, path: &Path, extent: Extent) -> Result<Image, crate::image::Error> {
-        let package = self.packages.iter().find_map(|store| Some((store, path.strip_prefix(store.package()).ok()?)));
-        let Some((store, inside)) = package.and_then(|(store, inside)| Some((store, inside.to_str()?))) else {
-            return Image::open_for(path, extent);
-        };
-        let contents = store.get(inside).map_err(|error| {
-            let source = std::io::Error::other(error.to_string());
-            crate::image::Error { path: path.to_owned(), kind: crate::image::ErrorKind::Io(source) }
-        })?;
-        Image::from_bytes(path, contents)
+        match in_package(&self.packages, path)? {
+            Some(contents) => Image::from_bytes(path, contents),
+            None => Image::open_for(path, extent),
+        }
     }
 
     /// The modules in order of name.
@@ -163,13 +137,27 @@ impl ModuleTree {
     }
 
     /// The module files that modprobe does not find, each with the module that takes precedence.
-    pub fn shadowed(&self) -> impl Iterator<Item = (&TreeModule, &TreeModule)> {
-        self.shadowed.iter().filter_map(|module| Some((module, self.modules.get(&module.name)?)))
+    pub fn shadowed(&self) -> impl Iterator<Item = (&ShadowedModule, &TreeModule)> {
+        self.shadowed.iter().filter_map(|module| Some((module, self.modules.get(&module.file.name)?)))
+    }
+
+    /// The folders that could not be listed, and the links that lead nowhere.
+    pub fn unlisted(&self) -> &[UnreadFile] {
+        &self.unread
+    }
+
+    /// What of the tree could not be read: what could not be listed, and, once the exports of the modules were asked for, the
+    /// modules whose exports could not be read.
+    pub fn unread(&self) -> Vec<UnreadFile> {
+        let read = self.exports.get().into_iter().flatten();
+        let failed = read.filter_map(|(_, exports)| exports.as_ref().err().cloned());
+        self.unread.iter().cloned().chain(failed).collect()
     }
 
     /// The module of the tree that exports `symbol`.
     ///
-    /// Reads every module of the tree on first use; a module that cannot be read exports nothing.
+    /// Reads every module of the tree on first use. What a module exports that cannot be read is not known: see
+    /// [`ModuleTree::unread`].
     pub fn exporter(&self, symbol: &str) -> Option<ModuleName> {
         self.exporters.get_or_init(|| self.read_exporters()).get(symbol).cloned()
     }
@@ -184,10 +172,10 @@ impl ModuleTree {
 
     /// The exports of each module, in order of module name.
     ///
-    /// Reads every module of the tree on first use; a module that cannot be read exports nothing.
+    /// Reads every module of the tree on first use. Modules that cannot be read are left out: see [`ModuleTree::unread`].
     pub(super) fn exports(&self) -> impl Iterator<Item = (&TreeModule, &[ExportedSymbol])> {
         let exports = self.exports.get_or_init(|| self.read_exports());
-        exports.iter().filter_map(|(name, exports)| Some((self.modules.get(name)?, exports.as_slice())))
+        exports.iter().filter_map(|(name, exports)| Some((self.modules.get(name)?, exports.as_deref().ok()?)))
     }
 
     /// The name and version of every export of the tree.
@@ -195,31 +183,92 @@ impl ModuleTree {
         self.exports().flat_map(|(_, exports)| exports).map(|export| (export.name.as_str(), export.crc))
     }
 
-    fn read_exports(&self) -> Vec<(ModuleName, Vec<ExportedSymbol>)> {
+    fn read_exports(&self) -> Vec<ReadExports> {
         let modules: Vec<_> = self.modules.values().collect();
         // Not on rayon's threads: a rayon thread that waits here may run another job meanwhile, and if that job calls this
         // function, the thread waits for itself.
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let share = modules.len().div_ceil(threads).max(1);
+        let read = |module: &&TreeModule| (module.name.clone(), self.exports_of(module));
         std::thread::scope(|scope| {
-            let mut readers = Vec::new();
-            for part in modules.chunks(share) {
-                readers
-                    .push(scope.spawn(move || part.iter().map(|module| self.exports_of(module)).collect::<Vec<_>>()));
-            }
-            let exports = readers.into_iter().flat_map(|reader| reader.join().unwrap_or_default());
-            modules.iter().map(|module| module.name.clone()).zip(exports).collect()
+            let parts = modules.chunks(share);
+            let readers: Vec<_> =
+                parts.map(|part| scope.spawn(move || part.iter().map(read).collect::<Vec<_>>())).collect();
+            let joined = readers.into_iter().flat_map(|reader| match reader.join() {
+                Ok(exports) => exports,
+                Err(panic) => std::panic::resume_unwind(panic),
+            });
+            joined.collect()
         })
     }
 
-    fn exports_of(&self, module: &TreeModule) -> Vec<ExportedSymbol> {
-        let exports = |image: &Image| image.as_announced().map(|elf| elf.exports().to_vec()).unwrap_or_default();
-        self.image(&module.path, Extent::Parts).and_then(|image| image.ask(exports)).unwrap_or_default()
+    /// The exports of a module, or why they cannot be read.
+    fn exports_of(&self, module: &TreeModule) -> Result<Vec<ExportedSymbol>, UnreadFile> {
+        let unread = |why: String| UnreadFile::new(&module.path, why);
+        let image = match self.image(&module.path, Extent::Parts) {
+            Ok(image) => image,
+            Err(error) => Image::faulty(&error, || in_package(&self.packages, &module.path)),
+        };
+        if let Some(Fault::Unread(why)) = image.fault() {
+            return Err(unread(why.clone()));
+        }
+        let exports = image.ask(announced_exports).map_err(|error| unread(error.kind.to_string()))?;
+        exports.map_err(|why| UnreadFile::damaged(&module.path, why))
+    }
+
+    /// The file that exports a symbol, but that another file takes precedence over, and that other file.
+    ///
+    /// Reads all such files on first use; one that cannot be read exports nothing here.
+    pub(crate) fn shadowed_exporter(&self, symbol: &str) -> Option<(&Path, &Path)> {
+        let exporters = self.shadowed_exporters.get_or_init(|| {
+            let mut exporters = HashMap::new();
+            for (place, shadowed) in self.shadowed.iter().enumerate() {
+                for export in self.exports_of(&shadowed.file).into_iter().flatten() {
+                    exporters.entry(export.name).or_insert(place);
+                }
+            }
+            exporters
+        });
+        let shadowed = &self.shadowed.get(*exporters.get(symbol)?)?.file;
+        Some((&shadowed.path, &self.modules.get(&shadowed.name)?.path))
+    }
+
+    /// The files that `modules.order` lists and the tree does not have: modules of the kernel that are not installed.
+    ///
+    /// Reads that file on first use; none if it cannot be read.
+    pub(crate) fn not_installed(&self) -> &[String] {
+        self.not_installed.get_or_init(|| {
+            let listed = self.roots.iter().filter_map(|root| std::fs::read_to_string(root.join("modules.order")).ok());
+            let is_absent = |line: &&str| {
+                ModuleName::of_file(Path::new(line)).is_some_and(|name| !self.modules.contains_key(&name))
+            };
+            listed.flat_map(|text| text.lines().filter(is_absent).map(str::to_owned).collect::<Vec<_>>()).collect()
+        })
     }
 
     /// The module of a name, which is folded first.
     pub fn module(&self, name: &str) -> Option<&TreeModule> {
         self.modules.get(&ModuleName::new(name))
+    }
+}
+
+/// The bytes of a module file in one of these packages; `None` if its path lies in none.
+pub(super) fn in_package(packages: &[PackageStore], path: &Path) -> Result<Option<Vec<u8>>, crate::image::Error> {
+    let package = packages.iter().find_map(|store| Some((store, path.strip_prefix(store.package()).ok()?)));
+    let Some((store, inside)) = package.and_then(|(store, inside)| Some((store, inside.to_str()?))) else {
+        return Ok(None);
+    };
+    store.get(inside).map(Some).map_err(|error| {
+        let source = std::io::Error::other(error.to_string());
+        crate::image::Error { path: path.to_owned(), kind: crate::image::ErrorKind::Io(source) }
+    })
+}
+
+/// The exports of an image, or why they cannot be told.
+fn announced_exports(image: &Image) -> Result<Vec<ExportedSymbol>, String> {
+    match image.damage() {
+        Some(damage) => Err(damage.to_owned()),
+        None => Ok(image.as_announced().map(|elf| elf.exports().to_vec()).unwrap_or_default()),
     }
 }
 

@@ -7,8 +7,8 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::history::{Behaviour, Calendar, eras};
-use crate::image::Image;
-use crate::kernel::Kernel;
+use crate::image::{Fault, Image};
+use crate::kernel::{Kernel, UnreadFile, module_name_of};
 use crate::load::cache::memo::Memo;
 use crate::load::cache::passed::Passed;
 use crate::load::merge::{followed_in_part, furthest, join_equal, merge, older_than_known};
@@ -81,6 +81,8 @@ pub struct Machine {
     /// Whether there were more worlds than are followed. What the others do is then no certain answer.
     in_part: bool,
     refused: Vec<Arc<RefusedExporter>>,
+    /// Files that could not be read. Any of them may have been loaded before.
+    unread: Arc<Vec<UnreadFile>>,
     memo: Arc<Memo>,
 }
 
@@ -96,6 +98,7 @@ impl Machine {
             worlds,
             in_part: false,
             refused: Vec::new(),
+            unread: Arc::default(),
             memo: Arc::default(),
         }
     }
@@ -154,6 +157,9 @@ impl Machine {
     /// Reads from a module file what its verdict can depend on, whatever else is loaded. The module can then be judged without
     /// the file, except for what only a refused module asks. Returns the verdict if it depends on no other module.
     pub(crate) fn prepare(&self, image: &Image, insmod: &Insmod) -> Option<Judged> {
+        if matches!(image.fault(), Some(Fault::Unread(_))) {
+            return None;
+        }
         let passed = Passed::default();
         let assumed = Cell::default();
         let call = Call { assumed: Some(&assumed), ..self.call(&passed) };
@@ -166,6 +172,18 @@ impl Machine {
         let verdict = machine.conclude(image, attempts);
         let worlds = if exports.is_empty() { Vec::new() } else { machine.worlds };
         Some(Judged { verdict, worlds, exports, in_part: machine.in_part })
+    }
+
+    /// Counts files as not read: any of them may be loaded before the next module, and export anything.
+    pub(crate) fn leave_unread(&mut self, mut files: Vec<UnreadFile>) {
+        // The kernel refuses a damaged file, whatever it would export.
+        files.retain(|file| !file.is_damaged);
+        if files.iter().any(|file| !self.unread.contains(file)) {
+            let known = Arc::make_mut(&mut self.unread);
+            known.extend(files);
+            known.sort();
+            known.dedup();
+        }
     }
 
     /// Counts a module as refused.
@@ -188,6 +206,7 @@ impl Machine {
             worlds,
             in_part: self.in_part,
             refused: self.refused.clone(),
+            unread: Arc::clone(&self.unread),
             memo: Arc::clone(&self.memo),
         }
     }
@@ -230,6 +249,7 @@ impl Machine {
             dependencies_loaded: self.dependencies_loaded,
             assumed: None,
             refused: &self.refused,
+            unread: &self.unread,
             memo: &self.memo,
             passed,
         }
@@ -262,12 +282,27 @@ impl Machine {
     /// Loads a module, unless the loader asks for bytes of it that are not in memory; then nothing has happened.
     pub(crate) fn insmod_whole(&mut self, image: &Image, insmod: &Insmod) -> Result<Verdict, NotInMemory> {
         self.next_call();
+        if let Some(Fault::Unread(why)) = image.fault()
+            && self.cmdline.modules_disabled.is_none()
+        {
+            return Ok(self.unknown(image, why));
+        }
         let passed = Passed::default();
         let results = self.attempt(self.call(&passed), image, insmod);
         if image.lacked() {
             return Err(NotInMemory);
         }
         Ok(self.conclude(image, results.unwrap_or_default()))
+    }
+
+    /// The verdict on a module that could not be read. It may be loaded or not; what it exports is not known from now on.
+    fn unknown(&mut self, image: &Image, why: &str) -> Verdict {
+        let file = UnreadFile::new(image.path(), why);
+        let missing = vec![Missing::unread(&file, 0, false)];
+        self.leave_unread(vec![file]);
+        let name = module_name_of(image.path()).unwrap_or_default();
+        let kernel_tainted = self.certain_taints();
+        Verdict { missing, kernel_tainted, ..Verdict::new(name, Outcome::Undetermined) }
     }
 
     /// Attempts a system call in every world, with both answers to every question that a stage asks, and with every release that

@@ -155,6 +155,7 @@ pub(super) fn furthest(verdict: &Verdict) -> Furthest {
 fn named(question: Missing) -> Missing {
     match question {
         Missing::Signer(_) => Missing::Certificates,
+        Missing::UnreadModule { path, why, more, .. } => Missing::UnreadModule { path, why, more, version: false },
         question => question,
     }
 }

@@ -9,8 +9,9 @@ use super::entry::KernelSummary;
 use super::missing::add_image;
 use super::missing::remedy;
 use super::palette::Palette;
+use super::unread::{UnreadItem, unread_items, unread_note};
 use super::wording::{all, count, printable};
-use crate::kernel::{ConfigOption, ExportFilter, Exports, Kernel, KernelExport, VMLINUX};
+use crate::kernel::{ConfigOption, ExportFilter, Exports, Kernel, KernelExport, UnreadFile, VMLINUX};
 use crate::terms::{Crc, ExportKind, Namespace};
 use crate::verdict::Missing;
 
@@ -23,6 +24,8 @@ pub struct ExportsDocument<'a> {
     schema: &'static str,
     kernel: &'a KernelSummary,
     exports: Vec<ExportItem<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<UnreadItem>,
 }
 
 /// One export.
@@ -48,6 +51,8 @@ pub struct CountsDocument<'a> {
     schema: &'static str,
     kernel: &'a KernelSummary,
     counts: Vec<Count<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<UnreadItem>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -57,19 +62,28 @@ struct Count<'a> {
     symbols: usize,
 }
 
-/// The document of `exports`.
-pub fn exports_document<'a>(rows: &'a [KernelExport<'_>], kernel: &'a KernelSummary) -> ExportsDocument<'a> {
-    ExportsDocument { schema: super::json::SCHEMA, kernel, exports: rows.iter().map(ExportItem::from).collect() }
+/// The document of `exports`. `unread` are the files whose exports are not known.
+pub fn exports_document<'a>(
+    rows: &'a [KernelExport<'_>],
+    kernel: &'a KernelSummary,
+    unread: &[UnreadFile],
+) -> ExportsDocument<'a> {
+    let exports = rows.iter().map(ExportItem::from).collect();
+    ExportsDocument { schema: super::json::SCHEMA, kernel, exports, unread: unread_items(unread) }
 }
 
-/// The document of `exports --count`.
-pub fn counts_document<'a>(rows: &'a [KernelExport<'_>], kernel: &'a KernelSummary) -> CountsDocument<'a> {
+/// The document of `exports --count`. `unread` are the files whose exports are not known.
+pub fn counts_document<'a>(
+    rows: &'a [KernelExport<'_>],
+    kernel: &'a KernelSummary,
+    unread: &[UnreadFile],
+) -> CountsDocument<'a> {
     let mut counts = Vec::new();
     for rows in by_module(rows) {
         let module = rows.first().map_or(VMLINUX, |row| row.exporter);
         counts.extend(kinds(rows).into_iter().map(|(kind, symbols)| Count { module, kind, symbols }));
     }
-    CountsDocument { schema: super::json::SCHEMA, kernel, counts }
+    CountsDocument { schema: super::json::SCHEMA, kernel, counts, unread: unread_items(unread) }
 }
 
 /// The exports as a `Module.symvers`, in the columns of kernels since 5.6: `crc symbol module export namespace`.
@@ -143,17 +157,21 @@ pub fn no_symbols(kernel: &KernelSummary) -> String {
     format!("the kernel's own symbols are not known: {image}; it may have none (CONFIG_KALLSYMS)")
 }
 
-/// Notes about a list of exports: that it is empty, or what it does not tell. One line each.
+/// Notes about a list of exports: that it is empty, what it does not tell, and which files were not read. One line each.
 pub fn export_notes(
     rows: &[KernelExport<'_>],
     exports: &Exports,
     filter: &ExportFilter,
     kernel: &Kernel,
+    unread: &[UnreadFile],
 ) -> Vec<String> {
+    let not_read = unread_note(unread);
     if rows.is_empty() {
-        return vec!["nothing the kernel exports is of that description".to_owned()];
+        let known = if not_read.is_some() { ", as far as its modules were read" } else { "" };
+        let nothing = format!("nothing the kernel exports is of that description{known}");
+        return std::iter::once(nothing).chain(not_read).collect();
     }
-    let mut notes = Vec::new();
+    let mut notes: Vec<_> = not_read.into_iter().collect();
     let unknown = rows.iter().filter(|row| row.kind.is_none()).count();
     if unknown > 0 {
         notes.push(format!(

@@ -3,7 +3,7 @@
 
 use super::compiler_symbols::CompilerSymbol;
 use crate::terms::{ExportKind, License};
-use crate::verdict::{Cause, Code, Finding, Stage};
+use crate::verdict::{Absent, Cause, Code, Finding, Stage};
 
 /// Findings that share one sentence.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ enum GroupKey<'a> {
     Missing(Option<&'a str>, Option<&'static str>, bool),
     /// The export and the license: exporter, kind, license, and the module that the taint is inherited from.
     Gpl(&'a str, ExportKind, Option<&'a License>, Option<&'a str>),
+    /// Why the exporter cannot be loaded from the tree.
+    Absent(&'a Absent),
     /// All facts: only equal findings are in one group.
     Whole(&'a Cause),
 }
@@ -72,7 +74,13 @@ fn group_key(cause: &Cause) -> GroupKey<'_> {
         Cause::GplOnlySymbol { exporter, kind, license, inherited_from, .. } => {
             GroupKey::Gpl(exporter, *kind, license.as_ref(), inherited_from.as_deref())
         }
-        Cause::MissingSymbol { symbol, refused_exporter, namesake } => {
+        Cause::MissingSymbol { symbol, absent: Some(absent), .. }
+            if !absent.is_guess() || CompilerSymbol::of(symbol).is_none() =>
+        {
+            GroupKey::Absent(absent)
+        }
+        Cause::ExporterNotLoaded { absent: Some(absent), .. } => GroupKey::Absent(absent),
+        Cause::MissingSymbol { symbol, refused_exporter, namesake, .. } => {
             let purpose = CompilerSymbol::of(symbol).map(|known| known.purpose);
             GroupKey::Missing(refused_exporter.as_deref(), purpose, namesake.is_some())
         }

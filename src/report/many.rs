@@ -92,7 +92,10 @@ fn worth_knowing(text: &mut String, notes: BTreeMap<Code, Vec<String>>, palette:
 
 fn note(entry: &Entry<'_>, finding: &Finding) -> Option<String> {
     match &finding.cause {
-        Cause::ShadowedFile { file } => Some(format!("{file} (not used: {} is)", entry.title())),
+        Cause::ShadowedFile { file, is_certain: true } => Some(format!("{file} (not used: {} is)", entry.title())),
+        Cause::ShadowedFile { file, is_certain: false } => {
+            Some(format!("{file} (it may be used instead of {}: nothing tells which)", entry.title()))
+        }
         // Both modules of a pair have the finding; one note is enough.
         Cause::RivalExport { symbol, module } if entry.verdict.name <= *module => {
             Some(format!("{symbol} ({} and {module})", entry.verdict.name))

@@ -104,6 +104,10 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
         Missing::FreeMemory(size) => {
             format!("whether the kernel has {size} MiB of memory at once to decompress the file: no file tells it")
         }
+        Missing::UnreadModule { path, why, more, .. } => {
+            let others = if *more == 0 { String::new() } else { format!(", and {more} more were not read either") };
+            format!("what is in {path} and what it exports: it could not be read ({why}){others}")
+        }
         Missing::TooMany => {
             "too many facts at once to try every combination: start with --release RELEASE and the configuration".into()
         }

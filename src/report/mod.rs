@@ -48,6 +48,7 @@ mod provenance;
 mod sentence;
 mod system_map;
 mod topic;
+mod unread;
 mod upgrade;
 mod usage;
 mod wording;

@@ -52,7 +52,7 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::ObsoleteExportTable { section: "__ksymtab_gpl".into(), symbols: vec!["one".into(), "two".into()] },
         Cause::NoExportVersions { section: ".text".into(), forced: true },
         Cause::ImportsModuleNamespace { namespace: "module:kvm".into() },
-        Cause::MissingSymbol { symbol: "bar".into(), refused_exporter: None, namesake: None },
+        Cause::MissingSymbol { symbol: "bar".into(), refused_exporter: None, namesake: None, absent: None },
         Cause::GplOnlySymbol {
             symbol: "bar".into(),
             exporter: "vmlinux".into(),
@@ -61,7 +61,7 @@ pub(super) fn causes() -> Vec<Cause> {
             license: Some(License::new("CDDL")),
             inherited_from: None,
         },
-        Cause::ExporterNotLoaded { symbol: "bar".into(), exporter: "vmlinux".into() },
+        Cause::ExporterNotLoaded { symbol: "bar".into(), exporter: "vmlinux".into(), absent: None },
         Cause::ExporterNotLive { symbol: "bar".into(), exporter: "vmlinux".into() },
         Cause::SymbolVersion {
             symbol: "bar".into(),
@@ -108,6 +108,6 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::DependencyRefused { dependency: "spl".into(), errno: Errno::ENOEXEC },
         Cause::DependencyCycle { modules: vec!["one".into(), "two".into()] },
         Cause::RivalExport { symbol: "bar".into(), module: "other".into() },
-        Cause::ShadowedFile { file: "/lib/modules/6.1.0/kernel/net/foo.ko".into() },
+        Cause::ShadowedFile { file: "/lib/modules/6.1.0/kernel/net/foo.ko".into(), is_certain: true },
     ]
 }

@@ -1,11 +1,13 @@
 //! The documents follow the published schema.
 
+use std::path::Path;
+
 use serde_json::Value;
 
 use super::samples::causes;
 use super::validator::check;
 use super::*;
-use crate::kernel::{ExportFilter, Exports, Fact, Kernel};
+use crate::kernel::{ExportFilter, Exports, Fact, Kernel, UnreadFile};
 use crate::terms::{Arch, Distribution, Errno, ExportKind, KernelRelease, Taints};
 use crate::verdict::{
     Candidate, CandidateSource, Code, DebugInfo, Declared, Finding, Frame, Inside, KernelLine, LogLevel, Missing,
@@ -144,8 +146,10 @@ fn exports_follow_the_schema() {
     rows[0].crc = None;
     let summary = KernelSummary::default();
     for rows in [rows.as_slice(), &[]] {
-        follows(&root, &exports_document(rows, &summary));
-        follows(&root, &counts_document(rows, &summary));
+        for unread in [&[][..], &[UnreadFile::new(Path::new("a.ko"), "denied")]] {
+            follows(&root, &exports_document(rows, &summary, unread));
+            follows(&root, &counts_document(rows, &summary, unread));
+        }
     }
     let named = root["$defs"]["export_kind"]["enum"].as_array().expect("a list");
     for kind in named.iter().filter_map(Value::as_str) {

@@ -41,7 +41,10 @@ fn not_imported(namespace: &str, quoted: bool, module_list: bool, imported: &[&s
 }
 
 fn needs(symbol: String) -> Finding {
-    Finding::new(Stage::SimplifySymbols, Cause::ExporterNotLoaded { symbol: symbol.into(), exporter: "spl".into() })
+    Finding::new(
+        Stage::SimplifySymbols,
+        Cause::ExporterNotLoaded { symbol: symbol.into(), exporter: "spl".into(), absent: None },
+    )
 }
 
 fn changed(symbol: &str, exporter: &str) -> Finding {
@@ -92,7 +95,7 @@ fn typical_causes_read_like_this() {
              this module is foo",
         ),
         (
-            Cause::MissingSymbol { symbol: "bar".into(), refused_exporter: None, namesake: None },
+            Cause::MissingSymbol { symbol: "bar".into(), refused_exporter: None, namesake: None, absent: None },
             "foo needs bar, but neither 6.1.0-56-amd64 nor a module loaded before exports it",
         ),
         (
@@ -234,11 +237,16 @@ fn changed_types_are_one_paragraph_and_licenses_are_not_mixed() {
         Finding::new(Stage::SimplifySymbols, gpl_only("d", Some("CDDL"))),
         Finding::new(
             Stage::SimplifySymbols,
-            Cause::MissingSymbol { symbol: "e".into(), refused_exporter: Some("spl".into()), namesake: None },
+            Cause::MissingSymbol {
+                symbol: "e".into(),
+                refused_exporter: Some("spl".into()),
+                namesake: None,
+                absent: None,
+            },
         ),
         Finding::new(
             Stage::SimplifySymbols,
-            Cause::MissingSymbol { symbol: "f".into(), refused_exporter: None, namesake: None },
+            Cause::MissingSymbol { symbol: "f".into(), refused_exporter: None, namesake: None, absent: None },
         ),
     ];
     let codes = |findings: &[Finding]| -> Vec<(Code, usize)> {

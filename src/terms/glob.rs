@@ -16,6 +16,11 @@ impl Glob {
         &self.0
     }
 
+    /// Returns whether it may match more than one name.
+    pub fn is_pattern(&self) -> bool {
+        self.0.contains(['*', '?'])
+    }
+
     /// Returns whether the pattern matches all of `text`.
     pub fn matches(&self, text: &str) -> bool {
         let pattern = self.0.as_bytes();

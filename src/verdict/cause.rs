@@ -45,6 +45,53 @@ macro_rules! codes {
     };
 }
 
+/// Why the module that exports a symbol cannot be loaded from the kernel's tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "why", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Absent {
+    /// modprobe does not load the file that exports it, because another one of that name takes precedence.
+    Shadowed {
+        /// The file that exports the symbol.
+        file: String,
+        /// The file that modprobe loads.
+        by: String,
+    },
+    /// It is a module of this kernel, but the tree does not have its file.
+    NotInstalled {
+        /// The module, as `Module.symvers` names it.
+        module: String,
+        /// The tree.
+        tree: String,
+    },
+    /// Nothing tells which module exports it, but there are module files that are damaged, and what they export is not known. The
+    /// kernel refuses them.
+    PerhapsDamaged {
+        /// How many files are damaged.
+        files: usize,
+        /// The first of them.
+        first: String,
+        /// What is wrong with it.
+        damage: String,
+    },
+    /// Nothing tells which module exports it, but the tree lacks files that its `modules.order` lists.
+    PerhapsNotInstalled {
+        /// How many files are not there.
+        files: usize,
+        /// The first of them.
+        first: String,
+        /// The tree.
+        tree: String,
+    },
+}
+
+impl Absent {
+    /// Returns whether it is only a possible reason.
+    pub(crate) const fn is_guess(&self) -> bool {
+        matches!(self, Self::PerhapsDamaged { .. } | Self::PerhapsNotInstalled { .. })
+    }
+}
+
 codes! {
     /// The kernel is built without `CONFIG_MODULES`: it has no system calls for modules.
     NoModules = "no-modules",
@@ -253,6 +300,9 @@ codes! {
         refused_exporter: Option<Arc<str>>,
         /// The exported symbol with the same Rust path, in a crate of another hash.
         namesake: Option<String>,
+        /// Why the module that exports the symbol cannot be loaded from the kernel's tree, if that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        absent: Option<Box<Absent>>,
     } = "missing-symbol",
     /// The symbol is exported GPL-only, and the module's license is not GPL-compatible: the module does not see the symbol.
     GplOnlySymbol {
@@ -275,6 +325,9 @@ codes! {
         symbol: Arc<str>,
         /// The exporter.
         exporter: String,
+        /// Why it cannot be loaded from the kernel's tree, if that is known.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        absent: Option<Box<Absent>>,
     } = "exporter-not-loaded",
     /// The exporter of the symbol is being unloaded, or is not live yet.
     ExporterNotLive {
@@ -493,6 +546,8 @@ codes! {
     ShadowedFile {
         /// The file that modprobe does not load.
         file: String,
+        /// Whether that is certain. If not, depmod takes the file that the file system lists first.
+        is_certain: bool,
     } = "shadowed-file",
 }
 

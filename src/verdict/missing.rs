@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Serialize, Serializer};
 
 use crate::history::Behaviour;
-use crate::kernel::ConfigOption;
+use crate::kernel::{ConfigOption, UnreadFile};
 use crate::terms::ElfMachine;
 
 /// One fact about the kernel or its machine that is not in the given files.
@@ -73,11 +73,27 @@ pub enum Missing {
     Loader,
     /// Whether the kernel has so many MiB of memory for its decompressor.
     FreeMemory(u64),
+    /// Module files of the tree that could not be read, and with them what they export.
+    UnreadModule {
+        /// The first of these files.
+        path: Arc<str>,
+        /// Why it could not be read.
+        why: Arc<str>,
+        /// How many more there are.
+        more: usize,
+        /// Whether the question is not if such a module exports a symbol, but if it has the version that is wanted.
+        version: bool,
+    },
     /// More unknown facts than gplok tries at once.
     TooMany,
 }
 
 impl Missing {
+    /// The question about a file that could not be read, and `more` such files.
+    pub(crate) fn unread(file: &UnreadFile, more: usize, version: bool) -> Self {
+        Self::UnreadModule { path: file.path.to_string_lossy().into(), why: file.why.as_str().into(), more, version }
+    }
+
     /// Returns whether the fact concerns only the module that is loaded, and not the kernel.
     pub(crate) const fn is_of_one_load(&self) -> bool {
         matches!(
@@ -129,6 +145,8 @@ impl Missing {
             Self::Unread(path) => format!("unread:{path}"),
             Self::Loader => "loader".into(),
             Self::FreeMemory(size) => format!("free-memory:{size} MiB"),
+            Self::UnreadModule { path, why, more: 0, .. } => format!("unread:{path}: {why}"),
+            Self::UnreadModule { path, why, more, .. } => format!("unread:{path}: {why} (and {more} more)"),
             Self::TooMany => "too-many".into(),
         }
     }

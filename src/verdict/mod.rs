@@ -12,7 +12,7 @@ mod missing;
 mod stage;
 mod usage;
 
-pub use cause::{Cause, Code};
+pub use cause::{Absent, Cause, Code};
 pub use finding::{Finding, Origin};
 pub(crate) use line::OfSymbol;
 pub use line::{KernelLine, LineText, LogLevel};

@@ -136,6 +136,7 @@ fn every_code() -> Audit {
             about(ReservedModuleName, 1, Some("kick_gpl"), list(1)),
             reached,
         ],
+        ..Audit::default()
     }
 }
 
@@ -182,7 +183,7 @@ fn a_page_is_a_page() {
     let wrapper = |name: &String| wrapper(AuditCode::LaundersGplOnly, 0, name, "kick_gpl", STRAIGHT);
     let findings = names.iter().map(wrapper).collect();
     let objects = vec![kernel("6.1.0-56-amd64", &[("kick_gpl", ExportKind::Gpl)])];
-    let (audit, baseline) = (Audit { objects, findings }, AuditBaseline::default());
+    let (audit, baseline) = (Audit { objects, findings, ..Audit::default() }, AuditBaseline::default());
     let report = report(&audit, &baseline);
     snapshot("page", &page(&report));
     let whole = human_audit(&report, &Palette::default(), true);
@@ -194,7 +195,7 @@ fn a_page_is_a_page() {
 #[test]
 fn exports_are_counted_once() {
     let of = |symbol| wrapper(AuditCode::LaundersGplOnly, 0, "kick", symbol, STRAIGHT);
-    let audit = Audit { objects: vec![kernel("6.1", &[])], findings: vec![of("one"), of("two")] };
+    let audit = Audit { objects: vec![kernel("6.1", &[])], findings: vec![of("one"), of("two")], ..Audit::default() };
     let page = page(&report(&audit, &AuditBaseline::default()));
     assert!(page.contains("\n1 plain export does nothing but hand on to a GPL-only symbol (2 ways) ["), "{page}");
 }
@@ -211,6 +212,7 @@ fn between_two_kernels() {
             &[("stays", Plain), ("opened", Gpl), ("began", Plain), ("closed", Plain), ("left", Plain)],
         )],
         findings: vec![of("stays", "kick_gpl"), of("closed", "kick_gpl"), of("left", "kick_gpl")],
+        ..Audit::default()
     };
     let later = Audit {
         objects: vec![
@@ -227,6 +229,7 @@ fn between_two_kernels() {
             of("stays", "kick_gpl"),
             license(),
         ],
+        ..Audit::default()
     };
     let (diff, baseline) = (AuditDiff::between(&earlier, &later), AuditBaseline::default());
     let compared = AuditReport { earlier: Some((&earlier, &diff)), ..report(&later, &baseline) };
@@ -245,7 +248,11 @@ fn between_two_kernels() {
     assert!(known.news().is_empty() && page(&known).contains(tally), "{}", page(&known));
 
     // What was found in another module is no older finding of this one.
-    let renamed = Audit { objects: vec![kernel("6.1.0", &[]), module("bar", None, &[])], findings: vec![license()] };
+    let renamed = Audit {
+        objects: vec![kernel("6.1.0", &[]), module("bar", None, &[])],
+        findings: vec![license()],
+        ..Audit::default()
+    };
     let diff = AuditDiff::between(&renamed, &later);
     assert_eq!((diff.new.len(), diff.gone.len()), (5, 1));
 }
@@ -273,9 +280,10 @@ fn a_baseline_is_an_earlier_document() {
 fn what_is_not_known_is_said() {
     let mut foo = module("foo", Some("GPL"), &[("a", ExportKind::Plain)]);
     foo.unknown = vec!["kick".into(), "kick_gpl".into()];
-    let mut bar = module("bar", Some("GPL"), &[]);
+    let mut bar = module("bar", Some("GPL"), &[("b", ExportKind::Plain)]);
     bar.unread = Some("code of riscv is not read".into());
-    let (audit, baseline) = (Audit { objects: vec![bar, foo], findings: Vec::new() }, AuditBaseline::default());
+    let (audit, baseline) =
+        (Audit { objects: vec![bar, foo], findings: Vec::new(), ..Audit::default() }, AuditBaseline::default());
     assert!(audit.is_undetermined());
     let summary = KernelSummary { release: Some(KernelRelease::new("6.1.0")), ..KernelSummary::default() };
     let without = report(&audit, &baseline);
@@ -293,7 +301,7 @@ fn what_is_not_known_is_said() {
 fn clean_modules_are_counted() {
     let module =
         |number| module(&format!("m{number}"), Some("GPL"), &[("a", ExportKind::Plain), ("b", ExportKind::Gpl)]);
-    let audit = Audit { objects: (0..4023).map(module).collect(), findings: Vec::new() };
+    let audit = Audit { objects: (0..4023).map(module).collect(), findings: Vec::new(), ..Audit::default() };
     let page = page(&report(&audit, &AuditBaseline::default()));
     let line = "4,023 modules, of which 4,023 with exports: 4,023 plain and 4,023 GPL-only exports";
     assert_eq!(page, format!("{line}\nnothing found\n"));
@@ -310,7 +318,8 @@ fn names_are_made_printable() {
     finding.hops.push(hop("d\r", 1, How::Call));
     let mut foo = module("fo\u{7}o", Some("G\u{202e}PL"), &[]);
     foo.unread = Some("\u{1b}".into());
-    let (audit, baseline) = (Audit { objects: vec![foo], findings: vec![finding] }, AuditBaseline::default());
+    let (audit, baseline) =
+        (Audit { objects: vec![foo], findings: vec![finding], ..Audit::default() }, AuditBaseline::default());
     let page = page(&report(&audit, &baseline));
     assert!(!page.contains(|c: char| c.is_control() && c != '\n' || c == '\u{202e}'), "{page:?}");
 }

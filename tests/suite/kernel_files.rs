@@ -177,6 +177,36 @@ fn a_release_folder_without_modules_tells_the_release() {
     assert_eq!(kernel.exports().map(|exports| exports.rows().len()), Some(2));
 }
 
+/// The files of a headers package give the same facts as the unpacked folder.
+#[test]
+fn a_headers_package_says_what_its_folder_says() {
+    let files: [(&str, &[u8]); 4] = [
+        ("usr/src/linux-headers-6.1.0-56-amd64/Module.symvers", SYMVERS.as_bytes()),
+        ("usr/src/linux-headers-6.1.0-56-amd64/.config", b"CONFIG_X86_64=y\nCONFIG_MODVERSIONS=y\n"),
+        ("usr/src/linux-headers-6.1.0-56-amd64/include/config/kernel.release", b"6.1.192\n"),
+        (
+            "usr/src/linux-headers-6.1.0-56-amd64/include/generated/utsrelease.h",
+            b"#define UTS_RELEASE \"6.1.0-56-amd64\"\n",
+        ),
+    ];
+    let mut package = tar::Builder::new(Vec::new());
+    for (path, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        package.append_data(&mut header, path, bytes).expect("added");
+    }
+    let package = folder(&[("headers.pkg.tar", &package.into_inner().expect("written"))]);
+    let unpacked = folder(&files);
+    let paths = [package.path().join("headers.pkg.tar"), unpacked.path().join("usr/src/linux-headers-6.1.0-56-amd64")];
+    for path in paths {
+        let kernel = Kernel::open(&[path]).expect("a kernel");
+        assert_eq!(kernel.release().map(ToString::to_string).as_deref(), Some("6.1.0-56-amd64"));
+        assert_eq!(kernel.version(), Some(KernelVersion::new(6, 1, 192)));
+        assert_eq!(kernel.exports().map(|exports| exports.rows().len()), Some(2));
+    }
+}
+
 /// Two lists of exports are never mixed: the first counts, and the other is named.
 #[test]
 fn lists_of_two_builds_are_told_apart() {

@@ -27,6 +27,8 @@ mod oracle;
 mod referee;
 mod reports;
 #[cfg(feature = "cli")]
+mod tree_files;
+#[cfg(feature = "cli")]
 mod trees;
 #[cfg(feature = "cli")]
 mod upgrade;

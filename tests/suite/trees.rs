@@ -184,7 +184,10 @@ fn a_tree_tells_what_decides_which_modules_are_loaded() {
     assert_eq!(found("one", "dependency-cycle"), Some(serde_json::json!({ "modules": ["one", "two", "three"] })));
     assert_eq!(found("two", "dependency-cycle"), Some(serde_json::json!({ "modules": ["two", "three", "one"] })));
     assert_eq!(found("rival", "rival-export"), Some(serde_json::json!({ "symbol": "shared", "module": "one" })));
-    assert_eq!(found("twice", "shadowed-file"), Some(serde_json::json!({ "file": "t/extra/twice.ko" })));
+    assert_eq!(
+        found("twice", "shadowed-file"),
+        Some(serde_json::json!({ "file": "t/extra/twice.ko", "is_certain": true }))
+    );
 }
 
 /// So long ago that no other process can still be writing.

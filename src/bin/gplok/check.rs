@@ -5,12 +5,12 @@ use std::hash::Hash as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gplok::check::{Check, Checked, LinkedFile, ModuleFile, depmod as link, is_module_tree};
+use gplok::check::{Check, Checked, LinkedFile, ModuleFile, depmod as link, is_module_tree, name_absent};
 use gplok::image::{Image, KmodLinks};
-use gplok::kernel::{Kernel, ModuleTree};
+use gplok::kernel::{Kernel, ModuleTree, UnreadFile, is_package, module_name_of};
 use gplok::load::{Insmod, ModuleInitFlags};
 use gplok::report::{Entry, KernelSummary, Op, depmod, human, human_many, modules_document};
-use gplok::verdict::{Cause, Finding, Stage, Verdict};
+use gplok::verdict::{Cause, Finding, Missing, Stage, Verdict};
 use gplok::why::explain;
 use rayon::prelude::*;
 
@@ -34,9 +34,10 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, CommandError> {
             (given?, kernel?)
         }
     };
-    let kernel = arguments.loader.tell(kernel);
-    let whole_tree = arguments.tree.is_some() || given.files.is_empty();
-    if given.files.is_empty() {
+    let mut kernel = arguments.loader.tell(kernel);
+    given.trees.iter().for_each(|tree| kernel.read_also_from(tree));
+    let whole_tree = !given.trees.is_empty() || given.files.is_empty();
+    if given.files.is_empty() && given.trees.is_empty() {
         given.add(kernel.tree().ok_or("no module was given, and the kernel has no module tree: add it with -k")?);
     }
     let page = whole_tree && !arguments.list && arguments.format == CheckFormat::Human;
@@ -57,7 +58,7 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, CommandError> {
             answers.keep(key, &KeptAnswer { text: text.to_owned(), exit: exit as u8 });
         }
     };
-    judge(arguments, kernel, &given, (page, short), &keep)
+    judge(arguments, kernel, &given, (whole_tree, page, short), &keep)
 }
 
 /// Starts the threads that judge modules. glibc asks the system for the memory of each thread page by page, ten
@@ -89,9 +90,12 @@ fn key(arguments: &CheckArguments, kernel: &Kernel, modules: &Given) -> Option<K
     for path in kernel.identify(&mut digest) {
         digest.file(path, std::fs::metadata(path).ok().as_ref());
     }
+    if !modules.unlisted.is_empty() {
+        return None;
+    }
     modules.shadowed.hash(&mut digest);
     // The kernel's own modules may export what the modules of another tree need.
-    let own = kernel.tree().filter(|_| arguments.tree.is_some());
+    let own = kernel.tree().filter(|_| !modules.trees.is_empty());
     let own = own.iter().flat_map(|tree| tree.modules()).map(|module| &module.path);
     let paths: Vec<_> = modules.files.iter().map(|file| &file.path).chain(own).collect();
     let found: Vec<_> = paths.par_iter().map(std::fs::metadata).collect();
@@ -105,13 +109,14 @@ fn judge(
     arguments: &CheckArguments,
     mut kernel: Kernel,
     given: &Given,
-    (page, short): (bool, bool),
+    (whole_tree, page, short): (bool, bool, bool),
     keep: &dyn Fn(&str, Exit),
 ) -> Result<Exit, CommandError> {
     let files = &given.files;
     // A single module is read once, and stays in memory.
     let only = match files.as_slice() {
-        [one] => Some(kernel.open_module(&one.path)?),
+        [one] if !whole_tree => Some(kernel.open_module_to_judge(&one.path)?),
+        [one] if given.unlisted.is_empty() => Some(kernel.module(&one.path)),
         _ => None,
     };
     if kernel.release().is_none() {
@@ -125,7 +130,7 @@ fn judge(
     let flags = force.into_iter().filter(|(given, _)| *given).fold(ModuleInitFlags(0), |all, (_, flag)| all.with(flag));
     let insmod = Insmod { flags, look_on: true, ..Insmod::default() };
     let cmdline = arguments.kernel.cmdline(&kernel);
-    let mut check = Check::new(&kernel).cmdline(cmdline).insmod(insmod);
+    let mut check = Check::new(&kernel).cmdline(cmdline).insmod(insmod).unlisted(&given.unlisted);
     if arguments.uncached {
         check = check.uncached();
     }
@@ -134,7 +139,7 @@ fn judge(
     let (Checked { images, mut verdicts, leftover }, linked) = if arguments.in_order {
         let images = match only {
             Some(image) => vec![image],
-            None => files.iter().map(|file| kernel.open_module(&file.path)).collect::<Result<Vec<_>, _>>()?,
+            None => files.iter().map(|file| kernel.module(&file.path)).collect(),
         };
         let verdicts = check.in_order(&images)?;
         let linked = images.iter().map(links).collect();
@@ -152,6 +157,9 @@ fn judge(
         })?
     };
     given.add_shadowed(&mut verdicts);
+    for tree in &given.trees {
+        verdicts.par_iter_mut().for_each(|verdict| name_absent(verdict, &kernel, Some(tree), &[]));
+    }
     if !short {
         let lookup = arguments.source.open(&kernel, images.len())?;
         match (verdicts.as_mut_slice(), images.as_slice()) {
@@ -174,6 +182,8 @@ fn judge(
         let pages = if page { human_many } else { human };
         Ok((text(&entries, &summary, format, pages, modules_document)?, exit(&entries)))
     };
+    let is_unread = |missing: &Missing| matches!(missing, Missing::UnreadModule { .. });
+    let has_unread = verdicts.iter().any(|verdict| verdict.missing.iter().any(is_unread));
     let (text, exit) = match arguments.format {
         CheckFormat::Depmod => {
             let linked: Vec<LinkedFile> = files.iter().map(|file| file.path.clone()).zip(linked).collect();
@@ -188,7 +198,10 @@ fn judge(
     };
     write(&text)?;
     note_silence(arguments.format, &text, exit);
-    keep(&text, exit);
+    // What could not be read may be readable the next time, although it has not changed.
+    if !has_unread {
+        keep(&text, exit);
+    }
     // The program ends here. Freeing the memory of a whole tree piece by piece would take longer than reading a tenth
     // of it.
     std::mem::forget((images, verdicts, kernel, leftover));
@@ -230,34 +243,57 @@ fn shown(path: &Path) -> Cow<'_, str> {
 #[derive(Default)]
 struct Given {
     files: Vec<ModuleFile>,
-    /// Each module that is used, with a file of the same name that is not.
-    shadowed: Vec<(PathBuf, PathBuf)>,
+    /// Each module that is used, with a file of the same name that is not, and whether that is certain.
+    shadowed: Vec<(PathBuf, PathBuf, bool)>,
+    /// What could not be listed of the trees.
+    unlisted: Vec<UnreadFile>,
+    /// The trees other than the kernel's own.
+    trees: Vec<ModuleTree>,
 }
 
 impl Given {
-    /// The modules given one by one or by their directory.
+    /// The modules given one by one, or by the directory or package that holds them.
     fn new(arguments: &CheckArguments) -> Result<Self, CommandError> {
-        let file = |path: &PathBuf| ModuleFile { path: path.clone(), size: 0 };
-        let mut given = Self { files: arguments.modules.iter().map(file).collect(), ..Self::default() };
-        if let Some(tree) = &arguments.tree {
-            given.add(&ModuleTree::open(tree)?);
-            if given.files.is_empty() {
-                return Err(format!("no module lies below {}", tree.display()).into());
+        let mut given = Self::default();
+        for path in &arguments.modules {
+            if path.is_dir() || (module_name_of(path).is_none() && is_package(path)) {
+                given.add_below(path)?;
+            } else {
+                std::fs::metadata(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+                given.files.push(ModuleFile { path: path.clone(), size: 0 });
             }
+        }
+        if let Some(tree) = &arguments.tree {
+            given.add_below(tree)?;
         }
         Ok(given)
     }
 
+    /// Adds the modules in a directory or a package.
+    fn add_below(&mut self, path: &Path) -> Result<(), CommandError> {
+        let tree = ModuleTree::open(path)?;
+        self.add(&tree);
+        if tree.modules().len() == 0 && tree.unlisted().is_empty() {
+            return Err(format!("no module lies below {}", path.display()).into());
+        }
+        self.trees.push(tree);
+        Ok(())
+    }
+
     fn add(&mut self, tree: &ModuleTree) {
         self.files.extend(tree.modules().map(|module| ModuleFile { path: module.path.clone(), size: module.size }));
-        self.shadowed.extend(tree.shadowed().map(|(module, used)| (used.path.clone(), module.path.clone())));
+        self.unlisted.extend_from_slice(tree.unlisted());
+        let shadowed = tree
+            .shadowed()
+            .map(|(shadowed, used)| (used.path.clone(), shadowed.file.path.clone(), shadowed.is_certain));
+        self.shadowed.extend(shadowed);
     }
 
     /// Adds a finding to each module that shadows other files.
     fn add_shadowed(&self, verdicts: &mut [Verdict]) {
         for (verdict, ModuleFile { path, .. }) in verdicts.iter_mut().zip(&self.files) {
-            for (_, file) in self.shadowed.iter().filter(|(used, _)| used == path) {
-                let cause = Cause::ShadowedFile { file: file.display().to_string() };
+            for (_, file, is_certain) in self.shadowed.iter().filter(|(used, ..)| used == path) {
+                let cause = Cause::ShadowedFile { file: file.display().to_string(), is_certain: *is_certain };
                 verdict.findings.push(Finding::new(Stage::FinitModule, cause));
             }
         }

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 
-use gplok::kernel::{ExportFilter, Kernel, KernelExport};
+use gplok::kernel::{ExportFilter, Kernel, KernelExport, UnreadFile};
 use gplok::report::{
     KernelSummary, counts_document, export_notes, exports_document, facts_document, human_counts, human_exports,
     human_facts, no_exports, no_symbols, symbols_document, symvers, system_map,
@@ -49,21 +49,32 @@ fn print(kernel: &Kernel, summary: &KernelSummary, arguments: &ExportsArguments)
         namespaces: arguments.namespace.clone(),
     };
     let rows = exports.select(&filter);
-    write(&text(&rows, summary, arguments)?)?;
-    for note in export_notes(&rows, &exports, &filter, kernel) {
+    // Files that were not read do not matter if all that was asked for is found.
+    let unread = if filter.is_met_by(&rows) { Vec::new() } else { kernel.unread() };
+    write(&text(&rows, summary, arguments, &unread)?)?;
+    for note in export_notes(&rows, &exports, &filter, kernel, &unread) {
         let _ = writeln!(anstream::stderr(), "gplok: note: {note}");
     }
-    Ok(if rows.is_empty() { Exit::Refused } else { Exit::Good })
+    Ok(match (rows.is_empty(), unread.is_empty()) {
+        (_, false) => Exit::Undetermined,
+        (true, true) => Exit::Refused,
+        (false, true) => Exit::Good,
+    })
 }
 
 fn text(
     rows: &[KernelExport<'_>],
     kernel: &KernelSummary,
     arguments: &ExportsArguments,
+    unread: &[UnreadFile],
 ) -> Result<String, CommandError> {
     Ok(match (arguments.format, arguments.count) {
-        (Some(ExportsFormat::Json), true) => serde_json::to_string_pretty(&counts_document(rows, kernel))? + "\n",
-        (Some(ExportsFormat::Json), false) => serde_json::to_string_pretty(&exports_document(rows, kernel))? + "\n",
+        (Some(ExportsFormat::Json), true) => {
+            serde_json::to_string_pretty(&counts_document(rows, kernel, unread))? + "\n"
+        }
+        (Some(ExportsFormat::Json), false) => {
+            serde_json::to_string_pretty(&exports_document(rows, kernel, unread))? + "\n"
+        }
         (_, true) => human_counts(rows, kernel),
         (Some(ExportsFormat::Human), false) => human_exports(rows, kernel, &palette()),
         (None | Some(ExportsFormat::Symvers), false) => symvers(rows),

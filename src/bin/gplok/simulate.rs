@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use gplok::check::name_absent;
 use gplok::image::Image;
 use gplok::load::Machine;
 use gplok::report::{Entry, KernelSummary, Op, human_steps, steps_document};
@@ -51,6 +52,8 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, CommandError> {
             }
         }
     }
+    let unread = kernel.unread();
+    results.iter_mut().for_each(|(.., verdict)| name_absent(verdict, &kernel, kernel.tree(), &unread));
     let entries: Vec<_> =
         results.iter().map(|(op, path, verdict)| Entry { op: *op, path: path.as_deref(), verdict }).collect();
     print(&entries, &KernelSummary::from(&*kernel), arguments.format, human_steps, steps_document)

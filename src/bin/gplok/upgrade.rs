@@ -8,7 +8,7 @@ use gplok::impact::policy::{Concern, PolicyEntry};
 use gplok::impact::{Answer, Circumstances, ExportDiff, Kernels, ModuleImpact, Upgrade};
 use gplok::kernel::{Kernel, KernelRequest, out_of_tree_modules};
 use gplok::report::{KernelSummary, human_upgrade, short_upgrade, upgrade_document};
-use gplok::terms::License;
+use gplok::terms::{KernelRelease, License};
 use gplok::why::Lookup;
 use gplok::why::inlines::InlineChanges;
 use rayon::prelude::*;
@@ -76,13 +76,19 @@ fn modules(arguments: &UpgradeArguments, from: &Kernel) -> Result<Vec<PathBuf>, 
     if let Some(tree) = &arguments.tree {
         let tree = gplok::kernel::ModuleTree::open(tree)?;
         modules.extend(tree.modules().map(|module| module.path.clone()));
+        modules.extend(tree.unlisted().iter().map(|file| file.path.clone()));
     }
     if modules.is_empty() && arguments.tree.is_none() {
-        let release = from.release().ok_or(
-            "no module was given, and the release of the earlier kernel is not known, so its installed modules cannot be found",
-        )?;
-        modules = out_of_tree_modules(release);
+        if from.release().is_none() && from.tree().is_none() {
+            return Err(
+                "no module was given, and the release of the earlier kernel is not known, so its installed modules \
+                        cannot be found"
+                    .into(),
+            );
+        }
+        modules = out_of_tree_modules(from);
         if modules.is_empty() {
+            let release = from.release().map_or("the earlier kernel", KernelRelease::as_str);
             return Err(format!(
                 "no module was given, and none from outside the kernel is installed for {release} (in updates, extra and \
                  weak-updates of its tree, or built by DKMS): name the modules"

@@ -52,6 +52,11 @@ impl PackageFormat {
     }
 }
 
+/// Returns whether a file is a package or a tar. A file that cannot be read is none.
+pub fn is_package(path: &Path) -> bool {
+    PackageFormat::of(path).is_ok_and(|format| format.is_some())
+}
+
 /// Reads a package from its beginning to its end, and passes its files to `visit` in their order.
 ///
 /// # Errors

@@ -15,4 +15,5 @@ mod tests;
 
 pub use error::PackageError;
 pub(super) use format::PackageFormat;
+pub use format::is_package;
 pub(super) use store::PackageStore;

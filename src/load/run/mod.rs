@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::history::Behaviour;
 use crate::image::{Bytes, Image};
-use crate::kernel::{ConfigOption, Kernel};
+use crate::kernel::{ConfigOption, Kernel, UnreadFile};
 use crate::load::cache::memo::{Kept, Memo, Reading};
 use crate::load::cache::passed::{Effect, Passed};
 use crate::load::cache::premise::{Premise, Recording, are_same_modules, is_same_info};
@@ -36,6 +36,8 @@ pub(crate) struct Call<'a> {
     pub assumed: Option<&'a Cell<bool>>,
     /// Exporters that were refused before, for findings.
     pub refused: &'a [Arc<RefusedExporter>],
+    /// Files of the kernel's tree, or among the modules given, that could not be read. Any of them may have been loaded before.
+    pub unread: &'a [UnreadFile],
     /// Results that hold for every call on this kernel.
     pub memo: &'a Memo,
     /// Stages passed by other attempts at this call.

@@ -3,7 +3,7 @@
 use crate::compression::{Compression, KernelDecompressFault, KernelNeeds, kernel_decompress, kernel_wants};
 use crate::elf::Elf;
 use crate::history::Behaviour;
-use crate::image::Bytes;
+use crate::image::{Bytes, Fault};
 use crate::kernel::{ConfigOption, Kernel};
 use crate::load::run::Run;
 use crate::load::state::{StageResult, Stop};
@@ -31,6 +31,11 @@ pub(in crate::load) fn finit_module(run: &mut Run<'_>) -> StageResult {
         SystemCall::InitModule => copy_module_from_user(run),
         SystemCall::FinitModule => {
             flags(run)?;
+            if let Some(Fault::Broken(what)) = run.image.fault()
+                && !run.insmod.raw
+            {
+                return broken_file(run, what);
+            }
             kernel_read_file(run)?;
             if run.insmod.flags.has(ModuleInitFlags::COMPRESSED_FILE) {
                 return module_decompress(run);
@@ -75,6 +80,22 @@ fn kernel_read_file(run: &mut Run<'_>) -> StageResult {
         return Err(Stop::Refused(Errno::EINVAL));
     }
     Ok(())
+}
+
+/// A compressed file whose data is broken: kmod fails to decompress it, or hands it to the kernel, which finds no module in it.
+fn broken_file(run: &mut Run<'_>, what: &str) -> StageResult {
+    if let Some(compression) = run.image.compression() {
+        let hands_over = match run.call.kernel.loader() {
+            Some((Loader::Kmod30, _)) => false,
+            loader => decompresses(run, compression)? && (loader.is_some() || !run.ask(Missing::Loader)?),
+        };
+        if hands_over {
+            let read = read_by_kernel(run, compression)?;
+            return decompressed(run, compression, read);
+        }
+    }
+    run.find(Cause::UnreadableFile { what: format!("{what}: the file is damaged") }, None);
+    Err(Stop::Refused(Errno::EINVAL))
 }
 
 /// Mirrors `do_finit_module()` of kmod (libkmod/libkmod-module.c), which `modprobe`, `insmod` and systemd load modules with.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::history::Behaviour;
-use crate::kernel::{Exports, VMLINUX};
+use crate::kernel::{Exports, UnreadFile, VMLINUX, module_name_of};
 use crate::load::loaded::LoadedModule;
 use crate::load::refused_exporter::RefusedExporter;
 use crate::load::run::Run;
@@ -104,7 +104,7 @@ pub(in crate::load) fn resolve_symbol(run: &mut Run<'_>, name: &SymbolName<'_>, 
     if !inherit_taint(run, name, &found)? {
         return Ok(Resolved::Null);
     }
-    if !passes_names_only(run, &found)? {
+    if !passes_names_only(run, &found)? || !passes_unread(run, name, &found)? {
         return Ok(Resolved::Invalid);
     }
     if matches!(check_version(run, name, found.exporter.name(), found.crc)?, Versioned::Bad) {
@@ -156,7 +156,50 @@ fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) -> StageResul
             }
         }
     }
-    Ok(None)
+    find_in_unread_module(run, name, gplok)
+}
+
+/// Asks whether a file that could not be read is a module that exports the symbol and is loaded.
+fn find_in_unread_module(run: &Run<'_>, name: &str, gplok: bool) -> StageResult<Option<FoundSymbol>> {
+    let Some((file, more)) = unread_exporter(run, name) else { return Ok(None) };
+    if !run.ask(Missing::unread(file, more, false))? {
+        return Ok(None);
+    }
+    let rows = run.call.kernel.exports().into_iter().flat_map(|exports| exports.named(name));
+    let row = rows.into_iter().find(|row| row.exporter != VMLINUX);
+    let exporter = match &row {
+        Some(row) => module_name(row.exporter),
+        None => module_name_of(&file.path).unwrap_or_else(|| "a module that was not read".to_owned()),
+    };
+    let exporter = Exporter::InTree(exporter);
+    let Some(row) = row else {
+        return Ok(Some(FoundSymbol { kind: ExportKind::Plain, crc: None, namespace: None, exporter }));
+    };
+    let kind = visible_kind(run, name, row.kind, gplok)?;
+    Ok(kind.map(|kind| FoundSymbol { kind, crc: row.crc, namespace: row.namespace, exporter }))
+}
+
+/// The file that may export a symbol although it could not be read, and how many others may: the one that `Module.symvers` names,
+/// or a folder that may hold it; if it names none, any. `None` if the exporter is known.
+fn unread_exporter<'a>(run: &Run<'a>, name: &str) -> Option<(&'a UnreadFile, usize)> {
+    let unread = run.call.unread;
+    if unread.is_empty() || RefusedExporter::of_symbol(run.call.refused, name).is_some() {
+        return None;
+    }
+    let mut rows = run.call.kernel.exports().into_iter().flat_map(|exports| exports.named(name));
+    let Some(listed) = rows.find(|row| row.exporter != VMLINUX).map(|row| module_name(row.exporter)) else {
+        return Some((unread.first()?, unread.len() - 1));
+    };
+    let named = unread.iter().find(|file| module_name_of(&file.path).is_some_and(|name| name == listed));
+    let folder = || unread.iter().find(|file| module_name_of(&file.path).is_none());
+    Some((named.or_else(folder)?, 0))
+}
+
+/// Asks whether a symbol that a file exports which could not be read has the version that the module wants.
+fn passes_unread(run: &Run<'_>, name: &str, found: &FoundSymbol) -> StageResult<bool> {
+    let is_unread = found.crc.is_none() && matches!(found.exporter, Exporter::InTree(_));
+    let Some((file, more)) = unread_exporter(run, name).filter(|_| is_unread) else { return Ok(true) };
+    Ok(run.insmod.as_rebuilt || !run.modversions()? || run.ask(Missing::unread(file, more, true))?)
 }
 
 /// Searches the kernel's own export tables.
@@ -267,16 +310,16 @@ fn explain_missing(run: &mut Run<'_>, name: &SymbolName<'_>, raw: &[u8], gplok: 
     }
     if let Some(refused) = RefusedExporter::of_symbol(run.call.refused, &symbol) {
         let refused_exporter = Some(Arc::clone(&refused.name));
-        record_missing(run, Cause::MissingSymbol { symbol, refused_exporter, namesake: None }, name)?;
+        record_missing(run, Cause::MissingSymbol { symbol, refused_exporter, namesake: None, absent: None }, name)?;
         return Ok(());
     }
     let exporter = run.call.kernel.exports().and_then(|exports| exports.named(name).next().map(|row| row.exporter));
     let cause = match exporter.filter(|exporter| *exporter != VMLINUX) {
-        Some(path) => Cause::ExporterNotLoaded { symbol, exporter: module_name(path) },
+        Some(path) => Cause::ExporterNotLoaded { symbol, exporter: module_name(path), absent: None },
         None => {
             let namesake =
                 run.call.kernel.exports().and_then(|exports| exports.rust_namesake(&symbol)).map(str::to_owned);
-            Cause::MissingSymbol { symbol, refused_exporter: None, namesake }
+            Cause::MissingSymbol { symbol, refused_exporter: None, namesake, absent: None }
         }
     };
     record_missing(run, cause, name)?;

@@ -10,6 +10,7 @@ use crate::audit::{
 };
 use crate::report::entry::KernelSummary;
 use crate::report::json::SCHEMA;
+use crate::report::unread::{UnreadItem, unread_items};
 use crate::terms::{ExportKind, License};
 
 /// An audit as a document of the schema.
@@ -20,6 +21,8 @@ pub struct AuditDocument<'a> {
     kernel: Option<&'a KernelSummary>,
     objects: Vec<ObjectItem<'a>>,
     findings: Vec<FindingItem<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    unread: Vec<UnreadItem>,
     #[serde(flatten)]
     compared: Option<Compared<'a>>,
 }
@@ -144,6 +147,7 @@ pub fn audit_document<'a>(report: &AuditReport<'a>) -> AuditDocument<'a> {
         kernel: report.kernel,
         objects: report.audit.objects.iter().map(ObjectItem::from).collect(),
         findings: report.audit.findings.iter().map(current).collect(),
+        unread: unread_items(&report.audit.unread),
         compared,
     }
 }

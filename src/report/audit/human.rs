@@ -8,6 +8,7 @@ use super::lines::{FindingLine, line};
 use super::report::AuditReport;
 use crate::audit::{Audit, AuditCode, AuditFinding, AuditedObject, KindChange, Was};
 use crate::report::palette::Palette;
+use crate::report::unread::unread_note;
 use crate::report::wording::{list, many, printable, thousands};
 
 /// How many findings of a code the page shows unless it shows everything.
@@ -234,6 +235,7 @@ impl AuditPage<'_> {
         }
         let mut lines = Vec::new();
         for (audit, which) in audits {
+            lines.extend(unread_note(&audit.unread).map(|text| format!("{which}{text}")));
             lines.extend(unread(audit).map(|text| format!("{which}{text}")));
             lines.extend(unknown(audit, self.report.kernel.is_some()).map(|text| format!("{which}{text}")));
         }

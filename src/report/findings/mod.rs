@@ -94,9 +94,9 @@ findings! { topic:
         ImportsModuleNamespace { .. } => IMPORTS_MODULE_NAMESPACE, imports_module_namespace(topic);
     }
     symbols {
-        MissingSymbol { symbol, refused_exporter, namesake } =>
-            MISSING_SYMBOL, missing_symbol(topic, symbol, refused_exporter.as_deref(), namesake.as_deref());
-        ExporterNotLoaded { exporter, .. } => EXPORTER_NOT_LOADED, exporter_not_loaded(topic, exporter);
+        MissingSymbol { symbol, refused_exporter, namesake, absent } =>
+            MISSING_SYMBOL, missing_symbol(topic, symbol, refused_exporter.as_deref(), (namesake.as_deref(), absent.as_deref()));
+        ExporterNotLoaded { exporter, absent, .. } => EXPORTER_NOT_LOADED, exporter_not_loaded(topic, exporter, absent.as_deref());
         ExporterNotLive { exporter, .. } => EXPORTER_NOT_LIVE, exporter_not_live(topic, exporter);
         SymbolVersion { exporter, module, kernel, .. } => SYMBOL_VERSION, symbol_version(topic, exporter, *module, *kernel);
         NoSymbolVersion { fatal, .. } => NO_SYMBOL_VERSION, no_symbol_version(topic, *fatal);
@@ -144,6 +144,6 @@ findings! { topic:
         DependencyRefused { dependency, errno } => DEPENDENCY_REFUSED, dependency_refused(topic, dependency, *errno);
         DependencyCycle { modules } => DEPENDENCY_CYCLE, dependency_cycle(modules);
         RivalExport { module, .. } => RIVAL_EXPORT, rival_export(topic, module);
-        ShadowedFile { file } => SHADOWED_FILE, shadowed_file(file);
+        ShadowedFile { file, is_certain } => SHADOWED_FILE, shadowed_file(file, *is_certain);
     }
 }

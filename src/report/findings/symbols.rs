@@ -5,7 +5,7 @@ use crate::report::compiler_symbols::CompilerSymbol;
 use crate::report::topic::{Because, Heading, Topic, Wording};
 use crate::report::wording::{NameList, all, count};
 use crate::terms::{Crc, Namespace, rust_path};
-use crate::verdict::Cause;
+use crate::verdict::{Absent, Cause};
 
 pub(super) const MISSING_SYMBOL: Heading =
     Heading::counted("missing symbol", "missing symbols", include_str!("../explain/missing-symbol.md"));
@@ -14,9 +14,12 @@ pub(super) fn missing_symbol(
     topic: &Topic<'_>,
     symbol: &str,
     refused_exporter: Option<&str>,
-    namesake: Option<&str>,
+    (namesake, absent): (Option<&str>, Option<&Absent>),
 ) -> Wording {
     let Topic { names, module, .. } = topic;
+    if let Some(absent) = absent.filter(|absent| !absent.is_guess() || CompilerSymbol::of(symbol).is_none()) {
+        return absent_exporter(topic, absent);
+    }
     if let Some(exporter) = refused_exporter {
         let because = Because::but(
             format!("{names} {} exported by {exporter}", names.is()),
@@ -77,14 +80,78 @@ fn with_path(name: &str) -> String {
     rust_path(name).map_or_else(|| name.to_owned(), |path| format!("{name} ({path})"))
 }
 
+/// The exporter is a module that the kernel's tree does not give.
+fn absent_exporter(topic: &Topic<'_>, absent: &Absent) -> Wording {
+    let Topic { names, module, .. } = topic;
+    let release = topic.kernel.in_paths();
+    let install = format!(
+        "install the package of {release} that has it (linux-modules-extra-{release} on Ubuntu, kernel-modules-extra on Fedora and \
+         RHEL, the full image instead of a cloud image on Debian), then load {module} again"
+    );
+    match absent {
+        Absent::Shadowed { file, by } => Wording::new(
+            Because::but(
+                format!("{names} {} exported by {file}", names.is()),
+                format!(
+                    "modprobe does not load that file: {by} has the same name and counts first, and does not export {}",
+                    names.pick("it", "them")
+                ),
+            ),
+            format!("remove {by}, or install all modules of that vendor that belong together, then run depmod"),
+        ),
+        Absent::NotInstalled { module: exporter, tree } => Wording::new(
+            Because::but(
+                format!("{names} {} exported by {exporter}, a module of this kernel", names.is()),
+                format!("{exporter} is not installed in {tree}"),
+            ),
+            install,
+        ),
+        Absent::PerhapsDamaged { files, first, damage } => {
+            let others = match files - 1 {
+                0 => "it".to_owned(),
+                others => format!("it or another of the {} that are damaged, too,", count(others, "file", "files")),
+            };
+            Wording::new(
+                Because::but(
+                    format!("{module} needs {names}"),
+                    format!(
+                        "neither {} nor a module loaded before exports {}; {first} is damaged ({damage}), and nothing tells whether \
+                         {others} exports {}",
+                        topic.kernel.called(),
+                        names.pick("it", "them"),
+                        names.pick("it", "them"),
+                    ),
+                ),
+                format!("install or build {first} again, then load {module} again"),
+            )
+        }
+        Absent::PerhapsNotInstalled { files, first, tree } => Wording::new(
+            Because::but(
+                format!("{module} needs {names}"),
+                format!(
+                    "neither {} nor a module of {tree} exports {}; {} that modules.order lists {} not installed, for example {first}",
+                    topic.kernel.called(),
+                    names.pick("it", "them"),
+                    count(*files, "module", "modules"),
+                    if *files == 1 { "is" } else { "are" },
+                ),
+            ),
+            format!("if one of those exports {}, {install}", names.pick("it", "them")),
+        ),
+    }
+}
+
 pub(super) const EXPORTER_NOT_LOADED: Heading = Heading::counted(
     "symbol of a module not loaded",
     "symbols of modules not loaded",
     include_str!("../explain/exporter-not-loaded.md"),
 );
 
-pub(super) fn exporter_not_loaded(topic: &Topic<'_>, exporter: &str) -> Wording {
+pub(super) fn exporter_not_loaded(topic: &Topic<'_>, exporter: &str, absent: Option<&Absent>) -> Wording {
     let Topic { names, module, .. } = topic;
+    if let Some(absent) = absent {
+        return absent_exporter(topic, absent);
+    }
     Wording::new(
         Because::but(format!("{names} {} exported by {exporter}", names.is()), format!("{exporter} is not loaded")),
         format!("load it first: modprobe {exporter} (modprobe {module} does both once depmod has seen the modules)"),

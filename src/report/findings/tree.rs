@@ -48,7 +48,18 @@ pub(super) fn rival_export(topic: &Topic<'_>, other: &str) -> Wording {
 pub(super) const SHADOWED_FILE: Heading =
     Heading::fixed("file of the same name, not used", include_str!("../explain/shadowed-file.md"));
 
-pub(super) fn shadowed_file(file: &str) -> Wording {
+pub(super) fn shadowed_file(file: &str, is_certain: bool) -> Wording {
+    if !is_certain {
+        let because = Because::and(
+            format!("{file} has the same name"),
+            "nothing tells which of the two modprobe takes: depmod has no order for their folders and takes the one that the \
+             file system lists first or last",
+        );
+        return Wording::new(
+            because,
+            format!("remove {file} or this one, or name the order in /etc/depmod.d (search …)"),
+        );
+    }
     let because = Because::and(
         format!("{file} has the same name"),
         "modprobe takes this one: depmod looks into its folder first",

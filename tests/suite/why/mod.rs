@@ -45,7 +45,8 @@ fn kernel() -> &'static Kernel {
 pub fn explained(image: &Image, symbols: &[&str], debug: DebugFiles) -> Result<Verdict, Error> {
     let mut verdict = Verdict::new("foo", Outcome::Loads);
     for symbol in symbols {
-        let cause = Cause::MissingSymbol { symbol: (*symbol).into(), refused_exporter: None, namesake: None };
+        let cause =
+            Cause::MissingSymbol { symbol: (*symbol).into(), refused_exporter: None, namesake: None, absent: None };
         verdict.findings.push(Finding::new(Stage::SimplifySymbols, cause));
     }
     explain(&mut verdict, image, kernel(), &Lookup { debug, inlines: None })?;

@@ -1,0 +1,276 @@
+//! Module trees as they are: links, files that cannot be read, damaged files, files that are shadowed or not installed, packages.
+
+use std::os::unix::fs::symlink;
+
+use serde_json::Value;
+
+use crate::cli::Desk;
+use crate::ko::{Ko, Profile};
+use crate::made::Made;
+
+/// A kernel without a tree in `k`, and a way to put modules into others.
+struct Trees {
+    desk: Desk,
+    profile: Profile,
+}
+
+impl Trees {
+    fn new() -> Self {
+        let made = Made::new("6.1.0").export("f").no_tree();
+        let profile = made.profile.clone();
+        Self { desk: Desk::with(made), profile }
+    }
+
+    fn put(&self, path: &str, ko: &Ko) -> &Self {
+        self.desk.file(path, ko.build(&self.profile));
+        self
+    }
+
+    fn link(&self, target: &str, path: &str) -> &Self {
+        let path = self.desk.path(path);
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("made");
+        symlink(target, path).expect("made");
+        self
+    }
+
+    /// The entry of each module: name, outcome and what is missing.
+    fn modules(&self, arguments: &str) -> Vec<String> {
+        let json = self.desk.run(arguments).json();
+        let missing = |module: &Value| {
+            let all = module["missing"].as_array().expect("a list").iter();
+            all.map(|missing| format!(" {}", missing.as_str().expect("text"))).collect::<String>()
+        };
+        let modules = json["modules"].as_array().expect("a list").iter();
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        modules.map(|module| text(&module["path"]) + " " + &text(&module["outcome"]) + &missing(module)).collect()
+    }
+
+    /// The facts of the first finding with a code.
+    fn facts(&self, arguments: &str, code: &str) -> Value {
+        let json = self.desk.run(arguments).json();
+        let findings =
+            json["modules"].as_array().expect("a list").iter().flat_map(|module| module["findings"].as_array());
+        let found = findings.flatten().find(|finding| finding["code"] == code);
+        found.map(|finding| finding["facts"].clone()).unwrap_or_default()
+    }
+}
+
+const NOWHERE: &str = "unread:t/updates/away.ko: a link to /nowhere/away.ko: No such file or directory (os error 2)";
+
+/// What a file exports that cannot be read is not known, so no symbol that it may export is missing for certain.
+#[test]
+fn a_file_that_was_not_read_may_export_what_is_missing() {
+    let trees = Trees::new();
+    trees.put("t/kernel/user.ko", &Ko::new("user").needs("away_fn")).link("/nowhere/away.ko", "t/updates/away.ko");
+    let of_tree = trees.modules("check -k k -k t --format json");
+    assert_eq!(
+        of_tree,
+        [format!("t/kernel/user.ko undetermined {NOWHERE}"), format!("t/updates/away.ko undetermined {NOWHERE}")]
+    );
+    assert_eq!(trees.modules("check -k k --tree t --format json"), of_tree);
+    let of_one = trees.modules("check -k k -k t t/kernel/user.ko --format json");
+    assert_eq!(of_one, [format!("t/kernel/user.ko undetermined {NOWHERE}")]);
+    trees.desk.run("check -k k -k t").ended(3);
+    // depmod does not know it either, and warns.
+    trees.desk.run("check -k k -k t t/kernel/user.ko --format depmod").ended(1);
+    trees.desk.file("plan", "modprobe user\n");
+    assert!(trees.desk.run("simulate plan -k k -k t").ended(3).out.contains("t/updates/away.ko"));
+    // A symbol that the kernel itself exports is not affected, nor is a refusal that no exporter can prevent.
+    trees.put("t/kernel/user.ko", &Ko::new("user").needs("f"));
+    assert_eq!(trees.modules("check -k k -k t --format json")[0], "t/kernel/user.ko loaded");
+    trees.put("t/kernel/anchor.ko", &Ko::new("anchor"));
+    let other = Made::new("6.2.0");
+    trees.desk.file("t/kernel/user.ko", Ko::new("user").needs("away_fn").build(&other.profile));
+    assert_eq!(trees.modules("check -k k -k t --format json")[1], "t/kernel/user.ko refused");
+}
+
+/// Where `Module.symvers` names the exporter, only that file matters.
+#[test]
+fn the_listed_exporter_decides() {
+    let made = Made::new("6.1.0").row("here_fn", "lib/here", "EXPORT_SYMBOL", "").row(
+        "away_fn",
+        "lib/away",
+        "EXPORT_SYMBOL",
+        "",
+    );
+    let trees = Trees { profile: made.profile.clone(), desk: Desk::with(made.no_tree()) };
+    trees
+        .put("t/kernel/one.ko", &Ko::new("one").needs("here_fn"))
+        .put("t/kernel/two.ko", &Ko::new("two").needs("away_fn"));
+    trees.put("t/kernel/here.ko", &Ko::new("here")).link("/nowhere/away.ko", "t/updates/away.ko");
+    let modules = trees.modules("check -k k -k t --format json");
+    assert_eq!(modules[1], "t/kernel/one.ko refused", "the file of the exporter was read, and does not export it");
+    assert_eq!(modules[2], format!("t/kernel/two.ko undetermined {NOWHERE}"));
+}
+
+/// Damaged files are entries like others; the kernel refuses them, and with them the modules that may need them.
+#[test]
+fn a_damaged_file_is_one_entry() {
+    let trees = Trees::new();
+    let whole =
+        zstd::encode_all(Ko::new("cut").export("cut_fn").build(&trees.profile).as_slice(), 1).expect("compressed");
+    trees.desk.file("t/kernel/cut.ko.zst", &whole[..whole.len() / 2]).file("t/kernel/empty.ko", "");
+    trees
+        .put("t/kernel/good.ko", &Ko::new("good").needs("f"))
+        .put("t/kernel/user.ko", &Ko::new("user").needs("cut_fn"));
+    let expected = [
+        "t/kernel/cut.ko.zst refused",
+        "t/kernel/empty.ko refused",
+        "t/kernel/good.ko loaded",
+        "t/kernel/user.ko refused",
+    ];
+    assert_eq!(trees.modules("check -k k --tree t --format json"), expected);
+    assert_eq!(trees.modules("check -k k -k t --format json"), expected);
+    assert_eq!(trees.modules("check -k k t/kernel/cut.ko.zst --format json"), expected[..1]);
+    let page = trees.desk.run("check -k k --tree t").ended(1).out.clone();
+    assert!(page.starts_with("4 modules on 6.1.0: 1 loads, 3 refused\n"), "{page}");
+    let facts = trees.facts("check -k k -k t t/kernel/user.ko --format json", "missing-symbol");
+    assert_eq!((&facts["absent"]["why"], &facts["absent"]["files"]), (&"perhaps-damaged".into(), &2.into()));
+}
+
+/// As depmod: links to files and folders are followed, `build` and `source` are not looked into; loops end.
+#[test]
+fn links_are_followed() {
+    let trees = Trees::new();
+    trees.put("store/far.ko", &Ko::new("far").export("far_fn")).put("store/more/deep.ko", &Ko::new("deep"));
+    trees.put("src/built.ko", &Ko::new("built"));
+    trees.put("t/kernel/user.ko", &Ko::new("user").needs("far_fn"));
+    trees.link("../../store/far.ko", "t/weak-updates/far.ko").link("../../store/more", "t/extra/more");
+    trees.link("../src", "t/build").link("../src", "t/source").link("..", "t/kernel/up").link(".", "t/kernel/self");
+    trees.link("../../t/extra", "store/more/back");
+    let expected = ["t/extra/more/deep.ko loaded", "t/weak-updates/far.ko loaded", "t/kernel/user.ko loaded"];
+    assert_eq!(trees.modules("check -k k -k t --format json"), expected);
+    // A tree of nothing but links, and one that is sixty folders deep.
+    trees.link("../../store/far.ko", "farm/kernel/far.ko");
+    assert_eq!(trees.modules("check -k k -k farm --format json"), ["farm/kernel/far.ko loaded"]);
+    let deep = "d/".repeat(60);
+    trees.put(&format!("farm/kernel/{deep}down.ko"), &Ko::new("down"));
+    assert_eq!(trees.modules("check -k k -k farm --format json").len(), 2);
+}
+
+/// A folder that holds modules is a tree without any index.
+#[test]
+fn a_flat_folder_is_a_tree() {
+    let trees = Trees::new();
+    trees.put("lib/modules/6.1.0/base.ko", &Ko::new("base").export("base_fn"));
+    trees.put("lib/modules/6.1.0/user.ko", &Ko::new("user").needs("base_fn"));
+    assert_eq!(trees.modules("check -k k -k lib/modules/6.1.0 --format json").len(), 2);
+    trees.desk.run("check -k k -k lib/modules/6.1.0").ended(0);
+}
+
+/// The file that exports a missing symbol is named where another one takes precedence, or where it is not installed.
+#[test]
+fn an_exporter_that_the_tree_does_not_give_is_named() {
+    let made = Made::new("6.1.0").row("extra_fn", "drivers/more-extra", "EXPORT_SYMBOL", "");
+    let trees = Trees { profile: made.profile.clone(), desk: Desk::with(made.no_tree()) };
+    trees.put("t/kernel/core.ko", &Ko::new("core").export("core_fn")).put("t/updates/core.ko", &Ko::new("core"));
+    trees.put("t/kernel/user.ko", &Ko::new("user").needs("core_fn"));
+    let shadowed = serde_json::json!({ "why": "shadowed", "file": "t/kernel/core.ko", "by": "t/updates/core.ko" });
+    for arguments in ["-k t", "-k t t/kernel/user.ko", "--tree t"] {
+        let facts = trees.facts(&format!("check -k k {arguments} --format json"), "missing-symbol");
+        assert_eq!(facts["absent"], shadowed, "{arguments}");
+    }
+    let text = trees.desk.run("check -k k -k t t/kernel/user.ko").ended(1).out.clone();
+    assert!(text.contains("fix: remove t/updates/core.ko, or install"), "{text}");
+
+    trees.put("t/kernel/user.ko", &Ko::new("user").needs("extra_fn"));
+    let facts = trees.facts("check -k k -k t t/kernel/user.ko --format json", "exporter-not-loaded");
+    let absent = serde_json::json!({ "why": "not-installed", "module": "drivers/more-extra", "tree": "t" });
+    assert_eq!(facts["absent"], absent);
+    trees.desk.file("plan", "insmod t/kernel/user.ko\n");
+    let text = trees.desk.run("simulate plan -k k -k t").ended(1).out.clone();
+    assert!(text.contains("drivers/more-extra is not installed in t\n"), "{text}");
+    assert!(text.contains("fix: install the package of 6.1.0 that has it"), "{text}");
+}
+
+/// The names of the modules that are used, with the folder of the file.
+fn used(trees: &Trees, tree: &str) -> (String, Value) {
+    let arguments = format!("check -k k --tree {tree} --format json");
+    let path = trees.modules(&arguments).remove(0);
+    let path = path.split(' ').next().expect("a path").rsplit("6.1.0/").next().expect("a part").to_owned();
+    (path, trees.facts(&arguments, "shadowed-file")["is_certain"].clone())
+}
+
+/// depmod's configuration decides which of two files counts, then `modules.dep`; without both only `updates` is certain.
+#[test]
+fn precedence_is_that_of_depmod() {
+    let trees = Trees::new();
+    let tree = "root/lib/modules/6.1.0";
+    let put = |folder: &str| _ = trees.put(&format!("{tree}/{folder}/dup.ko"), &Ko::new("dup"));
+    put("extra");
+    put("updates");
+    // The release's own folder, the file system that it lies in, and a folder above that.
+    for root in [tree, "root", "."] {
+        assert_eq!(used(&trees, root), ("updates/dup.ko".to_owned(), true.into()), "{root}");
+    }
+    std::fs::remove_dir_all(trees.desk.path(&format!("{tree}/updates"))).expect("removed");
+    put("kernel/lib");
+    assert_eq!(used(&trees, tree), ("extra/dup.ko".to_owned(), false.into()), "depmod has no order for these");
+    trees.desk.file(&format!("{tree}/modules.dep"), "kernel/lib/dup.ko:\n");
+    assert_eq!(used(&trees, tree), ("kernel/lib/dup.ko".to_owned(), true.into()));
+    trees.desk.file("root/etc/depmod.d/a.conf", "# order\nsearch extra built-in\n");
+    assert_eq!(used(&trees, tree), ("extra/dup.ko".to_owned(), true.into()));
+    trees.desk.file("root/etc/depmod.d/b.conf", "override dup 6.1.0 kernel/lib\n");
+    assert_eq!(used(&trees, tree), ("kernel/lib/dup.ko".to_owned(), true.into()));
+    trees.desk.file("root/etc/depmod.d/b.conf", "override dup 6.2 kernel/lib\n");
+    assert_eq!(used(&trees, tree), ("extra/dup.ko".to_owned(), true.into()));
+}
+
+/// A folder or an archive that is given as module is judged by what it holds.
+#[test]
+fn folders_and_archives_stand_for_their_modules() {
+    let trees = Trees::new();
+    let modules = [Ko::new("base").export("base_fn"), Ko::new("user").needs("base_fn"), Ko::new("lost").needs("gone")];
+    let mut archive = tar::Builder::new(Vec::new());
+    for ko in &modules {
+        let (path, bytes) = (format!("lib/modules/6.1.0/kernel/{}.ko", ko.name()), ko.build(&trees.profile));
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, &path, bytes.as_slice()).expect("added");
+        trees.desk.file(&path, bytes);
+    }
+    trees.desk.file("modules.tar", archive.into_inner().expect("written"));
+    for given in ["modules.tar", "lib", "--tree modules.tar", "--tree lib"] {
+        let modules = trees.modules(&format!("check -k k {given} --format json"));
+        let verdicts: Vec<_> = modules.iter().filter_map(|module| module.rsplit(['/', ' ']).next()).collect();
+        assert_eq!(verdicts, ["loaded", "refused", "loaded"], "{given}: {modules:?}");
+        assert!(
+            trees.desk.run(&format!("check -k k {given}")).ended(1).out.starts_with("3 modules on 6.1.0"),
+            "{given}"
+        );
+    }
+    trees.desk.file("empty/readme", "");
+    trees.desk.run("check -k k empty").failed("no module lies below empty");
+    trees.desk.run("check -k k gone.ko").failed("cannot read gone.ko: No such file or directory (os error 2)");
+}
+
+/// What was not read is said, and is no answer.
+#[test]
+fn exports_and_audit_say_what_was_not_read() {
+    let trees = Trees::new();
+    let tree = Made::new("6.1.0").export("f");
+    // Names alone do not list what modules export.
+    trees.desk.file("map", "ffffffff81000000 T f\nffffffff82000000 r __ksymtab_f\n");
+    tree.write(&trees.desk.path("k"));
+    trees.put("t/kernel/base.ko", &Ko::new("base").export("base_fn").license("GPL"));
+    trees.link("/nowhere/away.ko", "t/updates/away.ko");
+    let ran = trees.desk.run("exports -k map -k t away_fn");
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    assert!(ran.err.contains("as far as its modules were read") && ran.err.contains("t/updates/away.ko"), "{ran:?}");
+    assert_eq!(trees.desk.run("exports -k map -k t base_fn").code, Some(0));
+    let json = trees.desk.run("exports -k map -k t --format json").json();
+    assert_eq!(json["unread"][0]["path"], "t/updates/away.ko");
+    let ran = trees.desk.run("audit t --format json");
+    assert_eq!(ran.code, Some(3), "{ran:?}");
+    let objects = ran.json()["objects"].clone();
+    assert!(
+        objects
+            .as_array()
+            .expect("a list")
+            .iter()
+            .any(|object| object["path"] == "t/updates/away.ko" && object["unread"].is_string())
+    );
+    // Also where only tables are read.
+    assert_eq!(trees.desk.run("audit t --code odd-license").code, Some(3));
+}
