@@ -20,25 +20,41 @@ pub(super) struct TableKind {
     pub replacements: Option<&'static str>,
     /// Whether the last byte of an entry is the length of the replacement, in case it lies in another section.
     pub has_lengths: bool,
+    /// Whether a number of an entry may have a relocation, too: of another type than the pointers.
+    has_numbers: bool,
 }
 
 /// Sources: include/linux/jump_label.h, include/linux/static_call_types.h, and asm/alternative.h and asm/extable.h of
 /// each architecture. Pointers are 32-bit offsets or whole words, depending on the version and the architecture.
 const KINDS: [TableKind; 4] = [
     // struct jump_entry: code, target, key.
-    TableKind { name: "__jump_table", pointers: &[3], replacements: None, has_lengths: false },
+    TableKind { name: "__jump_table", pointers: &[3], replacements: None, has_lengths: false, has_numbers: false },
     // struct static_call_site: code, key.
-    TableKind { name: ".static_call_sites", pointers: &[2], replacements: None, has_lengths: false },
+    TableKind {
+        name: ".static_call_sites",
+        pointers: &[2],
+        replacements: None,
+        has_lengths: false,
+        has_numbers: false,
+    },
     // struct alt_instr: code, replacement. On arm64 the second may be a function that writes the replacement, and
-    // replacements lie in .text, after the functions.
+    // replacements lie in .text, after the functions. In an object that assembly names a feature in, as vdso_read_cpunode()
+    // does since 6.12, the feature is a symbol.
     TableKind {
         name: ".altinstructions",
         pointers: &[2],
         replacements: Some(".altinstr_replacement"),
         has_lengths: true,
+        has_numbers: true,
     },
     // struct exception_table_entry: instruction, where to continue, and (x86 before 5.16) the handler.
-    TableKind { name: "__ex_table", pointers: &[3, 2], replacements: Some(".fixup"), has_lengths: false },
+    TableKind {
+        name: "__ex_table",
+        pointers: &[3, 2],
+        replacements: Some(".fixup"),
+        has_lengths: false,
+        has_numbers: false,
+    },
 ];
 
 impl TableKind {
@@ -101,6 +117,12 @@ impl Table {
         machine: Option<ElfMachine>,
     ) -> Option<Self> {
         relocations.sort_by_key(|relocation| relocation.offset);
+        if kind.has_numbers
+            && let Some(code) = relocations.first().map(|code| code.kind)
+            && kind.stride(&relocations, size, machine).is_none()
+        {
+            relocations.retain(|relocation| relocation.kind == code);
+        }
         let stride = kind.stride(&relocations, size, machine)?;
         Some(Self { kind, relocations, stride })
     }
@@ -123,5 +145,30 @@ impl Table {
         let last_bytes = contents.chunks(size.max(1)).map(|entry| entry.last().copied().map_or(0, u64::from));
         let entries = self.relocations.chunks_exact(self.stride).zip(last_bytes);
         entries.filter_map(|(entry, last)| Some((entry.first()?, entry.get(1)?, last)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PC32: u32 = 2;
+    const ABSOLUTE: u32 = 10;
+
+    fn relocation(offset: u64, kind: u32) -> Relocation {
+        Relocation { offset, symbol: 1, kind, addend: Some(0) }
+    }
+
+    /// Two alternatives of 14 bytes, of which the second names its feature by a symbol.
+    #[test]
+    fn a_relocated_feature_is_no_pointer_of_an_alternative() {
+        let kind = TableKind::of(b".altinstructions").expect("a kind");
+        let pointers = [0, 4, 14, 18].map(|offset| relocation(offset, PC32));
+        let all = [&pointers[..], &[relocation(22, ABSOLUTE)]].concat();
+        let table = Table::new(kind, all, 28, Some(ElfMachine::X86_64)).expect("a table");
+        assert_eq!(table.code_of(18).map(|code| code.offset), Some(14));
+        assert_eq!(table.code_of(8).map(|code| code.offset), Some(0));
+        let uneven = vec![relocation(0, PC32), relocation(4, PC32), relocation(14, PC32)];
+        assert!(Table::new(kind, uneven, 28, Some(ElfMachine::X86_64)).is_none());
     }
 }
