@@ -62,6 +62,14 @@ impl Config {
         self.last_setting(option.0).is_some_and(|value| matches!(value, "y\n" | "m\n") || trimmed(value) != "n")
     }
 
+    /// Returns whether the configuration says that an option is not set. A part of a configuration says nothing about the
+    /// options that it does not name.
+    pub fn is_named_unset(&self, option: ConfigOption) -> bool {
+        let line = format!("# CONFIG_{} is not set", option.0);
+        !self.is_set(option)
+            && (self.last_setting(option.0).is_some() || self.text.lines().any(|other| other.trim_end() == line))
+    }
+
     /// The value of an option, without quotes.
     pub fn value(&self, option: ConfigOption) -> Option<&str> {
         self.value_named(option.0)
@@ -179,6 +187,8 @@ mod tests {
         let set = |name| config.is_set(ConfigOption(name));
         assert!(set("A") && set("AB") && !set("B") && !set("N") && !set("CONFIG_A"));
         assert_eq!(config.value(ConfigOption("S")), Some("a b"));
+        let unset = |name| config.is_named_unset(ConfigOption(name));
+        assert!(unset("B") && unset("N") && !unset("A") && !unset("NOT_NAMED"));
         assert_eq!(Config::parse("# nothing is set"), None);
     }
 }

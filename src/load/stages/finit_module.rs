@@ -11,10 +11,10 @@ use crate::load::{ModuleInitFlags, SystemCall};
 use crate::terms::{Class, Errno, Loader};
 use crate::verdict::{Cause, Missing};
 
-/// Returns whether the kernel is built without the system calls for modules (kernel/sys_ni.c). A kernel of unknown configuration
-/// has them: it would not be asked about otherwise.
+/// Returns whether the kernel is built without the system calls for modules (kernel/sys_ni.c). A kernel whose configuration does
+/// not say so has them: it would not be asked about otherwise.
 pub(in crate::load) fn has_no_modules(kernel: &Kernel) -> bool {
-    kernel.config().is_some_and(|config| !config.is_set(ConfigOption("MODULES")))
+    kernel.config().is_some_and(|config| config.is_named_unset(ConfigOption("MODULES")))
 }
 
 /// Mirrors `finit_module()` and `init_module()` (kernel/module/main.c) up to the call of `load_module()`.
