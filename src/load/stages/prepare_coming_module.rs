@@ -12,6 +12,9 @@ use crate::load::state::{Info, Once, StageResult, Stop};
 use crate::terms::Errno;
 use crate::verdict::{Cause, LogLevel, Missing};
 
+/// Whether the kernel reads the type information of modules.
+const BTF_MODULES: ConfigOption = ConfigOption("DEBUG_INFO_BTF_MODULES");
+
 /// Mirrors `prepare_coming_module()` (kernel/module/main.c).
 pub(in crate::load) fn prepare_coming_module(run: &mut Run<'_>) -> StageResult {
     klp_module_coming(run)?;
@@ -36,11 +39,10 @@ fn klp_module_coming(run: &mut Run<'_>) -> StageResult {
 
 /// Mirrors `btf_module_notify()` (kernel/bpf/btf.c). What decides nothing is not asked: most modules fit.
 fn btf_module_notify(run: &mut Run<'_>) -> StageResult {
-    const MODULES: ConfigOption = ConfigOption("DEBUG_INFO_BTF_MODULES");
     let info = Arc::clone(run.shared_info()?);
     let Some(btf) = info.elf.sections_named(".BTF").next().filter(|section| section.size > 0) else { return Ok(()) };
     let config = run.call.kernel.config();
-    if config.is_some_and(|config| !config.is_set(MODULES)) {
+    if config.is_some_and(|config| !config.is_set(BTF_MODULES)) {
         return Ok(());
     }
     let invalid = match &*parsed(run, &info, btf)? {
@@ -62,7 +64,7 @@ fn btf_module_notify(run: &mut Run<'_>) -> StageResult {
             Invalid { errno: Errno::EINVAL, lines: Vec::new() }
         }
     };
-    if !run.has(Behaviour::LoadBtf)? || !run.config(MODULES.0)? {
+    if !run.has(Behaviour::LoadBtf)? || !run.config(BTF_MODULES.0)? {
         return Ok(());
     }
     report(run, invalid)
@@ -113,6 +115,17 @@ fn in_short(lines: &[Line]) -> String {
         [] => String::new(),
         [only] => only.clone(),
         [first, .., last] => format!("{first}: {last}"),
+    }
+}
+
+/// Checks the type information while the whole file is in memory. [`prepare_coming_module`] finds the result in the cache.
+pub(in crate::load) fn check_btf_ahead(run: &Run<'_>) {
+    let Ok(info) = run.info() else { return };
+    let is_off = run.call.kernel.config().is_some_and(|config| !config.is_set(BTF_MODULES));
+    let btf = info.elf.sections_named(".BTF").next().filter(|section| section.size > 0 && !is_off);
+    if let Some(btf) = btf.filter(|_| run.call.memo.is_enabled()) {
+        // A question that has no answer yet is asked again by the stage itself.
+        drop(parsed(run, info, btf));
     }
 }
 

@@ -8,6 +8,7 @@ use crate::image::{LooseSymbol, ModuleElf, escaped};
 use crate::load::cache::memo::Importing;
 use crate::load::cache::simple_imports::SimpleImports;
 use crate::load::run::Run;
+use crate::load::stages::prepare_coming_module::check_btf_ahead;
 use crate::load::stages::resolve_symbol::{Resolved, missing_line, resolve_symbol};
 use crate::load::stages::symbol_name::SymbolName;
 use crate::load::state::{Info, StageResult, Stop};
@@ -29,6 +30,7 @@ pub(in crate::load) fn simplify_symbols(run: &mut Run<'_>) -> StageResult {
         && simple.as_ref().is_some_and(|simple| !simple.foreign.is_empty())
     {
         // The module is judged again once other modules are known, so findings about its other symbols are not needed now.
+        check_btf_ahead(run);
         assumed.set(true);
         return Ok(());
     }
