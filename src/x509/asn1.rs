@@ -369,7 +369,8 @@ pub(crate) fn x509_decode_time(tag: u8, value: &[u8]) -> Option<i64> {
 
 /// The dotted form of the contents of an OBJECT IDENTIFIER.
 pub(crate) fn dotted(oid: &[u8]) -> String {
-    let mut text = String::new();
+    // Each byte makes at most four characters.
+    let mut text = String::with_capacity(oid.len() * 4);
     let mut arc = 0_u64;
     for byte in oid {
         arc = arc.wrapping_shl(7) | u64::from(byte & 0x7f);
@@ -378,18 +379,40 @@ pub(crate) fn dotted(oid: &[u8]) -> String {
         }
         if text.is_empty() {
             let first = (arc / 40).min(2);
-            text = format!("{first}.{}", arc - first * 40);
-        } else {
-            text.push_str(&format!(".{arc}"));
+            push_decimal(&mut text, first);
+            arc -= first * 40;
         }
+        text.push('.');
+        push_decimal(&mut text, arc);
         arc = 0;
     }
     text
 }
 
+/// Appends a number. A signature holds some ten identifiers, and `format!` took most of the time of reading it.
+fn push_decimal(text: &mut String, number: u64) {
+    let mut divisor = 1;
+    while number / divisor >= 10 {
+        divisor *= 10;
+    }
+    while divisor > 0 {
+        let digit = u8::try_from(number / divisor % 10).unwrap_or_default();
+        text.push(char::from(b'0' + digit));
+        divisor /= 10;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn identifiers_are_written_with_dots() {
+        assert_eq!(dotted(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 1, 7, 2]), "1.2.840.113549.1.7.2");
+        assert_eq!(dotted(&[0x88, 0x37, 0, 0x0a, 0x7f]), "2.999.0.10.127");
+        assert_eq!(dotted(&[0x81, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f]), "2.18446744073709551535");
+        assert_eq!((dotted(&[]), dotted(&[0x27])), (String::new(), "0.39".to_owned()));
+    }
 
     #[test]
     fn times_are_decoded_as_in_the_kernel() {
