@@ -231,9 +231,10 @@ fn word(text: &[u8], end: u8, width: usize) -> Option<(&[u8], &[u8])> {
 }
 
 /// The names of the symbols that stay in memory with a module (`add_kallsyms()`, kernel/module/kallsyms.c), each with a NUL behind
-/// it. `None` for a live patch, which keeps its whole symbol table.
+/// it. `None` for a live patch, which keeps its whole symbol table, and for a file of which only parts are in memory: only live
+/// patches ask for the names, and no other module of a tree is worth reading again for them.
 pub(in crate::load) fn kept_symbols(info: &Info) -> Option<Arc<[u8]>> {
-    if info.modinfo.has("livepatch") {
+    if info.modinfo.has("livepatch") || !info.elf.bytes().is_whole() {
         return None;
     }
     let mut names = Vec::new();
