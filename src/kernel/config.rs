@@ -64,7 +64,7 @@ impl Config {
 
     /// Returns whether the configuration says that an option is not set. A part of a configuration says nothing about the
     /// options that it does not name.
-    pub fn is_named_unset(&self, option: ConfigOption) -> bool {
+    pub(crate) fn is_named_unset(&self, option: ConfigOption) -> bool {
         let line = format!("# CONFIG_{} is not set", option.0);
         !self.is_set(option)
             && (self.last_setting(option.0).is_some() || self.text.lines().any(|other| other.trim_end() == line))

@@ -299,9 +299,10 @@ impl Kernel {
     }
 
     /// The release that a module built for this kernel names in its vermagic; `None` if a file of the kernel already gives the
-    /// release.
+    /// release, or if one says that the kernel is of another architecture.
     pub fn release_by(&self, image: &Image) -> Option<KernelRelease> {
-        let elf = image.as_announced().filter(|_| self.release.is_none())?;
+        let is_foreign = || self.arch().is_some_and(|kernel| image.arch().is_some_and(|module| module != kernel));
+        let elf = image.as_announced().filter(|_| self.release.is_none() && !is_foreign())?;
         let wanted = elf.symbol_versions().and_then(|versions| versions.get("module_layout"));
         let own = self.module_layout().map(|crc| u64::from(crc.0)).filter(|crc| *crc != 0);
         let release = elf.modinfo().get("vermagic").and_then(|vermagic| vermagic.split(' ').next());

@@ -8,7 +8,7 @@ use gplok::check::check;
 use gplok::image::Image;
 use gplok::kernel::{Difference, Fact, Kernel};
 use gplok::load::{Cmdline, Insmod, Machine};
-use gplok::terms::{Errno, KernelVersion, ModuleName};
+use gplok::terms::{ElfMachine, Errno, KernelVersion, ModuleName};
 use gplok::verdict::{Code, Outcome};
 use tempfile::TempDir;
 
@@ -132,6 +132,28 @@ fn a_release_is_inferred_from_a_module_built_with_its_headers() {
     let own = Ko::new("foo").build(&profile);
     kernel.infer_release(&Image::from_bytes("own.ko", own).expect("not compressed"));
     assert_eq!(kernel.release().map(ToString::to_string), Some(profile.release));
+}
+
+// A configuration that names another architecture counts more than the version of module_layout.
+#[test]
+fn no_release_is_inferred_from_a_module_of_another_architecture() {
+    let profile = Profile::load("6.12");
+    let symvers = format!("{}/testdata/kernels/6.12/Module.symvers", env!("CARGO_MANIFEST_DIR"));
+    let config = folder(&[("config", b"CONFIG_S390=y\nCONFIG_64BIT=y\nCONFIG_MODULES=y\n")]);
+    let config = config.path().join("config").display().to_string();
+    let mut kernel = Kernel::open(&[symvers, config]).expect("a kernel");
+    kernel.infer_release(&Image::from_bytes("own.ko", Ko::new("foo").build(&profile)).expect("not compressed"));
+    assert_eq!((kernel.release(), kernel.arch().map(|arch| arch.machine)), (None, Some(ElfMachine::S390)));
+}
+
+// A part of a configuration says nothing about the options that it does not name.
+#[test]
+fn a_part_of_a_configuration_does_not_switch_modules_off() {
+    let kernel = folder(&[("release", b"6.12.0\n"), ("config", b"CONFIG_X86_64=y\n")]);
+    let mut machine = Machine::boot(Arc::new(Kernel::open(&[kernel.path()]).expect("a kernel")), Cmdline::default());
+    let verdict =
+        machine.insmod(&crate::made::image("foo.ko", Ko::new("foo").build(&Profile::load("6.12"))), &Insmod::default());
+    assert_ne!(verdict.outcome.errno(), Some(Errno::ENOSYS), "{verdict:#?}");
 }
 
 #[test]
