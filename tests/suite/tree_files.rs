@@ -124,6 +124,9 @@ fn a_damaged_file_is_one_entry() {
     assert_eq!(trees.modules("check -k k t/kernel/cut.ko.zst --format json"), expected[..1]);
     let page = trees.desk.run("check -k k --tree t").ended(1).out.clone();
     assert!(page.starts_with("4 modules on 6.1.0: 1 loads, 3 refused\n"), "{page}");
+    // Nothing is said about the contents of a file that cannot be decompressed.
+    let cut = trees.desk.run("check -k k t/kernel/cut.ko.zst").ended(1).out.clone();
+    assert!(!cut.contains("ELF"), "{cut}");
     let facts = trees.facts("check -k k -k t t/kernel/user.ko --format json", "missing-symbol");
     assert_eq!((&facts["absent"]["why"], &facts["absent"]["files"]), (&"perhaps-damaged".into(), &2.into()));
 }
