@@ -362,6 +362,8 @@ impl ModuleElf {
     pub fn this_module_places(&self, section: &Section) -> Arc<[ThisModulePlace]> {
         const MOST: usize = 256;
         self.once_of_this_module(&self.kept.this_module_places, section, || {
+            // Every architecture has a type 0 that writes nothing.
+            const NONE: u32 = 0;
             let relocations = self.relocations_of(section.index);
             let place = |relocation: &Relocation| ThisModulePlace {
                 offset: relocation.offset,
@@ -369,7 +371,7 @@ impl ModuleElf {
                     .into_iter()
                     .find(|function| self.refers_to(relocation, function.symbol())),
             };
-            relocations.iter().take(MOST).map(place).collect()
+            relocations.iter().filter(|relocation| relocation.kind != NONE).take(MOST).map(place).collect()
         })
     }
 

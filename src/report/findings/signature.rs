@@ -56,7 +56,7 @@ pub(super) const INVALID_SIGNATURE: Heading =
 
 pub(super) fn invalid_signature(signer: &str) -> Wording {
     let because = Because::but(
-        format!("the signature names a key the kernel trusts, that of {signer}"),
+        format!("the kernel has the key of {signer}, from a keyring or from a certificate in the signature"),
         "it does not fit the file: module or signature was changed after signing, and the kernel refuses that even where \
          signatures are not enforced",
     );

@@ -7,7 +7,7 @@ use gplok::terms::{Arch, Errno};
 use gplok::verdict::{Cause, Missing, Outcome, Verdict};
 
 use super::types::Told;
-use crate::ko::{Ko, Profile};
+use crate::ko::{Ko, Profile, Re};
 use crate::made::Made;
 
 fn insmod(machine: &mut Machine, image: &Image) -> Verdict {
@@ -60,6 +60,22 @@ fn what_lies_at_the_place_decides() {
     // The number of parameters, without a table.
     let crash = outcome(|profile| profile.init += 8).0;
     assert!(matches!(crash, Outcome::Crash { .. }), "{crash:?}");
+}
+
+/// A relocation that writes nothing leaves the module without an exit function.
+#[test]
+fn a_relocation_of_no_type_stores_no_function() {
+    const EXIT: usize = 1;
+    let told = Told::new("6.12.0", Arch::X86_64, &[]);
+    let unload = |ko: Ko| {
+        let mut machine = told.boot();
+        assert_eq!(insmod(&mut machine, &told.image(&ko, |_| {})).outcome, Outcome::Loads);
+        machine.rmmod("foo").outcome.errno()
+    };
+    assert_eq!(unload(Ko::new("foo").intree()), None);
+    let section = ".rela.gnu.linkonce.this_module";
+    let patched = Ko::new("foo").intree().patch(move |image| image.reloc_set(section, EXIT, Re::Info, 0));
+    assert_eq!(unload(patched), Some(Errno::EBUSY));
 }
 
 /// A module without an exit function at the kernel's place stays loaded.
