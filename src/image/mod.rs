@@ -177,10 +177,7 @@ impl Image {
         let (path, why) = (&error.path, error.kind.to_string());
         match &error.kind {
             ErrorKind::Compression(CompressionError::Broken { .. }) => {}
-            ErrorKind::Io(_) => {
-                let target = std::fs::read_link(path).map(|target| format!("a link to {}: ", target.display()));
-                return Self::unread(path, target.unwrap_or_default() + &why);
-            }
+            ErrorKind::Io(_) => return Self::unread(path, why_unread(path, &why)),
             _ => return Self::unread(path, why),
         }
         let raw = match in_package() {
@@ -370,5 +367,13 @@ impl Image {
         let reading = Arc::new(ModuleElf::new(bytes.clone(), class, endian));
         readings.push(Arc::clone(&reading));
         reading
+    }
+}
+
+/// Why a path cannot be read: the error, and where the path leads if it is a link.
+pub(crate) fn why_unread(path: &Path, error: &str) -> String {
+    match std::fs::read_link(path) {
+        Ok(target) => format!("a link to {}: {error}", target.display()),
+        Err(_) => error.to_owned(),
     }
 }

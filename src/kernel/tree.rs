@@ -10,7 +10,7 @@ use super::precedence::Precedence;
 use super::struct_module::StructModule;
 use super::tree_module::{ShadowedModule, TreeModule, UnreadFile};
 use super::tree_walk::{Found, walk};
-use crate::image::{Extent, Fault, Image};
+use crate::image::{Extent, Fault, Image, THIS_MODULE};
 use crate::terms::{Crc, ExportedSymbol, ModuleName};
 
 /// What a module exports, or why that could not be read.
@@ -309,12 +309,12 @@ impl OwnModule {
 
     fn shows(image: &Image) -> Option<StructModule> {
         let elf = image.as_announced()?;
-        Some(StructModule::of_module(&elf, elf.find_sec(".gnu.linkonce.this_module")?))
+        Some(StructModule::of_module(&elf, elf.find_sec(THIS_MODULE)?))
     }
 
     fn of(image: &Image) -> Option<Self> {
         let elf = image.as_announced()?;
-        let this_module_size = elf.find_sec(".gnu.linkonce.this_module")?.size;
+        let this_module_size = elf.find_sec(THIS_MODULE)?.size;
         let module_layout = elf.symbol_versions().and_then(|versions| versions.get("module_layout"));
         Some(Self { this_module_size, vermagic: elf.modinfo().get("vermagic")?.to_owned(), module_layout })
     }

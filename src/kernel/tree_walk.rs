@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use super::installed::is_tree_image;
 use super::tree_module::{TreeModule, UnreadFile};
+use crate::image::why_unread;
 use crate::terms::ModuleName;
 
 /// How many folders are listed. Real trees have about a thousand; links that lead into each other may make any number.
@@ -118,8 +119,7 @@ impl Listed {
             }
             Ok(_) => {}
             Err(error) if name.is_some() || may_be_folder(&path, is_root) => {
-                let leads = std::fs::read_link(&path).map(|target| format!("a link to {}: ", target.display()));
-                self.found.unread.push(UnreadFile::new(&path, leads.unwrap_or_default() + &error.to_string()));
+                self.found.unread.push(UnreadFile::new(&path, why_unread(&path, &error.to_string())));
             }
             Err(_) => {}
         }
