@@ -8,7 +8,7 @@ use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::image::{Bytes, EntryLayout, ExportTable, Image};
-use crate::kernel::Kernel;
+use crate::kernel::{ConfigOption, Kernel};
 use crate::load::btf::Parsed;
 use crate::load::cache::premise::Premise;
 use crate::load::cache::simple_imports::SimpleImports;
@@ -94,6 +94,7 @@ pub(crate) struct Memo {
     disabled: bool,
     arch: OnceLock<Option<Arch>>,
     modversions: OnceLock<Option<bool>>,
+    no_modules: OnceLock<bool>,
     /// What the kernel can compute.
     pub(in crate::load) crypto: Kept<(), Arc<Crypto>>,
     /// The kernel's own vermagic, where its files tell it.
@@ -141,6 +142,13 @@ impl Memo {
     /// The kernel's architecture, as far as its files tell.
     pub fn arch(&self, kernel: &Kernel) -> Option<Arch> {
         *self.arch.get_or_init(|| kernel.arch())
+    }
+
+    /// Whether the kernel is built without the system calls for modules (kernel/sys_ni.c). A kernel whose configuration does not
+    /// say so has them.
+    pub fn has_no_modules(&self, kernel: &Kernel) -> bool {
+        let is_unset = || kernel.config().is_some_and(|config| config.is_named_unset(ConfigOption("MODULES")));
+        *self.no_modules.get_or_init(is_unset)
     }
 
     /// Whether the kernel compares the versions of symbols, as far as its files tell.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use crate::load::run::Call;
-use crate::load::stages::finit_module::has_no_modules;
 use crate::load::state::World;
 use crate::terms::Errno;
 use crate::verdict::Cause;
@@ -11,7 +10,7 @@ use crate::verdict::Cause;
 /// Mirrors `delete_module()` (kernel/module/main.c) with `O_NONBLOCK`, as `rmmod` calls it. Returns why the module cannot be
 /// removed as `Err`.
 pub(in crate::load) fn delete_module(call: Call<'_>, world: &mut World, name: &str) -> Result<(), (Errno, Box<Cause>)> {
-    if has_no_modules(call.kernel) {
+    if call.memo.has_no_modules(call.kernel) {
         return refuse(Errno::ENOSYS, Cause::NoModules);
     }
     if let Some(switch) = call.cmdline.modules_disabled.clone() {

@@ -4,22 +4,15 @@ use crate::compression::{Compression, KernelDecompressFault, KernelNeeds, kernel
 use crate::elf::Elf;
 use crate::history::Behaviour;
 use crate::image::{Bytes, Fault};
-use crate::kernel::{ConfigOption, Kernel};
 use crate::load::run::Run;
 use crate::load::state::{StageResult, Stop};
 use crate::load::{ModuleInitFlags, SystemCall};
 use crate::terms::{Class, Errno, Loader};
 use crate::verdict::{Cause, Missing};
 
-/// Returns whether the kernel is built without the system calls for modules (kernel/sys_ni.c). A kernel whose configuration does
-/// not say so has them: it would not be asked about otherwise.
-pub(in crate::load) fn has_no_modules(kernel: &Kernel) -> bool {
-    kernel.config().is_some_and(|config| config.is_named_unset(ConfigOption("MODULES")))
-}
-
 /// Mirrors `finit_module()` and `init_module()` (kernel/module/main.c) up to the call of `load_module()`.
 pub(in crate::load) fn finit_module(run: &mut Run<'_>) -> StageResult {
-    if has_no_modules(run.call.kernel) {
+    if run.call.memo.has_no_modules(run.call.kernel) {
         run.find(Cause::NoModules, None);
         return Err(Stop::Refused(Errno::ENOSYS));
     }
