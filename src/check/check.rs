@@ -24,7 +24,7 @@ pub struct ModuleFile {
     pub size: u64,
 }
 
-/// What came of judging module files.
+/// The verdicts on module files.
 pub struct Checked {
     /// The files, in the order given, then those that could not be listed. Of each, little more is in memory than what the loader looks at.
     pub images: Vec<Image>,
@@ -140,7 +140,7 @@ impl<'a> Check<'a> {
     /// the files.
     ///
     /// # Errors
-    /// When one of the files, or a file of the tree that a module depends on, cannot be read.
+    /// As [`Check::files`].
     #[cfg_attr(not(feature = "unstable"), doc(hidden))]
     pub fn files_and<T: Send + Sync>(
         &self,
@@ -232,6 +232,7 @@ impl<'a> Check<'a> {
             judged = first.prepare(&image, &self.insmod);
         }
         let is_alone = judged.as_ref().is_some_and(Judged::is_alone);
+        // Found and kept now: it cannot be found once parts of the image are freed.
         image.damage();
         let image = if is_alone { image.emptied() } else { image.reduced() };
         Ok(ReadFile { image, judged, seen })

@@ -1,4 +1,4 @@
-//! What comes of decompression by the kernel.
+//! The result of decompression by the kernel: what it needs for it, or why it fails.
 
 /// What the kernel needs so that it decompresses a file to the contents that user space sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

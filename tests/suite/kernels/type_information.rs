@@ -69,7 +69,7 @@ fn an_allowed_mismatch_is_reported() {
     assert_eq!((outcome, lines.len()), (Outcome::Loads, 6));
 }
 
-/// Without the option, and before 5.11, nobody looks at it.
+/// Kernels without the option, and kernels before 5.11, do not read type information of modules.
 #[test]
 fn a_kernel_that_does_not_look_takes_anything() {
     for (release, options) in [("7.3.0", &[][..]), ("5.10.0", &[BTF][..])] {
