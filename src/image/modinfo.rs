@@ -83,6 +83,11 @@ impl Modinfo {
         self.text.get(entry.equals + 1..entry.end)
     }
 
+    /// The release at the beginning of `vermagic`: the kernel that the module was built for.
+    pub(crate) fn release(&self) -> Option<&str> {
+        self.get("vermagic")?.split(' ').next()
+    }
+
     /// All values of `tag`, in order.
     pub fn all<'a>(&'a self, tag: &'a str) -> impl Iterator<Item = &'a str> {
         self.entries().filter(move |(name, _)| *name == tag).map(|(_, value)| value)

@@ -305,7 +305,7 @@ impl Kernel {
         let elf = image.as_announced().filter(|_| self.release.is_none() && !is_foreign())?;
         let wanted = elf.symbol_versions().and_then(|versions| versions.get("module_layout"));
         let own = self.module_layout().map(|crc| u64::from(crc.0)).filter(|crc| *crc != 0);
-        let release = elf.modinfo().get("vermagic").and_then(|vermagic| vermagic.split(' ').next());
+        let release = elf.modinfo().release();
         release.map(KernelRelease::new).filter(|release| release.version().is_some() && own.is_some() && own == wanted)
     }
 

@@ -40,16 +40,13 @@ fn klp_module_coming(run: &mut Run<'_>) -> StageResult {
 /// Mirrors `btf_module_notify()` (kernel/bpf/btf.c). What decides nothing is not asked: most modules fit.
 fn btf_module_notify(run: &mut Run<'_>) -> StageResult {
     let info = Arc::clone(run.shared_info()?);
-    let Some(btf) = info.elf.sections_named(".BTF").next().filter(|section| section.size > 0) else { return Ok(()) };
+    let Some(btf) = section(run, &info) else { return Ok(()) };
     let config = run.call.kernel.config();
-    if config.is_some_and(|config| !config.is_set(BTF_MODULES)) {
-        return Ok(());
-    }
     let invalid = match &*parsed(run, &info, btf)? {
         Parsed::Valid => return Ok(()),
         Parsed::Invalid(invalid) => invalid.clone(),
         Parsed::WithoutKernel => {
-            let built_for = info.modinfo.get("vermagic").and_then(|vermagic| vermagic.split(' ').next());
+            let built_for = info.modinfo.release();
             let release = run.call.kernel.release().map(ToString::to_string);
             if built_for.is_none() || release.as_deref() == built_for {
                 let is_strict = config.is_some_and(|config| !config.is_set(ConfigOption("MODULE_ALLOW_BTF_MISMATCH")));
@@ -118,12 +115,16 @@ fn in_short(lines: &[Line]) -> String {
     }
 }
 
+/// The type information of the module; `None` if it has none, or if the configuration says that the kernel reads none.
+fn section<'a>(run: &Run<'_>, info: &'a Info) -> Option<&'a Section> {
+    let is_off = run.call.kernel.config().is_some_and(|config| !config.is_set(BTF_MODULES));
+    info.elf.sections_named(".BTF").next().filter(|section| section.size > 0 && !is_off)
+}
+
 /// Checks the type information while the whole file is in memory. [`prepare_coming_module`] finds the result in the cache.
 pub(in crate::load) fn check_btf_ahead(run: &Run<'_>) {
     let Ok(info) = run.info() else { return };
-    let is_off = run.call.kernel.config().is_some_and(|config| !config.is_set(BTF_MODULES));
-    let btf = info.elf.sections_named(".BTF").next().filter(|section| section.size > 0 && !is_off);
-    if let Some(btf) = btf.filter(|_| run.call.memo.is_enabled()) {
+    if let Some(btf) = section(run, info).filter(|_| run.call.memo.is_enabled()) {
         // A question that has no answer yet is asked again by the stage itself.
         drop(parsed(run, info, btf));
     }

@@ -118,7 +118,7 @@ impl Checks<'_> {
             return Ok(true);
         }
         let release = run.call.kernel.release().map(ToString::to_string);
-        let built_for = self.elf.modinfo().get("vermagic").and_then(|vermagic| vermagic.split(' ').next());
+        let built_for = self.elf.modinfo().release();
         let same = release.is_some() && release.as_deref() == built_for && !run.modversions()?;
         if same {
             run.inferred.push("sizeof(struct module) is the module's: it was built for this very release".into());
