@@ -306,8 +306,7 @@ impl Machine {
     }
 
     /// Attempts a system call in every world, with both answers to every question that a stage asks, and with every release that
-    /// makes a difference. Returns `None` if a
-    /// symbol was only taken for resolved.
+    /// makes a difference. Returns `None` if a symbol was only taken for resolved.
     fn attempt(&self, call: Call<'_>, image: &Image, insmod: &Insmod) -> Option<Attempts> {
         let mut attempts = Attempts::default();
         let results = &mut attempts.results;

@@ -6,12 +6,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::history::{Behaviour, Calendar};
+use crate::load::relocate::R_X86_64_PLT32;
 use crate::load::state::{Furthest, World};
 use crate::terms::Taints;
 use crate::verdict::{Cause, Finding, KernelLine, Missing, Outcome, Stage, Verdict};
-
-/// The relocation type for calls that binutils write since 2.31.
-const R_X86_64_PLT32: u32 = 4;
 
 /// Drops what makes no difference: two worlds that differ in one answer only or in their calendars only, and agree in state and
 /// verdict, become one.

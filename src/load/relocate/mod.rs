@@ -27,3 +27,4 @@ mod tests;
 pub use apply::apply;
 pub use frob::module_frob_arch_sections;
 pub use module::{Facts, Judgement, Module, RelocationSection, Section, Symbol, SymbolValue};
+pub(in crate::load) use x86_64::R_X86_64_PLT32;

@@ -294,12 +294,12 @@ impl<'a> Module<'a> {
                 let referent = Referent::Section { index: section, at };
                 Value { nominal: address.wrapping_add(at), span: region.plus(at), referent }
             }
-            // A per-CPU "address" is relative to `__per_cpu_start`, which lies near the image or, on x86-64 up to 6.14,
-            // near zero. Elsewhere, per-CPU memory for modules is reserved directly after that of the image.
             SymbolValue::InImage => {
                 let referent = if small { Referent::Exported } else { Referent::Unknown };
                 Value { nominal: memory.nominal.1.wrapping_add(addend), span: memory.image.plus(addend), referent }
             }
+            // A per-CPU "address" is relative to `__per_cpu_start`, which lies near the image or, on x86-64 up to 6.14,
+            // near zero. Elsewhere, per-CPU memory for modules is reserved directly after that of the image.
             SymbolValue::Percpu { .. } | SymbolValue::Exported => {
                 let offset = if let SymbolValue::Percpu { offset } = symbol { offset } else { 0 };
                 let more = offset.wrapping_add(addend);

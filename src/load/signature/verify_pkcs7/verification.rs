@@ -395,7 +395,7 @@ impl<'a> Verification<'a> {
             return Ok(Err(Errno::EINVAL));
         }
         for (index, certificate) in self.trusted.iter().enumerate().filter(|(_, trusted)| trusted.has_id(lookup)) {
-            // Of other keys x509_cert_parse() makes nothing.
+            // x509_cert_parse() takes no certificate with another key.
             let Some(family) = key_family(&certificate.public_key) else { continue };
             // x509_key_preparse() (crypto/asymmetric_keys/x509_public_key.c) adds no key of an unknown algorithm to the
             // keyring, and no self-signed key whose signature it cannot verify.
