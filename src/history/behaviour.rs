@@ -168,7 +168,7 @@ behaviours! {
     BtfLayout = "btf.layout",
     /// The line about a string of `.BTF.base` that was not found ends with a newline.
     BtfStringNewline = "btf.string_newline",
-    /// Names of symbols may have 511 characters instead of 127.
+    /// Names of symbols may have 511 characters instead of 127, also those that type information and live patches refer to.
     KsymNameLen512 = "ksym.name_len_512",
     /// Two sections of one name make the load fail in sysfs.
     LoadSectionAttributesFail = "load.section_attributes_fail",
@@ -180,8 +180,6 @@ behaviours! {
     LoadKlpVmlinuxNewline = "load.klp_vmlinux_newline",
     /// Relocations of a live patch for the kernel itself are applied by the loader, not by `klp_enable_patch()`.
     KlpEarlyRelocations = "klp.early_relocations",
-    /// A live patch may name symbols of up to 511 characters, not 127.
-    KlpLongNames = "klp.long_names",
 
     /// `Invalid relocation target`, after the range check.
     X86RangeFirst = "x86.range_first",

@@ -91,7 +91,7 @@ pub(in crate::load) fn klp_resolve_symbols(
             return refuse_name(run, elf, section, &name, "is not marked SHN_LIVEPATCH", line);
         }
         let name = match KlpSymbol::parse(raw, SYMBOL_WIDTH) {
-            Some(name) if name.name.len() > OLD_SYMBOL_WIDTH && !run.has(Behaviour::KlpLongNames)? => None,
+            Some(name) if name.name.len() > OLD_SYMBOL_WIDTH && !run.has(Behaviour::KsymNameLen512)? => None,
             name => name,
         };
         let Some(mut name) = name else {
