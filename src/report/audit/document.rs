@@ -1,9 +1,9 @@
 //! The findings of `audit` as a document in JSON.
 
-use super::codes::wording;
-use super::license::license;
 use serde::Serialize;
 
+use super::codes::wording;
+use super::license::license_fix;
 use super::report::AuditReport;
 use crate::audit::{
     Arguments, Audit, AuditCode, AuditFinding, AuditedObject, Detail, Hop, How, LicenseOddity, Thinness, Was,
@@ -194,10 +194,7 @@ fn finding_item<'a>(audit: &'a Audit, finding: &'a AuditFinding, known: bool) ->
 /// What to do about a finding.
 fn fix(finding: &AuditFinding) -> String {
     match &finding.detail {
-        Detail::License { text, oddity } => {
-            let (_, lines) = license("", text, *oddity);
-            lines.iter().find_map(|line| line.strip_prefix("fix: ")).unwrap_or_default().to_owned()
-        }
+        Detail::License { oddity, .. } => license_fix(*oddity),
         _ => wording(finding.code).fix.to_owned(),
     }
 }

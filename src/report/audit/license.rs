@@ -6,33 +6,39 @@ use crate::report::findings::gpl_strings;
 /// The oddity of a license string; and the lines below it: how loader and modpost take the string, and what to do.
 pub(super) fn license(module: &str, text: &str, oddity: LicenseOddity) -> (String, Vec<String>) {
     let quoted = quoted(text);
-    match oddity {
+    let (headline, meaning) = match oddity {
         LicenseOddity::Misspelt { nearest } => (
             format!("{quoted} is not {}", self::quoted(nearest)),
-            vec![
-                format!("the loader takes {module} for proprietary, and so does modpost"),
-                format!("fix: if it is under the GPL, write MODULE_LICENSE(\"{nearest}\"), letter by letter"),
-            ],
+            format!("the loader takes {module} for proprietary, and so does modpost"),
         ),
-        LicenseOddity::Several { count, first_taken, all_taken, nearest } => {
-            let choice = "for a choice there are \"Dual BSD/GPL\", \"Dual MIT/GPL\" and \"Dual MPL/GPL\"";
-            let fix = match nearest {
-                Some(nearest) => format!(
-                    "fix: write one MODULE_LICENSE; if the string that is not taken means the GPL, MODULE_LICENSE(\"{nearest}\"), letter \
-                     by letter; {choice}"
-                ),
-                None => format!("fix: write one MODULE_LICENSE; {choice}"),
-            };
-            let lines = vec![taken(module, first_taken, all_taken), fix];
-            (format!("{count} licence strings, the first is {quoted}"), lines)
+        LicenseOddity::Several { count, first_taken, all_taken, .. } => {
+            (format!("{count} licence strings, the first is {quoted}"), taken(module, first_taken, all_taken))
         }
         LicenseOddity::Absent => (
             "no licence".to_owned(),
-            vec![
-                format!("the loader takes {module} for proprietary (\"unspecified\"), and modpost complains"),
-                format!("fix: write a MODULE_LICENSE; GPL-compatible are {}", gpl_strings()),
-            ],
+            format!("the loader takes {module} for proprietary (\"unspecified\"), and modpost complains"),
         ),
+    };
+    (headline, vec![meaning, format!("fix: {}", license_fix(oddity))])
+}
+
+/// What to do about an odd license string.
+pub(super) fn license_fix(oddity: LicenseOddity) -> String {
+    match oddity {
+        LicenseOddity::Misspelt { nearest } => {
+            format!("if it is under the GPL, write MODULE_LICENSE(\"{nearest}\"), letter by letter")
+        }
+        LicenseOddity::Several { nearest, .. } => {
+            let choice = "for a choice there are \"Dual BSD/GPL\", \"Dual MIT/GPL\" and \"Dual MPL/GPL\"";
+            match nearest {
+                Some(nearest) => format!(
+                    "write one MODULE_LICENSE; if the string that is not taken means the GPL, MODULE_LICENSE(\"{nearest}\"), letter \
+                     by letter; {choice}"
+                ),
+                None => format!("write one MODULE_LICENSE; {choice}"),
+            }
+        }
+        LicenseOddity::Absent => format!("write a MODULE_LICENSE; GPL-compatible are {}", gpl_strings()),
     }
 }
 
