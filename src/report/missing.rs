@@ -14,8 +14,8 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
     match missing {
         Missing::Release => "the kernel's release: give --release RELEASE, as uname -r prints it there".into(),
         Missing::OldKernel => format!(
-            "what {} does otherwise than {FIRST_KNOWN}: gplok knows the loader in full from {FIRST_KNOWN} on, and of older \
-             kernels only some dates",
+            "how {} differs from {FIRST_KNOWN}: gplok knows the loader in full from {FIRST_KNOWN} on, and only some changes \
+             before that",
             kernel.called()
         ),
         Missing::Config(option) => format!("{option}: add the kernel's configuration, -k /boot/config-{release}"),
