@@ -1,5 +1,7 @@
 //! Symbols that no source names: compilers emit references to them. No module exports them, so there is none to load first.
 
+use crate::verdict::Absent;
+
 /// Why compilers refer to some symbols, and what to do where the kernel does not export them.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct CompilerSymbol {
@@ -16,6 +18,17 @@ impl CompilerSymbol {
     pub(super) fn of(symbol: &str) -> Option<&'static Self> {
         TABLE.iter().find(|row| row.names.iter().any(|name| matches(name, symbol)))
     }
+
+    /// What compilers use a symbol for; `None` for one that sources name.
+    pub(super) fn purpose_of(symbol: &str) -> Option<&'static str> {
+        Self::of(symbol).map(|known| known.purpose)
+    }
+}
+
+/// Why the tree does not give the exporter of a missing symbol. A guess does not count for a symbol that compilers emit, because no
+/// module exports those.
+pub(super) fn explaining<'a>(symbol: &str, absent: Option<&'a Absent>) -> Option<&'a Absent> {
+    absent.filter(|absent| !absent.is_guess() || CompilerSymbol::of(symbol).is_none())
 }
 
 fn matches(name: &str, symbol: &str) -> bool {

@@ -1,7 +1,7 @@
 //! Groups of findings with one cause. Each group is one paragraph: forty symbols of one module that is not loaded are one
 //! problem.
 
-use super::compiler_symbols::CompilerSymbol;
+use super::compiler_symbols::{CompilerSymbol, explaining};
 use crate::terms::{ExportKind, License};
 use crate::verdict::{Absent, Cause, Code, Finding, Stage};
 
@@ -74,15 +74,15 @@ fn group_key(cause: &Cause) -> GroupKey<'_> {
         Cause::GplOnlySymbol { exporter, kind, license, inherited_from, .. } => {
             GroupKey::Gpl(exporter, *kind, license.as_ref(), inherited_from.as_deref())
         }
-        Cause::MissingSymbol { symbol, absent: Some(absent), .. }
-            if !absent.is_guess() || CompilerSymbol::of(symbol).is_none() =>
-        {
-            GroupKey::Absent(absent)
-        }
         Cause::ExporterNotLoaded { absent: Some(absent), .. } => GroupKey::Absent(absent),
-        Cause::MissingSymbol { symbol, refused_exporter, namesake, .. } => {
-            let purpose = CompilerSymbol::of(symbol).map(|known| known.purpose);
-            GroupKey::Missing(refused_exporter.as_deref(), purpose, namesake.is_some())
+        Cause::MissingSymbol { symbol, refused_exporter, namesake, absent } => {
+            match explaining(symbol, absent.as_deref()) {
+                Some(absent) => GroupKey::Absent(absent),
+                None => {
+                    let purpose = CompilerSymbol::purpose_of(symbol);
+                    GroupKey::Missing(refused_exporter.as_deref(), purpose, namesake.is_some())
+                }
+            }
         }
         Cause::ExporterNotLoaded { exporter, .. }
         | Cause::ExporterNotLive { exporter, .. }

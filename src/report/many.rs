@@ -128,7 +128,7 @@ type CauseKey = (Code, Option<&'static str>);
 
 fn cause_key(finding: &Finding) -> CauseKey {
     let purpose = match &finding.cause {
-        Cause::MissingSymbol { symbol, .. } => CompilerSymbol::of(symbol).map(|known| known.purpose),
+        Cause::MissingSymbol { symbol, .. } => CompilerSymbol::purpose_of(symbol),
         _ => None,
     };
     (finding.code(), purpose)

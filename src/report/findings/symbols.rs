@@ -1,7 +1,7 @@
 //! Findings about symbols that the module imports: who exports them, their versions and their namespaces.
 
 use crate::kernel::VMLINUX;
-use crate::report::compiler_symbols::CompilerSymbol;
+use crate::report::compiler_symbols::{CompilerSymbol, explaining};
 use crate::report::topic::{Because, Heading, Topic, Wording};
 use crate::report::wording::{NameList, all, count};
 use crate::terms::{Crc, Namespace, rust_path};
@@ -17,7 +17,7 @@ pub(super) fn missing_symbol(
     (namesake, absent): (Option<&str>, Option<&Absent>),
 ) -> Wording {
     let Topic { names, module, .. } = topic;
-    if let Some(absent) = absent.filter(|absent| !absent.is_guess() || CompilerSymbol::of(symbol).is_none()) {
+    if let Some(absent) = explaining(symbol, absent) {
         return absent_exporter(topic, absent);
     }
     if let Some(exporter) = refused_exporter {
