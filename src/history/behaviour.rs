@@ -96,6 +96,8 @@ behaviours! {
     SigLockdown = "sig.lockdown",
     /// The platform keyring is asked too.
     SigPlatformKeyring = "sig.platform_keyring",
+    /// A signature that brings its own data is named in a line of its own before it is refused.
+    SigDataLine = "sig.data_line",
     /// Keys of the machine's owner can be in a keyring that is asked.
     SigMachineKeyring = "sig.machine_keyring",
 

@@ -152,6 +152,11 @@ pub const TABLE: &[Row] = &[
     since(LogLongRecord, v(6, 12, 0)).after(v(6, 1, 192)),
     since(LoadSectionAttributesFail, v(6, 12, 0)).after(v(6, 1, 192)),
     since(SigMachineKeyring, v(5, 18, 0)).after(v(5, 17, 0)).commit("d19967764ba8"),
+    // The announcements of these stable releases list it; that of 4.19.281, of the same day, lists only its sibling.
+    since(SigDataLine, v(6, 3, 0))
+        .commit("3584c1dbfffd")
+        .backported(&[v(5, 4, 241), v(5, 10, 178), v(5, 15, 108), v(6, 1, 25), v(6, 2, 12)])
+        .lacking(&[v(5, 4, 240), v(5, 10, 177), v(5, 15, 107), v(6, 1, 24), v(6, 2, 11)]),
     since(SigSha3, v(6, 7, 0)).after(v(6, 5, 0)),
     gone(SigMd5, v(6, 7, 0)).after(v(6, 5, 0)),
     absent(SigSha1, v(6, 7, 0), v(6, 9, 0)).commit("16ab7cb5825f"),

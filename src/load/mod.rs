@@ -52,5 +52,5 @@ pub(crate) use machine::{Judged, MAX_WORLDS};
 pub(crate) use merge::followed_in_part;
 pub(crate) use refused_exporter::RefusedExporter;
 unstable!(signature::crypto::{Crypto, CryptoAlgorithm, Support});
-unstable!(signature::verify_pkcs7::{Pkcs7Verdict, mod_check_sig, verify_pkcs7_signature});
+unstable!(signature::verify_pkcs7::{HeaderFault, Pkcs7Verdict, mod_check_sig, verify_pkcs7_signature});
 pub(crate) use state::World;

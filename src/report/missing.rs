@@ -88,8 +88,8 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
         }
         Missing::Verification(what) => format!("whether the signature is good: gplok cannot verify {what}"),
         Missing::FirmwareKeys(signer) => format!(
-            "whether the firmware has the key of {signer} in one of its lists (db, MokListRT): mokutil --db and --list-enrolled \
-             show them; give the kernel's certificates and those with --certs FILE"
+            "whether the kernel's machine or platform keyring has the key of {signer}: the firmware's lists (MokListRT, db) fill \
+             them, mokutil --list-enrolled and --db show these; give the kernel's certificates and those with --certs FILE"
         ),
         Missing::Addresses => {
             "the address the kernel places the module at: no file tells it, it differs from boot to boot".into()

@@ -163,3 +163,29 @@ fn two_licenses_are_one_story() {
     let page = desk.run("explain odd-license").ended(0).out.clone();
     assert!(page.contains("the first license=") && page.contains("modpost"), "{page}");
 }
+
+/// A key whose algorithm the kernel lacks is not one to enroll: another kind of key is what helps.
+#[test]
+fn a_key_that_the_kernel_cannot_use_is_not_one_to_enroll() {
+    let p384 = include_bytes!("../../testdata/keys/p384.pem");
+    let made = || Made::new("6.1.0").config("MODULE_SIG").config("CRYPTO_SHA512").config("CRYPTO_RSA").trusts(p384);
+    let ko = Ko::new("foo").signed(include_bytes!("../../testdata/keys/p384-sha384.p7s"));
+    let text = page(made(), &ko);
+    assert!(text.contains("uses a key for ecdsa, which this kernel does not support"), "{text}");
+    assert!(text.contains("an RSA key") && !text.contains("mokutil"), "{text}");
+    let text = page(made().config("CRYPTO_ECDSA"), &ko);
+    assert!(text.contains("[invalid-signature]"), "{text}");
+}
+
+/// What is wrong with the header of a signature is said in words of its own.
+#[test]
+fn the_header_of_a_signature_is_described() {
+    let message = include_bytes!("../../testdata/keys/rsa-sha256.p7s");
+    let page = |info: [u8; 8], len: u32| {
+        page(Made::new("6.1.0").config("MODULE_SIG"), &Ko::new("foo").signed_with(message, info, len))
+    };
+    let text = page([0, 0, 2, 0, 0, 0, 0, 0], 1 << 20);
+    assert!(text.contains("its header gives 1048576 bytes for the message"), "{text}");
+    let text = page([0, 0, 1, 0, 0, 0, 0, 0], message.len() as u32);
+    assert!(text.contains("uses identifier type 1 (X.509) instead of 2 (PKCS#7), which this kernel"), "{text}");
+}

@@ -252,6 +252,16 @@ matrix!(
 );
 
 matrix!(
+    /// That the message brings its own data is a line of its own (6.3), also in stable releases of that day.
+    signed_data_line,
+    ["4.19.0", "5.10.177", "5.10.178", "5.10.200", "6.2.0", "6.3.0"],
+    |made| Boot::new(
+        made.config("MODULE_SIG").config("CRYPTO_SHA256").config("CRYPTO_RSA").trusts(RSA),
+        &[Ko::new("foo").signed(include_bytes!("../../testdata/keys/rsa-with-content.p7s"))]
+    )
+);
+
+matrix!(
     /// A blacklisted module is named (5.10).
     blacklist_message,
     ["5.9.0", "5.10.0"],

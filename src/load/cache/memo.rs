@@ -13,7 +13,7 @@ use crate::load::btf::Parsed;
 use crate::load::cache::premise::Premise;
 use crate::load::cache::simple_imports::SimpleImports;
 use crate::load::signature::crypto::Crypto;
-use crate::load::signature::verify_pkcs7::VerdictAndLines;
+use crate::load::signature::verify_pkcs7::Checked;
 use crate::load::state::Info;
 use crate::terms::{Arch, ByNumber, ExportKind};
 
@@ -100,7 +100,7 @@ pub(crate) struct Memo {
     /// The kernel's own vermagic, where its files tell it.
     pub(in crate::load) vermagic: Kept<(), Option<Arc<str>>>,
     /// The verdict on a signature, and who signed.
-    pub(in crate::load) signatures: Kept<Reading, (VerdictAndLines, Arc<str>)>,
+    pub(in crate::load) signatures: Kept<Reading, (Checked, Arc<str>)>,
     /// The export tables of modules.
     pub(in crate::load) exports: Kept<Exporting, Arc<Vec<ExportTable>>>,
     /// Which imports of a module are simple.

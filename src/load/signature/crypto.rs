@@ -42,7 +42,7 @@ pub enum Support {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Crypto {
     support: BTreeMap<CryptoAlgorithm, Support>,
-    /// Behaviours that the kernel does not have, of those that the registry of identifiers depends on.
+    /// Behaviours that the kernel does not have, of those that the check of a message depends on.
     lacks: Vec<Behaviour>,
     /// The number of identifiers in its registry, which it prints for an unknown one.
     identifiers: Option<u32>,
@@ -51,6 +51,9 @@ pub struct Crypto {
 }
 
 impl Crypto {
+    /// What stands in a line for the number of an identifier that is not known.
+    pub(in crate::load) const NUMBER_UNKNOWN: &str = "(number not known)";
+
     /// A kernel with the algorithms that `MODULE_SIG` selects or that are common with it: the SHA families, RSA and ECDSA. All
     /// others are [`Support::Unknown`].
     pub fn common() -> Self {
@@ -87,7 +90,6 @@ impl Crypto {
             ("CRYPTO_SHA3", &[Digest(Sha3_256), Digest(Sha3_384), Digest(Sha3_512)]),
             ("CRYPTO_SM3_GENERIC", &[Digest(Sm3)]),
             ("CRYPTO_STREEBOG", &[Digest(Streebog256), Digest(Streebog512)]),
-            ("CRYPTO_RSA", &[Rsa]),
             ("CRYPTO_ECDSA", &[Ecdsa, EcdsaP521]),
             ("CRYPTO_MLDSA", &[MlDsa]),
             ("CRYPTO_SM2", &[Sm2]),
@@ -95,6 +97,8 @@ impl Crypto {
         ];
         let waives_authattrs = Some(value("PKCS7_WAIVE_AUTHATTRS_REJECTION_FOR_MLDSA").is_some());
         let mut crypto = Self { waives_authattrs, ..Self::of_nothing() };
+        // SYSTEM_DATA_VERIFICATION, which MODULE_SIG selects, selects it, also where a file has only a part of the configuration.
+        crypto.set(Rsa, Support::Available);
         for (option, algorithms) in options {
             let support = match value(option) {
                 Some("y") => Support::Available,
@@ -119,6 +123,11 @@ impl Crypto {
         self.lacks.push(behaviour);
     }
 
+    /// Whether it was said that the kernel does not have a behaviour.
+    pub(in crate::load) fn is_lacking(&self, behaviour: Behaviour) -> bool {
+        self.lacks.contains(&behaviour)
+    }
+
     /// Sets the number of identifiers in the kernel's registry.
     pub(in crate::load) const fn set_identifiers(&mut self, number: Option<u32>) {
         self.identifiers = number;
@@ -130,11 +139,11 @@ impl Crypto {
     }
 
     /// The number that the kernel prints for an identifier that it does not take: of one that is not in its registry, the number
-    /// of those that are. `N` if it is not known.
+    /// of those that are. Words in its place if it is not known.
     pub(in crate::load) fn number_of(&self, dotted: &str) -> String {
         match self.identifiers.filter(|_| self.is_registered(dotted) == Some(false)) {
             Some(number) => number.to_string(),
-            None => "N".to_owned(),
+            None => Self::NUMBER_UNKNOWN.to_owned(),
         }
     }
 
@@ -143,7 +152,7 @@ impl Crypto {
         match Registered::of(dotted) {
             Registered::Always => Some(true),
             Registered::Never => Some(false),
-            Registered::With(behaviour) => Some(!self.lacks.contains(&behaviour)),
+            Registered::With(behaviour) => Some(!self.is_lacking(behaviour)),
             Registered::Unlisted => None,
         }
     }

@@ -9,7 +9,7 @@ use crate::load::ModuleInitFlags;
 use crate::load::run::Run;
 use crate::load::signature::crypto::{Crypto, CryptoAlgorithm, Support};
 use crate::load::signature::verify_pkcs7::{
-    Pkcs7Verdict, mod_check_sig, needed, verify_pkcs7_assuming, verify_pkcs7_with_lines,
+    Checked, HeaderFault, Pkcs7Verdict, mod_check_sig, needed, verify_pkcs7_assuming, verify_pkcs7_with_lines,
 };
 use crate::load::state::{StageResult, Stop};
 use crate::terms::Errno;
@@ -143,8 +143,7 @@ fn truncate(run: &mut Run<'_>, len: usize) {
 fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> StageResult<Result<(), Failure>> {
     let message = match mod_check_sig(marked) {
         Ok(message) => message,
-        Err((errno, line)) => {
-            let what = "the header before the marker is not that of a PKCS#7 signature".to_owned();
+        Err(HeaderFault { errno, what, line }) => {
             let kind = if errno == Errno::ENOPKG { FailureKind::Unsupported } else { FailureKind::Malformed };
             return Ok(Err(Failure { errno, kind, what, line }));
         }
@@ -156,19 +155,20 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> StageResult<Re
     let known = run.call.kernel.certificates();
     let trusted = known.unwrap_or_default();
     let data = || whole.part(0..message.start).unwrap_or_default();
-    let ((mut verdict, mut lines), signer) = run.try_cached(&memo.signatures, run.reading(), || {
+    let (mut checked, signer) = run.try_cached(&memo.signatures, run.reading(), || {
         let pkcs7 = pkcs7();
         let crypto = crypto_for(run, &pkcs7, trusted)?;
         // Without a trusted certificate the verdict does not depend on the signed data.
         let data = if trusted.is_empty() { &[] } else { data() };
         Ok((verify_pkcs7_with_lines(data, &pkcs7, trusted, &crypto), signer(&pkcs7).into()))
     })?;
-    if let Pkcs7Verdict::Undetermined { what } = &verdict {
+    if let Pkcs7Verdict::Undetermined { what } = &checked.verdict {
         let support = if run.ask(Missing::Crypto(what.clone()))? { Support::Available } else { Support::NotBuilt };
         let pkcs7 = pkcs7();
         let crypto = crypto_for(run, &pkcs7, trusted)?;
-        (verdict, lines) = verify_pkcs7_assuming(data(), &pkcs7, trusted, &crypto, support);
+        checked = verify_pkcs7_assuming(data(), &pkcs7, trusted, &crypto, support);
     }
+    let Checked { mut verdict, lines, unusable } = checked;
     let has_platform = !lines.is_empty() && verdict == Pkcs7Verdict::NoKey && asks_platform_keyring(run)?;
     let again = if has_platform { lines.clone() } else { Vec::new() };
     for KernelLine { level, text } in lines.into_iter().chain(again) {
@@ -176,15 +176,16 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> StageResult<Re
     }
     if verdict == Pkcs7Verdict::NoKey {
         verdict = match known {
-            None => without_certificates(run, &signer)?,
+            None => by_key_that_may_be_there(run, Missing::Signer(Arc::clone(&signer)), unusable)?,
             Some(_) if run.call.kernel.has_given_certificates() => verdict,
-            Some(_) => in_other_keyrings(run, &signer)?,
+            Some(_) => in_other_keyrings(run, &signer, unusable)?,
         };
     }
     Ok(match verdict {
         Pkcs7Verdict::Valid { .. } => Ok(()),
         Pkcs7Verdict::NoKey => {
-            Err(Failure { errno: Errno::ENOKEY, kind: FailureKind::UnknownKey, what: signer.to_string(), line: None })
+            let (kind, what) = of_key(FailureKind::UnknownKey, unusable, &signer);
+            Err(Failure { errno: Errno::ENOKEY, kind, what, line: None })
         }
         Pkcs7Verdict::NoPkg { what } => {
             Err(Failure { errno: Errno::ENOPKG, kind: FailureKind::Unsupported, what, line: None })
@@ -195,7 +196,7 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> StageResult<Re
             Err(Failure { errno: Errno::EKEYREJECTED, kind: FailureKind::Malformed, what, line: Some(line) })
         }
         Pkcs7Verdict::KeyRejected { line: None } => {
-            let (kind, what) = (FailureKind::Invalid, signer.to_string());
+            let (kind, what) = of_key(FailureKind::Invalid, unusable, &signer);
             Err(Failure { errno: Errno::EKEYREJECTED, kind, what, line: None })
         }
         Pkcs7Verdict::BadMessage { reason, line } => {
@@ -215,20 +216,30 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> StageResult<Re
     })
 }
 
+/// What is wrong with a signature whose key is not there or does not fit: perhaps that the kernel cannot use a key of that
+/// algorithm.
+fn of_key(kind: FailureKind, unusable: Option<CryptoAlgorithm>, signer: &str) -> (FailureKind, String) {
+    match unusable {
+        Some(algorithm) => (FailureKind::Unsupported, format!("a key for {algorithm}")),
+        None => (kind, signer.to_owned()),
+    }
+}
+
 /// The verdict where no certificate in the kernel's image is that of the signer, but other keyrings may have it: those of the
-/// machine's owner and of the firmware, which no file shows. A signature by such a key is taken to be good.
-fn in_other_keyrings(run: &mut Run<'_>, signer: &Arc<str>) -> StageResult<Pkcs7Verdict> {
+/// machine's owner and of the firmware, which no file shows. With such a key, a signature that does not fit the module is
+/// refused, and without it only the taint tells.
+fn in_other_keyrings(run: &Run<'_>, signer: &Arc<str>, unusable: Option<CryptoAlgorithm>) -> StageResult<Pkcs7Verdict> {
     let config = run.call.kernel.config();
     let may_be_set = |name| config.is_none_or(|config| config.is_set(ConfigOption(name)));
     let has_machine_keyring = may_be_set("INTEGRITY_MACHINE_KEYRING")
         && may_be_set("SECONDARY_TRUSTED_KEYRING")
         && run.has(Behaviour::SigMachineKeyring)?;
     let has_platform_keyring = may_be_set("INTEGRITY_PLATFORM_KEYRING") && run.has(Behaviour::SigPlatformKeyring)?;
-    if !(has_machine_keyring || has_platform_keyring) || !run.ask(Missing::FirmwareKeys(Arc::clone(signer)))? {
-        return Ok(Pkcs7Verdict::NoKey);
+    if has_machine_keyring || has_platform_keyring {
+        by_key_that_may_be_there(run, Missing::FirmwareKeys(Arc::clone(signer)), unusable)
+    } else {
+        Ok(Pkcs7Verdict::NoKey)
     }
-    run.inferred.push("if the firmware has the signer's key, the signature fits the module".to_owned());
-    Ok(Pkcs7Verdict::Valid { certificate: 0 })
 }
 
 /// Returns whether the kernel verifies a signature by an unknown key once more, with the keys of the firmware.
@@ -236,13 +247,17 @@ fn asks_platform_keyring(run: &Run<'_>) -> StageResult<bool> {
     Ok(run.has(Behaviour::SigPlatformKeyring)? && run.config("INTEGRITY_PLATFORM_KEYRING")?)
 }
 
-/// The verdict where the certificates that the kernel trusts are unknown: asks whether it trusts the signer, and then whether
-/// the signature is good.
-fn without_certificates(run: &Run<'_>, signer: &Arc<str>) -> StageResult<Pkcs7Verdict> {
-    if !run.ask(Missing::Signer(Arc::clone(signer)))? {
+/// The verdict where no file tells whether the kernel has the signer's key: asks that (`has_key`), and then whether the signature
+/// is good. No signature is good by a key whose algorithm the kernel does not have.
+fn by_key_that_may_be_there(
+    run: &Run<'_>,
+    has_key: Missing,
+    unusable: Option<CryptoAlgorithm>,
+) -> StageResult<Pkcs7Verdict> {
+    if !run.ask(has_key)? {
         return Ok(Pkcs7Verdict::NoKey);
     }
-    if run.ask(Missing::SignatureMatch)? {
+    if unusable.is_none() && run.ask(Missing::SignatureMatch)? {
         return Ok(Pkcs7Verdict::Valid { certificate: 0 });
     }
     Ok(Pkcs7Verdict::KeyRejected { line: None })
@@ -279,6 +294,9 @@ fn crypto_for(run: &Run<'_>, pkcs7: &Pkcs7, trusted: &[Certificate]) -> StageRes
                 crypto.set(*algorithm, Support::Unrecognised);
             }
         }
+    }
+    if pkcs7.has_content && !run.has(Behaviour::SigDataLine)? {
+        Arc::make_mut(&mut crypto).set_lacking(Behaviour::SigDataLine);
     }
     Ok(crypto)
 }

@@ -41,7 +41,7 @@ pub(super) const UNSUPPORTED_SIGNATURE: Heading =
 
 pub(super) fn unsupported_signature(what: &str, refused: bool) -> Wording {
     let why = if refused {
-        "it counts as unsigned, and signatures are enforced"
+        "the kernel cannot check it, and refuses the module for that"
     } else {
         "it counts as unsigned: the module loads with taint E"
     };

@@ -1,7 +1,7 @@
 //! Which algorithms the verification of a signature needs.
 
-use crate::load::signature::crypto::CryptoAlgorithm;
-use crate::x509::{Certificate, Curve, Pkcs7, PublicKey, SignatureAlgorithm};
+use crate::load::signature::crypto::{Crypto, CryptoAlgorithm, Support};
+use crate::x509::{Certificate, Curve, Pkcs7, PublicKey, SignatureAlgorithm, SignerInfo};
 
 /// All algorithms that the verdict may depend on, sorted.
 pub(in crate::load) fn needed(message: &Pkcs7, trusted: &[Certificate]) -> Vec<CryptoAlgorithm> {
@@ -22,6 +22,23 @@ pub(in crate::load) fn needed(message: &Pkcs7, trusted: &[Certificate]) -> Vec<C
     needed.sort();
     needed.dedup();
     needed
+}
+
+/// The algorithm of the first signer's key, if the kernel has the algorithms of none of the signers' keys. It tells by the trusted
+/// certificate of a signer, or by the kind of its signature.
+pub(super) fn unusable_key(message: &Pkcs7, trusted: &[Certificate], crypto: &Crypto) -> Option<CryptoAlgorithm> {
+    let of_signer = |signer: &SignerInfo| {
+        let keys = trusted.iter().filter(|known| known.has_id(&signer.key_id));
+        let families = keys.filter_map(|known| key_family(&known.public_key));
+        let kind = signer.signature_algorithm.as_ref().and_then(signature_family);
+        families.chain(kind).find(|family| {
+            let support = crypto.support(*family);
+            support == Support::NotBuilt || support == Support::Unrecognised
+        })
+    };
+    let mut all = message.signers.iter().map(of_signer);
+    let first = all.next()?;
+    if all.all(|other| other.is_some()) { first } else { None }
 }
 
 /// The algorithm that a signature of this kind needs.

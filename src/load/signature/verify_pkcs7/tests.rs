@@ -195,19 +195,49 @@ fn marked(info: [u8; 12]) -> MarkedSignature {
     }
 }
 
-/// T091 to T093: the checks come in this order: length, type, the rest.
+/// The checks come in this order: length, type, the rest. Each fault has words of its own.
 #[test]
 fn headers_are_checked_in_order() {
+    let fault = |info| match mod_check_sig(&marked(info)) {
+        Err(HeaderFault { errno, what, line }) => (errno, what, line),
+        Ok(message) => panic!("{message:?}"),
+    };
     assert_eq!(mod_check_sig(&marked([0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 7])), Ok(11..18));
-    assert_eq!(mod_check_sig(&marked([1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 18])), Err((Errno::EBADMSG, None)));
-    let not_pkcs7 = err("module: not signed with expected PKCS#7 message");
-    assert_eq!(mod_check_sig(&marked([1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 7])), Err((Errno::ENOPKG, not_pkcs7)));
-    let non_zero = err("module: PKCS#7 signature info has unexpected non-zero params");
+    let (errno, what, line) = fault([1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 18]);
+    assert_eq!((errno, line), (Errno::EBADMSG, None));
+    assert_eq!(what, "its header gives 18 bytes for the message, and the file has 18 before it");
+    let (errno, what, line) = fault([1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 7]);
+    assert_eq!((errno, line), (Errno::ENOPKG, err("module: not signed with expected PKCS#7 message")));
+    assert_eq!(what, "identifier type 1 (X.509) instead of 2 (PKCS#7)");
     for at in [0, 1, 3, 4, 5, 6, 7] {
         let mut info = [0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 7];
         info[at] = 1;
-        assert_eq!(mod_check_sig(&marked(info)), Err((Errno::EBADMSG, non_zero.clone())), "{at}");
+        let (errno, what, line) = fault(info);
+        let non_zero = err("module: PKCS#7 signature info has unexpected non-zero params");
+        assert_eq!((errno, line), (Errno::EBADMSG, non_zero), "{at}");
+        assert!(what.contains("other than zero"), "{what}");
     }
+}
+
+/// A key whose algorithm the kernel does not have is no key, trusted or not; of several signers one usable key may be there.
+#[test]
+fn a_key_may_be_unusable() {
+    let unusable = |message: &[u8], trusted: &[Certificate], crypto: &Crypto| {
+        let checked = verify_pkcs7_with_lines(TEXT, &Pkcs7::parse(message), trusted, crypto);
+        (checked.verdict, checked.unusable)
+    };
+    let no_key = |unusable| (Pkcs7Verdict::NoKey, unusable);
+    let mut crypto = Crypto::common();
+    assert_eq!(unusable(file!("p384-sha384.p7s"), &[], &crypto), no_key(None));
+    crypto.set(CryptoAlgorithm::Ecdsa, Support::NotBuilt);
+    let ecdsa = Some(CryptoAlgorithm::Ecdsa);
+    assert_eq!(unusable(file!("p384-sha384.p7s"), &p384(), &crypto), no_key(ecdsa));
+    assert_eq!(unusable(file!("p384-sha384.p7s"), &[], &crypto), no_key(ecdsa));
+    assert_eq!(unusable(file!("two-signers.p7s"), &p384(), &crypto), no_key(None));
+    let mut crypto = Crypto::common();
+    crypto.set(CryptoAlgorithm::EcdsaP521, Support::Unrecognised);
+    let p521 = certificates(file!("p521.pem"));
+    assert_eq!(unusable(file!("p521-sha512.p7s"), &p521, &crypto), no_key(Some(CryptoAlgorithm::EcdsaP521)));
 }
 
 /// A message of RSA whose signer names another algorithm, in nine bytes.
@@ -230,7 +260,7 @@ fn an_unknown_algorithm_ends_the_parsing() {
     {
         for message in [file!("rsa-sha256.p7s"), file!("rsa-authattrs.p7s")] {
             let message = with_algorithm(message, identifier);
-            let (verdict, lines) = verify_pkcs7_with_lines(TEXT, &Pkcs7::parse(&message), &rsa(), &old);
+            let Checked { verdict, lines, .. } = verify_pkcs7_with_lines(TEXT, &Pkcs7::parse(&message), &rsa(), &old);
             assert_eq!(verdict, Pkcs7Verdict::NoPkg { what: what.to_owned() });
             let at = message.windows(9).rposition(|window| window == identifier).expect("it was written");
             let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();

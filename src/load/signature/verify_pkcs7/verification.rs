@@ -4,6 +4,7 @@
 
 use super::algorithms::{key_family, signature_family};
 use super::pkcs7_verdict::{Pkcs7Verdict, err, warning};
+use crate::history::Behaviour;
 use crate::load::signature::crypto::{Crypto, CryptoAlgorithm, Support};
 use crate::load::signature::public_key::{KeyCheck, digest, public_key_verify_signature};
 use crate::terms::Errno;
@@ -20,7 +21,7 @@ pub(super) struct Verification<'a> {
     crypto: &'a Crypto,
     /// The certificates in the message.
     certificates: Vec<Embedded>,
-    /// What the parser prints.
+    /// What is printed on the way to the verdict.
     pub(super) lines: Vec<KernelLine>,
     /// How many identifiers the parser has looked up.
     noted: usize,
@@ -60,6 +61,9 @@ impl<'a> Verification<'a> {
         self.pkcs7_parse_message()?;
         // pkcs7_supply_detached_data() (crypto/asymmetric_keys/pkcs7_verify.c)
         if self.message.has_content {
+            if !self.crypto.is_lacking(Behaviour::SigDataLine) {
+                self.lines.extend(warning("PKCS7: Data already supplied"));
+            }
             let line = err("PKCS#7 signature with non-detached data");
             return Err(Pkcs7Verdict::error(Errno::EBADMSG, "the message brings its own content", line));
         }
@@ -156,7 +160,7 @@ impl<'a> Verification<'a> {
     /// The line about an algorithm whose identifier is the last that was looked up.
     fn print_unsupported(&mut self, kind: &str) {
         let last = self.noted.checked_sub(1).and_then(|last| self.message.identifiers.get(last));
-        let number = last.map_or_else(|| "N".to_owned(), |last| self.crypto.number_of(&last.dotted));
+        let number = last.map_or_else(|| Crypto::NUMBER_UNKNOWN.to_owned(), |last| self.crypto.number_of(&last.dotted));
         self.lines.extend(warning(format!("Unsupported {kind} algo: {number}")));
     }
 
