@@ -31,7 +31,7 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::NoSymbolTable { count: 1 },
         Cause::BadThisModule { what: "a plain description".into() },
         Cause::StructModuleSize { module: 896, kernel: Some(1280) },
-        Cause::BtfMismatch { what: "[127427] FUNC unsigned int: Invalid name".into(), refused: true },
+        Cause::BtfMismatch { what: "[127427] FUNC unsigned int: Invalid name".into(), header: false, refused: true },
         Cause::StructModuleLayout { field: "exit".into(), module: 0x348, kernel: Some(0x350), refused: true },
         Cause::Blacklisted { name: "foo".into() },
         Cause::ModuleLayout { module: 896, kernel: Crc(0x1234_5678) },

@@ -201,6 +201,8 @@ codes! {
     BtfMismatch {
         /// The type that does not fit, and what the kernel says about it; empty if the kernel's types are not known.
         what: String,
+        /// Whether the kernel rejects the header, before it looks at a type: no kernel of this release takes it.
+        header: bool,
         /// Whether the kernel refuses the module; otherwise it loads it without the type information.
         refused: bool,
     } = "btf-mismatch",

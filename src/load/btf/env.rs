@@ -36,6 +36,8 @@ pub(in crate::load) enum LineKind {
 pub(in crate::load) struct Invalid {
     pub errno: Errno,
     pub lines: Vec<Line>,
+    /// Whether a header is what it rejects, before it looks at a type.
+    pub in_header: bool,
 }
 
 /// Why a check ends before the end.
@@ -75,11 +77,13 @@ pub(super) struct Env<'k> {
     pub lines: Vec<Line>,
     /// `log_type_id`.
     pub id: u32,
+    /// Whether a header is being checked.
+    pub in_header: bool,
 }
 
 impl<'k> Env<'k> {
     pub fn new(facts: &'k Facts<'k>) -> Self {
-        Self { facts, lines: Vec::new(), id: 0 }
+        Self { facts, lines: Vec::new(), id: 0, in_header: false }
     }
 
     /// What the kernel says; `result` says whether its types were known.
@@ -87,7 +91,9 @@ impl<'k> Env<'k> {
         match result {
             Ok(true) => Ok(Parsed::Valid),
             Ok(false) => Ok(Parsed::WithoutKernel),
-            Err(End::Invalid(errno)) => Ok(Parsed::Invalid(Invalid { errno, lines: self.lines })),
+            Err(End::Invalid(errno)) => {
+                Ok(Parsed::Invalid(Invalid { errno, lines: self.lines, in_header: self.in_header }))
+            }
             Err(End::Stop(stop)) => Err(stop),
         }
     }

@@ -36,6 +36,13 @@ pub(super) fn parse<'a>(env: &mut Env<'_>, bytes: &'a [u8], endian: Endian, has_
 /// Mirrors `btf_parse_hdr()`, `btf_check_sec_info()` and `btf_parse_str_sec()`. `has_base` says that the types are based on
 /// others.
 pub(super) fn check(env: &mut Env<'_>, source: &Source<'_>, endian: Endian, has_base: bool) -> Result<Header, End> {
+    env.in_header = true;
+    let header = check_fields(env, source, endian, has_base)?;
+    env.in_header = false;
+    Ok(header)
+}
+
+fn check_fields(env: &mut Env<'_>, source: &Source<'_>, endian: Endian, has_base: bool) -> Result<Header, End> {
     let len = source.len;
     let Some(header) = Header::read((source.bytes)(0, len.min(Header::LONG)), endian) else {
         return env.refuse("hdr_len not found");

@@ -58,7 +58,7 @@ fn btf_module_notify(run: &mut Run<'_>) -> StageResult {
             if run.ask(Missing::Btf)? {
                 return Ok(());
             }
-            Invalid { errno: Errno::EINVAL, lines: Vec::new() }
+            Invalid { errno: Errno::EINVAL, lines: Vec::new(), in_header: false }
         }
     };
     if !run.has(Behaviour::LoadBtf)? || !run.config(BTF_MODULES.0)? {
@@ -94,7 +94,7 @@ fn report(run: &mut Run<'_>, invalid: Invalid) -> StageResult {
     } else {
         format!("failed to validate module [{name}] BTF: -{}", invalid.errno.number())
     };
-    run.find(Cause::BtfMismatch { what, refused: !allowed }, Some(line.clone().into()));
+    run.find(Cause::BtfMismatch { what, header: invalid.in_header, refused: !allowed }, Some(line.clone().into()));
     if !quiet || run.once(Once::BtfMismatch) {
         run.warn(line);
     }

@@ -105,19 +105,24 @@ pub(super) fn struct_module_layout(
 }
 
 pub(super) const BTF_MISMATCH: Heading =
-    Heading::fixed("type information of another kernel", include_str!("../explain/btf-mismatch.md"));
+    Heading::fixed("type information that does not fit", include_str!("../explain/btf-mismatch.md"));
 
-pub(super) fn btf_mismatch(topic: &Topic<'_>, what: &str, refused: bool) -> Wording {
+pub(super) fn btf_mismatch(topic: &Topic<'_>, what: &str, header: bool, refused: bool) -> Wording {
     let release = topic.kernel.called();
-    let fact = if what.is_empty() {
-        format!("the types in the module's .BTF do not fit those of {release}")
+    let fact = match (header, what) {
+        (true, _) => format!("the header of the module's .BTF is none that {release} reads ({what})"),
+        (false, "") => format!("the types in the module's .BTF do not fit those of {release}"),
+        (false, _) => format!("the types in the module's .BTF do not fit those of {release} ({what})"),
+    };
+    let origin = if header {
+        "the section is damaged, or of a later format"
     } else {
-        format!("the types in the module's .BTF do not fit those of {release} ({what})")
+        "the module was built against another vmlinux, or the section is damaged"
     };
     let consequence = if refused {
-        "the module was built against another vmlinux, and CONFIG_MODULE_ALLOW_BTF_MISMATCH is not set"
+        format!("{origin}, and CONFIG_MODULE_ALLOW_BTF_MISMATCH is not set")
     } else {
-        "the module was built against another vmlinux; the kernel loads it without its type information"
+        format!("{origin}; the kernel loads the module without its type information")
     };
     let strip = "or take the types off: objcopy -R .BTF -R .BTF.base FILE, and sign the module again";
     Wording::new(Because::so(fact, consequence), format!("{}; {strip}", topic.clean_rebuild()))

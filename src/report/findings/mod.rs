@@ -72,7 +72,7 @@ findings! { topic:
         StructModuleSize { module, kernel } => STRUCT_MODULE_SIZE, struct_module_size(topic, *module, *kernel);
         StructModuleLayout { field, module, kernel, refused } =>
             STRUCT_MODULE_LAYOUT, struct_module_layout(topic, field, *module, *kernel, *refused);
-        BtfMismatch { what, refused } => BTF_MISMATCH, btf_mismatch(topic, what, *refused);
+        BtfMismatch { what, header, refused } => BTF_MISMATCH, btf_mismatch(topic, what, *header, *refused);
         WritableExecutable { .. } => WRITABLE_EXECUTABLE, writable_executable(topic);
         ArchSections { what } => ARCH_SECTIONS, arch_sections(topic, what);
         PercpuSpace { size, reserve } => PERCPU_SPACE, percpu_space(*size, *reserve);

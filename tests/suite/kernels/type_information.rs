@@ -50,7 +50,20 @@ fn a_name_that_is_none_in_this_kernel_is_refused() {
     assert_eq!(lines[..5], expected);
     assert_eq!(lines[5..], ["failed to validate module [foo] BTF: -22"]);
     let finding = &load(&told, &mut told.boot(), "foo", &[function(&told, 4).section(".BTF")]).findings[0].cause;
-    assert_eq!(*finding, Cause::BtfMismatch { what: "[6] FUNC: Invalid name".to_owned(), refused: true });
+    assert_eq!(
+        *finding,
+        Cause::BtfMismatch { what: "[6] FUNC: Invalid name".to_owned(), header: false, refused: true }
+    );
+}
+
+/// A header that no kernel takes is damage, and does not come from another kernel.
+#[test]
+fn a_header_that_is_none_is_damage() {
+    let told = strict();
+    let mut btf = function(&told, 1).section(".BTF");
+    btf.data[0] ^= 1;
+    let finding = &load(&told, &mut told.boot(), "foo", &[btf]).findings[0].cause;
+    assert_eq!(*finding, Cause::BtfMismatch { what: "Invalid magic".to_owned(), header: true, refused: true });
 }
 
 /// With the mismatch allowed, the module loads; since 6.3 the kernel says so once a boot.
