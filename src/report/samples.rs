@@ -79,6 +79,7 @@ pub(super) fn causes() -> Vec<Cause> {
             allowed: true,
             module_list: true,
         },
+        Cause::SeveralLicenses { first: License::new("Proprietary"), others: vec![License::new("GPL")] },
         Cause::InheritedTaint { symbol: "bar".into(), exporter: "vmlinux".into(), license: Some(License::new("CDDL")) },
         Cause::GplOnlyWithProprietary {
             symbol: "bar".into(),

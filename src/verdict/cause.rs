@@ -321,6 +321,13 @@ codes! {
         /// The proprietary module whose symbols the module uses, if the module counts as proprietary only for that.
         inherited_from: Option<String>,
     } = "gpl-only-symbol",
+    /// The module has several license strings, of which some are GPL-compatible and others not. The loader looks at the first alone.
+    SeveralLicenses {
+        /// The first.
+        first: License,
+        /// The others.
+        others: Vec<License>,
+    } = "several-licenses",
     /// The exporter of the symbol is not loaded.
     ExporterNotLoaded {
         /// The symbol.
@@ -592,6 +599,7 @@ impl Cause {
             Self::NoSymbolVersion { fatal, .. } => *fatal,
             Self::NamespaceNotImported { allowed, .. } => !*allowed,
             Self::ObsoleteExportTable { .. }
+            | Self::SeveralLicenses { .. }
             | Self::InheritedTaint { .. }
             | Self::GplFutureSymbol { .. }
             | Self::UnusedSymbol { .. }

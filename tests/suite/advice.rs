@@ -148,7 +148,9 @@ fn two_licenses_are_one_story() {
     let made = Made::new("6.1.0");
     let profile = made.profile.clone();
     let desk = Desk::with(made);
-    for (first, second, loads) in [("GPL", "GPL v3", true), ("GPL", "Proprietary", true), ("GPLv2", "GPL", false)] {
+    for (first, second, loads) in
+        [("GPL", "GPL v3", true), ("GPL", "Proprietary", true), ("GPLv2", "GPL", false), ("Proprietary", "GPL", false)]
+    {
         desk.file("lic.ko", Ko::new("lic").license(first).more("license", second).build(&profile));
         let (loader, counts) =
             if loads { ("GPL-compatible", "loads on") } else { ("proprietary", "taints the kernel") };
@@ -158,7 +160,13 @@ fn two_licenses_are_one_story() {
         let inspect = desk.run("inspect lic.ko").ended(0).out.clone();
         assert!(inspect.contains("modpost looks at all, and takes the module for proprietary"), "{inspect}");
         let check = desk.run("check -k k lic.ko").ended(0).out.clone();
-        assert!(check.contains(if loads { counts } else { "module license 'GPLv2' taints kernel" }), "{check}");
+        let line = format!("module license '{first}' taints kernel");
+        assert!(check.contains(if loads { counts } else { &line }), "{check}");
+        assert!(
+            check.contains(&format!("looks only at the first license, \"{first}\", and never at \"{second}\"")),
+            "{check}"
+        );
+        assert!(check.contains(&format!("lic counts as {loader}; modpost looks at all")), "{check}");
     }
     let page = desk.run("explain odd-license").ended(0).out.clone();
     assert!(page.contains("the first license=") && page.contains("modpost"), "{page}");

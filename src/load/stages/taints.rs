@@ -4,6 +4,7 @@ use crate::history::Behaviour;
 use crate::load::run::Run;
 use crate::load::state::{Once, StageResult};
 use crate::terms::{ElfMachine, License, Taint};
+use crate::verdict::Cause;
 
 /// Mirrors `module_augment_kernel_taints()` (kernel/module/main.c), since 6.4: sets all taints once the module is in the list.
 pub(in crate::load) fn module_augment_kernel_taints(run: &mut Run<'_>) -> StageResult {
@@ -106,8 +107,20 @@ fn livepatch(run: &mut Run<'_>) -> StageResult {
     Ok(())
 }
 
+/// Finds that the module has licenses of both kinds. The loader never looks at those after the first.
+fn several_licenses(run: &mut Run<'_>) -> StageResult {
+    let mut licenses = run.info()?.modinfo.all("license").map(License::new);
+    let Some(first) = licenses.next() else { return Ok(()) };
+    let others: Vec<License> = licenses.collect();
+    if others.iter().any(|other| other.is_gpl_compatible() != first.is_gpl_compatible()) {
+        run.find(Cause::SeveralLicenses { first, others }, None);
+    }
+    Ok(())
+}
+
 /// Mirrors `module_license_taint_check()` (kernel/module/main.c).
 fn license(run: &mut Run<'_>) -> StageResult {
+    several_licenses(run)?;
     let license = run.info()?.license.clone().unwrap_or_else(|| License::new("unspecified"));
     if license.is_gpl_compatible() {
         return Ok(());

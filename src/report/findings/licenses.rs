@@ -106,6 +106,28 @@ fn is_through_inlines(finding: &Finding) -> bool {
     !uses.is_empty() && uses.iter().all(|place| outermost_inline(place).is_some())
 }
 
+pub(super) const SEVERAL_LICENSES: Heading =
+    Heading::fixed("several licenses", include_str!("../explain/several-licenses.md"));
+
+pub(super) fn several_licenses(topic: &Topic<'_>, first: &License, others: &[License]) -> Wording {
+    let counts = if first.is_gpl_compatible() { "GPL-compatible" } else { "proprietary" };
+    let others: Vec<String> = others.iter().map(|other| format!("\"{other}\"")).collect();
+    let because = Because::so(
+        format!("the loader looks only at the first license, \"{first}\", and never at {}", all(&others)),
+        format!(
+            "{} counts as {counts}; modpost looks at all, and takes it for proprietary, because not all are compatible",
+            topic.module
+        ),
+    );
+    Wording::new(
+        because,
+        format!(
+            "write one MODULE_LICENSE; GPL-compatible are {}, and a choice of two licenses is one of the \"Dual\" strings",
+            gpl_strings()
+        ),
+    )
+}
+
 pub(super) const INHERITED_TAINT: Heading =
     Heading::fixed("proprietary by inheritance", include_str!("../explain/inherited-taint.md"));
 

@@ -111,6 +111,7 @@ findings! { topic:
     licenses {
         GplOnlySymbol { exporter, kind, license, inherited_from, .. } =>
             GPL_ONLY_SYMBOL, gpl_only_symbol(topic, exporter, *kind, license.as_ref(), inherited_from.as_deref());
+        SeveralLicenses { first, others } => SEVERAL_LICENSES, several_licenses(topic, first, others);
         InheritedTaint { exporter, license, .. } => INHERITED_TAINT, inherited_taint(topic, exporter, license.as_ref());
         GplOnlyWithProprietary { exporter, license, gpl_only, .. } =>
             GPL_ONLY_WITH_PROPRIETARY, gpl_only_with_proprietary(topic, exporter, license.as_ref(), gpl_only);
