@@ -26,7 +26,7 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::InvalidSignature { signer: "CN=Build key 17, serial 2a".into() },
         Cause::MalformedSignature { what: "a plain description".into() },
         Cause::LockedDown,
-        Cause::InvalidElf { rule: "e_shoff lies beyond the end of the file".into() },
+        Cause::InvalidElf { rule: "e_shoff lies beyond the end of the file".into(), compressed: None },
         Cause::WrongArchitecture { module: 183, kernel: "x86_64".into() },
         Cause::NoSymbolTable { count: 1 },
         Cause::BadThisModule { what: "a plain description".into() },

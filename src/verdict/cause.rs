@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
+use crate::compression::Compression;
 use crate::terms::{Crc, Errno, ExportKind, License, Namespace};
 
 /// Defines [`Cause`] and [`Code`] with one variant for each row; the literal is the stable name of the code.
@@ -161,6 +162,9 @@ codes! {
     InvalidElf {
         /// The rule that the file breaks, in the terms of the specification.
         rule: String,
+        /// The kind of compression by the first bytes, if it is one that neither kmod nor a kernel undoes.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        compressed: Option<Compression>,
     } = "invalid-elf",
     /// The module is built for another architecture.
     WrongArchitecture {

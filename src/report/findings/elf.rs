@@ -1,12 +1,24 @@
 //! Findings about the ELF file and its sections.
 
+use crate::compression::Compression;
 use crate::report::topic::{Because, Heading, Topic, Wording};
 use crate::report::wording::{bytes, count};
 use crate::terms::ElfMachine;
 
 pub(super) const INVALID_ELF: Heading = Heading::fixed("invalid ELF file", include_str!("../explain/invalid-elf.md"));
 
-pub(super) fn invalid_elf(rule: &str) -> Wording {
+pub(super) fn invalid_elf(rule: &str, compressed: Option<Compression>) -> Wording {
+    if let Some(kind) = compressed {
+        return Wording::new(
+            Because::but(
+                format!("the file is {kind} data by its first bytes"),
+                format!(
+                    "the kernel gets it as it is: kmod undoes gzip, xz and zstd, and a kernel one of these; neither undoes {kind}"
+                ),
+            ),
+            "decompress it and load the plain .ko, or compress that with gzip, xz --check=crc32 or zstd",
+        );
+    }
     Wording::new(
         Because::colon("the file is not an ELF object this kernel's loader accepts", rule),
         "build or fetch the module again: a file like this comes from a broken copy or a bad edit",

@@ -65,7 +65,7 @@ findings! { topic:
         LockedDown {} => LOCKED_DOWN, locked_down();
     }
     elf {
-        InvalidElf { rule } => INVALID_ELF, invalid_elf(rule);
+        InvalidElf { rule, compressed } => INVALID_ELF, invalid_elf(rule, *compressed);
         WrongArchitecture { module, kernel } => WRONG_ARCHITECTURE, wrong_architecture(*module, kernel);
         NoSymbolTable { count } => NO_SYMBOL_TABLE, no_symbol_table(*count);
         BadThisModule { what } => BAD_THIS_MODULE, bad_this_module(what);

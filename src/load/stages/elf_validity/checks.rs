@@ -36,7 +36,7 @@ pub(super) struct Checks<'a> {
 impl Checks<'_> {
     /// Refuses the file because it breaks `rule`. The kernel prints `line` since 5.17.
     pub(super) fn refuse<T>(&self, run: &mut Run<'_>, rule: &str, line: String) -> StageResult<T> {
-        self.refuse_for(run, Cause::InvalidElf { rule: rule.to_owned() }, line)
+        self.refuse_for(run, Cause::InvalidElf { rule: rule.to_owned(), compressed: None }, line)
     }
 
     /// Refuses the file for `cause`. The kernel prints `line` since 5.17.
@@ -56,7 +56,7 @@ impl Checks<'_> {
             Form::OneLine => vec![line, ONE_LINE.to_owned()],
             Form::Lines => vec![line],
         };
-        self.refuse_printing(run, Cause::InvalidElf { rule: rule.to_owned() }, printed)
+        self.refuse_printing(run, Cause::InvalidElf { rule: rule.to_owned(), compressed: None }, printed)
     }
 
     /// Refuses the file and prints these lines as errors.
@@ -92,7 +92,7 @@ impl Checks<'_> {
 
     /// Refuses the file with a line that has no newline.
     pub(super) fn refuse_held(&self, run: &mut Run<'_>, rule: &str, line: &str) -> StageResult {
-        run.find(Cause::InvalidElf { rule: rule.to_owned() }, Some(line.into()));
+        run.find(Cause::InvalidElf { rule: rule.to_owned(), compressed: None }, Some(line.into()));
         run.printk_held(LogLevel::Err, line);
         Err(Stop::Refused(Errno::ENOEXEC))
     }

@@ -9,6 +9,7 @@ use checks::Checks;
 use this_module::NO_NAME;
 pub(in crate::load) use this_module::kernel_struct_module_size;
 
+use crate::compression::Compression;
 use crate::elf::{Header, Section, SectionType};
 use crate::history::Behaviour;
 use crate::image::THIS_MODULE;
@@ -66,7 +67,9 @@ impl Checks<'_> {
         };
         if header.magic != *b"\x7fELF" {
             let line = r"Invalid ELF header magic: != \x7fELF".to_owned();
-            return self.refuse(run, "it does not begin with the ELF magic", line);
+            let rule = "it does not begin with the ELF magic".to_owned();
+            let compressed = self.elf.bytes().get(0..Compression::HEAD).and_then(Compression::of_payload);
+            return self.refuse_for(run, Cause::InvalidElf { rule, compressed }, line);
         }
         if !header.is_relocatable() {
             let line = format!("Invalid ELF header type: {} != {ET_REL}", header.e_type);
@@ -235,7 +238,7 @@ impl Checks<'_> {
             // Up to 5.11, rewrite_section_headers() checks this.
             let line = format!("Module len {} truncated", self.elf.bytes().len());
             let rule = format!("section {} does not lie inside the file", section.index);
-            return self.refuse_saying(run, Cause::InvalidElf { rule }, LogLevel::Err, line);
+            return self.refuse_saying(run, Cause::InvalidElf { rule, compressed: None }, LogLevel::Err, line);
         }
         self.gather(run, this_module.index)
     }
