@@ -151,6 +151,19 @@ const TABLE: &[CompilerSymbol] = &[
         fix: "compile with the kernel's own make, which passes -nostdinc and the kernel's headers; by hand, without -D_FORTIFY_SOURCE",
     },
     CompilerSymbol {
+        names: &[
+            "malloc", "calloc", "realloc", "free", "printf", "vprintf", "fprintf", "vfprintf", "puts", "putchar", "fputs", "fputc", "fopen",
+            "fclose", "fread", "fwrite", "fgets", "fflush", "fseek", "perror", "strerror", "stdin", "stdout", "stderr", "__errno_location",
+            "__assert_fail", "__ctype_b_loc", "__libc_start_main", "__isoc99_*", "__isoc23_*", "exit", "atexit", "getenv", "atoi", "atol",
+            "strtol", "strtoul", "strtoll", "strtoull", "strdup", "strtok", "qsort", "rand", "srand", "sleep", "usleep", "nanosleep",
+            "gettimeofday", "clock_gettime", "dlopen", "dlsym", "dlclose", "pthread_*", "setjmp", "longjmp",
+        ],
+        purpose: "which programs take from the C library",
+        fix: "use what the kernel has: kmalloc() and kfree() for malloc() and free(), pr_info() for printf(), kthread_run() for \
+              pthread_create(), kstrtol() for strtol(), msleep() for sleep(); an object that belongs to a program does not belong into \
+              the module",
+    },
+    CompilerSymbol {
         names: &["__tls_get_addr", "___tls_get_addr", "__tls_get_offset", "__emutls_get_address", "__aeabi_read_tp"],
         purpose: "which compilers call for a thread-local variable",
         fix: "use DEFINE_PER_CPU() or a field of your own instead of __thread and _Thread_local: modules have no thread-local storage",
@@ -268,6 +281,8 @@ mod tests {
             ("_restgpr0_29", "crtsavres.o"),
             ("__riscv_save_3", "-mno-save-restore"),
             ("__tls_get_addr", "DEFINE_PER_CPU()"),
+            ("malloc", "kmalloc()"),
+            ("pthread_mutex_lock", "kthread_run()"),
         ];
         for (symbol, part) in fixes {
             let known = CompilerSymbol::of(symbol).unwrap_or_else(|| panic!("{symbol} is not known"));
@@ -285,6 +300,19 @@ mod tests {
             "log_init",
         ] {
             assert!(CompilerSymbol::of(symbol).is_none(), "{symbol}");
+        }
+    }
+
+    /// Symbols of the C library are those that no kernel exports: many have a namesake there, such as memcpy and snprintf.
+    #[test]
+    fn no_kernel_exports_what_the_c_library_does() {
+        let row = CompilerSymbol::of("malloc").expect("it is known");
+        for kernel in ["5.10", "6.1", "6.12", "6.12-arm64", "7.3"] {
+            let path = format!("{}/testdata/kernels/{kernel}/Module.symvers", env!("CARGO_MANIFEST_DIR"));
+            let text = std::fs::read_to_string(&path).expect("the fixture is there");
+            let exported = text.lines().filter_map(|line| line.split('\t').nth(1));
+            let found: Vec<_> = exported.filter(|symbol| CompilerSymbol::of(symbol) == Some(row)).collect();
+            assert!(found.is_empty(), "{kernel}: {found:?}");
         }
     }
 
