@@ -86,6 +86,8 @@ behaviours! {
     /// The CRC table of a module holds the CRCs themselves.
     TabCrcImmediate = "tab.crc_immediate",
 
+    /// Modules can be signed.
+    SigModules = "sig.modules",
     /// A rejected signature is explained in the log, and only three errors are tolerated.
     SigReasons = "sig.enodata_messages",
     /// The reason is printed without the (never known) module name before it.
@@ -203,6 +205,8 @@ behaviours! {
     Arm64InitFtraceTrampoline = "arm64.init_ftrace_trampoline",
     /// arm applies place-relative `R_ARM_REL32` and `MOVW`/`MOVT`.
     ArmPlaceRelative = "arm.place_relative",
+    /// There are kernels for riscv.
+    RiscvKernels = "riscv.kernels",
     /// riscv applies `R_RISCV_ADD16` and `R_RISCV_SUB16`.
     RiscvAdd16 = "riscv.add16",
     /// riscv knows every relocation of its ABI.

@@ -86,6 +86,8 @@ pub const FIRST_KNOWN: KernelVersion = v(4, 18, 0);
 pub const TABLE: &[Row] = &[
     // By logs in public reports: 2.6.32 (el6) prints none, 3.10 (el7), 4.4, 4.9, 4.14 to 4.18.15 print 0, 4.19 prints -2.
     since(SymErrnoPrinted, v(3, 10, 0)).after(v(2, 6, 32)),
+    since(SigModules, v(3, 7, 0)).commit("106a4ee258d1"),
+    since(RiscvKernels, v(4, 15, 0)).commit("fbe934d69eb7"),
     since(SymErrnoReal, v(4, 19, 0)).after(v(4, 18, 15)),
     // The commit is of February 2018. The last releases of the series have it, those of 2017 cannot.
     since(X86Plt32, v(4, 16, 0))

@@ -106,7 +106,7 @@ impl RunningKernel {
         }
         let files = read.join(" and ");
         kernel.inferred.push(format!(
-            "the kernel is the running one, {name}: nothing is installed for it, so only {files} tell of it"
+            "the kernel is the running one, {name}: nothing is installed for it, so it is known only from {files}"
         ));
         Ok(kernel)
     }

@@ -1,6 +1,6 @@
 //! Facts that are not known: what they are, and how to supply them.
 
-use crate::history::{Behaviour, FIRST_KNOWN, TABLE};
+use crate::history::{Behaviour, Calendar, FIRST_KNOWN, TABLE};
 use crate::kernel::VMLINUX;
 use crate::terms::ElfMachine;
 use crate::verdict::Missing;
@@ -19,7 +19,7 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
             kernel.called()
         ),
         Missing::Config(option) => format!("{option}: add the kernel's configuration, -k /boot/config-{release}"),
-        Missing::Behaviour(behaviour) => dated(*behaviour),
+        Missing::Behaviour(behaviour) => dated(*behaviour, kernel),
         Missing::Arch => "the architecture: add the kernel's configuration with -k".into(),
         Missing::Unmodelled(ElfMachine::Other) => {
             "what a kernel of the module's architecture does with it: gplok does not know this e_machine".into()
@@ -27,9 +27,17 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
         Missing::Unmodelled(machine) => format!(
             "what {machine}'s own part of the loader does, such as relocations: gplok does not model kernels for {machine}"
         ),
-        Missing::Vermagic => format!(
-            "the kernel's version magic: add its configuration, -k /boot/config-{release}, or its modules, -k /lib/modules/{release}"
-        ),
+        Missing::Vermagic => {
+            let modules = format!("add its modules, -k /lib/modules/{release}");
+            let how = match (kernel.release.is_some(), kernel.has_config()) {
+                // What is missing is a word that only the build knows, or that is not known for the architecture.
+                (true, true) => modules,
+                (true, false) => format!("{modules}, or its configuration, -k /boot/config-{release}"),
+                (false, true) => format!("{modules}, or give --release RELEASE, as uname -r prints it there"),
+                (false, false) => format!("{modules}, or give --release RELEASE and its configuration"),
+            };
+            format!("the kernel's version magic: {how}")
+        }
         Missing::StructModuleSize => {
             format!("the size of struct module: add the kernel's own modules, -k /lib/modules/{release}")
         }
@@ -120,7 +128,7 @@ pub(super) fn add_image(kernel: &KernelSummary) -> String {
 }
 
 /// The text for a behaviour whose date is not known exactly.
-fn dated(behaviour: Behaviour) -> String {
+fn dated(behaviour: Behaviour, kernel: &KernelSummary) -> String {
     let sentence = behaviour.sentence().trim().trim_end_matches('.');
     let row = TABLE.iter().find(|row| row.behaviour == behaviour);
     let span = match row.map(|row| (row.after, row.from.or(row.until))) {
@@ -128,7 +136,7 @@ fn dated(behaviour: Behaviour) -> String {
         Some((None, Some(by))) => format!("the date is {by}, but stable releases carry such changes earlier"),
         _ => "its date is not known".to_owned(),
     };
-    format!(
-        "whether this holds for the kernel: \"{sentence}\" ({span}; --release with the exact stable version may tell)"
-    )
+    let is_exact = kernel.release.as_ref().and_then(Calendar::of_release).is_some_and(|known| known.patch_known);
+    let hint = if is_exact { "" } else { "; --release with the exact stable version may tell" };
+    format!("whether this holds for the kernel: \"{sentence}\" ({span}{hint})")
 }

@@ -1,5 +1,7 @@
 //! Causes and fixes: what is advised is of use.
 
+use gplok::terms::{Arch, Class, ElfMachine, Endian};
+
 use crate::cli::Desk;
 use crate::ko::Ko;
 use crate::made::Made;
@@ -170,6 +172,85 @@ fn two_licenses_are_one_story() {
     }
     let page = desk.run("explain odd-license").ended(0).out.clone();
     assert!(page.contains("the first license=") && page.contains("modpost"), "{page}");
+}
+
+/// The kernel tries each symbol without a version, and the page says once that there are none.
+#[test]
+fn that_there_are_no_versions_is_said_once() {
+    for made in [Made::new("6.1.0").modversions(), Made::new("6.1.0").modversions().config("MODULE_FORCE_LOAD")] {
+        let made = made.export("kick");
+        let text = page(made, &Ko::new("foo").needs("printk").needs("kick").no_versions());
+        assert_eq!(text.matches("[no-versions]").count(), 1, "{text}");
+    }
+}
+
+/// A kind of compression that nobody undoes is no broken copy.
+#[test]
+fn a_compression_that_no_loader_knows_is_named() {
+    for (head, kind) in [(&b"BZh91AY&SY"[..], "bzip2"), (b"\x5d\0\0\x80\0\xff\xff\xff\xff\xff\xff\xff\xff\0", "lzma")] {
+        let head = head.to_vec();
+        let text = page(Made::new("6.1.0"), &Ko::new("foo").pack(move |_| [&head[..], &[7; 80]].concat()));
+        assert!(text.contains(&format!("neither undoes {kind}")) && !text.contains("broken copy"), "{text}");
+        assert!(text.contains("Invalid ELF header magic"), "{text}");
+    }
+}
+
+/// What is asked for is what was not given.
+#[test]
+fn a_configuration_that_was_given_is_not_asked_for() {
+    let made = Made::new("6.1.0").no_tree();
+    let profile = made.profile.clone();
+    let desk = Desk::with(made);
+    desk.file("m/config", desk.read("k/config"));
+    desk.file("m/Module.symvers", desk.read("k/Module.symvers"));
+    desk.file("foo.ko", Ko::new("foo").build(&profile));
+    let text = desk.run("check -k m foo.ko").ended(3).out.clone();
+    assert!(text.contains("version magic: add its modules") && text.contains("--release RELEASE"), "{text}");
+    assert!(!text.contains("/boot/config-"), "{text}");
+}
+
+/// The processor and the size of words of mips are words of the version magic, as the kernel's headers put them.
+#[test]
+fn the_version_magic_of_mips_names_the_processor() {
+    let page = |config: &str, vermagic: &str| {
+        let mut made = Made::new("4.19.0").no_tree();
+        made.profile.arch = Arch { machine: ElfMachine::Mips, class: Class::Elf32, endian: Endian::Big };
+        made.profile.vermagic = vermagic.to_owned();
+        let profile = made.profile.clone();
+        let desk = Desk::with(made);
+        let common = "CONFIG_MIPS=y\nCONFIG_CPU_BIG_ENDIAN=y\nCONFIG_MODULES=y\nCONFIG_MODULE_UNLOAD=y\n";
+        desk.file("m/config", format!("{common}{config}"));
+        desk.file("m/Module.symvers", desk.read("k/Module.symvers"));
+        desk.file("foo.ko", Ko::new("foo").build(&profile));
+        desk.run("check -k m --release 4.19.0 foo.ko").out.clone()
+    };
+    let config = "CONFIG_32BIT=y\nCONFIG_CPU_MIPS32_R2=y\n";
+    let fits = page(config, "4.19.0 mod_unload MIPS32_R2 32BIT ");
+    assert!(!fits.contains("vermagic]"), "{fits}");
+    let differs = page(config, "4.19.0 mod_unload MIPS32_R1 32BIT ");
+    assert!(differs.contains("should be '4.19.0 mod_unload MIPS32_R2 32BIT '"), "{differs}");
+    let unknown = page("CONFIG_32BIT=y\nCONFIG_CPU_LOONGSON1=y\n", "4.19.1 mod_unload LOONGSON1 32BIT ");
+    assert!(unknown.contains("version magic: add its modules"), "{unknown}");
+}
+
+/// What the C library has is not in the kernel.
+#[test]
+fn a_program_is_not_a_module() {
+    let text = page(Made::new("6.1.0"), &Ko::new("foo").needs("malloc").needs("pthread_create").needs("memcpy"));
+    assert!(text.contains("foo needs malloc and pthread_create, which programs take from the C library"), "{text}");
+    assert!(text.contains("what: foo needs memcpy\n"), "{text}");
+}
+
+/// What did not exist yet is not asked for: signatures came with 3.7.
+#[test]
+fn an_old_kernel_is_not_asked_for_signatures() {
+    let made = Made::new("2.6.32").no_tree();
+    let profile = made.profile.clone();
+    let desk = Desk::with(made);
+    desk.file("m/Module.symvers", desk.read("k/Module.symvers"));
+    desk.file("foo.ko", Ko::new("foo").needs("gone").build(&profile));
+    let of = |release: &str| desk.run(&format!("check -k m --release {release} foo.ko")).out.clone();
+    assert!(!of("2.6.32").contains("MODULE_SIG") && of("3.10.0").contains("CONFIG_MODULE_SIG"));
 }
 
 /// A key whose algorithm the kernel lacks is not one to enroll: another kind of key is what helps.

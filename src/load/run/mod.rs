@@ -340,6 +340,11 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Returns whether `CONFIG_MODULE_SIG` is set. Old kernels do not have the option.
+    pub fn module_sig(&self) -> StageResult<bool> {
+        Ok(self.has(Behaviour::SigModules)? && self.config("MODULE_SIG")?)
+    }
+
     /// The modules that are loaded, the newest first.
     pub fn modules(&self) -> &[Arc<LoadedModule>] {
         let modules = &self.world.state.modules;

@@ -140,15 +140,19 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Mirrors `try_to_force_load()` (kernel/module/main.c): the caller's finding says what was forced.
-    pub fn try_to_force_load(&mut self, reason: &str, finding: impl FnOnce(bool) -> Cause) -> StageResult {
+    /// Mirrors `try_to_force_load()` (kernel/module/main.c): the caller's finding, if it has one, says what was forced.
+    pub fn try_to_force_load(&mut self, reason: &str, finding: impl FnOnce(bool) -> Option<Cause>) -> StageResult {
         if !self.config("MODULE_FORCE_LOAD")? {
-            self.find(finding(false), None);
+            if let Some(cause) = finding(false) {
+                self.find(cause, None);
+            }
             return Err(Stop::Refused(Errno::ENOEXEC));
         }
         let line = format!("{}: {reason}: kernel tainted.", self.mod_name());
         let first = !self.test_taint(Taint::ForcedModule);
-        self.find(finding(true), first.then(|| line.clone().into()));
+        if let Some(cause) = finding(true) {
+            self.find(cause, first.then(|| line.clone().into()));
+        }
         if first {
             self.warn(line);
         }

@@ -19,7 +19,7 @@ pub(in crate::load) fn check_vermagic(run: &mut Run<'_>) -> StageResult {
     let has_versions = info.vers.is_some();
     let modinfo = Arc::clone(&info.modinfo);
     let Some(module) = modinfo.get("vermagic").filter(|_| !by_flag) else {
-        return run.try_to_force_load("bad vermagic", |forced| Cause::NoVermagic { forced, by_flag });
+        return run.try_to_force_load("bad vermagic", |forced| Some(Cause::NoVermagic { forced, by_flag }));
     };
     let known =
         run.try_cached(&run.call.memo.vermagic, Some(()), || vermagic(run).map(|known| known.map(Arc::from)))?;

@@ -56,7 +56,9 @@ pub(in crate::load) fn check_version(
         };
     }
     let Some(versions) = info.vers.clone() else {
-        let forced = run.try_to_force_load(symbol, |forced| Cause::NoVersions { forced });
+        // The kernel tries it for each symbol. One finding says that there are no versions.
+        let is_known = run.findings.iter().any(|known| matches!(known.cause, Cause::NoVersions { .. }));
+        let forced = run.try_to_force_load(symbol, |forced| (!is_known).then_some(Cause::NoVersions { forced }));
         return match forced {
             Ok(()) => Ok(Versioned::Good),
             Err(Stop::Refused(_)) => Ok(Versioned::Bad),

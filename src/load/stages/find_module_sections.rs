@@ -162,7 +162,9 @@ pub(in crate::load) fn check_export_symbol_versions(run: &mut Run<'_>) -> StageR
         return Ok(());
     }
     let section = table.section.to_owned();
-    run.try_to_force_load("no versions for exported symbols", |forced| Cause::NoExportVersions { section, forced })
+    run.try_to_force_load("no versions for exported symbols", |forced| {
+        Some(Cause::NoExportVersions { section, forced })
+    })
 }
 
 /// Mirrors `setup_modinfo()` (kernel/module/main.c): a module cannot import a `module:` namespace by name, even if it uses no

@@ -55,7 +55,7 @@ impl Failure {
 
 /// Mirrors `module_sig_check()` (kernel/module/signing.c).
 pub(in crate::load) fn module_sig_check(run: &mut Run<'_>) -> StageResult {
-    if !run.config("MODULE_SIG")? {
+    if !run.module_sig()? {
         return Ok(());
     }
     let failure = match marked(run)? {

@@ -34,7 +34,7 @@ pub(in crate::load) fn early_taints(run: &mut Run<'_>) -> StageResult {
 
 /// The taint of an unsigned module. Up to 6.3 `load_module()` (kernel/module/main.c) sets it.
 pub(in crate::load) fn unsigned(run: &mut Run<'_>) -> StageResult {
-    if run.sig_ok() || !run.config("MODULE_SIG")? {
+    if run.sig_ok() || !run.module_sig()? {
         return Ok(());
     }
     if run.once(Once::VerificationFailed) {

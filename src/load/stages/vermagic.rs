@@ -59,7 +59,7 @@ fn architecture(run: &Run<'_>, machine: ElfMachine) -> StageResult<Option<String
     Ok(match machine {
         ElfMachine::X86_64 | ElfMachine::S390 => Some(String::new()),
         ElfMachine::Arm64 => Some("aarch64".into()),
-        ElfMachine::Riscv => Some("riscv".into()),
+        ElfMachine::Riscv => run.has(Behaviour::RiscvKernels)?.then(|| "riscv".into()),
         ElfMachine::Arm => {
             let v7 = run.config("CPU_32v7")?;
             let v6 = run.config("CPU_32v6")?;
@@ -91,6 +91,45 @@ fn architecture(run: &Run<'_>, machine: ElfMachine) -> StageResult<Option<String
             }
             token
         }
+        ElfMachine::Mips => mips(run)?,
         _ => None,
     })
+}
+
+/// Mirrors arch/mips/include/asm/vermagic.h, up to 5.7 in asm/module.h: the first option that is set names the processor. Those whose
+/// words have changed (Loongson), or of which only a few releases have a word, are left out.
+fn mips(run: &Run<'_>) -> StageResult<Option<String>> {
+    const FAMILIES: [(&str, &str); 16] = [
+        ("CPU_BMIPS", "BMIPS"),
+        ("CPU_MIPS32_R1", "MIPS32_R1"),
+        ("CPU_MIPS32_R2", "MIPS32_R2"),
+        ("CPU_MIPS32_R6", "MIPS32_R6"),
+        ("CPU_MIPS64_R1", "MIPS64_R1"),
+        ("CPU_MIPS64_R2", "MIPS64_R2"),
+        ("CPU_MIPS64_R6", "MIPS64_R6"),
+        ("CPU_R3000", "R3000"),
+        ("CPU_R4X00", "R4X00"),
+        ("CPU_TX49XX", "TX49XX"),
+        ("CPU_R5000", "R5000"),
+        ("CPU_NEVADA", "NEVADA"),
+        ("CPU_R10000", "R10000"),
+        ("CPU_RM7000", "RM7000"),
+        ("CPU_SB1", "SB1"),
+        ("CPU_CAVIUM_OCTEON", "OCTEON"),
+    ];
+    // Up to 3.15 a third word says this.
+    if run.config("MIPS_MT_SMTC")? {
+        return Ok(None);
+    }
+    let kind = match (run.config("32BIT")?, run.config("64BIT")?) {
+        (true, _) => "32BIT",
+        (false, true) => "64BIT",
+        (false, false) => return Ok(None),
+    };
+    for (option, family) in FAMILIES {
+        if run.config(option)? {
+            return Ok(Some(format!("{family} {kind} ")));
+        }
+    }
+    Ok(None)
 }
