@@ -28,6 +28,9 @@ const FLAGS: [&str; 6] =
 /// The number of attempts to compile a part before it is divided, and to assemble it before functions are searched.
 const ATTEMPTS: usize = 12;
 
+/// The largest number of functions in a part. An ELF header counts up to 65,279 sections.
+const LARGEST: usize = 8000;
+
 /// The result of compiling one part.
 #[derive(Default)]
 pub(super) struct Emitted {
@@ -88,9 +91,10 @@ pub(super) fn emit(
 }
 
 /// Splits a text into as many parts as there are threads, but none smaller than a few hundred functions, because every
-/// part has to read the whole text.
+/// part has to read the whole text, and none so large that the header of its object cannot count the sections, about four for
+/// each function.
 fn parts(source: &ProbeText, jobs: usize) -> Vec<Part<'_>> {
-    let size = source.wanted.len().div_ceil(jobs).max(400);
+    let size = source.wanted.len().div_ceil(jobs).clamp(400, LARGEST);
     let chunks = source.wanted.chunks(size).enumerate();
     chunks.map(|(number, wanted)| Part { source, name: format!("{}-{number}", source.name), wanted }).collect()
 }
@@ -284,6 +288,16 @@ mod tests {
         assert!(part.learn(&output, &mut learned, &mut dropped));
         assert_eq!((learned.refusing.len(), dropped.len()), (2, 2));
         assert!(!part.learn(&output, &mut learned, &mut dropped));
+    }
+
+    /// One thread for all of a kernel's headers: the object of a part must not have more sections than its header can count.
+    #[test]
+    fn no_part_is_too_large() {
+        let text: String = (0..17_000).map(|number| format!("static int f{number}(int a) {{ return a; }}\n")).collect();
+        let source = ProbeText::of(text.clone(), find(&text));
+        assert_eq!(source.wanted.len(), 17_000);
+        let sizes = |jobs| parts(&source, jobs).iter().map(|part| part.wanted.len()).collect::<Vec<_>>();
+        assert_eq!((sizes(1), sizes(4)), (vec![8000, 8000, 1000], vec![4250; 4]));
     }
 
     /// In place of a compiler and an assembler: the assembler refuses each text with `.ascii`, and names no line.

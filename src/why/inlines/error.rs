@@ -12,6 +12,9 @@ pub enum MapError {
     /// The debug information of the object is broken.
     #[error(transparent)]
     Dwarf(#[from] DwarfError),
+    /// The section headers cannot be read. The compiler makes such objects of more functions than a header can count sections.
+    #[error("the section headers of the object cannot be read; it may have more than 65,279 sections")]
+    Sections,
     /// The assembly text is in a form that is not supported.
     #[error(transparent)]
     Assembly(#[from] AssemblyError),

@@ -33,6 +33,9 @@ impl InlineMap {
         exports: &Exports,
         refused: &RefusedFunctions<'_>,
     ) -> Result<Self, MapError> {
+        if elf.sections().is_empty() {
+            return Err(MapError::Sections);
+        }
         let mut program = Program::read(elf)?;
         let Some(sections) = DebugSections::read(elf)? else {
             return Ok(Self::of_refusing(&program, exports, &|_| Vec::new(), refused));
