@@ -125,7 +125,11 @@ pub const TABLE: &[Row] = &[
     since(BtfStringNewline, v(7, 3, 0)).after(v(6, 12, 117)),
     since(ArmPlaceRelative, v(5, 11, 0)).after(v(5, 10, 262)),
     since(ElfHardened, v(5, 12, 0)).backported(&[v(5, 4, 273), v(5, 10, 262)]).commit("ec2a29593c83"),
-    since(SymIgnoreGot, v(5, 12, 0)).backported(&[v(5, 4, 273), v(5, 10, 262)]).commit("ebfac7b778fa"),
+    // Queued for stable in March 2021: that is the exact release for 4.14, 4.19 and 5.11, and after 5.4.101 and 5.10.19.
+    since(SymIgnoreGot, v(5, 12, 0))
+        .backported(&[v(4, 14, 223), v(4, 19, 178), v(5, 4, 273), v(5, 10, 262), v(5, 11, 3)])
+        .lacking(&[v(4, 14, 222), v(4, 19, 177), v(5, 4, 101), v(5, 10, 19), v(5, 11, 2)])
+        .commit("ebfac7b778fa"),
     since(X86I386Plt32, v(5, 12, 0)).after(v(5, 9, 0)).backported(&[v(5, 4, 273), v(5, 10, 262)]),
     gone(SymGplFutureUnused, v(5, 12, 0)).commit("367948220fce"),
     since(SigEcdsa, v(5, 14, 0)).after(v(5, 12, 0)),

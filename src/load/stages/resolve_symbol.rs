@@ -124,6 +124,9 @@ pub(in crate::load) fn resolve_symbol(run: &mut Run<'_>, name: &SymbolName<'_>, 
     Ok(Resolved::Symbol)
 }
 
+/// The symbol of position-independent code. Linkers define it in whatever they link, so no module exports it.
+pub(in crate::load) const GLOBAL_OFFSET_TABLE: &str = "_GLOBAL_OFFSET_TABLE_";
+
 /// Mirrors `find_symbol()` (kernel/module/main.c): searches the kernel's own tables first, then the modules, the newest first.
 fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) -> StageResult<Option<FoundSymbol>> {
     if let Some(found) = find_in_vmlinux(run, name, gplok)? {
@@ -131,6 +134,9 @@ fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) -> StageResul
     }
     if let Some(found) = find_in_modules(run, raw, gplok) {
         return Ok(Some(found));
+    }
+    if name == GLOBAL_OFFSET_TABLE {
+        return Ok(None);
     }
     let Some(exports) = run.call.kernel.exports() else {
         // Without a table of exports it is unknown whether the kernel exports the symbol.
@@ -218,7 +224,8 @@ pub(in crate::load) fn find_in_vmlinux(run: &Run<'_>, name: &str, gplok: bool) -
 /// exports.
 fn find_in_unlisted_module(run: &mut Run<'_>, name: &str) -> StageResult<Option<FoundSymbol>> {
     let exports = run.call.kernel.exports().filter(|exports| !exports.covers_modules());
-    let is_unlisted = exports.is_some_and(|exports| exports.named(name).next().is_none());
+    let is_unlisted =
+        exports.is_some_and(|exports| exports.named(name).next().is_none()) && name != GLOBAL_OFFSET_TABLE;
     if !is_unlisted || !run.call.dependencies_loaded || !run.ask(Missing::ModuleExports)? {
         return Ok(None);
     }

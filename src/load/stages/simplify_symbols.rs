@@ -9,7 +9,7 @@ use crate::load::cache::memo::Importing;
 use crate::load::cache::simple_imports::SimpleImports;
 use crate::load::run::Run;
 use crate::load::stages::prepare_coming_module::check_btf_ahead;
-use crate::load::stages::resolve_symbol::{Resolved, missing_line, resolve_symbol};
+use crate::load::stages::resolve_symbol::{GLOBAL_OFFSET_TABLE, Resolved, missing_line, resolve_symbol};
 use crate::load::stages::symbol_name::SymbolName;
 use crate::load::state::{Info, StageResult, Stop};
 use crate::terms::{ElfMachine, Errno};
@@ -142,7 +142,7 @@ fn dedotified(machine: ElfMachine, name: &[u8]) -> &[u8] {
 /// Mirrors `ignore_undef_symbol()` (kernel/module/main.c, commit ebfac7b778fa).
 fn is_ignored(run: &Run<'_>, name: &str) -> StageResult<bool> {
     let x86 = matches!(run.info()?.arch.machine, ElfMachine::X86_64 | ElfMachine::I386);
-    Ok(x86 && name == "_GLOBAL_OFFSET_TABLE_" && run.has(Behaviour::SymIgnoreGot)?)
+    Ok(x86 && name == GLOBAL_OFFSET_TABLE && run.has(Behaviour::SymIgnoreGot)?)
 }
 
 /// A symbol of a section. Kernels with `Behaviour::SymShndxCheck` reject the index of a section that does not exist.

@@ -6,7 +6,7 @@ use gplok::check::check;
 use gplok::image::Image;
 use gplok::kernel::Kernel;
 use gplok::load::{Cmdline, Insmod, Machine};
-use gplok::terms::Errno;
+use gplok::terms::{Arch, Errno};
 use gplok::verdict::{Missing, Outcome, Verdict};
 use rsa::pkcs8::DecodePrivateKey as _;
 use sha2::Digest as _;
@@ -14,8 +14,9 @@ use tempfile::TempDir;
 
 use super::forms::{bz_image, payload};
 use super::parts;
+use super::types::Told;
 use super::vmlinux::Vmlinux;
-use crate::ko::{CrcTable, Ko, Profile};
+use crate::ko::{CrcTable, Ko, Profile, Symbol};
 
 /// A kernel twice: as an image, and as a list, a configuration and its certificates.
 struct Both {
@@ -175,4 +176,22 @@ fn a_key_of_the_firmware_is_not_in_the_image() {
     let certain = judge(&["INTEGRITY_MACHINE_KEYRING"], false);
     assert_eq!((certain.outcome, certain.module_taints.to_string().as_str()), (Outcome::Loads, "OE"));
     assert!(certain.missing.is_empty(), "{:?}", certain.missing);
+}
+
+/// Nothing exports the global offset table, so no unknown export matters: x86 ignores it, and other architectures do not find it.
+#[test]
+fn no_module_exports_the_global_offset_table() {
+    let ko = Ko::new("foo").intree().symbol(Symbol::undefined("_GLOBAL_OFFSET_TABLE_", object::elf::STB_GLOBAL));
+    for (release, arch, errno) in [
+        ("6.12.0", Arch::X86_64, None),
+        ("5.11.2", Arch::X86_64, Some(Errno::ENOENT)),
+        ("6.12.0", Arch::ARM64, Some(Errno::ENOENT)),
+    ] {
+        let told = Told::new(release, arch, &[]);
+        for mut machine in [told.boot(), told.boot().with_dependencies_loaded()] {
+            let verdict = machine.insmod(&told.image(&ko, |_| {}), &Insmod::default());
+            assert_eq!(verdict.outcome.errno(), errno, "{release} {arch:?}: {verdict:#?}");
+            assert_eq!((verdict.missing, verdict.inferred), (vec![], vec![]), "{release} {arch:?}");
+        }
+    }
 }
