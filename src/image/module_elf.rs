@@ -64,11 +64,25 @@ pub enum ModuleFunction {
 pub struct ThisModulePlace {
     /// Its offset in bytes.
     pub offset: u64,
+    /// The type of the relocation.
+    pub kind: u32,
+    /// The index of its symbol.
+    pub symbol: u32,
+    /// Its addend; `None` if it is in the bytes of the place.
+    pub addend: Option<i64>,
     /// The function whose address the relocation writes; `None` for anything else.
     pub function: Option<ModuleFunction>,
 }
 
+impl ThisModulePlace {
+    /// How many places are read at most. Modules have two.
+    pub const MOST: usize = 256;
+}
+
 impl ModuleFunction {
+    /// Both, in the order of the fields.
+    pub const ALL: [Self; 2] = [Self::Init, Self::Exit];
+
     /// The field of `struct module`.
     pub const fn field(self) -> &'static str {
         match self {
@@ -357,21 +371,24 @@ impl ModuleElf {
         Some(as_text(field.split(|byte| *byte == 0).next().unwrap_or_default()).into())
     }
 
-    /// The places in `section`, which holds `struct module`, that relocations fill. Of a section with more than any module
-    /// needs, the first ones are read.
+    /// The places in `section`, which holds `struct module`, that relocations fill: the first
+    /// [`MOST`](ThisModulePlace::MOST).
     pub fn this_module_places(&self, section: &Section) -> Arc<[ThisModulePlace]> {
-        const MOST: usize = 256;
         self.once_of_this_module(&self.kept.this_module_places, section, || {
             // Every architecture has a type 0 that writes nothing.
             const NONE: u32 = 0;
             let relocations = self.relocations_of(section.index);
             let place = |relocation: &Relocation| ThisModulePlace {
                 offset: relocation.offset,
-                function: [ModuleFunction::Init, ModuleFunction::Exit]
+                kind: relocation.kind,
+                symbol: relocation.symbol,
+                addend: relocation.addend,
+                function: ModuleFunction::ALL
                     .into_iter()
                     .find(|function| self.refers_to(relocation, function.symbol())),
             };
-            relocations.iter().filter(|relocation| relocation.kind != NONE).take(MOST).map(place).collect()
+            let all = relocations.iter().filter(|relocation| relocation.kind != NONE);
+            all.take(ThisModulePlace::MOST).map(place).collect()
         })
     }
 

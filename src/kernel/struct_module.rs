@@ -25,8 +25,7 @@ impl StructModule {
 
     /// The layout in a module that was built with the kernel. It shows the places of the functions that the module has.
     pub(super) fn of_module(elf: &ModuleElf, section: &Section) -> Self {
-        let [init, exit] =
-            [ModuleFunction::Init, ModuleFunction::Exit].map(|function| elf.offset_of_function(section, function));
+        let [init, exit] = ModuleFunction::ALL.map(|function| elf.offset_of_function(section, function));
         Self { init, exit, fields: Vec::new() }
     }
 }

@@ -18,14 +18,27 @@ pub(crate) struct LoadedModule {
     pub exports: Arc<Vec<ExportTable>>,
     /// The modules whose symbols it uses, without duplicates.
     pub uses: Vec<Arc<str>>,
-    /// Whether it has an init function.
-    pub has_init: bool,
-    /// Whether it has an exit function.
-    pub has_exit: bool,
+    /// `mod->init`.
+    pub init: FunctionPointer,
+    /// `mod->exit`.
+    pub exit: FunctionPointer,
+    /// Whether the kernel may stumble over its `struct module`, because the module has written over fields of it.
+    pub is_overwritten: bool,
     /// Bytes of per-CPU data it holds.
     pub percpu: u64,
     /// The names of the symbols that stay in memory with it, each with a NUL behind it; `None` if they were not read.
     pub symbols: Option<Arc<[u8]>>,
+}
+
+/// What a module has where the kernel looks for the address of a function.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FunctionPointer {
+    /// Null: the module has no such function.
+    Null,
+    /// The address of a function of the module.
+    Function,
+    /// Something else, which the kernel calls all the same.
+    Other,
 }
 
 /// Mirrors `bsearch()` (lib/bsearch.c) over an export table sorted by name: what an unsorted table hides stays hidden.
@@ -50,9 +63,12 @@ pub(crate) fn bsearch<'t>(table: &'t ExportTable, name: &[u8]) -> Option<&'t Exp
 impl LoadedModule {
     /// Returns whether two modules are equal except for their taints.
     pub fn is_alike(&self, other: &Self) -> bool {
-        let Self { name, license, taints: _, exports, uses, has_init, has_exit, percpu, symbols } = self;
-        (name, license, exports, symbols) == (&other.name, &other.license, &other.exports, &other.symbols)
-            && (uses, has_init, has_exit, percpu) == (&other.uses, &other.has_init, &other.has_exit, &other.percpu)
+        let Self { name, license, taints: _, exports, uses, init, exit, is_overwritten, percpu, symbols } =
+            self;
+        (name, license, exports) == (&other.name, &other.license, &other.exports)
+            && *symbols == other.symbols
+            && (uses, init, exit, percpu) == (&other.uses, &other.init, &other.exit, &other.percpu)
+            && *is_overwritten == other.is_overwritten
     }
 
     /// Looks up an export as `find_symbol()` does. Kinds for which `visible` is false are skipped.

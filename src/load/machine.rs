@@ -15,7 +15,7 @@ use crate::load::merge::{followed_in_part, furthest, join_equal, merge, older_th
 use crate::load::pipeline::load_module;
 use crate::load::refused_exporter::RefusedExporter;
 use crate::load::run::{Call, Run};
-use crate::load::stages::delete_module::delete_module;
+use crate::load::stages::delete_module::{Kept, delete_module};
 use crate::load::state::{Open, State, World};
 use crate::load::{Cmdline, Insmod};
 use crate::terms::{Errno, ExportedSymbol, Taints};
@@ -334,14 +334,7 @@ impl Machine {
                     // The newest releases are followed first.
                     Err(Open::Release(differing)) => open.extend(world.divided(differing).into_iter().rev()),
                     // The answer with which the module may load is followed first.
-                    Err(Open::Question(missing)) => {
-                        let mut other = world.clone();
-                        Arc::make_mut(&mut other.answers).insert(missing.clone(), false);
-                        open.push(other);
-                        let mut world = world;
-                        Arc::make_mut(&mut world.answers).insert(missing, true);
-                        open.push(world);
-                    }
+                    Err(Open::Question(missing)) => open.extend(world.answered(&missing)),
                 }
             }
         }
@@ -399,19 +392,24 @@ impl Machine {
         self.next_call();
         let passed = Passed::default();
         let call = self.call(&passed);
-        let remove = |world: &World| {
-            let mut world = world.clone();
+        let stage = Stage::DeleteModule;
+        let mut results = Vec::new();
+        let mut open: Vec<_> = self.worlds.iter().rev().cloned().collect();
+        while let Some(mut world) = open.pop() {
             let (outcome, findings) = match delete_module(call, &mut world, name) {
                 Ok(()) => (Outcome::Loads, Vec::new()),
-                Err((errno, cause)) => {
-                    let stage = Stage::DeleteModule;
+                Err(Kept::Refused(errno, cause)) => {
                     (Outcome::Refused { errno, stage }, vec![Finding::new(stage, *cause)])
+                }
+                Err(Kept::Crash(why)) => (Outcome::Crash { stage, why }, Vec::new()),
+                Err(Kept::Ask(missing)) => {
+                    open.extend(world.answered(&missing));
+                    continue;
                 }
             };
             let kernel_tainted = world.state.tainted;
-            (world, Verdict { kernel_tainted, findings, ..Verdict::new(name, outcome) })
-        };
-        let results = self.worlds.iter().map(remove).collect();
+            results.push((world, Verdict { kernel_tainted, findings, ..Verdict::new(name, outcome) }));
+        }
         self.settle(results, false)
     }
 }

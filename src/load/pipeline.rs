@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::history::Behaviour;
 use crate::load::loaded::LoadedModule;
 use crate::load::run::Run;
-use crate::load::stages::struct_module::has_init_and_exit;
+use crate::load::stages::function_pointers::function_pointers;
+use crate::load::stages::struct_module::Misfit;
 use crate::load::stages::{
     blacklisted, check_modinfo, check_version, complete_formation, do_init_module, elf_validity, find_module_sections,
     finit_module, layout, livepatch, mod_sysfs_setup, module_sig_check, parse_args, percpu_modalloc,
@@ -187,6 +188,7 @@ fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
     let is_looked_into = refused.is_none() && !run.call.dependencies_loaded && run.call.assumed.is_none();
     let symbols = run.unrecorded_info().filter(|_| is_looked_into).and_then(|info| livepatch::kept_symbols(info));
     let call = run.call;
+    let args = &run.insmod.args;
     let ended = run.end();
     let (outcome, mut world) = match refused {
         Some(Refusal { outcome, world }) => (outcome, world),
@@ -196,8 +198,9 @@ fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
     let mut module_taints = Taints::NONE;
     if let (Outcome::Loads, Some(info)) = (&outcome, ended.info) {
         module_taints = ended.taints;
-        let section = info.elf.sections().get(info.this_module);
-        let [has_init, has_exit] = section.map_or([false; 2], |section| has_init_and_exit(call, &info.elf, section));
+        let [init, exit] = function_pointers(call, &info);
+        let misfit = Misfit::of(call, &info);
+        let is_overwritten = misfit.is_some_and(|misfit| misfit.is_unforeseeable(args));
         let percpu = info.percpu.and_then(|index| info.elf.sections().get(index)).map_or(0, |section| section.size);
         let module = LoadedModule {
             name: Arc::clone(&info.mod_name),
@@ -205,8 +208,9 @@ fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
             taints: module_taints,
             exports: Arc::clone(&info.exports),
             uses: info.uses.clone(),
-            has_init,
-            has_exit,
+            init,
+            exit,
+            is_overwritten,
             percpu,
             symbols,
         };

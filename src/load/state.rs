@@ -111,6 +111,15 @@ pub(crate) struct World {
 }
 
 impl World {
+    /// This world with each answer to a question: no, then yes.
+    pub fn answered(self, question: &Missing) -> [Self; 2] {
+        [false, true].map(|answer| {
+            let mut world = self.clone();
+            Arc::make_mut(&mut world.answers).insert(question.clone(), answer);
+            world
+        })
+    }
+
     /// Divides the calendars by what they say of something. Returns one world for each answer.
     pub fn divided(&self, differing: Differing) -> Vec<Self> {
         let mut parts: Vec<(Option<bool>, Vec<Calendar>)> = Vec::new();

@@ -11,11 +11,11 @@ use crate::verdict::LogLevel;
 
 const R_X86_64_NONE: u32 = 0;
 const R_X86_64_64: u32 = 1;
-const R_X86_64_PC32: u32 = 2;
+pub(super) const R_X86_64_PC32: u32 = 2;
 /// Calls, since binutils 2.31.
 pub(in crate::load) const R_X86_64_PLT32: u32 = 4;
-const R_X86_64_32: u32 = 10;
-const R_X86_64_32S: u32 = 11;
+pub(super) const R_X86_64_32: u32 = 10;
+pub(super) const R_X86_64_32S: u32 = 11;
 const R_X86_64_PC64: u32 = 24;
 
 /// The bytes at the place of an entry.

@@ -2,14 +2,27 @@
 
 use std::sync::Arc;
 
+use crate::image::ModuleFunction;
+use crate::load::loaded::FunctionPointer;
 use crate::load::run::Call;
+use crate::load::stages::function_pointers::unknown_function;
 use crate::load::state::World;
 use crate::terms::Errno;
-use crate::verdict::Cause;
+use crate::verdict::{Cause, Missing};
+
+/// Why a module is not removed.
+pub(in crate::load) enum Kept {
+    /// The kernel returns an error.
+    Refused(Errno, Box<Cause>),
+    /// The kernel calls what is no function.
+    Crash(String),
+    /// A fact is needed that no file tells.
+    Ask(Missing),
+}
 
 /// Mirrors `delete_module()` (kernel/module/main.c) with `O_NONBLOCK`, as `rmmod` calls it. Returns why the module cannot be
 /// removed as `Err`.
-pub(in crate::load) fn delete_module(call: Call<'_>, world: &mut World, name: &str) -> Result<(), (Errno, Box<Cause>)> {
+pub(in crate::load) fn delete_module(call: Call<'_>, world: &mut World, name: &str) -> Result<(), Kept> {
     if call.memo.has_no_modules(call.kernel) {
         return refuse(Errno::ENOSYS, Cause::NoModules);
     }
@@ -29,13 +42,34 @@ pub(in crate::load) fn delete_module(call: Call<'_>, world: &mut World, name: &s
     if !users.is_empty() {
         return refuse(Errno::EAGAIN, Cause::InUse { name, users });
     }
-    if modules.get(index).is_some_and(|module| module.has_init && !module.has_exit) {
-        return refuse(Errno::EBUSY, Cause::NoExit { name });
+    let Some(module) = modules.get(index) else { return Ok(()) };
+    if module.is_overwritten {
+        let missing = Missing::Memory(format!("the fields of struct module that {name} has written over"));
+        ask(world, missing, format!("{name} has written over fields of its struct module"))?;
+    }
+    match (module.init, module.exit) {
+        (FunctionPointer::Function | FunctionPointer::Other, FunctionPointer::Null) => {
+            return refuse(Errno::EBUSY, Cause::NoExit { name });
+        }
+        (_, FunctionPointer::Other) => {
+            let (missing, crash) = unknown_function(ModuleFunction::Exit);
+            ask(world, missing, crash)?;
+        }
+        _ => {}
     }
     Arc::make_mut(&mut world.state.modules).remove(index);
     Ok(())
 }
 
-fn refuse(errno: Errno, cause: Cause) -> Result<(), (Errno, Box<Cause>)> {
-    Err((errno, Box::new(cause)))
+/// Asks whether it goes well; `crash` says what happens otherwise.
+fn ask(world: &World, missing: Missing, crash: String) -> Result<(), Kept> {
+    match world.answers.get(&missing) {
+        None => Err(Kept::Ask(missing)),
+        Some(false) => Err(Kept::Crash(crash)),
+        Some(true) => Ok(()),
+    }
+}
+
+fn refuse(errno: Errno, cause: Cause) -> Result<(), Kept> {
+    Err(Kept::Refused(errno, Box::new(cause)))
 }

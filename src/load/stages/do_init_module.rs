@@ -3,17 +3,26 @@
 use std::sync::Arc;
 
 use crate::history::Behaviour;
+use crate::image::ModuleFunction;
+use crate::load::loaded::FunctionPointer;
 use crate::load::run::Run;
-use crate::load::stages::struct_module::has_init_and_exit;
+use crate::load::stages::function_pointers::{function_pointers, unknown_function};
 use crate::load::state::{StageResult, Stop};
 use crate::terms::Errno;
 
 /// Mirrors `do_init_module()` (kernel/module/main.c) after the call of the init function.
 pub(in crate::load) fn do_init_module(run: &mut Run<'_>) -> StageResult {
     let info = run.info()?;
-    let this_module = info.elf.sections().get(info.this_module);
+    match function_pointers(run.call, info)[0] {
+        FunctionPointer::Null => return Ok(()),
+        FunctionPointer::Function => {}
+        FunctionPointer::Other => {
+            let (missing, crash) = unknown_function(ModuleFunction::Init);
+            return if run.ask(missing)? { Ok(()) } else { Err(Stop::Crash(crash)) };
+        }
+    }
     let returned = run.insmod.init_returns;
-    if returned == 0 || !this_module.is_some_and(|section| has_init_and_exit(run.call, &info.elf, section)[0]) {
+    if returned == 0 {
         return Ok(());
     }
     let name = Arc::clone(&info.mod_name);

@@ -10,6 +10,7 @@ pub(in crate::load) mod do_init_module;
 pub(in crate::load) mod elf_validity;
 pub(in crate::load) mod find_module_sections;
 pub(in crate::load) mod finit_module;
+pub(in crate::load) mod function_pointers;
 pub(in crate::load) mod layout;
 pub(in crate::load) mod livepatch;
 pub(in crate::load) mod mod_sysfs_setup;

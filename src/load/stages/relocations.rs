@@ -207,7 +207,7 @@ fn module<'a>(elf: &'a ModuleElf, info: &'a Info, names: &'a Names) -> Module<'a
 }
 
 /// The value that `simplify_symbols()` (kernel/module/main.c) gives to the symbol at an index of the symbol table.
-fn symbol_value(info: &Info, index: usize, symbol: &crate::elf::Symbol) -> SymbolValue {
+pub(super) fn symbol_value(info: &Info, index: usize, symbol: &crate::elf::Symbol) -> SymbolValue {
     match symbol.shndx {
         // Symbol 0 is no real symbol. The kernel skips it, so it has its value in the file.
         SymbolPlace::UNDEF if index == 0 => SymbolValue::Absolute(symbol.value),

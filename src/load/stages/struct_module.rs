@@ -7,32 +7,36 @@
 use crate::btf::Field;
 use crate::elf::Section;
 use crate::history::struct_module_functions;
-use crate::image::{ModuleElf, ModuleFunction, THIS_MODULE};
+use crate::image::{ModuleFunction, THIS_MODULE, ThisModulePlace};
 use crate::kernel::StructModule;
-use crate::load::relocate::{Judgement, Module};
+use crate::load::relocate::{Judgement, Module, x86_64_width};
 use crate::load::run::{Call, Run};
 use crate::load::stages::struct_module_fields::{After, Contents, row};
 use crate::load::state::{Info, StageResult, Stop};
 use crate::terms::{Class, ElfMachine};
 use crate::verdict::{Cause, Missing};
 
-/// A function whose address the module stores where the kernel does not look for it.
+/// A place that a relocation fills although the kernel does not look for a function there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Misplaced {
-    pub function: ModuleFunction,
+struct Misplaced {
+    /// The function whose address the module stores there, if it is one.
+    function: Option<ModuleFunction>,
     /// The offset in the module.
-    pub offset: u64,
-    /// The offset in the kernel; `None` if the kernel does not have the field.
-    pub kernel: Option<u64>,
+    offset: u64,
+    /// How many bytes are filled.
+    width: u64,
+    /// The offset of the function in the kernel; `None` if the kernel does not have the field.
+    kernel: Option<u64>,
 }
 
 /// What a module stores at other places than the kernel's.
-pub(super) struct Misfit<'a> {
+pub(in crate::load) struct Misfit<'a> {
     info: &'a Info,
     /// Where the kernel has its fields, if its type information is known.
     layout: Option<&'a StructModule>,
     misplaced: Vec<Misplaced>,
-    width: u64,
+    /// The first byte that the file fills although only the kernel fills that field.
+    filled: Option<u64>,
 }
 
 /// What a place holds before relocations are applied.
@@ -45,7 +49,7 @@ enum Held {
 }
 
 /// The offsets of `init` and `exit` in the kernel: from its files, or from the recorded measurement of this build.
-fn functions(call: Call<'_>) -> [Option<u64>; 2] {
+pub(super) fn functions(call: Call<'_>) -> [Option<u64>; 2] {
     let kernel = call.kernel;
     if let Some(layout) = kernel.struct_module() {
         return [layout.init, layout.exit];
@@ -54,37 +58,38 @@ fn functions(call: Call<'_>) -> [Option<u64>; 2] {
     measured().map_or([None; 2], |offsets| offsets.map(Some))
 }
 
-/// Returns whether the kernel finds an init and an exit function in `struct module`.
-pub(in crate::load) fn has_init_and_exit(call: Call<'_>, elf: &ModuleElf, section: &Section) -> [bool; 2] {
-    let places = elf.this_module_places(section);
-    let kernel = functions(call);
-    [(ModuleFunction::Init, kernel[0]), (ModuleFunction::Exit, kernel[1])].map(|(function, kernel)| match kernel {
-        Some(offset) => places.iter().any(|place| place.offset == offset),
-        None => places.iter().any(|place| place.function == Some(function)),
-    })
-}
-
 impl<'a> Misfit<'a> {
     /// Compares the module's `struct module` with the kernel's. `None` if both agree as far as the kernel's is known.
     pub fn of(call: Call<'a>, info: &'a Info) -> Option<Self> {
         let section = info.elf.sections().get(info.this_module)?;
         let kernel = functions(call);
-        let mut misplaced = Vec::new();
-        for (function, kernel) in [(ModuleFunction::Init, kernel[0]), (ModuleFunction::Exit, kernel[1])] {
-            if let Some(offset) = info.elf.offset_of_function(section, function)
-                && (kernel.is_some_and(|kernel| kernel != offset) || kernel.is_none() && lacks(call, function))
-            {
-                misplaced.push(Misplaced { function, offset, kernel });
-            }
-        }
-        if misplaced.is_empty() {
+        let word = if info.arch.class == Class::Elf64 { 8 } else { 4 };
+        let places = info.elf.this_module_places(section);
+        let misplaced: Vec<_> = places
+            .iter()
+            .filter(|place| !kernel.contains(&Some(place.offset)) || is_swapped(place, kernel))
+            .filter_map(|place| {
+                let kernel = match place.function {
+                    Some(function) => {
+                        let offset = of_function(kernel, function);
+                        (offset.is_some() || lacks(call, function)).then_some(offset)?
+                    }
+                    // If the kernel's offsets are not known, this may be one of them.
+                    None => (!kernel.contains(&None)).then_some(None)?,
+                };
+                let is_x86_64 = info.arch.machine == ElfMachine::X86_64;
+                let width = if is_x86_64 { x86_64_width(place.kind) } else { word };
+                Some(Misplaced { function: place.function, offset: place.offset, width, kernel })
+            })
+            .collect();
+        let filled = filled(info, section, &places, word);
+        if misplaced.is_empty() && filled.is_none() {
             return None;
         }
         let image = call.kernel.boot_image();
         let layout =
             image.and_then(|image| image.struct_module()).filter(|layout| [layout.init, layout.exit] == kernel);
-        let width = if info.arch.class == Class::Elf64 { 8 } else { 4 };
-        Some(Self { info, layout, misplaced, width })
+        Some(Self { info, layout, misplaced, filled })
     }
 
     /// Marks the places that the loader has filled before. A relocation of such a place is refused on x86-64.
@@ -93,26 +98,27 @@ impl<'a> Misfit<'a> {
             return Ok(());
         }
         for misplaced in &self.misplaced {
-            let is_zero = match self.held(run, misplaced.offset) {
+            let is_zero = match self.held(run, misplaced) {
                 Held::Zero => true,
                 Held::Nonzero => false,
                 Held::Unknown(field) => run.ask(unknown(&field))?,
             };
             if !is_zero {
-                module.fill(self.info.this_module, misplaced.offset, self.width);
+                module.fill(self.info.this_module, misplaced.offset, misplaced.width);
             }
         }
         Ok(())
     }
 
-    /// Names the misplaced function as the cause if the kernel refuses to relocate its place.
+    /// Names a misplaced function as the cause if the kernel refuses to relocate its place.
     pub fn explain(&self, mut judgement: Judgement) -> Judgement {
         if let Judgement::Refused { cause, .. } = &mut judgement
             && let Cause::RelocationTarget { section, offset, .. } = &*cause
             && section == THIS_MODULE
             && let Some(misplaced) = self.misplaced.iter().find(|misplaced| misplaced.offset == *offset)
+            && let Some(layout) = misplaced.cause(true)
         {
-            *cause = misplaced.cause(true);
+            *cause = layout;
         }
         judgement
     }
@@ -120,33 +126,41 @@ impl<'a> Misfit<'a> {
     /// What the kernel does once it has written over other fields.
     pub fn consequences(&self, run: &mut Run<'_>) -> StageResult {
         for misplaced in &self.misplaced {
-            let after = self.after(misplaced.offset);
+            let after = self.after(misplaced, &run.insmod.args);
             let result = match &after {
                 Consequence::Nothing => Ok(()),
                 Consequence::Crash(field) => Err(Stop::Crash(written_over(misplaced, field))),
                 Consequence::Unknown(field) if run.ask(unknown(field))? => Ok(()),
                 Consequence::Unknown(field) => Err(Stop::Crash(written_over(misplaced, field))),
             };
-            run.find(misplaced.cause(result.is_err()), None);
+            if let Some(cause) = misplaced.cause(result.is_err()) {
+                run.find(cause, None);
+            }
             result?;
         }
-        Ok(())
+        let Some(path) = self.set_by_the_file() else { return Ok(()) };
+        if run.ask(unknown(path))? {
+            return Ok(());
+        }
+        let field = if path.is_empty() { "another field" } else { path };
+        Err(Stop::Crash(format!("the module's own file sets {field} of struct module")))
     }
 
-    /// The fields that lie in the bytes of a pointer at `offset`. `None` if the layout is not known.
-    fn fields(&self, offset: u64) -> Option<impl Iterator<Item = &'a Field>> {
-        let end = offset.saturating_add(self.width);
+    /// The fields that lie in the bytes of a place. `None` if the layout is not known.
+    fn fields(&self, &Misplaced { offset, width, .. }: &Misplaced) -> Option<impl Iterator<Item = &'a Field>> {
+        let end = offset.saturating_add(width);
         let overlaps = move |field: &&Field| field.offset < end && offset < field.offset.saturating_add(field.size);
         Some(self.layout?.fields.iter().filter(overlaps))
     }
 
-    /// What the place of a pointer holds before relocations are applied.
-    fn held(&self, run: &Run<'_>, offset: u64) -> Held {
-        let Some(fields) = self.fields(offset) else { return Held::Unknown(String::new()) };
+    /// What a place holds before relocations are applied.
+    fn held(&self, run: &Run<'_>, misplaced: &Misplaced) -> Held {
+        let &Misplaced { offset, width, .. } = misplaced;
+        let Some(fields) = self.fields(misplaced) else { return Held::Unknown(String::new()) };
         let mut all = Held::Zero;
         for field in fields {
             // Only the upper bytes of an address in the kernel are sure not to be zero, and only the lowest of a small number.
-            let has_top = field.offset.saturating_add(field.size) <= offset.saturating_add(self.width);
+            let has_top = field.offset.saturating_add(field.size) <= offset.saturating_add(width);
             let has_bottom = field.offset >= offset;
             let one = match row(&field.path).before.holds(run, self.info) {
                 Contents::Zero => Held::Zero,
@@ -164,22 +178,40 @@ impl<'a> Misfit<'a> {
         all
     }
 
-    /// What follows when a pointer is written to `offset`.
-    fn after(&self, offset: u64) -> Consequence {
-        let Some(fields) = self.fields(offset) else { return Consequence::Unknown(String::new()) };
+    /// The field that keeps what the file has there; an empty name if the fields are not known.
+    fn set_by_the_file(&self) -> Option<&str> {
+        let offset = self.filled?;
+        let Some(layout) = self.layout else { return Some("") };
+        let is_there = |field: &&Field| field.offset <= offset && offset - field.offset < field.size;
+        let field = layout.fields.iter().find(is_there)?;
+        (!row(&field.path).is_set_anew()).then_some(&field.path)
+    }
+
+    /// Returns whether something that a load does not show may follow.
+    pub fn is_unforeseeable(&self, args: &str) -> bool {
+        self.set_by_the_file().is_some()
+            || self.misplaced.iter().any(|misplaced| self.after(misplaced, args) != Consequence::Nothing)
+    }
+
+    /// What follows when a place is written over, and the module is loaded with these arguments.
+    fn after(&self, misplaced: &Misplaced, args: &str) -> Consequence {
+        let Some(fields) = self.fields(misplaced) else { return Consequence::Unknown(String::new()) };
         let mut all = Consequence::Nothing;
         for field in fields {
-            let is_exact = field.offset == offset && field.size == self.width;
+            let is_exact = field.offset == misplaced.offset && field.size == misplaced.width;
             let row = row(&field.path);
             let one = match row.after {
                 // The kernel follows the address of a table that has entries.
-                After::Nothing if row.before.is_in_use(self.info) => Consequence::Unknown(field.path.clone()),
+                After::Nothing | After::NothingWithoutDyndbg if row.before.is_in_use(self.info) => {
+                    Consequence::Unknown(field.path.clone())
+                }
                 After::Nothing => Consequence::Nothing,
                 After::NothingWithoutParameters if self.info.elf.find_sec("__param").is_none() => Consequence::Nothing,
+                After::NothingWithoutDyndbg if !args.contains("dyndbg") => Consequence::Nothing,
                 After::Crash => Consequence::Crash(field.path.clone()),
                 // The kernel calls what is only in part an address.
                 After::Called if !is_exact => Consequence::Crash(field.path.clone()),
-                After::NothingWithoutParameters | After::Called | After::Unknown => {
+                After::NothingWithoutParameters | After::NothingWithoutDyndbg | After::Called | After::Unknown => {
                     Consequence::Unknown(field.path.clone())
                 }
             };
@@ -195,14 +227,35 @@ impl<'a> Misfit<'a> {
 }
 
 impl Misplaced {
-    fn cause(&self, refused: bool) -> Cause {
-        Cause::StructModuleLayout {
-            field: self.function.field().to_owned(),
-            module: self.offset,
-            kernel: self.kernel,
-            refused,
-        }
+    /// The finding about a misplaced function.
+    fn cause(&self, refused: bool) -> Option<Cause> {
+        let field = self.function?.field().to_owned();
+        Some(Cause::StructModuleLayout { field, module: self.offset, kernel: self.kernel, refused })
     }
+}
+
+/// The offset of a function in the kernel.
+const fn of_function([init, exit]: [Option<u64>; 2], function: ModuleFunction) -> Option<u64> {
+    match function {
+        ModuleFunction::Init => init,
+        ModuleFunction::Exit => exit,
+    }
+}
+
+/// Returns whether one function lies where the kernel has the other.
+fn is_swapped(place: &ThisModulePlace, kernel: [Option<u64>; 2]) -> bool {
+    place.function.and_then(|function| of_function(kernel, function)).is_some_and(|offset| offset != place.offset)
+}
+
+/// The first byte of the section that is not zero, apart from the name and from what relocations fill.
+fn filled(info: &Info, section: &Section, places: &[ThisModulePlace], word: u64) -> Option<u64> {
+    // The field follows the state and a list head.
+    let name = 3 * word..64 + 2 * word;
+    let is_free = |at: &u64| {
+        !name.contains(at) && places.iter().all(|place| !(place.offset..place.offset.saturating_add(word)).contains(at))
+    };
+    let bytes = info.elf.contents(section).iter().zip(0..);
+    bytes.filter(|(byte, _)| **byte != 0).map(|(_, at)| at).find(is_free)
 }
 
 /// Returns whether the kernel does not have the field of a function.
@@ -220,11 +273,12 @@ fn unknown(field: &str) -> Missing {
 }
 
 fn written_over(misplaced: &Misplaced, field: &str) -> String {
-    let function = misplaced.function.symbol();
-    if field.is_empty() {
-        return format!("the address of {function} is written over another field of struct module");
-    }
-    format!("the address of {function} is written over {field} of struct module")
+    let what = match misplaced.function {
+        Some(function) => format!("the address of {}", function.symbol()),
+        None => "the value of a relocation".to_owned(),
+    };
+    let field = if field.is_empty() { "another field" } else { field };
+    format!("{what} is written over {field} of struct module")
 }
 
 /// What follows when a field is written over.

@@ -31,6 +31,8 @@ pub(super) enum Before {
     Modinfo(&'static str),
     /// The address or the size of the code.
     Code,
+    /// The address or the size of the per-CPU data.
+    Percpu,
     /// `using_gplonly_symbols`.
     GplOnly,
     /// `sig_ok`.
@@ -58,6 +60,8 @@ pub(super) enum After {
     Nothing,
     /// Nothing if the module has no parameters.
     NothingWithoutParameters,
+    /// Nothing without the parameter `dyndbg`: `ddebug_add_module()` only notes the table.
+    NothingWithoutDyndbg,
     /// It calls it.
     Called,
     /// It takes it for the length of a table that does not exist, and follows a null pointer.
@@ -66,8 +70,8 @@ pub(super) enum After {
     Unknown,
 }
 
-use After::{Called, Crash, Nothing, NothingWithoutParameters};
-use Before::{Code, Count, GplOnly, Modinfo, Number, Pointer, Section, Signed, Taints, Zero};
+use After::{Called, Crash, Nothing, NothingWithoutDyndbg, NothingWithoutParameters};
+use Before::{Code, Count, GplOnly, Modinfo, Number, Percpu, Pointer, Section, Signed, Taints, Zero};
 
 const fn at(path: &'static str, before: Before, after: After) -> Row {
     Row { path, before, after }
@@ -169,14 +173,14 @@ const ROWS: &[Row] = &[
     at("num_static_call_sites", Count(&[".static_call_sites"]), Crash),
     at("dyndbg_info.descs", Section(&["__dyndbg"]), Nothing),
     at("dyndbg_info.classes", Section(&["__dyndbg_classes"]), Nothing),
-    at("dyndbg_info.num_descs", Count(&["__dyndbg"]), After::Unknown),
-    at("dyndbg_info.num_classes", Count(&["__dyndbg_classes"]), After::Unknown),
+    at("dyndbg_info.num_descs", Count(&["__dyndbg"]), NothingWithoutDyndbg),
+    at("dyndbg_info.num_classes", Count(&["__dyndbg_classes"]), NothingWithoutDyndbg),
     at("ei_funcs", Section(&["_error_injection_whitelist"]), Nothing),
     at("num_ei_funcs", Count(&["_error_injection_whitelist"]), After::Unknown),
     at("ctors", Section(&[".ctors", ".init_array"]), Nothing),
     at("num_ctors", Count(&[".ctors", ".init_array"]), After::Unknown),
-    at("percpu", Section(&[".data..percpu"]), After::Unknown),
-    at("percpu_size", Count(&[".data..percpu"]), After::Unknown),
+    at("percpu", Percpu, After::Unknown),
+    at("percpu_size", Percpu, After::Unknown),
     // Live patching: the load only copies the headers of the file, if the module counts as a live patch.
     at("klp", Modinfo("livepatch"), Nothing),
     at("klp_alive", Zero, Nothing),
@@ -189,6 +193,19 @@ const ROWS: &[Row] = &[
 pub(super) fn row(path: &str) -> &'static Row {
     let is_it = |row: &&Row| if row.path.ends_with('.') { path.starts_with(row.path) } else { path == row.path };
     ROWS.iter().find(is_it).unwrap_or(&UNKNOWN)
+}
+
+impl Row {
+    /// Returns whether the loader sets the field, whatever the file has there, or never looks at it.
+    pub fn is_set_anew(&self) -> bool {
+        match self.before {
+            // Only set, never cleared.
+            GplOnly | Modinfo("livepatch") => false,
+            Pointer | Section(_) | Count(_) | Modinfo(_) | Signed => true,
+            // What `init` holds is looked at when it is called.
+            _ => matches!(self.after, Nothing | Called),
+        }
+    }
 }
 
 impl Before {
@@ -222,6 +239,7 @@ impl Before {
             }
             Self::GplOnly => either(info.using_gplonly_symbols.is_some(), Contents::Number),
             Self::Signed => either(run.sig_ok(), Contents::Number),
+            Self::Percpu => either(info.percpu.is_some(), Contents::Unknown),
             Self::Taints => either(!run.module_taints().is_empty(), Contents::Number),
             Self::Unknown => Contents::Unknown,
         }

@@ -3,11 +3,11 @@
 use gplok::image::Image;
 use gplok::kernel::Kernel;
 use gplok::load::{Insmod, Machine};
-use gplok::terms::{Arch, Errno};
+use gplok::terms::{Arch, ElfMachine, Errno};
 use gplok::verdict::{Cause, Missing, Outcome, Verdict};
 
 use super::types::Told;
-use crate::ko::{Ko, Profile, Re};
+use crate::ko::{Ko, Place, Profile, Re, Section, Symbol};
 use crate::made::Made;
 
 fn insmod(machine: &mut Machine, image: &Image) -> Verdict {
@@ -78,6 +78,151 @@ fn a_relocation_of_no_type_stores_no_function() {
     assert_eq!(unload(patched), Some(Errno::EBUSY));
 }
 
+/// The section of the relocations that store the init function (0) and the exit function (1).
+const RELOCATIONS: &str = ".rela.gnu.linkonce.this_module";
+
+fn unknown_function(field: &str) -> Vec<Missing> {
+    vec![Missing::Memory(format!("the address that {field} in struct module holds"))]
+}
+
+/// How loading and unloading a module end.
+fn life(told: &Told, ko: &Ko) -> [(Outcome, Vec<Missing>); 2] {
+    let mut machine = told.boot();
+    let loaded = insmod(&mut machine, &told.image(ko, |_| {}));
+    let unloaded = machine.rmmod("foo");
+    [loaded, unloaded].map(|verdict| (verdict.outcome, verdict.missing))
+}
+
+/// A module in which the relocation of one function has another `r_info`, made from the one it has.
+fn relocated(function: usize, info: impl Fn(u64) -> u64 + 'static) -> Ko {
+    Ko::new("foo").intree().patch(move |image| {
+        let now = image.reloc_get(RELOCATIONS, function, Re::Info);
+        image.reloc_set(RELOCATIONS, function, Re::Info, info(now));
+    })
+}
+
+/// The kernel calls what `init` and `exit` hold. That is a function only if a relocation stores its whole address.
+#[test]
+fn a_relocation_of_another_type_stores_no_function() {
+    let fine = (Outcome::Loads, vec![]);
+    let open = |field| (Outcome::Undetermined, unknown_function(field));
+    for (arch, own, others) in [
+        // PC32, PLT32, 32S and PC64; ABS32, PREL64 and PREL32; RISC-V's 32, ADD64 and 32_PCREL.
+        (Arch::X86_64, 1, [2, 4, 11, 24]),
+        (Arch::ARM64, 257, [258, 260, 261, 261]),
+        (Arch { machine: ElfMachine::Riscv, ..Arch::X86_64 }, 2, [1, 36, 57, 57]),
+    ] {
+        let told = Told::new("6.12.0", arch, &[]);
+        assert_eq!(life(&told, &relocated(0, move |info| info >> 32 << 32 | own)), [fine.clone(), fine.clone()]);
+        for kind in others {
+            let typed = move |info: u64| info >> 32 << 32 | kind;
+            let [loaded, _] = life(&told, &relocated(0, typed));
+            // A 32-bit address may be out of range. If it is not, the kernel jumps to nowhere.
+            assert_ne!(loaded.0, Outcome::Loads, "{arch:?} {kind}");
+            let [loaded, unloaded] = life(&told, &relocated(1, typed));
+            if loaded == fine {
+                assert_eq!(unloaded, open("exit"), "{arch:?} {kind}");
+            }
+        }
+    }
+    let told = Told::new("6.12.0", Arch::X86_64, &[]);
+    assert_eq!(life(&told, &relocated(0, |info| info >> 32 << 32 | 2))[0], open("init"));
+    assert_eq!(life(&told, &relocated(1, |info| info >> 32 << 32 | 2)), [fine, open("exit")]);
+}
+
+/// A whole address is not enough: it has to be that of code which is in memory when the kernel calls it.
+#[test]
+fn an_address_of_something_else_is_no_function() {
+    let told = Told::new("6.12.0", Arch::X86_64, &[]);
+    let fine = (Outcome::Loads, vec![]);
+    let open = |field| (Outcome::Undetermined, unknown_function(field));
+    let moved = |symbol: Symbol| {
+        let name = symbol.name.clone();
+        let ko = Ko::new("foo").intree().section(Section::new(".init.text", 6, 16, [0xc3; 16])).symbol(symbol);
+        ko.patch(move |image| {
+            let index = image.symbol_index(&name);
+            image.reloc_set(RELOCATIONS, 1, Re::Info, index << 32 | 1);
+        })
+    };
+    let at = |section: &str, value| {
+        Symbol::new("other", object::elf::STB_GLOBAL, object::elf::STT_FUNC, Place::Section(section.to_owned()), value)
+    };
+    let absolute = |value| {
+        let place = Place::Index(object::elf::SHN_ABS);
+        Symbol::new("other", object::elf::STB_GLOBAL, object::elf::STT_FUNC, place, value)
+    };
+    assert_eq!(life(&told, &moved(at(".text", 0))), [fine.clone(), fine.clone()]);
+    for symbol in [at(".data", 0), at(".text", 0x1000), at(".init.text", 0), absolute(8)] {
+        assert_eq!(life(&told, &moved(symbol.clone())), [fine.clone(), open("exit")], "{symbol:?}");
+    }
+    // The address of nothing is null.
+    let null = life(&told, &moved(absolute(0)));
+    assert_eq!(null[1].0.errno(), Some(Errno::EBUSY));
+}
+
+/// Without any relocation the bytes of the file count.
+#[test]
+fn a_number_in_the_file_is_no_function() {
+    let told = Told::new("6.12.0", Arch::X86_64, &[]);
+    let fill = |offset: u64, byte| {
+        Ko::new("foo").intree().no_exit().patch(move |image| {
+            let at = image.range(".gnu.linkonce.this_module").start + offset as usize;
+            image.bytes[at] = byte;
+        })
+    };
+    let exit = told.profile.exit;
+    let [loaded, unloaded] = life(&told, &fill(exit, 0));
+    assert_eq!((loaded.0, unloaded.0.errno()), (Outcome::Loads, Some(Errno::EBUSY)));
+    let [loaded, unloaded] = life(&told, &fill(exit + 3, 1));
+    assert_eq!((loaded.0, unloaded), (Outcome::Loads, (Outcome::Undetermined, unknown_function("exit"))));
+    // The loader overwrites a list, but not a field of which nothing is known. It sets `klp`, but does not clear it.
+    assert_eq!(life(&told, &fill(exit - 16, 1))[0], (Outcome::Loads, vec![]));
+    for (offset, field) in [(16, "secret"), (24, "klp")] {
+        let missing = vec![Missing::Memory(format!("{field} in struct module"))];
+        assert_eq!(life(&told, &fill(exit + offset, 1))[0], (Outcome::Undetermined, missing));
+    }
+}
+
+/// A relocation of anything else writes over a field, too.
+#[test]
+fn a_relocation_of_another_symbol_is_judged_by_its_place() {
+    let told = Told::new("6.12.0", Arch::X86_64, &[]);
+    let exit = told.profile.exit;
+    let outcome = |offset: u64| {
+        let symbol = Place::Section(".text".to_owned());
+        let ko = Ko::new("foo").intree().symbol(Symbol::new(
+            "other",
+            object::elf::STB_GLOBAL,
+            object::elf::STT_FUNC,
+            symbol,
+            0,
+        ));
+        let ko = ko.patch(move |image| {
+            let index = image.symbol_index("other");
+            image.reloc_set(RELOCATIONS, 0, Re::Info, index << 32 | 1);
+            image.reloc_set(RELOCATIONS, 0, Re::Offset, offset);
+        });
+        let verdict = insmod(&mut told.boot(), &told.image(&ko, |_| {}));
+        (verdict.outcome, verdict.missing)
+    };
+    assert_eq!(outcome(exit - 16).0.errno(), Some(Errno::ENOEXEC));
+    assert_eq!(outcome(exit - 48), (Outcome::Loads, vec![]));
+    let secret = vec![Missing::Memory("secret in struct module".to_owned())];
+    assert_eq!(outcome(exit + 16), (Outcome::Undetermined, secret));
+}
+
+/// Half of the address of the exit function lies in the field. The kernel calls that.
+#[test]
+fn half_of_an_address_is_no_function() {
+    let told = Told::new("6.12.0", Arch::ARM64, &[]);
+    let mut machine = told.boot();
+    let verdict = insmod(&mut machine, &told.image(&Ko::new("foo").intree(), |profile| profile.exit -= 4));
+    assert_eq!(verdict.outcome, Outcome::Undetermined);
+    let verdict = machine.rmmod("foo");
+    assert_eq!((verdict.outcome.errno(), verdict.outcome), (None, Outcome::Undetermined));
+    assert!(verdict.missing.contains(&unknown_function("exit")[0]), "{:?}", verdict.missing);
+}
+
 /// A module without an exit function at the kernel's place stays loaded.
 #[test]
 fn a_function_that_the_kernel_does_not_find_is_not_called() {
@@ -104,6 +249,12 @@ fn other_architectures_write_over_the_field() {
     let list = load(|profile| profile.exit -= 8);
     let missing = Missing::Memory("target_list.prev in struct module".to_owned());
     assert_eq!((list.outcome, list.missing), (Outcome::Undetermined, vec![missing]));
+    // The list is used when the module is unloaded.
+    let mut machine = told.boot();
+    insmod(&mut machine, &told.image(&Ko::new("bar").intree(), |profile| profile.exit += 8));
+    let missing = Missing::Memory("the fields of struct module that bar has written over".to_owned());
+    let verdict = machine.rmmod("bar");
+    assert!(verdict.missing.contains(&missing) && verdict.outcome.errno().is_none(), "{verdict:#?}");
 }
 
 /// A module of the kernel's own tree shows the places of both functions, but not what lies elsewhere.

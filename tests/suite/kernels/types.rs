@@ -104,6 +104,7 @@ pub fn kernel_types(profile: &Profile) -> Types {
         ("exit", pointer, exit),
         ("refcnt", atomic, exit + 8),
         ("secret", pointer, exit + 16),
+        ("klp", int, exit + 24),
     ];
     types.structure("module", profile.this_module as u32, &members);
     types

@@ -187,6 +187,11 @@ impl Image {
         self.section_set(self.section(name), field, value);
     }
 
+    /// The index of a symbol, by name.
+    pub fn symbol_index(&self, name: &str) -> u64 {
+        ((self.symbol(name) - self.range(".symtab").start) / self.pick((16, 0), (24, 0)).0) as u64
+    }
+
     /// The file offset of a symbol's entry, by name.
     fn symbol(&self, name: &str) -> usize {
         let width = self.pick((16, 0), (24, 0)).0;
@@ -206,15 +211,22 @@ impl Image {
         self.write(self.symbol(name) + at, width, value);
     }
 
-    /// Changes one relocation of an ELF64 `SHT_RELA` section.
-    pub fn reloc_set(&mut self, section: &str, index: usize, field: Re, value: u64) {
-        let at = self.range(section).start + index * 24;
+    /// The file offset of a field of one relocation of an ELF64 `SHT_RELA` section.
+    fn reloc(&self, section: &str, index: usize, field: Re) -> usize {
         let field = match field {
             Re::Offset => 0,
             Re::Info => 8,
             Re::Addend => 16,
         };
-        self.write(at + field, 8, value);
+        self.range(section).start + index * 24 + field
+    }
+
+    pub fn reloc_get(&self, section: &str, index: usize, field: Re) -> u64 {
+        self.read(self.reloc(section, index, field), 8)
+    }
+
+    pub fn reloc_set(&mut self, section: &str, index: usize, field: Re, value: u64) {
+        self.write(self.reloc(section, index, field), 8, value);
     }
 
     /// Appends a copy of a section's header to the table, which moves to the end of the file.

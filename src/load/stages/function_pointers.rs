@@ -1,0 +1,90 @@
+//! What the kernel finds in `init` and `exit` of `struct module` once the module is relocated.
+
+use crate::elf::{Section, SectionFlags};
+use crate::image::{ModuleFunction, ThisModulePlace};
+use crate::load::loaded::FunctionPointer;
+use crate::load::relocate::{SymbolValue, stores_pointer};
+use crate::load::run::Call;
+use crate::load::stages::relocations::symbol_value;
+use crate::load::stages::struct_module::functions;
+use crate::load::state::Info;
+use crate::terms::{Class, ElfMachine};
+use crate::verdict::Missing;
+
+/// `mod->init` and `mod->exit`, at the offsets of the kernel; if they are not known, at those of the module.
+pub(in crate::load) fn function_pointers(call: Call<'_>, info: &Info) -> [FunctionPointer; 2] {
+    let Some(section) = info.elf.sections().get(info.this_module) else { return [FunctionPointer::Null; 2] };
+    let [init, exit] = functions(call);
+    [(ModuleFunction::Init, init), (ModuleFunction::Exit, exit)].map(|(function, kernel)| {
+        let offset = kernel.or_else(|| info.elf.offset_of_function(section, function));
+        offset.map_or(FunctionPointer::Null, |offset| at(info, section, offset, function))
+    })
+}
+
+/// What is not known about a call through such a pointer, and what happens otherwise.
+pub(in crate::load) fn unknown_function(function: ModuleFunction) -> (Missing, String) {
+    let field = function.field();
+    (
+        Missing::Memory(format!("the address that {field} in struct module holds")),
+        format!("{field} in struct module is not the address of a function of the module"),
+    )
+}
+
+/// What a pointer holds.
+fn at(info: &Info, section: &Section, offset: u64, function: ModuleFunction) -> FunctionPointer {
+    let word = info.elf.format().class().word();
+    let width = u64::try_from(word).unwrap_or(u64::MAX);
+    let places = info.elf.this_module_places(section);
+    if places.len() >= ThisModulePlace::MOST {
+        return FunctionPointer::Other;
+    }
+    // No relocation writes more than a word.
+    let end = offset.saturating_add(width);
+    let mut touching = places.iter().filter(|place| place.offset < end && offset < place.offset.saturating_add(width));
+    let start = usize::try_from(offset).unwrap_or(usize::MAX);
+    // A section without contents is zero.
+    let held = info.elf.format().number(info.elf.contents(section), start, word).unwrap_or_default();
+    match (touching.next(), touching.next()) {
+        (None, _) if held == 0 => FunctionPointer::Null,
+        (Some(place), None) if place.offset == offset && stores_pointer(info.arch, place.kind) => {
+            let addend = place.addend.map_or(held, i64::cast_unsigned);
+            stored(info, place.symbol, addend, function)
+        }
+        _ => FunctionPointer::Other,
+    }
+}
+
+/// What a relocation stores in a pointer.
+fn stored(info: &Info, symbol: u32, addend: u64, function: ModuleFunction) -> FunctionPointer {
+    let index = usize::try_from(symbol).unwrap_or(usize::MAX);
+    let Some(symbol) = info.elf.symbols().get(index) else { return FunctionPointer::Other };
+    match symbol_value(info, index, symbol) {
+        SymbolValue::Absolute(number) => {
+            let number = number.wrapping_add(addend);
+            let is_null = if info.arch.class == Class::Elf64 { number == 0 } else { number & 0xffff_ffff == 0 };
+            if is_null { FunctionPointer::Null } else { FunctionPointer::Other }
+        }
+        SymbolValue::InModule { section, offset } => {
+            let section = info.elf.sections().get(section);
+            if section.is_some_and(|section| has_function(info, section, offset.wrapping_add(addend), function)) {
+                FunctionPointer::Function
+            } else {
+                FunctionPointer::Other
+            }
+        }
+        _ => FunctionPointer::Other,
+    }
+}
+
+/// Returns whether code of the module lies at an offset of a section when the kernel calls the function.
+fn has_function(info: &Info, section: &Section, offset: u64, function: ModuleFunction) -> bool {
+    let name = info.elf.section_text(section);
+    // Of a function in big-endian code for ppc64, the address is that of its descriptor.
+    let is_descriptor = info.arch.machine == ElfMachine::Ppc64 && name == ".opd";
+    // do_init_module() frees these sections.
+    let is_gone = function == ModuleFunction::Exit && name.starts_with(".init");
+    (is_descriptor || section.flags & SectionFlags::EXECINSTR != 0)
+        && info.keeps_alloc(section)
+        && offset < section.size
+        && !is_gone
+}
