@@ -28,6 +28,8 @@ pub(crate) struct LoadedModule {
     pub percpu: u64,
     /// The names of the symbols that stay in memory with it, each with a NUL behind it; `None` if they were not read.
     pub symbols: Option<Arc<[u8]>>,
+    /// Of a live patch, the names of the modules that it may patch, each with a NUL behind it.
+    pub patches: Option<Arc<[u8]>>,
 }
 
 /// What a module has where the kernel looks for the address of a function.
@@ -63,12 +65,18 @@ pub(crate) fn bsearch<'t>(table: &'t ExportTable, name: &[u8]) -> Option<&'t Exp
 impl LoadedModule {
     /// Returns whether two modules are equal except for their taints.
     pub fn is_alike(&self, other: &Self) -> bool {
-        let Self { name, license, taints: _, exports, uses, init, exit, is_overwritten, percpu, symbols } =
+        let Self { name, license, taints: _, exports, uses, init, exit, is_overwritten, percpu, symbols, patches } =
             self;
         (name, license, exports) == (&other.name, &other.license, &other.exports)
-            && *symbols == other.symbols
+            && (symbols, patches) == (&other.symbols, &other.patches)
             && (uses, init, exit, percpu) == (&other.uses, &other.init, &other.exit, &other.percpu)
             && *is_overwritten == other.is_overwritten
+    }
+
+    /// Returns whether this is a live patch that may patch a module of that name.
+    pub fn may_patch(&self, name: &str) -> bool {
+        let mut names = self.patches.iter().flat_map(|names| names.split(|byte| *byte == 0));
+        !name.is_empty() && names.any(|patched| patched == name.as_bytes())
     }
 
     /// Looks up an export as `find_symbol()` does. Kinds for which `visible` is false are skipped.

@@ -187,6 +187,7 @@ fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
     // Only modules that are loaded one by one can be looked into later.
     let is_looked_into = refused.is_none() && !run.call.dependencies_loaded && run.call.assumed.is_none();
     let symbols = run.unrecorded_info().filter(|_| is_looked_into).and_then(|info| livepatch::kept_symbols(info));
+    let patches = run.unrecorded_info().filter(|_| refused.is_none()).and_then(|info| livepatch::patched_modules(info));
     let call = run.call;
     let args = &run.insmod.args;
     let ended = run.end();
@@ -213,6 +214,7 @@ fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
             is_overwritten,
             percpu,
             symbols,
+            patches,
         };
         Arc::make_mut(&mut world.state.modules).insert(0, Arc::new(module));
     }

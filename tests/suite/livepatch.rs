@@ -209,3 +209,38 @@ fn unknown_symbols_are_asked_for() {
     assert_eq!(verdict.missing, [Missing::Symbols("vmlinux".into())]);
     assert_eq!(verdict.outcome.errno(), None::<Errno>);
 }
+
+// A patch that is loaded earlier may patch a module when that is loaded, and have it refused. Only the patch's code shows it.
+#[test]
+fn a_patch_may_refuse_a_module_that_it_names() {
+    let (made, kernel) = kernel(Made::new("6.12.0"), Some(KALLSYMS));
+    let section = ".klp.rela.tgt..data.klp";
+    let names = Section::new(".rodata.str1.1", SHF_ALLOC, 1, *b"a b\0by_name\0");
+    let lp = patch_with("lp", section, &[".klp.sym.tgt.once,0"], R_X86_64_64).section(names);
+    let mut machine = Machine::boot(kernel, Cmdline::default());
+    assert_eq!(insmod(&mut machine, &made, &lp).outcome, Outcome::Loads);
+    assert_eq!(insmod(&mut machine, &made, &target("other")).outcome, Outcome::Loads);
+    for name in ["tgt", "by_name"] {
+        let verdict = insmod(&mut machine.clone(), &made, &Ko::new(name));
+        let missing = vec![Missing::Memory(format!("what lp patches in {name}"))];
+        assert_eq!((verdict.outcome, verdict.missing), (Outcome::Undetermined, missing), "{name}");
+    }
+    machine.rmmod("lp");
+    assert_eq!(insmod(&mut machine, &made, &Ko::new("tgt")).outcome, Outcome::Loads);
+}
+
+// Link-time optimization by Clang appends suffixes, which some releases do not compare.
+#[test]
+fn names_with_suffixes_are_open_where_clang_optimized() {
+    let kallsyms = KALLSYMS.replace("t twin\n", "t twin.llvm.1\n").replace("t unique\t", "t unique.cold\t");
+    let lp = |symbol: &str| patch("lp", &[&format!(".klp.sym.vmlinux.{symbol},0")]);
+    let (made, plain) = kernel(Made::new("6.12.0"), Some(&kallsyms));
+    let judge = |kernel: &Arc<Kernel>, symbol: &str| {
+        insmod(&mut Machine::boot(Arc::clone(kernel), Cmdline::default()), &made, &lp(symbol)).outcome
+    };
+    assert_eq!(judge(&plain, "twin").errno(), Some(Errno::EINVAL));
+    let (_, optimized) = kernel(Made::new("6.12.0").config("LTO_CLANG"), Some(&kallsyms));
+    assert_eq!(judge(&optimized, "_text"), Outcome::Loads);
+    assert_eq!(judge(&optimized, "twin"), Outcome::Undetermined);
+    assert_eq!(judge(&optimized, "twin.llvm.1"), Outcome::Undetermined);
+}

@@ -151,6 +151,14 @@ impl Kallsyms {
         self.symbols.iter().filter(is_it).map(|entry| entry.address)
     }
 
+    /// Returns whether the name of a symbol begins with this one and one of these bytes.
+    pub fn has_longer(&self, name: &str, next: &[u8]) -> bool {
+        self.symbols.iter().any(|entry| {
+            let rest = self.name_of(entry).and_then(|longer| longer.strip_prefix(name.as_bytes()));
+            rest.and_then(<[u8]>::first).is_some_and(|byte| next.contains(byte))
+        })
+    }
+
     /// Returns whether all addresses are 0, as an unprivileged user sees them in `/proc/kallsyms`.
     pub fn hides_addresses(&self) -> bool {
         self.symbols.last().is_some_and(|last| last.address == 0)

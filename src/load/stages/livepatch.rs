@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::elf::{Relocation, Section, SymbolPlace};
+use crate::elf::{Relocation, Section, SectionFlags, SymbolPlace};
 use crate::history::Behaviour;
 use crate::image::{ModuleElf, escaped};
-use crate::kernel::VMLINUX;
+use crate::kernel::{ConfigOption, Kallsyms, VMLINUX};
 use crate::load::relocate::SymbolValue;
 use crate::load::run::Run;
 use crate::load::state::{Info, StageResult, Stop};
@@ -160,6 +160,9 @@ fn addresses(run: &Run<'_>, symbol: &KlpSymbol<'_>, object: &str) -> StageResult
     if object == VMLINUX {
         let Some(all) = run.call.kernel.kallsyms() else { return Ok(None) };
         let Ok(name) = std::str::from_utf8(symbol.name) else { return Ok(Some(Vec::new())) };
+        if may_be_shortened(run, all, name) {
+            return Ok(None);
+        }
         let known = |address| (!all.hides_addresses()).then_some(address);
         return Ok(Some(all.addresses_of(name).map(known).collect()));
     }
@@ -176,6 +179,20 @@ fn addresses(run: &Run<'_>, symbol: &KlpSymbol<'_>, object: &str) -> StageResult
     };
     // It counts as loaded, but its file was not read.
     Ok(if run.call.dependencies_loaded && is_needed()? { None } else { Some(Vec::new()) })
+}
+
+/// Returns whether the kernel may compare a name without the suffix of another symbol, or not find it for its own: if it was built
+/// with link-time optimization by Clang, some releases drop what `cleanup_symbol_name()` (kernel/kallsyms.c) takes for a suffix.
+fn may_be_shortened(run: &Run<'_>, all: &Kallsyms, name: &str) -> bool {
+    const LTO_CLANG: ConfigOption = ConfigOption("LTO_CLANG");
+    let has_suffix = |name: &str| name.contains(['.', '$']);
+    if !has_suffix(name) && !all.has_longer(name, b".$") {
+        return false;
+    }
+    match run.call.kernel.config() {
+        Some(config) => config.is_set(LTO_CLANG),
+        None => all.iter().any(|symbol| symbol.name.contains(".llvm.")),
+    }
 }
 
 /// Mirrors `klp_match_callback()` and what `klp_find_object_symbol()` makes of its count.
@@ -241,6 +258,33 @@ pub(in crate::load) fn kept_symbols(info: &Info) -> Option<Arc<[u8]>> {
     for symbol in info.elf.symbols().iter().filter(|symbol| super::layout::is_core_symbol(info, symbol)) {
         names.extend_from_slice(info.elf.symbol_name(symbol)?);
         names.push(0);
+    }
+    Some(names.into())
+}
+
+/// The names of the modules that a live patch may patch, each with a NUL behind it; `None` for any other module. It names them
+/// in `struct klp_object`, so in strings of its data. Which strings these are, only its code shows.
+pub(in crate::load) fn patched_modules(info: &Info) -> Option<Arc<[u8]>> {
+    if !info.modinfo.has("livepatch") {
+        return None;
+    }
+    let mut names = Vec::new();
+    let is_part_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    for section in info.elf.sections() {
+        let name = info.elf.section_text(section);
+        if let Some(object) = section_object(name.as_bytes()) {
+            names.extend_from_slice(object);
+            names.push(0);
+        }
+        if !info.keeps_alloc(section) || section.flags & SectionFlags::EXECINSTR != 0 {
+            continue;
+        }
+        for text in info.elf.contents(section).split(|byte| *byte == 0) {
+            if !text.is_empty() && text.len() <= OBJECT_WIDTH && text.iter().all(is_part_of_name) {
+                names.extend_from_slice(text);
+                names.push(0);
+            }
+        }
     }
     Some(names.into())
 }

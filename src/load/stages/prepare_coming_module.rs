@@ -24,7 +24,10 @@ pub(in crate::load) fn prepare_coming_module(run: &mut Run<'_>) -> StageResult {
 /// Mirrors `klp_module_coming()` (kernel/livepatch/core.c).
 fn klp_module_coming(run: &mut Run<'_>) -> StageResult {
     let name = run.mod_name();
-    if *name != *"vmlinux" || !run.config("LIVEPATCH")? {
+    if *name != *"vmlinux" {
+        return klp_init_object_loaded(run, &name);
+    }
+    if !run.config("LIVEPATCH")? {
         return Ok(());
     }
     let line = "livepatch: vmlinux.ko: invalid module name";
@@ -33,6 +36,17 @@ fn klp_module_coming(run: &mut Run<'_>) -> StageResult {
         run.err(line);
     } else {
         run.printk_held(LogLevel::Err, line);
+    }
+    Err(Stop::Refused(Errno::EINVAL))
+}
+
+/// Mirrors the call of `klp_init_object_loaded()` (kernel/livepatch/core.c) for the live patches that patch the module. What they
+/// patch is registered by their own code. If they cannot patch it, the module is refused.
+fn klp_init_object_loaded(run: &mut Run<'_>, name: &str) -> StageResult {
+    let patch = run.modules().iter().find(|module| module.may_patch(name)).map(|patch| Arc::clone(&patch.name));
+    let Some(patch) = patch else { return Ok(()) };
+    if !run.config("LIVEPATCH")? || run.ask(Missing::Memory(format!("what {patch} patches in {name}")))? {
+        return Ok(());
     }
     Err(Stop::Refused(Errno::EINVAL))
 }
