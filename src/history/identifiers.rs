@@ -1,9 +1,12 @@
 //! The kernel's registry of object identifiers (include/linux/oid_registry.h), as far as its parser of signatures prints what is
 //! not in it.
 
+use const_oid::ObjectIdentifier;
+
 use super::behaviour::Behaviour;
 use super::calendar::Calendar;
 use crate::kernel::Kernel;
+use crate::x509::asn1::dotted;
 
 /// Whether a kernel's registry has an identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,57 +21,58 @@ pub(crate) enum Registered {
     Unlisted,
 }
 
-/// Identifiers that all kernels since 4.18 have.
-const ALWAYS: [&str; 49] = [
-    "1.2.840.10045.2.1",
-    "1.2.840.113549.1.1.1",
-    "1.2.840.113549.1.1.11",
-    "1.2.840.113549.1.1.12",
-    "1.2.840.113549.1.1.13",
-    "1.2.840.113549.1.1.14",
-    "1.2.840.113549.1.7.1",
-    "1.2.840.113549.1.7.2",
-    "1.2.840.113549.1.9.1",
-    "1.2.840.113549.1.9.3",
-    "1.2.840.113549.1.9.4",
-    "1.2.840.113549.1.9.5",
-    "1.2.840.113549.1.9.15",
-    "1.2.840.113549.1.9.16.2.11",
-    "1.3.6.1.4.1.311.2.1.4",
-    "1.3.6.1.4.1.311.2.1.11",
-    "1.3.6.1.4.1.311.2.1.12",
-    "1.3.6.1.4.1.311.2.1.15",
-    "1.3.6.1.4.1.311.2.1.21",
-    "1.3.6.1.4.1.311.16.4",
-    "1.3.6.1.5.5.7.1.1",
-    "2.5.4.3",
-    "2.5.4.4",
-    "2.5.4.6",
-    "2.5.4.7",
-    "2.5.4.8",
-    "2.5.4.10",
-    "2.5.4.11",
-    "2.5.4.12",
-    "2.5.4.13",
-    "2.5.4.41",
-    "2.5.4.42",
-    "2.5.4.43",
-    "2.5.4.44",
-    "2.5.29.14",
-    "2.5.29.15",
-    "2.5.29.17",
-    "2.5.29.18",
-    "2.5.29.19",
-    "2.5.29.31",
-    "2.5.29.32",
-    "2.5.29.35",
-    "2.5.29.37",
-    "2.16.840.1.101.3.4.2.1",
-    "2.16.840.1.101.3.4.2.2",
-    "2.16.840.1.101.3.4.2.3",
-    "2.16.840.1.101.3.4.2.4",
-    "1.2.840.10045.4.1",
-    "1.2.840.10040.4.1",
+/// Identifiers that all kernels since 4.18 have. Those that nearly every signature has come first, because they are looked up for
+/// every module.
+const ALWAYS: [ObjectIdentifier; 49] = [
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.2"),
+    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1"),
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1"),
+    ObjectIdentifier::new_unwrap("2.5.4.3"),
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1"),
+    ObjectIdentifier::new_unwrap("1.2.840.10045.2.1"),
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.11"),
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.12"),
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.13"),
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.14"),
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.1"),
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.3"),
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.4"),
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.5"),
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.15"),
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.11"),
+    ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.4"),
+    ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.11"),
+    ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.12"),
+    ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.15"),
+    ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.2.1.21"),
+    ObjectIdentifier::new_unwrap("1.3.6.1.4.1.311.16.4"),
+    ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.1.1"),
+    ObjectIdentifier::new_unwrap("2.5.4.4"),
+    ObjectIdentifier::new_unwrap("2.5.4.6"),
+    ObjectIdentifier::new_unwrap("2.5.4.7"),
+    ObjectIdentifier::new_unwrap("2.5.4.8"),
+    ObjectIdentifier::new_unwrap("2.5.4.10"),
+    ObjectIdentifier::new_unwrap("2.5.4.11"),
+    ObjectIdentifier::new_unwrap("2.5.4.12"),
+    ObjectIdentifier::new_unwrap("2.5.4.13"),
+    ObjectIdentifier::new_unwrap("2.5.4.41"),
+    ObjectIdentifier::new_unwrap("2.5.4.42"),
+    ObjectIdentifier::new_unwrap("2.5.4.43"),
+    ObjectIdentifier::new_unwrap("2.5.4.44"),
+    ObjectIdentifier::new_unwrap("2.5.29.14"),
+    ObjectIdentifier::new_unwrap("2.5.29.15"),
+    ObjectIdentifier::new_unwrap("2.5.29.17"),
+    ObjectIdentifier::new_unwrap("2.5.29.18"),
+    ObjectIdentifier::new_unwrap("2.5.29.19"),
+    ObjectIdentifier::new_unwrap("2.5.29.31"),
+    ObjectIdentifier::new_unwrap("2.5.29.32"),
+    ObjectIdentifier::new_unwrap("2.5.29.35"),
+    ObjectIdentifier::new_unwrap("2.5.29.37"),
+    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2"),
+    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3"),
+    ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.4"),
+    ObjectIdentifier::new_unwrap("1.2.840.10045.4.1"),
+    ObjectIdentifier::new_unwrap("1.2.840.10040.4.1"),
 ];
 
 /// The beginnings of identifiers that some kernels have: GOST, SM2 and SM3, TPM keys, mechanisms of GSSAPI, curves, and
@@ -92,12 +96,14 @@ const UNLISTED: [&str; 15] = [
 ];
 
 impl Registered {
-    /// Whether the registry has an identifier in dotted form.
-    pub fn of(dotted: &str) -> Self {
+    /// Whether the registry has an identifier, whose contents are encoded.
+    pub fn of(identifier: &[u8]) -> Self {
         const NIST: &str = "2.16.840.1.101.3.4.";
-        if ALWAYS.contains(&dotted) {
+        if ALWAYS.iter().any(|always| always.as_bytes() == identifier) {
             return Self::Always;
         }
+        let dotted = dotted(identifier);
+        let dotted = dotted.as_str();
         let nist = dotted.strip_prefix(NIST).and_then(|rest| rest.split_once('.'));
         match (dotted, nist) {
             // RSASSA-PSS.

@@ -20,5 +20,5 @@ pub(crate) use identifiers::{Registered, identifiers};
 unstable!(calendar::{Calendar, eras});
 unstable!(reach::has_reached);
 unstable!(struct_module::{struct_module_functions, struct_module_size});
-unstable!(sysfs::is_taken_in_sysfs);
+unstable!(sysfs::{ListedBuild, is_taken_in_sysfs});
 unstable!(table::{FIRST_KNOWN, Row, TABLE});

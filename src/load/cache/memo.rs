@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::history::ListedBuild;
 use crate::image::{Bytes, EntryLayout, ExportTable, Image};
 use crate::kernel::{ConfigOption, Kernel};
 use crate::load::btf::Parsed;
@@ -95,6 +96,7 @@ pub(crate) struct Memo {
     arch: OnceLock<Option<Arch>>,
     modversions: OnceLock<Option<bool>>,
     no_modules: OnceLock<bool>,
+    listed_build: OnceLock<Option<ListedBuild>>,
     /// What the kernel can compute.
     pub(in crate::load) crypto: Kept<(), Arc<Crypto>>,
     /// The kernel's own vermagic, where its files tell it.
@@ -108,7 +110,7 @@ pub(crate) struct Memo {
     /// Imports of the kernel's modules, by the number of the image.
     foreign: Mutex<HashMap<u64, Arc<SimpleImports>, ByNumber>>,
     /// What the kernel says to the type information of modules.
-    pub(in crate::load) btf: Kept<(Reading, Arch), Arc<Parsed>>,
+    pub(in crate::load) btf: Kept<(Reading, Arch, bool), Arc<Parsed>>,
     /// Relocations that were applied without a word.
     pub(in crate::load) relocated: Kept<Relocating, ()>,
 }
@@ -142,6 +144,11 @@ impl Memo {
     /// The kernel's architecture, as far as its files tell.
     pub fn arch(&self, kernel: &Kernel) -> Option<Arch> {
         *self.arch.get_or_init(|| kernel.arch())
+    }
+
+    /// The build among those whose directories in sysfs were listed.
+    pub fn listed_build(&self, kernel: &Kernel) -> Option<ListedBuild> {
+        *self.listed_build.get_or_init(|| ListedBuild::of(kernel.release()?, self.arch(kernel)?))
     }
 
     /// Whether the kernel is built without the system calls for modules (kernel/sys_ni.c). A kernel whose configuration does not

@@ -8,6 +8,7 @@ use crate::elf::{Relocation, Section, SectionFlags, SectionType, Symbol, SymbolP
 use crate::load::state::Info;
 use crate::terms::{Arch, Class, ElfMachine};
 
+const R_X86_64_NONE: u32 = 0;
 const R_X86_64_64: u32 = 1;
 const R_X86_64_PC32: u32 = 2;
 const R_X86_64_PLT32: u32 = 4;
@@ -72,7 +73,10 @@ fn applies(info: &Info, section: &Section, target: &Section, requirement: &mut R
     let contents = info.elf.contents(target);
     let mut end = 0;
     info.elf.format().all_rela64(info.elf.contents(section), |entry| {
+        let Some(symbol) = symbol_at(symbols, entry.symbol) else { return false };
         let width = match entry.kind {
+            // It writes nothing.
+            R_X86_64_NONE => return true,
             R_X86_64_64 => 8,
             R_X86_64_PC64 => {
                 *requirement = Requirement::X86Pc64;
@@ -81,15 +85,9 @@ fn applies(info: &Info, section: &Section, target: &Section, requirement: &mut R
             R_X86_64_PC32 | R_X86_64_PLT32 | R_X86_64_32S => 4,
             _ => return false,
         };
-        let Some(symbol) = symbol_at(symbols, entry.symbol) else { return false };
         let Ok(start) = usize::try_from(entry.offset) else { return false };
-        let zero = start.checked_add(width).and_then(|end| contents.get(start..end)).is_some_and(|bytes| {
-            match (bytes.first_chunk::<8>(), bytes.first_chunk::<4>()) {
-                (Some(eight), _) => *eight == [0; 8],
-                (None, Some(four)) => *four == [0; 4],
-                (None, None) => false,
-            }
-        });
+        let rest = contents.get(start..).unwrap_or_default();
+        let zero = if width == 8 { rest.first_chunk() == Some(&[0; 8]) } else { rest.first_chunk() == Some(&[0; 4]) };
         let is_ascending = start >= end;
         end = start.saturating_add(width);
         zero && is_ascending && (entry.kind != R_X86_64_32S || is_near(info, symbol, entry))

@@ -140,16 +140,16 @@ impl Crypto {
 
     /// The number that the kernel prints for an identifier that it does not take: of one that is not in its registry, the number
     /// of those that are. Words in its place if it is not known.
-    pub(in crate::load) fn number_of(&self, dotted: &str) -> String {
-        match self.identifiers.filter(|_| self.is_registered(dotted) == Some(false)) {
+    pub(in crate::load) fn number_of(&self, identifier: &[u8]) -> String {
+        match self.identifiers.filter(|_| self.is_registered(identifier) == Some(false)) {
             Some(number) => number.to_string(),
             None => Self::NUMBER_UNKNOWN.to_owned(),
         }
     }
 
     /// Whether an identifier is in the kernel's registry, as far as that is known.
-    pub(in crate::load) fn is_registered(&self, dotted: &str) -> Option<bool> {
-        match Registered::of(dotted) {
+    pub(in crate::load) fn is_registered(&self, identifier: &[u8]) -> Option<bool> {
+        match Registered::of(identifier) {
             Registered::Always => Some(true),
             Registered::Never => Some(false),
             Registered::With(behaviour) => Some(!self.is_lacking(behaviour)),

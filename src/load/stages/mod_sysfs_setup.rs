@@ -30,7 +30,7 @@ pub(in crate::load) fn mod_sysfs_setup(run: &mut Run<'_>) -> StageResult {
 /// for the builds whose directories were listed.
 fn is_builtin(run: &Run<'_>, name: &str) -> StageResult<bool> {
     let kernel = run.call.kernel;
-    if let Some(taken) = is_taken_in_sysfs(kernel.release(), run.call.memo.arch(kernel), name) {
+    if let Some(taken) = is_taken_in_sysfs(run.call.memo.listed_build(kernel), name) {
         return Ok(taken);
     }
     if kernel.is_builtin_with_parameters(name) {

@@ -283,7 +283,7 @@ const DATED: [(Behaviour, &[CryptoAlgorithm]); 6] = {
 /// those whose identifiers its source does not know.
 fn crypto_for(run: &Run<'_>, pkcs7: &Pkcs7, trusted: &[Certificate]) -> StageResult<Arc<Crypto>> {
     let needed = needed(pkcs7, trusted);
-    let registered: Vec<_> = pkcs7.identifiers.iter().map(|noted| Registered::of(&noted.dotted)).collect();
+    let registered: Vec<_> = pkcs7.identifiers.iter().map(|noted| Registered::of(pkcs7.contents_of(*noted))).collect();
     let mut crypto = run.cached(&run.call.memo.crypto, Some(()), || Arc::new(crypto(run.call.kernel)));
     for (behaviour, algorithms) in DATED {
         let is_needed = algorithms.iter().any(|algorithm| needed.contains(algorithm));

@@ -9,7 +9,7 @@ use crate::kernel::ConfigOption;
 use crate::load::btf::{Facts, Invalid, Line, LineKind, Parsed, btf_parse_hdr, btf_parse_module};
 use crate::load::run::Run;
 use crate::load::state::{Info, Once, StageResult, Stop};
-use crate::terms::Errno;
+use crate::terms::{Errno, KernelRelease};
 use crate::verdict::{Cause, LogLevel, Missing};
 
 /// Whether the kernel reads the type information of modules.
@@ -61,8 +61,8 @@ fn btf_module_notify(run: &mut Run<'_>) -> StageResult {
         Parsed::Invalid(invalid) => invalid.clone(),
         Parsed::WithoutKernel => {
             let built_for = info.modinfo.release();
-            let release = run.call.kernel.release().map(ToString::to_string);
-            if built_for.is_none() || release.as_deref() == built_for {
+            let release = run.call.kernel.release().map(KernelRelease::as_str);
+            if built_for.is_none() || release == built_for {
                 let is_strict = config.is_some_and(|config| !config.is_set(ConfigOption("MODULE_ALLOW_BTF_MISMATCH")));
                 if is_strict && run.has(Behaviour::LoadBtf)? {
                     run.inferred.push("the module's .BTF fits the kernel's: it was built for this release".into());
@@ -146,23 +146,25 @@ pub(in crate::load) fn check_btf_ahead(run: &Run<'_>) {
 
 /// What the kernel says to the type information of the module.
 fn parsed(run: &Run<'_>, info: &Info, btf: &Section) -> StageResult<Arc<Parsed>> {
-    let key = run.reading().map(|reading| (reading, info.arch));
+    let image = run.call.kernel.boot_image();
+    let facts = Facts {
+        kernel: image.and_then(|image| Some((image.btf()?, image))),
+        has: &|behaviour| run.has(behaviour),
+        read_around: &|| run.read_around(".BTF", "reads a list of types far beyond its end"),
+    };
+    let endian = info.arch.endian;
+    let base = match info.elf.sections_named(".BTF.base").next() {
+        Some(base) if run.has(Behaviour::BtfBase)? => Some(base),
+        _ => None,
+    };
+    // Only the header can be checked then. This takes less time than finding the result of another attempt.
+    if facts.kernel.is_none() && base.is_none() && btf.kind != SectionType::NOBITS {
+        let len = u32::try_from(btf.size).unwrap_or(u32::MAX);
+        return Ok(Arc::new(btf_parse_hdr(len, &|from, to| part(info, btf, from, to), endian, &facts)?));
+    }
+    let key = run.reading().map(|reading| (reading, info.arch, base.is_some()));
     run.try_cached(&run.call.memo.btf, key, || {
-        let base = match info.elf.sections_named(".BTF.base").next() {
-            Some(base) if run.has(Behaviour::BtfBase)? => Some(contents(run, info, base)?),
-            _ => None,
-        };
-        let image = run.call.kernel.boot_image();
-        let facts = Facts {
-            kernel: image.and_then(|image| Some((image.btf()?, image))),
-            has: &|behaviour| run.has(behaviour),
-            read_around: &|| run.read_around(".BTF", "reads a list of types far beyond its end"),
-        };
-        let endian = info.arch.endian;
-        if facts.kernel.is_none() && base.is_none() && btf.kind != SectionType::NOBITS {
-            let len = u32::try_from(btf.size).unwrap_or(u32::MAX);
-            return Ok(Arc::new(btf_parse_hdr(len, &|from, to| part(info, btf, from, to), endian, &facts)?));
-        }
+        let base = base.map(|base| contents(run, info, base)).transpose()?;
         Ok(Arc::new(btf_parse_module(&contents(run, info, btf)?, base.as_deref(), endian, &facts)?))
     })
 }

@@ -25,7 +25,8 @@ impl Pkcs7 {
                 Pkcs7Fault { errno: Errno::EMSGSIZE, offset: 0, reason: "longer than 65535 bytes", warning: None };
             return Self { fault: Some(fault), ..Self::default() };
         }
-        let mut parser = Parser { message: Self::default(), signer: SignerInfo::default(), expect_skid: false };
+        let empty = Self { der: message.to_vec(), ..Self::default() };
+        let mut parser = Parser { message: empty, signer: SignerInfo::default(), expect_skid: false };
         let mut reader = Asn1Reader::new(message);
         let parsed = parser.content_info(&mut reader).and_then(|()| parser.check_authattrs(reader.offset()));
         if let Err(fault) = parsed {

@@ -314,8 +314,7 @@ impl Parser {
     fn note_oid<'a>(&mut self, reader: &mut Asn1Reader<'a>) -> ParseResult<Asn1Value<'a>> {
         let value = reader.primitive(asn1::OBJECT_IDENTIFIER)?;
         let header = value.whole.len().saturating_sub(value.bytes.len());
-        let identifier = NotedIdentifier { offset: value.offset + header, dotted: asn1::dotted(value.bytes) };
-        self.message.identifiers.push(identifier);
+        self.message.identifiers.push(NotedIdentifier { offset: value.offset + header, len: value.bytes.len() });
         Ok(value)
     }
 

@@ -25,17 +25,27 @@ pub struct Pkcs7 {
     pub unfinished: Option<SignerInfo>,
     /// The object identifiers that the kernel's parser looks up, in its order.
     pub identifiers: Vec<NotedIdentifier>,
+    /// The encoded message, which the identifiers are part of.
+    pub(super) der: Vec<u8>,
     /// Why the kernel stops reading the message; `None` if it reads it to the end.
     pub fault: Option<Pkcs7Fault>,
 }
 
 /// An object identifier for `pkcs7_note_OID()` (crypto/asymmetric_keys/pkcs7_parser.c), which prints those that it does not know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct NotedIdentifier {
-    /// The offset of its contents in the message.
+    /// The offset of its contents in the message, in bytes.
     pub offset: usize,
-    /// Its dotted form.
-    pub dotted: String,
+    /// The length of its contents in bytes.
+    pub len: usize,
+}
+
+impl Pkcs7 {
+    /// The encoded contents of an identifier of this message.
+    pub fn contents_of(&self, identifier: NotedIdentifier) -> &[u8] {
+        let rest = self.der.get(identifier.offset..).unwrap_or_default();
+        rest.get(..identifier.len).unwrap_or_default()
+    }
 }
 
 /// The type of the signed content.

@@ -10,6 +10,7 @@ use crate::load::signature::public_key::{KeyCheck, digest, public_key_verify_sig
 use crate::terms::Errno;
 use crate::verdict::KernelLine;
 use crate::x509::DigestAlgorithm;
+use crate::x509::asn1;
 use crate::x509::{Certificate, CertificateErrorKind, CertificateSignature, PublicKey};
 use crate::x509::{ContentType, Pkcs7, Pkcs7Fault, SignatureAlgorithm, SignerInfo};
 
@@ -148,8 +149,10 @@ impl<'a> Verification<'a> {
         // sprint_oid() gets a buffer of 50 bytes.
         const ROOM: usize = 49;
         for identifier in self.message.identifiers.get(self.noted..end).unwrap_or_default() {
-            if self.crypto.is_registered(&identifier.dotted) == Some(false) {
-                let dotted = identifier.dotted.get(..ROOM).unwrap_or(&identifier.dotted);
+            let contents = self.message.contents_of(*identifier);
+            if self.crypto.is_registered(contents) == Some(false) {
+                let mut dotted = asn1::dotted(contents);
+                dotted.truncate(ROOM);
                 let text = format!("PKCS7: Unknown OID: [{}] {dotted}", identifier.offset);
                 self.lines.extend(warning(text));
             }
@@ -160,7 +163,9 @@ impl<'a> Verification<'a> {
     /// The line about an algorithm whose identifier is the last that was looked up.
     fn print_unsupported(&mut self, kind: &str) {
         let last = self.noted.checked_sub(1).and_then(|last| self.message.identifiers.get(last));
-        let number = last.map_or_else(|| Crypto::NUMBER_UNKNOWN.to_owned(), |last| self.crypto.number_of(&last.dotted));
+        let identifier = last.map(|last| self.message.contents_of(*last));
+        let number = identifier
+            .map_or_else(|| Crypto::NUMBER_UNKNOWN.to_owned(), |identifier| self.crypto.number_of(identifier));
         self.lines.extend(warning(format!("Unsupported {kind} algo: {number}")));
     }
 
