@@ -5,6 +5,18 @@ use super::table::{FIRST_KNOWN, TABLE};
 use crate::kernel::Kernel;
 use crate::terms::{Distribution, KernelRelease, KernelVersion};
 
+/// How far the table tells what a kernel has from later ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Backports {
+    /// The table lists what stable releases and distributions carry into it.
+    #[default]
+    Listed,
+    /// An enterprise distribution carries changes of later kernels into it, which the table does not list.
+    Unlisted,
+    /// It is one of the kernels that such a kernel may behave as.
+    Assumed,
+}
+
 /// The version and the distribution of a kernel, by which its behaviours are looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Calendar {
@@ -14,6 +26,8 @@ pub struct Calendar {
     pub patch_known: bool,
     /// The distribution that built the kernel; `None` for an upstream kernel or an unknown one.
     pub distribution: Option<Distribution>,
+    /// What it has from later kernels.
+    pub backports: Backports,
     /// A behaviour whose answer is inverted, to find out what depends on it.
     pub otherwise: Option<Behaviour>,
 }
@@ -26,18 +40,55 @@ impl Calendar {
             version,
             patch_known: given || distribution.is_none() || version.patch != 0,
             distribution,
+            backports: Backports::Listed,
             otherwise: None,
         }
     }
 
     /// A calendar for a release string; `None` if it does not begin with a version.
     pub fn of_release(release: &KernelRelease) -> Option<Self> {
-        Some(Self::new(release.version()?, false, release.distribution()))
+        Some(Self::new(release.version()?, false, release.distribution()).built_as(Some(release)))
+    }
+
+    /// The calendar of a kernel with this release string.
+    fn built_as(self, release: Option<&KernelRelease>) -> Self {
+        match release {
+            Some(release) if release.is_of_enterprise() => Self { backports: Backports::Unlisted, ..self },
+            _ => self,
+        }
+    }
+
+    /// The calendars that a kernel may have, of which the first counts where none decides: its own; if its version is not known,
+    /// that of each era, the newest first; if a distribution carries unlisted changes into it, see [`Self::assumed`].
+    pub fn candidates(kernel: &Kernel) -> Vec<Self> {
+        match Self::of(kernel) {
+            Some(own) if own.backports == Backports::Unlisted => own.assumed(),
+            Some(own) => vec![own],
+            None => eras().into_iter().rev().map(|version| Self::new(version, true, kernel.distribution())).collect(),
+        }
+    }
+
+    /// The calendars that a kernel with unlisted changes of later kernels may have: that of its base version, those of the later
+    /// eras, and the first and the last of these with each single behaviour otherwise that the table leaves open.
+    ///
+    /// That is not every combination of behaviours, which would be too many to try. It has each behaviour on both sides, alone and
+    /// with the others of its time.
+    fn assumed(self) -> Vec<Self> {
+        let base = Self { backports: Backports::Assumed, ..self };
+        let later = eras().into_iter().filter(|version| *version > self.version);
+        let mut all = vec![base];
+        all.extend(later.map(|version| Self { version, patch_known: true, ..base }));
+        let newest = all.last().copied().unwrap_or(base);
+        for row in TABLE.iter().filter(|row| self.has(row.behaviour).is_none()) {
+            all.extend([base, newest].map(|calendar| Self { otherwise: Some(row.behaviour), ..calendar }));
+        }
+        all
     }
 
     /// A calendar for a kernel; `None` if its version is unknown.
     pub fn of(kernel: &Kernel) -> Option<Self> {
-        Some(Self::new(kernel.version()?, kernel.is_version_given(), kernel.distribution()))
+        let calendar = Self::new(kernel.version()?, kernel.is_version_given(), kernel.distribution());
+        Some(calendar.built_as(kernel.release()))
     }
 
     /// The behaviours that only one of two kernels has, each with whether the later one has it. A behaviour that is unknown for
@@ -63,6 +114,11 @@ impl Calendar {
         let row = TABLE.iter().find(|row| row.behaviour == behaviour)?;
         if row.distribution.is_some() && row.from.is_none() && row.until.is_none() {
             return Some(self.distribution == row.distribution);
+        }
+        // A kernel that carries changes of later ones may have any that came after its base version.
+        let is_settled = row.from.or(row.again).or(row.until).is_some_and(|last| self.version >= last);
+        if self.backports == Backports::Unlisted && !is_settled {
+            return None;
         }
         if let Some(until) = row.until {
             if self.version < until {
@@ -98,6 +154,11 @@ impl Calendar {
             Some(after) if self.version.major == 2 && self.version > after => None,
             _ => Some(false),
         }
+    }
+
+    /// Returns whether it is only one of the calendars that a kernel with unlisted changes may have.
+    pub fn is_assumed(&self) -> bool {
+        self.backports == Backports::Assumed
     }
 
     /// Returns whether the release is older than the first one of which the table is meant to know every difference.
@@ -143,8 +204,25 @@ mod tests {
             version: KernelVersion::new(major, minor, patch),
             patch_known: true,
             distribution: None,
+            backports: Backports::Listed,
             otherwise: None,
         }
+    }
+
+    #[test]
+    fn an_enterprise_kernel_may_have_what_came_after_its_base() {
+        let release = |text: &str| Calendar::of_release(&KernelRelease::new(text)).expect("a version");
+        let el8 = release("4.18.0-553.el8.x86_64");
+        let el9 = release("5.14.0-503.33.1.el9_5.x86_64");
+        assert_eq!([el8, el9].map(|calendar| calendar.has(Behaviour::LoadTaintLate)), [None, None]);
+        assert_eq!([el8, el9].map(|calendar| calendar.has(Behaviour::SymNamespaces)), [None, Some(true)]);
+        assert_eq!([el8, el9].map(|calendar| calendar.has(Behaviour::X86Plt32)), [Some(true), Some(true)]);
+        assert_eq!([el8, el9].map(|calendar| calendar.has(Behaviour::SymGplFutureUnused)), [None, Some(false)]);
+        assert_eq!([el8, el9].map(|calendar| calendar.has(Behaviour::SigSha1)), [None, None]);
+        assert_eq!(
+            [el8, el9].map(|calendar| calendar.has(Behaviour::VerMissingEntryFatal)),
+            [Some(false), Some(false)]
+        );
     }
 
     #[test]

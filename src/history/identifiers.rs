@@ -4,7 +4,7 @@
 use const_oid::ObjectIdentifier;
 
 use super::behaviour::Behaviour;
-use super::calendar::Calendar;
+use super::calendar::{Backports, Calendar};
 use crate::kernel::Kernel;
 use crate::x509::asn1::dotted;
 
@@ -123,7 +123,7 @@ impl Registered {
 /// The number of identifiers in the registry of a kernel (`OID__NR`), which it prints for one that is not there. Read from the
 /// logs of real kernels; `None` for series of which there is none.
 pub(crate) fn identifiers(kernel: &Kernel) -> Option<u32> {
-    let version = Calendar::of(kernel)?.version;
+    let version = Calendar::of(kernel).filter(|calendar| calendar.backports == Backports::Listed)?.version;
     let series = [((5, 10), 78), ((6, 1), 98), ((6, 12), 103), ((7, 3), 106)];
     series.into_iter().find(|(series, _)| *series == (version.major, version.minor)).map(|(_, number)| number)
 }

@@ -17,7 +17,7 @@ mod table;
 
 pub use behaviour::Behaviour;
 pub(crate) use identifiers::{Registered, identifiers};
-unstable!(calendar::{Calendar, eras});
+unstable!(calendar::{Backports, Calendar, eras});
 unstable!(reach::has_reached);
 unstable!(struct_module::{struct_module_functions, struct_module_size});
 unstable!(sysfs::{ListedBuild, is_taken_in_sysfs});

@@ -6,7 +6,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use crate::history::{Behaviour, Calendar, eras};
+use crate::history::{Behaviour, Calendar};
 use crate::image::{Fault, Image};
 use crate::kernel::{Kernel, UnreadFile, module_name_of};
 use crate::load::cache::memo::Memo;
@@ -342,13 +342,14 @@ impl Machine {
     }
 
     fn conclude(&mut self, image: &Image, attempts: Attempts) -> Verdict {
-        let calendar = attempts.results.first().and_then(|(world, _)| world.calendars.first().copied());
+        let calendars = attempts.results.iter().flat_map(|(world, _)| world.calendars.iter());
+        let old = calendars.copied().find(|calendar| calendar.is_before_table());
         let mut verdict = self.settle(attempts.results, attempts.too_many);
         if !matches!(verdict.outcome, Outcome::Loads) {
             let exports = image.as_announced().map(|elf| Arc::clone(elf.exports())).unwrap_or_default();
             self.refused.extend(RefusedExporter::new(&verdict.name, exports).map(Arc::new));
         }
-        if let Some(old) = calendar.filter(|calendar| calendar.is_before_table()) {
+        if let Some(old) = old {
             older_than_known(&mut verdict, old);
         }
         verdict
@@ -416,14 +417,9 @@ impl Machine {
 
 /// The state of a kernel that has just booted. If its release is not known, it has the calendar of each era of the loader.
 fn booted(kernel: &Kernel) -> World {
-    let distribution = kernel.distribution();
-    let calendars = match kernel.version() {
-        Some(version) => [Calendar::new(version, kernel.is_version_given(), distribution)].into(),
-        None => eras().into_iter().rev().map(|version| Calendar::new(version, true, distribution)).collect(),
-    };
     World {
         answers: Arc::default(),
-        calendars,
+        calendars: Calendar::candidates(kernel).into(),
         state: State::default(),
         because: Arc::default(),
         last: None,

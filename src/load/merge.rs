@@ -221,11 +221,14 @@ fn questions(results: &[(World, Verdict)]) -> Vec<Missing> {
         // The worlds differ by what an earlier load depended on.
         missing.extend(results.iter().flat_map(|(world, _)| world.because.iter().cloned()));
     }
-    // If the release is not known, it is the fact to supply: it settles such behaviours, too.
+    // If the release is not known, it is the fact to supply: it settles such behaviours, too. If the kernel carries changes of
+    // later ones, it is what these are.
+    let is_assumed = results.iter().flat_map(|(world, _)| world.calendars.iter()).any(Calendar::is_assumed);
+    let release = if is_assumed { Missing::Backports } else { Missing::Release };
     let is_release_open = calendars || results.iter().any(|(world, _)| world.calendars.len() > 1);
     let named = missing.into_iter().map(|question| match question {
-        Missing::Behaviour(_) if is_release_open => Missing::Release,
+        Missing::Behaviour(_) if is_release_open => release.clone(),
         question => named(question),
     });
-    calendars.then_some(Missing::Release).into_iter().chain(named).collect::<BTreeSet<_>>().into_iter().collect()
+    calendars.then_some(release.clone()).into_iter().chain(named).collect::<BTreeSet<_>>().into_iter().collect()
 }

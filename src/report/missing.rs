@@ -13,6 +13,11 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
     let image = add_image(kernel);
     match missing {
         Missing::Release => "the kernel's release: give --release RELEASE, as uname -r prints it there".into(),
+        Missing::Backports => format!(
+            "what the distribution has carried into {} from later kernels: its release string does not tell, and gplok knows only \
+             when upstream's loader changed",
+            kernel.called()
+        ),
         Missing::OldKernel => format!(
             "how {} differs from {FIRST_KNOWN}: gplok knows the loader in full from {FIRST_KNOWN} on, and only some changes \
              before that",

@@ -70,6 +70,15 @@ fn debian_flavour(name: &str) -> Option<&'static Flavour> {
     DEBIAN_FLAVOURS.iter().find(|flavour| flavour.name == name)
 }
 
+/// What release strings of enterprise kernels name their distribution by, before its version: Red Hat and its rebuilds, Oracle,
+/// Amazon, openEuler, Anolis and Alibaba, Kylin.
+const ENTERPRISE_TAGS: [&str; 6] = ["el", "amzn", "oe", "an", "al", "ky"];
+
+/// How the build numbers of SUSE's enterprise kernels begin: 150400 is that of version 15, service pack 4.
+const SUSE_BUILDS: [&str; 2] = ["15", "16"];
+
+const SUSE_FLAVOURS: [&str; 3] = ["-default", "-azure", "-rt"];
+
 /// A release string as `uname -r` prints it, for example `6.12.117+deb13-amd64`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(transparent)]
@@ -97,6 +106,25 @@ impl KernelRelease {
     /// The distribution, if the release string names one of its flavours.
     pub fn distribution(&self) -> Option<Distribution> {
         self.flavour().map(|_| Distribution::Debian)
+    }
+
+    /// Returns whether a distribution built it that carries changes of later kernels into an old base version for years, by the
+    /// shape of its release string.
+    pub(crate) fn is_of_enterprise(&self) -> bool {
+        let is_tagged = |part: &str| {
+            let digits = ENTERPRISE_TAGS.iter().find_map(|tag| part.strip_prefix(tag));
+            digits.is_some_and(|digits| digits.starts_with(|first: char| first.is_ascii_digit()))
+        };
+        let Some((_, rest)) = self.0.split_once('-') else { return false };
+        let is_suse = || {
+            let (build, flavour) = rest.split_once('.').unwrap_or((rest, ""));
+            SUSE_BUILDS.iter().any(|service_pack| build.starts_with(service_pack))
+                && build.len() == 6
+                && SUSE_FLAVOURS.iter().any(|name| flavour.ends_with(name))
+        };
+        // ELRepo builds upstream's kernels for enterprise distributions.
+        let is_upstream = rest.contains(".elrepo");
+        !is_upstream && (rest.split(['.', '_', '+']).any(is_tagged) || is_suse())
     }
 
     /// The architecture that a distribution's flavour names.
@@ -147,6 +175,41 @@ mod tests {
         }
         for release in ["6.8.0-45-generic", "5.14.0-503.33.1.el9_5.x86_64", "6.12.1", "6.6.8-arch1-1"] {
             assert!(!debian(release), "{release}");
+        }
+    }
+
+    #[test]
+    fn enterprise_kernels_are_known_by_their_tags() {
+        let enterprise = |text: &str| KernelRelease::new(text).is_of_enterprise();
+        for release in [
+            "3.10.0-1160.el7.x86_64",
+            "4.18.0-553.el8.x86_64",
+            "4.18.0-348.7.1.el8_5.aarch64",
+            "4.18.0-553.rt7.342.el8_10.x86_64",
+            "5.14.0-503.33.1.el9_5.x86_64+debug",
+            "6.12.0-55.9.1.el10_0.x86_64",
+            "5.15.0-200.131.27.el8uek.x86_64",
+            "5.10.0-60.18.0.50.oe2203.x86_64",
+            "4.19.91-26.an8.x86_64",
+            "4.19.90-23.8.v2101.ky10.aarch64",
+            "5.10.220-209.869.amzn2.x86_64",
+            "5.14.21-150500.55.52-default",
+        ] {
+            assert!(enterprise(release), "{release}");
+        }
+        for release in [
+            "4.18.0",
+            "6.12.117+deb13-amd64",
+            "5.10.0-46-amd64",
+            "6.8.0-45-generic",
+            "6.9.1-1.el9.elrepo.x86_64",
+            "6.8.5-301.fc40.x86_64",
+            "6.6.7-1-default",
+            "6.6.8-arch1-1",
+            "4.14.151-el",
+            "5.4.0-elephant",
+        ] {
+            assert!(!enterprise(release), "{release}");
         }
     }
 

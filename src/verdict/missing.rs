@@ -14,6 +14,8 @@ use crate::terms::ElfMachine;
 pub enum Missing {
     /// The release string, and with it every dated behaviour.
     Release,
+    /// Which changes of later kernels an enterprise distribution has carried into this one.
+    Backports,
     /// What a kernel older than 4.18 does otherwise: the table of behaviours knows older kernels in part only.
     OldKernel,
     /// A configuration option.
@@ -117,6 +119,7 @@ impl Missing {
     pub fn word(&self) -> String {
         match self {
             Self::Release => "release".into(),
+            Self::Backports => "backports".into(),
             Self::OldKernel => "old-kernel".into(),
             Self::Config(option) => format!("config:{option}"),
             Self::Behaviour(behaviour) => format!("behaviour:{behaviour}"),

@@ -613,3 +613,27 @@ fn either_json(desk: &Desk) {
     assert_eq!(module["missing"], serde_json::json!(["loader"]));
     assert_eq!(module["findings"][0]["facts"]["refused"], serde_json::json!(false));
 }
+
+/// An enterprise kernel has changes of later kernels, so its base version does not tell what its loader does.
+#[test]
+fn an_enterprise_kernel_is_not_taken_for_upstream() {
+    let answer = |release: &str| {
+        let made = Made::new(release).export_gpl("gpl").export("f");
+        let desk = Desk::with(made.clone());
+        desk.file(
+            "propr.ko",
+            Ko::new("propr").license("Proprietary").needs("f").export("propr_fn").build(&made.profile),
+        );
+        // Refused since 5.9 for using both.
+        desk.file("both.ko", Ko::new("both").needs("gpl").needs("propr_fn").build(&made.profile));
+        desk.file("lost.ko", Ko::new("lost").needs("gone").build(&made.profile));
+        let json = desk.run("check -k k propr.ko both.ko lost.ko --format json").json();
+        let modules = json["modules"].as_array().expect("a list").clone();
+        modules.iter().map(|module| format!("{} {}", module["outcome"], module["missing"])).collect::<Vec<_>>()
+    };
+    assert_eq!(answer("4.18.0"), [r#""loaded" []"#, r#""loaded" []"#, r#""refused" []"#]);
+    assert_eq!(answer("6.1.0"), [r#""loaded" []"#, r#""refused" []"#, r#""refused" []"#]);
+    let el8 = answer("4.18.0-553.el8.x86_64");
+    assert!(el8[1].starts_with(r#""undetermined" ["backports""#), "{el8:?}");
+    assert!(el8[2].starts_with(r#""refused""#), "{el8:?}");
+}

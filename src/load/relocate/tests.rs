@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::elf::{Relocation, SectionFlags, SectionType};
-use crate::history::{Behaviour, Calendar};
+use crate::history::{Backports, Behaviour, Calendar};
 use crate::kernel::ConfigOption;
 use crate::terms::{Arch, Class, ElfMachine, Endian, KernelVersion};
 use crate::verdict::Missing;
@@ -58,7 +58,8 @@ fn entry(offset: u64, kind: u32, symbol: u32, addend: i64) -> Relocation {
 
 fn judge_at(arch: Arch, version: (u16, u16, u16), entries: &[Relocation]) -> Judgement {
     let version = KernelVersion::new(version.0, version.1, version.2);
-    let calendar = Calendar { version, patch_known: true, distribution: None, otherwise: None };
+    let calendar =
+        Calendar { version, patch_known: true, distribution: None, backports: Backports::Listed, otherwise: None };
     let mut has = |behaviour: Behaviour| calendar.has(behaviour).ok_or(Missing::Behaviour(behaviour));
     let mut config = |option: ConfigOption| Err(Missing::Config(option));
     let relocations = RelocationSection { index: 9, target: TEXT, rela: arch.machine != ElfMachine::I386, entries };
