@@ -1,7 +1,9 @@
 //! Why the exporter of a missing symbol cannot be loaded: another file takes precedence, or it is not installed, or damaged.
 
+use std::path::Path;
+
 use crate::kernel::{Exports, Kernel, ModuleTree, UnreadFile};
-use crate::terms::ModuleName;
+use crate::terms::{KernelRelease, ModuleName};
 use crate::verdict::{Absent, Cause, Verdict};
 
 /// Adds to findings about missing symbols why no tree gives the module that exports them. `unread` are the module files that
@@ -14,9 +16,10 @@ pub fn name_absent(verdict: &mut Verdict, kernel: &Kernel, tree: Option<&ModuleT
                 let found = shadowed.or_else(|| perhaps(kernel, tree, unread));
                 *absent = found.map(Box::new);
             }
-            Cause::ExporterNotLoaded { symbol, absent: absent @ None, .. } => {
-                let found =
-                    tree.and_then(|tree| shadowed(tree, symbol).or_else(|| not_installed(kernel, tree, symbol)));
+            Cause::ExporterNotLoaded { symbol, exporter, absent: absent @ None } => {
+                let shadowed = tree.and_then(|tree| shadowed(tree, symbol));
+                let found = shadowed.or_else(|| damaged(exporter, unread));
+                let found = found.or_else(|| not_installed(kernel, tree?, symbol));
                 *absent = found.map(Box::new);
             }
             _ => {}
@@ -29,8 +32,29 @@ fn shadowed(tree: &ModuleTree, symbol: &str) -> Option<Absent> {
     Some(Absent::Shadowed { file: file.display().to_string(), by: by.display().to_string() })
 }
 
+/// The file of a module, if it is damaged.
+fn damaged(module: &str, unread: &[UnreadFile]) -> Option<Absent> {
+    let is_it =
+        |file: &&UnreadFile| file.is_damaged && ModuleName::of_file(&file.path).is_some_and(|name| *name == *module);
+    let file = unread.iter().find(is_it)?;
+    Some(Absent::Damaged { file: file.path.display().to_string(), damage: file.why.clone() })
+}
+
+/// Returns whether a tree is that of the kernel's release. Only then what it lacks, or lists, says something about the kernel.
+fn is_of_kernel(kernel: &Kernel, tree: &ModuleTree) -> bool {
+    let release = kernel.release().map(KernelRelease::as_str);
+    if kernel.tree().is_some_and(|own| std::ptr::eq(own, tree)) {
+        return kernel.tree_release().is_none_or(|built| release.is_none_or(|release| built == release));
+    }
+    let is_named = |path: &Path| path.iter().any(|part| release.is_some_and(|release| part == release));
+    is_named(tree.root()) || tree.modules().next().is_some_and(|module| is_named(&module.path))
+}
+
 /// The module that the kernel's list of exports names, if the tree does not have it.
 fn not_installed(kernel: &Kernel, tree: &ModuleTree, symbol: &str) -> Option<Absent> {
+    if !is_of_kernel(kernel, tree) {
+        return None;
+    }
     let module = kernel.exports()?.named(symbol).next()?.exporter;
     let name = ModuleName::of_exporter(module);
     let is_builtin = kernel.builtin().is_some_and(|builtin| builtin.contains(&name));
@@ -48,7 +72,7 @@ fn perhaps(kernel: &Kernel, tree: Option<&ModuleTree>, unread: &[UnreadFile]) ->
     if kernel.exports().is_some_and(Exports::covers_modules) {
         return None;
     }
-    let tree = tree?;
+    let tree = tree.filter(|tree| is_of_kernel(kernel, tree))?;
     let first = tree.not_installed().first()?.clone();
     let files = tree.not_installed().len();
     Some(Absent::PerhapsNotInstalled { files, first, tree: tree.root().display().to_string() })

@@ -203,6 +203,13 @@ impl Kernel {
             .or_else(|| self.boot_image()?.struct_module_size())
     }
 
+    /// The release that the tree's own modules were built for.
+    ///
+    /// May read a module of the tree on first use; if that fails, it stays unknown.
+    pub(crate) fn tree_release(&self) -> Option<&str> {
+        self.own_module()?.vermagic.split(' ').next()
+    }
+
     /// The layout of `struct module`: from the type information of a given image, otherwise from modules of the kernel's own
     /// tree, otherwise from the type information of a found image.
     ///

@@ -13,7 +13,7 @@ use super::sentence::group_sentence;
 use super::usage::usage;
 use super::wording::{all as listed, count, printable};
 use crate::terms::{Errno, KernelRelease, Taints};
-use crate::verdict::{DebugInfo, Missing, Outcome, Use, Verdict};
+use crate::verdict::{Absent, DebugInfo, Missing, Outcome, Use, Verdict};
 use crate::why::{Elsewhere, OptionDifference, SymbolExport, SymbolUse};
 
 /// Lines of the kernel log shown for one module; the other formats have them all.
@@ -352,8 +352,14 @@ impl VerdictPage<'_> {
 
 /// A hint for ENOENT that is about symbols: older tools print "No such file or directory" for it.
 fn file_hint(errno: Errno, verdict: &Verdict) -> &'static str {
-    let symbols = verdict.findings.iter().any(|finding| finding.symbol().is_some());
-    if errno == Errno::ENOENT && symbols { "; ENOENT stands for a symbol here, no file is missing" } else { "" }
+    if errno != Errno::ENOENT || verdict.findings.iter().all(|finding| finding.symbol().is_none()) {
+        return "";
+    }
+    let mut absent = verdict.findings.iter().filter_map(|finding| finding.cause.absent());
+    match absent.any(Absent::lacks_file) {
+        true => "; ENOENT stands for a symbol here, not for this file",
+        false => "; ENOENT stands for a symbol here, no file is missing",
+    }
 }
 
 /// `EXPORT_SYMBOL_GPL by vmlinux, in namespace X`.

@@ -65,6 +65,13 @@ pub enum Absent {
         /// The tree.
         tree: String,
     },
+    /// The file of the module that exports it is damaged: the kernel refuses it.
+    Damaged {
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        damage: String,
+    },
     /// Nothing tells which module exports it, but there are module files that are damaged, and what they export is not known. The
     /// kernel refuses them.
     PerhapsDamaged {
@@ -90,6 +97,11 @@ impl Absent {
     /// Returns whether it is only a possible reason.
     pub(crate) const fn is_guess(&self) -> bool {
         matches!(self, Self::PerhapsDamaged { .. } | Self::PerhapsNotInstalled { .. })
+    }
+
+    /// Returns whether the file of a module is, or may be, missing.
+    pub(crate) const fn lacks_file(&self) -> bool {
+        matches!(self, Self::NotInstalled { .. } | Self::PerhapsNotInstalled { .. })
     }
 }
 
@@ -585,6 +597,14 @@ impl Cause {
             | Self::RivalExport { symbol, .. }
             | Self::DuplicateExport { symbol, .. } => Some(symbol),
             Self::ModuleLayout { .. } => Some("module_layout"),
+            _ => None,
+        }
+    }
+
+    /// Why the module that exports the symbol cannot be loaded from the kernel's tree, if it is about that.
+    pub(crate) fn absent(&self) -> Option<&Absent> {
+        match self {
+            Self::MissingSymbol { absent, .. } | Self::ExporterNotLoaded { absent, .. } => absent.as_deref(),
             _ => None,
         }
     }

@@ -106,6 +106,13 @@ fn absent_exporter(topic: &Topic<'_>, absent: &Absent) -> Wording {
             ),
             install,
         ),
+        Absent::Damaged { file, damage } => Wording::new(
+            Because::but(
+                format!("{names} {} exported by {file}", names.is()),
+                format!("that file is damaged ({damage}), and the kernel refuses it"),
+            ),
+            format!("install or build {file} again, then load {module} again"),
+        ),
         Absent::PerhapsDamaged { files, first, damage } => {
             let others = match files - 1 {
                 0 => "it".to_owned(),
@@ -136,7 +143,10 @@ fn absent_exporter(topic: &Topic<'_>, absent: &Absent) -> Wording {
                     if *files == 1 { "is" } else { "are" },
                 ),
             ),
-            format!("if one of those exports {}, {install}", names.pick("it", "them")),
+            format!(
+                "if a module that modules.order lists and {tree} lacks exports {}, {install}",
+                names.pick("it", "them")
+            ),
         ),
     }
 }
