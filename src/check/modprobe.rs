@@ -1,5 +1,6 @@
 //! Loading modules by name on one [`Machine`], dependencies first, as `modprobe` does.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::error::ModprobeError;
@@ -7,7 +8,7 @@ use super::needs::in_tree;
 use crate::image::{Error, Image, as_text};
 use crate::kernel::ModuleTree;
 use crate::load::{Insmod, Machine};
-use crate::terms::Taints;
+use crate::terms::{Errno, Taints};
 use crate::verdict::{Outcome, Verdict};
 
 /// How deep dependencies are followed. Those of Debian's modules are less than 20 deep.
@@ -25,20 +26,87 @@ pub(super) fn insmod(machine: &mut Machine, image: &Image, insmod: &Insmod) -> R
     Ok(machine.insmod(whole.as_ref().unwrap_or(image), insmod))
 }
 
+/// What the refusal of a dependency does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Refusal {
+    /// The modules after it are not tried, as modprobe does.
+    Ends,
+    /// They are tried all the same.
+    Ignored,
+}
+
+impl Refusal {
+    /// Returns whether no other module is tried after these.
+    fn has_ended(self, verdicts: &[Verdict]) -> bool {
+        self == Self::Ends && verdicts.last().is_some_and(ends_modprobe)
+    }
+}
+
+/// Returns whether modprobe certainly tries no other module after this one.
+fn ends_modprobe(verdict: &Verdict) -> bool {
+    match verdict.outcome {
+        Outcome::Loads => false,
+        Outcome::Refused { errno, .. } => errno != Errno::EEXIST,
+        Outcome::Crash { .. } => true,
+        _ => verdict.never_loads,
+    }
+}
+
+/// The verdict on a module that modprobe does not try, because one that it needs was refused. The error is that of the other.
+fn not_tried(name: &str, refused: &Verdict) -> Verdict {
+    let mut verdict = Verdict {
+        never_loads: refused.never_loads,
+        missing: refused.missing.clone(),
+        kernel_tainted: refused.kernel_tainted,
+        ..Verdict::new(name, refused.outcome.clone())
+    };
+    verdict.blame(refused);
+    verdict
+}
+
+/// The verdict on a module that modprobe tries only if the modules before it were loaded, which is not known of all.
+fn if_tried(verdict: Verdict, before: &[Verdict]) -> Verdict {
+    let mut open = before.iter().filter(|verdict| verdict.outcome == Outcome::Undetermined).peekable();
+    if open.peek().is_none() {
+        return verdict;
+    }
+    let open: BTreeSet<_> = open.flat_map(|verdict| &verdict.missing).chain(&verdict.missing).cloned().collect();
+    let never_loads = verdict.never_loads || verdict.outcome.errno().is_some();
+    Verdict {
+        outcome: Outcome::Undetermined,
+        never_loads,
+        missing: open.into_iter().collect(),
+        log: Vec::new(),
+        ..verdict
+    }
+}
+
 impl Machine {
-    /// Loads a module of the kernel's tree by name, after the modules that it needs. Returns one verdict for each, in order.
+    /// Loads a module of the kernel's tree by name, after the modules that it needs. Returns one verdict for each that was tried, in
+    /// order, and one for the module itself.
+    ///
+    /// It mirrors `kmod_module_probe_insert_module()` of kmod (libkmod/libkmod-module.c): the first module that is refused ends it,
+    /// unless one of its name is loaded (EEXIST). The modules after it are not tried.
     ///
     /// # Errors
     /// When the tree has no such module, or a file of it cannot be read.
     pub fn modprobe(&mut self, name: &str) -> Result<Vec<Verdict>, ModprobeError> {
         let module = self.kernel().tree().and_then(|tree| tree.module(name)).cloned();
         let module = module.ok_or_else(|| ModprobeError::NotFound(name.to_owned()))?;
+        if self.is_loaded(&module.name) {
+            return Ok(vec![self.already_loaded(&module.name)]);
+        }
         let image = self.kernel().image(&module.path);
-        let mut verdicts = self.load_dependencies(&image)?;
-        verdicts.push(match self.is_loaded(&module.name) {
-            false => insmod(self, &image, &Insmod::default())?,
-            true => self.already_loaded(&module.name),
-        });
+        let mut verdicts = Vec::new();
+        self.load_dependencies_of(&image, MAX_DEPENDENCIES, Refusal::Ends, &mut verdicts)?;
+        match verdicts.last().filter(|last| ends_modprobe(last)) {
+            Some(Verdict { outcome: Outcome::Crash { .. }, .. }) => {}
+            Some(refused) => verdicts.push(not_tried(&module.name, refused)),
+            None => {
+                let verdict = insmod(self, &image, &Insmod::default())?;
+                verdicts.push(if_tried(verdict, &verdicts));
+            }
+        }
         Ok(verdicts)
     }
 
@@ -59,7 +127,7 @@ impl Machine {
     /// When a file of the tree cannot be read.
     pub fn load_dependencies(&mut self, image: &Image) -> Result<Vec<Verdict>, ModprobeError> {
         let mut verdicts = Vec::new();
-        self.load_dependencies_of(image, MAX_DEPENDENCIES, &mut verdicts)?;
+        self.load_dependencies_of(image, MAX_DEPENDENCIES, Refusal::Ignored, &mut verdicts)?;
         Ok(verdicts)
     }
 
@@ -67,6 +135,7 @@ impl Machine {
         &mut self,
         image: &Image,
         depth: usize,
+        refusal: Refusal,
         verdicts: &mut Vec<Verdict>,
     ) -> Result<(), ModprobeError> {
         if depth == 0 || self.kernel().tree().is_none() {
@@ -81,8 +150,13 @@ impl Machine {
                 continue;
             }
             let dependency = self.kernel().image(&path);
-            self.load_dependencies_of(&dependency, depth - 1, verdicts)?;
-            verdicts.push(insmod(self, &dependency, &Insmod::default())?);
+            self.load_dependencies_of(&dependency, depth - 1, refusal, verdicts)?;
+            if !refusal.has_ended(verdicts) {
+                verdicts.push(insmod(self, &dependency, &Insmod::default())?);
+            }
+            if refusal.has_ended(verdicts) {
+                break;
+            }
         }
         Ok(())
     }

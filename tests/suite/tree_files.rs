@@ -277,3 +277,57 @@ fn exports_and_audit_say_what_was_not_read() {
     // Also where only tables are read.
     assert_eq!(trees.desk.run("audit t --code odd-license").code, Some(3));
 }
+
+/// A damaged exporter is to be installed again, not to be loaded first.
+#[test]
+fn a_damaged_exporter_is_not_loaded_first() {
+    let made = Made::new("6.1.0").row("away_fn", "lib/away", "EXPORT_SYMBOL", "");
+    let trees = Trees { profile: made.profile.clone(), desk: Desk::with(made.no_tree()) };
+    trees.put("t/kernel/user.ko", &Ko::new("user").needs("away_fn")).desk.file("t/kernel/away.ko", "no ELF");
+    for given in ["-k t t/kernel/user.ko", "--tree t", "t"] {
+        let page = trees.desk.run(&format!("check -k k {given}")).ended(1).out.clone();
+        assert!(!page.contains("load it first") && !page.contains("not installed"), "{given}: {page}");
+        assert!(page.contains("away"), "{given}: {page}");
+    }
+}
+
+/// What the modules.order of another tree lists says nothing of this kernel.
+#[test]
+fn a_list_of_another_tree_is_no_advice() {
+    let trees = Trees::new();
+    // A list of the kernel's own exports does not tell what its modules export.
+    let map = "ffffffff81000000 T f\nffffffff82000000 r __ksymtab_f\n";
+    trees.desk.file("map", map).file("release", "6.1.0\n").file("config", trees.desk.read("k/config"));
+    let user = || Ko::new("user").needs("away_fn");
+    trees.put("t/kernel/user.ko", &user()).put("user.ko", &user());
+    trees.desk.file("other/kernel/user.ko", user().build(&Made::new("6.2.0").profile));
+    for folder in ["t", "other"] {
+        trees.desk.file(&format!("{folder}/modules.order"), "kernel/away.ko\nkernel/user.ko\n");
+    }
+    let page = |tree: &str| trees.desk.run(&format!("check -k map -k release -k config -k {tree} user.ko")).out;
+    let other = page("other");
+    assert!(!other.contains("modules.order") && !other.contains("install the package"), "{other}");
+    let own = page("t");
+    assert!(own.contains("if a module that modules.order lists and t lacks exports it"), "{own}");
+    assert!(own.contains("ENOENT stands for a symbol here, not for this file"), "{own}");
+}
+
+/// modprobe does not try what needs a module that was refused.
+#[test]
+fn modprobe_ends_at_a_refused_dependency() {
+    let trees = Trees::new();
+    trees
+        .put("t/kernel/base.ko", &Ko::new("base").export("base_fn").needs("gone"))
+        .put("t/kernel/middle.ko", &Ko::new("middle").export("middle_fn").needs("base_fn"))
+        .put("t/kernel/top.ko", &Ko::new("top").needs("middle_fn").needs_weak("base_fn"));
+    trees.desk.file("plan", "modprobe top\n");
+    let json = trees.desk.run("simulate plan -k k -k t --format json").ended(1).json();
+    let steps = json["steps"].as_array().expect("a list");
+    let named: Vec<_> = steps.iter().map(|step| (&step["name"], &step["errno"])).collect();
+    assert_eq!(named, [(&"base".into(), &"ENOENT".into()), (&"top".into(), &"ENOENT".into())]);
+    assert_eq!(steps[1]["findings"][0]["code"], "dependency-refused");
+    assert_eq!(steps[1]["log"], serde_json::json!([]), "the kernel never saw it");
+    // A module of the name that is loaded already is no error.
+    trees.put("t/kernel/base.ko", &Ko::new("base").export("base_fn").needs("f"));
+    trees.desk.run("simulate plan -k k -k t").ended(0);
+}
