@@ -68,18 +68,19 @@ pub struct Image {
     readings: Mutex<Vec<Arc<ModuleElf>>>,
     /// Unique to this image: the key under which caches keep what they computed from it.
     number: u64,
-    /// Why the contents are empty although the file is not.
+    /// Why the contents are empty although the file is not, or are read by the kernel alone.
     fault: Option<Fault>,
     /// Whether the sections are found, as far as that was asked while they were in memory.
     damage: OnceLock<Option<&'static str>>,
 }
 
-/// Why a module file of a tree has no contents.
+/// Why a module file has no contents, or none that kmod can read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// It could not be read: what is in it is not known.
     Unread(String),
-    /// Its compressed data is broken: kmod cannot decompress it, and what the kernel reads of it is no module.
+    /// Its compressed data is broken: kmod cannot decompress it. The contents are those that the kernel's own decompressor
+    /// reads; there are none if these are no module.
     Broken(String),
 }
 
@@ -185,20 +186,23 @@ impl Image {
             Ok(None) => Self::open_raw(path),
             Err(error) => Err(error),
         };
-        match raw {
-            Ok(raw) if !raw.is_module_for_kernel() => Self { fault: Some(Fault::Broken(why)), file: None, ..raw },
-            _ => Self::unread(path, why),
+        let broken = raw.ok().and_then(|raw| raw.read_as_kernel());
+        match broken {
+            Some(broken) => Self { fault: Some(Fault::Broken(why)), file: None, ..broken },
+            None => Self::unread(path, why),
         }
     }
 
-    /// Returns whether the kernel's own decompressor, which ignores what follows the first stream, may read a module.
-    fn is_module_for_kernel(&self) -> bool {
-        let Some(compression) = self.compression else { return true };
-        match kernel_decompress(compression, self.stored.whole(), &[]) {
-            Ok(contents) => Self::from_bytes_raw(&self.path, contents).damage().is_none(),
-            Err(KernelDecompressFault::Refused { .. }) => false,
-            Err(KernelDecompressFault::Limit) => true,
-        }
+    /// The contents that the kernel's own decompressor reads of a compressed file, which ignores what follows the first stream;
+    /// empty if it refuses the file or what it reads is no module. `None` if it is not known what it reads.
+    fn read_as_kernel(self) -> Option<Self> {
+        let contents = match kernel_decompress(self.compression?, self.stored.whole(), &[]) {
+            Ok(contents) => Bytes::from(contents),
+            Err(KernelDecompressFault::Refused { .. }) => Bytes::default(),
+            Err(KernelDecompressFault::Limit) => return None,
+        };
+        let is_module = Self::new(&self.path, None, contents.clone(), contents.clone()).damage().is_none();
+        Some(Self { contents: if is_module { contents } else { Bytes::default() }, ..self })
     }
 
     /// Why the contents are missing; `None` if they are there.
@@ -209,7 +213,9 @@ impl Image {
     /// Why the sections of the module cannot be found, so that what it exports is not known; `None` if they are found. Must be
     /// called before parts of the image are freed.
     pub(crate) fn damage(&self) -> Option<&str> {
-        if let Some(Fault::Unread(why) | Fault::Broken(why)) = &self.fault {
+        if let Some(Fault::Unread(why) | Fault::Broken(why)) = &self.fault
+            && self.contents.is_empty()
+        {
             return Some(why);
         }
         *self.damage.get_or_init(|| match self.as_announced() {

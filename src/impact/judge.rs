@@ -187,13 +187,24 @@ impl<'a> ModuleImpact<'a> {
         let crashes = matches!(rebuilt.outcome, Outcome::Crash { .. });
         self.answer = if let Some(worst) = cures.iter().filter_map(|cure| cure.answer()).max() {
             worst
-        } else if is_undetermined || crashes {
+        } else if is_undetermined || crashes || self.is_opaque() {
             Answer::Unknown
         } else if self.only_signature_is_missing() {
             Answer::LoadsOnceSigned
         } else {
             Answer::LoadsAfterRebuild
         };
+    }
+
+    /// Returns whether the file does not show what a new build needs: it cannot be read as a module of this kernel, or the reason
+    /// of its refusal is not certain.
+    pub(crate) fn is_opaque(&self) -> bool {
+        let Some(rebuilt) = &self.rebuilt else { return false };
+        let mut refusing = rebuilt.findings.iter().filter(|finding| finding.refuses()).peekable();
+        match refusing.peek() {
+            None => rebuilt.never_loads || matches!(rebuilt.outcome, Outcome::Refused { .. }),
+            Some(_) => refusing.any(|finding| finding.symbol().is_none() && cure(finding) == Cure::Unknown),
+        }
     }
 
     fn only_signature_is_missing(&self) -> bool {

@@ -388,8 +388,7 @@ impl Kernel {
         self.module_packages.extend_from_slice(tree.packages());
     }
 
-    /// Reads a module file as [`Kernel::open_module`] does. An image without contents stands for a file with broken compressed
-    /// data, which the kernel refuses.
+    /// Reads a module file as [`Kernel::open_module`] does. Broken compressed data is no error: the loader judges it.
     ///
     /// # Errors
     /// When it cannot be read.

@@ -24,6 +24,10 @@ pub(in crate::load) fn finit_module(run: &mut Run<'_>) -> StageResult {
         SystemCall::InitModule => copy_module_from_user(run),
         SystemCall::FinitModule => {
             flags(run)?;
+            if run.insmod.as_rebuilt && !run.image.contents().is_empty() {
+                // A new build is another file: how this one is compressed does not matter.
+                return Ok(());
+            }
             if let Some(Fault::Broken(what)) = run.image.fault()
                 && !run.insmod.raw
             {

@@ -90,16 +90,15 @@ impl UpgradePage<'_> {
             }
         }
         let mut numbers = Vec::new();
-        for ((one, several), group) in &groups {
-            let number = group.len();
-            let words = if group.iter().all(|module| module.answer == Answer::Unknown) {
-                "cannot be known"
-            } else if number == 1 {
-                one
-            } else {
-                several
-            };
-            numbers.push(format!("{number} {words}"));
+        for answer in Answer::ALL.into_iter().rev() {
+            let of_answer = modules.iter().filter(|module| module.answer == answer);
+            let words = groups.iter().find(|(_, group)| group.iter().any(|module| module.answer == answer));
+            match (of_answer.count(), words) {
+                (0, _) | (_, None) => {}
+                (number, _) if answer == Answer::Unknown => numbers.push(format!("{number} cannot be known")),
+                (1, Some(((one, _), _))) => numbers.push(format!("1 {one}")),
+                (number, Some(((_, several), _))) => numbers.push(format!("{number} {several}")),
+            }
         }
         let from = self.from.told_apart();
         let to = self.to.told_apart();
@@ -180,6 +179,11 @@ impl UpgradePage<'_> {
             .retain(|finding| !finding.refuses() || !finding.symbol().is_some_and(|name| cured.contains(name)));
         let refused = rest.findings.iter().any(Finding::refuses);
         match rest.outcome {
+            Outcome::Refused { .. } | Outcome::Undetermined
+                if module.answer == Answer::Unknown && module.is_opaque() =>
+            {
+                "not known: the file does not show what a new build needs".to_owned()
+            }
             Outcome::Refused { .. } if !refused && module.answer == Answer::Unknown => {
                 "not known: see below".to_owned()
             }
