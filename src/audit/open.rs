@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::image::Image;
-use crate::kernel::{ErrorKind, Kernel, ModuleTree, is_object, objects_below};
+use crate::kernel::{ErrorKind, Kernel, ModuleTree, is_object, is_package, objects_below, package_around};
 use crate::terms::ModuleName;
 
 /// Why an object cannot be audited.
@@ -47,7 +47,7 @@ pub(super) struct ModuleFile {
 /// The objects to audit.
 #[derive(Debug, Default)]
 pub struct Objects {
-    /// Kernels. Only those with a boot image have code to audit.
+    /// Kernels, and readers of packages without one. Only those with a boot image have code to audit.
     pub(super) kernels: Vec<Kernel>,
     pub(super) modules: Vec<ModuleFile>,
 }
@@ -84,11 +84,16 @@ pub fn open_objects(paths: &[PathBuf]) -> Result<Objects, AuditError> {
             if objects.modules.len() == before {
                 objects.modules.extend(objects_below(path)?.into_iter().map(of_folder));
             }
+        } else if let Some(package) = package_around(path) {
+            objects.add_package(package, |module| module == path)?;
         } else if is_module(path) && !path.is_dir() {
             objects.modules.push(ModuleFile { path: path.clone(), kernel: None, named: true, unread: None });
         }
         if objects.modules.len() == before {
             objects.add_kernel(path)?;
+        }
+        if objects.modules.len() == before && objects.kernels.len() == kernels && is_package(path) {
+            objects.add_package(path, |_| true)?;
         }
         if objects.modules.len() == before && objects.kernels.len() == kernels {
             return Err(AuditError::NoCode(path.clone()));
@@ -107,6 +112,21 @@ impl Objects {
             let (path, unread) = (file.path.clone(), Some(file.why.clone()));
             ModuleFile { path, kernel, named: false, unread }
         }));
+    }
+
+    /// Adds those modules of a package whose paths are wanted, without a kernel that may be in it.
+    fn add_package(&mut self, package: &Path, is_wanted: impl Fn(&Path) -> bool) -> Result<(), AuditError> {
+        let tree = ModuleTree::open(package)?;
+        let mut reader = Kernel::default();
+        reader.read_also_from(&tree);
+        let before = self.modules.len();
+        let kernel = Some(self.kernels.len());
+        let wanted = tree.files().filter(|module| is_wanted(&module.path)).map(|module| module.path.clone());
+        self.modules.extend(wanted.map(|path| ModuleFile { path, kernel, named: false, unread: None }));
+        if self.modules.len() > before {
+            self.kernels.push(reader);
+        }
+        Ok(())
     }
 
     /// Adds the kernel at a path with its modules, if there is one with any code.

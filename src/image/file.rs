@@ -1,11 +1,11 @@
 //! Opens and reads module files.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::parts::Parts;
+use super::regular::open_regular;
 use super::{Bytes, Error, ErrorKind};
 
 /// How much of a file is read.
@@ -27,12 +27,11 @@ pub(super) struct ModuleFile {
 }
 
 impl ModuleFile {
-    /// Reads a file. The second value is `None` for anything but a regular file, such as a pipe, which can be read only
-    /// once.
+    /// Reads a file.
     ///
     /// # Errors
-    /// If the file cannot be opened or read.
-    pub fn open(path: &Path, extent: Extent) -> Result<(Bytes, Option<Self>), Error> {
+    /// If the file is no regular file, or cannot be opened or read.
+    pub fn open(path: &Path, extent: Extent) -> Result<(Bytes, Self), Error> {
         Self::read(path, extent).map_err(|kind| Error::new(path, kind))
     }
 
@@ -42,33 +41,25 @@ impl ModuleFile {
     /// If the file cannot be read, or has changed since it was opened.
     pub fn reopen(&self) -> Result<Bytes, Error> {
         match Self::open(&self.path, Extent::Whole)? {
-            (bytes, Some(now)) if now == *self => Ok(bytes),
+            (bytes, now) if now == *self => Ok(bytes),
             _ => Err(Error::new(&self.path, ErrorKind::Changed)),
         }
     }
 
-    fn read(path: &Path, extent: Extent) -> Result<(Bytes, Option<Self>), ErrorKind> {
-        let mut file = File::open(path).map_err(ErrorKind::Io)?;
+    fn read(path: &Path, extent: Extent) -> Result<(Bytes, Self), ErrorKind> {
+        let mut file = open_regular(path).map_err(ErrorKind::Io)?;
         let metadata = file.metadata().map_err(ErrorKind::Io)?;
-        if !metadata.is_file() {
-            return Ok((read_all(&mut file)?.into(), None));
-        }
         let this = Self { path: path.to_owned(), len: metadata.len(), modified: metadata.modified().ok() };
         let len = usize::try_from(this.len).unwrap_or(usize::MAX);
         if extent == Extent::Parts
             && let Some(parts) = Parts::read(&file, len).map_err(cut_short)?
         {
-            return Ok((Bytes::partial(len, parts), Some(this)));
+            return Ok((Bytes::partial(len, parts), this));
         }
-        let bytes = read_all(&mut file)?;
-        if bytes.len() == len { Ok((bytes.into(), Some(this))) } else { Err(ErrorKind::Changed) }
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes).map_err(ErrorKind::Io)?;
+        if bytes.len() == len { Ok((bytes.into(), this)) } else { Err(ErrorKind::Changed) }
     }
-}
-
-fn read_all(file: &mut File) -> Result<Vec<u8>, ErrorKind> {
-    let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).map_err(ErrorKind::Io)?;
-    Ok(bytes)
 }
 
 /// Converts an error: a regular file that ends before the length it had when it was opened has changed since.

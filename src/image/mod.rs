@@ -20,6 +20,7 @@ mod module_elf;
 mod modversions;
 mod parameters;
 mod parts;
+mod regular;
 mod signature;
 mod text;
 
@@ -36,6 +37,7 @@ pub use modinfo::Modinfo;
 unstable!(module_elf::{ModuleElf, ModuleFunction, THIS_MODULE, ThisModulePlace});
 unstable!(modversions::Versions);
 pub use parameters::Parameter;
+unstable!(regular::{open_regular, read_regular, read_regular_text});
 unstable!(signature::{AppendedSignature, MarkedSignature, SignatureInfo});
 pub(crate) use text::is_plain;
 unstable!(text::{as_text, escaped});
@@ -56,7 +58,7 @@ use crate::terms::{Arch, Class, ElfMachine, Endian};
 #[derive(Debug)]
 pub struct Image {
     path: PathBuf,
-    /// The file, to read it again; `None` if the bytes were passed in memory or came from a pipe.
+    /// The file, to read it again; `None` if the bytes were passed in memory.
     file: Option<ModuleFile>,
     compression: Option<Compression>,
     /// What the kernel needs to decompress the file to these contents itself, if that is known.
@@ -109,7 +111,7 @@ impl Image {
     /// If the file cannot be read or decompressed.
     pub(crate) fn open_for(path: &Path, extent: Extent) -> Result<Self, Error> {
         let (stored, file) = ModuleFile::open(path, extent)?;
-        Ok(Self { file, ..Self::from_shared(path, stored)? })
+        Ok(Self { file: Some(file), ..Self::from_shared(path, stored)? })
     }
 
     /// Reads a module file that is passed to the kernel as it is: broken compression is not an error here, because the
@@ -120,7 +122,7 @@ impl Image {
     pub fn open_raw(path: impl AsRef<Path>) -> Result<Self, Error> {
         let path = path.as_ref();
         let (stored, file) = ModuleFile::open(path, Extent::Whole)?;
-        Ok(Self { file, ..Self::raw_from_shared(path, stored) })
+        Ok(Self { file: Some(file), ..Self::raw_from_shared(path, stored) })
     }
 
     /// Takes a module from bytes in memory that are passed to the kernel as they are; `path` is only a name.
@@ -168,8 +170,9 @@ impl Image {
         }
     }
 
-    /// A file that could not be read: what is in it is not known.
-    pub(crate) fn unread(path: &Path, why: impl Into<String>) -> Self {
+    /// Stands for a file that could not be read: what is in it is not known.
+    #[cfg_attr(not(feature = "unstable"), doc(hidden))]
+    pub fn unread(path: &Path, why: impl Into<String>) -> Self {
         Self { fault: Some(Fault::Unread(why.into())), ..Self::new(path, None, Bytes::default(), Bytes::default()) }
     }
 
@@ -205,7 +208,7 @@ impl Image {
         Some(Self { contents: if is_module { contents } else { Bytes::default() }, ..self })
     }
 
-    /// Why the contents are missing; `None` if they are there.
+    /// Why the contents are missing or not for kmod; `None` if all can read them.
     pub(crate) const fn fault(&self) -> Option<&Fault> {
         self.fault.as_ref()
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::vmlinux::KernelImage;
+use crate::image::read_regular;
 
 /// A given image, and the path of a found one.
 #[derive(Debug, Default)]
@@ -37,6 +38,6 @@ impl BootImage {
     /// The found image, read on first use; `None` if it cannot be read.
     pub fn read(&self) -> Option<&KernelImage> {
         let path = self.found.as_ref()?;
-        self.read.get_or_init(|| KernelImage::from_bytes(path, std::fs::read(path).ok()?).ok()).as_ref()
+        self.read.get_or_init(|| KernelImage::from_bytes(path, read_regular(path).ok()?).ok()).as_ref()
     }
 }

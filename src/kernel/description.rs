@@ -373,6 +373,17 @@ impl Kernel {
         }
     }
 
+    /// Reads a module file that is passed to the kernel as it is; out of a package, if it is in one.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn open_module_raw(&self, path: &Path) -> Result<Image, crate::image::Error> {
+        match self.in_package(path)? {
+            Some(contents) => Ok(Image::from_bytes_raw(path, contents)),
+            None => Image::open_raw(path),
+        }
+    }
+
     /// The bytes of a module file in a package; `None` if its path lies in none.
     fn in_package(&self, path: &Path) -> Result<Option<Vec<u8>>, crate::image::Error> {
         let packages = self.tree.as_ref().map(ModuleTree::packages).unwrap_or_default();

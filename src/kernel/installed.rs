@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use crate::image::open_regular;
 use crate::terms::{KernelRelease, Loader};
 
 /// The names of installed images, before `-RELEASE`.
@@ -73,7 +74,7 @@ const MAX_PROGRAM: u64 = 16 << 20;
 pub(super) fn installed_loader(tree: &Path) -> Option<(Loader, PathBuf)> {
     let places = roots(tree).into_iter().flat_map(|root| ["usr/bin/kmod", "bin/kmod"].map(|name| root.join(name)));
     let path = places.into_iter().find(|file| file.is_file())?;
-    let program = std::fs::File::open(&path).ok()?;
+    let program = open_regular(&path).ok()?;
     let mut bytes = Vec::new();
     program.take(MAX_PROGRAM).read_to_end(&mut bytes).ok()?;
     let asks = memchr::memmem::find(&bytes, b"/sys/module/compression").is_some();

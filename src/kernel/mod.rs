@@ -63,7 +63,7 @@ pub use request::{KernelRequest, KernelRequestError};
 unstable!(struct_module::StructModule);
 pub use symvers::VMLINUX;
 pub use tree::ModuleTree;
-unstable!(package::is_package);
+unstable!(package::{is_package, package_around});
 unstable!(tree::module_name_of);
 pub use tree_module::{ShadowedModule, TreeModule, UnreadFile};
 pub use vmlinux::{ImageError, ImageErrorKind};

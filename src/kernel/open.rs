@@ -14,6 +14,7 @@ use super::tree::ModuleTree;
 use super::vmlinux::{KernelImage, is_image};
 
 use crate::compression::{Compression, decompress};
+use crate::image::{read_regular, read_regular_text};
 use crate::terms::{KernelRelease, KernelVersion, ModuleName};
 use crate::x509::Certificate;
 
@@ -133,7 +134,7 @@ impl Kernel {
     fn add_headers_folder(&mut self, folder: &Path) -> Result<(), Error> {
         self.add_headers(folder);
         let release = folder.join("include/config/kernel.release");
-        match std::fs::read_to_string(&release) {
+        match read_regular_text(&release) {
             Ok(text) => self.add_kernel_release(&text, &release),
             Err(_) => Ok(()),
         }
@@ -174,7 +175,7 @@ impl Kernel {
             self.add_file(&config)?;
         }
         if let Some(map) = system_map(folder).filter(|_| self.exports.is_none()) {
-            let contents = std::fs::read(&map).map_err(|source| Error::new(&map, ErrorKind::Io(source)))?;
+            let contents = read_regular(&map).map_err(|source| Error::new(&map, ErrorKind::Io(source)))?;
             self.add_found_map(&map, contents)?;
         }
         Ok(())
@@ -183,10 +184,10 @@ impl Kernel {
     fn add_tree(&mut self, folder: &Path) -> Result<(), Error> {
         let tree = ModuleTree::open(folder)?;
         let builtin = folder.join("modules.builtin");
-        if let Ok(text) = std::fs::read_to_string(&builtin) {
+        if let Ok(text) = read_regular_text(&builtin) {
             self.add_builtin(&text, &builtin);
         }
-        if let Ok(modinfo) = std::fs::read(folder.join("modules.builtin.modinfo")) {
+        if let Ok(modinfo) = read_regular(&folder.join("modules.builtin.modinfo")) {
             self.add_builtin_modinfo(&modinfo);
         }
         // A folder with lists of modules but without modules is no tree: the modules are assumed to be installed elsewhere.
@@ -236,7 +237,7 @@ impl Kernel {
         if PackageFormat::of(path)?.is_some() {
             return self.add_package(path);
         }
-        let contents = std::fs::read(path).map_err(|source| Error::new(path, ErrorKind::Io(source)))?;
+        let contents = read_regular(path).map_err(|source| Error::new(path, ErrorKind::Io(source)))?;
         self.add_contents(path, contents)
     }
 

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::tree_module::TreeModule;
+use crate::image::read_regular_text;
 
 /// The folders of depmod's configuration. Of two files with one name, that in the earlier folder counts.
 const FOLDERS: [&str; 5] =
@@ -73,7 +74,7 @@ impl Precedence {
             }
         }
         for file in files.values() {
-            match std::fs::read_to_string(file) {
+            match read_regular_text(file) {
                 Ok(text) => text.lines().for_each(|line| self.add_line(line, release)),
                 Err(_) => self.is_unread = true,
             }
@@ -149,7 +150,7 @@ impl Precedence {
 
     /// The files that `modules.dep` lists.
     fn listed(&self) -> HashSet<PathBuf> {
-        let text = std::fs::read_to_string(self.root.join("modules.dep")).unwrap_or_default();
+        let text = read_regular_text(&self.root.join("modules.dep")).unwrap_or_default();
         text.lines().filter_map(|line| Some(self.root.join(line.split_once(':')?.0))).collect()
     }
 }

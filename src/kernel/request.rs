@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{Error, ErrorKind, Kernel};
+use crate::image::{read_regular, read_regular_text};
 use crate::terms::KernelRelease;
 
 /// The file in which the running kernel gives its release.
@@ -51,7 +52,7 @@ impl<'a> KernelRequest<'a> {
             kernel = kernel.with_release(KernelRelease::new(release));
         }
         for path in self.certificates {
-            let bytes = std::fs::read(path).map_err(|error| Error::new(path, ErrorKind::Io(error)))?;
+            let bytes = read_regular(path).map_err(|error| Error::new(path, ErrorKind::Io(error)))?;
             kernel.add_certificates(path, &bytes)?;
         }
         Ok(kernel)
@@ -114,7 +115,7 @@ impl RunningKernel {
     /// Its release, which [`Kernel::open`] takes as the name of an installed release.
     fn release(&self) -> Result<PathBuf, KernelRequestError> {
         let file = self.root.join(OSRELEASE);
-        let release = std::fs::read_to_string(file).map_err(KernelRequestError::RunningUnknown)?;
+        let release = read_regular_text(&file).map_err(KernelRequestError::RunningUnknown)?;
         Ok(Path::new(release.trim()).to_owned())
     }
 }

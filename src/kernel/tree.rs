@@ -10,7 +10,7 @@ use super::precedence::Precedence;
 use super::struct_module::StructModule;
 use super::tree_module::{ShadowedModule, TreeModule, UnreadFile};
 use super::tree_walk::{Found, walk};
-use crate::image::{Extent, Fault, Image, THIS_MODULE};
+use crate::image::{Extent, Fault, Image, THIS_MODULE, read_regular_text};
 use crate::terms::{Crc, ExportedSymbol, ModuleName};
 
 /// What a module exports, or why that could not be read.
@@ -136,6 +136,12 @@ impl ModuleTree {
         self.modules.values()
     }
 
+    /// All module files, also those that modprobe does not find.
+    #[cfg_attr(not(feature = "unstable"), doc(hidden))]
+    pub fn files(&self) -> impl Iterator<Item = &TreeModule> {
+        self.modules().chain(self.shadowed.iter().map(|shadowed| &shadowed.file))
+    }
+
     /// The module files that modprobe does not find, each with the module that takes precedence.
     pub fn shadowed(&self) -> impl Iterator<Item = (&ShadowedModule, &TreeModule)> {
         self.shadowed.iter().filter_map(|module| Some((module, self.modules.get(&module.file.name)?)))
@@ -238,7 +244,7 @@ impl ModuleTree {
     /// Reads that file on first use; none if it cannot be read.
     pub(crate) fn not_installed(&self) -> &[String] {
         self.not_installed.get_or_init(|| {
-            let listed = self.roots.iter().filter_map(|root| std::fs::read_to_string(root.join("modules.order")).ok());
+            let listed = self.roots.iter().filter_map(|root| read_regular_text(&root.join("modules.order")).ok());
             let is_absent = |line: &&str| {
                 ModuleName::of_file(Path::new(line)).is_some_and(|name| !self.modules.contains_key(&name))
             };

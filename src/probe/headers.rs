@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use super::kbuild::Compiler;
+use crate::image::read_regular;
 
 /// Folders of `include/` whose headers are meant for modules. These headers include those of the architecture, the
 /// generic ones, and those shared with user space.
@@ -140,7 +141,7 @@ impl IncludeGraph {
         let mut seen: HashSet<String> = headers.iter().cloned().collect();
         let mut open: Vec<String> = headers.to_vec();
         while let Some(name) = open.pop() {
-            let text = folders.iter().find_map(|folder| fs::read(folder.join(&name)).ok()).unwrap_or_default();
+            let text = folders.iter().find_map(|folder| read_regular(&folder.join(&name)).ok()).unwrap_or_default();
             for included in included(&String::from_utf8_lossy(&text), &name) {
                 graph.included_by.entry(included.clone()).or_default().push(name.clone());
                 if seen.insert(included.clone()) {

@@ -9,6 +9,7 @@ use std::process::{Command, Stdio};
 
 use super::error::{ProbeError, tail};
 use super::scratch::Scratch;
+use crate::image::read_regular_text;
 
 /// The name of the empty module.
 const MODULE: &str = "empty";
@@ -62,7 +63,7 @@ impl Compiler {
         }
         let directory = output.stdout.lines().find_map(|line| line.strip_prefix(DIRECTORY));
         let path = folder.join(format!(".{MODULE}.o.cmd"));
-        let left = std::fs::read_to_string(&path).map_err(ProbeError::io(&path))?;
+        let left = read_regular_text(&path).map_err(ProbeError::io(&path))?;
         let command = compiling(&left).ok_or(ProbeError::NoCommand { path })?;
         Ok(Self { directory: directory.map_or_else(|| kdir.to_owned(), PathBuf::from), command })
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::ProbeError;
+use crate::image::read_regular;
 
 /// The directory. It is removed when this value is dropped, unless the user asked to keep it.
 pub(super) struct Scratch {
@@ -46,7 +47,7 @@ impl Scratch {
 
     pub(super) fn read(&self, name: &str) -> Result<Vec<u8>, ProbeError> {
         let path = self.file(name);
-        fs::read(&path).map_err(ProbeError::io(path))
+        read_regular(&path).map_err(ProbeError::io(path))
     }
 }
 

@@ -14,6 +14,7 @@ use super::kbuild::{Compiler, Output};
 use super::macros::{NameUses, changes};
 use super::scratch::Scratch;
 use super::source::{header_of_line, including, numbered};
+use crate::image::read_regular;
 
 /// The number of rounds in which only broken headers are left out. After them, headers behind a broken one are left for
 /// another unit with it, twice as many in each round, so that the rounds come to an end with the rest intact.
@@ -74,7 +75,7 @@ impl Gathering<'_> {
         }
         let names = changed.values().flatten().map(String::as_str);
         let uses = NameUses::read(&forward, names, |file| {
-            let text = std::fs::read(self.compiler.resolve(file)).unwrap_or_default();
+            let text = read_regular(&self.compiler.resolve(file)).unwrap_or_default();
             String::from_utf8_lossy(&text).into_owned()
         });
         let mut found = HashSet::new();

@@ -15,6 +15,8 @@ mod cli;
 #[cfg(feature = "cli")]
 mod exports;
 mod founding;
+#[cfg(feature = "cli")]
+mod given;
 mod hostile;
 mod house;
 mod kernel_files;

@@ -14,6 +14,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use gplok::image::read_regular;
 use sha2::{Digest as _, Sha256};
 
 const MAGIC: &[u8] = b"gplok answers 1\n";
@@ -92,7 +93,7 @@ impl Answers {
 
     /// The kept answer of this key, if its record is intact.
     pub fn find(&self, key: &Key) -> Option<KeptAnswer> {
-        let file = std::fs::read(&self.0).ok()?;
+        let file = read_regular(&self.0).ok()?;
         let (_, record) = records(&file).find(|(known, _)| *known == key)?;
         let (sum, rest) = record.split_first_chunk::<32>()?;
         let (exit, text) = (*rest.first()?, rest.get(9..)?);
@@ -106,7 +107,7 @@ impl Answers {
         let length = (answer.text.len() as u64).to_le_bytes();
         let rest = [&[answer.exit], length.as_slice(), answer.text.as_bytes()].concat();
         let mut file = [MAGIC, key, &digest(&rest), &rest].concat();
-        let known = std::fs::read(&self.0).unwrap_or_default();
+        let known = read_regular(&self.0).unwrap_or_default();
         for (other, record) in records(&known).filter(|(other, _)| *other != key).take(MAX_ANSWERS - 1) {
             if file.len() + other.len() + record.len() <= MAX_BYTES {
                 file.extend_from_slice(other);

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gplok::audit::{Audit, AuditBaseline, AuditCode, AuditDiff, AuditOptions, audit, open_objects};
+use gplok::image::read_regular_text;
 use gplok::kernel::{Kernel, KernelRequest};
 use gplok::report::{AuditReport, KernelSummary, audit_document, human_audit};
 
@@ -61,6 +62,6 @@ fn audit_of(paths: &[PathBuf], kernel: Option<&Kernel>, arguments: &AuditArgumen
 }
 
 fn baseline(path: &Path) -> Result<AuditBaseline, CommandError> {
-    let text = std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let text = read_regular_text(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
     Ok(AuditBaseline::parse(&text).map_err(|error| format!("cannot read {}: {error}", path.display()))?)
 }

@@ -2,21 +2,22 @@
 
 use std::borrow::Cow;
 use std::hash::Hash as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use gplok::check::{Check, Checked, LinkedFile, ModuleFile, depmod as link, is_module_tree, name_absent};
 use gplok::image::{Image, KmodLinks};
-use gplok::kernel::{Kernel, ModuleTree, UnreadFile, is_package, module_name_of};
+use gplok::kernel::Kernel;
 use gplok::load::{Insmod, ModuleInitFlags};
 use gplok::report::{Entry, KernelSummary, Op, depmod, human, human_many, modules_document};
-use gplok::verdict::{Cause, Finding, Missing, Stage, Verdict};
+use gplok::verdict::Missing;
 use gplok::why::explain;
 use rayon::prelude::*;
 
 use crate::answers::{AnswerDigest, Answers, KeptAnswer, Key};
 use crate::arguments::{AnswerFormat, CheckArguments, CheckFormat};
 use crate::exit::{CommandError, Exit};
+use crate::given::Given;
 use crate::output::{exit, text, write};
 use crate::progress::Progress;
 
@@ -24,18 +25,20 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, CommandError> {
     let (mut given, kernel) = match arguments {
         // A single module is not worth starting threads for.
         CheckArguments { modules, tree: None, .. } if modules.len() == 1 => {
-            (Given::new(arguments)?, arguments.kernel.open()?)
+            (Given::at(&arguments.modules, None)?, arguments.kernel.open()?)
         }
         _ => {
             threads(arguments.jobs)?;
-            // A boxed error cannot move between threads, but its text can.
-            let (given, kernel) =
-                rayon::join(|| Given::new(arguments).map_err(|error| error.to_string()), || arguments.kernel.open());
+            let given = |arguments: &CheckArguments| {
+                // A boxed error cannot move between threads, but its text can.
+                Given::at(&arguments.modules, arguments.tree.as_deref()).map_err(|error| error.to_string())
+            };
+            let (given, kernel) = rayon::join(|| given(arguments), || arguments.kernel.open());
             (given?, kernel?)
         }
     };
     let mut kernel = arguments.loader.tell(kernel);
-    given.trees.iter().for_each(|tree| kernel.read_also_from(tree));
+    given.tell(&mut kernel);
     let whole_tree = !given.trees.is_empty() || given.files.is_empty();
     if given.files.is_empty() && given.trees.is_empty() {
         given.add(kernel.tree().ok_or("no module was given, and the kernel has no module tree: add it with -k")?);
@@ -228,7 +231,8 @@ fn infer_release(kernel: &mut Kernel, files: &[ModuleFile], only: Option<&Image>
         return;
     }
     let shows_release = |image: &Image| kernel.release_by(image).is_some();
-    let first = files.par_iter().find_map_first(|file| Image::open(&file.path).ok().filter(shows_release));
+    let opened = |file: &ModuleFile| kernel.open_module(&file.path).ok().filter(shows_release);
+    let first = files.par_iter().find_map_first(opened);
     if let Some(image) = first {
         kernel.infer_release(&image);
     }
@@ -237,65 +241,4 @@ fn infer_release(kernel: &mut Kernel, files: &[ModuleFile], only: Option<&Image>
 /// A path as text. A valid path is only borrowed; validating it is faster than a lossy conversion.
 fn shown(path: &Path) -> Cow<'_, str> {
     path.to_str().map_or_else(|| path.to_string_lossy(), Cow::Borrowed)
-}
-
-/// The modules to judge, and the files that are shadowed by one of them.
-#[derive(Default)]
-struct Given {
-    files: Vec<ModuleFile>,
-    /// Each module that is used, with a file of the same name that is not, and whether that is certain.
-    shadowed: Vec<(PathBuf, PathBuf, bool)>,
-    /// What could not be listed of the trees.
-    unlisted: Vec<UnreadFile>,
-    /// The trees other than the kernel's own.
-    trees: Vec<ModuleTree>,
-}
-
-impl Given {
-    /// The modules given one by one, or by the directory or package that holds them.
-    fn new(arguments: &CheckArguments) -> Result<Self, CommandError> {
-        let mut given = Self::default();
-        for path in &arguments.modules {
-            if path.is_dir() || (module_name_of(path).is_none() && is_package(path)) {
-                given.add_below(path)?;
-            } else {
-                std::fs::metadata(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-                given.files.push(ModuleFile { path: path.clone(), size: 0 });
-            }
-        }
-        if let Some(tree) = &arguments.tree {
-            given.add_below(tree)?;
-        }
-        Ok(given)
-    }
-
-    /// Adds the modules in a directory or a package.
-    fn add_below(&mut self, path: &Path) -> Result<(), CommandError> {
-        let tree = ModuleTree::open(path)?;
-        self.add(&tree);
-        if tree.modules().len() == 0 && tree.unlisted().is_empty() {
-            return Err(format!("no module lies below {}", path.display()).into());
-        }
-        self.trees.push(tree);
-        Ok(())
-    }
-
-    fn add(&mut self, tree: &ModuleTree) {
-        self.files.extend(tree.modules().map(|module| ModuleFile { path: module.path.clone(), size: module.size }));
-        self.unlisted.extend_from_slice(tree.unlisted());
-        let shadowed = tree
-            .shadowed()
-            .map(|(shadowed, used)| (used.path.clone(), shadowed.file.path.clone(), shadowed.is_certain));
-        self.shadowed.extend(shadowed);
-    }
-
-    /// Adds a finding to each module that shadows other files.
-    fn add_shadowed(&self, verdicts: &mut [Verdict]) {
-        for (verdict, ModuleFile { path, .. }) in verdicts.iter_mut().zip(&self.files) {
-            for (_, file, is_certain) in self.shadowed.iter().filter(|(used, ..)| used == path) {
-                let cause = Cause::ShadowedFile { file: file.display().to_string(), is_certain: *is_certain };
-                verdict.findings.push(Finding::new(Stage::FinitModule, cause));
-            }
-        }
-    }
 }

@@ -8,6 +8,7 @@ mod diff;
 mod exit;
 mod explain;
 mod exports;
+mod given;
 mod inlines;
 mod inputs;
 mod inspect;

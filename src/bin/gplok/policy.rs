@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use gplok::image::read_regular_text;
 use gplok::impact::policy::{Baseline, Concern, Policy, PolicyEntry, PolicyResult, Rules};
 use gplok::report::PolicyReport;
 
@@ -55,7 +56,7 @@ impl PolicyArguments {
 }
 
 fn read(path: &Path) -> Result<String, CommandError> {
-    Ok(std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?)
+    Ok(read_regular_text(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?)
 }
 
 fn read_baseline(path: &Path) -> Result<Baseline, CommandError> {

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gplok::check::name_absent;
-use gplok::image::Image;
+use gplok::image::{Image, read_regular_text};
+use gplok::kernel::Kernel;
 use gplok::load::Machine;
 use gplok::report::{Entry, KernelSummary, Op, human_steps, steps_document};
 use gplok::verdict::Verdict;
@@ -13,6 +14,7 @@ use gplok::why::explain;
 
 use crate::arguments::SimulateArguments;
 use crate::exit::{CommandError, Exit};
+use crate::given::Given;
 use crate::output::print;
 use crate::plan::{self, PlanStep};
 
@@ -39,10 +41,10 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, CommandError> {
     let mut results: Vec<(Op, Option<String>, Verdict)> = Vec::new();
     for (line, step, image) in &steps {
         match (step, image) {
-            (PlanStep::Insmod { path, insmod }, Some(image)) => {
+            (PlanStep::Insmod { insmod, .. }, Some(image)) => {
                 let mut verdict = machine.insmod(image, insmod);
                 explain(&mut verdict, image, &kernel, &lookup)?;
-                results.push((Op::Insmod, Some(path.display().to_string()), verdict));
+                results.push((Op::Insmod, Some(image.path().display().to_string()), verdict));
             }
             (PlanStep::Insmod { .. }, None) => {}
             (PlanStep::Rmmod(name), _) => results.push((Op::Rmmod, None, machine.rmmod(name))),
@@ -61,12 +63,12 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, CommandError> {
 
 /// The module that a step loads. All files are opened before anything is simulated, so a missing file does not stop a
 /// boot halfway.
-fn open(step: &PlanStep) -> Result<Option<Image>, gplok::image::Error> {
-    match step {
-        PlanStep::Insmod { path, insmod } if insmod.raw => Image::open_raw(path).map(Some),
-        PlanStep::Insmod { path, .. } => Image::open(path).map(Some),
-        PlanStep::Rmmod(_) | PlanStep::Modprobe(_) => Ok(None),
-    }
+fn open(step: &PlanStep) -> Result<Option<Image>, CommandError> {
+    let PlanStep::Insmod { path, insmod } = step else { return Ok(None) };
+    let (given, file) = Given::one(path)?;
+    let mut files = Kernel::default();
+    given.tell(&mut files);
+    Ok(Some(if insmod.raw { files.open_module_raw(&file)? } else { files.open_module_to_judge(&file)? }))
 }
 
 fn read(path: &Path) -> Result<String, CommandError> {
@@ -75,5 +77,5 @@ fn read(path: &Path) -> Result<String, CommandError> {
         std::io::stdin().read_to_string(&mut text)?;
         return Ok(text);
     }
-    Ok(std::fs::read_to_string(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?)
+    Ok(read_regular_text(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?)
 }

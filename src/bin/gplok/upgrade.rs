@@ -1,9 +1,8 @@
 //! `gplok upgrade`: what another kernel does with modules.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
-use gplok::image::{DebugFiles, Image};
+use gplok::image::DebugFiles;
 use gplok::impact::policy::{Concern, PolicyEntry};
 use gplok::impact::{Answer, Circumstances, ExportDiff, Kernels, ModuleImpact, Upgrade};
 use gplok::kernel::{Kernel, KernelRequest, out_of_tree_modules};
@@ -11,10 +10,10 @@ use gplok::report::{KernelSummary, human_upgrade, short_upgrade, upgrade_documen
 use gplok::terms::{KernelRelease, License};
 use gplok::why::Lookup;
 use gplok::why::inlines::InlineChanges;
-use rayon::prelude::*;
 
 use crate::arguments::{DiffFormat, UpgradeArguments};
 use crate::exit::{CommandError, Exit};
+use crate::given::Given;
 use crate::inlines::map_of;
 use crate::inputs::booted_with;
 use crate::output::{palette, write};
@@ -23,8 +22,10 @@ pub fn run(arguments: &UpgradeArguments) -> Result<Exit, CommandError> {
     let later =
         KernelRequest { paths: &arguments.to, release: arguments.release.as_deref(), certificates: &arguments.certs };
     let (from, to) = KernelRequest::of_paths(&arguments.from).open_with(&later)?;
-    let paths = modules(arguments, &from)?;
-    let images = paths.par_iter().map(Image::open).collect::<Result<Vec<_>, _>>()?;
+    let mut to = arguments.loader.tell(to);
+    let given = given(arguments, &from)?;
+    given.tell(&mut to);
+    let images = given.open(&to)?;
     let to = Arc::new(to);
     let circumstances = circumstances(arguments, &to, images.len())?;
     let (before, after) = rayon::join(|| from.all_exports(), || to.all_exports());
@@ -71,35 +72,28 @@ fn exit(upgrade: &Upgrade<'_>) -> Exit {
 
 /// The modules to judge: those given, those of the given tree, or those from outside the kernel that are installed for
 /// the earlier one.
-fn modules(arguments: &UpgradeArguments, from: &Kernel) -> Result<Vec<PathBuf>, CommandError> {
-    let mut modules = arguments.modules.clone();
-    if let Some(tree) = &arguments.tree {
-        let tree = gplok::kernel::ModuleTree::open(tree)?;
-        modules.extend(tree.modules().map(|module| module.path.clone()));
-        modules.extend(tree.unlisted().iter().map(|file| file.path.clone()));
+fn given(arguments: &UpgradeArguments, from: &Kernel) -> Result<Given, CommandError> {
+    let mut given = Given::at(&arguments.modules, arguments.tree.as_deref())?;
+    if !arguments.modules.is_empty() || arguments.tree.is_some() {
+        return Ok(given);
     }
-    if modules.is_empty() && arguments.tree.is_none() {
-        if from.release().is_none() && from.tree().is_none() {
-            return Err(
-                "no module was given, and the release of the earlier kernel is not known, so its installed modules \
-                        cannot be found"
-                    .into(),
-            );
-        }
-        modules = out_of_tree_modules(from);
-        if modules.is_empty() {
-            let release = from.release().map_or("the earlier kernel", KernelRelease::as_str);
-            return Err(format!(
-                "no module was given, and none from outside the kernel is installed for {release} (in updates, extra and \
-                 weak-updates of its tree, or built by DKMS): name the modules"
-            )
-            .into());
-        }
+    if from.release().is_none() && from.tree().is_none() {
+        return Err(
+            "no module was given, and the release of the earlier kernel is not known, so its installed modules \
+                    cannot be found"
+                .into(),
+        );
     }
-    if modules.is_empty() {
-        return Err("no module lies below the directory given with --tree".into());
+    given.add_found(out_of_tree_modules(from));
+    if given.files.is_empty() {
+        let release = from.release().map_or("the earlier kernel", KernelRelease::as_str);
+        return Err(format!(
+            "no module was given, and none from outside the kernel is installed for {release} (in updates, extra and \
+             weak-updates of its tree, or built by DKMS): name the modules"
+        )
+        .into());
     }
-    Ok(modules)
+    Ok(given)
 }
 
 fn circumstances(arguments: &UpgradeArguments, to: &Kernel, modules: usize) -> Result<Circumstances, CommandError> {

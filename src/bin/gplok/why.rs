@@ -12,11 +12,14 @@ use gplok::why::{elsewhere as look_up, explain, undefined, uses};
 
 use crate::arguments::{FactsFormat, WhyArguments};
 use crate::exit::{CommandError, Exit};
+use crate::given::Given;
 use crate::output::{exit, palette, write};
 
 pub fn run(arguments: &WhyArguments) -> Result<Exit, CommandError> {
-    let image = [Image::open(&arguments.module)?];
-    let mut kernel = arguments.kernel.open()?;
+    let (given, module) = Given::one(&arguments.module)?;
+    let mut kernel = arguments.loader.tell(arguments.kernel.open()?);
+    given.tell(&mut kernel);
+    let image = [kernel.open_module_to_judge(&module)?];
     kernel.infer_release(&image[0]);
     let kernel = Arc::new(kernel);
     let mut others: Vec<Kernel> = Vec::new();
@@ -34,7 +37,7 @@ pub fn run(arguments: &WhyArguments) -> Result<Exit, CommandError> {
             verdict.findings.retain(|finding| finding.symbol() == Some(symbol));
             if verdict.findings.is_empty() {
                 let found = uses(&image, symbol, &kernel, &lookup)?;
-                asked = Some(found.ok_or_else(|| not_used(&arguments.module, &image, symbol))?);
+                asked = Some(found.ok_or_else(|| not_used(&module, &image, symbol))?);
             }
         }
     }
@@ -42,7 +45,7 @@ pub fn run(arguments: &WhyArguments) -> Result<Exit, CommandError> {
     for finding in &verdict.findings {
         elsewhere.extend(others.iter().filter_map(|other| look_up(finding, &kernel, other)));
     }
-    let path = arguments.module.display().to_string();
+    let path = module.display().to_string();
     let summary = KernelSummary::from(&*kernel);
     let entry = Entry { op: Op::Insmod, path: Some(&path), verdict: &verdict };
     write(&match arguments.format {

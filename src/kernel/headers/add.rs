@@ -3,6 +3,7 @@
 use std::path::{Component, Path};
 
 use super::root::{HeaderRoot, package_root};
+use crate::image::read_regular_text;
 use crate::kernel::description::Kernel;
 use crate::kernel::fact::Fact;
 use crate::kernel::package::PackageStore;
@@ -27,7 +28,7 @@ impl Kernel {
             return;
         }
         // A build directory apart from its source has a Makefile with "include /usr/src/linux-headers-X-common/Makefile".
-        let makefile = std::fs::read_to_string(folder.join("Makefile")).unwrap_or_default();
+        let makefile = read_regular_text(&folder.join("Makefile")).unwrap_or_default();
         let included =
             makefile.lines().filter_map(|line| line.strip_prefix("include ")?.trim().strip_suffix("/Makefile"));
         let linked = std::iter::once("source").chain(included).map(|source| folder.join(source));

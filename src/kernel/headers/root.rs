@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::image::read_regular;
 use crate::kernel::package::PackageStore;
 
 /// The largest header that is read: 4 MiB. The largest headers of the kernel, register lists of drivers, are not public.
@@ -25,9 +26,8 @@ impl HeaderRoot {
         match self {
             Self::Folder(folder) => {
                 let path = folder.join(name);
-                let metadata = path.metadata().ok()?;
-                let is_read = metadata.is_file() && metadata.len() <= LARGEST;
-                std::fs::read(path).ok().filter(|_| is_read)
+                path.metadata().ok().filter(|metadata| metadata.len() <= LARGEST)?;
+                read_regular(&path).ok()
             }
             Self::Package(store, folder) => {
                 let path = format!("{folder}/{name}");

@@ -1,6 +1,5 @@
 //! The formats of packages, recognized by their first bytes.
 
-use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 
@@ -9,6 +8,7 @@ use super::entry::{Metadata, VisitEntry};
 use super::error::PackageError;
 use super::{deb, rpm, tar};
 use crate::compression::stream::Unending;
+use crate::image::open_regular;
 use crate::kernel::error::{Error, ErrorKind};
 
 /// The size of a read, in bytes.
@@ -36,7 +36,7 @@ impl PackageFormat {
 
     fn read(path: &Path) -> std::io::Result<Option<Self>> {
         let mut head = Vec::new();
-        let mut input = BufReader::new(File::open(path)?);
+        let mut input = BufReader::new(open_regular(path)?);
         input.by_ref().take(tar::BLOCK).read_to_end(&mut head)?;
         if head.starts_with(deb::MAGIC) {
             return Ok(Some(Self::Deb));
@@ -57,6 +57,12 @@ pub fn is_package(path: &Path) -> bool {
     PackageFormat::of(path).is_ok_and(|format| format.is_some())
 }
 
+/// The package that a path leads into; `None` if the path is a file of its own or no part of it is a package.
+pub fn package_around(path: &Path) -> Option<&Path> {
+    let above = path.ancestors().skip(1).find(|above| above.is_file());
+    above.filter(|above| is_package(above))
+}
+
 /// Reads a package from its beginning to its end, and passes its files to `visit` in their order.
 ///
 /// # Errors
@@ -64,7 +70,7 @@ pub fn is_package(path: &Path) -> bool {
 pub(super) fn read(path: &Path, visit: VisitEntry<'_>) -> Result<Metadata, Error> {
     let fail = |error| Error::new(path, ErrorKind::Package(error));
     let format = PackageFormat::of(path)?.ok_or_else(|| fail(PackageError::Unknown))?;
-    let file = File::open(path).map_err(|source| Error::new(path, ErrorKind::Io(source)))?;
+    let file = open_regular(path).map_err(|source| Error::new(path, ErrorKind::Io(source)))?;
     let metadata = match format {
         PackageFormat::Deb => deb::read(BufReader::with_capacity(BUFFER, Unending(file)), visit),
         PackageFormat::Rpm => rpm::read(BufReader::with_capacity(BUFFER, file), visit),

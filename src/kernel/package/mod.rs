@@ -15,5 +15,5 @@ mod tests;
 
 pub use error::PackageError;
 pub(super) use format::PackageFormat;
-pub use format::is_package;
+pub use format::{is_package, package_around};
 pub(super) use store::PackageStore;

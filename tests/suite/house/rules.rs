@@ -172,6 +172,33 @@ fn a_file_read_elsewhere_is_found() {
     assert_none(&input_and_output(&House::of(&fine)), "these rooms read");
 }
 
+/// Places that open a file by other means than `image/regular.rs`, and so may wait for a pipe.
+fn opened_elsewhere(house: &House) -> Vec<String> {
+    let is_there = |source: &Source| source.path != "image/regular.rs";
+    let opens = ["File::open", "File::options", "OpenOptions", "read", "read_to_string"];
+    let opens: Vec<String> = opens.iter().map(|name| format!("std::fs::{name}")).collect();
+    outside(house, is_there, &opens.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[test]
+fn files_are_opened_in_one_place() {
+    assert_none(&opened_elsewhere(House::this()), "only image/regular.rs opens files for reading");
+}
+
+#[test]
+fn a_file_opened_elsewhere_is_found() {
+    let seed = |path: &str, code: &str, text: &str| assert_found(opened_elsewhere, &[(path, code)], text);
+    seed("kernel/open.rs", "fn f() { std::fs::read(path) }", "std::fs::read");
+    seed("bin/gplok/audit.rs", "use std::fs; fn f() { fs::read_to_string(path) }", "std::fs::read_to_string");
+    seed("image/file.rs", "fn f() { std::fs::File::open(path) }", "std::fs::File::open");
+    seed("probe/mod.rs", "fn f() { std::fs::OpenOptions::new() }", "std::fs::OpenOptions");
+    let fine = [
+        ("image/regular.rs", "use std::fs::OpenOptions; fn f() { OpenOptions::new() }"),
+        ("kernel/tree.rs", "use std::fs::File; fn f(a: File) { std::fs::read_dir(a); std::fs::metadata(a) }"),
+    ];
+    assert_none(&opened_elsewhere(&House::of(&fine)), "these open no file");
+}
+
 fn unsafes(house: &House) -> Vec<String> {
     let lines = |source: &Source| {
         source.facts.unsafes.clone().into_iter().map(|line| (source.path.clone(), line)).collect::<Vec<_>>()

@@ -7,6 +7,8 @@ use gplok::impact::policy::Concern;
 use gplok::impact::{Answer, ChangeClass};
 use gplok::terms::Glob;
 
+use super::LoaderArguments;
+
 /// Arguments of `diff`.
 #[derive(Debug, Args)]
 #[command(
@@ -79,7 +81,7 @@ pub struct PolicyArguments {
     --fail-on, --rules or --baseline: 0 the policy is met, 1 it is not, 3 that is not known."
 )]
 pub struct UpgradeArguments {
-    /// The modules, compressed or not. Default: the modules from outside the kernel that are installed for the earlier one.
+    /// The modules, compressed or not, or directories or packages with them. Default: the modules from outside the kernel that are installed for the earlier one.
     #[arg(value_name = "MODULE")]
     pub modules: Vec<PathBuf>,
     /// All modules below this directory.
@@ -100,6 +102,8 @@ pub struct UpgradeArguments {
     /// The later kernel's boot command line.
     #[arg(long, value_name = "SWITCHES", default_value = "")]
     pub cmdline: String,
+    #[command(flatten)]
+    pub loader: LoaderArguments,
     /// Of changed symbols only those that the modules use; that is the default.
     #[arg(long, conflicts_with = "all_exports")]
     pub only_used: bool,

@@ -235,7 +235,7 @@ pub struct InlinesArguments {
 /// Arguments of `why`.
 #[derive(Debug, Args)]
 pub struct WhyArguments {
-    /// The module, compressed or not.
+    /// The module, compressed or not, or a directory or package with no other.
     pub module: PathBuf,
     /// One symbol; without, every one that the kernel has something against.
     pub symbol: Option<String>,
@@ -243,6 +243,8 @@ pub struct WhyArguments {
     pub kernel: KernelArguments,
     #[command(flatten)]
     pub source: SourceArguments,
+    #[command(flatten)]
+    pub loader: LoaderArguments,
     /// Another kernel, newer or of another flavour, to look the symbols up in; may be repeated.
     #[arg(long, value_name = "KERNEL", action = clap::ArgAction::Append)]
     pub compare: Vec<PathBuf>,
@@ -254,7 +256,7 @@ pub struct WhyArguments {
 /// Arguments of `inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArguments {
-    /// The module, compressed or not.
+    /// The module, compressed or not, or a directory or package with no other.
     pub module: PathBuf,
     /// How to print it.
     #[arg(long, value_enum, default_value_t = FactsFormat::Human)]
