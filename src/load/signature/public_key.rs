@@ -99,8 +99,15 @@ fn rsa_verify(encoded: &[u8], algorithm: DigestAlgorithm, digest: &[u8], signatu
     if signature >= *key.n() {
         return Err(Some(Errno::EINVAL));
     }
+    // _rsa_enc() (crypto/rsa.c) refuses 0 and 1 with EINVAL in 6.12, not in 6.1. When that came is not known.
+    if signature <= BigUint::from(1_u32) {
+        return Err(None);
+    }
     let decrypted = power(&signature, key.e(), key.n()).to_bytes_be();
     // The padded digest is 00 01 FF .. FF 00 DigestInfo. The number has no leading zero byte.
+    if decrypted.len() == size {
+        return Err(Some(Errno::EINVAL));
+    }
     let [0x01, padded @ ..] = &decrypted[..] else { return Err(Some(Errno::EBADMSG)) };
     if decrypted.len() + 1 != size {
         return Err(Some(Errno::EBADMSG));

@@ -148,7 +148,7 @@ impl Parser {
         self.signer.signature_algorithm = Some(SignatureAlgorithm::from_oid(algorithm.bytes));
         self.signer.noted_at_algorithm = self.message.identifiers.len();
         self.signer.signature = reader.primitive(asn1::OCTET_STRING)?.bytes.to_vec();
-        self.unauthenticated_attributes(reader)?;
+        Self::unauthenticated_attributes(reader)?;
         let end = reader.leave(signer_info)?;
         self.note_signed_info(end.offset)
     }
@@ -355,7 +355,7 @@ impl Parser {
     /// ```text
     /// UnauthenticatedAttribute ::= SEQUENCE { type OBJECT IDENTIFIER, values SET OF ANY }
     /// ```
-    fn unauthenticated_attributes(&mut self, reader: &mut Asn1Reader<'_>) -> ParseResult {
+    fn unauthenticated_attributes(reader: &mut Asn1Reader<'_>) -> ParseResult {
         let list = match reader.optional_enter(context(1))? {
             Some(list) => list,
             None => match reader.optional_enter(context(3))? {
@@ -365,7 +365,8 @@ impl Parser {
         };
         loop {
             let attribute = reader.enter(asn1::SEQUENCE)?;
-            self.note_oid(reader)?;
+            // The grammar has no action for this identifier.
+            reader.primitive(asn1::OBJECT_IDENTIFIER)?;
             let values = reader.enter(asn1::SET)?;
             loop {
                 reader.any()?;

@@ -105,3 +105,26 @@ fn a_message_without_signers_is_a_fault() {
     let fault = Pkcs7::parse(&empty).fault.expect("a fault");
     assert_eq!((fault.errno, fault.warning), (Errno::EINVAL, Some("PKCS7: Inconsistently supplied authAttrs")));
 }
+
+/// The kernel's grammar looks up the identifiers of signed attributes, not those of unsigned ones.
+#[test]
+fn identifiers_of_unsigned_attributes_are_not_noted() {
+    let message = file!("rsa-sha256.p7s");
+    let noted = Pkcs7::parse(message).identifiers;
+    // [1] { SEQUENCE { 1.2.840.113549.1.9.6, SET { NULL } } }
+    let attributes = b"\xa1\x11\x30\x0f\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x09\x06\x31\x02\x05\x00";
+    let mut longer = message.to_vec();
+    // The lengths of the constructed elements that end where the message does.
+    for at in 0..message.len() - 4 {
+        let [tag, 0x82, high, low] = message[at..at + 4] else { continue };
+        let len = usize::from(high) << 8 | usize::from(low);
+        if at + 4 + len == message.len() && tag != 0x04 {
+            let grown = u16::try_from(len + attributes.len()).expect("it is short");
+            longer[at + 2..at + 4].copy_from_slice(&grown.to_be_bytes());
+        }
+    }
+    longer.extend_from_slice(attributes);
+    let parsed = Pkcs7::parse(&longer);
+    assert_eq!((parsed.fault, parsed.signers.len()), (None, 1));
+    assert_eq!(parsed.identifiers.len(), noted.len());
+}

@@ -63,8 +63,9 @@ fn every_kind_of_signature_is_verified() {
         assert_eq!(
             judge(TEXT, &flipped(message, message.len() - 1), &trusted).errno(),
             Some(Some(
-                // The key in the message is tried before the trusted one. Its errno is returned: the padding is wrong.
-                if name.ends_with("certificate") { Errno::EBADMSG } else { Errno::EKEYREJECTED }
+                // The key in the message is tried before the trusted one. Its errno is returned: the decrypted number does not begin
+                // with a zero byte.
+                if name.ends_with("certificate") { Errno::EINVAL } else { Errno::EKEYREJECTED }
             )),
             "{name}, signature"
         );
@@ -151,6 +152,59 @@ fn unknown_schemes_are_undetermined() {
     message.signers[0].signature_algorithm = Some(SignatureAlgorithm::Other("1.2.3".to_owned()));
     let other = verify_pkcs7_signature(TEXT, &message, &trusted, &Crypto::common());
     assert_eq!(other, Pkcs7Verdict::NoPkg { what: "1.2.3".to_owned() });
+}
+
+/// A digest that gplok cannot compute matters only with a key.
+#[test]
+fn a_digest_without_a_key_is_not_needed() {
+    let mut message = Pkcs7::parse(file!("rsa-sha256.p7s"));
+    message.signers[0].digest = Some(Ok(DigestAlgorithm::Md5));
+    let mut crypto = Crypto::common();
+    crypto.set(CryptoAlgorithm::Digest(DigestAlgorithm::Md5), Support::Available);
+    assert_eq!(verify_pkcs7_signature(TEXT, &message, &p384(), &crypto), Pkcs7Verdict::NoKey);
+    let unable = verify_pkcs7_signature(TEXT, &message, &rsa(), &crypto);
+    assert!(matches!(unable, Pkcs7Verdict::Unable { .. }), "{unable:?}");
+}
+
+/// A certificate in the message whose curve the kernel does not know makes the signature unsupported. Without the code for ECDSA,
+/// the kernel cannot check that the certificate has signed itself, which is an error.
+#[test]
+fn a_certificate_in_the_message_needs_its_algorithm() {
+    let mut message = Pkcs7::parse(file!("rsa-with-certificate.p7s"));
+    let (_, der) = rsa::pkcs8::der::pem::decode_vec(file!("p521.pem")).expect("it is PEM");
+    message.certificates[0].der = der;
+    let mut crypto = Crypto::common();
+    crypto.set(CryptoAlgorithm::EcdsaP521, Support::Unrecognised);
+    let verdict = verify_pkcs7_signature(TEXT, &message, &[], &crypto);
+    assert_eq!(verdict, Pkcs7Verdict::NoPkg { what: "ecdsa-nist-p521".to_owned() });
+    crypto.set(CryptoAlgorithm::EcdsaP521, Support::NotBuilt);
+    let verdict = verify_pkcs7_signature(TEXT, &message, &[], &crypto);
+    assert_eq!(verdict.errno(), Some(Some(Errno::ENOENT)));
+}
+
+/// What a number that RSA decrypts is refused for, as a kernel did with a certificate in the message: the first byte is not zero,
+/// the second not one, the padding not long enough, another digest.
+#[test]
+fn the_padding_of_rsa_has_an_errno_for_each_fault() {
+    let message = file!("rsa-with-certificate.p7s");
+    let key = rsa::pkcs8::DecodePrivateKey::from_pkcs8_pem(include_str!("../../../../testdata/keys/rsa.key"));
+    let key: rsa::RsaPrivateKey = key.expect("it is a key");
+    let errno = |padded: &[u8]| {
+        use rsa::traits::{PrivateKeyParts, PublicKeyParts};
+        let number = rsa::BigUint::from_bytes_be(padded).modpow(key.d(), key.n()).to_bytes_be();
+        let signature = [&vec![0; 256 - number.len()][..], &number].concat();
+        judge(TEXT, &[&message[..message.len() - 256], &signature].concat(), &rsa()).errno()
+    };
+    let mut padded = [&[0, 1][..], &[0xff; 202], &[0], &[7; 51]].concat();
+    assert_eq!(errno(&padded), Some(Some(Errno::EBADMSG)));
+    padded[0] = 1;
+    assert_eq!(errno(&padded), Some(Some(Errno::EINVAL)));
+    padded[..2].copy_from_slice(&[0, 2]);
+    assert_eq!(errno(&padded), Some(Some(Errno::EBADMSG)));
+    padded[1] = 0;
+    assert_eq!(errno(&padded), Some(Some(Errno::EBADMSG)));
+    // Releases differ in what they return for 0 and 1.
+    assert_eq!(errno(&[1]), None);
 }
 
 #[test]

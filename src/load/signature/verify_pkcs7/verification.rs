@@ -39,12 +39,15 @@ struct Embedded {
     verified: Option<usize>,
 }
 
+/// A digest of the module; `None` if gplok cannot compute it, which matters only where a key is there.
+type Computed = Option<Vec<u8>>;
+
 /// A signer after `pkcs7_verify_one()`.
 struct CheckedSigner<'a> {
     signer: &'a SignerInfo,
     algorithm: DigestAlgorithm,
     /// `None` if the kernel lacks the algorithm (`sinfo->unsupported_crypto`).
-    digest: Option<Vec<u8>>,
+    digest: Option<Computed>,
     /// `sinfo->signer`: the index of its certificate in the message.
     certificate: Option<usize>,
 }
@@ -96,6 +99,10 @@ impl<'a> Verification<'a> {
                 };
                 self.recognise(family, &family)?;
                 self.recognise(CryptoAlgorithm::Digest(*digest), digest)?;
+            }
+            // x509_extract_key_data() (crypto/asymmetric_keys/x509_cert_parser.c)
+            if let Some(family) = key_family(&certificate.public_key) {
+                self.recognise(family, &family)?;
             }
             let self_signed = self.x509_check_for_self_signed(&certificate)?;
             self.certificates.push(Embedded { certificate, self_signed, signer: None, seen: false, verified: None });
@@ -177,7 +184,14 @@ impl<'a> Verification<'a> {
         }
         match self.verify_certificate(&certificate.public_key, certificate) {
             KeyCheck::Good => Ok(true),
-            KeyCheck::Bad(errno) => Err(Pkcs7Verdict::error(errno, "certificate in the message", None)),
+            KeyCheck::Bad(Errno::ENOENT) => {
+                let family = key_family(&certificate.public_key).map_or_else(String::new, |family| family.to_string());
+                let reason = format!("it brings a certificate, and the kernel has no {family} to check that");
+                Err(Pkcs7Verdict::error(Errno::ENOENT, reason, None))
+            }
+            KeyCheck::Bad(errno) => {
+                Err(Pkcs7Verdict::error(errno, "the signature of a certificate in the message is wrong", None))
+            }
             KeyCheck::Unable => unable("a certificate in the message"),
         }
     }
@@ -218,16 +232,13 @@ impl<'a> Verification<'a> {
         let mut checked = CheckedSigner { signer, algorithm, digest: None, certificate: None };
         if matches!(signer.signature_algorithm, Some(SignatureAlgorithm::MlDsa(_))) {
             // ML-DSA computes the digest of the data itself.
-            checked.digest = Some(Vec::new());
+            checked.digest = Some(Some(Vec::new()));
         } else {
             match self.crypto.support(CryptoAlgorithm::Digest(algorithm)) {
                 Support::Available | Support::Unknown => {}
                 Support::NotBuilt | Support::Unrecognised => return Ok(checked),
             }
-            checked.digest = Some(match digest(algorithm, self.data) {
-                Some(digest) => digest,
-                None => return unable(algorithm.name()),
-            });
+            checked.digest = Some(digest(algorithm, self.data));
         }
         // pkcs7_find_key() (crypto/asymmetric_keys/pkcs7_verify.c)
         for (index, embedded) in self.certificates.iter().enumerate() {
@@ -429,8 +440,8 @@ impl<'a> Verification<'a> {
             return KeyCheck::Bad(Errno::EKEYREJECTED);
         }
         match &checked.digest {
-            Some(digest) => self.verify_digest(key, checked.algorithm, digest, signature),
-            None => KeyCheck::Unable,
+            Some(Some(digest)) => self.verify_digest(key, checked.algorithm, digest, signature),
+            Some(None) | None => KeyCheck::Unable,
         }
     }
 
