@@ -15,5 +15,5 @@ mod xz;
 
 pub use decoder::{DECOMPRESSED_LIMIT, decompress, decompress_payload, decompress_section, decompressor};
 pub use error::CompressionError;
-pub use format::Compression;
+pub use format::{Compression, lacks_size};
 pub use kernel::{KernelDecompressFault, KernelNeeds, kernel_decompress, kernel_needs, kernel_wants};

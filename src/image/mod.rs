@@ -48,7 +48,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use self::file::ModuleFile;
 pub use crate::compression::{Compression, CompressionError};
-use crate::compression::{KernelDecompressFault, KernelNeeds, decompress, kernel_decompress, kernel_needs};
+use crate::compression::{KernelDecompressFault, KernelNeeds, decompress, kernel_decompress, kernel_needs, lacks_size};
 use crate::elf::Elf;
 use crate::terms::{Arch, Class, ElfMachine, Endian};
 
@@ -63,6 +63,8 @@ pub struct Image {
     compression: Option<Compression>,
     /// What the kernel needs to decompress the file to these contents itself, if that is known.
     kernel_needs: Option<KernelNeeds>,
+    /// Whether it is a Zstandard frame that does not state the size of its contents.
+    lacks_size: bool,
     stored: Bytes,
     contents: Bytes,
     signature: OnceLock<AppendedSignature>,
@@ -160,6 +162,7 @@ impl Image {
             file: None,
             compression,
             kernel_needs: None,
+            lacks_size: compression == Some(Compression::Zstd) && lacks_size(stored.tail(0, HEAD)),
             stored,
             contents,
             signature: OnceLock::new(),
@@ -322,6 +325,11 @@ impl Image {
     /// compressed, or if the kernel may read other contents, or none.
     pub(crate) const fn kernel_needs(&self) -> Option<&KernelNeeds> {
         self.kernel_needs.as_ref()
+    }
+
+    /// Returns whether the file is a Zstandard frame that does not state the size of its contents.
+    pub(crate) const fn lacks_size(&self) -> bool {
+        self.lacks_size
     }
 
     /// The bytes of the file as stored.

@@ -10,7 +10,7 @@ use super::conflict::Conflict;
 use super::exports::Exports;
 use super::fact::{Evidence, Fact};
 use super::headers::HeaderRoot;
-use super::installed::installed_loader;
+use super::installed::{InstalledLoader, installed_loader};
 use super::package::PackageStore;
 use super::struct_module::StructModule;
 use super::symvers::VMLINUX;
@@ -53,7 +53,9 @@ pub struct Kernel {
     pub(super) headers: Vec<HeaderRoot>,
     own_module: OnceLock<Option<OwnModule>>,
     loader: Option<Loader>,
-    found_loader: OnceLock<Option<(Loader, PathBuf)>>,
+    /// Whether the program that loads modules reads gzip, as far as that was given.
+    zlib: Option<bool>,
+    found_loader: OnceLock<Option<InstalledLoader>>,
     own_struct_module: OnceLock<Option<StructModule>>,
     images: Mutex<HashMap<PathBuf, Arc<Image>>>,
     /// Packages that module files are read from, besides those of the tree.
@@ -246,22 +248,49 @@ impl Kernel {
         if let Some(given) = self.loader {
             return Some((given, None));
         }
-        let (loader, path) = self.found_loader()?;
+        let InstalledLoader { loader, path, .. } = self.found_loader()?;
         let does = match loader {
             Loader::Kmod30 => "decompresses modules itself",
-            Loader::Kmod31 => "lets the kernel decompress modules of the kind that the kernel reads",
+            Loader::Kmod31 | Loader::Kmod33 | Loader::Kmod34 => {
+                "lets the kernel decompress modules of the kind that the kernel reads"
+            }
         };
         Some((*loader, Some(format!("{} loads modules, and {does}", path.display()))))
     }
 
-    fn found_loader(&self) -> Option<&(Loader, PathBuf)> {
+    /// Says whether the program that loads modules was built with zlib, and so reads gzip.
+    #[must_use]
+    pub const fn with_zlib(mut self, has_zlib: bool) -> Self {
+        self.zlib = Some(has_zlib);
+        self
+    }
+
+    /// Whether the program that loads modules reads gzip: as was given, otherwise as the kmod beside the module tree says, then with a
+    /// sentence that says so. Where the kernel's own modules are compressed with gzip, it is taken to read it.
+    ///
+    /// May read a found program on first use; if that fails, it stays unknown.
+    pub(crate) fn loader_has_zlib(&self) -> Option<(bool, Option<String>)> {
+        if let Some(given) = self.zlib {
+            return Some((given, None));
+        }
+        let found = if self.loader.is_some() { None } else { self.found_loader() };
+        if let Some((has, path)) = found.and_then(|found| Some((found.zlib?, found.path.display()))) {
+            let reads = if has { "reads" } else { "does not read" };
+            return Some((has, Some(format!("{path} loads modules, and {reads} gzip"))));
+        }
+        let own = self.config().is_some_and(|config| config.is_set(ConfigOption("MODULE_COMPRESS_GZIP")));
+        let sentence = "the program that loads modules reads gzip, which the kernel's own modules are compressed with";
+        own.then(|| (true, Some(sentence.to_owned())))
+    }
+
+    fn found_loader(&self) -> Option<&InstalledLoader> {
         let find = || self.tree.as_ref().and_then(|tree| installed_loader(tree.root()));
         self.found_loader.get_or_init(find).as_ref()
     }
 
     /// The program beside the module tree that tells which program loads modules, if that was not given.
     pub(super) fn loader_path(&self) -> Option<&Path> {
-        if self.loader.is_some() { None } else { self.found_loader().map(|(_, path)| path.as_path()) }
+        if self.loader.is_some() { None } else { self.found_loader().map(|found| found.path.as_path()) }
     }
 
     /// The kind of compressed modules that the kernel itself decompresses, `Some(None)` if it decompresses none: from the

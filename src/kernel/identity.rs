@@ -20,6 +20,7 @@ impl Kernel {
         (&self.builtin, with_parameters).hash(hasher);
         format!("{:?} {:?} {:?}", self.certificates, self.evidence, self.conflicts).hash(hasher);
         self.loader().map(|(loader, _)| loader).hash(hasher);
+        self.loader_has_zlib().hash(hasher);
         let images = self.boot.given().map(KernelImage::path).into_iter().chain(self.boot.found());
         images.chain(self.loader_path()).collect()
     }

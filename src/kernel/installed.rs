@@ -70,8 +70,18 @@ pub(super) fn boot_image(tree: &Path) -> Option<PathBuf> {
 /// How much of a program is read, in bytes. kmod has 200,000.
 const MAX_PROGRAM: u64 = 16 << 20;
 
-/// The kmod in the file system of a tree. It hands compressed files to the kernel if it asks which kind the kernel reads.
-pub(super) fn installed_loader(tree: &Path) -> Option<(Loader, PathBuf)> {
+/// The program in the file system of a tree that loads modules.
+#[derive(Debug)]
+pub(super) struct InstalledLoader {
+    pub loader: Loader,
+    /// Whether it reads gzip, if it says so.
+    pub zlib: Option<bool>,
+    pub path: PathBuf,
+}
+
+/// The kmod in the file system of a tree. `kmod --version` prints its version and what it was built with. One that asks which kind of
+/// compression the kernel reads hands such files over.
+pub(super) fn installed_loader(tree: &Path) -> Option<InstalledLoader> {
     let places = roots(tree).into_iter().flat_map(|root| ["usr/bin/kmod", "bin/kmod"].map(|name| root.join(name)));
     let path = places.into_iter().find(|file| file.is_file())?;
     let program = open_regular(&path).ok()?;
@@ -79,8 +89,19 @@ pub(super) fn installed_loader(tree: &Path) -> Option<(Loader, PathBuf)> {
     program.take(MAX_PROGRAM).read_to_end(&mut bytes).ok()?;
     let asks = memchr::memmem::find(&bytes, b"/sys/module/compression").is_some();
     let is_kmod = memchr::memmem::find(&bytes, b"/sys/module/%s/initstate").is_some();
-    let loader = if asks { Loader::Kmod31 } else { Loader::Kmod30 };
-    is_kmod.then_some((loader, path))
+    let by_deed = if asks { Loader::Kmod31 } else { Loader::Kmod30 };
+    let loader = kmod_version(&bytes).map_or(by_deed, Loader::of_kmod);
+    let says = |feature: &str| memchr::memmem::find(&bytes, feature.as_bytes()).is_some();
+    let zlib = [("+ZLIB", true), ("-ZLIB", false)].into_iter().find(|(feature, _)| says(feature)).map(|(_, has)| has);
+    is_kmod.then_some(InstalledLoader { loader, zlib, path })
+}
+
+/// The version that `kmod --version` prints.
+fn kmod_version(program: &[u8]) -> Option<u32> {
+    const BEFORE: &[u8] = b"kmod version ";
+    let rest = program.get(memchr::memmem::find(program, BEFORE)? + BEFORE.len()..)?;
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    std::str::from_utf8(rest.get(..digits)?).ok()?.parse().ok()
 }
 
 /// The folder with a release's headers and `Module.symvers`: `build` in the tree, or a folder that packages install headers in.

@@ -114,6 +114,18 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
                             later): give --loader"
                 .into()
         }
+        Missing::LoaderReads("gzip") => "whether the program that loads modules reads gzip: kmod does if it was built with zlib, \
+                                         which kmod --version shows there as +ZLIB or -ZLIB: give --loader, as in kmod31-zlib"
+            .into(),
+        Missing::LoaderReads("zstd-without-size") => {
+            "whether the program that loads modules reads a Zstandard frame without the size of its contents, as kmod does up to 33: \
+             give --loader"
+                .into()
+        }
+        Missing::LoaderReads(_) => {
+            "whether the program that loads modules hands a gzip file over as it is, as kmod does up to 32 without zlib: give --loader"
+                .into()
+        }
         Missing::FreeMemory(size) => {
             format!("whether the kernel has {size} MiB of memory at once to decompress the file: no file tells it")
         }

@@ -6,7 +6,25 @@
 pub enum Loader {
     /// kmod up to 30 decompresses every file itself.
     Kmod30,
-    /// kmod 31 and later hands a file to the kernel (`MODULE_INIT_COMPRESSED_FILE`) if the kernel's own decompressor reads its
-    /// kind, which `/sys/module/compression` tells. It decompresses files of other kinds itself.
+    /// kmod 31 and 32 hand a file to the kernel (`MODULE_INIT_COMPRESSED_FILE`) if the kernel's own decompressor reads its kind,
+    /// which `/sys/module/compression` tells. They decompress files of other kinds themselves.
     Kmod31,
+    /// kmod 33 knows a gzip file also if it was built without zlib: it lets the kernel decompress it, or gives up. Before, it took
+    /// such a file for one that is not compressed, and handed it over as it is.
+    Kmod33,
+    /// kmod 34 and later decompress a Zstandard frame only if it states the size of its contents
+    /// (libkmod, commit 72c0aa3).
+    Kmod34,
+}
+
+impl Loader {
+    /// The one of a version of kmod.
+    pub fn of_kmod(version: u32) -> Self {
+        match version {
+            ..=30 => Self::Kmod30,
+            31 | 32 => Self::Kmod31,
+            33 => Self::Kmod33,
+            34.. => Self::Kmod34,
+        }
+    }
 }

@@ -73,6 +73,9 @@ pub enum Missing {
     Unread(String),
     /// Whether the program that loads modules decompresses a file itself (yes) or lets the kernel do it.
     Loader,
+    /// Whether the program that loads modules reads a kind of compression: `gzip`, `zstd-without-size`; or `gzip-as-it-is`, whether one
+    /// that does not read gzip hands such a file over as it is.
+    LoaderReads(&'static str),
     /// Whether the kernel has so many MiB of memory for its decompressor.
     FreeMemory(u64),
     /// Module files of the tree that could not be read, and with them what they export.
@@ -147,6 +150,7 @@ impl Missing {
             Self::Memory(what) => format!("memory:{what}"),
             Self::Unread(path) => format!("unread:{path}"),
             Self::Loader => "loader".into(),
+            Self::LoaderReads(kind) => format!("loader-reads:{kind}"),
             Self::FreeMemory(size) => format!("free-memory:{size} MiB"),
             Self::UnreadModule { path, why, more: 0, .. } => format!("unread:{path}: {why}"),
             Self::UnreadModule { path, why, more, .. } => format!("unread:{path}: {why} (and {more} more)"),

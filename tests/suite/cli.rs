@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::founding::{self, AFTER, BEFORE, OPENAFS};
 use crate::ko::Ko;
 use crate::made::Made;
-use crate::matrix::xz;
+use crate::matrix::{gzip, xz};
 use crate::validator;
 use crate::why::debug_files::{detached, stripped};
 
@@ -605,6 +605,74 @@ fn the_loader_decides_who_decompresses() {
         desk.file("root/usr/bin/kmod", program);
         desk.run("check -k root/usr/lib/modules/6.12.0 foo.ko").ended(code);
     }
+}
+
+/// A kmod without zlib does not read gzip. Up to 32 it hands the file over as it is, and the kernel finds no module in it; since 33 it
+/// gives up unless the kernel decompresses gzip itself.
+#[test]
+fn the_loader_may_not_read_gzip() {
+    let desk = Desk::with(Made::new("6.12.0"));
+    desk.ko(&Ko::new("foo").pack(gzip));
+    let verdict = |arguments: &str| {
+        let json = desk.run(&format!("check -k k foo.ko --format json {arguments}")).json();
+        let module = &json["modules"][0];
+        (
+            module["outcome"].as_str().expect("one").to_owned(),
+            module["errno"].to_string(),
+            module["missing"].to_string(),
+        )
+    };
+    let refused = |errno: &str| ("refused".to_owned(), format!("\"{errno}\""), "[]".to_owned());
+    let (outcome, _, missing) = verdict("");
+    assert_eq!(outcome, "undetermined", "{missing}");
+    assert!(missing.contains("loader-reads:gzip"), "{missing}");
+    for reads in ["kmod30+zlib", "kmod34+zlib"] {
+        assert_eq!(verdict(&format!("--loader {reads}")).0, "loaded", "{reads}");
+    }
+    assert_eq!(verdict("--loader kmod34").0, "undetermined");
+    assert_eq!(verdict("--loader kmod30-zlib"), refused("ENOEXEC"));
+    assert_eq!(verdict("--loader kmod32-zlib"), refused("ENOEXEC"));
+    assert_eq!(verdict("--loader kmod33-zlib"), refused("ENOSYS"));
+    assert_eq!(verdict("--loader kmod34-zlib"), refused("ENOSYS"));
+    let log = desk.run("check -k k foo.ko --loader kmod30-zlib").ended(1).out.clone();
+    assert!(
+        log.contains("kernel: Invalid ELF header magic: != \u{7f}ELF") || log.contains("Invalid ELF header magic"),
+        "{log}"
+    );
+    assert!(desk.run("check -k k foo.ko --loader kmod").err.contains("expected kmod and its version"));
+
+    // A kernel that decompresses gzip, and whose own modules are compressed so.
+    let made = Made::new("6.12.0").config("MODULE_DECOMPRESS").config("MODULE_COMPRESS_GZIP");
+    desk.kernel("k", &made).kernel("root/usr/lib/modules/6.12.0", &Made::new("6.12.0"));
+    assert_eq!(verdict("").0, "loaded");
+    assert_eq!(verdict("--loader kmod34-zlib").0, "loaded");
+    assert_eq!(verdict("--loader kmod32-zlib"), refused("ENOEXEC"));
+    // What the installed kmod says of itself.
+    for (program, code) in
+        [("kmod version 30 +XZ -ZLIB", 1), ("kmod version 34.2 -ZLIB", 1), ("kmod version 34 +ZLIB", 0)]
+    {
+        desk.file("root/usr/bin/kmod", format!("{program} /sys/module/%s/initstate"));
+        desk.run("check -k root/usr/lib/modules/6.12.0 foo.ko").ended(code);
+    }
+}
+
+/// kmod 34 does not decompress what zstd has compressed from a pipe, without the size of the contents.
+#[test]
+fn the_loader_may_need_the_size_in_a_frame() {
+    let desk = Desk::with(Made::new("6.12.0"));
+    let piped = |bytes: &[u8]| zstd::encode_all(bytes, 1).expect("compressed");
+    let whole = |bytes: &[u8]| zstd::bulk::compress(bytes, 1).expect("compressed");
+    desk.ko(&Ko::new("piped").pack(piped)).ko(&Ko::new("whole").pack(whole));
+    for (arguments, code) in [("", 3), ("--loader kmod30", 0), ("--loader kmod33", 0), ("--loader kmod34", 1)] {
+        desk.run(&format!("check -k k piped.ko {arguments}")).ended(code);
+        desk.run(&format!("check -k k whole.ko {arguments}")).ended(0);
+    }
+    let page = desk.run("check -k k piped.ko --loader kmod34").out.clone();
+    assert!(page.contains("EINVAL") && page.contains("kmod 34 and later"), "{page}");
+    assert!(desk.run("check -k k piped.ko").out.contains("as kmod does up to 33"));
+    // The kernel's own decompressor needs no size.
+    desk.kernel("k", &Made::new("6.12.0").config("MODULE_DECOMPRESS").config("MODULE_COMPRESS_ZSTD"));
+    desk.run("check -k k piped.ko --loader kmod34").ended(0);
 }
 
 fn either_json(desk: &Desk) {

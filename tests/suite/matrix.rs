@@ -390,7 +390,7 @@ pub fn xz(bytes: &[u8], check: Check) -> Vec<u8> {
     encoder.finish().expect("a vector can grow")
 }
 
-fn gzip(bytes: &[u8]) -> Vec<u8> {
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
     use std::io::Write as _;
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
     encoder.write_all(bytes).expect("a vector can grow");

@@ -81,6 +81,9 @@ fn kernel_read_file(run: &mut Run<'_>) -> StageResult {
 
 /// A compressed file whose data is broken: kmod fails to decompress it, or hands it to the kernel, which finds no module in it.
 fn broken_file(run: &mut Run<'_>, what: &str) -> StageResult {
+    if run.image.compression() == Some(Compression::Gzip) && !reads_gzip(run)? {
+        return without_zlib(run);
+    }
     if let Some(compression) = run.image.compression() {
         let hands_over = match run.call.kernel.loader() {
             Some((Loader::Kmod30, _)) => false,
@@ -100,6 +103,13 @@ fn broken_file(run: &mut Run<'_>, what: &str) -> StageResult {
 /// file itself, as it still does with the other kinds.
 fn do_finit_module(run: &mut Run<'_>) -> StageResult {
     let Some(compression) = run.image.compression() else { return Ok(()) };
+    if compression == Compression::Gzip && !reads_gzip(run)? {
+        return without_zlib(run);
+    }
+    if run.image.lacks_size() && !reads_without_size(run)? && !decompresses(run, compression)? {
+        let what = "kmod 34 and later do not decompress a Zstandard frame that does not state the size of its contents";
+        return given_up(run, what, Errno::EINVAL);
+    }
     if run.image.kernel_needs().is_some_and(is_no_question) {
         // Both read the same contents.
         return Ok(());
@@ -126,6 +136,49 @@ fn do_finit_module(run: &mut Run<'_>) -> StageResult {
         run.find(decompression(run, compression, why, false), line.map(Into::into));
     }
     Ok(())
+}
+
+/// Whether the program that loads modules reads gzip.
+fn reads_gzip(run: &mut Run<'_>) -> StageResult<bool> {
+    match run.call.kernel.loader_has_zlib() {
+        Some((has_zlib, evidence)) => {
+            run.inferred.extend(evidence);
+            Ok(has_zlib)
+        }
+        None => run.ask(Missing::LoaderReads("gzip")),
+    }
+}
+
+/// Whether the program that loads modules reads a Zstandard frame that does not state the size of its contents.
+fn reads_without_size(run: &Run<'_>) -> StageResult<bool> {
+    match run.call.kernel.loader() {
+        Some((loader, _)) => Ok(loader != Loader::Kmod34),
+        None => run.ask(Missing::LoaderReads("zstd-without-size")),
+    }
+}
+
+/// A gzip file, where kmod is built without zlib. Up to 32 it takes the file for one that is not compressed, and the kernel finds no
+/// module in it. Later it lets the kernel decompress the file, or gives up (`kmod_file_load_zlib()`).
+fn without_zlib(run: &mut Run<'_>) -> StageResult {
+    let is_as_it_is = match run.call.kernel.loader() {
+        Some((loader, _)) => matches!(loader, Loader::Kmod30 | Loader::Kmod31),
+        None => run.ask(Missing::LoaderReads("gzip-as-it-is"))?,
+    };
+    if is_as_it_is {
+        run.set_bytes(run.image.stored().clone());
+        return Ok(());
+    }
+    if decompresses(run, Compression::Gzip)? {
+        let read = read_by_kernel(run, Compression::Gzip)?;
+        return decompressed(run, Compression::Gzip, read);
+    }
+    given_up(run, "kmod is built without zlib, and the kernel does not decompress gzip", Errno::ENOSYS)
+}
+
+/// The program that loads modules gives up with an error before it calls the kernel.
+fn given_up(run: &mut Run<'_>, what: &str, errno: Errno) -> StageResult {
+    run.find(Cause::UnreadableFile { what: what.to_owned() }, None);
+    Err(Stop::Refused(errno))
 }
 
 /// The memory that the kernel's decoder is taken to get: xz's highest preset wants 64 MiB.

@@ -9,6 +9,7 @@ pub use compare::{DiffArguments, DiffFormat, PolicyArguments, UpgradeArguments};
 pub use format::{AnswerFormat, CheckFormat, ExportsFormat, FactsFormat};
 
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gplok::kernel::Kernel;
@@ -151,28 +152,44 @@ pub struct CheckArguments {
 /// Which program loads modules.
 #[derive(Debug, Args)]
 pub struct LoaderArguments {
-    /// The program that loads modules, which matters for compressed ones. Default: the kmod beside the module tree;
-    /// without one, both are tried where they differ.
-    #[arg(long, value_name = "LOADER", value_enum)]
+    /// The program that loads modules, which matters for compressed ones: kmod and its version, and whether it is built with zlib,
+    /// as `kmod --version` prints it: kmod30, kmod34-zlib, kmod33+zlib. Up to 30 it decompresses every module itself; later it
+    /// lets the kernel decompress those of the kind that the kernel reads. Default: the kmod beside the module tree; without one,
+    /// all are tried where they differ.
+    #[arg(long, value_name = "LOADER")]
     pub loader: Option<LoaderArgument>,
 }
 
-/// The program that loads modules.
-#[derive(Clone, Copy, Debug, ValueEnum)]
-pub enum LoaderArgument {
-    /// kmod 30 or earlier: it decompresses every module itself.
-    Kmod30,
-    /// kmod 31 or later: it lets the kernel decompress modules of the kind that the kernel reads.
-    Kmod31,
+/// The program that loads modules, and whether it reads gzip.
+#[derive(Clone, Copy, Debug)]
+pub struct LoaderArgument {
+    loader: Loader,
+    zlib: Option<bool>,
+}
+
+impl FromStr for LoaderArgument {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        const FORM: &str = "expected kmod and its version, such as kmod30, kmod34-zlib or kmod33+zlib";
+        let rest = text.strip_prefix("kmod").ok_or(FORM)?;
+        let (version, zlib) = match (rest.strip_suffix("+zlib"), rest.strip_suffix("-zlib")) {
+            (Some(version), _) => (version, Some(true)),
+            (None, Some(version)) => (version, Some(false)),
+            (None, None) => (rest, None),
+        };
+        Ok(Self { loader: Loader::of_kmod(version.parse().map_err(|_| FORM)?), zlib })
+    }
 }
 
 impl LoaderArguments {
     /// Tells the kernel which program loads modules.
     pub fn tell(&self, kernel: Kernel) -> Kernel {
-        match self.loader {
+        let Some(LoaderArgument { loader, zlib }) = self.loader else { return kernel };
+        let kernel = kernel.with_loader(loader);
+        match zlib {
+            Some(has_zlib) => kernel.with_zlib(has_zlib),
             None => kernel,
-            Some(LoaderArgument::Kmod30) => kernel.with_loader(Loader::Kmod30),
-            Some(LoaderArgument::Kmod31) => kernel.with_loader(Loader::Kmod31),
         }
     }
 }
