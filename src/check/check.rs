@@ -6,12 +6,13 @@ use std::sync::{Arc, OnceLock};
 
 use super::absent::name_absent;
 use super::boots::{Boots, blamed};
+use super::contest::Contests;
 use super::error::ModprobeError;
 use super::modprobe::insmod;
 use super::needs::{Modules, of_each};
 use crate::history::Behaviour;
 use crate::image::Image;
-use crate::kernel::{Kernel, UnreadFile};
+use crate::kernel::{Contest, Kernel, UnreadFile};
 use crate::load::{Cmdline, Insmod, Judged, Machine};
 use crate::verdict::Verdict;
 
@@ -53,7 +54,11 @@ pub struct Check<'a> {
     otherwise: Option<Behaviour>,
     uncached: bool,
     unlisted: &'a [UnreadFile],
+    contests: &'a [Arc<Contest>],
 }
+
+/// The verdicts on the modules given, those on the files that may count instead, and memory that is not needed any more.
+type Pass = (Vec<Verdict>, Vec<Verdict>, Leftover);
 
 /// Judges every module on a boot of its own, in which the modules that it needs are loaded first: those of `images` that export
 /// what it imports, and modules of the kernel's tree. Returns one verdict for each image, in their order.
@@ -75,7 +80,15 @@ impl<'a> Check<'a> {
     /// Judges on a kernel booted with an empty command line, where modules are loaded with no flags and no parameters.
     pub fn new(kernel: &'a Arc<Kernel>) -> Self {
         let insmod = Insmod::default();
-        Self { kernel, cmdline: Cmdline::default(), insmod, otherwise: None, uncached: false, unlisted: &[] }
+        Self {
+            kernel,
+            cmdline: Cmdline::default(),
+            insmod,
+            otherwise: None,
+            uncached: false,
+            unlisted: &[],
+            contests: &[],
+        }
     }
 
     /// The kernel's command line.
@@ -111,6 +124,17 @@ impl<'a> Check<'a> {
     #[must_use]
     pub const fn unlisted(mut self, files: &'a [UnreadFile]) -> Self {
         self.unlisted = files;
+        self
+    }
+
+    /// Of some modules given it is not known whether they or other files of their name count: see [`ModuleTree::contests`]. The
+    /// verdict on the first file holds then for all of them.
+    ///
+    /// [`ModuleTree::contests`]: crate::kernel::ModuleTree::contests
+    #[must_use]
+    #[cfg_attr(not(feature = "unstable"), doc(hidden))]
+    pub const fn contests(mut self, contests: &'a [Arc<Contest>]) -> Self {
+        self.contests = contests;
         self
     }
 
@@ -181,6 +205,10 @@ impl<'a> Check<'a> {
         let mut machine = self.machine();
         let mut verdicts = Vec::with_capacity(images.len());
         for image in images {
+            if let Some(contest) = self.contests.iter().find(|contest| contest.is_about(image.path())) {
+                verdicts.push(machine.contested(UnreadFile::contested(contest)));
+                continue;
+            }
             let dependencies = machine.load_dependencies(image)?;
             verdicts.push(blamed(insmod(&mut machine, image, &self.insmod)?, dependencies.iter()));
         }
@@ -241,11 +269,11 @@ impl<'a> Check<'a> {
     /// `known` holds what reading ahead has found, in the order of the images; nothing where they were not read ahead.
     fn judge(
         &self,
-        mut first: Machine,
+        first: Machine,
         images: &[Image],
         known: Vec<Option<Judged>>,
     ) -> Result<(Vec<Verdict>, Leftover), ModprobeError> {
-        let mut verdicts = Vec::with_capacity(images.len());
+        let mut settled = Vec::with_capacity(images.len());
         let mut unsettled = Vec::with_capacity(images.len());
         for judged in known {
             // No other module depends on one that exports nothing, so its verdict is settled.
@@ -253,16 +281,38 @@ impl<'a> Check<'a> {
                 Some(judged) if judged.is_alone() => (Some(judged.verdict), None),
                 judged => (None, judged),
             };
-            verdicts.push(verdict);
+            settled.push(verdict);
             unsettled.push(judged);
         }
-        verdicts.resize_with(images.len(), || None);
-        let is_settled = |index: usize| verdicts.get(index).is_some_and(Option::is_some);
-        let modules = Modules::new(first.kernel(), first.memo(), images, &is_settled)?;
-        let unread = modules.unread(first.kernel())?;
+        settled.resize_with(images.len(), || None);
+        let mut contests = Contests::new(first.kernel(), self.contests, images);
+        let (mut verdicts, mut probed, mut leftover) = self.pass(first, images, &settled, unsettled, &contests)?;
+        while contests.settle(self.kernel, images, &verdicts, &probed) {
+            (verdicts, probed, leftover) = self.pass(self.machine(), images, &settled, Vec::new(), &contests)?;
+        }
+        contests.merge_into(&mut verdicts, &probed);
+        Ok((verdicts, leftover))
+    }
+
+    /// Judges all modules, those of a contest as far as it is settled. `settled` holds the verdicts that do not depend on others.
+    fn pass(
+        &self,
+        mut first: Machine,
+        images: &[Image],
+        settled: &[Option<Verdict>],
+        unsettled: Vec<Option<Judged>>,
+        contests: &Contests,
+    ) -> Result<Pass, ModprobeError> {
+        let is_settled = |index: usize| settled.get(index).is_some_and(Option::is_some);
+        let modules = Modules::new(first.kernel(), first.memo(), images, &is_settled, contests)?;
+        let mut unread = modules.unread(first.kernel())?;
+        unread.extend(contests.unread());
         first.leave_unread(unread.clone());
-        let rest: Vec<_> = (0..images.len()).filter(|index| !is_settled(*index)).collect();
+        let all = images.len() + contests.probes().len();
+        let rest: Vec<_> = (0..all).filter(|index| !is_settled(*index)).collect();
         let boots = Boots::new(first, &self.insmod, modules, unsettled);
+        let mut verdicts = settled.to_vec();
+        verdicts.resize_with(all, || None);
         for (index, verdict) in rest.iter().zip(of_each(&rest, |index| boots.judge(*index))) {
             if let Some(place) = verdicts.get_mut(*index) {
                 *place = Some(verdict);
@@ -271,6 +321,7 @@ impl<'a> Check<'a> {
         let leftover = boots.end()?;
         let mut verdicts: Vec<_> = verdicts.into_iter().flatten().collect();
         self.name_absent(&mut verdicts, &unread);
-        Ok((verdicts, Box::new(leftover)))
+        let probed = verdicts.split_off(images.len());
+        Ok((verdicts, probed, Box::new(leftover)))
     }
 }

@@ -7,12 +7,16 @@ use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use crate::image::{KmodLinks, KmodSymbol};
-use crate::kernel::{Kernel, ModuleTree, VMLINUX, module_name_of};
+use crate::kernel::{Kernel, ModuleTree, VMLINUX, WalkFault, module_name_of};
 use crate::terms::Errno;
 
 /// One line of depmod.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DepmodLine {
+    /// What depmod cannot list.
+    Unlisted(WalkFault),
+    /// A Zstandard frame does not state the size of its contents; kmod prints it each time that it reads the file.
+    LacksSize,
     /// The file is no module that kmod can read.
     Unreadable {
         /// The file.
@@ -51,14 +55,18 @@ struct Exported {
 
 /// The lines of depmod for these files. Other modules of the kernel's tree count as present; without a tree, so do those that
 /// `Module.symvers` names, unless the files are a `whole_tree` themselves.
-pub fn depmod(kernel: &Kernel, files: &[LinkedFile], whole_tree: bool) -> Vec<DepmodLine> {
+pub fn depmod(kernel: &Kernel, faults: &[WalkFault], files: &[LinkedFile], whole_tree: bool) -> Vec<DepmodLine> {
     let exports = exported(kernel, files, whole_tree);
-    let mut lines = Vec::new();
+    // What is printed about a loop depends on how many files may be open.
+    let listed = faults.iter().filter(|fault| !matches!(fault, WalkFault::Loop(_))).cloned();
+    let mut lines: Vec<_> = listed.map(DepmodLine::Unlisted).collect();
     for (path, links) in files {
+        lines.extend(links.lacks_size.then_some(DepmodLine::LacksSize));
         lines.extend(links.fault.map(|errno| DepmodLine::Unreadable { path: path.clone(), errno }));
     }
     let mut needs = vec![Vec::new(); files.len()];
     for ((path, links), needs) in files.iter().zip(&mut needs) {
+        lines.extend(links.lacks_size.then_some(DepmodLine::LacksSize));
         for import in &links.imports {
             // depmod_symbol_find() drops one leading dot: on 64-bit powerpc, .foo is the code of foo.
             let name = import.name.strip_prefix('.').unwrap_or(&import.name);
@@ -78,7 +86,12 @@ pub fn depmod(kernel: &Kernel, files: &[LinkedFile], whole_tree: bool) -> Vec<De
         }
     }
     let names: Vec<_> = files.iter().map(|(path, _)| module_name_of(path).unwrap_or_default()).collect();
-    lines.extend(cycles(&names, &needs));
+    let cycles = cycles(&names, &needs);
+    // With cycles depmod writes nothing, and reads no file once more.
+    if cycles.is_empty() {
+        lines.extend(files.iter().filter(|(_, links)| links.lacks_size).map(|_| DepmodLine::LacksSize));
+    }
+    lines.extend(cycles);
     lines
 }
 

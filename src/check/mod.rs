@@ -27,6 +27,7 @@ mod after;
 mod boots;
 #[expect(clippy::module_inception, reason = "the file holds the function it is named after")]
 mod check;
+mod contest;
 mod depmod;
 mod error;
 mod modprobe;

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 use super::error::ModprobeError;
 use super::needs::in_tree;
 use crate::image::{Error, Image, as_text};
-use crate::kernel::ModuleTree;
+use crate::kernel::{Kernel, ModuleTree, UnreadFile, module_name_of};
 use crate::load::{Insmod, Machine};
 use crate::terms::{Errno, Taints};
-use crate::verdict::{Outcome, Verdict};
+use crate::verdict::{Missing, Outcome, Verdict};
 
 /// How deep dependencies are followed. Those of Debian's modules are less than 20 deep.
 const MAX_DEPENDENCIES: usize = 64;
@@ -56,7 +56,6 @@ fn ends_modprobe(verdict: &Verdict) -> bool {
 fn not_tried(name: &str, refused: &Verdict) -> Verdict {
     let mut verdict = Verdict {
         never_loads: refused.never_loads,
-        errnos: refused.errnos.clone(),
         missing: refused.missing.clone(),
         kernel_tainted: refused.kernel_tainted,
         ..Verdict::new(name, refused.outcome.clone())
@@ -76,7 +75,6 @@ fn if_tried(verdict: Verdict, before: &[Verdict]) -> Verdict {
     Verdict {
         outcome: Outcome::Undetermined,
         never_loads,
-        errnos: Vec::new(),
         missing: open.into_iter().collect(),
         log: Vec::new(),
         ..verdict
@@ -98,6 +96,10 @@ impl Machine {
         if self.is_loaded(&module.name) {
             return Ok(vec![self.already_loaded(&module.name)]);
         }
+        let open = contests(self.kernel()).find(|open| open.path == module.path);
+        if let Some(open) = open {
+            return Ok(vec![self.contested(open)]);
+        }
         let image = self.kernel().image(&module.path);
         let mut verdicts = Vec::new();
         self.load_dependencies_of(&image, MAX_DEPENDENCIES, Refusal::Ends, &mut verdicts)?;
@@ -110,6 +112,14 @@ impl Machine {
             }
         }
         Ok(verdicts)
+    }
+
+    /// It is not known which file of a module counts. It may be loaded or not.
+    pub(super) fn contested(&mut self, open: UnreadFile) -> Verdict {
+        let name = module_name_of(&open.path).unwrap_or_default();
+        let missing = vec![Missing::unread(&open, 0, false)];
+        self.leave_unread(vec![open]);
+        Verdict { missing, kernel_tainted: self.certain_taints(), ..Verdict::new(name, Outcome::Undetermined) }
     }
 
     /// `modprobe` succeeds silently if a module is loaded already.
@@ -146,8 +156,10 @@ impl Machine {
         let dependencies = image.ask(|image| self.dependencies(image))?;
         let unread = self.kernel().tree().map(ModuleTree::unread);
         self.leave_unread(unread.unwrap_or_default());
+        let open: Vec<_> = contests(self.kernel()).collect();
+        self.leave_unread(open);
         for path in dependencies {
-            let Some(name) = crate::kernel::module_name_of(&path) else { continue };
+            let Some(name) = module_name_of(&path) else { continue };
             if self.is_loaded(&name) {
                 continue;
             }
@@ -166,6 +178,7 @@ impl Machine {
     /// The files of the tree that export what the module imports, without duplicates, in the order of the imports.
     fn dependencies(&self, image: &Image) -> Vec<PathBuf> {
         let Some(elf) = image.as_announced() else { return Vec::new() };
+        let open: Vec<_> = contests(self.kernel()).map(|open| open.path).collect();
         let mut paths = Vec::new();
         for symbol in elf.undefined_symbols() {
             let name = as_text(elf.loose_name(symbol).unwrap_or_default());
@@ -174,6 +187,7 @@ impl Machine {
             }
             if let Some(module) = in_tree(self.kernel(), &name, true)
                 && !paths.contains(&module.path)
+                && !open.contains(&module.path)
                 && module.path != image.path()
             {
                 paths.push(module.path.clone());
@@ -181,4 +195,9 @@ impl Machine {
         }
         paths
     }
+}
+
+/// The modules of the kernel's tree of which it is not known which file counts.
+fn contests(kernel: &Kernel) -> impl Iterator<Item = UnreadFile> {
+    kernel.tree().map(ModuleTree::contests).unwrap_or_default().iter().map(UnreadFile::contested)
 }

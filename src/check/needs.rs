@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::contest::{Contests, Probe};
 use super::error::ModprobeError;
 use crate::image::{Error, Fault, Image, as_text};
 use crate::kernel::{Kernel, ModuleTree, TreeModule, UnreadFile, VMLINUX, module_name_of};
@@ -17,7 +18,9 @@ use crate::terms::{ByNumber, ExportedSymbol, ModuleName};
 /// The modules given, followed by the modules of the kernel's tree that they need. Each has a number in this order.
 pub(super) struct Modules<'a> {
     given: &'a [Image],
+    /// The files that may count instead of others, followed by modules of the kernel's tree.
     of_tree: Vec<Arc<Image>>,
+    probes: &'a [Probe],
     /// The modules that each module needs itself, in the order of its imports.
     needs: Vec<Vec<usize>>,
     /// Modules that export a symbol which another module exports too.
@@ -34,6 +37,8 @@ struct Exporters<'a> {
     paths: HashSet<&'a OsStr>,
     /// Whether every module of the kernel's tree is among the modules given.
     whole_tree: bool,
+    /// The files of the kernel's tree of which it is not known whether they count.
+    open: HashSet<PathBuf>,
 }
 
 /// A needed module: one of those given, or one of the kernel's tree.
@@ -75,10 +80,12 @@ impl<'a> Modules<'a> {
         memo: &Memo,
         given: &'a [Image],
         is_alone: &(impl Fn(usize) -> bool + Sync),
+        contests: &'a Contests,
     ) -> Result<Self, ModprobeError> {
+        let apart = contests.apart();
         let numbered: Vec<_> = given.iter().enumerate().collect();
         let none = Arc::<Vec<ExportedSymbol>>::default();
-        let exported = of_each(&numbered, |(index, image)| match is_alone(*index) {
+        let exported = of_each(&numbered, |(index, image)| match is_alone(*index) || apart.contains(index) {
             true => Ok(Arc::clone(&none)),
             false => exports(image),
         });
@@ -99,11 +106,13 @@ impl<'a> Modules<'a> {
         let paths: HashSet<_> = of_tree().map(|image| image.path().as_os_str()).collect();
         let is_given = |tree: &ModuleTree| tree.modules().all(|module| paths.contains(module.path.as_os_str()));
         let whole_tree = kernel.tree().is_some_and(is_given);
-        let exporters = Exporters { kernel, memo, symbols, names, paths, whole_tree };
+        let exporters = Exporters { kernel, memo, symbols, names, paths, whole_tree, open: contests.paths() };
         let of_given = of_each(&numbered, |(index, image)| {
             if is_alone(*index) { Ok(Vec::new()) } else { image.ask(|image| exporters.needs(image)) }
         });
-        let mut all = Self { given, of_tree: Vec::new(), needs: Vec::new(), rivals, needed: HashSet::default() };
+        let probes = contests.probes();
+        let of_tree = probes.iter().map(|probe| Arc::clone(&probe.image)).collect();
+        let mut all = Self { given, of_tree, probes, needs: Vec::new(), rivals, needed: HashSet::default() };
         let mut known = HashMap::new();
         for needs in of_given {
             let needs = all.numbered(kernel, &mut known, needs?);
@@ -114,7 +123,7 @@ impl<'a> Modules<'a> {
             let needs = all.numbered(kernel, &mut known, needs);
             all.needs.push(needs);
         }
-        for (index, image) in all.of_tree.iter().enumerate() {
+        for (index, image) in all.of_tree.iter().enumerate().skip(probes.len()) {
             let exports = exports(image)?;
             for export in exports.iter() {
                 if let Some(first) = exporters.symbols.get(export.name.as_str()) {
@@ -169,9 +178,10 @@ impl<'a> Modules<'a> {
         self.given.get(index).or_else(|| self.of_tree.get(index.checked_sub(self.given.len())?).map(AsRef::as_ref))
     }
 
-    /// Returns whether a module was given, and not found in the kernel's tree.
+    /// Returns whether a module was given, or may count instead of one that was, and not found in the kernel's tree.
     pub fn is_given(&self, index: usize) -> bool {
-        index < self.given.len()
+        let probe = index.checked_sub(self.given.len()).map(|place| self.probes.get(place));
+        probe.is_none_or(|probe| probe.is_some_and(|probe| probe.is_given))
     }
 
     /// How many modules there are.
@@ -285,6 +295,9 @@ impl Exporters<'_> {
     /// The module of the kernel's tree that exports a symbol, unless it or another file of its name was given.
     fn of_tree(&self, symbol: &str) -> Option<&Path> {
         let module = in_tree(self.kernel, symbol, !self.whole_tree)?;
+        if self.open.contains(&module.path) {
+            return None;
+        }
         let is_given = self.paths.contains(module.path.as_os_str()) || self.names.contains(module.name.as_str());
         (!is_given).then_some(module.path.as_path())
     }

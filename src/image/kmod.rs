@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
-use super::Image;
 use super::module_elf::ModuleElf;
 use super::text::escaped;
+use super::{Fault, Image};
 use crate::elf::{Elf, Symbol, SymbolPlace};
 use crate::terms::Errno;
 
@@ -26,20 +26,23 @@ pub struct KmodLinks {
     pub exports: Vec<KmodSymbol>,
     /// The symbols that it needs: the undefined ones, then those that only its versions name, such as `module_layout`.
     pub imports: Vec<KmodSymbol>,
-    /// Why kmod cannot read the file: `ENOEXEC` or `EINVAL`.
+    /// Why kmod cannot read the file: `ENOEXEC` or `EINVAL`, or the error of the operating system.
     pub fault: Option<Errno>,
+    /// Whether it is a Zstandard frame that does not state the size of its contents, which kmod 34 does not decompress.
+    pub lacks_size: bool,
 }
 
 impl KmodLinks {
     /// Reads the links of a module. Of a file whose names overlap so much that they are longer than the file, a part of the names
     /// is left out.
     pub fn of(image: &Image) -> Self {
-        let fault = fault(image);
+        let lacks_size = image.lacks_size();
+        let fault = if lacks_size { Some(Errno::EINVAL) } else { fault(image) };
         let Some(elf) = image.as_announced().filter(|_| fault.is_none()) else {
-            return Self { fault, ..Self::default() };
+            return Self { fault, lacks_size, ..Self::default() };
         };
         let room = elf.bytes().len();
-        Self { exports: within(exports(&elf), room), imports: imports(&elf, room), fault }
+        Self { exports: within(exports(&elf), room), imports: imports(&elf, room), fault, lacks_size }
     }
 }
 
@@ -55,6 +58,14 @@ fn within(symbols: impl Iterator<Item = KmodSymbol>, room: usize) -> Vec<KmodSym
 
 /// Mirrors `kmod_elf_new()`: why it does not take the file.
 fn fault(image: &Image) -> Option<Errno> {
+    match image.fault() {
+        Some(Fault::Unread(why)) => {
+            let number = why.rsplit_once("(os error ").and_then(|(_, number)| number.strip_suffix(')')?.parse().ok());
+            return Some(number.and_then(Errno::from_number).unwrap_or(Errno::EINVAL));
+        }
+        Some(Fault::Broken(_)) => return Some(Errno::EINVAL),
+        None => {}
+    }
     let bytes = image.contents();
     if bytes.len() < 6 {
         // kmod_file_open() reads six bytes to find the compression.

@@ -26,6 +26,13 @@ impl Kernel {
     pub fn unread(&self) -> Vec<UnreadFile> {
         self.tree().map(ModuleTree::unread).unwrap_or_default()
     }
+
+    /// The files among those given or found that tell nothing, each with the reason: a list without entries, a list that has a part
+    /// of the rows of another, and a `modules.dep` that cannot be read or does not fit its tree.
+    pub fn set_aside(&self) -> Vec<UnreadFile> {
+        let index = self.tree().and_then(ModuleTree::index_fault);
+        self.set_aside.iter().cloned().chain(index).collect()
+    }
 }
 
 impl Exports {

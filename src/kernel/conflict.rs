@@ -105,13 +105,24 @@ fn is_same_export(a: &KernelExport<'_>, b: &KernelExport<'_>, names_only: bool) 
     gpl_only_agrees && crc_agrees && (names_only || a.namespace == b.namespace)
 }
 
-/// Compares the options that two configurations set.
+/// What may differ between the configurations of one build: distributions change these options in the copy that they install with
+/// the headers, and they decide nothing.
+const OF_NO_MATTER: [&str; 4] = ["BUILD_SALT", "MODULE_SIG_ALL", "MODULE_SIG_KEY", "SYSTEM_TRUSTED_KEYS"];
+
+/// Compares the options that two configurations set; of a fragment those that it names.
 pub(super) fn config_conflict(
     (used, used_path): Sourced<'_, Config>,
     (other, other_path): Sourced<'_, Config>,
 ) -> Option<Conflict> {
     let mut names: Vec<_> = used.names().chain(other.names()).collect();
-    names.retain(|name| used.value_named(name) != other.value_named(name));
+    let state = |config: &Config, name: &str| match config.value_named(name) {
+        Some(value) => Some(value.to_owned()),
+        None => config.is_off(name).then(|| "n".to_owned()),
+    };
+    names.retain(|name| {
+        let differ = state(used, name).zip(state(other, name)).is_some_and(|(used, other)| used != other);
+        differ && !OF_NO_MATTER.contains(name)
+    });
     let mut different: Vec<_> = names.into_iter().map(|name| format!("CONFIG_{name}")).collect();
     different.sort_unstable();
     different.dedup();

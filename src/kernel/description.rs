@@ -15,6 +15,7 @@ use super::package::PackageStore;
 use super::struct_module::StructModule;
 use super::symvers::VMLINUX;
 use super::tree::{ModuleTree, OwnModule, in_package};
+use super::tree_module::UnreadFile;
 use super::vmlinux::{Kallsyms, KernelImage};
 use crate::compression::Compression;
 use crate::image::{Extent, Fault, Image};
@@ -48,6 +49,8 @@ pub struct Kernel {
     /// The symbols in a `/proc/kallsyms` that hides their addresses.
     pub(super) hidden_symbols: Option<Kallsyms>,
     pub(super) conflicts: Vec<Conflict>,
+    /// Files that were given or found, and that tell nothing.
+    pub(super) set_aside: Vec<UnreadFile>,
     pub(super) boot: BootImage,
     trusted: OnceLock<Option<Vec<Certificate>>>,
     pub(super) headers: Vec<HeaderRoot>,
@@ -298,14 +301,22 @@ impl Kernel {
     ///
     /// May read a found image on first use; if that fails, it stays unknown.
     pub(crate) fn module_compression(&self) -> Option<Option<Compression>> {
-        let Some(config) = self.config() else { return Some(self.boot_image()?.module_compression()) };
+        let in_config = self.config().and_then(Self::configured_compression);
+        in_config.or_else(|| self.boot_image().map(KernelImage::module_compression))
+    }
+
+    /// The kind of compressed modules that a configuration makes the kernel decompress, as far as it tells.
+    fn configured_compression(config: &Config) -> Option<Option<Compression>> {
+        if !config.state(ConfigOption("MODULE_DECOMPRESS"))? {
+            return Some(None);
+        }
         let kinds = [
             ("MODULE_COMPRESS_GZIP", Compression::Gzip),
             ("MODULE_COMPRESS_XZ", Compression::Xz),
             ("MODULE_COMPRESS_ZSTD", Compression::Zstd),
         ];
-        let kind = kinds.into_iter().find(|(option, _)| config.is_set(ConfigOption(option)));
-        Some(kind.filter(|_| config.is_set(ConfigOption("MODULE_DECOMPRESS"))).map(|(_, kind)| kind))
+        let kind = kinds.into_iter().find(|(option, _)| config.is_set(ConfigOption(option))).map(|(_, kind)| kind);
+        (kind.is_some() || config.is_whole()).then_some(kind)
     }
 
     /// The names of the modules that are built into the kernel, from `modules.builtin`.
@@ -349,10 +360,8 @@ impl Kernel {
     ///
     /// May read a found image on first use; if that fails, the answer stays unknown.
     pub fn modversions(&self) -> Option<bool> {
-        match self.config() {
-            Some(config) => Some(config.is_set(ConfigOption("MODVERSIONS"))),
-            None => self.exports()?.modversions(),
-        }
+        let configured = self.config().and_then(|config| config.state(ConfigOption("MODVERSIONS")));
+        configured.or_else(|| self.exports()?.modversions())
     }
 
     /// The CRC of `module_layout`, which covers the structures that the loader and a module share.
@@ -391,7 +400,7 @@ impl Kernel {
 
     /// Returns whether the type information of modules can be compared with the kernel's.
     fn checks_types(&self) -> bool {
-        self.config().is_none_or(|config| config.is_set(ConfigOption("DEBUG_INFO_BTF_MODULES")))
+        self.config().is_none_or(|config| config.state(ConfigOption("DEBUG_INFO_BTF_MODULES")) != Some(false))
             && self.boot.given().is_some_and(|image| image.btf().is_some())
     }
 

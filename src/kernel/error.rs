@@ -69,6 +69,29 @@ pub enum ErrorKind {
         /// The earlier source.
         other: PathBuf,
     },
+    /// Two sources are of kernels for different architectures.
+    #[error("it is of a kernel for {found}, but {} is of one for {known}", other.display())]
+    TwoArchitectures {
+        /// The architecture in this source.
+        found: String,
+        /// The architecture in the earlier source.
+        known: String,
+        /// The earlier source.
+        other: PathBuf,
+    },
+    /// A list of exports without any.
+    #[error(
+        "it lists no export: modpost writes the list when the whole kernel is built with its modules, make modules_prepare does not"
+    )]
+    EmptySymvers,
+    /// A folder holds the files of several releases.
+    #[error("it holds the files of several releases ({}): give those of one, such as -k {}/vmlinuz-{}", releases.join(", "), folder.display(), releases.first().map_or("RELEASE", String::as_str))]
+    SeveralReleases {
+        /// The folder.
+        folder: PathBuf,
+        /// The releases.
+        releases: Vec<String>,
+    },
     /// The running kernel has no installed files, and shows nothing of itself.
     #[error(
         "it is the running kernel, of which nothing is installed, and which shows neither /proc/config.gz nor /proc/kallsyms: give its files with -k"

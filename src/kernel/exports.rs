@@ -342,14 +342,39 @@ impl Exports {
         if row.in_namespace { self.at(row.position()?)?.namespace } else { None }
     }
 
+    /// Returns whether several rows say different things of a symbol that the kernel itself exports. It is then not known which of
+    /// them is true.
+    pub(crate) fn contradicts_itself(&self, name: &str) -> bool {
+        let says = |row: &OwnRow| {
+            let row = row.position().and_then(|position| self.rows.get(position));
+            row.map(|row| (row.crc, row.kind.is_some_and(ExportKind::is_gpl_only)))
+        };
+        let mut rows = self.own_rows(name).map(says);
+        rows.next().is_some_and(|first| rows.any(|other| other != first))
+    }
+
+    /// Returns whether rows of the kernel itself are left out for certain: symbols have versions, and `module_layout` is not listed,
+    /// which each kernel exports whose symbols have versions (kernel/module/version.c).
+    pub(crate) fn is_partial(&self) -> bool {
+        self.modversions == Some(true) && !self.names_only && !self.rows.is_empty() && !self.in_vmlinux("module_layout")
+    }
+
+    /// Returns whether another list gives nothing that is not in this one.
+    pub(super) fn includes(&self, other: &Self) -> bool {
+        other.rows.len() <= self.rows.len()
+            && self.names_only == other.names_only
+            && other.rows().all(|row| self.named(row.name).any(|known| known == row))
+    }
+
     /// Returns whether the kernel itself exports a name.
     pub fn in_vmlinux(&self, name: &str) -> bool {
         self.own_rows(name).next().is_some()
     }
 
-    /// The row of a name that the kernel itself exports; of several, the last.
+    /// The row of a name that the kernel itself exports; of several, the last. Where they differ, it has no version and no kind.
     pub fn vmlinux(&self, name: &str) -> Option<KernelExport<'_>> {
-        self.at(self.own_rows(name).next()?.position()?)
+        let row = self.at(self.own_rows(name).next()?.position()?)?;
+        Some(if self.contradicts_itself(name) { KernelExport { crc: None, kind: None, ..row } } else { row })
     }
 }
 
@@ -390,8 +415,10 @@ mod tests {
         assert_eq!(exports.positions("once").collect::<Vec<_>>(), [5]);
         assert_eq!(exports.positions("never").count(), 0);
         let crc = |found: Option<KernelExport<'_>>| found.and_then(|row| row.crc).map(|crc| crc.0);
-        assert_eq!((crc(exports.find("twice")), crc(exports.find("once"))), (Some(3), Some(9)));
-        assert_eq!((crc(exports.owned_by("a", "twice")), crc(exports.owned_by(VMLINUX, "twice"))), (Some(4), Some(3)));
+        // Its two rows of the kernel itself have different versions.
+        assert_eq!((crc(exports.find("twice")), crc(exports.find("once"))), (None, Some(9)));
+        assert_eq!((crc(exports.owned_by("a", "twice")), crc(exports.owned_by(VMLINUX, "twice"))), (Some(4), None));
+        assert!(exports.contradicts_itself("twice") && !exports.contradicts_itself("once"));
         // The kernel exports "twice" twice, so it has no single row.
         assert!(exports.own_row(b"twice").is_none() && exports.in_vmlinux("twice") && !exports.in_vmlinux("once"));
     }

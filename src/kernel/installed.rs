@@ -67,6 +67,22 @@ pub(super) fn boot_image(tree: &Path) -> Option<PathBuf> {
     inside.or_else(|| IMAGES.iter().find_map(|name| in_boot(tree, name)))
 }
 
+/// The files in a folder like `/boot` that are named after a release, each with the release, in order of release and name.
+pub(super) fn boot_files(folder: &Path) -> Vec<(String, PathBuf)> {
+    let of_release = |path: PathBuf| {
+        let name = path.file_name()?.to_str()?;
+        let kinds = ["config", "symvers", "System.map"].into_iter().chain(IMAGES);
+        let release = kinds.filter_map(|kind| name.strip_prefix(kind)?.strip_prefix('-')).next()?;
+        let release = [".gz", ".xz", ".zst"].iter().find_map(|end| release.strip_suffix(end)).unwrap_or(release);
+        KernelRelease::new(release).version()?;
+        Some((release.to_owned(), path.clone())).filter(|_| path.is_file())
+    };
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<_> = entries.filter_map(|entry| of_release(entry.path())).collect();
+    files.sort();
+    files
+}
+
 /// How much of a program is read, in bytes. kmod has 200,000.
 const MAX_PROGRAM: u64 = 16 << 20;
 

@@ -6,14 +6,27 @@ use std::sync::OnceLock;
 use super::config::Config;
 use super::conflict::{Conflict, Difference, config_conflict, export_conflict, outside_conflict};
 use super::description::Kernel;
-use super::error::Error;
+use super::error::{Error, ErrorKind};
 use super::exports::Exports;
 use super::fact::Fact;
+use super::tree_module::UnreadFile;
 use super::vmlinux::KernelImage;
+use crate::terms::Arch;
 
 /// How much a list of exports gives: names alone rank below a full list.
 const fn rank(exports: &Exports) -> u8 {
     if exports.is_names_only() { 0 } else { 1 }
+}
+
+/// # Errors
+/// If two sources are of kernels for two architectures.
+fn of_one_arch((found, path): (Arch, &Path), (known, other): (Arch, &Path)) -> Result<(), Error> {
+    if found.machine == known.machine {
+        return Ok(());
+    }
+    let kind =
+        ErrorKind::TwoArchitectures { found: found.to_string(), known: known.to_string(), other: other.to_owned() };
+    Err(Error::new(path, kind))
 }
 
 impl Kernel {
@@ -37,6 +50,22 @@ impl Kernel {
                 self.note(Fact::Exports, &known_path);
                 self.exports = Some(exports);
             }
+            // Of two lists the one without some rows of the other gives nothing new, whichever was first.
+            Some((known, known_path)) if known.includes(&exports) || exports.includes(&known) => {
+                let is_first = known.includes(&exports);
+                let (counts, part) =
+                    if is_first { (known_path, path.to_owned()) } else { (path.to_owned(), known_path) };
+                let (counting, other) = if is_first { (known, exports) } else { (exports, known) };
+                if other.rows().len() < counting.rows().len() {
+                    let (rows, all) = (other.rows().len(), counting.rows().len());
+                    let why = format!("it has only {rows} of the {all} rows in {}", counts.display());
+                    self.set_aside.push(UnreadFile::new(&part, why));
+                }
+                self.evidence.retain(|evidence| evidence.fact != Fact::Exports);
+                self.note(Fact::Exports, &counts);
+                self.note(Fact::Exports, &part);
+                self.exports = Some(counting);
+            }
             Some((known, known_path)) => {
                 self.conflicts.extend(export_conflict((&known, &known_path), (&exports, path)));
                 self.note(Fact::Exports, path);
@@ -55,10 +84,31 @@ impl Kernel {
         self.outside.push((exports, path.to_owned()));
     }
 
-    /// Adds a configuration. The first one counts.
-    pub(super) fn add_config(&mut self, config: Config, path: &Path) {
+    /// Adds a configuration. A whole one counts before a fragment, among equals the first.
+    ///
+    /// # Errors
+    /// If it is of another architecture than the given image.
+    pub(super) fn add_config(&mut self, config: Config, path: &Path) -> Result<(), Error> {
+        let image = self.boot.given().and_then(|image| Some((image.arch()?, image.path())));
+        if let Some(((image, image_path), configured)) = image.zip(config.arch()) {
+            of_one_arch((configured, path), (image, image_path))?;
+        }
+        self.add_config_of_arch(config, path);
+        Ok(())
+    }
+
+    fn add_config_of_arch(&mut self, config: Config, path: &Path) {
         match self.config.as_ref().zip(self.first_source(Fact::Config)) {
             None => self.config = Some(config),
+            Some((known, known_path)) if config.is_whole() && !known.is_whole() => {
+                let known_path = known_path.to_owned();
+                self.conflicts.extend(config_conflict((&config, path), (known, &known_path)));
+                self.evidence.retain(|evidence| evidence.fact != Fact::Config);
+                self.note(Fact::Config, path);
+                self.note(Fact::Config, &known_path);
+                self.config = Some(config);
+                return self.settle_config();
+            }
             Some(known) => {
                 let conflict = config_conflict(known, (&config, path));
                 self.conflicts.extend(conflict);
@@ -71,6 +121,10 @@ impl Kernel {
     /// Adds a given image: its release, version and command line, and the image itself.
     pub(super) fn add_image(&mut self, image: KernelImage) -> Result<(), Error> {
         let path = image.path().to_owned();
+        let config = self.config.as_ref().and_then(Config::arch).zip(self.first_source(Fact::Config));
+        if let Some((image, (configured, config_path))) = image.arch().zip(config) {
+            of_one_arch((image, &path), (configured, config_path))?;
+        }
         for release in image.release().into_iter().chain(image.uname()) {
             self.set_release(release, &path)?;
         }

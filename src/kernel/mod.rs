@@ -65,6 +65,8 @@ pub use symvers::VMLINUX;
 pub use tree::ModuleTree;
 unstable!(package::{is_package, package_around});
 unstable!(tree::module_name_of);
+unstable!(tree_module::Contest);
+unstable!(tree_walk::{WalkFault, WalkPlace});
 pub use tree_module::{ShadowedModule, TreeModule, UnreadFile};
 pub use vmlinux::{ImageError, ImageErrorKind};
 unstable!(vmlinux::{Container, Kallsyms, KernelImage, KernelSymbol});

@@ -7,10 +7,13 @@ use super::description::Kernel;
 use super::error::{Error, ErrorKind, SystemMapFault};
 use super::exports::Exports;
 use super::fact::Fact;
-use super::installed::{boot_config, boot_image, headers, installed, is_release_like, system_map};
+use super::installed::{
+    boot_config, boot_files, boot_image, headers, installed, is_boot_image, is_release_like, system_map,
+};
 use super::package::PackageFormat;
 use super::system_map::{SystemMap, is_system_map};
 use super::tree::ModuleTree;
+use super::tree_module::UnreadFile;
 use super::vmlinux::{KernelImage, is_image};
 
 use crate::compression::{Compression, decompress};
@@ -65,7 +68,13 @@ impl Kernel {
         for path in paths {
             kernel.add(path.as_ref())?;
         }
-        Ok(kernel)
+        // A file that tells nothing is an error if nothing else tells of the kernel.
+        match kernel.set_aside.first() {
+            Some(file) if kernel.evidence.is_empty() && kernel.boot.found().is_none() => {
+                Err(Error::new(&file.path, ErrorKind::EmptySymvers))
+            }
+            _ => Ok(kernel),
+        }
     }
 
     /// Reads a found image at once if no list of exports is known yet. An error is returned, unless the user has no permission
@@ -101,7 +110,7 @@ impl Kernel {
     }
 
     fn add_directory(&mut self, folder: &Path) -> Result<(), Error> {
-        let before = self.evidence.len();
+        let before = (self.evidence.len(), self.set_aside.len());
         for name in KNOWN {
             for suffix in ["", ".xz", ".zst", ".gz"] {
                 let path = folder.join(format!("{name}{suffix}"));
@@ -125,8 +134,41 @@ impl Kernel {
         {
             self.add_tree(folder)?;
         }
-        if self.evidence.len() == before && self.boot.found().is_none() {
+        if self.evidence.len() == before.0 {
+            self.add_boot_folder(folder)?;
+        }
+        if (self.evidence.len(), self.set_aside.len()) == before && self.boot.found().is_none() {
             return Err(Error::new(folder, ErrorKind::NothingFound));
+        }
+        Ok(())
+    }
+
+    /// Adds the files of one release in a folder like `/boot`: `vmlinuz-RELEASE`, `config-RELEASE` and so on.
+    fn add_boot_folder(&mut self, folder: &Path) -> Result<(), Error> {
+        let files = boot_files(folder);
+        let mut releases: Vec<_> = files.iter().map(|(release, _)| release.clone()).collect();
+        releases.dedup();
+        if let Some(known) = &self.release {
+            releases.retain(|release| release == known.as_str());
+        }
+        let release = match releases.as_slice() {
+            [] => return Ok(()),
+            [release] => release.clone(),
+            _ => return Err(Error::new(folder, ErrorKind::SeveralReleases { folder: folder.to_owned(), releases })),
+        };
+        self.set_release(KernelRelease::new(&release), folder)?;
+        for (_, path) in files.into_iter().filter(|(of, _)| *of == release) {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if is_boot_image(name) {
+                self.boot.find(path);
+            } else if name.starts_with("System.map") {
+                if self.exports.is_none() {
+                    let contents = read_regular(&path).map_err(|source| Error::new(&path, ErrorKind::Io(source)))?;
+                    self.add_found_map(&path, contents)?;
+                }
+            } else {
+                self.add_file(&path)?;
+            }
         }
         Ok(())
     }
@@ -253,10 +295,17 @@ impl Kernel {
             let image = KernelImage::read(path, bytes, compression).map_err(|error| fail(ErrorKind::Image(error)))?;
             return self.add_image(image);
         }
-        match contents_of(path, bytes).map_err(fail)? {
+        let contents = match contents_of(path, bytes) {
+            Err(ErrorKind::EmptySymvers) => {
+                self.set_aside.push(UnreadFile::new(path, ErrorKind::EmptySymvers.to_string()));
+                return Ok(());
+            }
+            contents => contents.map_err(fail)?,
+        };
+        match contents {
             Contents::SystemMap(map) => self.add_map(map, path)?,
             Contents::Symvers(exports) => self.add_exports(exports, path),
-            Contents::Config(config) => self.add_config(config, path),
+            Contents::Config(config) => self.add_config(config, path)?,
             Contents::Certificates(bytes) => self.add_certificates(path, &bytes)?,
             Contents::Release(release) => self.set_release(release, path)?,
         }
@@ -320,7 +369,7 @@ fn contents_of(path: &Path, bytes: Vec<u8>) -> Result<Contents, ErrorKind> {
     if named("Module.symvers") || text.starts_with("0x") || name.ends_with(".symvers") {
         let exports = Exports::parse(text)?;
         if exports.rows().len() == 0 {
-            return Err(ErrorKind::UnknownFile("a list of exports without any"));
+            return Err(ErrorKind::EmptySymvers);
         }
         return Ok(Contents::Symvers(exports));
     }

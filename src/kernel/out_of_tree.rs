@@ -48,7 +48,7 @@ fn is_outside(root: &Path, path: &Path) -> bool {
 /// Adds the module files below a folder, in order of path, and what cannot be listed. A folder that does not exist has none.
 fn add_below(folder: &Path, found: &mut Vec<PathBuf>) {
     match walk(folder) {
-        Ok(Found { modules, unread }) => {
+        Ok(Found { modules, unread, .. }) => {
             let mut paths: Vec<_> = modules.into_iter().map(|module| module.path).collect();
             paths.extend(unread.into_iter().map(|file| file.path));
             paths.sort();

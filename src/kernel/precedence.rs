@@ -1,8 +1,8 @@
-//! Which of several module files with one name counts: the `search` and `override` lines of depmod.d, else `modules.dep`, else the
-//! order that most distributions configure.
+//! Which of several module files with one name counts: the one that `modules.dep` lists, which modprobe reads, as far as the
+//! `search` and `override` lines of depmod.d, which depmod reads, do not say otherwise.
 
 use std::cmp::Ordering;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -129,29 +129,50 @@ impl Precedence {
         self.known(one, other).then_with(by_folder).then_with(|| one.path.as_os_str().cmp(other.path.as_os_str()))
     }
 
-    /// Sorts files of one name, so that the one that counts is the first. Returns whether that is certain.
-    pub fn sort(&self, files: &mut [TreeModule]) -> bool {
+    /// Sorts files of one name, so that the one that counts is the first. If that is not certain, returns how many of them may
+    /// count, and why it is not known.
+    pub fn sort(&self, files: &mut [TreeModule]) -> Option<(usize, String)> {
         files.sort_by(|one, other| self.usual(one, other));
-        let [first, rest @ ..] = &*files else { return true };
+        let [first, rest @ ..] = &*files else { return None };
         let is_open = files.iter().any(|file| self.open_overrides.iter().any(|open| is_file(open, &file.path)));
         let tied = 1 + rest.iter().take_while(|file| self.known(first, file) == Ordering::Equal).count();
         let tied = if is_open || self.is_unread { files.len() } else { tied };
-        if tied == 1 {
-            return true;
-        }
         // depmod has chosen one of them, and modprobe reads what it has written.
-        let listed = self.listed();
-        let chosen = files.iter().take(tied).position(|file| listed.contains(&file.path));
-        if let Some(files) = chosen.and_then(|chosen| files.get_mut(..=chosen)) {
-            files.rotate_right(1);
-        }
-        chosen.is_some()
+        let dep = self.root.join("modules.dep");
+        let why = match read_regular_text(&dep) {
+            Ok(text) => {
+                let listed = |file: &TreeModule| text.lines().any(|line| self.is_line_of(line, &file.path));
+                let mut chosen = files.iter().enumerate().filter(|(_, file)| listed(file)).map(|(place, _)| place);
+                match (chosen.next(), chosen.next()) {
+                    (Some(chosen), None) if chosen < tied => {
+                        files.get_mut(..=chosen).iter_mut().for_each(|files| files.rotate_right(1));
+                        return None;
+                    }
+                    (Some(chosen), None) => {
+                        files.get_mut(..=chosen).iter_mut().for_each(|files| files.rotate_right(1));
+                        let why =
+                            format!("{} is older than the order of folders that depmod follows now", dep.display());
+                        return Some((tied + 1, format!("{why}: it lists the first")));
+                    }
+                    (Some(_), Some(_)) => format!("{} lists more than one of them", dep.display()),
+                    (None, _) => format!("{} lists none of them", dep.display()),
+                }
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => "there is no modules.dep".to_owned(),
+            // What cannot be read may list any of them.
+            Err(error) => return Some((files.len(), format!("{} cannot be read: {error}", dep.display()))),
+        };
+        let open = if is_open || self.is_unread {
+            "depmod's configuration is not known in full"
+        } else {
+            "depmod has no order for their folders and takes the one that the file system lists first or last"
+        };
+        (tied > 1).then(|| (tied, format!("{open}, and {why}")))
     }
 
-    /// The files that `modules.dep` lists.
-    fn listed(&self) -> HashSet<PathBuf> {
-        let text = read_regular_text(&self.root.join("modules.dep")).unwrap_or_default();
-        text.lines().filter_map(|line| Some(self.root.join(line.split_once(':')?.0))).collect()
+    /// Returns whether a line of `modules.dep` is that of a file.
+    fn is_line_of(&self, line: &str, file: &Path) -> bool {
+        line.split_once(':').is_some_and(|(listed, _)| self.root.join(listed) == file)
     }
 }
 

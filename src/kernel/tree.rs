@@ -1,15 +1,15 @@
 //! A module tree, `/lib/modules/RELEASE`, in a directory or in packages.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use super::error::{Error, ErrorKind};
 use super::package::PackageStore;
 use super::precedence::Precedence;
 use super::struct_module::StructModule;
-use super::tree_module::{ShadowedModule, TreeModule, UnreadFile};
-use super::tree_walk::{Found, walk};
+use super::tree_module::{Contest, ShadowedModule, TreeModule, UnreadFile};
+use super::tree_walk::{Found, WalkFault, walk};
 use crate::image::{Extent, Fault, Image, THIS_MODULE, read_regular_text};
 use crate::terms::{Crc, ExportedSymbol, ModuleName};
 
@@ -25,8 +25,13 @@ pub struct ModuleTree {
     packages: Vec<PackageStore>,
     modules: BTreeMap<ModuleName, TreeModule>,
     shadowed: Vec<ShadowedModule>,
+    /// Why it is not certain which file of a name counts, for the names of which it is not.
+    open: BTreeMap<ModuleName, String>,
+    contests: OnceLock<Vec<Arc<Contest>>>,
     /// What could not be listed.
     unread: Vec<UnreadFile>,
+    /// What depmod prints about while it lists the tree.
+    faults: Vec<WalkFault>,
     exports: OnceLock<Vec<ReadExports>>,
     exporters: OnceLock<HashMap<String, ModuleName>>,
     /// The shadowed files that export each symbol, by their place in `shadowed`.
@@ -45,8 +50,8 @@ impl ModuleTree {
     ///
     /// Of several files with one module name the one counts that depmod chooses: by its configuration in the file system that
     /// the tree lies in, else `updates/` before all others. Where that does not tell, the one counts that `modules.dep` lists.
-    /// Otherwise it is not certain which one counts: `extra/` is taken before all others, `weak-updates/` last; among equals the
-    /// first in order of path.
+    /// Otherwise it is not certain which one counts ([`ModuleTree::contests`]): `extra/` is listed before all others,
+    /// `weak-updates/` last; among equals the first in order of path.
     ///
     /// `root` may also be a package or another archive, whose modules are then listed.
     ///
@@ -56,8 +61,8 @@ impl ModuleTree {
         if root.is_file() {
             return Self::of_package(root);
         }
-        let Found { modules, unread } = walk(root).map_err(|source| Error::new(root, ErrorKind::Io(source)))?;
-        Ok(Self { unread, ..Self::of_files(root, modules) })
+        let Found { modules, unread, faults } = walk(root).map_err(|source| Error::new(root, ErrorKind::Io(source)))?;
+        Ok(Self { unread, faults, ..Self::of_files(root, modules) })
     }
 
     /// Lists the modules in a package.
@@ -76,24 +81,60 @@ impl ModuleTree {
         files.sort_unstable_by(|one, other| one.name.cmp(&other.name).then_with(|| one.path.cmp(&other.path)));
         let mut shadowed = Vec::new();
         let mut modules = BTreeMap::new();
+        let mut open = BTreeMap::new();
         for files in files.chunk_by_mut(|one, other| one.name == other.name) {
-            let is_certain = match files {
+            let not_known = match files {
                 [first, _, ..] => Precedence::of(root, &first.path).sort(files),
-                _ => true,
+                _ => None,
             };
-            let mut files = files.iter().cloned();
-            modules.extend(files.next().map(|module| (module.name.clone(), module)));
-            shadowed.extend(files.map(|file| ShadowedModule { file, is_certain }));
+            let [first, others @ ..] = &*files else { continue };
+            modules.insert(first.name.clone(), first.clone());
+            let (may_count, why) = not_known.map_or((1, None), |(may_count, why)| (may_count, Some(why)));
+            let certain = |place| place + 1 >= may_count;
+            shadowed.extend(
+                others
+                    .iter()
+                    .enumerate()
+                    .map(|(place, file)| ShadowedModule { file: file.clone(), is_certain: certain(place) }),
+            );
+            open.extend(why.map(|why| (first.name.clone(), why)));
         }
-        Self { roots: vec![root.to_owned()], modules, shadowed, ..Self::default() }
+        Self { roots: vec![root.to_owned()], modules, shadowed, open, ..Self::default() }
     }
 
-    /// Adds a module. A module of the same name that was added before takes precedence.
+    /// Adds a module. If one of its name was added before, it is not known which one counts.
     fn add(&mut self, module: TreeModule) {
-        match self.modules.get(&module.name) {
-            Some(_) => self.shadowed.push(ShadowedModule { file: module, is_certain: false }),
-            None => _ = self.modules.insert(module.name.clone(), module),
+        if self.modules.contains_key(&module.name) {
+            let why = "the packages do not tell in which order depmod searches their folders";
+            self.open.insert(module.name.clone(), why.to_owned());
+            self.shadowed.push(ShadowedModule { file: module, is_certain: false });
+        } else {
+            self.modules.insert(module.name.clone(), module);
         }
+    }
+
+    /// The files of one module name of which it is not certain which one counts: an entry for each such name.
+    ///
+    /// Reads these files on first use.
+    #[cfg_attr(not(feature = "unstable"), doc(hidden))]
+    pub fn contests(&self) -> &[Arc<Contest>] {
+        self.contests.get_or_init(|| {
+            let contest = |(name, why): (&ModuleName, &String)| {
+                let others = self.shadowed.iter().filter(|file| !file.is_certain && file.file.name == *name);
+                let files: Vec<_> = self.modules.get(name).into_iter().chain(others.map(|other| &other.file)).collect();
+                let exports = files.iter().map(|file| match self.exports_of(file) {
+                    // The kernel refuses a damaged file, whatever it would export.
+                    Err(unread) if unread.is_damaged => Some(Vec::new()),
+                    exports => exports.ok(),
+                });
+                let exports = exports.collect::<Option<Vec<_>>>();
+                let names =
+                    |all: Vec<Vec<ExportedSymbol>>| all.into_iter().flatten().map(|export| export.name).collect();
+                let files = files.into_iter().map(|file| file.path.clone()).collect();
+                Arc::new(Contest { files, why: why.clone(), exports: exports.map(names) })
+            };
+            self.open.iter().map(contest).collect()
+        })
     }
 
     /// Adds the modules in a folder of a package.
@@ -150,6 +191,12 @@ impl ModuleTree {
     /// The folders that could not be listed, and the links that lead nowhere.
     pub fn unlisted(&self) -> &[UnreadFile] {
         &self.unread
+    }
+
+    /// What depmod prints about while it lists the tree, in no order.
+    #[cfg_attr(not(feature = "unstable"), doc(hidden))]
+    pub fn walk_faults(&self) -> &[WalkFault] {
+        &self.faults
     }
 
     /// What of the tree could not be read: what could not be listed, and, once the exports of the modules were asked for, the
@@ -252,10 +299,40 @@ impl ModuleTree {
         })
     }
 
+    /// What is wrong with `modules.dep`: it cannot be read, or does not list the modules of the tree.
+    ///
+    /// Reads that file.
+    pub(super) fn index_fault(&self) -> Option<UnreadFile> {
+        let root = self.roots.first()?;
+        let path = root.join("modules.dep");
+        let text = match read_regular_text(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
+            Err(_) if !root.is_dir() => return None,
+            Err(error) => return Some(UnreadFile::new(&path, error.to_string())),
+        };
+        let listed: HashSet<&str> = text.lines().filter_map(|line| Some(line.split_once(':')?.0)).collect();
+        let here: HashSet<&str> = self.modules().filter_map(|module| self.inside(module).to_str()).collect();
+        let gone: Vec<_> = listed.iter().filter(|file| !here.contains(*file) && !root.join(file).exists()).collect();
+        if let Some(first) = gone.iter().min() {
+            let why = format!("it lists {} that the tree does not have, such as {first}", count(gone.len()));
+            return Some(UnreadFile::new(&path, why));
+        }
+        let new: Vec<_> = here.iter().filter(|file| !listed.contains(*file)).collect();
+        let first = new.iter().min()?;
+        let why =
+            format!("it does not list {} of the tree, such as {first}, which modprobe does not find", count(new.len()));
+        Some(UnreadFile::new(&path, why))
+    }
+
     /// The module of a name, which is folded first.
     pub fn module(&self, name: &str) -> Option<&TreeModule> {
         self.modules.get(&ModuleName::new(name))
     }
+}
+
+fn count(files: usize) -> String {
+    if files == 1 { "1 file".to_owned() } else { format!("{files} files") }
 }
 
 /// The bytes of a module file in one of these packages; `None` if its path lies in none.

@@ -1,6 +1,7 @@
 //! Lists the files of a module tree as depmod does: links are followed, `build` and `source` are left out.
 
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,12 +21,48 @@ pub(super) struct Found {
     pub modules: Vec<TreeModule>,
     /// Folders that were not listed, and links that lead nowhere.
     pub unread: Vec<UnreadFile>,
+    pub faults: Vec<WalkFault>,
+}
+
+/// What depmod prints about while it lists a tree, whatever the name of the file.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum WalkFault {
+    /// The target of a link cannot be found.
+    Stat(WalkPlace),
+    /// A folder cannot be opened.
+    Open(WalkPlace),
+    /// The file is neither regular nor a folder: its path, and its type as in `st_mode`.
+    Special(PathBuf, u32),
+    /// A link to a folder leads back to one on the way to it. depmod follows it until no more files can be opened.
+    Loop(PathBuf),
+}
+
+/// An entry of a folder that depmod cannot look at.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct WalkPlace {
+    /// How many folders below the root of the tree its folder lies.
+    pub depth: usize,
+    /// Its name.
+    pub name: String,
+    /// The error of the operating system.
+    pub error: String,
+}
+
+impl WalkPlace {
+    fn new(path: &Path, depth: usize, error: &io::Error) -> Self {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let error = error.to_string();
+        let error = error.split(" (os error").next().unwrap_or_default().to_owned();
+        Self { depth, name, error }
+    }
 }
 
 /// A folder to list.
 #[derive(Debug)]
 struct Folder {
     path: PathBuf,
+    /// How many folders below the root of the tree it lies.
+    depth: usize,
     /// The last link on the way to it.
     link: Option<Arc<FollowedLink>>,
 }
@@ -54,7 +91,7 @@ struct Listed {
 /// # Errors
 /// If the folder itself cannot be listed.
 pub(super) fn walk(root: &Path) -> io::Result<Found> {
-    let Listed { mut found, mut folders } = list(&Folder { path: root.to_owned(), link: None }, true)?;
+    let Listed { mut found, mut folders } = list(&Folder { path: root.to_owned(), depth: 0, link: None }, true)?;
     let mut listed = 1;
     while !folders.is_empty() {
         let room = MAX_FOLDERS.saturating_sub(listed).min(folders.len());
@@ -69,14 +106,20 @@ pub(super) fn walk(root: &Path) -> io::Result<Found> {
                 Ok(content) => {
                     found.modules.extend(content.found.modules);
                     found.unread.extend(content.found.unread);
+                    found.faults.extend(content.found.faults);
                     next.extend(content.folders);
                 }
-                Err(error) => found.unread.push(UnreadFile::new(&folder.path, error.to_string())),
+                Err(error) => {
+                    let place = WalkPlace::new(&folder.path, folder.depth.saturating_sub(1), &error);
+                    found.faults.push(WalkFault::Open(place));
+                    found.unread.push(UnreadFile::new(&folder.path, error.to_string()));
+                }
             }
         }
         folders = next;
     }
     found.unread.sort();
+    found.faults.sort();
     Ok(found)
 }
 
@@ -94,10 +137,10 @@ fn list(folder: &Folder, is_root: bool) -> io::Result<Listed> {
         if kind.is_symlink() {
             listed.follow(folder, entry.path(), name, is_root);
         } else if kind.is_dir() {
-            listed.folders.push(Folder { path: entry.path(), link: folder.link.clone() });
-        } else if kind.is_file()
-            && let Some(name) = name
-        {
+            listed.folders.push(Folder { path: entry.path(), depth: folder.depth + 1, link: folder.link.clone() });
+        } else if !kind.is_file() {
+            listed.found.faults.extend(entry.metadata().ok().map(|metadata| special(&entry.path(), &metadata)));
+        } else if let Some(name) = name {
             let size = entry.metadata().map_or(0, |metadata| metadata.len());
             listed.found.modules.push(TreeModule { name, path: entry.path(), size });
         }
@@ -111,19 +154,28 @@ impl Listed {
         match std::fs::metadata(&path) {
             Ok(metadata) if metadata.is_dir() => match folder.through(&path) {
                 Ok(Some(folder)) => self.folders.push(folder),
-                Ok(None) => {}
+                Ok(None) => self.found.faults.push(WalkFault::Loop(path)),
                 Err(error) => self.found.unread.push(UnreadFile::new(&path, error.to_string())),
             },
             Ok(metadata) if metadata.is_file() => {
                 self.found.modules.extend(name.map(|name| TreeModule { name, path, size: metadata.len() }));
             }
-            Ok(_) => {}
-            Err(error) if name.is_some() || may_be_folder(&path, is_root) => {
+            Ok(metadata) => self.found.faults.push(special(&path, &metadata)),
+            Err(error) => {
+                self.found.faults.push(WalkFault::Stat(WalkPlace::new(&path, folder.depth, &error)));
+                if name.is_none() && !may_be_folder(&path, is_root) {
+                    return;
+                }
                 self.found.unread.push(UnreadFile::new(&path, why_unread(&path, &error.to_string())));
             }
-            Err(_) => {}
         }
     }
+}
+
+/// A file that is neither regular nor a folder.
+fn special(path: &Path, metadata: &std::fs::Metadata) -> WalkFault {
+    const S_IFMT: u32 = 0o170_000;
+    WalkFault::Special(path.to_owned(), metadata.mode() & S_IFMT)
 }
 
 /// Returns whether a link that leads nowhere may have led to a folder of modules, by its name.
@@ -144,6 +196,6 @@ impl Folder {
             before = followed.before.as_ref();
         }
         let link_to = Arc::new(FollowedLink { from, before: self.link.clone() });
-        Ok((!is_loop).then(|| Self { path: link.to_owned(), link: Some(link_to) }))
+        Ok((!is_loop).then(|| Self { path: link.to_owned(), depth: self.depth + 1, link: Some(link_to) }))
     }
 }

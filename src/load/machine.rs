@@ -300,7 +300,8 @@ impl Machine {
         let file = UnreadFile::new(image.path(), why);
         let missing = vec![Missing::unread(&file, 0, false)];
         self.leave_unread(vec![file]);
-        let name = module_name_of(image.path()).unwrap_or_default();
+        // A folder, or a link that leads nowhere, may have no module's name.
+        let name = module_name_of(image.path()).unwrap_or_else(|| image.path().display().to_string());
         let kernel_tainted = self.certain_taints();
         Verdict { missing, kernel_tainted, ..Verdict::new(name, Outcome::Undetermined) }
     }

@@ -93,14 +93,10 @@ pub(super) fn merge(results: &mut [(World, Verdict)]) -> Option<Verdict> {
     let kernel_tainted = certain(|verdict| verdict.kernel_tainted);
     let differs = !verdicts().all(same_outcome);
     let never_loads = differs && verdicts().all(|verdict| verdict.outcome != Outcome::Loads);
-    // What else was carried into the kernel may refuse a module with another errno.
-    let is_listed = never_loads && !missing.contains(&Missing::Backports);
-    let errnos = is_listed.then(|| verdicts().map(|verdict| verdict.outcome.errno()).collect::<Option<BTreeSet<_>>>());
-    let errnos = errnos.flatten().unwrap_or_default().into_iter().collect();
     let (_, best) = results.get_mut(best)?;
     let mut is_shared = is_shared.into_iter();
     best.findings.retain(|_| is_shared.next().unwrap_or_default());
-    let mut merged = Verdict { log, module_taints, kernel_tainted, missing, never_loads, errnos, ..taken(best) };
+    let mut merged = Verdict { log, module_taints, kernel_tainted, missing, never_loads, ..taken(best) };
     if differs {
         merged.outcome = Outcome::Undetermined;
     }
@@ -140,6 +136,42 @@ fn is_same_reason(one: &Finding, other: &Finding) -> bool {
             && one.kernel_line == other.kernel_line)
 }
 
+/// The verdict on a module of which it is not known which file counts, from the verdicts on each of the files. A finding is kept
+/// that all of them have; a line and a taint, too.
+pub(crate) fn merge_alternatives(verdicts: &[Verdict], question: Missing) -> Option<Verdict> {
+    let (first, others) = verdicts.split_first()?;
+    let missing: BTreeSet<_> = verdicts.iter().flat_map(|verdict| verdict.missing.iter().cloned()).collect();
+    if others.iter().all(|other| are_alike(other, first)) {
+        return Some(Verdict { missing: missing.into_iter().collect(), ..first.clone() });
+    }
+    let same_outcome = |verdict: &Verdict| match (&verdict.outcome, &first.outcome) {
+        (Outcome::Refused { errno, .. }, Outcome::Refused { errno: other, .. }) => errno == other,
+        (one, other) => one == other,
+    };
+    let certain = |taints: fn(&Verdict) -> Taints| {
+        let all = verdicts.iter().map(|verdict| taints(verdict).number()).reduce(|one, other| one & other);
+        Taints::from_number(all.unwrap_or_default())
+    };
+    let mut merged = first.clone();
+    merged.log.retain(|line| others.iter().all(|other| other.log.contains(line)));
+    let has = |other: &Verdict, finding: &Finding| other.findings.iter().any(|known| is_same_reason(known, finding));
+    merged.findings.retain(|finding| others.iter().all(|other| has(other, finding)));
+    merged.inferred.retain(|fact| others.iter().all(|other| other.inferred.contains(fact)));
+    merged.module_taints = certain(|verdict| verdict.module_taints);
+    merged.kernel_tainted = certain(|verdict| verdict.kernel_tainted);
+    merged.missing = missing.into_iter().chain([question]).collect::<BTreeSet<_>>().into_iter().collect();
+    if !verdicts.iter().all(same_outcome) {
+        let never_loads = |verdict: &Verdict| match verdict.outcome {
+            Outcome::Loads => false,
+            Outcome::Undetermined => verdict.never_loads,
+            _ => true,
+        };
+        merged.never_loads = verdicts.iter().all(never_loads);
+        merged.outcome = Outcome::Undetermined;
+    }
+    Some(merged)
+}
+
 /// Moves a verdict out of its place, and leaves its outcome there.
 fn taken(verdict: &mut Verdict) -> Verdict {
     let left = Verdict::new("", verdict.outcome.clone());
@@ -158,6 +190,7 @@ fn named(question: Missing) -> Missing {
     match question {
         Missing::Signer(_) => Missing::Certificates,
         Missing::UnreadModule { path, why, more, .. } => Missing::UnreadModule { path, why, more, version: false },
+        Missing::WhichFile { files, why, .. } => Missing::WhichFile { files, why, version: false },
         question => question,
     }
 }
@@ -169,7 +202,6 @@ pub(crate) fn followed_in_part(verdict: &mut Verdict, questions: impl Iterator<I
     verdict.missing = missing.into_iter().chain([Missing::TooMany]).collect();
     verdict.outcome = Outcome::Undetermined;
     verdict.never_loads = false;
-    verdict.errnos.clear();
     verdict.log.clear();
     verdict.module_taints = Taints::NONE;
     verdict.kernel_tainted = tainted;
@@ -204,7 +236,6 @@ pub(crate) fn older_than_known(verdict: &mut Verdict, calendar: Calendar) {
         verdict.outcome = Outcome::Undetermined;
         verdict.never_loads &= !known.is_empty();
     }
-    verdict.errnos.clear();
     verdict.module_taints = Taints::NONE;
     verdict.kernel_tainted = Taints::NONE;
     let missing: BTreeSet<_> = verdict.missing.drain(..).chain([Missing::OldKernel]).collect();

@@ -49,7 +49,7 @@ pub use cmdline::Cmdline;
 pub(crate) use loaded::LoadedModule;
 pub use machine::Machine;
 pub(crate) use machine::{Judged, MAX_WORLDS};
-pub(crate) use merge::followed_in_part;
+pub(crate) use merge::{followed_in_part, merge_alternatives};
 pub(crate) use refused_exporter::RefusedExporter;
 unstable!(signature::crypto::{Crypto, CryptoAlgorithm, Support});
 unstable!(signature::verify_pkcs7::{HeaderFault, Pkcs7Verdict, mod_check_sig, verify_pkcs7_signature});

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::conflict::conflict;
-use crate::kernel::Kernel;
+use crate::kernel::{Evidence, Fact, Kernel};
 use crate::terms::{Arch, Distribution, KernelRelease};
 use crate::verdict::Verdict;
 
@@ -72,27 +72,32 @@ pub struct KernelSummary {
     pub evidence: Vec<String>,
     /// Conflicts between files of different builds, and which file counts.
     pub conflicts: Vec<String>,
+    /// Files that tell nothing of the kernel, each with the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub set_aside: Vec<String>,
+    /// Whether a whole configuration is among the files.
+    #[serde(skip)]
+    pub has_config: bool,
 }
 
 impl From<&Kernel> for KernelSummary {
     fn from(kernel: &Kernel) -> Self {
         let evidence = kernel.evidence().iter().map(|found| format!("{}: {}", found.fact, found.source.display()));
+        let is_config = |found: &Evidence| found.fact == Fact::Config;
+        let is_fragment = kernel.config.as_ref().is_some_and(|config| !config.is_whole());
         Self {
+            has_config: !is_fragment && kernel.evidence().iter().any(is_config),
             release: kernel.release().cloned(),
             arch: kernel.arch(),
             distribution: kernel.distribution(),
             evidence: evidence.collect(),
             conflicts: kernel.conflicts().iter().map(conflict).collect(),
+            set_aside: kernel.set_aside().iter().map(|file| format!("{}: {}", file.path.display(), file.why)).collect(),
         }
     }
 }
 
 impl KernelSummary {
-    /// Returns whether the configuration is known.
-    pub(super) fn has_config(&self) -> bool {
-        self.evidence.iter().any(|evidence| evidence.starts_with("config: "))
-    }
-
     /// The release, or `this kernel` if it is not known.
     pub(super) fn called(&self) -> &str {
         self.release.as_ref().map_or("this kernel", KernelRelease::as_str)

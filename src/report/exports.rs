@@ -180,7 +180,7 @@ pub fn export_notes(
             count(unknown, "symbol is", "symbols are")
         ));
     }
-    let checked = kernel.config().map(|config| config.is_set(ConfigOption("MODVERSIONS")));
+    let checked = kernel.config().and_then(|config| config.state(ConfigOption("MODVERSIONS")));
     let without = rows.iter().filter(|row| row.crc.is_none() || exports.modversions() != Some(true)).count();
     if without > 0 && checked != Some(false) {
         notes.push(format!(

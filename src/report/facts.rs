@@ -12,7 +12,7 @@ use super::missing::remedy;
 use super::palette::Palette;
 use super::wording::{count, fact_title, list, printable};
 use crate::history::struct_module_size;
-use crate::kernel::{ConfigOption, Exports, Fact, Kernel, KernelExport, KernelImage};
+use crate::kernel::{Config, ConfigOption, Exports, Fact, Kernel, KernelExport, KernelImage};
 use crate::terms::KernelRelease;
 use crate::verdict::Missing;
 
@@ -90,7 +90,10 @@ fn value(fact: Fact, kernel: &Kernel) -> Option<String> {
             true => arch.to_string(),
             false => format!("{arch}, whose kernels are not modelled"),
         }),
-        Fact::Config => kernel.config().map(|config| count(config.settings(), "option is set", "options are set")),
+        Fact::Config => kernel.config().map(|config| {
+            let set = count(config.settings(), "option is set", "options are set");
+            if config.is_whole() { set } else { format!("{set}; a fragment, which says nothing of other options") }
+        }),
         Fact::Modversions => kernel.modversions().map(|checked| if checked { "checked" } else { "not checked" }.into()),
         Fact::Exports => {
             let rows: Vec<_> = exports?.rows().collect();
@@ -103,7 +106,7 @@ fn value(fact: Fact, kernel: &Kernel) -> Option<String> {
         Fact::Kinds => of_rows(exports?, |row| row.kind.is_some()),
         Fact::Crcs if exports?.modversions() == Some(true) => of_rows(exports?, |row| row.crc.is_some()),
         Fact::Crcs => {
-            let config = kernel.config().filter(|config| !config.is_set(ConfigOption("MODVERSIONS")));
+            let config = kernel.config().filter(|config| config.state(ConfigOption("MODVERSIONS")) == Some(false));
             config.map(|_| "symbols have none".into())
         }
         Fact::Namespaces => {
@@ -172,7 +175,7 @@ fn supply(fact: Fact, kernel: &Kernel, summary: &KernelSummary) -> String {
         Fact::Kinds if kernel.exports().is_some() => Missing::ExportKind(String::new()),
         Fact::Exports | Fact::OutsideExports | Fact::Kinds | Fact::Crcs | Fact::Namespaces => Missing::Exports,
         Fact::Modules | Fact::Licences | Fact::Builtin | Fact::StructModuleSize => Missing::StructModuleSize,
-        Fact::Vermagic if kernel.config().is_some() && kernel.release().is_some() => {
+        Fact::Vermagic if kernel.config().is_some_and(Config::is_whole) && kernel.release().is_some() => {
             return "put together of release and configuration as far as they tell it; the kernel's own modules show it".into();
         }
         Fact::Vermagic => Missing::Vermagic,

@@ -172,6 +172,7 @@ impl VerdictPage<'_> {
             }
             self.items("taken for true", &verdict.inferred);
             self.items("of the kernel's files, some disagree", &self.kernel.conflicts);
+            self.items("of the kernel's files, some do not tell what they should", &self.kernel.set_aside);
         }
     }
 
@@ -184,7 +185,8 @@ impl VerdictPage<'_> {
             Depth::Step => verdict.log.is_empty(),
             Depth::Brief => true,
         };
-        let noted = !verdict.inferred.is_empty() || !self.kernel.conflicts.is_empty();
+        let noted =
+            !verdict.inferred.is_empty() || !self.kernel.conflicts.is_empty() || !self.kernel.set_aside.is_empty();
         let unexplained = self.detail == Depth::All && noted;
         let answered = matches!(verdict.outcome, Outcome::Loads | Outcome::Undetermined);
         answered && silent && !unexplained && verdict.findings.is_empty()
@@ -202,6 +204,7 @@ impl VerdictPage<'_> {
         self.missing("not known, and some answers, lines or taints above depend on it", missing);
         self.items("taken for true", inferred);
         self.items("of the kernel's files, some disagree", &self.kernel.conflicts);
+        self.items("of the kernel's files, some do not tell what they should", &self.kernel.set_aside);
     }
 
     fn log(&mut self, entry: &Entry<'_>) {

@@ -21,6 +21,9 @@ use crate::verdict::{Cause, Code, Finding, Missing, Outcome};
 const MODULES: usize = 8;
 const SYMBOLS: usize = 6;
 
+/// How many facts that were taken for true the page names.
+const INFERRED: usize = 8;
+
 /// The outcome of modules that do not load, without its details.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum OutcomeKind {
@@ -38,7 +41,7 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
     let mut text = format!("{all_modules} on {}: {}\n", printable(kernel.called()), tally(entries));
     let at_once = entries.len().div_ceil(rayon::current_num_threads()).max(AT_ONCE);
     let summaries = entries.par_chunks(at_once).map(ChunkSummary::of).collect::<Vec<_>>();
-    let ChunkSummary { answers, behind, notes, missing } =
+    let ChunkSummary { answers, behind, notes, missing, inferred } =
         summaries.into_iter().reduce(ChunkSummary::joined).unwrap_or_default();
     let mut answers: Vec<_> = answers.into_iter().collect();
     answers.sort_by_key(|(_, group)| Reverse(group.modules.len()));
@@ -72,8 +75,20 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
             let _ = writeln!(text, "  - {}", printable(&remedy(missing, kernel)));
         }
     }
+    if !inferred.is_empty() {
+        let _ = writeln!(text, "\n{}:", palette.paint(palette.heading, "taken for true"));
+        for fact in inferred.iter().take(INFERRED) {
+            let _ = writeln!(text, "  - {}", printable(fact));
+        }
+        if let Some(more) = inferred.len().checked_sub(INFERRED).filter(|more| *more > 0) {
+            let _ = writeln!(text, "  - and {more} more, which --list and --format json name");
+        }
+    }
     for conflict in &kernel.conflicts {
         let _ = writeln!(text, "\nof the kernel's files, some disagree: {}", printable(conflict));
+    }
+    for file in &kernel.set_aside {
+        let _ = writeln!(text, "\nof the kernel's files, some do not tell what they should: {}", printable(file));
     }
     text
 }
@@ -150,6 +165,7 @@ struct ChunkSummary<'a> {
     behind: ModuleGroup<'a>,
     notes: BTreeMap<Code, Vec<String>>,
     missing: BTreeSet<&'a Missing>,
+    inferred: BTreeSet<&'a str>,
 }
 
 /// The smallest number of modules that one thread processes: a thread is not worth its cost for fewer.
@@ -174,6 +190,7 @@ impl<'a> ModuleGroup<'a> {
             while let Some(finding) = run {
                 let symbol = match &finding.cause {
                     Cause::DependencyRefused { dependency, .. } => Some(dependency.as_str()),
+                    Cause::UnreadableFile { what } => Some(what.as_str()),
                     _ => finding.symbol(),
                 };
                 if let Some(symbol) = symbol {
@@ -211,6 +228,7 @@ impl<'a> ChunkSummary<'a> {
 
     fn add(&mut self, entry: &Entry<'a>) {
         self.missing.extend(&entry.verdict.missing);
+        self.inferred.extend(entry.verdict.inferred.iter().map(String::as_str));
         for finding in &entry.verdict.findings {
             if let Some(note) = note(entry, finding) {
                 self.notes.entry(finding.code()).or_default().push(note);
@@ -240,6 +258,7 @@ impl<'a> ChunkSummary<'a> {
             self.notes.entry(code).or_default().extend(notes);
         }
         self.missing.extend(other.missing);
+        self.inferred.extend(other.inferred);
         self
     }
 }

@@ -34,7 +34,7 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
         ),
         Missing::Vermagic => {
             let modules = format!("add its modules, -k /lib/modules/{release}");
-            let how = match (kernel.release.is_some(), kernel.has_config()) {
+            let how = match (kernel.release.is_some(), kernel.has_config) {
                 // What is missing is a word that only the build knows, or that is not known for the architecture.
                 (true, true) => modules,
                 (true, false) => format!("{modules}, or its configuration, -k /boot/config-{release}"),
@@ -93,7 +93,7 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
         Missing::NoParameters(name) => {
             format!("whether the built-in {name} has parameters, and so a directory /sys/module/{name}: look there")
         }
-        Missing::Crypto(what) if kernel.has_config() => {
+        Missing::Crypto(what) if kernel.has_config => {
             format!("whether this kernel can verify {what}: it depends on whether the module with its code is loaded")
         }
         Missing::Crypto(what) => {
@@ -132,6 +132,9 @@ pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
         Missing::UnreadModule { path, why, more, .. } => {
             let others = if *more == 0 { String::new() } else { format!(", and {more} more were not read either") };
             format!("what is in {path} and what it exports: it could not be read ({why}){others}")
+        }
+        Missing::WhichFile { files, why, .. } => {
+            format!("which of {} modprobe loads: {why}; run depmod there, or remove the others", files.join(" and "))
         }
         Missing::TooMany => {
             "too many facts at once to try every combination: start with --release RELEASE and the configuration".into()

@@ -59,7 +59,6 @@ fn full_verdict(outcome: Outcome) -> Verdict {
         findings,
         missing: vec![Missing::Release, Missing::Crc("kfree".into())],
         never_loads: false,
-        errnos: vec![Errno::ENOENT, Errno::ENOEXEC],
         inferred: vec!["it is so".into()],
         debug_info: DebugInfo::Read { file: "foo.ko".into() },
     }
@@ -82,6 +81,8 @@ fn documents_follow_the_schema() {
         distribution: Some(Distribution::Debian),
         evidence: vec!["vmlinuz".into()],
         conflicts: vec!["Module.symvers is of another build than vmlinuz".into()],
+        set_aside: vec!["modules.dep: it is a folder".into()],
+        has_config: false,
     };
     for kernel in [debian, KernelSummary::default()] {
         for document in [modules_document(&entries, &kernel), steps_document(&entries, &kernel)] {

@@ -14,6 +14,8 @@ fn kernel() -> KernelSummary {
         distribution: None,
         evidence: vec!["/boot/config-6.1.0-56-amd64".into()],
         conflicts: Vec::new(),
+        set_aside: Vec::new(),
+        has_config: false,
     }
 }
 

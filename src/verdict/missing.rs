@@ -89,13 +89,26 @@ pub enum Missing {
         /// Whether the question is not if such a module exports a symbol, but if it has the version that is wanted.
         version: bool,
     },
+    /// Which of several files of one module name modprobe loads.
+    WhichFile {
+        /// The files.
+        files: Arc<[String]>,
+        /// Why that is not known.
+        why: Arc<str>,
+        /// Whether the question is not if the module exports a symbol, but if it has the version that is wanted.
+        version: bool,
+    },
     /// More unknown facts than gplok tries at once.
     TooMany,
 }
 
 impl Missing {
-    /// The question about a file that could not be read, and `more` such files.
+    /// The question about a file that could not be read, and `more` such files; or about files of which one counts.
     pub(crate) fn unread(file: &UnreadFile, more: usize, version: bool) -> Self {
+        if let Some(contest) = &file.contest {
+            let files = contest.files.iter().map(|file| file.display().to_string()).collect();
+            return Self::WhichFile { files, why: contest.why.as_str().into(), version };
+        }
         Self::UnreadModule { path: file.path.to_string_lossy().into(), why: file.why.as_str().into(), more, version }
     }
 
@@ -154,6 +167,7 @@ impl Missing {
             Self::FreeMemory(size) => format!("free-memory:{size} MiB"),
             Self::UnreadModule { path, why, more: 0, .. } => format!("unread:{path}: {why}"),
             Self::UnreadModule { path, why, more, .. } => format!("unread:{path}: {why} (and {more} more)"),
+            Self::WhichFile { files, .. } => format!("which-file:{}", files.join(" or ")),
             Self::TooMany => "too-many".into(),
         }
     }

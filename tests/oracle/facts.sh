@@ -14,4 +14,4 @@ mkdir -p "$to"
 cp "$from/release" "$from/certs.pem" "$to/"
 awk -F '\t' 'NR == FNR { wanted[$1]; next } $2 in wanted' "$here/symbols" "$from/Module.symvers" |
 	LC_ALL=C sort -t "$(printf '\t')" -k2,2 >"$to/Module.symvers"
-grep -E "^(# )?CONFIG_($(paste -sd'|' "$here/options"))(=| is not set)" "$from/config" >"$to/config"
+grep -E "^# Linux/.* Kernel Configuration|^(# )?CONFIG_($(paste -sd'|' "$here/options"))(=| is not set)" "$from/config" >"$to/config"

@@ -4,7 +4,7 @@ use gplok::terms::{Arch, Class, ElfMachine, Endian};
 
 use crate::cli::Desk;
 use crate::ko::Ko;
-use crate::made::Made;
+use crate::made::{CONFIG_HEAD, Made};
 
 /// The page of `check` about one module.
 fn page(made: Made, ko: &Ko) -> String {
@@ -219,7 +219,7 @@ fn the_version_magic_of_mips_names_the_processor() {
         let profile = made.profile.clone();
         let desk = Desk::with(made);
         let common = "CONFIG_MIPS=y\nCONFIG_CPU_BIG_ENDIAN=y\nCONFIG_MODULES=y\nCONFIG_MODULE_UNLOAD=y\n";
-        desk.file("m/config", format!("{common}{config}"));
+        desk.file("m/config", format!("{CONFIG_HEAD}{common}{config}"));
         desk.file("m/Module.symvers", desk.read("k/Module.symvers"));
         desk.file("foo.ko", Ko::new("foo").build(&profile));
         desk.run("check -k m --release 4.19.0 foo.ko").out.clone()

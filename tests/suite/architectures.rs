@@ -10,6 +10,7 @@ use gplok::terms::{Arch, Class, ElfMachine, Endian, Errno, ExportKind};
 use gplok::verdict::{Code, Missing, Outcome, Verdict};
 
 use crate::ko::{Eh, Ko, Profile};
+use crate::made::CONFIG_HEAD;
 
 /// The configuration that makes a kernel one of this architecture.
 fn options(arch: Arch) -> String {
@@ -28,7 +29,9 @@ fn options(arch: Arch) -> String {
     };
     let wide = if arch.class == Class::Elf64 { "CONFIG_64BIT=y\n" } else { "" };
     let order = if arch.endian == Endian::Big { "CONFIG_CPU_BIG_ENDIAN=y\n" } else { "CONFIG_CPU_LITTLE_ENDIAN=y\n" };
-    format!("CONFIG_{name}=y\n{wide}{order}CONFIG_SMP=y\nCONFIG_MODULES=y\nCONFIG_MODULE_UNLOAD=y\nCONFIG_KALLSYMS=y\n")
+    format!(
+        "{CONFIG_HEAD}CONFIG_{name}=y\n{wide}{order}CONFIG_SMP=y\nCONFIG_MODULES=y\nCONFIG_MODULE_UNLOAD=y\nCONFIG_KALLSYMS=y\n"
+    )
 }
 
 const ALL: [Arch; 13] = [
@@ -157,7 +160,7 @@ fn words(verdict: &Verdict) -> Vec<String> {
 fn an_architecture_that_is_not_modelled_is_named() {
     for (option, machine, class, endian) in NAMED {
         let arch = Arch { machine, class, endian };
-        let kernel = kernel_of(Some(&format!("CONFIG_{option}=y\nCONFIG_SMP=y\nCONFIG_MODULES=y\n")));
+        let kernel = kernel_of(Some(&format!("{CONFIG_HEAD}CONFIG_{option}=y\nCONFIG_SMP=y\nCONFIG_MODULES=y\n")));
         assert_eq!(kernel.arch().map(|arch| arch.machine), Some(machine));
         let unmodelled = format!("unmodelled:{machine}");
         let may_load = verdict_on(&kernel, &Ko::new("foo").needs("printk"), arch);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::cli::{Desk, Ran};
 use crate::founding;
-use crate::made::Made;
+use crate::made::{CONFIG_HEAD, Made};
 
 /// The kernels of the repository, whose lists are parts of real ones, and the made-up ones of the founding cases.
 fn kernels() -> Vec<String> {
@@ -154,7 +154,7 @@ fn what_is_not_known_is_noted() {
     let json = desk.run("exports -k Module.symvers --format json").json();
     assert_eq!(json["exports"][0]["kind"], Value::Null);
     // Without CONFIG_MODVERSIONS there are no versions to know.
-    desk.file("config", "CONFIG_MODULES=y\n");
+    desk.file("config", format!("{CONFIG_HEAD}CONFIG_MODULES=y\n"));
     assert_eq!(desk.run("exports g -k Module.symvers -k config --module vmlinux").err, "");
 }
 

@@ -137,6 +137,7 @@ fn symvers(profile: &Profile, devmap: &str) -> String {
 }
 
 const CONFIG: &str = "\
+# Automatically generated file; DO NOT EDIT.
 CONFIG_64BIT=y
 CONFIG_X86=y
 CONFIG_X86_64=y

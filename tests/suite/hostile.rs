@@ -11,12 +11,13 @@ use gplok::check::check;
 use gplok::image::Image;
 use gplok::kernel::{Exports, Kernel};
 use gplok::load::{Cmdline, Crypto, Insmod, Machine, verify_pkcs7_signature};
-use gplok::terms::{Arch, ElfMachine};
+use gplok::terms::{Arch, ElfMachine, Loader};
 use gplok::verdict::Verdict;
 use gplok::x509::Certificate;
 use gplok::x509::Pkcs7;
 
 use crate::ko::{Ko, Profile, Re};
+use crate::made::CONFIG_HEAD;
 use crate::why::explained;
 
 const S390: Arch =
@@ -45,7 +46,9 @@ pub fn ends<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
 }
 
 fn recorded_kernel(version: &str) -> Arc<Kernel> {
-    Arc::new(Kernel::open(&[root("testdata/kernels").join(version)]).expect("a recorded kernel"))
+    let kernel = Kernel::open(&[root("testdata/kernels").join(version)]).expect("a recorded kernel");
+    // A program that reads every kind of compressed file.
+    Arc::new(kernel.with_loader(Loader::Kmod30).with_zlib(true))
 }
 
 /// A kernel of which only release and architecture are known.
@@ -54,7 +57,7 @@ fn bare_kernel(option: &str) -> Arc<Kernel> {
     std::fs::write(folder.path().join("release"), "6.12.0\n").expect("a file");
     std::fs::write(
         folder.path().join("config"),
-        format!("CONFIG_{option}=y\nCONFIG_64BIT=y\nCONFIG_MODULES=y\nCONFIG_KALLSYMS=y\n"),
+        format!("{CONFIG_HEAD}CONFIG_{option}=y\nCONFIG_64BIT=y\nCONFIG_MODULES=y\nCONFIG_KALLSYMS=y\n"),
     )
     .expect("a file");
     Arc::new(Kernel::open(&[folder.path()]).expect("a kernel"))

@@ -12,7 +12,9 @@ use gplok::terms::{ElfMachine, Errno, KernelVersion, ModuleName};
 use gplok::verdict::{Code, Outcome};
 use tempfile::TempDir;
 
+use crate::cli::Desk;
 use crate::ko::{Ko, Profile};
+use crate::made::Made;
 
 const SYMVERS: &str =
     "0x12345678\tkmalloc\tvmlinux\tEXPORT_SYMBOL\t\n0x9abcdef0\tmodule_layout\tvmlinux\tEXPORT_SYMBOL\t\n";
@@ -62,7 +64,8 @@ fn a_headers_directory_names_itself_in_utsrelease() {
 fn compressed_files_are_found_behind_their_names() {
     let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 1);
     xz.write_all(SYMVERS.as_bytes()).expect("in memory");
-    let zst = zstd::bulk::compress(b"CONFIG_ARM64=y\nCONFIG_64BIT=y\n", 1).expect("in memory");
+    let zst = zstd::bulk::compress(b"# Linux/arm64 6.1.0 Kernel Configuration\nCONFIG_ARM64=y\nCONFIG_64BIT=y\n", 1)
+        .expect("in memory");
     let files = [("Module.symvers.xz", xz.finish().expect("in memory")), ("config.zst", zst)];
     let kernel = folder(&files.each_ref().map(|(name, bytes)| (*name, bytes.as_slice())));
     let kernel = Kernel::open(&[kernel.path()]).expect("a kernel");
@@ -79,7 +82,7 @@ fn what_is_wrong_is_named_with_its_place() {
         "cannot read PATH/Module.symvers: line 2: expected 2 to 5 columns: crc, symbol, module, export, namespace: \"kfree\""
     );
     assert!(error(folder(&[]).path()).starts_with("cannot read PATH: nothing here describes a kernel"));
-    assert!(error(folder(&[("Module.symvers", b"\n")]).path()).contains("a list of exports without any"));
+    assert!(error(folder(&[("Module.symvers", b"\n")]).path()).contains("it lists no export"));
     assert!(error(folder(&[("certs.pem", b"-----BEGIN CERTIFICATE-----\nnonsense\n")]).path()).contains("certs.pem"));
     assert!(error(Path::new("/nowhere/at/all")).starts_with("cannot read PATH: No such file"));
     assert!(error(Path::new("6.8.0-nowhere")).contains("no release of that name"));
@@ -300,4 +303,155 @@ fn a_configuration_tells_the_version() {
     let both = folder(&[("config", config), ("release", b"4.14.9-x\n")]);
     let opened = Kernel::open(&[both.path()]).expect("a kernel");
     assert_eq!(opened.version().map(|version| version.to_string()).as_deref(), Some("4.14.9"));
+}
+
+/// A few lines of a configuration say nothing of the options that they do not name.
+#[test]
+fn a_fragment_of_a_configuration_leaves_the_rest_open() {
+    let made = Made::new("6.1.0").no_tree();
+    let desk = Desk::with(made.clone());
+    desk.file("foo.ko", Ko::new("foo").build(&made.profile));
+    let verdict = |config: &str| {
+        desk.file("k/config", config);
+        let json = desk.run("check -k k foo.ko --format json").json();
+        (json["modules"][0]["outcome"].clone(), json["modules"][0]["missing"].to_string())
+    };
+    let (outcome, missing) = verdict("CONFIG_X86_64=y\n");
+    assert_eq!(outcome, "undetermined", "{missing}");
+    assert!(missing.contains("vermagic") && !missing.contains("too-many"), "{missing}");
+    let page = desk.run("check -k k foo.ko").ended(3).out.clone();
+    assert!(page.contains("or its configuration, -k /boot/config-6.1.0"), "{page}");
+    // What kconfig writes is whole.
+    let (outcome, missing) =
+        verdict("#\n# Automatically generated file; DO NOT EDIT.\n#\nCONFIG_X86_64=y\nCONFIG_64BIT=y\n");
+    assert_eq!(outcome, "refused", "SMP is off: {missing}");
+    let whole = "# Linux/x86 6.1.0 Kernel Configuration\nCONFIG_X86_64=y\nCONFIG_64BIT=y\nCONFIG_SMP=y\nCONFIG_MODULE_UNLOAD=y\nCONFIG_KALLSYMS=y\n";
+    assert_eq!(verdict(whole).0, "loaded");
+    // A fragment beside it changes nothing, before it or after it, and disagrees only in what it names.
+    desk.file("fragment", "CONFIG_SMP=y\n").file("other", "# CONFIG_SMP is not set\nCONFIG_X86_64=y\n");
+    for (paths, disagrees) in [("-k fragment -k k", false), ("-k k -k fragment", false), ("-k k -k other", true)] {
+        let json = desk.run(&format!("check {paths} foo.ko --format json")).json();
+        assert_eq!(json["modules"][0]["outcome"], "loaded", "{paths}");
+        assert_eq!(!json["kernel"]["conflicts"].as_array().expect("a list").is_empty(), disagrees, "{paths}");
+    }
+    let told = desk.run("exports -k fragment -k k/release -k k/Module.symvers --evidence").out.clone();
+    assert!(told.contains("1 option is set; a fragment"), "{told}");
+}
+
+/// The copy of a configuration that is installed with the headers differs from that of the image in what signs the build.
+#[test]
+fn what_signs_a_build_makes_no_other_build() {
+    let desk = Desk::with(Made::new("6.1.0").no_tree());
+    let config = std::fs::read_to_string(desk.path("k/config")).expect("written");
+    desk.file(
+        "salted",
+        format!("{config}CONFIG_BUILD_SALT=\"6.1.0\"\nCONFIG_MODULE_SIG_ALL=y\nCONFIG_MODULE_SIG_KEY=\"k.pem\"\n"),
+    );
+    desk.file("other", format!("{config}CONFIG_PREEMPT_BUILD=y\n"));
+    let conflicts = |path: &str| {
+        let json = desk.run(&format!("check -k k -k {path} k/Module.symvers --format json")).json();
+        json["kernel"]["conflicts"].as_array().expect("a list").len()
+    };
+    assert_eq!((conflicts("salted"), conflicts("other")), (0, 1));
+}
+
+/// A list of exports that has lost rows neither takes the place of the whole one nor makes what it lacks absent.
+#[test]
+fn a_part_of_a_list_of_exports_is_no_other_list() {
+    let made = Made::new("6.1.0").modversions().export("kick").export("hold").no_tree();
+    let desk = Desk::with(made.clone());
+    let whole = std::fs::read_to_string(desk.path("k/Module.symvers")).expect("written");
+    let part: String = whole.lines().filter(|line| line.contains("kick")).map(|line| format!("{line}\n")).collect();
+    desk.file("part/Module.symvers", &part).file("foo.ko", Ko::new("foo").needs("hold").build(&made.profile));
+    let json = |paths: &str| desk.run(&format!("check {paths} foo.ko --format json")).json();
+    for paths in ["-k k -k part", "-k part -k k"] {
+        let json = json(paths);
+        assert_eq!(json["modules"][0]["outcome"], "loaded", "{paths}");
+        assert_eq!(json["kernel"]["conflicts"].as_array().map(Vec::len), Some(0), "{paths}");
+        let aside = json["kernel"]["set_aside"][0].as_str().expect("a note");
+        assert!(aside.starts_with("part/Module.symvers: it has only 1 of the"), "{aside}");
+    }
+    // Alone: symbols have versions, so module_layout is exported, and the list has left it out.
+    std::fs::remove_file(desk.path("k/Module.symvers")).expect("removed");
+    let alone = json("-k k -k part");
+    assert_eq!(alone["modules"][0]["outcome"], "undetermined");
+    assert!(alone["modules"][0]["missing"].to_string().contains("\"exports\""), "{}", alone["modules"][0]["missing"]);
+}
+
+/// Of two rows for one symbol of the kernel itself that differ, neither is true for certain.
+#[test]
+fn rows_that_contradict_each_other_are_not_known() {
+    let made = Made::new("6.1.0").modversions().export("kick").changed("kick").no_tree();
+    let desk = Desk::with(made.clone());
+    desk.file("foo.ko", Ko::new("foo").needs("kick").build(&made.profile));
+    let json = desk.run("check -k k foo.ko --format json").json();
+    assert_eq!(
+        (&json["modules"][0]["outcome"], &json["modules"][0]["missing"][0]),
+        (&"undetermined".into(), &"crc:kick".into())
+    );
+    // Twice the same is no contradiction.
+    let made = Made::new("6.1.0").modversions().export("kick").export("kick").no_tree();
+    let desk = Desk::with(made.clone());
+    desk.file("foo.ko", Ko::new("foo").needs("kick").build(&made.profile));
+    desk.run("check -k k foo.ko").ended(0);
+}
+
+/// An empty Module.symvers is said to be one, and the other files still count.
+#[test]
+fn an_empty_list_of_exports_is_told() {
+    let made = Made::new("6.1.0").no_tree();
+    let desk = Desk::with(made.clone());
+    desk.file("k/Module.symvers", "").file("foo.ko", Ko::new("foo").needs("printk").build(&made.profile));
+    let json = desk.run("check -k k foo.ko --format json").json();
+    assert_eq!(json["modules"][0]["outcome"], "undetermined");
+    let aside = json["kernel"]["set_aside"][0].as_str().expect("a note");
+    assert!(aside.starts_with("k/Module.symvers: it lists no export: modpost writes"), "{aside}");
+    let page = desk.run("check -k k foo.ko").ended(3).out.clone();
+    assert!(page.contains("k/Module.symvers: it lists no export"), "{page}");
+    let error = desk.run("check -k k/Module.symvers foo.ko").err.clone();
+    assert!(error.contains("it lists no export: modpost writes"), "{error}");
+}
+
+/// `/boot` describes the kernel whose files it holds; of several, one must be named.
+#[test]
+fn a_boot_folder_is_a_kernel() {
+    let made = Made::new("6.1.0").no_tree();
+    let desk = Desk::with(made.clone());
+    let config = std::fs::read(desk.path("k/config")).expect("written");
+    let map = "ffffffff81000000 T _text\nffffffff81000010 T printk\nffffffff82000000 r __ksymtab_printk\n";
+    desk.file("boot/config-6.1.0", &config).file("boot/System.map-6.1.0", map).file("boot/grub/grub.cfg", "");
+    desk.file("foo.ko", Ko::new("foo").needs("printk").build(&made.profile));
+    let json = desk.run("check -k boot foo.ko --format json").json();
+    assert_eq!(json["kernel"]["release"], "6.1.0");
+    let evidence = ["release: boot", "exports: boot/System.map-6.1.0", "config: boot/config-6.1.0"];
+    assert_eq!(json["kernel"]["evidence"], serde_json::json!(evidence));
+    assert_eq!(json["modules"][0]["missing"], serde_json::json!(["namespaces"]), "a map has names only");
+    desk.file("boot/config-6.2.0", &config).file("boot/vmlinuz-0-rescue-abc", "");
+    let error = desk.run("check -k boot foo.ko").err.clone();
+    assert!(
+        error.contains("several releases (6.1.0, 6.2.0): give those of one, such as -k boot/vmlinuz-6.1.0"),
+        "{error}"
+    );
+    let json = desk.run("check -k k/release -k boot foo.ko --format json").json();
+    assert_eq!(json["kernel"]["evidence"].as_array().map(Vec::len), Some(4), "that of the known release");
+}
+
+/// A list of modules that does not fit its tree, or cannot be read, is named.
+#[test]
+fn a_stale_index_of_a_tree_is_told() {
+    let made = Made::new("6.1.0").no_tree();
+    let desk = Desk::with(made.clone());
+    desk.file("t/kernel/foo.ko", Ko::new("foo").build(&made.profile));
+    let aside = |index: &str| {
+        desk.file("t/modules.dep", index);
+        let json = desk.run("check -k k -k t --format json").json();
+        json["kernel"]["set_aside"][0].as_str().map(str::to_owned)
+    };
+    assert_eq!(aside("kernel/foo.ko:\n"), None);
+    let gone = "t/modules.dep: it lists 1 file that the tree does not have, such as kernel/bar.ko";
+    assert_eq!(aside("kernel/foo.ko:\nkernel/bar.ko: kernel/foo.ko\n").as_deref(), Some(gone));
+    assert!(aside("").is_some_and(|why| why.contains("it does not list 1 file of the tree")));
+    std::fs::write(desk.path("t/modules.dep"), [0xff, 0xfe]).expect("written");
+    let page = desk.run("check -k k -k t").ended(0).out.clone();
+    assert!(page.contains("t/modules.dep: stream did not contain valid UTF-8"), "{page}");
 }

@@ -10,6 +10,9 @@ use tempfile::TempDir;
 
 use crate::ko::{CrcTable, Ko, Profile};
 
+/// The first line of a configuration that kconfig has written. It is whole: what it does not name is off.
+pub const CONFIG_HEAD: &str = "# Automatically generated file; DO NOT EDIT.\n";
+
 /// A kernel to be: what its release, its configuration and its `Module.symvers` say, and one module in its tree, which
 /// shows how large its `struct module` is.
 #[derive(Clone)]
@@ -88,7 +91,7 @@ impl Made {
     pub fn write(&self, folder: &Path) {
         let write = |name: &str, bytes: &[u8]| std::fs::write(folder.join(name), bytes).expect("the folder is ours");
         write("release", format!("{}\n", self.profile.release).as_bytes());
-        write("config", (self.config.join("\n") + "\n").as_bytes());
+        write("config", format!("{CONFIG_HEAD}{}\n", self.config.join("\n")).as_bytes());
         write("Module.symvers", (self.symvers.join("\n") + "\n").as_bytes());
         if let Some(certificates) = &self.certificates {
             write("certs.pem", certificates);

@@ -124,6 +124,7 @@ fn a_damaged_file_is_one_entry() {
     assert_eq!(trees.modules("check -k k t/kernel/cut.ko.zst --format json"), expected[..1]);
     let page = trees.desk.run("check -k k --tree t").ended(1).out.clone();
     assert!(page.starts_with("4 modules on 6.1.0: 1 loads, 3 refused\n"), "{page}");
+    assert!(page.contains("unreadable file [unreadable-file]: broken zstd data"), "{page}");
     // Nothing is said about the contents of a file that cannot be decompressed.
     let cut = trees.desk.run("check -k k t/kernel/cut.ko.zst").ended(1).out.clone();
     assert!(!cut.contains("ELF"), "{cut}");
@@ -211,6 +212,7 @@ fn precedence_is_that_of_depmod() {
     assert_eq!(used(&trees, tree), ("extra/dup.ko".to_owned(), false.into()), "depmod has no order for these");
     trees.desk.file(&format!("{tree}/modules.dep"), "kernel/lib/dup.ko:\n");
     assert_eq!(used(&trees, tree), ("kernel/lib/dup.ko".to_owned(), true.into()));
+    std::fs::remove_file(trees.desk.path(&format!("{tree}/modules.dep"))).expect("removed");
     trees.desk.file("root/etc/depmod.d/a.conf", "# order\nsearch extra built-in\n");
     assert_eq!(used(&trees, tree), ("extra/dup.ko".to_owned(), true.into()));
     trees.desk.file("root/etc/depmod.d/b.conf", "override dup 6.1.0 kernel/lib\n");
@@ -276,6 +278,80 @@ fn exports_and_audit_say_what_was_not_read() {
     );
     // Also where only tables are read.
     assert_eq!(trees.desk.run("audit t --code odd-license").code, Some(3));
+}
+
+/// Two files of one name in folders that depmod has no order for: the verdict is certain only where it makes no difference which
+/// one counts, for the module as for those that need it.
+#[test]
+fn which_of_two_files_counts_is_not_guessed() {
+    let trees = Trees::new();
+    let put = |path: &str, ko: Ko| _ = trees.put(path, &ko);
+    put("t/kernel/dup.ko", Ko::new("dup").export("dup_fn"));
+    put("t/extra/dup.ko", Ko::new("dup").export("dup_fn").needs("gone"));
+    put("t/kernel/user.ko", Ko::new("user").needs("dup_fn"));
+    put("t/kernel/other.ko", Ko::new("other").needs("nowhere"));
+    let which = "which-file:t/extra/dup.ko or t/kernel/dup.ko";
+    let expected = [
+        format!("t/extra/dup.ko undetermined {which}"),
+        "t/kernel/other.ko refused".to_owned(),
+        format!("t/kernel/user.ko undetermined {which}"),
+    ];
+    for tree in ["--tree t", "-k t"] {
+        assert_eq!(trees.modules(&format!("check -k k {tree} --format json")), expected, "{tree}");
+        trees.desk.run(&format!("check -k k {tree}")).ended(1);
+    }
+    assert_eq!(trees.modules("check -k k -k t t/kernel/user.ko --format json"), expected[2..]);
+    // A file that is named is the one that is loaded.
+    assert_eq!(trees.modules("check -k k -k t t/kernel/dup.ko --format json"), ["t/kernel/dup.ko loaded"]);
+    trees.desk.file("plan", "modprobe dup\n");
+    let simulated = trees.desk.run("simulate plan -k k -k t --format json").out.clone();
+    assert!(simulated.contains(which), "{simulated}");
+    let page = trees.desk.run("check -k k --tree t").ended(1).out.clone();
+    assert!(page.contains("which of t/extra/dup.ko and t/kernel/dup.ko modprobe loads"), "{page}");
+
+    // Both are refused: for the module that needs them it makes no difference.
+    put("t/kernel/dup.ko", Ko::new("dup").export("dup_fn").needs("lost"));
+    let refused = [&format!("t/extra/dup.ko refused {which}"), "t/kernel/other.ko refused", "t/kernel/user.ko refused"];
+    assert_eq!(trees.modules("check -k k --tree t --format json"), refused);
+    // Both load, but only one has the export.
+    put("t/kernel/dup.ko", Ko::new("dup").export("dup_fn"));
+    put("t/extra/dup.ko", Ko::new("dup"));
+    let expected = ["t/extra/dup.ko loaded", "t/kernel/other.ko refused", &expected[2]];
+    assert_eq!(trees.modules("check -k k --tree t --format json"), expected);
+    assert_eq!(trees.modules("check -k k -k t --format json"), expected);
+    // Both are alike.
+    put("t/extra/dup.ko", Ko::new("dup").export("dup_fn"));
+    let expected = ["t/extra/dup.ko loaded", "t/kernel/other.ko refused", "t/kernel/user.ko loaded"];
+    assert_eq!(trees.modules("check -k k --tree t --format json"), expected);
+    assert_eq!(trees.modules("check -k k -k t t/kernel/user.ko --format json"), expected[2..]);
+}
+
+/// modprobe loads what `modules.dep` lists, whatever its age; depmod writes it anew by its own order.
+#[test]
+fn what_modules_dep_lists_counts() {
+    let trees = Trees::new();
+    trees.put("t/kernel/dup.ko", &Ko::new("dup")).put("t/extra/dup.ko", &Ko::new("dup").needs("gone"));
+    let verdict = || trees.modules("check -k k --tree t --format json").remove(0);
+    trees.desk.file("t/modules.dep", "kernel/dup.ko:\n");
+    assert_eq!(verdict(), "t/kernel/dup.ko loaded");
+    trees.desk.file("t/modules.dep", "extra/dup.ko:\n");
+    assert_eq!(verdict(), "t/extra/dup.ko refused");
+    for unclear in ["extra/dup.ko:\nkernel/dup.ko:\n", "kernel/other.ko:\n", ""] {
+        trees.desk.file("t/modules.dep", unclear);
+        assert_eq!(verdict(), "t/extra/dup.ko undetermined which-file:t/extra/dup.ko or t/kernel/dup.ko");
+    }
+    // depmod was not run since a file was put into updates/.
+    std::fs::rename(trees.desk.path("t/extra"), trees.desk.path("t/updates")).expect("moved");
+    trees.desk.file("t/modules.dep", "kernel/dup.ko:\n");
+    assert_eq!(verdict(), "t/kernel/dup.ko undetermined which-file:t/kernel/dup.ko or t/updates/dup.ko");
+    let page = trees.desk.run("check -k k --tree t").ended(3).out.clone();
+    assert!(page.contains("modules.dep is older than"), "{page}");
+    // A folder in its place cannot be read, and may list either.
+    std::fs::remove_file(trees.desk.path("t/modules.dep")).expect("removed");
+    std::fs::create_dir(trees.desk.path("t/modules.dep")).expect("made");
+    assert_eq!(verdict(), "t/updates/dup.ko undetermined which-file:t/updates/dup.ko or t/kernel/dup.ko");
+    let page = trees.desk.run("check -k k --tree t").ended(3).out.clone();
+    assert!(page.contains("modules.dep cannot be read"), "{page}");
 }
 
 /// A damaged exporter is to be installed again, not to be loaded first.

@@ -108,6 +108,42 @@ fn damaged_files_are_lines_of_depmod() {
     assert_eq!(desk.run("check -k k --tree t --format depmod").ended(1).out, lines);
 }
 
+/// What cannot be listed or opened, in the words of depmod.
+#[test]
+fn what_depmod_cannot_list_are_its_lines() {
+    let desk = Desk::with(Made::new("6.1.0").no_tree());
+    let bytes = Ko::new("foo").build(&Made::new("6.1.0").profile);
+    desk.file("t/kernel/foo.ko", &bytes);
+    desk.file("t/kernel/piped.ko.zst", zstd::encode_all(bytes.as_slice(), 1).expect("compressed"));
+    let link = |target: &str, path: &str| std::os::unix::fs::symlink(target, desk.path(path)).expect("made");
+    link("/nowhere/away.ko", "t/kernel/away.ko");
+    link("/nowhere/text", "t/note.txt");
+    link("self.ko", "t/kernel/self.ko");
+    link("/dev/null", "t/kernel/null.ko");
+    let ran = desk.run("check -k k --tree t --format depmod");
+    let mut lines: Vec<_> = ran.out.lines().collect();
+    lines.sort_unstable();
+    let size = "depmod: ERROR: zstd: Failed to determine decompression size";
+    let expected = [
+        "depmod: ERROR: failed to load symbols from t/kernel/piped.ko.zst: Invalid argument",
+        "depmod: ERROR: fstatat(3, note.txt): No such file or directory",
+        "depmod: ERROR: fstatat(4, away.ko): No such file or directory",
+        "depmod: ERROR: fstatat(4, self.ko): Too many levels of symbolic links",
+        "depmod: ERROR: unsupported file type t/kernel/null.ko: 20000",
+        size,
+        size,
+        size,
+    ];
+    assert_eq!(lines, expected, "{ran:?}");
+    // Loops and gzip: what depmod prints depends on how it was started and built.
+    let desk = Desk::with(Made::new("6.1.0").no_tree());
+    desk.file("t/kernel/foo.ko", &bytes).file("t/kernel/bar.ko.gz", crate::matrix::gzip(&bytes));
+    std::os::unix::fs::symlink(".", desk.path("t/kernel/loop")).expect("made");
+    let ran = desk.run("check -k k --tree t --format depmod");
+    assert!(ran.err.contains("without zlib") && ran.err.contains("t/kernel/loop, which leads back"), "{ran:?}");
+    assert!(!ran.err.contains("warns of nothing"), "{ran:?}");
+}
+
 /// Modules that need each other: depmod then writes no modules.dep at all.
 #[test]
 fn cycles_are_lines_of_depmod() {

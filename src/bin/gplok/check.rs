@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use gplok::check::{Check, Checked, LinkedFile, ModuleFile, depmod as link, is_module_tree, name_absent};
 use gplok::image::{Image, KmodLinks};
-use gplok::kernel::Kernel;
+use gplok::kernel::{Kernel, ModuleTree, WalkFault};
 use gplok::load::{Insmod, ModuleInitFlags};
 use gplok::report::{Entry, KernelSummary, Op, depmod, human, human_many, modules_document};
 use gplok::verdict::Missing;
@@ -93,10 +93,12 @@ fn key(arguments: &CheckArguments, kernel: &Kernel, modules: &Given) -> Option<K
     for path in kernel.identify(&mut digest) {
         digest.file(path, std::fs::metadata(path).ok().as_ref());
     }
-    if !modules.unlisted.is_empty() {
+    if !modules.unlisted.is_empty() || !modules.faults.is_empty() {
         return None;
     }
     modules.shadowed.hash(&mut digest);
+    modules.contests.hash(&mut digest);
+    kernel.tree().map(ModuleTree::contests).hash(&mut digest);
     // The kernel's own modules may export what the modules of another tree need.
     let own = kernel.tree().filter(|_| !modules.trees.is_empty());
     let own = own.iter().flat_map(|tree| tree.modules()).map(|module| &module.path);
@@ -133,7 +135,8 @@ fn judge(
     let flags = force.into_iter().filter(|(given, _)| *given).fold(ModuleInitFlags(0), |all, (_, flag)| all.with(flag));
     let insmod = Insmod { flags, look_on: true, ..Insmod::default() };
     let cmdline = arguments.kernel.cmdline(&kernel);
-    let mut check = Check::new(&kernel).cmdline(cmdline).insmod(insmod).unlisted(&given.unlisted);
+    let mut check =
+        Check::new(&kernel).cmdline(cmdline).insmod(insmod).unlisted(&given.unlisted).contests(&given.contests);
     if arguments.uncached {
         check = check.uncached();
     }
@@ -191,7 +194,7 @@ fn judge(
         CheckFormat::Depmod => {
             let linked: Vec<LinkedFile> = files.iter().map(|file| file.path.clone()).zip(linked).collect();
             let whole_tree = arguments.tree.as_deref().is_none_or(is_module_tree) && arguments.modules.is_empty();
-            let lines = depmod(&link(&kernel, &linked, whole_tree));
+            let lines = depmod(&link(&kernel, &given.faults, &linked, whole_tree));
             let exit = if lines.is_empty() { exit(&entries) } else { Exit::Refused };
             (lines, exit)
         }
@@ -200,7 +203,9 @@ fn judge(
         CheckFormat::Dmesg => answer(AnswerFormat::Dmesg)?,
     };
     write(&text)?;
-    note_silence(arguments.format, &text, exit);
+    if arguments.format == CheckFormat::Depmod && !note_differences(given) {
+        note_silence(arguments.format, &text, exit);
+    }
     // What could not be read may be readable the next time, although it has not changed.
     if !has_unread {
         keep(&text, exit);
@@ -222,6 +227,24 @@ fn note_silence(format: CheckFormat, text: &str, exit: Exit) {
         Exit::Good | Exit::Failed => return,
     };
     eprintln!("gplok: depmod warns of nothing, but {what}: another --format says why");
+}
+
+/// Says on standard error where the lines of a depmod depend on how it was built or started. Returns whether they do.
+fn note_differences(given: &Given) -> bool {
+    let is_gzip = |file: &&ModuleFile| file.path.extension().is_some_and(|end| end == "gz");
+    let gzip = given.files.iter().find(is_gzip);
+    if let Some(first) = gzip {
+        let first = first.path.display();
+        eprintln!("gplok: a depmod without zlib (-ZLIB in depmod --version) passes over gzip files such as {first}");
+    }
+    let followed = given.faults.iter().find(|fault| matches!(fault, WalkFault::Loop(_)));
+    if let Some(WalkFault::Loop(link)) = followed {
+        let link = link.display();
+        eprintln!(
+            "gplok: depmod follows {link}, which leads back, as far as ulimit -n lets it, and says so in its own lines"
+        );
+    }
+    gzip.is_some() || followed.is_some()
 }
 
 /// Infers the kernel's release from the first module that shows it. `only` is the single module, which is already open.

@@ -1,10 +1,11 @@
 //! The modules that a user names: files, and directories and packages with their modules.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use gplok::check::ModuleFile;
 use gplok::image::Image;
-use gplok::kernel::{Kernel, ModuleTree, UnreadFile, is_package, module_name_of, package_around};
+use gplok::kernel::{Contest, Kernel, ModuleTree, UnreadFile, WalkFault, is_package, module_name_of, package_around};
 use gplok::verdict::{Cause, Finding, Stage, Verdict};
 use rayon::prelude::*;
 
@@ -16,6 +17,10 @@ pub struct Given {
     pub files: Vec<ModuleFile>,
     /// What could not be listed of the trees.
     pub unlisted: Vec<UnreadFile>,
+    /// The modules of which it is not known whether they or other files of their name are used.
+    pub contests: Vec<Arc<Contest>>,
+    /// What depmod prints about while it lists the trees.
+    pub faults: Vec<WalkFault>,
     /// The trees other than the kernel's own.
     pub trees: Vec<ModuleTree>,
     /// Each module that is used, with a file of the same name that is not, and whether that is certain.
@@ -94,6 +99,8 @@ impl Given {
     pub fn add(&mut self, tree: &ModuleTree) {
         self.files.extend(tree.modules().map(|module| ModuleFile { path: module.path.clone(), size: module.size }));
         self.unlisted.extend_from_slice(tree.unlisted());
+        self.faults.extend_from_slice(tree.walk_faults());
+        self.contests.extend_from_slice(tree.contests());
         let shadowed = tree
             .shadowed()
             .map(|(shadowed, used)| (used.path.clone(), shadowed.file.path.clone(), shadowed.is_certain));

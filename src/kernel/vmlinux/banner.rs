@@ -61,7 +61,7 @@ pub(super) fn config(bytes: &[u8]) -> Option<Config> {
             return None;
         }
         let text = decompress_payload(Compression::Gzip, packed, None).ok()?;
-        Config::parse(String::from_utf8(text).ok()?)
+        Config::parse_embedded(String::from_utf8(text).ok()?)
     })
 }
 

@@ -324,8 +324,8 @@ impl<'a> Run<'a> {
     /// Returns whether a configuration option is set.
     pub fn config(&self, name: &'static str) -> StageResult<bool> {
         let option = ConfigOption(name);
-        if let Some(config) = self.call.kernel.config() {
-            return Ok(config.is_set(option));
+        if let Some(is_set) = self.call.kernel.config().and_then(|config| config.state(option)) {
+            return Ok(is_set);
         }
         let known = self.calendars_say(Differing::DistributionConfig(option));
         self.record(|| Premise::DistributionConfig(option, known));

@@ -230,7 +230,7 @@ fn of_key(kind: FailureKind, unusable: Option<CryptoAlgorithm>, signer: &str) ->
 /// refused, and without it only the taint tells.
 fn in_other_keyrings(run: &Run<'_>, signer: &Arc<str>, unusable: Option<CryptoAlgorithm>) -> StageResult<Pkcs7Verdict> {
     let config = run.call.kernel.config();
-    let may_be_set = |name| config.is_none_or(|config| config.is_set(ConfigOption(name)));
+    let may_be_set = |name| config.is_none_or(|config| config.state(ConfigOption(name)) != Some(false));
     let has_machine_keyring = may_be_set("INTEGRITY_MACHINE_KEYRING")
         && may_be_set("SECONDARY_TRUSTED_KEYRING")
         && run.has(Behaviour::SigMachineKeyring)?;
@@ -302,7 +302,7 @@ fn crypto_for(run: &Run<'_>, pkcs7: &Pkcs7, trusted: &[Certificate]) -> StageRes
 }
 
 fn crypto(kernel: &Kernel) -> Crypto {
-    let mut crypto = match kernel.config() {
+    let mut crypto = match kernel.config().filter(|config| config.is_whole()) {
         Some(config) => Crypto::from_config(|option| config.value_named(option)),
         None => Crypto::common(),
     };

@@ -1,5 +1,6 @@
 //! The allocation of per-CPU memory.
 
+use crate::kernel::Config;
 use crate::load::run::Run;
 use crate::load::state::{StageResult, Stop};
 use crate::terms::Errno;
@@ -26,7 +27,7 @@ pub(in crate::load) fn percpu_modalloc(run: &mut Run<'_>) -> StageResult {
         align = PAGE_SIZE;
     }
     // PERCPU_MODULE_RESERVE (include/linux/percpu.h) is the size of the chunk that all modules share.
-    let profiling = run.call.kernel.config().is_some() && run.config("MEM_ALLOC_PROFILING")?;
+    let profiling = run.call.kernel.config().is_some_and(Config::is_whole) && run.config("MEM_ALLOC_PROFILING")?;
     let reserve = if profiling { 8 << 13 } else { 8 << 10 };
     let used: u64 = run.modules().iter().map(|module| module.percpu).sum();
     if size > reserve || used.next_multiple_of(align.max(1)) + size > reserve {

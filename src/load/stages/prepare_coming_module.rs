@@ -63,7 +63,8 @@ fn btf_module_notify(run: &mut Run<'_>) -> StageResult {
             let built_for = info.modinfo.release();
             let release = run.call.kernel.release().map(KernelRelease::as_str);
             if built_for.is_none() || release == built_for {
-                let is_strict = config.is_some_and(|config| !config.is_set(ConfigOption("MODULE_ALLOW_BTF_MISMATCH")));
+                let option = ConfigOption("MODULE_ALLOW_BTF_MISMATCH");
+                let is_strict = config.is_some_and(|config| config.state(option) == Some(false));
                 if is_strict && run.has(Behaviour::LoadBtf)? {
                     run.inferred.push("the module's .BTF fits the kernel's: it was built for this release".into());
                 }
@@ -131,7 +132,7 @@ fn in_short(lines: &[Line]) -> String {
 
 /// The type information of the module; `None` if it has none, or if the configuration says that the kernel reads none.
 fn section<'a>(run: &Run<'_>, info: &'a Info) -> Option<&'a Section> {
-    let is_off = run.call.kernel.config().is_some_and(|config| !config.is_set(BTF_MODULES));
+    let is_off = run.call.kernel.config().is_some_and(|config| config.state(BTF_MODULES) == Some(false));
     info.elf.sections_named(".BTF").next().filter(|section| section.size > 0 && !is_off)
 }
 

@@ -1,5 +1,6 @@
 //! Resolving one undefined symbol: finding its exporter, and the checks of license, version and namespace.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use crate::history::Behaviour;
@@ -104,7 +105,7 @@ pub(in crate::load) fn resolve_symbol(run: &mut Run<'_>, name: &SymbolName<'_>, 
     if !inherit_taint(run, name, &found)? {
         return Ok(Resolved::Null);
     }
-    if !passes_names_only(run, &found)? || !passes_unread(run, name, &found)? {
+    if !passes_names_only(run, &found)? || !passes_unread(run, name, &found)? || !passes_unclear(run, name, &found)? {
         return Ok(Resolved::Invalid);
     }
     if matches!(check_version(run, name, found.exporter.name(), found.crc)?, Versioned::Bad) {
@@ -162,7 +163,19 @@ fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) -> StageResul
             }
         }
     }
-    find_in_unread_module(run, name, gplok)
+    match find_in_unread_module(run, name, gplok)? {
+        // A list without some of its rows may have left this one out.
+        None if may_be_left_out(run, exports, name) && run.ask(Missing::Exports)? => {
+            Ok(Some(FoundSymbol { kind: ExportKind::Plain, crc: None, namespace: None, exporter: Exporter::Vmlinux }))
+        }
+        found => Ok(found),
+    }
+}
+
+/// Returns whether a list of exports has lost rows, and with them perhaps that of a symbol.
+fn may_be_left_out(run: &Run<'_>, exports: &Exports, name: &str) -> bool {
+    let has_versions = run.call.memo.modversions(run.call.kernel) == Some(true);
+    has_versions && exports.is_partial() && exports.named(name).next().is_none()
 }
 
 /// Asks whether a file that could not be read is a module that exports the symbol and is loaded.
@@ -188,17 +201,24 @@ fn find_in_unread_module(run: &Run<'_>, name: &str, gplok: bool) -> StageResult<
 /// The file that may export a symbol although it could not be read, and how many others may: the one that `Module.symvers` names,
 /// or a folder that may hold it; if it names none, any. `None` if the exporter is known.
 fn unread_exporter<'a>(run: &Run<'a>, name: &str) -> Option<(&'a UnreadFile, usize)> {
-    let unread = run.call.unread;
-    if unread.is_empty() || RefusedExporter::of_symbol(run.call.refused, name).is_some() {
+    // The module itself is not loaded before itself, whichever of its files counts.
+    let is_itself = |file: &UnreadFile| file.contest.is_some() && has_one_name(&file.path, run.image.path());
+    let unread = run.call.unread.iter().filter(|file| file.may_export(name) && !is_itself(file));
+    if unread.clone().next().is_none() || RefusedExporter::of_symbol(run.call.refused, name).is_some() {
         return None;
     }
     let mut rows = run.call.kernel.exports().into_iter().flat_map(|exports| exports.named(name));
     let Some(listed) = rows.find(|row| row.exporter != VMLINUX).map(|row| module_name(row.exporter)) else {
-        return Some((unread.first()?, unread.len() - 1));
+        return Some((unread.clone().next()?, unread.count() - 1));
     };
-    let named = unread.iter().find(|file| module_name_of(&file.path).is_some_and(|name| name == listed));
-    let folder = || unread.iter().find(|file| module_name_of(&file.path).is_none());
+    let named = unread.clone().find(|file| module_name_of(&file.path).is_some_and(|name| name == listed));
+    let folder = || unread.clone().find(|file| module_name_of(&file.path).is_none());
     Some((named.or_else(folder)?, 0))
+}
+
+/// Returns whether two files are files of one module name.
+fn has_one_name(one: &Path, other: &Path) -> bool {
+    module_name_of(one).is_some_and(|name| module_name_of(other) == Some(name))
 }
 
 /// Asks whether a symbol that a file exports which could not be read has the version that the module wants.
@@ -208,9 +228,22 @@ fn passes_unread(run: &Run<'_>, name: &str, found: &FoundSymbol) -> StageResult<
     Ok(run.insmod.as_rebuilt || !run.modversions()? || run.ask(Missing::unread(file, more, true))?)
 }
 
+/// Asks whether a symbol whose rows have different versions has the one that the module wants.
+fn passes_unclear(run: &Run<'_>, name: &str, found: &FoundSymbol) -> StageResult<bool> {
+    let is_own = matches!(found.exporter, Exporter::Vmlinux);
+    let is_unclear = is_own && run.call.kernel.exports().is_some_and(|exports| exports.contradicts_itself(name));
+    Ok(!is_unclear || run.insmod.as_rebuilt || !run.modversions()? || run.ask(Missing::Crc(name.to_owned()))?)
+}
+
 /// Searches the kernel's own export tables.
 pub(in crate::load) fn find_in_vmlinux(run: &Run<'_>, name: &str, gplok: bool) -> StageResult<Option<FoundSymbol>> {
     let Some(exports) = run.call.kernel.exports() else { return Ok(None) };
+    if exports.contradicts_itself(name) {
+        let row = exports.vmlinux(name);
+        let kind = visible_kind(run, name, row.as_ref().and_then(|row| row.kind), gplok)?;
+        let namespace = row.and_then(|row| row.namespace);
+        return Ok(kind.map(|kind| FoundSymbol { kind, crc: None, namespace, exporter: Exporter::Vmlinux }));
+    }
     for row in exports.own_rows(name) {
         if let Some(kind) = visible_kind(run, name, row.kind, gplok)? {
             let namespace = exports.namespace(row);

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::history::Behaviour;
+use crate::kernel::Config;
 use crate::load::run::Run;
 use crate::load::state::StageResult;
 use crate::terms::ElfMachine;
@@ -18,7 +19,7 @@ pub(in crate::load) fn vermagic<'a>(run: &Run<'a>) -> StageResult<Option<Cow<'a,
     }
     let Some(release) = kernel.release() else { return Ok(None) };
     let Some(arch) = run.call.memo.arch(kernel) else { return Ok(None) };
-    if kernel.config().is_none() {
+    if !kernel.config().is_some_and(Config::is_whole) {
         return Ok(None);
     }
     let Some(architecture) = architecture(run, arch.machine)? else { return Ok(None) };

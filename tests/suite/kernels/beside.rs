@@ -11,8 +11,9 @@ use super::vmlinux::Vmlinux;
 use crate::cli::Desk;
 use crate::kernel_files::folder;
 use crate::ko::{Ko, Profile};
+use crate::made::Made;
 
-const CONFIG: &str = "CONFIG_64BIT=y\nCONFIG_X86_64=y\nCONFIG_MODULES=y\nCONFIG_MODVERSIONS=y\n";
+const CONFIG: &str = "# Automatically generated file; DO NOT EDIT.\nCONFIG_64BIT=y\nCONFIG_X86_64=y\nCONFIG_MODULES=y\nCONFIG_MODVERSIONS=y\n";
 
 fn kernel() -> Vmlinux {
     let mut kernel = Vmlinux::new("6.1.0-test").export("module_layout", false, 0x1234_5678, "");
@@ -242,4 +243,17 @@ fn the_program_reads_lists_of_symbols() {
     let ran = desk.run("exports -k stub");
     assert_eq!((ran.code, ran.err.lines().count()), (Some(2), 1), "{ran:?}");
     assert!(ran.err.starts_with("gplok: cannot read stub: a stub: "), "{}", ran.err);
+}
+
+/// Files of kernels for two architectures are no one kernel.
+#[test]
+fn two_architectures_are_an_error() {
+    let desk = Desk::with(Made::new("6.1.0").no_tree());
+    desk.file("vmlinux", Vmlinux::new("6.1.0").elf());
+    desk.file("arm", "# Linux/arm64 6.1.0 Kernel Configuration\nCONFIG_ARM64=y\nCONFIG_64BIT=y\n");
+    for paths in ["-k vmlinux -k arm", "-k arm -k vmlinux"] {
+        let error = desk.run(&format!("exports {paths}")).err.clone();
+        assert!(error.contains("arm64") && error.contains("x86"), "{error}");
+    }
+    assert_eq!(desk.run("exports -k vmlinux -k k/config").code, Some(0));
 }

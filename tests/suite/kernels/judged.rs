@@ -17,6 +17,7 @@ use super::parts;
 use super::types::Told;
 use super::vmlinux::Vmlinux;
 use crate::ko::{CrcTable, Ko, Profile, Symbol};
+use crate::made::CONFIG_HEAD;
 
 /// A kernel twice: as an image, and as a list, a configuration and its certificates.
 struct Both {
@@ -30,7 +31,8 @@ fn both(options: &[&str]) -> Both {
     let profile = Profile::made_up("6.1.0").with_modversions(CrcTable::Immediate);
     let names =
         ["64BIT", "X86", "X86_64", "SMP", "MODULES", "MODULE_UNLOAD", "KALLSYMS", "STRICT_MODULE_RWX", "MODVERSIONS"];
-    let config: String = names.iter().chain(options).map(|name| format!("CONFIG_{name}=y\n")).collect();
+    let options: String = names.iter().chain(options).map(|name| format!("CONFIG_{name}=y\n")).collect();
+    let config = format!("{CONFIG_HEAD}{options}");
     let mut kernel = Vmlinux::new("6.1.0");
     for (name, gpl, namespace) in
         [("module_layout", false, ""), ("printk", false, ""), ("kick_gpl", true, ""), ("in_space", false, "SPACE")]

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::vmlinux::{Crcs, Vmlinux};
 use crate::ko::{Ko, Profile, Section};
+use crate::made::CONFIG_HEAD;
 
 pub const INT: u32 = 1;
 pub const PTR: u32 = 2;
@@ -128,7 +129,8 @@ impl Told {
         kernel.vermagic = Some(profile.vermagic.clone());
         kernel.types = Some(types.bytes());
         let names = ["64BIT", "SMP", "MODULES", "MODULE_UNLOAD", "KALLSYMS"];
-        let config: String = names.iter().chain(options).map(|name| format!("CONFIG_{name}=y\n")).collect();
+        let options: String = names.iter().chain(options).map(|name| format!("CONFIG_{name}=y\n")).collect();
+        let config = format!("{CONFIG_HEAD}{options}");
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("vmlinux"), kernel.elf()).expect("written");
         std::fs::write(folder.path().join("config"), config).expect("written");
