@@ -56,6 +56,7 @@ fn ends_modprobe(verdict: &Verdict) -> bool {
 fn not_tried(name: &str, refused: &Verdict) -> Verdict {
     let mut verdict = Verdict {
         never_loads: refused.never_loads,
+        errnos: refused.errnos.clone(),
         missing: refused.missing.clone(),
         kernel_tainted: refused.kernel_tainted,
         ..Verdict::new(name, refused.outcome.clone())
@@ -75,6 +76,7 @@ fn if_tried(verdict: Verdict, before: &[Verdict]) -> Verdict {
     Verdict {
         outcome: Outcome::Undetermined,
         never_loads,
+        errnos: Vec::new(),
         missing: open.into_iter().collect(),
         log: Vec::new(),
         ..verdict

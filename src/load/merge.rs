@@ -93,10 +93,14 @@ pub(super) fn merge(results: &mut [(World, Verdict)]) -> Option<Verdict> {
     let kernel_tainted = certain(|verdict| verdict.kernel_tainted);
     let differs = !verdicts().all(same_outcome);
     let never_loads = differs && verdicts().all(|verdict| verdict.outcome != Outcome::Loads);
+    // What else was carried into the kernel may refuse a module with another errno.
+    let is_listed = never_loads && !missing.contains(&Missing::Backports);
+    let errnos = is_listed.then(|| verdicts().map(|verdict| verdict.outcome.errno()).collect::<Option<BTreeSet<_>>>());
+    let errnos = errnos.flatten().unwrap_or_default().into_iter().collect();
     let (_, best) = results.get_mut(best)?;
     let mut is_shared = is_shared.into_iter();
     best.findings.retain(|_| is_shared.next().unwrap_or_default());
-    let mut merged = Verdict { log, module_taints, kernel_tainted, missing, never_loads, ..taken(best) };
+    let mut merged = Verdict { log, module_taints, kernel_tainted, missing, never_loads, errnos, ..taken(best) };
     if differs {
         merged.outcome = Outcome::Undetermined;
     }
@@ -167,6 +171,7 @@ pub(crate) fn merge_alternatives(verdicts: &[Verdict], question: Missing) -> Opt
             _ => true,
         };
         merged.never_loads = verdicts.iter().all(never_loads);
+        merged.errnos.clear();
         merged.outcome = Outcome::Undetermined;
     }
     Some(merged)
@@ -202,6 +207,7 @@ pub(crate) fn followed_in_part(verdict: &mut Verdict, questions: impl Iterator<I
     verdict.missing = missing.into_iter().chain([Missing::TooMany]).collect();
     verdict.outcome = Outcome::Undetermined;
     verdict.never_loads = false;
+    verdict.errnos.clear();
     verdict.log.clear();
     verdict.module_taints = Taints::NONE;
     verdict.kernel_tainted = tainted;
@@ -236,6 +242,7 @@ pub(crate) fn older_than_known(verdict: &mut Verdict, calendar: Calendar) {
         verdict.outcome = Outcome::Undetermined;
         verdict.never_loads &= !known.is_empty();
     }
+    verdict.errnos.clear();
     verdict.module_taints = Taints::NONE;
     verdict.kernel_tainted = Taints::NONE;
     let missing: BTreeSet<_> = verdict.missing.drain(..).chain([Missing::OldKernel]).collect();

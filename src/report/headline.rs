@@ -52,7 +52,10 @@ pub(super) fn answer(entry: &Entry<'_>, kernel: &KernelSummary) -> String {
         Outcome::Undetermined => {
             let words: Vec<String> = verdict.missing.iter().map(Missing::word).collect();
             let depends = list(&words, MISSING_WORDS);
-            if verdict.never_loads {
+            if let [first, others @ ..] = verdict.errnos.as_slice() {
+                let errnos = others.iter().fold(first.to_string(), |errnos, errno| format!("{errnos} or {errno}"));
+                format!("refused on {on} in any case, with {errnos}: it depends on {depends}")
+            } else if verdict.never_loads {
                 format!("refused on {on} in any case; the errno is undetermined: it depends on {depends}")
             } else {
                 format!("undetermined on {on}: it depends on {depends}")

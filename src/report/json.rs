@@ -78,6 +78,8 @@ pub(super) struct ModuleDocument<'a> {
     kernel_tainted: u32,
     missing: &'a [Missing],
     never_loads: bool,
+    #[serde(skip_serializing_if = "<[Errno]>::is_empty")]
+    errnos: &'a [Errno],
     inferred: &'a [String],
     debug_info: &'a DebugInfo,
     findings: Vec<FindingDocument<'a>>,
@@ -124,6 +126,7 @@ pub(super) fn item<'a>(entry: &Entry<'a>, kernel: &KernelSummary) -> ModuleDocum
         kernel_tainted: verdict.kernel_tainted.number(),
         missing: &verdict.missing,
         never_loads: verdict.never_loads,
+        errnos: &verdict.errnos,
         inferred: &verdict.inferred,
         debug_info: &verdict.debug_info,
         findings: verdict.findings.iter().map(|finding| found(finding, &verdict.name, kernel)).collect(),

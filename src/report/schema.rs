@@ -59,6 +59,7 @@ fn full_verdict(outcome: Outcome) -> Verdict {
         findings,
         missing: vec![Missing::Release, Missing::Crc("kfree".into())],
         never_loads: false,
+        errnos: vec![Errno::ENOENT, Errno::ENOEXEC],
         inferred: vec!["it is so".into()],
         debug_info: DebugInfo::Read { file: "foo.ko".into() },
     }

@@ -95,6 +95,9 @@ pub struct Verdict {
     pub missing: Vec<Missing>,
     /// Whether an undetermined outcome is a refusal in any case, of which only the errno depends on the missing facts.
     pub never_loads: bool,
+    /// With [`never_loads`](Self::never_loads), the errnos that are possible, each once; empty if not all are known.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errnos: Vec<Errno>,
     /// Facts that are not in the kernel's files but inferred from others: each with the reason.
     pub inferred: Vec<String>,
     /// The debug information from which findings take the lines of the source.
@@ -113,6 +116,7 @@ impl Verdict {
             findings: Vec::new(),
             missing: Vec::new(),
             never_loads: false,
+            errnos: Vec::new(),
             inferred: Vec::new(),
             debug_info: DebugInfo::Unread,
         }

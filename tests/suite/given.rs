@@ -180,3 +180,16 @@ fn a_rebuild_is_not_promised_for_a_file_that_shows_nothing() {
     let json = desk.run("upgrade --from k --to k base.ko.xz --format json");
     assert_eq!(json.ended(1).json()["modules"][0]["answer"], "unknown");
 }
+
+/// A refusal in any case says with which errnos.
+#[test]
+fn the_errnos_of_a_certain_refusal_are_listed() {
+    // The version magic of such a kernel ends with a hash that only its build knows.
+    let desk = Desk::with(Made::new("6.1.0").config("RANDSTRUCT").no_tree());
+    desk.file("lost.ko", Ko::new("lost").needs("gone").build(&Made::new("6.2.0").profile));
+    let page = desk.run("check -k k lost.ko");
+    let headline = "lost.ko: refused on 6.1.0 in any case, with ENOENT or ENOEXEC: it depends on vermagic\n";
+    assert!(page.ended(1).out.starts_with(headline), "{}", page.out);
+    let json = desk.run("check -k k lost.ko --format json").json();
+    assert_eq!(json["modules"][0]["errnos"], serde_json::json!(["ENOENT", "ENOEXEC"]));
+}
