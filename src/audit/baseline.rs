@@ -7,6 +7,8 @@ use serde::Deserialize;
 use super::finding::{Audit, AuditCode, AuditFinding};
 use super::scope::FindingKey;
 
+use crate::terms::Shown;
+
 /// The findings of an earlier run, which need not be reported again.
 #[derive(Clone, Debug, Default)]
 pub struct AuditBaseline(BTreeSet<Known>);
@@ -19,7 +21,7 @@ type Known = (&'static str, Option<String>, Option<String>, Option<String>);
 #[non_exhaustive]
 pub enum AuditBaselineError {
     /// It is not JSON, or a field is missing.
-    #[error("this is no JSON that audit printed: {0}")]
+    #[error("this is no JSON that audit printed: {}", Shown(.0))]
     Json(#[from] serde_json::Error),
     /// It has another schema.
     #[error("its schema is {schema:?}, and not \"gplok/1\"")]

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::image::Image;
 use crate::kernel::{ErrorKind, Kernel, ModuleTree, is_object, is_package, objects_below, package_around};
-use crate::terms::ModuleName;
+use crate::terms::{ModuleName, Shown};
 
 /// Why an object cannot be audited.
 #[derive(Debug, thiserror::Error)]
@@ -17,13 +17,13 @@ pub enum AuditError {
     #[error("{0}")]
     Module(#[from] crate::image::Error),
     /// A path that holds no code.
-    #[error("{}: nothing here to audit: expected modules (.ko), objects (.o), a kernel image or a package with these", .0.display())]
+    #[error("{}: nothing here to audit: expected modules (.ko), objects (.o), a kernel image or a package with these", Shown::path(.0))]
     NoCode(PathBuf),
     /// A kernel whose symbols do not tell where its code lies.
-    #[error("{}: its symbols do not tell where its code lies", .0.display())]
+    #[error("{}: its symbols do not tell where its code lies", Shown::path(.0))]
     NoSymbols(PathBuf),
     /// A kernel image whose exports cannot be found.
-    #[error("{}: {why}", path.display())]
+    #[error("{}: {}", Shown::path(path), Shown(why))]
     NoExports {
         /// The image.
         path: PathBuf,

@@ -29,7 +29,7 @@ pub fn name_absent(verdict: &mut Verdict, kernel: &Kernel, tree: Option<&ModuleT
 
 fn shadowed(tree: &ModuleTree, symbol: &str) -> Option<Absent> {
     let (file, by) = tree.shadowed_exporter(symbol)?;
-    Some(Absent::Shadowed { file: file.display().to_string(), by: by.display().to_string() })
+    Some(Absent::Shadowed { file: file.to_string_lossy().into_owned(), by: by.to_string_lossy().into_owned() })
 }
 
 /// The file of a module, if it is damaged.
@@ -37,7 +37,7 @@ fn damaged(module: &str, unread: &[UnreadFile]) -> Option<Absent> {
     let is_it =
         |file: &&UnreadFile| file.is_damaged && ModuleName::of_file(&file.path).is_some_and(|name| *name == *module);
     let file = unread.iter().find(is_it)?;
-    Some(Absent::Damaged { file: file.path.display().to_string(), damage: file.why.clone() })
+    Some(Absent::Damaged { file: file.path.to_string_lossy().into_owned(), damage: file.why.clone() })
 }
 
 /// Returns whether a tree is that of the kernel's release. Only then what it lacks, or lists, says something about the kernel.
@@ -59,14 +59,15 @@ fn not_installed(kernel: &Kernel, tree: &ModuleTree, symbol: &str) -> Option<Abs
     let name = ModuleName::of_exporter(module);
     let is_builtin = kernel.builtin().is_some_and(|builtin| builtin.contains(&name));
     let is_absent = !is_builtin && tree.module(&name).is_none() && tree.unlisted().is_empty();
-    is_absent.then(|| Absent::NotInstalled { module: module.to_owned(), tree: tree.root().display().to_string() })
+    is_absent
+        .then(|| Absent::NotInstalled { module: module.to_owned(), tree: tree.root().to_string_lossy().into_owned() })
 }
 
 /// Modules that may export a symbol which nothing lists: damaged ones, and those that the tree lacks.
 fn perhaps(kernel: &Kernel, tree: Option<&ModuleTree>, unread: &[UnreadFile]) -> Option<Absent> {
     let damaged = || unread.iter().filter(|file| file.is_damaged);
     if let Some(first) = damaged().next() {
-        let (files, path, damage) = (damaged().count(), first.path.display().to_string(), first.why.clone());
+        let (files, path, damage) = (damaged().count(), first.path.to_string_lossy().into_owned(), first.why.clone());
         return Some(Absent::PerhapsDamaged { files, first: path, damage });
     }
     if kernel.exports().is_some_and(Exports::covers_modules) {
@@ -75,5 +76,5 @@ fn perhaps(kernel: &Kernel, tree: Option<&ModuleTree>, unread: &[UnreadFile]) ->
     let tree = tree.filter(|tree| is_of_kernel(kernel, tree))?;
     let first = tree.not_installed().first()?.clone();
     let files = tree.not_installed().len();
-    Some(Absent::PerhapsNotInstalled { files, first, tree: tree.root().display().to_string() })
+    Some(Absent::PerhapsNotInstalled { files, first, tree: tree.root().to_string_lossy().into_owned() })
 }

@@ -1,13 +1,14 @@
 //! Why compressed data cannot be decompressed.
 
 use super::Compression;
+use crate::terms::Shown;
 
 /// Compressed data could not be decompressed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CompressionError {
     /// The data is broken or truncated.
-    #[error("broken {compression} data after {produced} bytes of output: {source}")]
+    #[error("broken {compression} data after {produced} bytes of output: {}", Shown(source))]
     Broken {
         /// The format.
         compression: Compression,
@@ -17,7 +18,7 @@ pub enum CompressionError {
         source: std::io::Error,
     },
     /// The data is not known to be broken, but decompressing it takes more memory than there is, or than gplok uses for it.
-    #[error("{compression} data that needs more memory than gplok can use: {source}")]
+    #[error("{compression} data that needs more memory than gplok can use: {}", Shown(source))]
     Memory {
         /// The format.
         compression: Compression,

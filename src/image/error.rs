@@ -3,10 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use crate::compression::CompressionError;
+use crate::terms::Shown;
 
 /// A module file could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read {}: {kind}", path.display())]
+#[error("cannot read {}: {kind}", Shown::path(path))]
 pub struct Error {
     /// The file.
     pub path: PathBuf,
@@ -25,7 +26,7 @@ impl Error {
 #[derive(Debug, thiserror::Error)]
 pub enum ErrorKind {
     /// The operating system reports an error.
-    #[error("{0}")]
+    #[error("{}", Shown(.0))]
     Io(std::io::Error),
     /// The compressed data cannot be decompressed.
     #[error(transparent)]
@@ -37,7 +38,12 @@ pub enum ErrorKind {
     #[error("it is no ELF file")]
     NotElf,
     /// The file is the debug file of another build of the module.
-    #[error("it is not the debug file of {}: its build ID is {found}, the module's {wanted}", module.display())]
+    #[error(
+        "it is not the debug file of {}: its build ID is {}, the module's {}",
+        Shown::path(module),
+        Shown(found),
+        Shown(wanted)
+    )]
     AnotherBuild {
         /// The module.
         module: PathBuf,

@@ -50,7 +50,7 @@ use self::file::ModuleFile;
 pub use crate::compression::{Compression, CompressionError};
 use crate::compression::{KernelDecompressFault, KernelNeeds, decompress, kernel_decompress, kernel_needs, lacks_size};
 use crate::elf::Elf;
-use crate::terms::{Arch, Class, ElfMachine, Endian};
+use crate::terms::{Arch, Class, ElfMachine, Endian, Shown};
 
 /// A module file: its bytes as stored and as decompressed.
 ///
@@ -390,7 +390,7 @@ impl Image {
 /// Why a path cannot be read: the error, and where the path leads if it is a link.
 pub(crate) fn why_unread(path: &Path, error: &str) -> String {
     match std::fs::read_link(path) {
-        Ok(target) => format!("a link to {}: {error}", target.display()),
+        Ok(target) => format!("a link to {}: {error}", Shown::path(&target)),
         Err(_) => error.to_owned(),
     }
 }

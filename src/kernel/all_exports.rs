@@ -57,5 +57,5 @@ fn exporter(inside: &Path) -> String {
     let inside = inside.strip_prefix("kernel").unwrap_or(inside);
     let folder = inside.parent().unwrap_or(Path::new(""));
     let file = inside.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    folder.join(file.split(".ko").next().unwrap_or(file)).display().to_string()
+    folder.join(file.split(".ko").next().unwrap_or(file)).to_string_lossy().into_owned()
 }

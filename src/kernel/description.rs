@@ -19,7 +19,7 @@ use super::tree_module::UnreadFile;
 use super::vmlinux::{Kallsyms, KernelImage};
 use crate::compression::Compression;
 use crate::image::{Extent, Fault, Image};
-use crate::terms::{Arch, Crc, Distribution, KernelRelease, KernelVersion, Loader, ModuleName};
+use crate::terms::{Arch, Crc, Distribution, KernelRelease, KernelVersion, Loader, ModuleName, Shown};
 use crate::x509::Certificate;
 
 /// One kernel: the facts that its files give. A later source adds a fact only where the earlier ones gave none.
@@ -258,7 +258,7 @@ impl Kernel {
                 "lets the kernel decompress modules of the kind that the kernel reads"
             }
         };
-        Some((*loader, Some(format!("{} loads modules, and {does}", path.display()))))
+        Some((*loader, Some(format!("{} loads modules, and {does}", Shown::path(path)))))
     }
 
     /// Says whether the program that loads modules was built with zlib, and so reads gzip.
@@ -277,7 +277,7 @@ impl Kernel {
             return Some((given, None));
         }
         let found = if self.loader.is_some() { None } else { self.found_loader() };
-        if let Some((has, path)) = found.and_then(|found| Some((found.zlib?, found.path.display()))) {
+        if let Some((has, path)) = found.and_then(|found| Some((found.zlib?, Shown::path(&found.path)))) {
             let reads = if has { "reads" } else { "does not read" };
             return Some((has, Some(format!("{path} loads modules, and {reads} gzip"))));
         }
@@ -337,7 +337,7 @@ impl Kernel {
     /// module share, and no two releases have had the same ones.
     pub fn infer_release(&mut self, image: &Image) {
         if let Some(release) = self.release_by(image) {
-            let path = image.path().display();
+            let path = Shown::path(image.path());
             self.inferred
                 .push(format!("the kernel is {release}: {path} was built for it, with its version of module_layout"));
             self.release = Some(release);

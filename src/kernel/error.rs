@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::terms::Shown;
+
 /// A file or directory of a kernel could not be read.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read {}: {kind}", path.display())]
+#[error("cannot read {}: {kind}", Shown::path(path))]
 pub struct Error {
     /// The file or directory.
     pub path: PathBuf,
@@ -24,7 +26,7 @@ impl Error {
 #[non_exhaustive]
 pub enum ErrorKind {
     /// The operating system returned an error.
-    #[error("{0}")]
+    #[error("{}", Shown(.0))]
     Io(std::io::Error),
     /// The file cannot be decompressed.
     #[error("{0}")]
@@ -60,7 +62,7 @@ pub enum ErrorKind {
     #[error("{0} is not a file gplok reads kernels from")]
     UnknownFile(&'static str),
     /// Two sources give different releases.
-    #[error("it describes {found}, but {} describes {known}", other.display())]
+    #[error("it describes {}, but {} describes {}", Shown(found), Shown::path(other), Shown(known))]
     TwoReleases {
         /// The release in this source.
         found: String,
@@ -70,7 +72,7 @@ pub enum ErrorKind {
         other: PathBuf,
     },
     /// Two sources are of kernels for different architectures.
-    #[error("it is of a kernel for {found}, but {} is of one for {known}", other.display())]
+    #[error("it is of a kernel for {}, but {} is of one for {}", Shown(found), Shown::path(other), Shown(known))]
     TwoArchitectures {
         /// The architecture in this source.
         found: String,
@@ -85,7 +87,7 @@ pub enum ErrorKind {
     )]
     EmptySymvers,
     /// A folder holds the files of several releases.
-    #[error("it holds the files of several releases ({}): give those of one, such as -k {}/vmlinuz-{}", releases.join(", "), folder.display(), releases.first().map_or("RELEASE", String::as_str))]
+    #[error("it holds the files of several releases ({}): give those of one, such as -k {}/vmlinuz-{}", Shown(releases.join(", ")), Shown::path(folder), Shown(releases.first().map_or("RELEASE", String::as_str)))]
     SeveralReleases {
         /// The folder.
         folder: PathBuf,

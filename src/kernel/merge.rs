@@ -11,7 +11,7 @@ use super::exports::Exports;
 use super::fact::Fact;
 use super::tree_module::UnreadFile;
 use super::vmlinux::KernelImage;
-use crate::terms::Arch;
+use crate::terms::{Arch, Shown};
 
 /// How much a list of exports gives: names alone rank below a full list.
 const fn rank(exports: &Exports) -> u8 {
@@ -58,7 +58,7 @@ impl Kernel {
                 let (counting, other) = if is_first { (known, exports) } else { (exports, known) };
                 if other.rows().len() < counting.rows().len() {
                     let (rows, all) = (other.rows().len(), counting.rows().len());
-                    let why = format!("it has only {rows} of the {all} rows in {}", counts.display());
+                    let why = format!("it has only {rows} of the {all} rows in {}", Shown::path(&counts));
                     self.set_aside.push(UnreadFile::new(&part, why));
                 }
                 self.evidence.retain(|evidence| evidence.fact != Fact::Exports);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::tree_module::TreeModule;
 use crate::image::read_regular_text;
+use crate::terms::Shown;
 
 /// The folders of depmod's configuration. Of two files with one name, that in the earlier folder counts.
 const FOLDERS: [&str; 5] =
@@ -151,16 +152,16 @@ impl Precedence {
                     (Some(chosen), None) => {
                         files.get_mut(..=chosen).iter_mut().for_each(|files| files.rotate_right(1));
                         let why =
-                            format!("{} is older than the order of folders that depmod follows now", dep.display());
+                            format!("{} is older than the order of folders that depmod follows now", Shown::path(&dep));
                         return Some((tied + 1, format!("{why}: it lists the first")));
                     }
-                    (Some(_), Some(_)) => format!("{} lists more than one of them", dep.display()),
-                    (None, _) => format!("{} lists none of them", dep.display()),
+                    (Some(_), Some(_)) => format!("{} lists more than one of them", Shown::path(&dep)),
+                    (None, _) => format!("{} lists none of them", Shown::path(&dep)),
                 }
             }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => "there is no modules.dep".to_owned(),
             // What cannot be read may list any of them.
-            Err(error) => return Some((files.len(), format!("{} cannot be read: {error}", dep.display()))),
+            Err(error) => return Some((files.len(), format!("{} cannot be read: {error}", Shown::path(&dep)))),
         };
         let open = if is_open || self.is_unread {
             "depmod's configuration is not known in full"

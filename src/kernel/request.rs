@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Error, ErrorKind, Kernel};
 use crate::image::{read_regular, read_regular_text};
-use crate::terms::KernelRelease;
+use crate::terms::{KernelRelease, Shown};
 
 /// The file in which the running kernel gives its release.
 const OSRELEASE: &str = "proc/sys/kernel/osrelease";
@@ -25,7 +25,7 @@ pub struct KernelRequest<'a> {
 #[non_exhaustive]
 pub enum KernelRequestError {
     /// The request has no path, and the release of the running kernel cannot be read.
-    #[error("no -k KERNEL was given, and the running kernel is unknown: /{OSRELEASE}: {0}")]
+    #[error("no -k KERNEL was given, and the running kernel is unknown: /{OSRELEASE}: {}", Shown(.0))]
     RunningUnknown(std::io::Error),
     /// A file that describes the kernel cannot be read.
     #[error(transparent)]
@@ -92,13 +92,13 @@ impl RunningKernel {
     }
 
     fn open_shown(&self, release: &Path) -> Result<Kernel, KernelRequestError> {
-        let name = release.display();
+        let name = release.to_string_lossy();
         let mut kernel = Kernel::default().with_release(KernelRelease::new(release.to_string_lossy()));
         let mut read = Vec::new();
         for file in SHOWN.iter().map(|file| self.root.join(file)).filter(|file| file.exists()) {
             // A file that cannot be read tells nothing: /proc/kallsyms of a kernel without modules lists no exports.
             if kernel.add(&file).is_ok() {
-                read.push(file.display().to_string());
+                read.push(file.to_string_lossy().into_owned());
             }
         }
         if read.is_empty() {

@@ -274,7 +274,7 @@ impl Machine {
     /// Loads a module. The verdict is undetermined if the image turns out not to be whole in memory.
     pub fn insmod(&mut self, image: &Image, insmod: &Insmod) -> Verdict {
         self.insmod_whole(image, insmod).unwrap_or_else(|NotInMemory| {
-            let missing = vec![Missing::Unread(image.path().display().to_string())];
+            let missing = vec![Missing::Unread(image.path().to_string_lossy().into_owned())];
             Verdict { missing, ..Verdict::new("", Outcome::Undetermined) }
         })
     }
@@ -301,7 +301,7 @@ impl Machine {
         let missing = vec![Missing::unread(&file, 0, false)];
         self.leave_unread(vec![file]);
         // A folder, or a link that leads nowhere, may have no module's name.
-        let name = module_name_of(image.path()).unwrap_or_else(|| image.path().display().to_string());
+        let name = module_name_of(image.path()).unwrap_or_else(|| image.path().to_string_lossy().into_owned());
         let kernel_tainted = self.certain_taints();
         Verdict { missing, kernel_tainted, ..Verdict::new(name, Outcome::Undetermined) }
     }

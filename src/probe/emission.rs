@@ -320,7 +320,7 @@ esac
         }
         let kept = scratch.write("kept.s", &assembly).expect("it can be written");
         let script = scratch.write("compiler.sh", &COMPILER.replace("$KEPT", &kept.to_string_lossy())).expect("it can");
-        let compiler = Compiler::of_command(format!("sh {}", script.display()));
+        let compiler = Compiler::of_command(format!("sh {}", script.to_string_lossy()));
         let text = "# 1 \"include/linux/a.h\"\nstatic void one(void) { }\nstatic void two(void) { }\nstatic void three(void) { }\n";
         let texts = [ProbeText::of(text.to_owned(), find(text))];
         let emitted = emit(&texts, &compiler, &scratch, 1, &|_| {}).expect("the command runs");

@@ -2,17 +2,25 @@
 
 use std::path::PathBuf;
 
+use crate::terms::Shown;
+
 /// The headers of a kernel could not be compiled.
 #[derive(Debug, thiserror::Error)]
 pub enum ProbeError {
     /// The directory has no Makefile.
-    #[error("{} is no kernel build tree: it has no Makefile (a headers package or a build tree is needed)", path.display())]
+    #[error(
+        "{} is no kernel build tree: it has no Makefile (a headers package or a build tree is needed)",
+        Shown::path(path)
+    )]
     NotATree {
         /// The directory.
         path: PathBuf,
     },
     /// The source tree is not configured.
-    #[error("the kernel in {} is not configured: it has no {missing} (run `make olddefconfig modules_prepare` in it)", path.display())]
+    #[error(
+        "the kernel in {} is not configured: it has no {missing} (run `make olddefconfig modules_prepare` in it)",
+        Shown::path(path)
+    )]
     NotConfigured {
         /// The directory.
         path: PathBuf,
@@ -20,7 +28,7 @@ pub enum ProbeError {
         missing: &'static str,
     },
     /// A program is not installed.
-    #[error("{program} is not installed, and kbuild needs it (install {package})")]
+    #[error("{} is not installed, and kbuild needs it (install {})", Shown(program), Shown(package))]
     NotInstalled {
         /// The name of the program.
         program: String,
@@ -28,7 +36,7 @@ pub enum ProbeError {
         package: String,
     },
     /// A command failed.
-    #[error("{command} failed:\n{tail}")]
+    #[error("{} failed: {}", Shown(command), Shown(tail.replace('\n', " | ")))]
     Failed {
         /// The command, shortened.
         command: String,
@@ -36,13 +44,13 @@ pub enum ProbeError {
         tail: String,
     },
     /// kbuild did not write the command that it compiles with to its usual place.
-    #[error("kbuild left no command in {}", path.display())]
+    #[error("kbuild left no command in {}", Shown::path(path))]
     NoCommand {
         /// The file.
         path: PathBuf,
     },
     /// No header could be compiled.
-    #[error("none of the {tried} public headers compiles; the first says: {first}")]
+    #[error("none of the {tried} public headers compiles; the first says: {}", Shown(first.replace('\n', " | ")))]
     NoHeaders {
         /// The number of headers that were tried.
         tried: usize,
@@ -50,7 +58,7 @@ pub enum ProbeError {
         first: String,
     },
     /// The scratch directory or a header cannot be read or written.
-    #[error("cannot use {}: {source}", path.display())]
+    #[error("cannot use {}: {}", Shown::path(path), Shown(source))]
     Io {
         /// The file or directory.
         path: PathBuf,

@@ -53,11 +53,16 @@ impl Compiler {
         scratch.write(&format!("kbuild/{MODULE}.c"), "extern int gplok_nothing;\n")?;
         let folder = scratch.file("kbuild");
         let mut command = Command::new("make");
-        command.arg("-C").arg(kdir).arg(format!("M={}", folder.display())).args(make).arg(format!("{MODULE}.o"));
+        command
+            .arg("-C")
+            .arg(kdir)
+            .arg(format!("M={}", folder.to_string_lossy()))
+            .args(make)
+            .arg(format!("{MODULE}.o"));
         let output = run(&mut command)?;
         if !output.is_ok {
             return Err(missing_program(&output.stderr).unwrap_or_else(|| ProbeError::Failed {
-                command: format!("make -C {} M={} {MODULE}.o", kdir.display(), folder.display()),
+                command: format!("make -C {} M={} {MODULE}.o", kdir.to_string_lossy(), folder.to_string_lossy()),
                 tail: tail(&(output.stdout + &output.stderr)),
             }));
         }

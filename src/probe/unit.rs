@@ -249,7 +249,7 @@ esac
     fn gathered(headers: &[String], includes: &[(&str, &str)]) -> (Unit, Reasons) {
         let scratch = Scratch::new(None).expect("a folder can be made");
         let script = scratch.write("compiler.sh", COMPILER).expect("it can be written");
-        let compiler = Compiler::of_command(format!("sh {}", script.display()));
+        let compiler = Compiler::of_command(format!("sh {}", script.to_string_lossy()));
         let graph = IncludeGraph::of(includes);
         let gathering = Gathering { compiler: &compiler, scratch: &scratch, graph: &graph, progress: &|_| {} };
         let mut reasons = Reasons::new();

@@ -2,11 +2,12 @@
 
 use super::wording::fact_title;
 use crate::kernel::{Conflict, Difference};
+use crate::terms::Shown;
 
 /// Which files conflict, by how much, and which of them counts.
 pub(super) fn conflict(conflict: &Conflict) -> String {
-    let used = conflict.used.display();
-    let other = conflict.passed_over.display();
+    let used = Shown::path(&conflict.used);
+    let other = Shown::path(&conflict.passed_over);
     let how = match &conflict.difference {
         Difference::Entries { different, of, example } => {
             format!("{different} of {of} differ, for example {example}")

@@ -1,35 +1,32 @@
 //! The lines of depmod.
 
-use std::fmt::Write as _;
-use std::path::Path;
-
-use super::wording::printable;
+use super::printable::Printable;
 use crate::check::DepmodLine;
 use crate::kernel::{WalkFault, WalkPlace};
-use crate::terms::Errno;
+use crate::terms::{Errno, Shown};
 
 /// The number of the first file that a program opens, behind its three streams: depmod's is the root of the tree. Each folder below
 /// has the next number.
 const FIRST_FILE: usize = 3;
 
 /// The lines that `depmod -n -e -E Module.symvers` prints to standard error.
-pub fn depmod(lines: &[DepmodLine]) -> String {
-    let mut text = String::new();
+pub fn depmod(lines: &[DepmodLine]) -> Printable {
+    let mut text = Printable::default();
     for line in lines {
-        _ = match line {
+        match line {
             DepmodLine::Unlisted(WalkFault::Stat(place)) => {
                 let WalkPlace { depth, name, error } = place;
-                writeln!(text, "depmod: ERROR: fstatat({}, {}): {error}", FIRST_FILE + depth, printable(name))
+                text.line(format_args!("depmod: ERROR: fstatat({}, {name}): {error}", FIRST_FILE + depth))
             }
             DepmodLine::Unlisted(WalkFault::Open(place)) => {
                 let WalkPlace { depth, name, error } = place;
-                writeln!(text, "depmod: ERROR: openat({}, {}, O_RDONLY): {error}", FIRST_FILE + depth, printable(name))
+                text.line(format_args!("depmod: ERROR: openat({}, {name}, O_RDONLY): {error}", FIRST_FILE + depth))
             }
             DepmodLine::Unlisted(WalkFault::Special(path, kind)) => {
-                writeln!(text, "depmod: ERROR: unsupported file type {}: {kind:o}", shown(path))
+                text.line(format_args!("depmod: ERROR: unsupported file type {}: {kind:o}", Shown::path(path)))
             }
-            DepmodLine::Unlisted(WalkFault::Loop(_)) => Ok(()),
-            DepmodLine::LacksSize => writeln!(text, "depmod: ERROR: zstd: Failed to determine decompression size"),
+            DepmodLine::Unlisted(WalkFault::Loop(_)) => {}
+            DepmodLine::LacksSize => text.line("depmod: ERROR: zstd: Failed to determine decompression size"),
             DepmodLine::Unreadable { path, errno } => {
                 let error = match errno {
                     Errno::ENOEXEC => "Exec format error",
@@ -38,30 +35,22 @@ pub fn depmod(lines: &[DepmodLine]) -> String {
                     Errno::ELOOP => "Too many levels of symbolic links",
                     _ => "Invalid argument",
                 };
-                writeln!(text, "depmod: ERROR: failed to load symbols from {}: {error}", shown(path))
+                text.line(format_args!("depmod: ERROR: failed to load symbols from {}: {error}", Shown::path(path)))
             }
             DepmodLine::Unknown { path, symbol } => {
-                writeln!(text, "depmod: WARNING: {} needs unknown symbol {}", shown(path), printable(symbol))
+                text.line(format_args!("depmod: WARNING: {} needs unknown symbol {symbol}", Shown::path(path)))
             }
-            DepmodLine::Disagrees { path, symbol } => {
-                writeln!(
-                    text,
-                    "depmod: WARNING: {} disagrees about version of symbol {}",
-                    shown(path),
-                    printable(symbol)
-                )
-            }
+            DepmodLine::Disagrees { path, symbol } => text.line(format_args!(
+                "depmod: WARNING: {} disagrees about version of symbol {symbol}",
+                Shown::path(path)
+            )),
             DepmodLine::Cycle(names) => {
-                writeln!(text, "depmod: ERROR: Cycle detected: {}", printable(&names.join(" -> ")))
+                text.line(format_args!("depmod: ERROR: Cycle detected: {}", names.join(" -> ")))
             }
             DepmodLine::InCycles(number) => {
-                writeln!(text, "depmod: ERROR: Found {number} modules in dependency cycles!")
+                text.line(format_args!("depmod: ERROR: Found {number} modules in dependency cycles!"))
             }
-        };
+        }
     }
     text
-}
-
-fn shown(path: &Path) -> String {
-    printable(&path.to_string_lossy())
 }

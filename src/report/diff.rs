@@ -1,7 +1,6 @@
 //! The differences between the exports of two kernels: as text, as lines for scripts, as a document in JSON.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use serde::Serialize;
 
@@ -9,7 +8,8 @@ use super::entry::KernelSummary;
 use super::exports::{ExportItem, kind_word};
 use super::palette::Palette;
 use super::policy::PolicyReport;
-use super::wording::{all, count, list, printable};
+use super::printable::Printable;
+use super::wording::{all, count, list};
 use crate::impact::{ChangeClass, Classes, ExportChange, ExportDiff, Totals, Uncompared};
 use crate::kernel::{KernelExport, VMLINUX};
 use crate::terms::Namespace;
@@ -69,13 +69,12 @@ pub fn diff_document<'a>(
 }
 
 /// One line for each change and class, with columns separated by tabs: class, symbol, value before, value after.
-pub fn short_diff(diff: &ExportDiff<'_>) -> String {
-    let mut text = String::with_capacity(diff.changes.len() * 64);
+pub fn short_diff(diff: &ExportDiff<'_>) -> Printable {
+    let mut text = Printable::default();
     for change in &diff.changes {
         for class in change.classes.iter() {
             let (before, after) = sides(change, class);
-            let [symbol, before, after] = [change.symbol.as_ref(), &before, &after].map(printable);
-            let _ = writeln!(text, "{class}\t{symbol}\t{before}\t{after}");
+            text.row([class.name(), &change.symbol, &before, &after]);
         }
     }
     text
@@ -109,7 +108,7 @@ pub fn human_diff(
     to: &KernelSummary,
     palette: &Palette,
     whole: bool,
-) -> String {
+) -> Printable {
     const ORDER: [ChangeClass; 7] = [
         ChangeClass::Removed,
         ChangeClass::BecameGplOnly,
@@ -119,19 +118,21 @@ pub fn human_diff(
         ChangeClass::Added,
         ChangeClass::CrcChanged,
     ];
-    let mut text =
-        format!("from {} to {}: {}\n", printable(from.told_apart()), printable(to.told_apart()), tally(totals));
+    let (from, to) = (from.told_apart(), to.told_apart());
+    let mut text = Printable::from_line(format_args!("from {from} to {to}: {}", tally(totals)));
     for class in ORDER {
         let changes: Vec<_> = diff.changes.iter().filter(|change| change.classes.has(class)).collect();
         if changes.is_empty() {
             continue;
         }
-        let heading = palette.paint(palette.heading, &format!("{} ({})", title(class), changes.len()));
-        let _ = writeln!(text, "\n{heading}: {}", meaning(class));
+        text.end();
+        text.painted(palette, palette.heading, format_args!("{} ({})", title(class), changes.len()));
+        text.line(format_args!(": {}", meaning(class)));
         section(&mut text, class, &changes, palette, whole);
     }
     for what in &diff.uncompared {
-        let _ = writeln!(text, "\nnot known: {}", uncompared(*what));
+        text.end();
+        text.line(format_args!("not known: {}", uncompared(*what)));
     }
     text
 }
@@ -191,7 +192,7 @@ pub(super) const fn uncompared(what: Uncompared) -> &'static str {
     }
 }
 
-fn section(text: &mut String, class: ChangeClass, changes: &[&ExportChange<'_>], palette: &Palette, whole: bool) {
+fn section(text: &mut Printable, class: ChangeClass, changes: &[&ExportChange<'_>], palette: &Palette, whole: bool) {
     let mut groups: BTreeMap<(bool, String), Vec<&str>> = BTreeMap::new();
     for change in changes {
         let key = group(change, class);
@@ -203,14 +204,13 @@ fn section(text: &mut String, class: ChangeClass, changes: &[&ExportChange<'_>],
     let shown = if whole || groups.len() <= most_groups + 1 { groups.len() } else { most_groups };
     for ((_, key), names) in groups.iter().take(shown) {
         let limit = if whole || names.len() <= most_names + 1 { names.len() } else { most_names };
-        let key = palette.paint(palette.label, &printable(key));
         let number = if names.len() > 1 { format!(" ({})", names.len()) } else { String::new() };
-        let _ = writeln!(text, "  {key}{number}: {}", printable(&list(names, limit)));
+        text.text("  ").painted(palette, palette.label, key).line(format_args!("{number}: {}", list(names, limit)));
     }
     if shown < groups.len() {
         let rest: usize = groups.iter().skip(shown).map(|(_, names)| names.len()).sum();
         let groups = count(groups.len() - shown, "group", "groups");
-        let _ = writeln!(text, "  and {rest} more in {groups} (--all shows them)");
+        text.line(format_args!("  and {rest} more in {groups} (--all shows them)"));
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 
 use super::conflict::conflict;
 use crate::kernel::{Evidence, Fact, Kernel};
-use crate::terms::{Arch, Distribution, KernelRelease};
+use crate::terms::{Arch, Distribution, KernelRelease, Shown};
 use crate::verdict::Verdict;
 
 /// The request to the kernel.
@@ -82,7 +82,8 @@ pub struct KernelSummary {
 
 impl From<&Kernel> for KernelSummary {
     fn from(kernel: &Kernel) -> Self {
-        let evidence = kernel.evidence().iter().map(|found| format!("{}: {}", found.fact, found.source.display()));
+        let evidence =
+            kernel.evidence().iter().map(|found| format!("{}: {}", found.fact, found.source.to_string_lossy()));
         let is_config = |found: &Evidence| found.fact == Fact::Config;
         let is_fragment = kernel.config.as_ref().is_some_and(|config| !config.is_whole());
         Self {
@@ -92,7 +93,11 @@ impl From<&Kernel> for KernelSummary {
             distribution: kernel.distribution(),
             evidence: evidence.collect(),
             conflicts: kernel.conflicts().iter().map(conflict).collect(),
-            set_aside: kernel.set_aside().iter().map(|file| format!("{}: {}", file.path.display(), file.why)).collect(),
+            set_aside: kernel
+                .set_aside()
+                .iter()
+                .map(|file| format!("{}: {}", Shown::path(&file.path), file.why))
+                .collect(),
         }
     }
 }

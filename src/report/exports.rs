@@ -1,7 +1,6 @@
 //! The exports of a kernel: as `Module.symvers`, as text, as a document in JSON, and counted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 
 use serde::Serialize;
 
@@ -9,10 +8,11 @@ use super::entry::KernelSummary;
 use super::missing::add_image;
 use super::missing::remedy;
 use super::palette::Palette;
+use super::printable::{Printable, printable};
 use super::unread::{UnreadItem, unread_items, unread_note};
-use super::wording::{all, count, printable};
+use super::wording::{all, count};
 use crate::kernel::{ConfigOption, ExportFilter, Exports, Kernel, KernelExport, UnreadFile, VMLINUX};
-use crate::terms::{Crc, ExportKind, Namespace};
+use crate::terms::{Crc, ExportKind, Namespace, Shown};
 use crate::verdict::Missing;
 
 /// The kind of an export whose source does not tell it; modpost uses the same word.
@@ -90,71 +90,55 @@ pub fn counts_document<'a>(
 ///
 /// Kernels up to 5.3 ignore the last column. The first releases of 5.4 and 5.5 expect the namespace in the third column and
 /// cannot read this; later stable releases of them adopted the new order.
-pub fn symvers(rows: &[KernelExport<'_>]) -> String {
-    let mut text = String::with_capacity(rows.len() * 90);
+pub fn symvers(rows: &[KernelExport<'_>]) -> Printable {
+    let mut text = Printable::default();
     for row in rows {
-        let crc = row.crc.unwrap_or(Crc(0));
-        let _ = write!(text, "{crc}\t");
-        column(&mut text, row.name);
-        column(&mut text, row.exporter);
-        column(&mut text, kind_word(row.kind));
-        column(&mut text, row.namespace.as_ref().map_or("", Namespace::as_str));
-        text.pop();
-        text.push('\n');
+        let crc = row.crc.unwrap_or(Crc(0)).to_string();
+        let namespace = row.namespace.as_ref().map_or("", Namespace::as_str);
+        text.row([&crc, row.name, row.exporter, kind_word(row.kind), namespace]);
     }
     text
 }
 
-/// Adds a column and a tab. The column is made safe to print, and cannot end the line.
-fn column(text: &mut String, what: &str) {
-    if what.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
-        text.push_str(what);
-    } else {
-        text.push_str(&printable(what));
-    }
-    text.push('\t');
-}
-
 /// The exports as text: those of each module, and their number.
-pub fn human_exports(rows: &[KernelExport<'_>], kernel: &KernelSummary, palette: &Palette) -> String {
-    let mut text = String::with_capacity(rows.len() * 90);
+pub fn human_exports(rows: &[KernelExport<'_>], kernel: &KernelSummary, palette: &Palette) -> Printable {
+    let mut text = Printable::default();
     for module in by_module(rows) {
         let exporter = module.first().map_or(VMLINUX, |row| row.exporter);
-        let heading = palette.paint(palette.heading, &printable(exporter));
-        let _ = writeln!(text, "{heading} ({})", module.len());
+        text.painted(palette, palette.heading, exporter).line(format_args!(" ({})", module.len()));
         for row in module {
             let crc = row.crc.map_or_else(|| "-".to_owned(), |crc| crc.to_string());
             let namespace = row.namespace.as_ref().map(|namespace| format!("  in namespace {namespace}"));
-            let line = format!("{crc:<10}  {:<17}  {}{}", kind_word(row.kind), row.name, namespace.unwrap_or_default());
-            let _ = writeln!(text, "  {}", printable(&line));
+            text.text(format_args!("  {crc:<10}  {:<17}  {}", kind_word(row.kind), row.name));
+            text.line(namespace.unwrap_or_default());
         }
-        text.push('\n');
+        text.end();
     }
-    text.push_str(&total(rows, kernel));
+    text.line(total(rows, kernel));
     text
 }
 
 /// The numbers of exports as text: of all, and of each module.
-pub fn human_counts(rows: &[KernelExport<'_>], kernel: &KernelSummary) -> String {
-    let mut text = total(rows, kernel);
+pub fn human_counts(rows: &[KernelExport<'_>], kernel: &KernelSummary) -> Printable {
+    let mut text = Printable::from_line(total(rows, kernel));
     for module in by_module(rows) {
-        let exporter = printable(module.first().map_or(VMLINUX, |row| row.exporter));
-        let _ = writeln!(text, "  {:>6}  {exporter}: {}", module.len(), tally(module));
+        let exporter = module.first().map_or(VMLINUX, |row| row.exporter);
+        text.line(format_args!("  {:>6}  {exporter}: {}", module.len(), tally(module)));
     }
     text
 }
 
 /// Why the exports are not known, and how to supply them.
 pub fn no_exports(kernel: &Kernel, summary: &KernelSummary) -> String {
-    let image = kernel.boot_image().and_then(|image| Some((image.path().display(), image.exports().err()?)));
+    let image = kernel.boot_image().and_then(|image| Some((Shown::path(image.path()), image.exports().err()?)));
     let why = image.map(|(path, why)| format!("{path}: {why}; ")).unwrap_or_default();
-    format!("{why}not known is {}", remedy(&Missing::Exports, summary))
+    printable(format!("{why}not known is {}", remedy(&Missing::Exports, summary)))
 }
 
 /// Why the kernel's own symbols are not known, and how to supply them.
 pub fn no_symbols(kernel: &KernelSummary) -> String {
     let image = add_image(kernel);
-    format!("the kernel's own symbols are not known: {image}; it may have none (CONFIG_KALLSYMS)")
+    printable(format!("the kernel's own symbols are not known: {image}; it may have none (CONFIG_KALLSYMS)"))
 }
 
 /// Notes about a list of exports: that it is empty, what it does not tell, and which files were not read. One line each.
@@ -224,11 +208,11 @@ fn tally(rows: &[KernelExport<'_>]) -> String {
 
 fn total(rows: &[KernelExport<'_>], kernel: &KernelSummary) -> String {
     let symbols = count(rows.len(), "symbol", "symbols");
-    let release = printable(kernel.called());
+    let release = kernel.called();
     if rows.is_empty() {
-        return format!("{symbols} of {release}\n");
+        return format!("{symbols} of {release}");
     }
-    format!("{symbols} of {release}: {}; {}\n", tally(rows), exporters(rows))
+    format!("{symbols} of {release}: {}; {}", tally(rows), exporters(rows))
 }
 
 /// `11900 of the kernel itself and 12783 of 2500 modules`.

@@ -1,7 +1,6 @@
 //! The facts about a kernel: each in short, with its source, or with the argument that supplies it.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use serde::Serialize;
 
@@ -10,7 +9,8 @@ use super::exports::exporters;
 use super::missing::add_image;
 use super::missing::remedy;
 use super::palette::Palette;
-use super::wording::{count, fact_title, list, printable};
+use super::printable::Printable;
+use super::wording::{count, fact_title, list};
 use crate::history::struct_module_size;
 use crate::kernel::{Config, ConfigOption, Exports, Fact, Kernel, KernelExport, KernelImage};
 use crate::terms::KernelRelease;
@@ -42,24 +42,26 @@ pub fn facts_document<'a>(kernel: &Kernel, summary: &'a KernelSummary) -> FactsD
 }
 
 /// The facts as text, one line each.
-pub fn human_facts(kernel: &Kernel, summary: &KernelSummary, palette: &Palette) -> String {
+pub fn human_facts(kernel: &Kernel, summary: &KernelSummary, palette: &Palette) -> Printable {
     let lines = lines(kernel, summary);
     let known = lines.iter().filter(|line| line.value.is_some()).count();
-    let mut text =
-        format!("{}: {known} of {} are known\n", printable(summary.called()), count(lines.len(), "fact", "facts"));
+    let all = count(lines.len(), "fact", "facts");
+    let mut text = Printable::from_line(format_args!("{}: {known} of {all} are known", summary.called()));
     for FactLine { fact, value, source, remedy } in lines {
         let is_given = value.is_some() && matches!(fact, Fact::Release | Fact::Version | Fact::Arch);
-        let title = palette.paint(palette.label, &format!("{:<20}", fact_title(fact)));
-        let said = match (value, remedy) {
-            (Some(value), _) => printable(&value),
-            (None, remedy) => {
-                let unknown = palette.paint(palette.answer_unknown, "not known");
-                format!("{unknown}: {}", printable(&remedy.unwrap_or_default()))
+        let title = format!("{:<20}", fact_title(fact));
+        text.text("  ").painted(palette, palette.label, title).text("  ");
+        match value {
+            Some(value) => text.text(value),
+            None => {
+                let remedy = remedy.unwrap_or_default();
+                text.painted(palette, palette.answer_unknown, "not known").text(format_args!(": {remedy}"))
             }
         };
-        let source = source.or_else(|| is_given.then(|| "as given".to_owned()));
-        let from = source.map(|source| palette.paint(palette.dim, &printable(&format!("  [{source}]"))));
-        let _ = writeln!(text, "  {title}  {said}{}", from.unwrap_or_default());
+        if let Some(source) = source.or_else(|| is_given.then(|| "as given".to_owned())) {
+            text.painted(palette, palette.dim, format_args!("  [{source}]"));
+        }
+        text.end();
     }
     text
 }
@@ -73,7 +75,7 @@ fn lines(kernel: &Kernel, summary: &KernelSummary) -> Vec<FactLine> {
 impl FactLine {
     fn new(fact: Fact, kernel: &Kernel, summary: &KernelSummary) -> Self {
         let value = value(fact, kernel);
-        let sources: Vec<_> = kernel.sources(fact).iter().map(|source| source.display().to_string()).collect();
+        let sources: Vec<_> = kernel.sources(fact).iter().map(|source| source.to_string_lossy().into_owned()).collect();
         let source = value.as_ref().filter(|_| !sources.is_empty()).map(|_| sources.join(", "));
         let remedy = value.is_none().then(|| supply(fact, kernel, summary));
         Self { fact, value, source, remedy }

@@ -3,7 +3,8 @@
 use super::entry::{Entry, KernelSummary};
 use super::findings;
 use super::group::{Group, groups};
-use super::wording::{all, list, printable};
+use super::printable::printable;
+use super::wording::{all, list};
 use crate::verdict::{Code, Missing, Outcome};
 
 /// The number of missing facts that the line names; the text below it lists all.
@@ -12,7 +13,7 @@ const MISSING_WORDS: usize = 4;
 /// The answer for one module in one line, for example
 /// `openafs.ko: refused on 5.10.0-46-amd64: ENOENT, 2 GPL-only symbols`.
 pub fn headline(entry: &Entry<'_>, kernel: &KernelSummary) -> String {
-    printable(&format!("{}: {}", entry.title(), answer(entry, kernel)))
+    printable(format!("{}: {}", entry.title(), answer(entry, kernel)))
 }
 
 /// The headline without the name.

@@ -1,6 +1,7 @@
 //! Text for people: the answer, the lines of the kernel log, and for each cause what is wrong, why, and how to fix it.
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 
 use super::entry::{Entry, KernelSummary};
 use super::group::{Group, groups};
@@ -8,10 +9,11 @@ use super::headline::{answer, tally, title};
 use super::missing::remedy;
 use super::modpost::build;
 use super::palette::Palette;
+use super::printable::Printable;
 use super::provenance::provenance;
 use super::sentence::group_sentence;
 use super::usage::usage;
-use super::wording::{all as listed, count, printable};
+use super::wording::{all as listed, count};
 use crate::terms::{Errno, KernelRelease, Taints};
 use crate::verdict::{Absent, DebugInfo, Missing, Outcome, Use, Verdict};
 use crate::why::{Elsewhere, OptionDifference, SymbolExport, SymbolUse};
@@ -35,14 +37,14 @@ enum Depth {
 /// The text for modules that were checked independently of each other.
 ///
 /// For several modules, the first line counts the answers. Every line ends in a line break.
-pub fn human(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palette) -> String {
+pub fn human(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palette) -> Printable {
     if let [entry] = entries {
-        let mut page = VerdictPage { text: String::new(), palette, kernel, detail: Depth::All };
+        let mut page = VerdictPage { text: Printable::default(), palette, kernel, detail: Depth::All };
         page.entry(entry, "");
         return page.text;
     }
-    let mut page = VerdictPage { text: String::new(), palette, kernel, detail: Depth::Brief };
-    page.line(&format!("{} on {}: {}", count(entries.len(), "module", "modules"), kernel.called(), tally(entries)));
+    let mut page = VerdictPage { text: Printable::default(), palette, kernel, detail: Depth::Brief };
+    page.line(format_args!("{} on {}: {}", count(entries.len(), "module", "modules"), kernel.called(), tally(entries)));
     page.entries(entries, |_, _| String::new());
     page.common(entries);
     page.text
@@ -56,8 +58,8 @@ pub fn human_why(
     elsewhere: &[Elsewhere],
     kernel: &KernelSummary,
     palette: &Palette,
-) -> String {
-    let mut page = VerdictPage { text: String::new(), palette, kernel, detail: Depth::Uses };
+) -> Printable {
+    let mut page = VerdictPage { text: Printable::default(), palette, kernel, detail: Depth::Uses };
     page.headline(entry, "");
     match asked {
         Some(asked) => page.asked(asked, &entry.verdict.name),
@@ -68,14 +70,14 @@ pub fn human_why(
 }
 
 /// The text for the steps of one boot, numbered from 1.
-pub fn human_steps(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palette) -> String {
-    let mut page = VerdictPage { text: String::new(), palette, kernel, detail: Depth::Step };
-    page.line(&format!("{} on {}: {}", count(entries.len(), "step", "steps"), kernel.called(), tally(entries)));
+pub fn human_steps(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palette) -> Printable {
+    let mut page = VerdictPage { text: Printable::default(), palette, kernel, detail: Depth::Step };
+    page.line(format_args!("{} on {}: {}", count(entries.len(), "step", "steps"), kernel.called(), tally(entries)));
     page.entries(entries, |index, entry| format!("{}. {} ", index + 1, entry.op.word()));
     page.common(entries);
     if let Some(last) = entries.last() {
         page.blank();
-        page.line(&format!("kernel tainted at the end: {}", taint_words(last.verdict.kernel_tainted)));
+        page.line(format_args!("kernel tainted at the end: {}", taint_words(last.verdict.kernel_tainted)));
     }
     page.text
 }
@@ -85,38 +87,32 @@ fn taint_words(taints: Taints) -> String {
 }
 
 struct VerdictPage<'p> {
-    text: String,
+    text: Printable,
     palette: &'p Palette,
     kernel: &'p KernelSummary,
     detail: Depth,
 }
 
 impl VerdictPage<'_> {
-    /// Adds a line without style. The text may come from files: it is made safe to print.
-    fn line(&mut self, text: &str) {
-        self.text.push_str(&printable(text));
-        self.text.push('\n');
+    /// Adds a line without style.
+    fn line(&mut self, text: impl Display) {
+        self.text.line(text);
     }
 
     /// Adds a line whose text is in `style`.
-    fn styled(&mut self, indent: &str, style: &str, text: &str) {
-        self.text.push_str(indent);
-        self.text.push_str(&self.palette.paint(style, &printable(text)));
-        self.text.push('\n');
+    fn styled(&mut self, indent: &str, style: &'static str, text: impl Display) {
+        self.text.text(indent).painted(self.palette, style, text).end();
     }
 
     /// Adds a labelled line of a paragraph.
     fn labelled(&mut self, label: &str, text: &str) {
-        self.text.push_str("    ");
-        self.text.push_str(&self.palette.paint(self.palette.label, &format!("{label}:")));
-        self.text.push(' ');
-        self.line(text);
+        self.text.text("    ").painted(self.palette, self.palette.label, format_args!("{label}:")).text(" ").line(text);
     }
 
     /// Adds a blank line, unless there is one already.
     fn blank(&mut self) {
         if !self.text.is_empty() && !self.text.ends_with("\n\n") {
-            self.text.push('\n');
+            self.text.end();
         }
     }
 
@@ -141,9 +137,12 @@ impl VerdictPage<'_> {
             Outcome::Refused { .. } | Outcome::Crash { .. } => self.palette.answer_bad,
             Outcome::Undetermined => self.palette.answer_unknown,
         };
-        self.text.push_str(&printable(&format!("{prefix}{}: ", entry.title())));
-        self.text.push_str(&self.palette.paint(style, &printable(&answer(entry, self.kernel))));
-        self.text.push('\n');
+        self.text
+            .text(prefix)
+            .text(entry.title())
+            .text(": ")
+            .painted(self.palette, style, answer(entry, self.kernel))
+            .end();
     }
 
     /// Adds an entry, with its headline after `prefix`.
@@ -216,7 +215,7 @@ impl VerdictPage<'_> {
         self.blank();
         let shown = if verdict.log.len() > LOG_LINES + 1 { LOG_LINES } else { verdict.log.len() };
         for line in verdict.log.iter().take(shown) {
-            self.styled("  ", self.palette.dim, &format!("kernel: {}", line.text));
+            self.styled("  ", self.palette.dim, format_args!("kernel: {}", line.text));
         }
         if shown < verdict.log.len() {
             let more = format!("kernel: ({} more lines; --format dmesg prints them all)", verdict.log.len() - shown);
@@ -224,7 +223,7 @@ impl VerdictPage<'_> {
         }
         if verdict.log.is_empty() {
             let none = if verdict.missing.is_empty() { "prints nothing" } else { "no line is certain" };
-            self.styled("  ", self.palette.dim, &format!("kernel: ({none})"));
+            self.styled("  ", self.palette.dim, format_args!("kernel: ({none})"));
         }
         if let Some(errno) = refused.filter(|_| entry.op.loads()) {
             let said = format!("{}: {}{}", entry.op.word(), errno.insmod_text(), file_hint(errno, verdict));
@@ -254,7 +253,7 @@ impl VerdictPage<'_> {
     fn group(&mut self, group: &Group<'_>, verdict: &Verdict, fixes: &mut Vec<String>) {
         let Some(sentence) = group_sentence(&group.findings, &verdict.name, self.kernel) else { return };
         let note = if group.findings.iter().any(|finding| finding.refuses()) { "" } else { "note: " };
-        self.styled("  ", self.palette.heading, &format!("{note}{} [{}]", title(group), group.code));
+        self.styled("  ", self.palette.heading, format_args!("{note}{} [{}]", title(group), group.code));
         self.labelled("what", &sentence.what);
         self.labelled("why", &sentence.why);
         let causes = group.findings.iter().map(|finding| &finding.cause);
@@ -282,7 +281,7 @@ impl VerdictPage<'_> {
         for paragraph in usage(uses, self.detail == Depth::Uses) {
             self.labelled("used", &paragraph.head);
             for line in &paragraph.lines {
-                self.line(&format!("        {line}"));
+                self.line(format_args!("        {line}"));
             }
         }
     }
@@ -291,7 +290,7 @@ impl VerdictPage<'_> {
     fn asked(&mut self, asked: &SymbolUse, module: &str) {
         self.blank();
         let export = asked.export.as_ref().map_or_else(|| "not exported".to_owned(), exported);
-        self.styled("  ", self.palette.heading, &format!("{} ({export})", asked.symbol));
+        self.styled("  ", self.palette.heading, format_args!("{} ({export})", asked.symbol));
         let uses: Vec<_> = asked.uses.iter().map(|place| (asked.symbol.as_str(), place)).collect();
         self.usage(&uses);
         if uses.is_empty() {
@@ -329,9 +328,9 @@ impl VerdictPage<'_> {
         self.blank();
         let kernel = taint_words(verdict.kernel_tainted);
         if verdict.module_taints.is_empty() {
-            self.line(&format!("  kernel tainted afterwards: {kernel}"));
+            self.line(format_args!("  kernel tainted afterwards: {kernel}"));
         } else {
-            self.line(&format!("  taints: the module {}, the kernel {kernel}", verdict.module_taints));
+            self.line(format_args!("  taints: the module {}, the kernel {kernel}", verdict.module_taints));
         }
     }
 
@@ -345,10 +344,10 @@ impl VerdictPage<'_> {
         let mut items = items.into_iter().peekable();
         if items.peek().is_some() {
             self.blank();
-            self.styled("  ", self.palette.heading, &format!("{heading}:"));
+            self.styled("  ", self.palette.heading, format_args!("{heading}:"));
         }
         for item in items {
-            self.line(&format!("    - {}", item.as_ref()));
+            self.line(format_args!("    - {}", item.as_ref()));
         }
     }
 }

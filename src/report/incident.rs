@@ -1,5 +1,6 @@
 //! Known incidents in words: one sentence each, for findings and for `gplok explain incidents`.
 
+use super::printable::Printable;
 use super::wording::all;
 use crate::why::incidents::{Incident, incidents};
 
@@ -18,10 +19,10 @@ pub(super) fn note(incident: &Incident) -> String {
 }
 
 /// Every incident, one line each with its number and symbols: the text of `gplok explain incidents`.
-pub fn incident_list() -> String {
-    let mut text = String::new();
+pub fn incident_list() -> Printable {
+    let mut text = Printable::default();
     for incident in incidents() {
-        text += &format!("{:>2}. {}: {}\n", incident.id, all(&incident.symbols), note(incident));
+        text.line(format_args!("{:>2}. {}: {}", incident.id, all(&incident.symbols), note(incident)));
     }
     text
 }

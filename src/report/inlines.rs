@@ -1,13 +1,13 @@
 //! The inline map of a kernel, and the differences between the maps of two kernels.
 
 use std::collections::BTreeMap;
-use std::fmt::Write;
 
 use serde::Serialize;
 
 use super::entry::KernelSummary;
 use super::palette::Palette;
-use super::wording::{count, list, printable};
+use super::printable::Printable;
+use super::wording::{count, list};
 use crate::why::inlines::{Inline, InlineChanges, InlineMap};
 
 /// How many symbols, and how many inlines of each, a page shows unless it shows everything.
@@ -68,28 +68,26 @@ const UNEXPORTED: &str = "not exported";
 const NAMESPACED: &str = "in a namespace";
 
 /// The map as text: each symbol with the inlines that need it. With `all`, the text shows everything.
-pub fn human_inlines(map: &InlineMap, kernel: &KernelSummary, palette: &Palette, all: bool) -> String {
+pub fn human_inlines(map: &InlineMap, kernel: &KernelSummary, palette: &Palette, all: bool) -> Printable {
     let number = |wanted: fn(&Inline) -> bool| map.inlines.iter().filter(|inline| wanted(inline)).count();
-    let mut text = format!(
-        "{}: {}, of which {} a GPL-only symbol, {} one that is not exported and {} one in a namespace\n",
-        printable(kernel.called()),
+    let mut text = Printable::from_line(format_args!(
+        "{}: {}, of which {} a GPL-only symbol, {} one that is not exported and {} one in a namespace",
+        kernel.called(),
         count(map.inlines.len(), "inline function", "inline functions"),
         need(number(|inline| !inline.gpl_only.is_empty())),
         need(number(|inline| !inline.unexported.is_empty())),
         need(number(|inline| !inline.namespaced.is_empty())),
-    );
+    ));
     section(&mut text, map.inlines.iter().map(InlineItem::from), palette, all);
     if !map.dropped.is_empty() {
         let not = count(map.dropped.len(), "inline function does", "inline functions do");
-        let _ = writeln!(
-            text,
-            "\n{not} not stand alone, and of {} nothing is known; JSON lists them",
-            if map.dropped.len() == 1 { "it" } else { "them" }
-        );
+        let them = if map.dropped.len() == 1 { "it" } else { "them" };
+        text.end();
+        text.line(format_args!("{not} not stand alone, and of {them} nothing is known; JSON lists them"));
     }
     if !map.skipped.is_empty() {
         let headers = count(map.skipped.len(), "header does", "headers do");
-        let _ = writeln!(text, "{headers} not compile; JSON lists them");
+        text.line(format_args!("{headers} not compile; JSON lists them"));
     }
     text
 }
@@ -101,8 +99,8 @@ pub fn human_inline_changes(
     to: &KernelSummary,
     palette: &Palette,
     all: bool,
-) -> String {
-    let mut text = format!("from {} to {}\n", printable(from.called()), printable(to.called()));
+) -> Printable {
+    let mut text = Printable::from_line(format_args!("from {} to {}", from.called(), to.called()));
     let parts = [
         ("became restricted", "need symbols now that they did not need before", &changes.became),
         ("are new and restricted", "exist in the later kernel alone", &changes.appeared),
@@ -111,12 +109,13 @@ pub fn human_inline_changes(
     ];
     for (what, why, list) in parts.into_iter().filter(|(.., list)| !list.is_empty()) {
         let inlines = count(list.len(), "inline function", "inline functions");
-        let heading = palette.paint(palette.heading, &format!("{inlines} {what}"));
-        let _ = writeln!(text, "\n{heading}: they {why}");
+        text.end();
+        text.painted(palette, palette.heading, format_args!("{inlines} {what}")).line(format_args!(": they {why}"));
         section(&mut text, list.iter().map(InlineItem::from), palette, all);
     }
     if changes.became.is_empty() {
-        text.push_str("\nno inline function of both became restricted\n");
+        text.end();
+        text.line("no inline function of both became restricted");
     }
     text
 }
@@ -135,7 +134,7 @@ fn symbols<'a>(
 }
 
 /// Adds the symbols with the inlines that need them, those of the most inlines first.
-fn section<'a>(text: &mut String, items: impl Iterator<Item = InlineItem<'a>>, palette: &Palette, all: bool) {
+fn section<'a>(text: &mut Printable, items: impl Iterator<Item = InlineItem<'a>>, palette: &Palette, all: bool) {
     let mut by_symbol: BTreeMap<(&str, &str), Vec<InlineItem<'a>>> = BTreeMap::new();
     for item in items {
         let InlineItem { name, file, line, path, symbols } = item;
@@ -154,18 +153,20 @@ fn section<'a>(text: &mut String, items: impl Iterator<Item = InlineItem<'a>>, p
     let shown = if all || ranked.len() <= SYMBOLS + 1 { ranked.len() } else { SYMBOLS };
     for ((symbol, class), items) in ranked.iter().take(shown) {
         let inlines = count(items.len(), "inline function", "inline functions");
-        let _ = writeln!(text, "\n  {} ({class}): {inlines}", palette.paint(palette.label, &printable(symbol)));
+        text.end();
+        text.text("  ").painted(palette, palette.label, symbol).line(format_args!(" ({class}): {inlines}"));
         let limit = if all || items.len() <= INLINES + 1 { items.len() } else { INLINES };
         for item in items.iter().take(limit) {
-            let _ = writeln!(text, "    {}", printable(&item.words(symbol)));
+            text.line(format_args!("    {}", item.words(symbol)));
         }
         if limit < items.len() {
-            let _ = writeln!(text, "    and {} more", items.len() - limit);
+            text.line(format_args!("    and {} more", items.len() - limit));
         }
     }
     if shown < ranked.len() {
         let names: Vec<&str> = ranked.iter().skip(shown).map(|((symbol, _), _)| *symbol).collect();
-        let _ = writeln!(text, "\n  and {} more symbols (--all shows them): {}", names.len(), list(&names, INLINES));
+        text.end();
+        text.line(format_args!("  and {} more symbols (--all shows them): {}", names.len(), list(&names, INLINES)));
     }
 }
 

@@ -1,49 +1,47 @@
 //! The facts of a module file, as text.
 
-use std::fmt::Write as _;
-
-use super::wording::printable;
+use super::printable::Printable;
 use crate::image::{Facts, SignatureFacts};
 use crate::terms::License;
 
 /// The text of `gplok inspect`: one line for each fact, lists indented.
-pub fn inspect(path: &str, facts: &Facts) -> String {
-    let mut out = String::new();
+pub fn inspect(path: &str, facts: &Facts) -> Printable {
+    let mut out = Printable::default();
     let name = facts.name.as_deref().unwrap_or("(no name)");
     let arch = facts.arch.map_or_else(|| "unknown architecture".to_owned(), |arch| arch.to_string());
     let compression = facts.compression.map(|compression| format!(", {compression}")).unwrap_or_default();
-    let _ = writeln!(out, "{path}: module {name}, {arch}, {} bytes{compression}", facts.size);
-    let _ = writeln!(out, "signature: {}", signature(&facts.signature));
-    let _ = writeln!(out, "licence: {}", license(facts));
-    let _ = writeln!(out, "modinfo:");
+    out.line(format_args!("{path}: module {name}, {arch}, {} bytes{compression}", facts.size));
+    out.line(format_args!("signature: {}", signature(&facts.signature)));
+    out.line(format_args!("licence: {}", license(facts)));
+    out.line("modinfo:");
     for (tag, value) in facts.modinfo.entries() {
-        let _ = writeln!(out, "  {tag}={value}");
+        out.line(format_args!("  {tag}={value}"));
     }
-    let _ = writeln!(out, "imports ({}), in the order of resolution:", facts.imports.len());
+    out.line(format_args!("imports ({}), in the order of resolution:", facts.imports.len()));
     for import in &facts.imports {
         let weak = if import.weak { "  weak" } else { "" };
-        let _ = writeln!(out, "  {:<10}  {}{weak}", import.crc.as_deref().unwrap_or("-"), import.name);
+        out.line(format_args!("  {:<10}  {}{weak}", import.crc.as_deref().unwrap_or("-"), import.name));
     }
     let colon = if facts.exports.is_empty() { "" } else { ":" };
-    let _ = writeln!(out, "exports ({}){colon}", facts.exports.len());
+    out.line(format_args!("exports ({}){colon}", facts.exports.len()));
     for export in &facts.exports {
         let crc = export.crc.map_or_else(|| "-".to_owned(), |crc| crc.to_string());
         let namespace = export.namespace.as_ref().map(|namespace| format!("  {namespace}")).unwrap_or_default();
-        let _ = writeln!(out, "  {crc:<10}  {:<17}  {}{namespace}", export.kind.macro_name(), export.name);
+        out.line(format_args!("  {crc:<10}  {:<17}  {}{namespace}", export.kind.macro_name(), export.name));
     }
     if !facts.parameters.is_empty() {
-        let _ = writeln!(out, "parameters ({}):", facts.parameters.len());
+        out.line(format_args!("parameters ({}):", facts.parameters.len()));
         for parameter in &facts.parameters {
-            let _ = writeln!(out, "  {} ({})", parameter.name, parameter.ops.trim_start_matches("param_ops_"));
+            out.line(format_args!("  {} ({})", parameter.name, parameter.ops.trim_start_matches("param_ops_")));
         }
     }
-    let _ = writeln!(out, "sections the loader looks for:");
+    out.line("sections the loader looks for:");
     for section in &facts.sections {
         let flags = [(1, 'W'), (2, 'A'), (4, 'X')].iter().filter(|(bit, _)| section.flags & bit != 0);
         let flags: String = flags.map(|(_, letter)| letter).collect();
-        let _ = writeln!(out, "  [{:>2}] {:<28} {:>3} {:#x} bytes", section.index, section.name, flags, section.size);
+        out.line(format_args!("  [{:>2}] {:<28} {:>3} {:#x} bytes", section.index, section.name, flags, section.size));
     }
-    out.lines().map(|line| printable(line) + "\n").collect()
+    out
 }
 
 fn signature(signature: &SignatureFacts) -> String {

@@ -2,7 +2,6 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
-use std::fmt::Write as _;
 
 use rayon::prelude::*;
 
@@ -12,8 +11,9 @@ use super::findings::title;
 use super::headline::tally;
 use super::missing::remedy;
 use super::palette::Palette;
+use super::printable::Printable;
 use super::sentence::sentence;
-use super::wording::{all, count, first_of, list, printable};
+use super::wording::{all, count, first_of, list};
 use crate::terms::Errno;
 use crate::verdict::{Cause, Code, Finding, Missing, Outcome};
 
@@ -36,9 +36,9 @@ enum OutcomeKind {
 
 /// The page for many modules: the counts, then each outcome with its causes, then the causes in stages that the kernel does not
 /// reach.
-pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palette) -> String {
+pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palette) -> Printable {
     let all_modules = count(entries.len(), "module", "modules");
-    let mut text = format!("{all_modules} on {}: {}\n", printable(kernel.called()), tally(entries));
+    let mut text = Printable::from_line(format_args!("{all_modules} on {}: {}", kernel.called(), tally(entries)));
     let at_once = entries.len().div_ceil(rayon::current_num_threads()).max(AT_ONCE);
     let summaries = entries.par_chunks(at_once).map(ChunkSummary::of).collect::<Vec<_>>();
     let ChunkSummary { answers, behind, notes, missing, inferred } =
@@ -57,51 +57,57 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
             OutcomeKind::Undetermined => (palette.answer_unknown, "undetermined".to_owned()),
         };
         let because = if kinds.is_empty() { String::new() } else { format!(", {}", all(&kinds)) };
-        let heading = palette.paint(style, &format!("{word}{because}"));
-        let _ = writeln!(text, "\n{heading}: {}", count(group.modules.len(), "module", "modules"));
-        let _ = writeln!(text, "  {}", printable(&list(&group.modules, MODULES)));
+        text.end();
+        text.painted(palette, style, format_args!("{word}{because}"));
+        text.line(format_args!(": {}", count(group.modules.len(), "module", "modules")));
+        text.line(format_args!("  {}", list(&group.modules, MODULES)));
         causes(&mut text, group, kernel, palette, true);
     }
     if !behind.causes.is_empty() {
-        let heading = palette.paint(palette.heading, "also, once that is mended");
-        let _ = writeln!(text, "\n{heading}:");
+        heading(&mut text, palette, "also, once that is mended");
         causes(&mut text, behind, kernel, palette, false);
     }
     worth_knowing(&mut text, notes, palette);
     if !missing.is_empty() {
-        let heading = palette.paint(palette.heading, "not known, and some answers or lines depend on it");
-        let _ = writeln!(text, "\n{heading}:");
+        heading(&mut text, palette, "not known, and some answers or lines depend on it");
         for missing in missing {
-            let _ = writeln!(text, "  - {}", printable(&remedy(missing, kernel)));
+            text.line(format_args!("  - {}", remedy(missing, kernel)));
         }
     }
     if !inferred.is_empty() {
-        let _ = writeln!(text, "\n{}:", palette.paint(palette.heading, "taken for true"));
+        heading(&mut text, palette, "taken for true");
         for fact in inferred.iter().take(INFERRED) {
-            let _ = writeln!(text, "  - {}", printable(fact));
+            text.line(format_args!("  - {fact}"));
         }
         if let Some(more) = inferred.len().checked_sub(INFERRED).filter(|more| *more > 0) {
-            let _ = writeln!(text, "  - and {more} more, which --list and --format json name");
+            text.line(format_args!("  - and {more} more, which --list and --format json name"));
         }
     }
     for conflict in &kernel.conflicts {
-        let _ = writeln!(text, "\nof the kernel's files, some disagree: {}", printable(conflict));
+        text.end();
+        text.line(format_args!("of the kernel's files, some disagree: {conflict}"));
     }
     for file in &kernel.set_aside {
-        let _ = writeln!(text, "\nof the kernel's files, some do not tell what they should: {}", printable(file));
+        text.end();
+        text.line(format_args!("of the kernel's files, some do not tell what they should: {file}"));
     }
     text
 }
 
+/// Adds a blank line and the heading of a list.
+fn heading(text: &mut Printable, palette: &Palette, heading: &str) {
+    text.end();
+    text.painted(palette, palette.heading, heading).line(":");
+}
+
 /// Adds the notes: findings that refuse no module, but decide which module of several is loaded.
-fn worth_knowing(text: &mut String, notes: BTreeMap<Code, Vec<String>>, palette: &Palette) {
+fn worth_knowing(text: &mut Printable, notes: BTreeMap<Code, Vec<String>>, palette: &Palette) {
     if !notes.is_empty() {
-        let _ = writeln!(text, "\n{}:", palette.paint(palette.heading, "worth knowing"));
+        heading(text, palette, "worth knowing");
     }
     for (code, notes) in notes {
-        let label = palette.paint(palette.label, &format!("{} [{code}]", title(code, notes.len())));
-        let notes: Vec<&str> = notes.iter().map(String::as_str).collect();
-        let _ = writeln!(text, "    {label}: {}", printable(&list(&notes, SYMBOLS)));
+        text.text("    ").painted(palette, palette.label, format_args!("{} [{code}]", title(code, notes.len())));
+        text.line(format_args!(": {}", list(&notes, SYMBOLS)));
     }
 }
 
@@ -264,13 +270,13 @@ impl<'a> ChunkSummary<'a> {
 }
 
 /// Adds each cause once, with the symbols that most modules have it for, and what to do about it.
-fn causes(text: &mut String, group: ModuleGroup<'_>, kernel: &KernelSummary, palette: &Palette, reached: bool) {
+fn causes(text: &mut Printable, group: ModuleGroup<'_>, kernel: &KernelSummary, palette: &Palette, reached: bool) {
     let all_modules = group.modules.len();
     for ((code, _), SharedCause { first: (finding, module), mut modules, symbols }) in group.causes {
         modules.sort_unstable();
         modules.dedup();
         let named = most_met(&symbols);
-        let label = palette.paint(palette.label, &format!("{} [{code}]", title(code, symbols.len().max(1))));
+        let label = format!("{} [{code}]", title(code, symbols.len().max(1)));
         let more = symbols.len() - named.len();
         let which = if named.is_empty() { String::new() } else { format!(": {}", first_of(&named, more)) };
         let of = if reached && modules.len() == all_modules {
@@ -278,10 +284,10 @@ fn causes(text: &mut String, group: ModuleGroup<'_>, kernel: &KernelSummary, pal
         } else {
             format!(", of {}", count(modules.len(), "module", "modules"))
         };
-        let _ = writeln!(text, "    {label}{of}{}", printable(&which));
+        text.text("    ").painted(palette, palette.label, label).line(format_args!("{of}{which}"));
         if modules.len() == 1 || code != Code::DependencyRefused {
             let said = sentence(finding, if modules.len() == 1 { module } else { "the module" }, kernel);
-            let _ = writeln!(text, "      fix: {}", printable(&said.fix));
+            text.line(format_args!("      fix: {}", said.fix));
         }
     }
 }

@@ -6,9 +6,14 @@ use crate::terms::ElfMachine;
 use crate::verdict::Missing;
 
 use super::entry::KernelSummary;
+use super::printable::printable;
 
 /// What is missing, and the argument that supplies it, in one line.
 pub fn remedy(missing: &Missing, kernel: &KernelSummary) -> String {
+    printable(supply(missing, kernel))
+}
+
+fn supply(missing: &Missing, kernel: &KernelSummary) -> String {
     let release = kernel.in_paths();
     let image = add_image(kernel);
     match missing {

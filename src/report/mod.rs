@@ -1,7 +1,8 @@
 //! The texts that gplok prints: sentences for findings, pages for people, documents in JSON, and the kernel log.
 //!
 //! This room judges no module and knows no terminal. Facts come in as a [`Verdict`](crate::verdict::Verdict) and a
-//! [`KernelSummary`]; text goes out as a `String`.
+//! [`KernelSummary`]; text goes out as a
+//! [`Printable`] or, where it is part of a sentence, as a `String`.
 //!
 //! A page (`human`, `human_…`) is for people; a document (`…_document`) is a value that serializes to the JSON schema
 //! `gplok/1`. Nothing here fails. The default [`Palette`] has no colors.
@@ -44,6 +45,7 @@ mod missing;
 mod modpost;
 mod palette;
 mod policy;
+mod printable;
 mod provenance;
 mod sentence;
 mod system_map;
@@ -87,6 +89,8 @@ pub use many::human_many;
 pub use missing::remedy;
 pub use palette::Palette;
 unstable!(policy::{PolicyFailure, PolicyReport});
+pub use printable::Printable;
+unstable!(printable::{printable_json, printed_before, program_text});
 pub use sentence::{Sentence, group_sentence, sentence};
 unstable!(system_map::{SymbolsDocument, symbols_document, system_map});
 pub use upgrade::{UpgradeDocument, human_upgrade, short_upgrade, upgrade_document};

@@ -20,8 +20,8 @@ pub struct Palette {
 }
 
 impl Palette {
-    /// `text` in `style`, which is one of the palette's fields.
-    pub(super) fn paint(&self, style: &str, text: &str) -> String {
-        if style.is_empty() { text.to_owned() } else { format!("{style}{text}{}", self.reset) }
+    /// All that it writes.
+    pub(super) const fn styles(&self) -> [&'static str; 7] {
+        [self.answer_good, self.answer_bad, self.answer_unknown, self.heading, self.label, self.dim, self.reset]
     }
 }

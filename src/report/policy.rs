@@ -1,11 +1,10 @@
 //! The result of a policy: what fails, and which rules match nothing.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
 use super::palette::Palette;
-use super::wording::{count, list, printable};
+use super::printable::Printable;
+use super::wording::{count, list};
 use crate::impact::policy::{PolicyEntry, PolicyResult, PolicyVerdicts};
 
 /// How many names of one kind of failure the text shows.
@@ -73,8 +72,8 @@ impl PolicyReport {
     }
 
     /// The report as text.
-    pub fn human(&self, palette: &Palette) -> String {
-        let mut text = String::new();
+    pub fn human(&self, palette: &Palette) -> Printable {
+        let mut text = Printable::default();
         let (style, answer) = if self.failed {
             (palette.answer_bad, count(self.failures.len(), "failure", "failures"))
         } else if !self.not_known.is_empty() {
@@ -84,7 +83,8 @@ impl PolicyReport {
         };
         let passed = [(self.tolerated, "let pass by rules"), (self.known, "in the baseline")];
         let passed = passed.iter().filter(|(number, _)| *number > 0).map(|(number, why)| format!(", {number} {why}"));
-        let _ = writeln!(text, "\npolicy: {}{}", palette.paint(style, &answer), passed.collect::<String>());
+        text.end();
+        text.text("policy: ").painted(palette, style, answer).line(passed.collect::<String>());
         let mut kinds: Vec<(&str, Vec<String>)> = Vec::new();
         for failure in &self.failures {
             let names = [failure.module.as_deref(), failure.symbol.as_deref()];
@@ -95,13 +95,13 @@ impl PolicyReport {
             }
         }
         for (what, names) in kinds {
-            let _ = writeln!(text, "  {what}: {}", printable(&list(&names, NAMES)));
+            text.line(format_args!("  {what}: {}", list(&names, NAMES)));
         }
         for what in &self.not_known {
-            let _ = writeln!(text, "  not known: {}", printable(what));
+            text.line(format_args!("  not known: {what}"));
         }
         for rule in &self.unused_rules {
-            let _ = writeln!(text, "  a rule that nothing meets: {}", printable(rule));
+            text.line(format_args!("  a rule that nothing meets: {rule}"));
         }
         text
     }

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::entry::KernelSummary;
 use super::findings::wording;
+use super::printable::printable;
 use super::topic::{Because, Topic, Wording};
 use super::wording::NameList;
 use crate::verdict::{Cause, Finding};
@@ -46,7 +47,7 @@ fn compose(cause: &Cause, group: &[&Finding], module: &str, kernel: &KernelSumma
     let names = NameList::new(group.iter().filter_map(|finding| subject(&finding.cause)), capped);
     let topic = Topic { group, names, module, kernel };
     let Wording { because: Because { what, link, why }, fix } = wording(cause, &topic);
-    Sentence { what, link, why, fix }
+    Sentence { what: printable(what), link, why: printable(why), fix: printable(fix) }
 }
 
 /// The name in a cause by which its group lists it.

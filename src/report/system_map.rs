@@ -1,12 +1,10 @@
 //! A kernel's own symbols, exported or not: as a document, and as `System.map`.
 
-use std::fmt::Write as _;
-
 use serde::Serialize;
 
 use super::entry::KernelSummary;
 use super::json::SCHEMA;
-use super::wording::printable;
+use super::printable::Printable;
 use crate::kernel::{Kallsyms, KernelSymbol};
 
 /// The symbols as a document of the schema.
@@ -38,10 +36,10 @@ pub fn symbols_document<'a>(symbols: &'a Kallsyms, kernel: &'a KernelSummary) ->
 }
 
 /// The symbols in the format of `System.map`: address, kind, name.
-pub fn system_map(symbols: &Kallsyms) -> String {
-    let mut text = String::with_capacity(symbols.len() * 48);
+pub fn system_map(symbols: &Kallsyms) -> Printable {
+    let mut text = Printable::default();
     for symbol in symbols.iter() {
-        let _ = writeln!(text, "{:016x} {} {}", symbol.address, symbol.kind, printable(symbol.name));
+        text.line(format_args!("{:016x} {} {}", symbol.address, symbol.kind, symbol.name));
     }
     text
 }

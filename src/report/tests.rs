@@ -329,7 +329,7 @@ foo.ko: refused on 6.1.0-56-amd64: ENOENT, 2 GPL-only symbols
   taken for true:
     - the kernel is Debian's own build: its release string has that form
 ";
-    assert_eq!(human(&[entry(&verdict)], &kernel(), &Palette::default()), expected);
+    assert_eq!(human(&[entry(&verdict)], &kernel(), &Palette::default()).as_str(), expected);
 }
 
 #[test]
@@ -388,10 +388,10 @@ foo.ko: undetermined on 6.1.0-56-amd64: it depends on release
   not known, and some answers, lines or taints above depend on it:
     - the kernel's release: give --release RELEASE, as uname -r prints it there
 ";
-    assert_eq!(human(&entries, &kernel(), &Palette::default()), expected);
+    assert_eq!(human(&entries, &kernel(), &Palette::default()).as_str(), expected);
     let steps = human_steps(&[entry(&good)], &kernel(), &Palette::default());
     assert_eq!(
-        steps,
+        steps.as_str(),
         "1 step on 6.1.0-56-amd64: 1 loads\n\n1. insmod foo.ko: loads on 6.1.0-56-amd64\n\nkernel tainted at the end: 0\n"
     );
 }
@@ -400,8 +400,8 @@ foo.ko: undetermined on 6.1.0-56-amd64: it depends on release
 fn the_log_alone() {
     let mut one = verdict(Outcome::Loads, Vec::new());
     one.log = vec![KernelLine::new(LogLevel::Warn, "foo: a"), KernelLine::new(LogLevel::Notice, "foo: b")];
-    assert_eq!(dmesg(&[entry(&one), entry(&one)], false), "foo: a\nfoo: b\nfoo: a\nfoo: b\n");
-    assert_eq!(dmesg(&[entry(&one)], true), "<4>foo: a\n<5>foo: b\n");
+    assert_eq!(dmesg(&[entry(&one), entry(&one)], false).as_str(), "foo: a\nfoo: b\nfoo: a\nfoo: b\n");
+    assert_eq!(dmesg(&[entry(&one)], true).as_str(), "<4>foo: a\n<5>foo: b\n");
 }
 
 #[test]
@@ -410,7 +410,7 @@ fn colors_surround_text_and_change_nothing_else() {
     let mut one = verdict(Outcome::Loads, Vec::new());
     one.inferred = vec!["x".into()];
     let text = human(&[entry(&one)], &kernel(), &palette);
-    assert_eq!(text, "foo.ko: <g>loads on 6.1.0-56-amd64</>\n\n  <h>taken for true:</>\n    - x\n");
+    assert_eq!(text.as_str(), "foo.ko: <g>loads on 6.1.0-56-amd64</>\n\n  <h>taken for true:</>\n    - x\n");
 }
 
 /// A relocation type is told by name and section, and each origin has its fix.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use super::wording::{count, list};
 use crate::kernel::UnreadFile;
+use crate::terms::Shown;
 
 /// How many files a note names.
 const FILES: usize = 8;
@@ -17,7 +18,10 @@ pub(super) struct UnreadItem {
 
 /// The files as a document has them.
 pub(super) fn unread_items(files: &[UnreadFile]) -> Vec<UnreadItem> {
-    files.iter().map(|file| UnreadItem { path: file.path.display().to_string(), why: file.why.clone() }).collect()
+    files
+        .iter()
+        .map(|file| UnreadItem { path: file.path.to_string_lossy().into_owned(), why: file.why.clone() })
+        .collect()
 }
 
 /// One sentence about files whose exports are not known; `None` if there are none.
@@ -25,7 +29,7 @@ pub(super) fn unread_note(files: &[UnreadFile]) -> Option<String> {
     if files.is_empty() {
         return None;
     }
-    let named: Vec<_> = files.iter().map(|file| format!("{} ({})", file.path.display(), file.why)).collect();
+    let named: Vec<_> = files.iter().map(|file| format!("{} ({})", Shown::path(&file.path), file.why)).collect();
     let number = count(files.len(), "file", "files");
     let (was, exports) = if files.len() == 1 { ("was", "it exports") } else { ("were", "they export") };
     Some(format!(

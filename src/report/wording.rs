@@ -1,7 +1,6 @@
-//! Pieces of English: lists, plurals, names of facts, and text that is safe to print.
+//! Pieces of English: lists, plurals, and names of facts.
 
 use std::collections::HashSet;
-use std::fmt::Write;
 
 use crate::kernel::Fact;
 
@@ -103,23 +102,6 @@ pub(super) fn many(number: usize, one: &str, many: &str) -> String {
 /// `1 byte`, `1280 bytes`.
 pub(super) fn bytes(number: u64) -> String {
     format!("{number} {}", if number == 1 { "byte" } else { "bytes" })
-}
-
-/// Text from files, made safe for terminals: control characters and marks that change the direction of writing become `\xNN`
-/// or `\u{NNNN}`. This includes line breaks, so that a line stays one line.
-pub(super) fn printable(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            _ if c.is_ascii_control() => drop(write!(out, "\\x{:02x}", u32::from(c))),
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}' => {
-                out.extend(c.escape_unicode())
-            }
-            _ if c.is_control() => out.extend(c.escape_unicode()),
-            _ => out.push(c),
-        }
-    }
-    out
 }
 
 /// A fact about a kernel, in a few words.

@@ -22,6 +22,7 @@ mod module_name;
 mod name_hash;
 mod release;
 mod rust_path;
+mod shown;
 mod taint;
 mod version;
 
@@ -35,5 +36,7 @@ pub use module_name::ModuleName;
 pub(crate) use name_hash::{ByNumber, name_hash};
 pub use release::{Distribution, KernelRelease};
 unstable!(rust_path::rust_path);
+pub(crate) use shown::{Escape, is_shown};
+unstable!(shown::{PathText, Shown});
 pub use taint::{Taint, Taints};
 pub use version::KernelVersion;

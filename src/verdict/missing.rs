@@ -106,7 +106,7 @@ impl Missing {
     /// The question about a file that could not be read, and `more` such files; or about files of which one counts.
     pub(crate) fn unread(file: &UnreadFile, more: usize, version: bool) -> Self {
         if let Some(contest) = &file.contest {
-            let files = contest.files.iter().map(|file| file.display().to_string()).collect();
+            let files = contest.files.iter().map(|file| file.to_string_lossy().into_owned()).collect();
             return Self::WhichFile { files, why: contest.why.as_str().into(), version };
         }
         Self::UnreadModule { path: file.path.to_string_lossy().into(), why: file.why.as_str().into(), more, version }

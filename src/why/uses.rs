@@ -41,7 +41,7 @@ impl<'a> UseFinder<'a> {
             ask(&UseFinder::new(elf, None));
             return DebugInfo::Absent;
         };
-        let name = file.path().display().to_string();
+        let name = file.path().to_string_lossy().into_owned();
         let sections = match debug_sections(file) {
             Ok(Some(sections)) => sections,
             Ok(None) => {

@@ -146,7 +146,7 @@ fn report<'a>(audit: &'a Audit, baseline: &'a AuditBaseline) -> AuditReport<'a> 
 }
 
 fn page(report: &AuditReport<'_>) -> String {
-    human_audit(report, &Palette::default(), false)
+    human_audit(report, &Palette::default(), false).into()
 }
 
 /// Its JSON, which follows the schema.

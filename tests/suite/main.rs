@@ -14,6 +14,8 @@ mod cases;
 mod cli;
 #[cfg(feature = "cli")]
 mod exports;
+#[cfg(all(feature = "cli", unix))]
+mod forged;
 mod founding;
 #[cfg(feature = "cli")]
 mod given;

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use gplok::audit::{Audit, AuditBaseline, AuditCode, AuditDiff, AuditOptions, audit, open_objects};
 use gplok::image::read_regular_text;
 use gplok::kernel::{Kernel, KernelRequest};
-use gplok::report::{AuditReport, KernelSummary, audit_document, human_audit};
+use gplok::report::{AuditReport, KernelSummary, audit_document, human_audit, printable_json};
+use gplok::terms::Shown;
 
 use crate::arguments::{AuditArguments, FactsFormat};
 use crate::check::threads;
@@ -42,7 +43,7 @@ pub fn run(arguments: &AuditArguments) -> Result<Exit, CommandError> {
     };
     write(&match arguments.format {
         FactsFormat::Human => human_audit(&report, &palette(), arguments.list),
-        FactsFormat::Json => serde_json::to_string_pretty(&audit_document(&report))? + "\n",
+        FactsFormat::Json => printable_json(&audit_document(&report))?,
     })?;
     if !report.news().is_empty() {
         return Ok(Exit::Refused);
@@ -62,6 +63,6 @@ fn audit_of(paths: &[PathBuf], kernel: Option<&Kernel>, arguments: &AuditArgumen
 }
 
 fn baseline(path: &Path) -> Result<AuditBaseline, CommandError> {
-    let text = read_regular_text(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-    Ok(AuditBaseline::parse(&text).map_err(|error| format!("cannot read {}: {error}", path.display()))?)
+    let text = read_regular_text(path).map_err(|error| format!("cannot read {}: {error}", Shown::path(path)))?;
+    Ok(AuditBaseline::parse(&text).map_err(|error| format!("cannot read {}: {error}", Shown::path(path)))?)
 }

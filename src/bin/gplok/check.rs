@@ -9,7 +9,8 @@ use gplok::check::{Check, Checked, LinkedFile, ModuleFile, depmod as link, is_mo
 use gplok::image::{Image, KmodLinks};
 use gplok::kernel::{Kernel, ModuleTree, WalkFault};
 use gplok::load::{Insmod, ModuleInitFlags};
-use gplok::report::{Entry, KernelSummary, Op, depmod, human, human_many, modules_document};
+use gplok::report::{Entry, KernelSummary, Op, depmod, human, human_many, modules_document, printed_before};
+use gplok::terms::Shown;
 use gplok::verdict::Missing;
 use gplok::why::explain;
 use rayon::prelude::*;
@@ -18,7 +19,7 @@ use crate::answers::{AnswerDigest, Answers, KeptAnswer, Key};
 use crate::arguments::{AnswerFormat, CheckArguments, CheckFormat};
 use crate::exit::{CommandError, Exit};
 use crate::given::Given;
-use crate::output::{exit, text, write};
+use crate::output::{exit, note, palette, text, write};
 use crate::progress::Progress;
 
 pub fn run(arguments: &CheckArguments) -> Result<Exit, CommandError> {
@@ -51,9 +52,10 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, CommandError> {
     let kept = answers.and_then(|answers| Some((answers, key(arguments, &kernel, &given)?)));
     if let Some(answer) = kept.as_ref().and_then(|(answers, key)| answers.find(key))
         && let Some(exit) = Exit::of_code(answer.exit)
+        && let Some(text) = printed_before(answer.text, &palette())
     {
-        write(&answer.text)?;
-        note_silence(arguments.format, &answer.text, exit);
+        write(&text)?;
+        note_silence(arguments.format, &text, exit);
         return Ok(exit);
     }
     let keep = |text: &str, exit: Exit| {
@@ -226,7 +228,7 @@ fn note_silence(format: CheckFormat, text: &str, exit: Exit) {
         Exit::Undetermined => "whether all modules load is undetermined",
         Exit::Good | Exit::Failed => return,
     };
-    eprintln!("gplok: depmod warns of nothing, but {what}: another --format says why");
+    note(format_args!("depmod warns of nothing, but {what}: another --format says why"));
 }
 
 /// Says on standard error where the lines of a depmod depend on how it was built or started. Returns whether they do.
@@ -234,15 +236,15 @@ fn note_differences(given: &Given) -> bool {
     let is_gzip = |file: &&ModuleFile| file.path.extension().is_some_and(|end| end == "gz");
     let gzip = given.files.iter().find(is_gzip);
     if let Some(first) = gzip {
-        let first = first.path.display();
-        eprintln!("gplok: a depmod without zlib (-ZLIB in depmod --version) passes over gzip files such as {first}");
+        let first = Shown::path(&first.path);
+        note(format_args!("a depmod without zlib (-ZLIB in depmod --version) passes over gzip files such as {first}"));
     }
     let followed = given.faults.iter().find(|fault| matches!(fault, WalkFault::Loop(_)));
     if let Some(WalkFault::Loop(link)) = followed {
-        let link = link.display();
-        eprintln!(
-            "gplok: depmod follows {link}, which leads back, as far as ulimit -n lets it, and says so in its own lines"
-        );
+        let link = Shown::path(link);
+        note(format_args!(
+            "depmod follows {link}, which leads back, as far as ulimit -n lets it, and says so in its own lines"
+        ));
     }
     gzip.is_some() || followed.is_some()
 }

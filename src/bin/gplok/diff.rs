@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use gplok::impact::policy::{Concern, PolicyEntry};
 use gplok::impact::{Classes, ExportDiff};
 use gplok::kernel::{ExportFilter, KernelRequest};
-use gplok::report::{KernelSummary, diff_document, human_diff, no_exports, short_diff};
+use gplok::report::{KernelSummary, diff_document, human_diff, no_exports, printable_json, short_diff};
 
 use crate::arguments::{DiffArguments, DiffFormat};
 use crate::exit::{CommandError, Exit};
@@ -46,13 +46,14 @@ pub fn run(arguments: &DiffArguments) -> Result<Exit, CommandError> {
     write(&match arguments.format {
         DiffFormat::Human => {
             let palette = palette();
-            let page = human_diff(&diff, totals, &earlier, &later, &palette, arguments.all);
-            page + &policy.as_ref().map(|policy| policy.human(&palette)).unwrap_or_default()
+            let mut page = human_diff(&diff, totals, &earlier, &later, &palette, arguments.all);
+            if let Some(policy) = &policy {
+                page.append(&policy.human(&palette));
+            }
+            page
         }
         DiffFormat::Short => short_diff(&diff),
-        DiffFormat::Json => {
-            serde_json::to_string_pretty(&diff_document(&diff, totals, &earlier, &later, policy.as_ref()))? + "\n"
-        }
+        DiffFormat::Json => printable_json(&diff_document(&diff, totals, &earlier, &later, policy.as_ref()))?,
     })?;
     Ok(policy.as_ref().map_or(Exit::Good, exit))
 }

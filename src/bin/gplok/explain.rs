@@ -2,7 +2,9 @@
 
 use gplok::audit::AuditCode;
 use gplok::impact::{Answer, ChangeClass};
-use gplok::report::{Page, explain, explain_answer, explain_change, explain_finding, incident_list};
+use gplok::report::{
+    Page, Printable, explain, explain_answer, explain_change, explain_finding, incident_list, program_text,
+};
 use gplok::verdict::Code;
 
 use crate::arguments::ExplainArguments;
@@ -15,9 +17,11 @@ pub fn run(arguments: &ExplainArguments) -> Result<Exit, CommandError> {
         let changes = ChangeClass::ALL.map(|class| (class.name(), explain_change(class)));
         let answers = Answer::ALL.map(|answer| (answer.name(), explain_answer(answer)));
         let found = AuditCode::ALL.iter().map(|code| (code.name(), explain_finding(*code)));
-        let list =
-            codes.chain(changes).chain(answers).chain(found).map(|(name, page)| format!("{name:<26} {}\n", page.title));
-        write(&list.collect::<String>())?;
+        let mut list = Printable::default();
+        for (name, page) in codes.chain(changes).chain(answers).chain(found) {
+            list.append(&Printable::from_line(format_args!("{name:<26} {}", page.title)));
+        }
+        write(&list)?;
         return Ok(Exit::Good);
     };
     if name == "incidents" {
@@ -25,18 +29,25 @@ pub fn run(arguments: &ExplainArguments) -> Result<Exit, CommandError> {
         return Ok(Exit::Good);
     }
     if let Some(page) = impact_page(name) {
-        write(&format!("{}: {}\n\n{}\n", name.replace('-', "_"), page.title, page.text))?;
+        write(&text(&name.replace('-', "_"), &page))?;
         return Ok(Exit::Good);
     }
     if let Some(code) = AuditCode::from_name(name) {
-        let page = explain_finding(code);
-        write(&format!("{code}: {}\n\n{}\n", page.title, page.text))?;
+        write(&text(code.name(), &explain_finding(code)))?;
         return Ok(Exit::Good);
     }
     let code = Code::from_name(name).ok_or_else(|| unknown_code(name))?;
-    let page = explain(code);
-    write(&format!("{code}: {}\n\n{}\n", page.title, page.text))?;
+    write(&text(code.name(), &explain(code)))?;
     Ok(Exit::Good)
+}
+
+/// A page below its name and title.
+fn text(name: &str, page: &Page) -> Printable {
+    let mut text = Printable::from_line(format_args!("{name}: {}", page.title));
+    text.append(&program_text("\n"));
+    text.append(&program_text(page.text));
+    text.append(&program_text("\n"));
+    text
 }
 
 /// The page of a class of changes or of an answer.

@@ -1,16 +1,14 @@
 //! `gplok exports`: the exports of a kernel, its symbols, and the evidence about it.
 
-use std::io::Write as _;
-
 use gplok::kernel::{ExportFilter, Kernel, KernelExport, UnreadFile};
 use gplok::report::{
-    KernelSummary, counts_document, export_notes, exports_document, facts_document, human_counts, human_exports,
-    human_facts, no_exports, no_symbols, symbols_document, symvers, system_map,
+    KernelSummary, Printable, counts_document, export_notes, exports_document, facts_document, human_counts,
+    human_exports, human_facts, no_exports, no_symbols, printable_json, symbols_document, symvers, system_map,
 };
 
 use crate::arguments::{ExportKindArgument, ExportsArguments, ExportsFormat};
 use crate::exit::{CommandError, Exit};
-use crate::output::{palette, write};
+use crate::output::{self, palette, write};
 
 pub fn run(arguments: &ExportsArguments) -> Result<Exit, CommandError> {
     if arguments.format == Some(ExportsFormat::Symvers)
@@ -24,7 +22,7 @@ pub fn run(arguments: &ExportsArguments) -> Result<Exit, CommandError> {
     let summary = KernelSummary::from(&kernel);
     if arguments.evidence {
         write(&match arguments.format {
-            Some(ExportsFormat::Json) => serde_json::to_string_pretty(&facts_document(&kernel, &summary))? + "\n",
+            Some(ExportsFormat::Json) => printable_json(&facts_document(&kernel, &summary))?,
             _ => human_facts(&kernel, &summary, &palette()),
         })?;
         return Ok(Exit::Good);
@@ -32,7 +30,7 @@ pub fn run(arguments: &ExportsArguments) -> Result<Exit, CommandError> {
     if arguments.system_map {
         let symbols = kernel.symbols().ok_or_else(|| no_symbols(&summary))?;
         write(&match arguments.format {
-            Some(ExportsFormat::Json) => serde_json::to_string_pretty(&symbols_document(symbols, &summary))? + "\n",
+            Some(ExportsFormat::Json) => printable_json(&symbols_document(symbols, &summary))?,
             _ => system_map(symbols),
         })?;
         return Ok(Exit::Good);
@@ -53,7 +51,7 @@ fn print(kernel: &Kernel, summary: &KernelSummary, arguments: &ExportsArguments)
     let unread = if filter.is_met_by(&rows) { Vec::new() } else { kernel.unread() };
     write(&text(&rows, summary, arguments, &unread)?)?;
     for note in export_notes(&rows, &exports, &filter, kernel, &unread) {
-        let _ = writeln!(anstream::stderr(), "gplok: note: {note}");
+        output::note(format_args!("note: {note}"));
     }
     Ok(match (rows.is_empty(), unread.is_empty()) {
         (_, false) => Exit::Undetermined,
@@ -67,14 +65,10 @@ fn text(
     kernel: &KernelSummary,
     arguments: &ExportsArguments,
     unread: &[UnreadFile],
-) -> Result<String, CommandError> {
+) -> Result<Printable, CommandError> {
     Ok(match (arguments.format, arguments.count) {
-        (Some(ExportsFormat::Json), true) => {
-            serde_json::to_string_pretty(&counts_document(rows, kernel, unread))? + "\n"
-        }
-        (Some(ExportsFormat::Json), false) => {
-            serde_json::to_string_pretty(&exports_document(rows, kernel, unread))? + "\n"
-        }
+        (Some(ExportsFormat::Json), true) => printable_json(&counts_document(rows, kernel, unread))?,
+        (Some(ExportsFormat::Json), false) => printable_json(&exports_document(rows, kernel, unread))?,
         (_, true) => human_counts(rows, kernel),
         (Some(ExportsFormat::Human), false) => human_exports(rows, kernel, &palette()),
         (None | Some(ExportsFormat::Symvers), false) => symvers(rows),

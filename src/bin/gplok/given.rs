@@ -6,6 +6,7 @@ use std::sync::Arc;
 use gplok::check::ModuleFile;
 use gplok::image::Image;
 use gplok::kernel::{Contest, Kernel, ModuleTree, UnreadFile, WalkFault, is_package, module_name_of, package_around};
+use gplok::terms::Shown;
 use gplok::verdict::{Cause, Finding, Stage, Verdict};
 use rayon::prelude::*;
 
@@ -51,10 +52,11 @@ impl Given {
                 let file = file.path.clone();
                 Ok((given, file))
             }
-            [] => Err(format!("no module of {} could be listed", path.display()).into()),
+            [] => Err(format!("no module of {} could be listed", Shown::path(path)).into()),
             [first, others @ ..] => {
-                let (number, first) = (others.len() + 1, first.path.display());
-                Err(format!("{} holds {number} modules: name one of them, for example {first}", path.display()).into())
+                let (number, first) = (others.len() + 1, Shown::path(&first.path));
+                Err(format!("{} holds {number} modules: name one of them, for example {first}", Shown::path(path))
+                    .into())
             }
         }
     }
@@ -64,7 +66,7 @@ impl Given {
             return self.add_below(path);
         }
         if let Err(error) = std::fs::metadata(path) {
-            let package = package_around(path).ok_or_else(|| format!("cannot read {}: {error}", path.display()))?;
+            let package = package_around(path).ok_or_else(|| format!("cannot read {}: {error}", Shown::path(path)))?;
             self.open_package(package, path)?;
         }
         self.files.push(ModuleFile { path: path.to_owned(), size: 0 });
@@ -80,7 +82,7 @@ impl Given {
         if opened.flat_map(ModuleTree::files).any(|module| module.path == file) {
             Ok(())
         } else {
-            Err(format!("{} holds no module {}", package.display(), file.display()).into())
+            Err(format!("{} holds no module {}", Shown::path(package), Shown::path(file)).into())
         }
     }
 
@@ -89,7 +91,7 @@ impl Given {
         let tree = ModuleTree::open(path)?;
         self.add(&tree);
         if tree.modules().len() == 0 && tree.unlisted().is_empty() {
-            return Err(format!("no module lies below {}", path.display()).into());
+            return Err(format!("no module lies below {}", Shown::path(path)).into());
         }
         self.trees.push(tree);
         Ok(())
@@ -132,7 +134,7 @@ impl Given {
     pub fn add_shadowed(&self, verdicts: &mut [Verdict]) {
         for (verdict, ModuleFile { path, .. }) in verdicts.iter_mut().zip(&self.files) {
             for (_, file, is_certain) in self.shadowed.iter().filter(|(used, ..)| used == path) {
-                let cause = Cause::ShadowedFile { file: file.display().to_string(), is_certain: *is_certain };
+                let cause = Cause::ShadowedFile { file: file.to_string_lossy().into_owned(), is_certain: *is_certain };
                 verdict.findings.push(Finding::new(Stage::FinitModule, cause));
             }
         }

@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use gplok::image::Image;
 use gplok::kernel::{Exports, KernelRequest};
 use gplok::probe::{ProbeOptions, compile};
-use gplok::report::{KernelSummary, human_inline_changes, human_inlines, inline_changes_document, inlines_document};
-use gplok::terms::KernelRelease;
+use gplok::report::{
+    KernelSummary, human_inline_changes, human_inlines, inline_changes_document, inlines_document, printable_json,
+};
+use gplok::terms::{KernelRelease, Shown};
 use gplok::why::inlines::{InlineChanges, InlineMap};
 
 use crate::arguments::{FactsFormat, InlinesArguments};
@@ -23,9 +25,7 @@ pub fn run(arguments: &InlinesArguments) -> Result<Exit, CommandError> {
         let changes = InlineChanges::between(&from, &to);
         write(&match arguments.format {
             FactsFormat::Human => human_inline_changes(&changes, &earlier, &later, &palette(), arguments.all),
-            FactsFormat::Json => {
-                serde_json::to_string_pretty(&inline_changes_document(&changes, &earlier, &later))? + "\n"
-            }
+            FactsFormat::Json => printable_json(&inline_changes_document(&changes, &earlier, &later))?,
         })?;
         return Ok(if changes.became.is_empty() { Exit::Good } else { Exit::Refused });
     }
@@ -33,7 +33,7 @@ pub fn run(arguments: &InlinesArguments) -> Result<Exit, CommandError> {
     let (map, kernel) = map(tree, arguments)?;
     write(&match arguments.format {
         FactsFormat::Human => human_inlines(&map, &kernel, &palette(), arguments.all),
-        FactsFormat::Json => serde_json::to_string_pretty(&inlines_document(&map, &kernel))? + "\n",
+        FactsFormat::Json => printable_json(&inlines_document(&map, &kernel))?,
     })?;
     Ok(Exit::Good)
 }
@@ -46,7 +46,7 @@ fn map(path: &Path, arguments: &InlinesArguments) -> Result<(InlineMap, KernelSu
     let sources: Vec<PathBuf> = arguments.kernel.iter().cloned().chain([path.to_owned()]).collect();
     let kernel = KernelRequest::of_paths(&sources).open()?;
     let exports =
-        kernel.exports().ok_or_else(|| format!("{} has no Module.symvers: give one with -k", path.display()))?;
+        kernel.exports().ok_or_else(|| format!("{} has no Module.symvers: give one with -k", Shown::path(path)))?;
     if !arguments.object.is_empty() {
         let mut map = InlineMap::default();
         for object in &arguments.object {
@@ -66,7 +66,7 @@ fn processors() -> usize {
 fn compiled(path: &Path, exports: &Exports, options: &ProbeOptions) -> Result<InlineMap, CommandError> {
     let probe = compile(path, options, &progress())?;
     let map = InlineMap::of_probe(&probe, exports);
-    Ok(map.map_err(|error| format!("cannot read what was compiled of {}: {error}", path.display()))?)
+    Ok(map.map_err(|error| format!("cannot read what was compiled of {}: {error}", Shown::path(path)))?)
 }
 
 /// The inline map in a file, or the one compiled from a headers or build directory.
@@ -75,7 +75,7 @@ pub fn map_of(path: &Path) -> Result<InlineMap, CommandError> {
         return Ok(written(path)?.0);
     }
     let kernel = KernelRequest::of_paths(&[path.to_owned()]).open()?;
-    let exports = kernel.exports().ok_or_else(|| format!("{} has no Module.symvers", path.display()))?;
+    let exports = kernel.exports().ok_or_else(|| format!("{} has no Module.symvers", Shown::path(path)))?;
     let options = ProbeOptions { make: Vec::new(), jobs: processors(), keep: None };
     compiled(path, exports, &options)
 }
@@ -94,7 +94,7 @@ fn written(path: &Path) -> Result<(InlineMap, KernelSummary), CommandError> {
     }
     let image = Image::open(path)?;
     let written: WrittenMap = serde_json::from_slice(image.contents().whole())
-        .map_err(|error| format!("cannot read {} as an inline map: {error}", path.display()))?;
+        .map_err(|error| format!("cannot read {} as an inline map: {error}", Shown::path(path)))?;
     let release = written.kernel.and_then(|kernel| kernel.release).map(KernelRelease::new);
     Ok((written.map, KernelSummary { release, ..KernelSummary::default() }))
 }

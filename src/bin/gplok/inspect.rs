@@ -1,6 +1,7 @@
 //! `gplok inspect`: the facts of a module file, without judging it.
 
 use gplok::kernel::Kernel;
+use gplok::report::{inspect, printable_json};
 
 use crate::arguments::{FactsFormat, InspectArguments};
 use crate::exit::{CommandError, Exit};
@@ -12,11 +13,11 @@ pub fn run(arguments: &InspectArguments) -> Result<Exit, CommandError> {
     let mut kernel = Kernel::default();
     given.tell(&mut kernel);
     let image = kernel.open_module(&module)?;
-    let path = module.display().to_string();
+    let path = module.to_string_lossy().into_owned();
     let facts = image.facts().ok_or_else(|| format!("{path} is no ELF file: {} bytes", image.contents().len()))?;
     write(&match arguments.format {
-        FactsFormat::Human => gplok::report::inspect(&path, &facts),
-        FactsFormat::Json => serde_json::to_string_pretty(&facts)? + "\n",
+        FactsFormat::Human => inspect(&path, &facts),
+        FactsFormat::Json => printable_json(&facts)?,
     })?;
     Ok(Exit::Good)
 }

@@ -21,7 +21,6 @@ mod simulate;
 mod upgrade;
 mod why;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -30,9 +29,10 @@ use arguments::{Command, CommandLine};
 use exit::Exit;
 
 fn main() -> ExitCode {
+    output::show_panics();
     let arguments = match CommandLine::try_parse() {
         Ok(arguments) => arguments,
-        Err(usage) => usage.exit(),
+        Err(said) => return output::usage(&said),
     };
     arguments.color.write_global();
     let result = match &arguments.command {
@@ -50,7 +50,7 @@ fn main() -> ExitCode {
     ExitCode::from(match result {
         Ok(exit) => exit as u8,
         Err(error) => {
-            let _ = writeln!(anstream::stderr(), "gplok: {error}");
+            output::note(error);
             Exit::Failed as u8
         }
     })

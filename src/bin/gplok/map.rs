@@ -4,6 +4,7 @@ use std::path::Path;
 
 use gplok::image::Image;
 use gplok::kernel::Kernel;
+use gplok::terms::Shown;
 use gplok::why::inlines::InlineMap;
 
 use crate::exit::CommandError;
@@ -11,7 +12,7 @@ use crate::exit::CommandError;
 /// Reads a map that `gplok inlines` wrote, or builds one from inline functions compiled for the kernel, as an object or
 /// as assembly text.
 pub fn read_map(path: &Path, kernel: &Kernel) -> Result<InlineMap, CommandError> {
-    let fail = |what: &dyn std::fmt::Display| format!("cannot read {}: {what}", path.display());
+    let fail = |what: &dyn std::fmt::Display| format!("cannot read {}: {what}", Shown::path(path));
     let image = Image::open(path)?;
     let contents = image.contents().whole();
     if contents.first() == Some(&b'{') {

@@ -1,12 +1,20 @@
-//! Prints what the commands found.
+//! Prints what the commands found. No other file of the program writes to a stream.
+//!
+//! What is printed may hold names from files, and a name may hold anything. So standard output takes only a [`Printable`], and
+//! messages on standard error are one line each, as [`Shown`] writes it.
 
-use std::io::Write as _;
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
-use gplok::report::{Document, Entry, KernelSummary, Palette};
+use clap::Parser as _;
+use gplok::report::{Document, Entry, KernelSummary, Palette, Printable, printable_json};
+use gplok::terms::Shown;
 use gplok::verdict::Outcome;
 
-use crate::arguments::AnswerFormat;
+use crate::arguments::{AnswerFormat, CommandLine};
 use crate::exit::{CommandError, Exit};
 
 /// Prints verdicts, and returns how the command ends.
@@ -14,7 +22,7 @@ pub fn print<'a>(
     entries: &[Entry<'a>],
     kernel: &'a KernelSummary,
     format: AnswerFormat,
-    human: fn(&[Entry<'_>], &KernelSummary, &Palette) -> String,
+    human: fn(&[Entry<'_>], &KernelSummary, &Palette) -> Printable,
     document: fn(&[Entry<'a>], &'a KernelSummary) -> Document<'a>,
 ) -> Result<Exit, CommandError> {
     write(&text(entries, kernel, format, human, document)?)?;
@@ -26,12 +34,12 @@ pub fn text<'a>(
     entries: &[Entry<'a>],
     kernel: &'a KernelSummary,
     format: AnswerFormat,
-    human: fn(&[Entry<'_>], &KernelSummary, &Palette) -> String,
+    human: fn(&[Entry<'_>], &KernelSummary, &Palette) -> Printable,
     document: fn(&[Entry<'a>], &'a KernelSummary) -> Document<'a>,
-) -> Result<String, CommandError> {
+) -> Result<Printable, CommandError> {
     Ok(match format {
         AnswerFormat::Human => human(entries, kernel, &palette()),
-        AnswerFormat::Json => serde_json::to_string_pretty(&document(entries, kernel))? + "\n",
+        AnswerFormat::Json => printable_json(&document(entries, kernel))?,
         AnswerFormat::Dmesg => gplok::report::dmesg(entries, false),
     })
 }
@@ -54,11 +62,56 @@ fn is_refused(entry: &Entry<'_>) -> bool {
 /// Writes to standard output, without colors if it is not a terminal.
 ///
 /// A closed pipe is not an error: its reader has seen enough, and the exit code is the usual one.
-pub fn write(text: &str) -> Result<(), std::io::Error> {
+pub fn write(text: &Printable) -> Result<(), std::io::Error> {
     let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(text.as_str().as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         result => result,
+    }
+}
+
+/// Writes a message to standard error, as one line.
+pub fn note(message: impl Display) {
+    _ = writeln!(anstream::stderr(), "gplok: {}", Shown(message));
+}
+
+/// Returns whether somebody sees standard error at once.
+pub fn is_watched() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Shows on a terminal how far a long command is, in place of what was shown before.
+pub fn show_progress(done: usize, of: usize, what: &'static str) {
+    _ = write!(std::io::stderr(), "\r\x1b[Kgplok: {done} of {of} {what}");
+}
+
+/// Clears what [`show_progress`] has shown.
+pub fn clear_progress() {
+    _ = write!(std::io::stderr(), "\r\x1b[K");
+}
+
+/// Prints what clap says about the arguments: an error, or the help that was asked for.
+///
+/// An error quotes arguments. If they hold what a message must not, it is made again of the arguments as messages show them.
+pub fn usage(said: &clap::Error) -> ExitCode {
+    let is_shown = |argument: OsString| argument == *Shown::path(&argument).to_string();
+    // A closed stream leaves nobody to tell.
+    if std::env::args_os().all(is_shown) {
+        _ = said.print();
+    } else {
+        let arguments = std::env::args_os().map(|argument| Shown::path(&argument).to_string());
+        match CommandLine::try_parse_from(arguments) {
+            Err(again) => _ = again.print(),
+            Ok(_) => note(said),
+        }
+    }
+    ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(Exit::Failed as u8))
+}
+
+/// Writes the message of a panic as one line, for it may quote text from files.
+pub fn show_panics() {
+    if std::env::var_os("RUST_BACKTRACE").is_none() {
+        std::panic::set_hook(Box::new(|panic| note(panic.to_string().replacen(":\n", ": ", 1))));
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use gplok::load::{Insmod, ModuleInitFlags, SystemCall};
+use gplok::terms::Shown;
 
 /// One step of a plan.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub enum PlanStep {
 
 /// The plan cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read {}: line {line}: {what}", path.display())]
+#[error("cannot read {}: line {line}: {}", Shown::path(path), Shown(what))]
 pub struct PlanError {
     path: PathBuf,
     line: usize,

@@ -5,6 +5,7 @@ use std::path::Path;
 use gplok::image::read_regular_text;
 use gplok::impact::policy::{Baseline, Concern, Policy, PolicyEntry, PolicyResult, Rules};
 use gplok::report::PolicyReport;
+use gplok::terms::Shown;
 
 use crate::arguments::PolicyArguments;
 use crate::exit::{CommandError, Exit};
@@ -48,7 +49,7 @@ impl PolicyArguments {
             let results = entries.iter().zip(&judged.standings);
             let kept = results.filter(|(_, result)| matches!(result, PolicyResult::Fails | PolicyResult::Known));
             let text = Baseline::of(kept.map(|(entry, _)| entry)).text();
-            std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))?;
+            std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", Shown::path(path)))?;
             report.accept();
         }
         Ok(Some(report))
@@ -56,12 +57,12 @@ impl PolicyArguments {
 }
 
 fn read(path: &Path) -> Result<String, CommandError> {
-    Ok(read_regular_text(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?)
+    Ok(read_regular_text(path).map_err(|error| format!("cannot read {}: {error}", Shown::path(path)))?)
 }
 
 fn read_baseline(path: &Path) -> Result<Baseline, CommandError> {
     Ok(Baseline::parse(&read(path)?)
-        .map_err(|line| format!("cannot read {}, line {line}: this is no line of a baseline", path.display()))?)
+        .map_err(|line| format!("cannot read {}, line {line}: this is no line of a baseline", Shown::path(path)))?)
 }
 
 /// How a command with a policy ends.

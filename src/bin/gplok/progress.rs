@@ -1,8 +1,9 @@
 //! Progress messages on standard error, only on a terminal.
 
-use std::io::{IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
+
+use crate::output::{clear_progress, is_watched, note, show_progress};
 
 /// Shows the progress of a long command on a terminal, after half a second of silence, and clears the line at the end.
 pub struct Progress {
@@ -17,7 +18,7 @@ pub struct Progress {
 impl Progress {
     /// Starts to count `what` up to `of`.
     pub fn new(what: &'static str, of: usize) -> Self {
-        let due = if std::io::stderr().is_terminal() { 500 } else { u64::MAX };
+        let due = if is_watched() { 500 } else { u64::MAX };
         Self { what, of, done: AtomicUsize::new(0), begun: Instant::now(), due: due.into() }
     }
 
@@ -30,7 +31,7 @@ impl Progress {
         }
         let now = u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX);
         if now >= due && self.due.compare_exchange(due, now + 100, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            let _ = write!(std::io::stderr(), "\r\x1b[Kgplok: {done} of {} {}", self.of, self.what);
+            show_progress(done, self.of, self.what);
         }
     }
 }
@@ -38,17 +39,17 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         if !matches!(self.due.load(Ordering::Relaxed), 500 | u64::MAX) {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
+            clear_progress();
         }
     }
 }
 
 /// Returns a function that prints, on a terminal, what a long command is doing.
 pub fn progress() -> impl Fn(&str) + Sync {
-    let terminal = std::io::stderr().is_terminal();
+    let terminal = is_watched();
     move |what: &str| {
         if terminal {
-            let _ = writeln!(anstream::stderr(), "gplok: {what}");
+            note(what);
         }
     }
 }

@@ -9,6 +9,7 @@ use gplok::image::{Image, read_regular_text};
 use gplok::kernel::Kernel;
 use gplok::load::Machine;
 use gplok::report::{Entry, KernelSummary, Op, human_steps, steps_document};
+use gplok::terms::Shown;
 use gplok::verdict::Verdict;
 use gplok::why::explain;
 
@@ -22,7 +23,7 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, CommandError> {
     let path = &arguments.plan;
     let text = read(path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let at = |line: usize, error: &dyn std::fmt::Display| format!("{}: line {line}: {error}", path.display());
+    let at = |line: usize, error: &dyn std::fmt::Display| format!("{}: line {line}: {error}", Shown::path(path));
     let mut steps = Vec::new();
     for (line, step) in plan::parse(path, &text, folder)? {
         let image = open(&step).map_err(|error| at(line, &error))?;
@@ -44,7 +45,7 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, CommandError> {
             (PlanStep::Insmod { insmod, .. }, Some(image)) => {
                 let mut verdict = machine.insmod(image, insmod);
                 explain(&mut verdict, image, &kernel, &lookup)?;
-                results.push((Op::Insmod, Some(image.path().display().to_string()), verdict));
+                results.push((Op::Insmod, Some(image.path().to_string_lossy().into_owned()), verdict));
             }
             (PlanStep::Insmod { .. }, None) => {}
             (PlanStep::Rmmod(name), _) => results.push((Op::Rmmod, None, machine.rmmod(name))),
@@ -77,5 +78,5 @@ fn read(path: &Path) -> Result<String, CommandError> {
         std::io::stdin().read_to_string(&mut text)?;
         return Ok(text);
     }
-    Ok(read_regular_text(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?)
+    Ok(read_regular_text(path).map_err(|error| format!("cannot read {}: {error}", Shown::path(path)))?)
 }

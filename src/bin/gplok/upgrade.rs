@@ -6,7 +6,7 @@ use gplok::image::DebugFiles;
 use gplok::impact::policy::{Concern, PolicyEntry};
 use gplok::impact::{Answer, Circumstances, ExportDiff, Kernels, ModuleImpact, Upgrade};
 use gplok::kernel::{Kernel, KernelRequest, out_of_tree_modules};
-use gplok::report::{KernelSummary, human_upgrade, short_upgrade, upgrade_document};
+use gplok::report::{KernelSummary, human_upgrade, printable_json, short_upgrade, upgrade_document};
 use gplok::terms::{KernelRelease, License};
 use gplok::why::Lookup;
 use gplok::why::inlines::InlineChanges;
@@ -47,13 +47,16 @@ pub fn run(arguments: &UpgradeArguments) -> Result<Exit, CommandError> {
     write(&match arguments.format {
         DiffFormat::Human => {
             let palette = palette();
-            let page = human_upgrade(&upgrade, diff.as_ref(), (&earlier, &later), &palette, arguments.all);
-            page + &policy.as_ref().map(|policy| policy.human(&palette)).unwrap_or_default()
+            let mut page = human_upgrade(&upgrade, diff.as_ref(), (&earlier, &later), &palette, arguments.all);
+            if let Some(policy) = &policy {
+                page.append(&policy.human(&palette));
+            }
+            page
         }
         DiffFormat::Short => short_upgrade(&upgrade),
         DiffFormat::Json => {
             let document = upgrade_document(&upgrade, diff.as_ref(), &earlier, &later, policy.as_ref());
-            serde_json::to_string_pretty(&document)? + "\n"
+            printable_json(&document)?
         }
     })?;
     Ok(policy.as_ref().map_or_else(|| exit(&upgrade), crate::policy::exit))

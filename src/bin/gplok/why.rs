@@ -7,7 +7,8 @@ use gplok::check::check;
 use gplok::image::Image;
 use gplok::kernel::{Kernel, KernelRequest};
 use gplok::load::Insmod;
-use gplok::report::{Entry, KernelSummary, Op, human_why, why_document};
+use gplok::report::{Entry, KernelSummary, Op, human_why, printable_json, why_document};
+use gplok::terms::Shown;
 use gplok::why::{elsewhere as look_up, explain, undefined, uses};
 
 use crate::arguments::{FactsFormat, WhyArguments};
@@ -45,14 +46,12 @@ pub fn run(arguments: &WhyArguments) -> Result<Exit, CommandError> {
     for finding in &verdict.findings {
         elsewhere.extend(others.iter().filter_map(|other| look_up(finding, &kernel, other)));
     }
-    let path = module.display().to_string();
+    let path = module.to_string_lossy().into_owned();
     let summary = KernelSummary::from(&*kernel);
     let entry = Entry { op: Op::Insmod, path: Some(&path), verdict: &verdict };
     write(&match arguments.format {
         FactsFormat::Human => human_why(&entry, asked.as_ref(), &elsewhere, &summary, &palette()),
-        FactsFormat::Json => {
-            serde_json::to_string_pretty(&why_document(&entry, asked.as_ref(), &elsewhere, &summary))? + "\n"
-        }
+        FactsFormat::Json => printable_json(&why_document(&entry, asked.as_ref(), &elsewhere, &summary))?,
     })?;
     Ok(exit(&[entry]))
 }
@@ -62,7 +61,7 @@ fn not_used(path: &Path, image: &Image, symbol: &str) -> String {
     let names: Vec<String> = image.as_announced().iter().flat_map(|elf| undefined(elf).collect::<Vec<_>>()).collect();
     let is_similar = |name: &&str| name.contains(symbol) || (symbol.contains(*name) && name.len() > 3);
     let similar: Vec<&str> = names.iter().map(String::as_str).filter(is_similar).take(5).collect();
-    let path = path.display();
+    let path = Shown::path(path);
     match similar.as_slice() {
         [] => format!("{path} does not leave {symbol:?} undefined: no kernel has to provide it"),
         similar => format!("{path} does not leave {symbol:?} undefined; did you mean {}?", similar.join(", ")),

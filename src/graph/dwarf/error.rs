@@ -1,5 +1,7 @@
 //! Errors in debug information.
 
+use crate::terms::Shown;
+
 /// Why debug information cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum DwarfError {
@@ -7,7 +9,7 @@ pub enum DwarfError {
     #[error("the debug information is broken: {0}")]
     Broken(#[source] gimli::Error),
     /// A section cannot be decompressed.
-    #[error("section {section}: {what}")]
+    #[error("section {}: {}", Shown(section), Shown(what))]
     Section {
         /// Its name.
         section: String,
@@ -16,7 +18,8 @@ pub enum DwarfError {
     },
     /// A relocation of a type that does not occur in debug information.
     #[error(
-        "section {section}: relocation of type {kind} at offset {offset:#x}, which debug information has no use for"
+        "section {}: relocation of type {kind} at offset {offset:#x}, which debug information has no use for",
+        Shown(section)
     )]
     Relocation {
         /// The section it applies to.

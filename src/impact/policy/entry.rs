@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::impact::{Answer, ChangeClass, ExportChange};
 use crate::kernel::KernelExport;
+use crate::terms::Shown;
 
 /// A reason for which a pipeline may fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,6 +65,8 @@ impl<'a> PolicyEntry<'a> {
             _ => None,
         };
         let symbol = self.change.map_or("", |change| change.symbol.as_ref());
-        [self.concern.to_string(), self.module.to_owned(), symbol.to_owned(), detail.unwrap_or_default()]
+        let detail = detail.unwrap_or_default();
+        // A name must begin neither a line nor a column of the file.
+        [&self.concern.to_string(), self.module, symbol, &detail].map(|column| Shown(column).to_string())
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{Concern, PolicyEntry};
 use crate::impact::{ChangeClass, Classes};
 use crate::kernel::VMLINUX;
-use crate::terms::Glob;
+use crate::terms::{Glob, Shown};
 
 /// All rules, in the order of the file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,7 +39,7 @@ enum Pattern {
 
 /// A file of rules that cannot be read.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot read {}, line {line}: {kind}", path.display())]
+#[error("cannot read {}, line {line}: {kind}", Shown::path(path))]
 pub struct RulesError {
     /// The file.
     pub path: PathBuf,

@@ -2,12 +2,14 @@
 
 use std::io;
 
+use crate::terms::Shown;
+
 /// What is wrong with a package.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PackageError {
     /// A part cannot be read: it is malformed or cut short, or the operating system returned an error.
-    #[error("{part}: {source}")]
+    #[error("{}: {}", Shown(part), Shown(source))]
     Part {
         /// The part: a header, an archive, or the path of an entry.
         part: String,

@@ -9,6 +9,7 @@ use ::tar as tar_crate;
 use super::*;
 use crate::compression::Compression;
 use crate::kernel::error::{Error, ErrorKind};
+use crate::terms::Shown;
 
 const CONFIG: &[u8] = b"CONFIG_MODULES=y\n";
 pub(super) const MODULE: &[u8] = &[0x7f; 1301];
@@ -337,7 +338,7 @@ fn other_files_are_no_packages() {
 fn an_error_of_the_visitor_names_the_entry() {
     let package = on_disk(&deb(None));
     let error = format::read(&package.path, &mut |_| Err(std::io::Error::other("enough"))).unwrap_err();
-    assert_eq!(error.to_string(), format!("cannot read {}: boot/config-6.1.0: enough", package.path.display()));
+    assert_eq!(error.to_string(), format!("cannot read {}: boot/config-6.1.0: enough", Shown::path(&package.path)));
 }
 
 #[test]
@@ -359,7 +360,7 @@ fn a_store_keeps_the_wanted_files() {
         assert_eq!(store.get("boot/config-6.1.0").unwrap(), CONFIG);
         assert_eq!(store.get("boot/empty").unwrap(), b"");
         let error = store.get(LONG).unwrap_err().to_string();
-        assert_eq!(error, format!("cannot read {}: {LONG}: entity not found", package.path.display()));
+        assert_eq!(error, format!("cannot read {}: {LONG}: entity not found", Shown::path(&package.path)));
     }
 }
 

@@ -255,7 +255,7 @@ fn read_by_kernel(run: &Run<'_>, compression: Compression) -> StageResult<Result
         }
         Err(KernelDecompressFault::Limit) => {
             // The limit is gplok's. What the kernel makes of the file is not known.
-            let what = run.image.path().display().to_string();
+            let what = run.image.path().to_string_lossy().into_owned();
             if run.ask(Missing::Unread(what))? {
                 return Ok(Ok(run.image.contents().clone()));
             }

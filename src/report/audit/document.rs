@@ -156,7 +156,7 @@ impl<'a> From<&'a AuditedObject> for ObjectItem<'a> {
     fn from(object: &'a AuditedObject) -> Self {
         let gpl_only = object.exports.iter().filter(|(_, kind)| kind.is_gpl_only()).count();
         Self {
-            path: object.path.display().to_string(),
+            path: object.path.to_string_lossy().into_owned(),
             name: &object.name,
             kernel: object.is_kernel,
             license: object.license.as_deref(),
@@ -176,7 +176,11 @@ impl<'a> From<&'a Hop> for PathStep<'a> {
 fn finding_item<'a>(audit: &'a Audit, finding: &'a AuditFinding, known: bool) -> FindingItem<'a> {
     FindingItem {
         code: finding.code,
-        object: audit.objects.get(finding.object).map(|object| object.path.display().to_string()).unwrap_or_default(),
+        object: audit
+            .objects
+            .get(finding.object)
+            .map(|object| object.path.to_string_lossy().into_owned())
+            .unwrap_or_default(),
         export: finding.export.as_deref(),
         kind: finding.kind,
         symbol: finding.symbol.as_deref(),

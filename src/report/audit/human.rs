@@ -1,15 +1,16 @@
 //! The findings of `audit` as text: one page, grouped by code, the clearest findings of a code first.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 
 use super::codes::wording;
 use super::lines::{FindingLine, line};
 use super::report::AuditReport;
 use crate::audit::{Audit, AuditCode, AuditFinding, AuditedObject, KindChange, Was};
 use crate::report::palette::Palette;
+use crate::report::printable::Printable;
 use crate::report::unread::unread_note;
-use crate::report::wording::{list, many, printable, thousands};
+use crate::report::wording::{list, many, thousands};
+use crate::terms::Shown;
 
 /// How many findings of a code the page shows unless it shows everything.
 const FINDINGS: usize = 20;
@@ -21,16 +22,15 @@ const NAMES: usize = 8;
 const COLUMN: usize = 32;
 
 /// The audited objects and the findings as text. With `whole`, the page shows everything.
-pub fn human_audit(report: &AuditReport<'_>, palette: &Palette, whole: bool) -> String {
+pub fn human_audit(report: &AuditReport<'_>, palette: &Palette, whole: bool) -> Printable {
     let news = report.news();
-    let mut page = AuditPage { text: String::new(), report, palette, whole };
+    let mut page = AuditPage { text: Printable::default(), report, palette, whole };
     page.objects(report.audit, "");
     if let Some((earlier, _)) = report.earlier {
         page.objects(earlier, "compared with ");
     }
     if let Some(kernel) = report.kernel {
-        let called = printable(kernel.told_apart());
-        let _ = writeln!(page.text, "{called} says how what they import is exported");
+        page.line("", &format!("{} says how what they import is exported", kernel.told_apart()));
     }
     page.tally(&news);
     page.groups(&news);
@@ -40,13 +40,14 @@ pub fn human_audit(report: &AuditReport<'_>, palette: &Palette, whole: bool) -> 
     }
     page.not_known();
     if let Some((first, _)) = news.first() {
-        let _ = writeln!(page.text, "\ngplok explain {} says more, and so for every code in brackets", first.code);
+        page.text.end();
+        page.line("", &format!("gplok explain {} says more, and so for every code in brackets", first.code));
     }
     page.text
 }
 
 struct AuditPage<'p> {
-    text: String,
+    text: Printable,
     report: &'p AuditReport<'p>,
     palette: &'p Palette,
     whole: bool,
@@ -54,12 +55,12 @@ struct AuditPage<'p> {
 
 impl AuditPage<'_> {
     fn heading(&mut self, text: &str) {
-        let heading = self.palette.paint(self.palette.heading, &printable(text));
-        let _ = writeln!(self.text, "\n{heading}");
+        self.text.end();
+        self.text.painted(self.palette, self.palette.heading, text).end();
     }
 
     fn line(&mut self, indent: &str, text: &str) {
-        let _ = writeln!(self.text, "{indent}{}", printable(text));
+        self.text.line(format_args!("{indent}{text}"));
     }
 
     const fn limit(&self, number: usize, most: usize) -> usize {
@@ -71,7 +72,7 @@ impl AuditPage<'_> {
         let (kernels, modules): (Vec<_>, Vec<_>) = audit.objects.iter().partition(|object| object.is_kernel);
         let apart = if modules.len() <= OBJECTS { modules.as_slice() } else { &[] };
         for object in kernels.iter().chain(apart) {
-            let path = object.path.display();
+            let path = Shown::path(&object.path);
             let what = match (object.is_kernel, &object.license) {
                 (true, _) => format!("kernel {}", object.name),
                 (false, Some(license)) => format!("module {}, licence \"{license}\"", object.name),
@@ -125,8 +126,7 @@ impl AuditPage<'_> {
             (true, true) => self.palette.answer_unknown,
             (true, false) => self.palette.answer_good,
         };
-        let answer = self.palette.paint(style, &format!("{answer}{limits}"));
-        let _ = writeln!(self.text, "{answer}{known}");
+        self.text.painted(self.palette, style, format_args!("{answer}{limits}")).line(known);
     }
 
     /// `1 gone, 2 exports of another kind, 12 findings as before`.
@@ -170,20 +170,20 @@ impl AuditPage<'_> {
             self.findings(&lines);
             if lines.len() < group.len() {
                 let more = thousands(group.len() - lines.len());
-                let _ = writeln!(self.text, "  … and {more} more; --list shows all");
+                self.line("  ", &format!("… and {more} more; --list shows all"));
             }
         }
     }
 
     /// Adds findings in two columns, one line each: the subjects, and what they do.
     fn findings(&mut self, lines: &[FindingLine]) {
-        let subjects: Vec<String> = lines.iter().map(|line| printable(&line.subject)).collect();
+        let subjects: Vec<String> = lines.iter().map(|line| Shown(&line.subject).to_string()).collect();
         let widths = subjects.iter().map(|subject| subject.chars().count());
         let width = widths.filter(|width| *width <= COLUMN).max().unwrap_or_default();
         for (line, subject) in lines.iter().zip(&subjects) {
             let blanks = " ".repeat(width.saturating_sub(subject.chars().count()));
-            let subject = self.palette.paint(self.palette.label, subject);
-            let _ = writeln!(self.text, "  {subject}{blanks}  {}", printable(&line.about));
+            self.text.text("  ").painted(self.palette, self.palette.label, subject);
+            self.text.line(format_args!("{blanks}  {}", line.about));
             for below in &line.below {
                 self.line("      ", below);
             }
@@ -268,7 +268,7 @@ fn unread(audit: &Audit) -> Option<String> {
     let mut unread = Vec::new();
     for object in &audit.objects {
         if let Some(why) = &object.unread {
-            unread.push(format!("{} ({why})", object.path.display()));
+            unread.push(format!("{} ({why})", Shown::path(&object.path)));
         }
     }
     if unread.is_empty() {

@@ -102,7 +102,7 @@ pub fn upgrade_document<'a>(
 fn module<'a>(impact: &'a ModuleImpact<'_>, to: &KernelSummary) -> ModuleItem<'a> {
     let judged = |verdict| item(&Entry { op: Op::Insmod, path: None, verdict }, to);
     ModuleItem {
-        path: impact.path.display().to_string(),
+        path: impact.path.to_string_lossy().into_owned(),
         name: &impact.binary.name,
         licenses: &impact.licenses,
         answer: impact.answer,

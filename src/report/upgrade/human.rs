@@ -1,7 +1,6 @@
 //! The effects of another kernel as text: one page, the worst first.
 
 use std::collections::{BTreeSet, HashSet};
-use std::fmt::Write as _;
 
 use super::close::close;
 use super::symbols::{SymbolLine, Trouble, code, lines};
@@ -13,7 +12,8 @@ use crate::report::entry::{Entry, KernelSummary, Op};
 use crate::report::headline::answer;
 use crate::report::missing::remedy;
 use crate::report::palette::Palette;
-use crate::report::wording::{all as listed, count, list, printable};
+use crate::report::printable::Printable;
+use crate::report::wording::{all as listed, count, list};
 use crate::verdict::{Finding, Missing, Outcome, Verdict};
 
 /// How many groups of modules with one answer the page shows unless it shows everything.
@@ -37,16 +37,16 @@ pub fn human_upgrade(
     (from, to): (&KernelSummary, &KernelSummary),
     palette: &Palette,
     whole: bool,
-) -> String {
-    let mut page = UpgradePage { text: String::new(), palette, from, to, whole };
+) -> Printable {
+    let mut page = UpgradePage { text: Printable::default(), palette, from, to, whole };
     page.answers(&upgrade.modules);
     page.inlines(&upgrade.modules);
     page.symbols(&upgrade.modules);
     page.rules(upgrade);
     page.unknown(upgrade);
     if let Some(diff) = diff {
-        page.text.push('\n');
-        page.text.push_str(&human_diff(diff, diff.totals(), from, to, palette, whole));
+        page.text.end();
+        page.text.append(&human_diff(diff, diff.totals(), from, to, palette, whole));
     }
     page.heading("what to do");
     for line in close(&upgrade.modules, to) {
@@ -56,7 +56,7 @@ pub fn human_upgrade(
 }
 
 struct UpgradePage<'p> {
-    text: String,
+    text: Printable,
     palette: &'p Palette,
     from: &'p KernelSummary,
     to: &'p KernelSummary,
@@ -65,12 +65,12 @@ struct UpgradePage<'p> {
 
 impl UpgradePage<'_> {
     fn line(&mut self, indent: &str, text: &str) {
-        let _ = writeln!(self.text, "{indent}{}", printable(text));
+        self.text.line(format_args!("{indent}{text}"));
     }
 
     fn heading(&mut self, text: &str) {
-        let heading = self.palette.paint(self.palette.heading, &printable(text));
-        let _ = writeln!(self.text, "\n{heading}:");
+        self.text.end();
+        self.text.painted(self.palette, self.palette.heading, text).line(":");
     }
 
     const fn limit(&self, number: usize, most: usize) -> usize {
@@ -117,7 +117,8 @@ impl UpgradePage<'_> {
             Answer::LoadsOnceSigned | Answer::LoadsAfterRebuild | Answer::Unknown => self.palette.answer_unknown,
             _ => self.palette.answer_bad,
         };
-        let _ = writeln!(self.text, "\n{}:", self.palette.paint(style, words));
+        self.text.end();
+        self.text.painted(self.palette, style, words).line(":");
         // Modules that load need no details.
         if answer == Answer::LoadsAsItIs {
             let names: Vec<String> = modules.iter().map(|module| called(module)).collect();
@@ -226,8 +227,7 @@ impl UpgradePage<'_> {
             number if number == of && of > 2 => " (all modules)".to_owned(),
             number => format!(" ({})", list(&line.modules, self.limit(number, USERS))),
         };
-        let symbols = self.palette.paint(self.palette.label, &printable(&symbols));
-        let _ = writeln!(self.text, "  {symbols}{}", printable(&users));
+        self.text.text("  ").painted(self.palette, self.palette.label, symbols).line(users);
         for detail in &line.details {
             self.line("      ", detail);
         }

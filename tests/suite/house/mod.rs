@@ -16,6 +16,7 @@ mod rooms;
 mod rules;
 mod source;
 mod tokens;
+mod words;
 
 use source::House;
 

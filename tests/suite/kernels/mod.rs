@@ -8,7 +8,7 @@ mod hostile;
 mod judged;
 mod kallsyms;
 mod layouts;
-mod parts;
+pub mod parts;
 mod room;
 mod struct_module;
 mod type_information;
