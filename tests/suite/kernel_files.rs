@@ -12,8 +12,10 @@ use gplok::terms::{ElfMachine, Errno, KernelVersion, ModuleName};
 use gplok::verdict::{Code, Outcome};
 use tempfile::TempDir;
 
+#[cfg(feature = "cli")]
 use crate::cli::Desk;
 use crate::ko::{Ko, Profile};
+#[cfg(feature = "cli")]
 use crate::made::Made;
 
 const SYMVERS: &str =
@@ -306,6 +308,7 @@ fn a_configuration_tells_the_version() {
 }
 
 /// A few lines of a configuration say nothing of the options that they do not name.
+#[cfg(feature = "cli")]
 #[test]
 fn a_fragment_of_a_configuration_leaves_the_rest_open() {
     let made = Made::new("6.1.0").no_tree();
@@ -339,6 +342,7 @@ fn a_fragment_of_a_configuration_leaves_the_rest_open() {
 }
 
 /// The copy of a configuration that is installed with the headers differs from that of the image in what signs the build.
+#[cfg(feature = "cli")]
 #[test]
 fn what_signs_a_build_makes_no_other_build() {
     let desk = Desk::with(Made::new("6.1.0").no_tree());
@@ -356,6 +360,7 @@ fn what_signs_a_build_makes_no_other_build() {
 }
 
 /// A list of exports that has lost rows neither takes the place of the whole one nor makes what it lacks absent.
+#[cfg(feature = "cli")]
 #[test]
 fn a_part_of_a_list_of_exports_is_no_other_list() {
     let made = Made::new("6.1.0").modversions().export("kick").export("hold").no_tree();
@@ -379,6 +384,7 @@ fn a_part_of_a_list_of_exports_is_no_other_list() {
 }
 
 /// Of two rows for one symbol of the kernel itself that differ, neither is true for certain.
+#[cfg(feature = "cli")]
 #[test]
 fn rows_that_contradict_each_other_are_not_known() {
     let made = Made::new("6.1.0").modversions().export("kick").changed("kick").no_tree();
@@ -397,6 +403,7 @@ fn rows_that_contradict_each_other_are_not_known() {
 }
 
 /// An empty Module.symvers is said to be one, and the other files still count.
+#[cfg(feature = "cli")]
 #[test]
 fn an_empty_list_of_exports_is_told() {
     let made = Made::new("6.1.0").no_tree();
@@ -413,6 +420,7 @@ fn an_empty_list_of_exports_is_told() {
 }
 
 /// `/boot` describes the kernel whose files it holds; of several, one must be named.
+#[cfg(feature = "cli")]
 #[test]
 fn a_boot_folder_is_a_kernel() {
     let made = Made::new("6.1.0").no_tree();
@@ -437,6 +445,7 @@ fn a_boot_folder_is_a_kernel() {
 }
 
 /// A list of modules that does not fit its tree, or cannot be read, is named.
+#[cfg(feature = "cli")]
 #[test]
 fn a_stale_index_of_a_tree_is_told() {
     let made = Made::new("6.1.0").no_tree();
