@@ -113,7 +113,7 @@ pub fn program_text(text: &'static str) -> Printable {
 pub fn printable_json(document: &impl Serialize) -> Result<Printable, serde_json::Error> {
     let text = serde_json::to_string_pretty(document)?;
     // Outside of strings JSON has only visible ASCII, blanks and line breaks; serde_json escapes control characters below 0x20.
-    if text.bytes().all(|byte| byte < 0x7f) {
+    if text.is_ascii() && !text.contains('\x7f') {
         return Ok(Printable(text + "\n"));
     }
     let mut page = Printable(String::with_capacity(text.len() + 1));

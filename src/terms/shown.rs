@@ -72,6 +72,10 @@ impl<W: fmt::Write + ?Sized> fmt::Write for Escape<'_, W> {
 
 /// Returns whether a message shows a character as it is.
 pub(crate) fn is_shown(c: char) -> bool {
+    // Nearly all characters are these.
+    if matches!(c, ' '..='~') {
+        return true;
+    }
     let is_hidden = matches!(
         c,
         // Separators of lines and paragraphs, and annotations between lines.
