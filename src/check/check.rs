@@ -325,3 +325,32 @@ impl<'a> Check<'a> {
         Ok((verdicts, probed, Box::new(leftover)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::KernelRequest;
+    use crate::verdict::Outcome;
+
+    /// Reading a file twice takes as long as all the rest of its judgement.
+    #[test]
+    fn what_later_attempts_need_of_a_file_stays_in_memory() {
+        let founding = Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/founding");
+        let exports = tempfile::NamedTempFile::with_suffix("Module.symvers").expect("a temporary file");
+        let image = Image::open(founding.join("hmm.ko")).expect("the module is read");
+        let elf = image.as_announced().expect("it is ELF");
+        let versions = elf.symbol_versions().expect("it has versions");
+        let rows: String =
+            versions.iter().map(|(name, crc)| format!("{crc:#010x}\t{name}\tvmlinux\tEXPORT_SYMBOL\n")).collect();
+        std::fs::write(exports.path(), rows).expect("the file can be written");
+        let kernel = founding.join("linux-4.18");
+        let paths = [kernel.join("config"), kernel.join("release"), exports.path().to_owned()];
+        let kernel = Arc::new(KernelRequest::of_paths(&paths).open().expect("the fixture opens"));
+        let check = Check::new(&kernel);
+        let mut machine = check.machine();
+        let read = check.read_ahead(&machine, &founding.join("hmm.ko"), &|_: &Image| ()).expect("the module is read");
+        assert!(!read.image.is_whole());
+        let verdict = machine.insmod_whole(&read.image, &Insmod::default()).expect("nothing else is read");
+        assert!(verdict.outcome == Outcome::Loads, "{verdict:?}");
+    }
+}

@@ -109,7 +109,7 @@ impl Load {
 }
 
 /// An entry of the symbol table.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Symbol {
     /// `st_name`: offset into the string table.
     pub name: u32,

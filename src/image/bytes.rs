@@ -4,7 +4,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::parts::Parts;
+use super::parts::{Parts, merged};
 
 /// Shared bytes, or a prefix of them: the loader cuts off a signature without copying.
 ///
@@ -45,15 +45,18 @@ impl Bytes {
 
     /// Copies some ranges, and omits those that are not in memory.
     pub(super) fn reduced(&self, ranges: &[Range<u64>]) -> Self {
-        let mut kept = Vec::new();
-        for range in ranges {
-            let Ok(start) = usize::try_from(range.start) else { continue };
-            let Ok(end) = usize::try_from(range.end) else { continue };
-            if let Some(part) = self.held(start).and_then(|rest| rest.get(..end.checked_sub(start)?)) {
-                kept.push((start, part));
-            }
-        }
-        Self::partial(self.len, Parts::of(kept.into_iter()))
+        let is_held = |range: &Range<usize>| {
+            let held = self.held(range.start).unwrap_or_default();
+            range.end.checked_sub(range.start).is_some_and(|len| len <= held.len())
+        };
+        let ranges = ranges.iter().filter_map(|range| {
+            let range = usize::try_from(range.start).ok()?..usize::try_from(range.end).ok()?;
+            is_held(&range).then_some(range)
+        });
+        // Ranges that overlap become one: a shorter one would hide what lies behind it in the other.
+        let kept = merged(ranges.collect(), 0);
+        let parts = kept.iter().filter_map(|range| Some((range.start, self.held(range.start)?.get(..range.len())?)));
+        Self::partial(self.len, Parts::of(parts))
     }
 
     /// The number of bytes, in memory or not.

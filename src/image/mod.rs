@@ -23,6 +23,8 @@ mod parts;
 mod regular;
 mod signature;
 mod text;
+mod this_module;
+mod this_module_reader;
 
 unstable!(bytes::Bytes);
 pub use debug_file::DebugFiles;
@@ -34,7 +36,8 @@ pub(crate) use file::Extent;
 unstable!(kmod::{KmodLinks, KmodSymbol});
 unstable!(loose_symbols::LooseSymbol);
 pub use modinfo::Modinfo;
-unstable!(module_elf::{ModuleElf, ModuleFunction, THIS_MODULE, ThisModulePlace});
+unstable!(module_elf::{ModuleElf, THIS_MODULE});
+unstable!(this_module::{ModuleFunction, NamedSection, ThisModule, ThisModulePlace});
 unstable!(modversions::Versions);
 pub use parameters::Parameter;
 unstable!(regular::{open_regular, read_regular, read_regular_text});

@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
 use super::loose_symbols::{LooseSymbol, LooseSymbols};
-use super::text::{as_text, escaped, text_bytes};
+use super::text::{escaped, text_bytes};
+use super::this_module::ThisModule;
 use super::{Bytes, Modinfo, Versions};
 use crate::elf::{Elf, Header, Relocation, Section, SectionType, Symbol};
 use crate::terms::{Class, ElfMachine, Endian, ExportedSymbol, name_hash};
@@ -33,12 +34,12 @@ pub struct ModuleElf {
     /// Pairs of a section that is relocated and a relocation section for it, sorted.
     relocating: OnceLock<Vec<(usize, usize)>>,
     last_nul: OnceLock<Option<usize>>,
-    kept: Kept,
+    pub(super) kept: Kept,
 }
 
 /// Cached results that every load asks for. Reducing the bytes does not discard them.
 #[derive(Debug, Default)]
-struct Kept {
+pub(super) struct Kept {
     modinfo: OnceLock<Arc<Modinfo>>,
     versions: OnceLock<Option<Arc<Versions>>>,
     extended_versions: OnceLock<Option<Arc<Versions>>>,
@@ -46,58 +47,8 @@ struct Kept {
     exports: OnceLock<Arc<Vec<ExportedSymbol>>>,
     all_symbols_named: OnceLock<bool>,
     names_in_strtab: OnceLock<bool>,
-    this_module_name: OnceLock<Option<Arc<str>>>,
-    this_module_places: OnceLock<Arc<[ThisModulePlace]>>,
-}
-
-/// A function of a module that the kernel calls by the address in `struct module`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ModuleFunction {
-    /// `init`.
-    Init,
-    /// `exit`.
-    Exit,
-}
-
-/// A place in `struct module` that a relocation fills.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ThisModulePlace {
-    /// Its offset in bytes.
-    pub offset: u64,
-    /// The type of the relocation.
-    pub kind: u32,
-    /// The index of its symbol.
-    pub symbol: u32,
-    /// Its addend; `None` if it is in the bytes of the place.
-    pub addend: Option<i64>,
-    /// The function whose address the relocation writes; `None` for anything else.
-    pub function: Option<ModuleFunction>,
-}
-
-impl ThisModulePlace {
-    /// How many places are read at most. Modules have two.
-    pub const MOST: usize = 256;
-}
-
-impl ModuleFunction {
-    /// Both, in the order of the fields.
-    pub const ALL: [Self; 2] = [Self::Init, Self::Exit];
-
-    /// The field of `struct module`.
-    pub const fn field(self) -> &'static str {
-        match self {
-            Self::Init => "init",
-            Self::Exit => "exit",
-        }
-    }
-
-    /// The symbol to which the build binds the function.
-    pub const fn symbol(self) -> &'static str {
-        match self {
-            Self::Init => "init_module",
-            Self::Exit => "cleanup_module",
-        }
-    }
+    pub(super) this_module_name: OnceLock<Option<Arc<str>>>,
+    pub(super) this_module: OnceLock<Arc<ThisModule>>,
 }
 
 /// The section that becomes `struct module`.
@@ -355,63 +306,6 @@ impl ModuleElf {
             let section = self.find_sec(".modinfo").or_else(|| self.sections_named(".modinfo").next());
             Arc::new(Modinfo::new(section.map(|section| self.contents(section)).unwrap_or_default()))
         })
-    }
-
-    /// The name field of `struct module` in a section. The field follows the state and the list head.
-    pub fn this_module_name(&self, section: &Section) -> Option<Arc<str>> {
-        self.once_of_this_module(&self.kept.this_module_name, section, || self.read_this_module_name(section))
-    }
-
-    fn read_this_module_name(&self, section: &Section) -> Option<Arc<str>> {
-        let limit = self.class.module_name_len();
-        let at = section.offset.checked_add(u64::try_from(3 * self.class.word()).ok()?)?;
-        let at = usize::try_from(at).ok().filter(|at| *at <= self.bytes.len())?;
-        let rest = self.bytes.tail(at, limit);
-        let field = rest.get(..limit).unwrap_or(rest);
-        Some(as_text(field.split(|byte| *byte == 0).next().unwrap_or_default()).into())
-    }
-
-    /// The places in `section`, which holds `struct module`, that relocations fill: the first
-    /// [`MOST`](ThisModulePlace::MOST).
-    pub fn this_module_places(&self, section: &Section) -> Arc<[ThisModulePlace]> {
-        self.once_of_this_module(&self.kept.this_module_places, section, || {
-            // Every architecture has a type 0 that writes nothing.
-            const NONE: u32 = 0;
-            let relocations = self.relocations_of(section.index);
-            let place = |relocation: &Relocation| ThisModulePlace {
-                offset: relocation.offset,
-                kind: relocation.kind,
-                symbol: relocation.symbol,
-                addend: relocation.addend,
-                function: ModuleFunction::ALL
-                    .into_iter()
-                    .find(|function| self.refers_to(relocation, function.symbol())),
-            };
-            let all = relocations.iter().filter(|relocation| relocation.kind != NONE);
-            all.take(ThisModulePlace::MOST).map(place).collect()
-        })
-    }
-
-    /// Where `section`, which holds `struct module`, has the address of a function, in bytes; `None` if the module does not
-    /// have the function.
-    pub fn offset_of_function(&self, section: &Section, function: ModuleFunction) -> Option<u64> {
-        let places = self.this_module_places(section);
-        places.iter().find(|place| place.function == Some(function)).map(|place| place.offset)
-    }
-
-    fn refers_to(&self, relocation: &Relocation, symbol: &str) -> bool {
-        let index = usize::try_from(relocation.symbol).ok();
-        let target = index.and_then(|index| self.symbols().get(index));
-        target.is_some_and(|target| self.symbol_name(target) == Some(symbol.as_bytes()))
-    }
-
-    /// Caches what is read from the section that nearly every loader takes as `struct module`; reads any other section
-    /// anew.
-    fn once_of_this_module<T: Clone>(&self, kept: &OnceLock<T>, section: &Section, read: impl FnOnce() -> T) -> T {
-        match self.find_sec(THIS_MODULE) {
-            Some(first) if first.index == section.index => kept.get_or_init(read).clone(),
-            _ => read(),
-        }
     }
 
     /// The entries of `__versions`; `None` without that section. A name without a NUL continues into the following

@@ -98,15 +98,20 @@ fn wanted(file: &File, len: usize) -> Result<Option<Vec<Range<usize>>>> {
     let section_ranges = sections.iter().flat_map(|section| looked_at(section, &sections));
     let mut ranges: Vec<_> = section_ranges.filter_map(|range| within(range, len)).collect();
     ranges.extend([0..head.len(), table..table_end, len.saturating_sub(END)..len]);
+    Ok(Some(merged(ranges, GAP)))
+}
+
+/// The ranges in order, in which those that overlap or have at most `gap` between them are one.
+pub(super) fn merged(mut ranges: Vec<Range<usize>>, gap: usize) -> Vec<Range<usize>> {
     ranges.sort_unstable_by_key(|range| range.start);
     let mut merged: Vec<Range<usize>> = Vec::new();
     for range in ranges {
         match merged.last_mut() {
-            Some(last) if range.start <= last.end.saturating_add(GAP) => last.end = last.end.max(range.end),
+            Some(last) if range.start <= last.end.saturating_add(gap) => last.end = last.end.max(range.end),
             _ => merged.push(range),
         }
     }
-    Ok(Some(merged))
+    merged
 }
 
 /// The range in `usize`; `None` if it is empty or does not end within `len`.

@@ -25,7 +25,8 @@ impl StructModule {
 
     /// The layout in a module that was built with the kernel. It shows the places of the functions that the module has.
     pub(super) fn of_module(elf: &ModuleElf, section: &Section) -> Self {
-        let [init, exit] = ModuleFunction::ALL.map(|function| elf.offset_of_function(section, function));
+        let this = elf.this_module(section);
+        let [init, exit] = ModuleFunction::ALL.map(|function| this.offset_of(function));
         Self { init, exit, fields: Vec::new() }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::history::ListedBuild;
+use crate::history::{ListedBuild, struct_module_functions};
 use crate::image::{Bytes, EntryLayout, ExportTable, Image};
 use crate::kernel::{ConfigOption, Kernel};
 use crate::load::btf::Parsed;
@@ -97,6 +97,7 @@ pub(crate) struct Memo {
     modversions: OnceLock<Option<bool>>,
     no_modules: OnceLock<bool>,
     listed_build: OnceLock<Option<ListedBuild>>,
+    measured_functions: OnceLock<Option<[u64; 2]>>,
     /// What the kernel can compute.
     pub(in crate::load) crypto: Kept<(), Arc<Crypto>>,
     /// The kernel's own vermagic, where its files tell it.
@@ -144,6 +145,12 @@ impl Memo {
     /// The kernel's architecture, as far as its files tell.
     pub fn arch(&self, kernel: &Kernel) -> Option<Arch> {
         *self.arch.get_or_init(|| kernel.arch())
+    }
+
+    /// The offsets of `init` and `exit` in `struct module`, if this build was measured.
+    pub fn measured_functions(&self, kernel: &Kernel) -> Option<[u64; 2]> {
+        let measured = || struct_module_functions(kernel.release()?, self.arch(kernel)?, kernel.module_layout());
+        *self.measured_functions.get_or_init(measured)
     }
 
     /// The build among those whose directories in sysfs were listed.

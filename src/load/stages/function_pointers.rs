@@ -1,7 +1,7 @@
 //! What the kernel finds in `init` and `exit` of `struct module` once the module is relocated.
 
 use crate::elf::{Section, SectionFlags};
-use crate::image::{ModuleFunction, ThisModulePlace};
+use crate::image::{ModuleFunction, NamedSection, ThisModule, ThisModulePlace};
 use crate::load::loaded::FunctionPointer;
 use crate::load::relocate::{SymbolValue, stores_pointer};
 use crate::load::run::Call;
@@ -14,10 +14,11 @@ use crate::verdict::Missing;
 /// `mod->init` and `mod->exit`, at the offsets of the kernel; if they are not known, at those of the module.
 pub(in crate::load) fn function_pointers(call: Call<'_>, info: &Info) -> [FunctionPointer; 2] {
     let Some(section) = info.elf.sections().get(info.this_module) else { return [FunctionPointer::Null; 2] };
+    let this = info.elf.this_module(section);
     let [init, exit] = functions(call);
     [(ModuleFunction::Init, init), (ModuleFunction::Exit, exit)].map(|(function, kernel)| {
-        let offset = kernel.or_else(|| info.elf.offset_of_function(section, function));
-        offset.map_or(FunctionPointer::Null, |offset| at(info, section, offset, function))
+        let offset = kernel.or_else(|| this.offset_of(function));
+        offset.map_or(FunctionPointer::Null, |offset| at(info, &this, offset, function))
     })
 }
 
@@ -31,33 +32,29 @@ pub(in crate::load) fn unknown_function(function: ModuleFunction) -> (Missing, S
 }
 
 /// What a pointer holds.
-fn at(info: &Info, section: &Section, offset: u64, function: ModuleFunction) -> FunctionPointer {
-    let word = info.elf.format().class().word();
-    let width = u64::try_from(word).unwrap_or(u64::MAX);
-    let places = info.elf.this_module_places(section);
-    if places.len() >= ThisModulePlace::MOST {
+fn at(info: &Info, this: &ThisModule, offset: u64, function: ModuleFunction) -> FunctionPointer {
+    let width = if info.arch.class == Class::Elf64 { 8 } else { 4 };
+    if this.places.len() >= ThisModule::MOST {
         return FunctionPointer::Other;
     }
     // No relocation writes more than a word.
     let end = offset.saturating_add(width);
-    let mut touching = places.iter().filter(|place| place.offset < end && offset < place.offset.saturating_add(width));
-    let start = usize::try_from(offset).unwrap_or(usize::MAX);
-    // A section without contents is zero.
-    let held = info.elf.format().number(info.elf.contents(section), start, word).unwrap_or_default();
+    let places = this.places.iter();
+    let mut touching = places.filter(|place| place.offset < end && offset < place.offset.saturating_add(width));
     match (touching.next(), touching.next()) {
-        (None, _) if held == 0 => FunctionPointer::Null,
+        (None, _) if this.is_zero_at(offset, width) => FunctionPointer::Null,
         (Some(place), None) if place.offset == offset && stores_pointer(info.arch, place.kind) => {
-            let addend = place.addend.map_or(held, i64::cast_unsigned);
-            stored(info, place.symbol, addend, function)
+            stored(info, place, function)
         }
         _ => FunctionPointer::Other,
     }
 }
 
 /// What a relocation stores in a pointer.
-fn stored(info: &Info, symbol: u32, addend: u64, function: ModuleFunction) -> FunctionPointer {
-    let index = usize::try_from(symbol).unwrap_or(usize::MAX);
-    let Some(symbol) = info.elf.symbols().get(index) else { return FunctionPointer::Other };
+fn stored(info: &Info, place: &ThisModulePlace, function: ModuleFunction) -> FunctionPointer {
+    let addend = place.addend;
+    let index = usize::try_from(place.index).unwrap_or(usize::MAX);
+    let Some(symbol) = &place.symbol else { return FunctionPointer::Other };
     match symbol_value(info, index, symbol) {
         SymbolValue::Absolute(number) => {
             let number = number.wrapping_add(addend);
@@ -66,7 +63,9 @@ fn stored(info: &Info, symbol: u32, addend: u64, function: ModuleFunction) -> Fu
         }
         SymbolValue::InModule { section, offset } => {
             let section = info.elf.sections().get(section);
-            if section.is_some_and(|section| has_function(info, section, offset.wrapping_add(addend), function)) {
+            if section.is_some_and(|section| {
+                has_function(info, section, place.section, offset.wrapping_add(addend), function)
+            }) {
                 FunctionPointer::Function
             } else {
                 FunctionPointer::Other
@@ -77,12 +76,9 @@ fn stored(info: &Info, symbol: u32, addend: u64, function: ModuleFunction) -> Fu
 }
 
 /// Returns whether code of the module lies at an offset of a section when the kernel calls the function.
-fn has_function(info: &Info, section: &Section, offset: u64, function: ModuleFunction) -> bool {
-    let name = info.elf.section_text(section);
-    // Of a function in big-endian code for ppc64, the address is that of its descriptor.
-    let is_descriptor = info.arch.machine == ElfMachine::Ppc64 && name == ".opd";
-    // do_init_module() frees these sections.
-    let is_gone = function == ModuleFunction::Exit && name.starts_with(".init");
+fn has_function(info: &Info, section: &Section, name: NamedSection, offset: u64, function: ModuleFunction) -> bool {
+    let is_descriptor = info.arch.machine == ElfMachine::Ppc64 && name == NamedSection::Descriptors;
+    let is_gone = function == ModuleFunction::Exit && name == NamedSection::Init;
     (is_descriptor || section.flags & SectionFlags::EXECINSTR != 0)
         && info.keeps_alloc(section)
         && offset < section.size

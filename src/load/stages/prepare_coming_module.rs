@@ -158,13 +158,12 @@ fn parsed(run: &Run<'_>, info: &Info, btf: &Section) -> StageResult<Arc<Parsed>>
         Some(base) if run.has(Behaviour::BtfBase)? => Some(base),
         _ => None,
     };
-    // Only the header can be checked then. This takes less time than finding the result of another attempt.
-    if facts.kernel.is_none() && base.is_none() && btf.kind != SectionType::NOBITS {
-        let len = u32::try_from(btf.size).unwrap_or(u32::MAX);
-        return Ok(Arc::new(btf_parse_hdr(len, &|from, to| part(info, btf, from, to), endian, &facts)?));
-    }
     let key = run.reading().map(|reading| (reading, info.arch, base.is_some()));
     run.try_cached(&run.call.memo.btf, key, || {
+        if facts.kernel.is_none() && base.is_none() && btf.kind != SectionType::NOBITS {
+            let len = u32::try_from(btf.size).unwrap_or(u32::MAX);
+            return Ok(Arc::new(btf_parse_hdr(len, &|from, to| part(info, btf, from, to), endian, &facts)?));
+        }
         let base = base.map(|base| contents(run, info, base)).transpose()?;
         Ok(Arc::new(btf_parse_module(&contents(run, info, btf)?, base.as_deref(), endian, &facts)?))
     })

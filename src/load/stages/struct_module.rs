@@ -5,8 +5,6 @@
 //! x86-64 refuses them, where the bytes are no longer zero because the loader has filled the field.
 
 use crate::btf::Field;
-use crate::elf::Section;
-use crate::history::struct_module_functions;
 use crate::image::{ModuleFunction, THIS_MODULE, ThisModulePlace};
 use crate::kernel::StructModule;
 use crate::load::relocate::{Judgement, Module, x86_64_width};
@@ -50,12 +48,10 @@ enum Held {
 
 /// The offsets of `init` and `exit` in the kernel: from its files, or from the recorded measurement of this build.
 pub(super) fn functions(call: Call<'_>) -> [Option<u64>; 2] {
-    let kernel = call.kernel;
-    if let Some(layout) = kernel.struct_module() {
+    if let Some(layout) = call.kernel.struct_module() {
         return [layout.init, layout.exit];
     }
-    let measured = || struct_module_functions(kernel.release()?, call.memo.arch(kernel)?, kernel.module_layout());
-    measured().map_or([None; 2], |offsets| offsets.map(Some))
+    call.memo.measured_functions(call.kernel).map_or([None; 2], |offsets| offsets.map(Some))
 }
 
 impl<'a> Misfit<'a> {
@@ -64,8 +60,9 @@ impl<'a> Misfit<'a> {
         let section = info.elf.sections().get(info.this_module)?;
         let kernel = functions(call);
         let word = if info.arch.class == Class::Elf64 { 8 } else { 4 };
-        let places = info.elf.this_module_places(section);
-        let misplaced: Vec<_> = places
+        let this = info.elf.this_module(section);
+        let misplaced: Vec<_> = this
+            .places
             .iter()
             .filter(|place| !kernel.contains(&Some(place.offset)) || is_swapped(place, kernel))
             .filter_map(|place| {
@@ -82,14 +79,13 @@ impl<'a> Misfit<'a> {
                 Some(Misplaced { function: place.function, offset: place.offset, width, kernel })
             })
             .collect();
-        let filled = filled(info, section, &places, word);
-        if misplaced.is_empty() && filled.is_none() {
+        if misplaced.is_empty() && this.filled.is_none() {
             return None;
         }
         let image = call.kernel.boot_image();
         let layout =
             image.and_then(|image| image.struct_module()).filter(|layout| [layout.init, layout.exit] == kernel);
-        Some(Self { info, layout, misplaced, filled })
+        Some(Self { info, layout, misplaced, filled: this.filled })
     }
 
     /// Marks the places that the loader has filled before. A relocation of such a place is refused on x86-64.
@@ -245,17 +241,6 @@ const fn of_function([init, exit]: [Option<u64>; 2], function: ModuleFunction) -
 /// Returns whether one function lies where the kernel has the other.
 fn is_swapped(place: &ThisModulePlace, kernel: [Option<u64>; 2]) -> bool {
     place.function.and_then(|function| of_function(kernel, function)).is_some_and(|offset| offset != place.offset)
-}
-
-/// The first byte of the section that is not zero, apart from the name and from what relocations fill.
-fn filled(info: &Info, section: &Section, places: &[ThisModulePlace], word: u64) -> Option<u64> {
-    // The field follows the state and a list head.
-    let name = 3 * word..64 + 2 * word;
-    let is_free = |at: &u64| {
-        !name.contains(at) && places.iter().all(|place| !(place.offset..place.offset.saturating_add(word)).contains(at))
-    };
-    let bytes = info.elf.contents(section).iter().zip(0..);
-    bytes.filter(|(byte, _)| **byte != 0).map(|(_, at)| at).find(is_free)
 }
 
 /// Returns whether the kernel does not have the field of a function.

@@ -1,0 +1,92 @@
+//! Reads what a file stores in `struct module`.
+
+use std::sync::{Arc, OnceLock};
+
+use super::module_elf::{ModuleElf, THIS_MODULE};
+use super::text::as_text;
+use super::this_module::{ModuleFunction, NamedSection, ThisModule, ThisModulePlace};
+use crate::elf::{Relocation, Section, Symbol};
+
+impl ModuleElf {
+    /// The name field of `struct module` in a section. The field follows the state and the list head.
+    pub fn this_module_name(&self, section: &Section) -> Option<Arc<str>> {
+        self.once_of_this_module(&self.kept.this_module_name, section, || self.read_this_module_name(section))
+    }
+
+    fn read_this_module_name(&self, section: &Section) -> Option<Arc<str>> {
+        let class = self.format().class();
+        let limit = class.module_name_len();
+        let at = section.offset.checked_add(u64::try_from(3 * class.word()).ok()?)?;
+        let at = usize::try_from(at).ok().filter(|at| *at <= self.bytes.len())?;
+        let rest = self.bytes.tail(at, limit);
+        let field = rest.get(..limit).unwrap_or(rest);
+        Some(as_text(field.split(|byte| *byte == 0).next().unwrap_or_default()).into())
+    }
+
+    /// What the file stores in `section`, which holds `struct module`.
+    pub fn this_module(&self, section: &Section) -> Arc<ThisModule> {
+        self.once_of_this_module(&self.kept.this_module, section, || Arc::new(self.read_this_module(section)))
+    }
+
+    fn read_this_module(&self, section: &Section) -> ThisModule {
+        // Every architecture has a type 0 that writes nothing.
+        const NONE: u32 = 0;
+        let word = self.format().class().word();
+        let contents = self.contents(section);
+        let held = |offset: u64| {
+            let offset = usize::try_from(offset).unwrap_or(usize::MAX);
+            // A section without contents is zero.
+            self.format().number(contents, offset, word).unwrap_or_default()
+        };
+        let place = |relocation: &Relocation| ThisModulePlace {
+            offset: relocation.offset,
+            kind: relocation.kind,
+            index: relocation.symbol,
+            symbol: self.symbol_of(relocation).copied(),
+            addend: relocation.addend.map_or_else(|| held(relocation.offset), i64::cast_unsigned),
+            function: ModuleFunction::ALL.into_iter().find(|function| self.refers_to(relocation, function.symbol())),
+            section: self.named_section(self.symbol_of(relocation)),
+        };
+        let relocations = self.relocations_of(section.index);
+        let relocations = relocations.iter().filter(|relocation| relocation.kind != NONE);
+        let places: Vec<_> = relocations.take(ThisModule::MOST).map(place).collect();
+        // The field follows the state and a list head.
+        let name = 3 * word..3 * word + self.format().class().module_name_len();
+        let width = u64::try_from(word).unwrap_or(u64::MAX);
+        let is_written =
+            |at: u64| places.iter().any(|place| (place.offset..place.offset.saturating_add(width)).contains(&at));
+        let words = contents.chunks(word).zip((0..).step_by(word));
+        let filled = words.filter(|(bytes, _)| bytes.iter().any(|byte| *byte != 0));
+        let bytes = filled.flat_map(|(bytes, start)| bytes.iter().zip(start..)).filter(|(byte, _)| **byte != 0);
+        let outside = bytes.map(|(_, at)| at).filter(|at| !name.contains(at));
+        let filled = outside.filter_map(|at| u64::try_from(at).ok()).find(|at| !is_written(*at));
+        ThisModule { places, filled }
+    }
+
+    fn symbol_of(&self, relocation: &Relocation) -> Option<&Symbol> {
+        self.symbols().get(usize::try_from(relocation.symbol).ok()?)
+    }
+
+    fn named_section(&self, symbol: Option<&Symbol>) -> NamedSection {
+        let section = symbol.and_then(|symbol| self.sections().get(usize::from(symbol.shndx)));
+        let name = section.and_then(|section| self.section_name(section)).unwrap_or_default();
+        match name {
+            b".opd" => NamedSection::Descriptors,
+            _ if name.starts_with(b".init") => NamedSection::Init,
+            _ => NamedSection::Other,
+        }
+    }
+
+    fn refers_to(&self, relocation: &Relocation, symbol: &str) -> bool {
+        self.symbol_of(relocation).is_some_and(|target| self.symbol_name(target) == Some(symbol.as_bytes()))
+    }
+
+    /// Caches what is read from the section that nearly every loader takes as `struct module`; reads any other section
+    /// anew.
+    fn once_of_this_module<T: Clone>(&self, kept: &OnceLock<T>, section: &Section, read: impl FnOnce() -> T) -> T {
+        match self.find_sec(THIS_MODULE) {
+            Some(first) if first.index == section.index => kept.get_or_init(read).clone(),
+            _ => read(),
+        }
+    }
+}
