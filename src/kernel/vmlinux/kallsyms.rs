@@ -48,18 +48,30 @@ const MAX_NAME: usize = 1024;
 const MAX_SYMBOLS: usize = 1 << 22;
 /// The number of names between two markers.
 const MARKED: usize = 256;
-/// The most lengths that are tried for one run of rising numbers that may be markers.
-const MAX_LENGTHS: usize = 64;
-/// The most lengths that are tried in all. For each, every offset where the names may begin is checked.
-const MAX_TRIED: usize = 8192;
+/// The most bytes of all expanded names; those of real kernels take about 10 MiB.
+const MAX_TEXT: usize = 1 << 27;
+/// The most places that are looked at in search of the names. Real kernels take less than 2 million.
+const MAX_PLACES: usize = 1 << 25;
+
+/// How many more places may be looked at. An image may have any number of places that look like the end of the names.
+struct Patience(usize);
+
+impl Patience {
+    /// Takes note of some places; `None` if there have been too many.
+    fn look(&mut self, places: usize) -> Option<()> {
+        self.0 = self.0.checked_sub(places)?;
+        Some(())
+    }
+}
 
 impl Kallsyms {
     /// Finds and reads the table; `None` if there is none.
     pub(super) fn read(memory: &KernelMemory) -> Option<Self> {
         let bytes = memory.bytes();
+        let mut patience = Patience(MAX_PLACES);
         memchr::memmem::find_iter(bytes, DIGITS).find_map(|digits| {
             let tokens = KallsymsTokens::around(memory, digits)?;
-            let names = KallsymsNames::before(memory, tokens.table)?;
+            let names = KallsymsNames::before(memory, tokens.table, &mut patience)?;
             let (addresses, self_relative) = addresses(memory, &names, tokens.end)?;
             let table = Self::expand(memory, &tokens, &names, addresses)?;
             Some(Self { self_relative, ..table })
@@ -97,7 +109,7 @@ impl Kallsyms {
             }
             let place = u32::try_from(start).ok()?..u32::try_from(table.text.len()).ok()?;
             // Every symbol has a kind and a name of at least one character: otherwise this is no symbol table.
-            if !(2..=MAX_NAME).contains(&place.len()) {
+            if !(2..=MAX_NAME).contains(&place.len()) || table.text.len() > MAX_TEXT {
                 return None;
             }
             table.symbols.push(KallsymsEntry { address, place });
@@ -224,12 +236,11 @@ struct KallsymsNames {
 
 impl KallsymsNames {
     /// The names whose markers lie before the token table, with or without `kallsyms_seqs_of_names` between them.
-    fn before(memory: &KernelMemory, table: usize) -> Option<Self> {
+    fn before(memory: &KernelMemory, table: usize, patience: &mut Patience) -> Option<Self> {
         // `kallsyms_seqs_of_names` has three bytes for each symbol.
         let reach = MAX_SYMBOLS * 3;
-        let zeros = (table.saturating_sub(reach)..table).rev().filter(|at| at % 4 == table % 4);
-        let mut tried = 0;
-        for at in zeros {
+        for at in (table.saturating_sub(reach)..table).rev().filter(|at| at % 4 == table % 4) {
+            patience.look(1)?;
             if memory.number(at, 4) != Some(0) || memory.number(at + 4, 4).is_none_or(|next| next < 256) {
                 continue;
             }
@@ -238,11 +249,7 @@ impl KallsymsNames {
             if markers.len() < 2 {
                 continue;
             }
-            tried += markers.len().min(MAX_LENGTHS);
-            if tried > MAX_TRIED {
-                return None;
-            }
-            if let Some(names) = Self::marked(memory, at, &markers) {
+            if let Some(names) = Self::marked(memory, at, &markers, patience) {
                 return Some(names);
             }
         }
@@ -250,38 +257,61 @@ impl KallsymsNames {
     }
 
     /// The names that end at the markers.
-    fn marked(memory: &KernelMemory, markers_at: usize, markers: &[usize]) -> Option<Self> {
-        // The run of rising numbers may extend into the data that follows: every length down to two is tried, the longest
-        // first.
-        (2..=markers.len()).rev().take(MAX_LENGTHS).find_map(|length| {
-            let last = *markers.get(length - 1)?;
-            let latest = markers_at.checked_sub(last)? & !3;
-            let earliest = latest.saturating_sub(MARKED * 514);
-            let counts = (length - 1) * MARKED + 1..=length * MARKED;
-            (earliest..=latest).rev().step_by(4).find_map(|start| {
-                [4, 8].into_iter().find_map(|gap| {
-                    let number = start.checked_sub(gap)?;
-                    let count = usize::try_from(memory.number(number, 4)?).ok()?;
-                    let names = Self { number, start, count };
-                    (counts.contains(&count) && names.fit(memory, markers.get(..length)?, markers_at)).then_some(names)
-                })
-            })
-        })
+    fn marked(memory: &KernelMemory, markers_at: usize, markers: &[usize], patience: &mut Patience) -> Option<Self> {
+        // The run of rising numbers may extend into the data that follows. How many of them are markers follows from the
+        // number of names; the most count that agree with the names.
+        let earliest = markers_at.saturating_sub(markers.last()?.saturating_add(MARKED * 514)).next_multiple_of(4);
+        let mut found: Option<(usize, Self)> = None;
+        for start in (earliest..=markers_at).rev().filter(|start| start % 4 == 0) {
+            patience.look(1)?;
+            for gap in [4, 8] {
+                let Some(number) = start.checked_sub(gap) else { continue };
+                let Some(count) = memory.number(number, 4).and_then(|count| usize::try_from(count).ok()) else {
+                    continue;
+                };
+                let length = count.div_ceil(MARKED);
+                if length < 2 || found.as_ref().is_some_and(|(longest, _)| *longest >= length) {
+                    continue;
+                }
+                let Some((last, of_names)) =
+                    markers.get(..length).and_then(|of_names| Some((of_names.last()?, of_names)))
+                else {
+                    continue;
+                };
+                // After the last marker there are at most as many names as between two of them.
+                let latest = start.saturating_add(*last);
+                if !(latest..=latest.saturating_add(MARKED * 514)).contains(&markers_at) {
+                    continue;
+                }
+                let names = Self { number, start, count };
+                if names.fit(memory, of_names, markers_at, patience)? {
+                    found = Some((length, names));
+                }
+            }
+        }
+        Some(found?.1)
     }
 
-    /// Returns whether each marker is the offset of its name, and the markers follow the last name.
-    fn fit(&self, memory: &KernelMemory, markers: &[usize], markers_at: usize) -> bool {
+    /// Returns whether each marker is the offset of its name, and the markers follow the last name; `None` without patience.
+    fn fit(
+        &self,
+        memory: &KernelMemory,
+        markers: &[usize],
+        markers_at: usize,
+        patience: &mut Patience,
+    ) -> Option<bool> {
         let mut at = self.start;
         for name in 0..self.count {
+            patience.look(1)?;
             if name % MARKED == 0 && markers.get(name / MARKED) != Some(&(at - self.start)) {
-                return false;
+                return Some(false);
             }
             match name_length(memory.bytes(), at) {
                 Some((length, width)) if length > 0 => at += width + length,
-                _ => return false,
+                _ => return Some(false),
             }
         }
-        (at..at + 16).contains(&markers_at)
+        Some((at..at + 16).contains(&markers_at))
     }
 }
 

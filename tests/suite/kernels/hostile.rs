@@ -197,6 +197,21 @@ fn pe_headers_that_lie() {
     }
 }
 
+/// Token tables and rising numbers without end, and no names that belong to them: the search for the names gives up.
+#[test]
+fn the_search_for_names_comes_to_an_end() {
+    let mut bytes = kernel(Arch::ARM64).bare();
+    let digits = b"0\x001\x002\x003\x004\x005\x006\x007\x008\x009\0";
+    let at = bytes.windows(digits.len()).position(|window| window == digits).expect("a token table");
+    let tokens = bytes[at - 2048..at + 4096].to_vec();
+    // The kernel's own table is none any more.
+    bytes[at] = b'x';
+    let pair: Vec<u8> = [0_u32, 300].into_iter().flat_map(u32::to_le_bytes).collect();
+    bytes.extend(pair.repeat(60_000));
+    bytes.extend(tokens.repeat(40));
+    ends(move || assert!(examine(bytes)));
+}
+
 /// Every number of the table is absurd once: counts, markers, lengths, offsets, the index.
 #[test]
 fn kallsyms_that_lie() {
