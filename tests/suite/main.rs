@@ -30,6 +30,7 @@ mod matrix;
 mod oracle;
 mod referee;
 mod reports;
+mod resolver;
 #[cfg(feature = "cli")]
 mod tree_files;
 #[cfg(feature = "cli")]
