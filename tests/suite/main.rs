@@ -17,6 +17,7 @@ mod exports;
 #[cfg(all(feature = "cli", unix))]
 mod forged;
 mod founding;
+mod fuzz;
 #[cfg(feature = "cli")]
 mod given;
 mod hostile;

@@ -50,8 +50,8 @@ const MAX_SYMBOLS: usize = 1 << 22;
 const MARKED: usize = 256;
 /// The most bytes of all expanded names; those of real kernels take about 10 MiB.
 const MAX_TEXT: usize = 1 << 27;
-/// The most places that are looked at in search of the names. Real kernels take less than 2 million.
-const MAX_PLACES: usize = 1 << 25;
+/// The most places that are looked at in search of the names. Debian's kernels take less than a million.
+const MAX_PLACES: usize = 1 << 24;
 
 /// How many more places may be looked at. An image may have any number of places that look like the end of the names.
 struct Patience(usize);

@@ -3,17 +3,17 @@
 #[cfg(feature = "cli")]
 mod beside;
 mod containers;
-mod forms;
+pub mod forms;
 mod hostile;
 mod judged;
-mod kallsyms;
+pub mod kallsyms;
 mod layouts;
 pub mod parts;
 mod room;
 mod struct_module;
 mod type_information;
-mod types;
-mod vmlinux;
+pub mod types;
+pub mod vmlinux;
 
 use std::path::Path;
 
