@@ -705,3 +705,17 @@ fn an_enterprise_kernel_is_not_taken_for_upstream() {
     assert!(el8[1].starts_with(r#""undetermined" ["backports""#), "{el8:?}");
     assert!(el8[2].starts_with(r#""refused""#), "{el8:?}");
 }
+
+/// The kernel cuts a long line at a byte, here within a character. What is no ASCII is written as in `/dev/kmsg`.
+#[test]
+fn a_line_of_the_log_is_cut_at_a_byte() {
+    let desk = Desk::new();
+    desk.modules().file("plan", format!("insmod good.ko a{}=1\n", "é".repeat(600)));
+    let ran = desk.run("simulate -k k --format dmesg plan");
+    let line = ran.ended(0).out.lines().find(|line| line.contains("unknown parameter")).expect("it is printed");
+    let text = line.split_once("good: ").expect("the name of the module").1;
+    assert!(text.starts_with(r"unknown parameter 'a\xc3\xa9\xc3\xa9"), "{text}");
+    assert!(text.ends_with(r"\xa9\xc3"), "{text}");
+    let written_as_escapes = text.matches(r"\x").count();
+    assert_eq!("good: ".len() + text.len() - 3 * written_as_escapes, 992 - 3);
+}

@@ -2,6 +2,7 @@
 
 use super::Run;
 use crate::history::Behaviour;
+use crate::image::escaped;
 use crate::load::cache::premise::Premise;
 use crate::load::state::{Once, StageResult, Stop};
 use crate::terms::{Errno, Taint};
@@ -20,9 +21,9 @@ impl Run<'_> {
         const LONG_ROOM: usize = 1024 - 3;
         let is_long = text.len() > ROOM && self.known(Behaviour::LogLongRecord) != Some(false);
         let room = if is_long { LONG_ROOM } else { ROOM };
-        if text.len() > room {
-            let mut cut = text.to_string();
-            cut.truncate(room);
+        if text.len() > room
+            && let Some(cut) = cut(&text.to_str(), room)
+        {
             return self.printk_held(level, cut);
         }
         if !self.surveying {
@@ -157,5 +158,37 @@ impl Run<'_> {
             self.warn(line);
         }
         self.add_taint_module(Taint::ForcedModule, true)
+    }
+}
+
+/// The part of a line that fits into so many bytes; `None` if all of it does. The kernel counts the bytes, of which some are
+/// written as `\xNN` here.
+fn cut(line: &str, room: usize) -> Option<String> {
+    let mut bytes = Vec::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("\\x") {
+        let hex = after.get(..2).and_then(|digits| u8::from_str_radix(digits, 16).ok());
+        bytes.extend_from_slice(before.as_bytes());
+        match hex {
+            Some(byte) => bytes.push(byte),
+            None => bytes.extend_from_slice(b"\\x"),
+        }
+        rest = if hex.is_some() { after.get(2..).unwrap_or_default() } else { after };
+    }
+    bytes.extend_from_slice(rest.as_bytes());
+    if bytes.len() <= room { None } else { bytes.get(..room).map(escaped) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_cut_at_a_byte() {
+        assert_eq!(cut("abc", 3), None);
+        assert_eq!(cut(r"a\x0ab", 3), None);
+        assert_eq!(cut(r"a\x0ab", 2).as_deref(), Some(r"a\x0a"));
+        // Within a character.
+        assert_eq!(cut("aé", 2).as_deref(), Some(r"a\xc3"));
     }
 }

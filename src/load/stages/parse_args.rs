@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::history::Behaviour;
-use crate::image::Parameter;
+use crate::image::{Parameter, escaped};
 use crate::load::run::Run;
 use crate::load::state::{StageResult, Stop};
 use crate::terms::{Errno, Taint};
@@ -19,42 +19,48 @@ pub(in crate::load) fn parse_args(run: &mut Run<'_>) -> StageResult {
         return Ok(());
     }
     let parameters = Arc::clone(&run.info()?.elf).parameters();
-    let mut rest = args.trim_start_matches(is_space);
+    let mut rest = skip_spaces(args.as_bytes());
     let mut result = Ok(());
     while !rest.is_empty() {
         let (name, value, after) = next_arg(rest);
         rest = after;
-        if value.is_none() && name == "--" {
+        if value.is_none() && name == b"--" {
             if result.is_ok() {
                 let module = run.mod_name();
-                run.warn(format!("{module}: parameters '{rest}' after `--' ignored"));
+                run.warn(format!("{module}: parameters '{}' after `--' ignored", escaped(rest)));
             }
             break;
         }
-        if let Err(errno) = parse_one(run, &parameters, &name, value.as_deref())? {
+        if let Err(errno) = parse_one(run, &parameters, &escaped(name), value)? {
             result = Err(Stop::Refused(errno));
         }
     }
     result
 }
 
-/// Mirrors `isspace()` (include/linux/ctype.h) for ASCII.
-const fn is_space(letter: char) -> bool {
-    matches!(letter, '\t'..='\r' | ' ')
+/// Mirrors `isspace()` (include/linux/ctype.h). The kernel's table is that of Latin-1, so the second byte of `à` is a space.
+const fn is_space(byte: u8) -> bool {
+    matches!(byte, b'\t'..=b'\r' | b' ' | 0xa0)
+}
+
+/// Mirrors `skip_spaces()` (lib/string_helpers.c).
+fn skip_spaces(args: &[u8]) -> &[u8] {
+    let start = args.iter().position(|byte| !is_space(*byte)).unwrap_or(args.len());
+    args.get(start..).unwrap_or_default()
 }
 
 /// Mirrors `next_arg()` (lib/cmdline.c): an argument ends at a blank outside quotes, and the first `=` divides name and value.
 ///
 /// Returns the name, the value and the rest of the arguments.
-fn next_arg(args: &str) -> (String, Option<String>, &str) {
-    let started_quoted = args.starts_with('"');
-    let args = args.strip_prefix('"').unwrap_or(args);
+fn next_arg(args: &[u8]) -> (&[u8], Option<&[u8]>, &[u8]) {
+    let started_quoted = args.starts_with(b"\"");
+    let args = args.strip_prefix(b"\"").unwrap_or(args);
     let mut quoted = started_quoted;
     let mut equals = None;
     let mut end = args.len();
-    for (index, byte) in args.bytes().enumerate() {
+    for (index, byte) in args.iter().enumerate() {
         match byte {
-            _ if is_space(char::from(byte)) && !quoted => {
+            _ if is_space(*byte) && !quoted => {
                 end = index;
                 break;
             }
@@ -63,22 +69,21 @@ fn next_arg(args: &str) -> (String, Option<String>, &str) {
             _ => {}
         }
     }
-    let word = args.get(..end).unwrap_or_default();
-    let rest = args.get(end..).unwrap_or_default().trim_start_matches(is_space);
-    let word = if started_quoted { word.strip_suffix('"').unwrap_or(word) } else { word };
-    match equals.filter(|at| *at < word.len()) {
-        None => (word.to_owned(), None, rest),
-        Some(at) => {
-            let value = word.get(at + 1..).unwrap_or_default();
-            let value = value.strip_prefix('"').map_or(value, |open| open.strip_suffix('"').unwrap_or(open));
-            (word.get(..at).unwrap_or_default().to_owned(), Some(value.to_owned()), rest)
+    let (word, rest) = args.split_at(end);
+    let rest = skip_spaces(rest);
+    let word = if started_quoted { word.strip_suffix(b"\"").unwrap_or(word) } else { word };
+    match equals.and_then(|at| word.split_at_checked(at)) {
+        Some((name, [b'=', value @ ..])) => {
+            let value = value.strip_prefix(b"\"").map_or(value, |open| open.strip_suffix(b"\"").unwrap_or(open));
+            (name, Some(value), rest)
         }
+        _ => (word, None, rest),
     }
 }
 
 /// Mirrors `parse_one()` (kernel/params.c) and, for an unknown parameter, `unknown_module_param_cb()` (kernel/module/main.c).
-/// Returns the errno as the inner `Err`.
-fn parse_one(run: &mut Run<'_>, all: &[Parameter], name: &str, value: Option<&str>) -> StageResult<Result<(), Errno>> {
+/// Returns the errno as the inner `Err`. The name is escaped, as those of the module's parameters are.
+fn parse_one(run: &mut Run<'_>, all: &[Parameter], name: &str, value: Option<&[u8]>) -> StageResult<Result<(), Errno>> {
     let module = run.mod_name();
     let folded = name.replace('-', "_");
     let Some(parameter) = all.iter().find(|parameter| parameter.name.replace('-', "_") == folded) else {
@@ -116,21 +121,26 @@ fn parse_one(run: &mut Run<'_>, all: &[Parameter], name: &str, value: Option<&st
     let Some(errno) = errno else { return Ok(Ok(())) };
     // The setter of an array replaces the first comma by NUL.
     let whole = value.unwrap_or_default();
-    let shown = if parameter.array.is_some() { whole.split(',').next().unwrap_or(whole) } else { whole };
+    let shown = match &parameter.array {
+        Some(_) => whole.split(|byte| *byte == b',').next().unwrap_or(whole),
+        None => whole,
+    };
+    let shown = escaped(shown);
     let line = match errno {
         Errno::ENOSPC => format!("{module}: `{shown}' too large for parameter `{name}'"),
         _ => format!("{module}: `{shown}' invalid for parameter `{name}'"),
     };
-    run.say(Cause::InvalidParameter { parameter: name.to_owned(), value: shown.to_owned() }, LogLevel::Err, line);
+    run.say(Cause::InvalidParameter { parameter: name.to_owned(), value: shown }, LogLevel::Err, line);
     Ok(Err(errno))
 }
 
 /// Mirrors the messages of `ddebug_exec_query()` (lib/dynamic_debug.c) about invalid flags. The load continues.
-fn dyndbg(run: &mut Run<'_>, value: Option<&str>) -> StageResult {
-    let flags = value.unwrap_or("+p").split_whitespace().last().unwrap_or_default();
-    let Some(first) = flags.chars().next().filter(|first| !matches!(first, '+' | '-' | '=')) else { return Ok(()) };
+fn dyndbg(run: &mut Run<'_>, value: Option<&[u8]>) -> StageResult {
+    let mut words = value.unwrap_or(b"+p").split(|byte| is_space(*byte));
+    let flags = words.rfind(|word| !word.is_empty()).unwrap_or_default();
+    let Some(first) = flags.first().filter(|first| !matches!(first, b'+' | b'-' | b'=')) else { return Ok(()) };
     if run.config("DYNAMIC_DEBUG_CORE")? {
-        run.err(format!("dyndbg: bad flag-op {first}, at start of {flags}"));
+        run.err(format!("dyndbg: bad flag-op {}, at start of {}", escaped(&[*first]), escaped(flags)));
         run.err("dyndbg: flags parse failed");
     }
     Ok(())
@@ -183,8 +193,8 @@ impl Setter {
 }
 
 /// Sets a parameter. Returns the errno if this fails.
-fn set(run: &mut Run<'_>, parameter: &Parameter, setter: Setter, value: Option<&str>) -> StageResult<Option<Errno>> {
-    let text = value.unwrap_or("1");
+fn set(run: &mut Run<'_>, parameter: &Parameter, setter: Setter, value: Option<&[u8]>) -> StageResult<Option<Errno>> {
+    let text = value.unwrap_or(b"1");
     match (&parameter.array, parameter.maxlen) {
         (Some((max, ops)), _) => param_array(run, parameter, *max, Setter::of_ops(ops, parameter.is_64_bit), text),
         (_, Some(maxlen)) if text.len() >= usize::try_from(maxlen).unwrap_or(usize::MAX) => {
@@ -203,9 +213,9 @@ fn param_array(
     parameter: &Parameter,
     max: u32,
     setter: Setter,
-    text: &str,
+    text: &[u8],
 ) -> StageResult<Option<Errno>> {
-    for (index, element) in text.split(',').enumerate() {
+    for (index, element) in text.split(|byte| *byte == b',').enumerate() {
         if u32::try_from(index).is_ok_and(|index| index >= max) {
             run.err(format!("{}: can only take {max} arguments", parameter.name));
             return Ok(Some(Errno::EINVAL));
@@ -218,7 +228,7 @@ fn param_array(
 }
 
 /// Sets a single value. Returns the errno if this fails.
-fn set_one(run: &mut Run<'_>, parameter: &Parameter, setter: Setter, text: &str) -> StageResult<Option<Errno>> {
+fn set_one(run: &mut Run<'_>, parameter: &Parameter, setter: Setter, text: &[u8]) -> StageResult<Option<Errno>> {
     Ok(match setter {
         Setter::Signed(bits) => kstrtol(text, bits),
         Setter::Unsigned(bits) => kstrtoul(text, bits),
@@ -235,8 +245,8 @@ fn set_one(run: &mut Run<'_>, parameter: &Parameter, setter: Setter, text: &str)
 }
 
 /// Mirrors `kstrtobool()` (lib/kstrtox.c): the first letters decide. Newer kernels accept more letters.
-fn kstrtobool(run: &Run<'_>, text: &str) -> StageResult<bool> {
-    match text.as_bytes() {
+fn kstrtobool(run: &Run<'_>, text: &[u8]) -> StageResult<bool> {
+    match text {
         [b'y' | b'Y' | b'1' | b'n' | b'N' | b'0', ..] | [b'o' | b'O', b'n' | b'N' | b'f' | b'F', ..] => Ok(true),
         [b't' | b'T' | b'f' | b'F', ..] => run.has(Behaviour::ParamBoolTrue),
         [b'e' | b'E' | b'd' | b'D', ..] => run.has(Behaviour::ParamBoolEnable),
@@ -246,35 +256,33 @@ fn kstrtobool(run: &Run<'_>, text: &str) -> StageResult<bool> {
 
 /// Mirrors `_kstrtoull()` (lib/kstrtox.c) with base 0: reads all leading digits, reports an overflow of these first, and then
 /// anything that follows them except one newline.
-fn magnitude(text: &str) -> Result<u64, Errno> {
-    let hex = text.strip_prefix("0x").or_else(|| text.strip_prefix("0X"));
+fn magnitude(text: &[u8]) -> Result<u64, Errno> {
+    let hex = text.strip_prefix(b"0x").or_else(|| text.strip_prefix(b"0X"));
     let (digits, base) = match hex {
-        Some(hex) if hex.bytes().next().is_some_and(|byte| byte.is_ascii_hexdigit()) => (hex, 16),
-        _ if text.starts_with('0') => (text, 8),
+        Some(hex) if hex.first().is_some_and(u8::is_ascii_hexdigit) => (hex, 16),
+        _ if text.starts_with(b"0") => (text, 8),
         _ => (text, 10),
     };
-    let end = digits.find(|digit: char| !digit.is_digit(base)).unwrap_or(digits.len());
+    let end = digits.iter().position(|digit| !char::from(*digit).is_digit(base)).unwrap_or(digits.len());
     let (digits, rest) = digits.split_at(end);
-    if digits.is_empty() {
-        return Err(Errno::EINVAL);
-    }
+    let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.is_empty()).ok_or(Errno::EINVAL)?;
     let number = u64::from_str_radix(digits, base).map_err(|_| Errno::ERANGE)?;
-    if matches!(rest, "" | "\n") { Ok(number) } else { Err(Errno::EINVAL) }
+    if matches!(rest, b"" | b"\n") { Ok(number) } else { Err(Errno::EINVAL) }
 }
 
 /// Mirrors `kstrtoull()` (lib/kstrtox.c) and the check of the range. Returns the errno.
-fn kstrtoul(text: &str, bits: u32) -> Option<Errno> {
-    match magnitude(text.strip_prefix('+').unwrap_or(text)) {
+fn kstrtoul(text: &[u8], bits: u32) -> Option<Errno> {
+    match magnitude(text.strip_prefix(b"+").unwrap_or(text)) {
         Err(errno) => Some(errno),
         Ok(number) => (bits < 64 && number >> bits != 0).then_some(Errno::ERANGE),
     }
 }
 
 /// Mirrors `kstrtoll()` (lib/kstrtox.c) and the check of the range. Returns the errno.
-fn kstrtol(text: &str, bits: u32) -> Option<Errno> {
-    let (negative, rest) = match text.strip_prefix('-') {
+fn kstrtol(text: &[u8], bits: u32) -> Option<Errno> {
+    let (negative, rest) = match text.strip_prefix(b"-") {
         Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(text)),
+        None => (false, text.strip_prefix(b"+").unwrap_or(text)),
     };
     match magnitude(rest) {
         Err(errno) => Some(errno),
@@ -291,22 +299,25 @@ mod tests {
 
     #[test]
     fn arguments_are_split_as_the_kernel_does() {
-        assert_eq!(next_arg("n=1 m=2"), ("n".into(), Some("1".into()), "m=2"));
-        assert_eq!(next_arg("flag  x"), ("flag".into(), None, "x"));
-        assert_eq!(next_arg(r#"s="a b" t"#), ("s".into(), Some("a b".into()), "t"));
-        assert_eq!(next_arg(r#""s=a b" t"#), ("s".into(), Some("a b".into()), "t"));
+        let split = |args: &'static str| next_arg(args.as_bytes());
+        assert_eq!(split("n=1 m=2"), (b"n".as_slice(), Some(b"1".as_slice()), b"m=2".as_slice()));
+        assert_eq!(split("flag  x"), (b"flag".as_slice(), None, b"x".as_slice()));
+        assert_eq!(split(r#"s="a b" t"#), (b"s".as_slice(), Some(b"a b".as_slice()), b"t".as_slice()));
+        assert_eq!(split(r#""s=a b" t"#), (b"s".as_slice(), Some(b"a b".as_slice()), b"t".as_slice()));
+        // à is C3 A0.
+        assert_eq!(split("à=1"), (b"\xc3".as_slice(), None, b"=1".as_slice()));
     }
 
     #[test]
     fn numbers_have_the_kernels_bounds() {
-        assert_eq!(kstrtol("-2147483648", 32), None);
-        assert_eq!(kstrtol("2147483648", 32), Some(Errno::ERANGE));
-        assert_eq!(kstrtol("abc", 32), Some(Errno::EINVAL));
-        assert_eq!(kstrtoul("0x1ff", 8), Some(Errno::ERANGE));
-        assert_eq!(kstrtoul("077", 8), None);
-        assert_eq!(kstrtoul("08", 8), Some(Errno::EINVAL));
-        assert_eq!(kstrtoul("-1", 32), Some(Errno::EINVAL));
-        assert_eq!(kstrtoul("99999999999999999999x", 32), Some(Errno::ERANGE));
-        assert_eq!(kstrtoul("1\n", 32), None);
+        assert_eq!(kstrtol(b"-2147483648", 32), None);
+        assert_eq!(kstrtol(b"2147483648", 32), Some(Errno::ERANGE));
+        assert_eq!(kstrtol(b"abc", 32), Some(Errno::EINVAL));
+        assert_eq!(kstrtoul(b"0x1ff", 8), Some(Errno::ERANGE));
+        assert_eq!(kstrtoul(b"077", 8), None);
+        assert_eq!(kstrtoul(b"08", 8), Some(Errno::EINVAL));
+        assert_eq!(kstrtoul(b"-1", 32), Some(Errno::EINVAL));
+        assert_eq!(kstrtoul(b"99999999999999999999x", 32), Some(Errno::ERANGE));
+        assert_eq!(kstrtoul(b"1\n", 32), None);
     }
 }
