@@ -40,7 +40,7 @@ unstable!(module_elf::{ModuleElf, THIS_MODULE});
 unstable!(this_module::{ModuleFunction, NamedSection, ThisModule, ThisModulePlace});
 unstable!(modversions::Versions);
 pub use parameters::Parameter;
-unstable!(regular::{open_regular, read_regular, read_regular_text});
+unstable!(regular::{open_own_folder, open_regular, read_own, read_regular, read_regular_text});
 unstable!(signature::{AppendedSignature, MarkedSignature, SignatureInfo});
 pub(crate) use text::is_plain;
 unstable!(text::{as_text, escaped});

@@ -1,9 +1,13 @@
-//! Opens files for reading. All of the library and of the program open files here, so that no pipe or device makes them wait.
+//! Opens files for reading. All of the library and of the program open files here, so that no pipe or device makes them wait, and
+//! no path leads to a file that nobody named.
 
 use std::fs::{File, FileType, Metadata, OpenOptions};
 use std::io::{Error, ErrorKind, Read as _, Result};
-use std::os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
+
+use rustix::fs::{Mode, OFlags, openat};
+use rustix::process::geteuid;
 
 /// Opens a regular file, or a link to one. Opening does not wait for anything, whatever the path becomes meanwhile.
 ///
@@ -34,6 +38,52 @@ pub fn read_regular_text(path: &Path) -> Result<String> {
     let mut text = String::new();
     open_regular(path)?.read_to_string(&mut text)?;
     Ok(text)
+}
+
+/// The contents of a regular file that only this user can have written: the file and its folder belong to the user, nobody else may
+/// write to them, and neither is a link. It is opened in the folder that was looked at, so nobody can exchange one for another.
+///
+/// # Errors
+/// If it cannot be opened or read, is not such a file, or has more than `most` bytes.
+pub fn read_own(path: &Path, most: u64) -> Result<Vec<u8>> {
+    let folder = open_own_folder(path.parent().unwrap_or(Path::new(".")))?;
+    require_unwritable(&folder.metadata()?)?;
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let file = File::from(openat(&folder, path.file_name().unwrap_or_default(), flags, Mode::empty())?);
+    let metadata = file.metadata()?;
+    require_regular(&metadata)?;
+    require_own(&metadata)?;
+    require_unwritable(&metadata)?;
+    let mut bytes = Vec::new();
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|len| len <= most) {
+        return Ok(bytes);
+    }
+    Err(Error::new(ErrorKind::FileTooLarge, format!("it has more than {most} bytes")))
+}
+
+/// Opens a folder that belongs to this user and is no link.
+///
+/// # Errors
+/// If it cannot be opened or is not such a folder.
+pub fn open_own_folder(path: &Path) -> Result<File> {
+    let folder = OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW).open(path)?;
+    require_own(&folder.metadata()?)?;
+    Ok(folder)
+}
+
+fn require_own(metadata: &Metadata) -> Result<()> {
+    if metadata.uid() == geteuid().as_raw() {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::PermissionDenied, "it belongs to another user"))
+}
+
+fn require_unwritable(metadata: &Metadata) -> Result<()> {
+    if metadata.mode() & 0o022 == 0 {
+        return Ok(());
+    }
+    Err(Error::new(ErrorKind::PermissionDenied, "other users may write to it"))
 }
 
 fn require_regular(metadata: &Metadata) -> Result<()> {
