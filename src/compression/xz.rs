@@ -1,9 +1,10 @@
 //! xz, decompressed on all cores: the xz data of packages has many large blocks.
 
 use std::io::{BufRead, Read, Result};
+use std::thread::Builder;
 
 use liblzma::bufread::XzDecoder;
-use liblzma::stream::MtStreamBuilder;
+use liblzma::stream::{MtStreamBuilder, Stream};
 
 /// The memory limit of the xz and LZMA decoders, because the data can request a large dictionary before there is any output. It
 /// allows files of xz's highest preset (64 MiB of dictionary), with room to spare.
@@ -15,9 +16,16 @@ pub(super) struct Parallel<R>(Option<XzDecoder<R>>);
 impl<R: BufRead> Parallel<R> {
     pub(super) fn new(input: R) -> Result<Self> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let mut builder = MtStreamBuilder::new();
-        builder.threads(u32::try_from(cores).unwrap_or(1)).memlimit_threading(XZ_MEMORY).memlimit_stop(XZ_MEMORY);
-        Ok(Self(Some(XzDecoder::new_stream(input, builder.decoder()?))))
+        // Where no thread is to be had, the decoder that uses threads ends with an error.
+        let has_threads = cores > 1 && Builder::new().spawn(|| ()).is_ok_and(|thread| thread.join().is_ok());
+        let stream = if has_threads {
+            let mut builder = MtStreamBuilder::new();
+            builder.threads(u32::try_from(cores).unwrap_or(1)).memlimit_threading(XZ_MEMORY).memlimit_stop(XZ_MEMORY);
+            builder.decoder()?
+        } else {
+            Stream::new_stream_decoder(XZ_MEMORY, 0)?
+        };
+        Ok(Self(Some(XzDecoder::new_stream(input, stream))))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::thread::{Builder, ScopedJoinHandle};
 
 use super::error::{Error, ErrorKind};
 use super::package::PackageStore;
@@ -242,14 +243,18 @@ impl ModuleTree {
         // function, the thread waits for itself.
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
         let share = modules.len().div_ceil(threads).max(1);
-        let read = |module: &&TreeModule| (module.name.clone(), self.exports_of(module));
+        let read = |part: &[&TreeModule]| {
+            part.iter().map(|module| (module.name.clone(), self.exports_of(module))).collect::<Vec<_>>()
+        };
         std::thread::scope(|scope| {
             let parts = modules.chunks(share);
             let readers: Vec<_> =
-                parts.map(|part| scope.spawn(move || part.iter().map(read).collect::<Vec<_>>())).collect();
-            let joined = readers.into_iter().flat_map(|reader| match reader.join() {
-                Ok(exports) => exports,
-                Err(panic) => std::panic::resume_unwind(panic),
+                parts.map(|part| Builder::new().spawn_scoped(scope, move || read(part)).map_err(|_| part)).collect();
+            let joined = readers.into_iter().flat_map(|reader| match reader.map(ScopedJoinHandle::join) {
+                Ok(Ok(exports)) => exports,
+                Ok(Err(panic)) => std::panic::resume_unwind(panic),
+                // There is no further thread to be had.
+                Err(part) => read(part),
             });
             joined.collect()
         })

@@ -40,7 +40,7 @@ pub(super) fn public(compiler: &Compiler) -> Vec<String> {
     let mut found = Vec::new();
     for root in roots(compiler) {
         for folder in FOLDERS {
-            list(&root.join(folder), folder, &mut found);
+            list(&root.join(folder), folder, DEPTH, &mut found);
         }
     }
     found.sort_by(|one, other| (!one.starts_with("linux/"), one).cmp(&(!other.starts_with("linux/"), other)));
@@ -55,13 +55,17 @@ fn roots(compiler: &Compiler) -> Vec<PathBuf> {
     folders.into_iter().map(|name| compiler.resolve(name)).collect()
 }
 
+/// The depth to which folders are walked: links may lead back.
+const DEPTH: usize = 32;
+
 /// Adds the headers below a folder, which is included as `name`.
-fn list(folder: &Path, name: &str, found: &mut Vec<String>) {
+fn list(folder: &Path, name: &str, depth: usize, found: &mut Vec<String>) {
+    let Some(depth) = depth.checked_sub(1) else { return };
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let Some(own) = entry.file_name().to_str().map(|own| format!("{name}/{own}")) else { continue };
         // Follow links: distributions share some folders between packages.
         if entry.path().is_dir() {
-            list(&entry.path(), &own, found);
+            list(&entry.path(), &own, depth, found);
         } else if own.ends_with(".h") {
             found.push(own);
         }

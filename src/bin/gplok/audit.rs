@@ -9,7 +9,6 @@ use gplok::report::{AuditReport, KernelSummary, audit_document, human_audit, pri
 use gplok::terms::Shown;
 
 use crate::arguments::{AuditArguments, FactsFormat};
-use crate::check::threads;
 use crate::exit::{CommandError, Exit};
 use crate::output::{palette, write};
 use crate::progress::Progress;
@@ -19,7 +18,6 @@ const DEFAULT_DEPTH: usize = 3;
 
 pub fn run(arguments: &AuditArguments) -> Result<Exit, CommandError> {
     let baseline = arguments.baseline.as_deref().map(baseline).transpose()?.unwrap_or_default();
-    threads(arguments.jobs)?;
     let kernel = match arguments.kernel.as_slice() {
         [] => None,
         paths => Some(KernelRequest::of_paths(paths).open()?),

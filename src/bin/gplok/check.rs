@@ -24,12 +24,10 @@ use crate::progress::Progress;
 
 pub fn run(arguments: &CheckArguments) -> Result<Exit, CommandError> {
     let (mut given, kernel) = match arguments {
-        // A single module is not worth starting threads for.
         CheckArguments { modules, tree: None, .. } if modules.len() == 1 => {
             (Given::at(&arguments.modules, None)?, arguments.kernel.open()?)
         }
         _ => {
-            threads(arguments.jobs)?;
             let given = |arguments: &CheckArguments| {
                 // A boxed error cannot move between threads, but its text can.
                 Given::at(&arguments.modules, arguments.tree.as_deref()).map_err(|error| error.to_string())
@@ -64,27 +62,6 @@ pub fn run(arguments: &CheckArguments) -> Result<Exit, CommandError> {
         }
     };
     judge(arguments, kernel, &given, (whole_tree, page, short), &keep)
-}
-
-/// Starts the threads that judge modules. glibc asks the system for the memory of each thread page by page, ten
-/// thousand times for a whole tree. After one large request it keeps the address space, and memory is used only as it
-/// is written to.
-pub fn threads(jobs: Option<usize>) -> Result<(), CommandError> {
-    // Two blocks of this size fit into what glibc reserves for a thread at a time.
-    const ROOM: usize = 30 << 20;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(jobs.unwrap_or_default()).start_handler(|_| {
-        // The first block only teaches the C library that blocks can be this large, and that twice as much may stay unused.
-        drop(reserved(ROOM + (1 << 20)));
-        drop((reserved(ROOM), reserved(ROOM)));
-    });
-    Ok(pool.build_global()?)
-}
-
-/// A block of reserved memory; empty if address space is short.
-fn reserved(len: usize) -> Vec<u8> {
-    let mut room = Vec::<u8>::new();
-    _ = room.try_reserve_exact(len);
-    std::hint::black_box(room)
 }
 
 /// The key of the answer for these modules; `None` if the answer must not be kept.

@@ -8,6 +8,7 @@ mod diff;
 mod exit;
 mod explain;
 mod exports;
+mod failure;
 mod given;
 mod inlines;
 mod inputs;
@@ -18,6 +19,7 @@ mod plan;
 mod policy;
 mod progress;
 mod simulate;
+mod threads;
 mod upgrade;
 mod why;
 
@@ -26,16 +28,26 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use arguments::{Command, CommandLine};
-use exit::Exit;
+use exit::{CommandError, Exit};
 
 fn main() -> ExitCode {
-    output::show_panics();
-    let arguments = match CommandLine::try_parse() {
-        Ok(arguments) => arguments,
-        Err(said) => return output::usage(&said),
+    failure::end_with_an_exit_code();
+    let result = match CommandLine::try_parse() {
+        Ok(arguments) => run(&arguments),
+        Err(usage) => output::usage(&usage),
     };
+    let exit = result.unwrap_or_else(|error| {
+        output::note(error);
+        Exit::Failed
+    });
+    ExitCode::from(exit as u8)
+}
+
+/// Runs the command.
+fn run(arguments: &CommandLine) -> Result<Exit, CommandError> {
     arguments.color.write_global();
-    let result = match &arguments.command {
+    threads::start(arguments.command.threads())?;
+    match &arguments.command {
         Command::Check(arguments) => check::run(arguments),
         Command::Simulate(arguments) => simulate::run(arguments),
         Command::Inspect(arguments) => inspect::run(arguments),
@@ -46,12 +58,5 @@ fn main() -> ExitCode {
         Command::Upgrade(arguments) => upgrade::run(arguments),
         Command::Audit(arguments) => audit::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
-    };
-    ExitCode::from(match result {
-        Ok(exit) => exit as u8,
-        Err(error) => {
-            output::note(error);
-            Exit::Failed as u8
-        }
-    })
+    }
 }

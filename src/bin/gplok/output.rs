@@ -6,7 +6,6 @@
 use std::ffi::OsString;
 use std::fmt::Display;
 use std::io::{IsTerminal as _, Write as _};
-use std::process::ExitCode;
 
 use anstyle::{AnsiColor, Style};
 use clap::Parser as _;
@@ -62,11 +61,18 @@ fn is_refused(entry: &Entry<'_>) -> bool {
 /// Writes to standard output, without colors if it is not a terminal.
 ///
 /// A closed pipe is not an error: its reader has seen enough, and the exit code is the usual one.
-pub fn write(text: &Printable) -> Result<(), std::io::Error> {
+pub fn write(text: &Printable) -> Result<(), CommandError> {
     let mut out = anstream::stdout().lock();
-    match out.write_all(text.as_str().as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        result => result,
+    written(out.write_all(text.as_str().as_bytes()).and_then(|()| out.flush()))
+}
+
+/// Whether what was written to standard output counts as written.
+fn written(result: std::io::Result<()>) -> Result<(), CommandError> {
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(format!("cannot write to standard output: {error}").into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -93,26 +99,26 @@ pub fn clear_progress() {
 /// Prints what clap says about the arguments: an error, or the help that was asked for.
 ///
 /// An error quotes arguments. If they hold what a message must not, it is made again of the arguments as messages show them.
-pub fn usage(said: &clap::Error) -> ExitCode {
+pub fn usage(said: &clap::Error) -> Result<Exit, CommandError> {
     let is_shown = |argument: OsString| argument == *Shown::path(&argument).to_string();
-    // A closed stream leaves nobody to tell.
-    if std::env::args_os().all(is_shown) {
-        _ = said.print();
+    let printed = if std::env::args_os().all(is_shown) {
+        said.print()
     } else {
         let arguments = std::env::args_os().map(|argument| Shown::path(&argument).to_string());
         match CommandLine::try_parse_from(arguments) {
-            Err(again) => _ = again.print(),
-            Ok(_) => note(said),
+            Err(again) => again.print(),
+            Ok(_) => {
+                note(said);
+                Ok(())
+            }
         }
+    };
+    if said.use_stderr() {
+        // A closed stream leaves nobody to tell.
+        return Ok(Exit::Failed);
     }
-    ExitCode::from(u8::try_from(said.exit_code()).unwrap_or(Exit::Failed as u8))
-}
-
-/// Writes the message of a panic as one line, for it may quote text from files.
-pub fn show_panics() {
-    if std::env::var_os("RUST_BACKTRACE").is_none() {
-        std::panic::set_hook(Box::new(|panic| note(panic.to_string().replacen(":\n", ": ", 1))));
-    }
+    written(printed)?;
+    Ok(Exit::Good)
 }
 
 /// The escape sequences for colored output.

@@ -8,6 +8,9 @@ pub enum DwarfError {
     /// The bytes are not valid DWARF.
     #[error("the debug information is broken: {0}")]
     Broken(#[source] gimli::Error),
+    /// Entries are nested deeper than this.
+    #[error("the debug information is nested more than {0} deep")]
+    TooDeep(isize),
     /// A section cannot be decompressed.
     #[error("section {}: {}", Shown(section), Shown(what))]
     Section {

@@ -45,7 +45,12 @@ pub struct Dwarf<'a> {
     sections: &'a DebugSections<'a>,
     context: Context<Slice<'a>>,
     variables: OnceCell<Variables>,
+    /// Whether no entry is nested deeper than [`MAX_NESTING`].
+    is_shallow: OnceCell<bool>,
 }
+
+/// How deep entries may be nested. addr2line reads inlined calls within inlined calls by recursion. Compilers stay below 100.
+const MAX_NESTING: isize = 256;
 
 impl std::fmt::Debug for Dwarf<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -60,16 +65,19 @@ impl<'a> Dwarf<'a> {
     /// When the header of a unit is broken.
     pub fn new(sections: &'a DebugSections<'a>) -> Result<Self, DwarfError> {
         let context = Context::from_dwarf(sections.dwarf()).map_err(DwarfError::Broken)?;
-        Ok(Self { sections, context, variables: OnceCell::new() })
+        Ok(Self { sections, context, variables: OnceCell::new(), is_shallow: OnceCell::new() })
     }
 
     /// The chain of calls at a place in code, from the innermost inlined function to the out-of-line function. It is
     /// empty if no unit covers the place.
     ///
     /// # Errors
-    /// When the unit that covers the place is broken.
+    /// When the unit that covers the place is broken, or entries are nested too deep.
     pub fn frames(&self, place: Place) -> Result<Vec<SourceFrame>, DwarfError> {
         let Some(address) = self.sections.address(place) else { return Ok(Vec::new()) };
+        if !self.is_shallow.get_or_init(|| is_shallow(&self.sections.dwarf())) {
+            return Err(DwarfError::TooDeep(MAX_NESTING));
+        }
         let mut lookup = self.context.find_frames(address);
         let mut frames = loop {
             match lookup {
@@ -97,7 +105,7 @@ impl<'a> Dwarf<'a> {
         let path = load.path.as_ref()?;
         let mut dwarf = self.sections.split_dwarf(&path.to_string_lossy())?;
         dwarf.make_dwo(&load.parent);
-        Some(Arc::new(dwarf))
+        is_shallow(&dwarf).then(|| Arc::new(dwarf))
     }
 
     /// The field of a variable that contains an offset. `start` is where the variable begins.
@@ -126,6 +134,28 @@ impl<'a> Dwarf<'a> {
         let found = functions::read(self.sections).map_err(DwarfError::Broken)?;
         Ok(DeclaredFunctions { sections: self.sections, found })
     }
+}
+
+/// Returns whether no entry is nested deeper than [`MAX_NESTING`]. Behind an error nothing is read, here and there.
+fn is_shallow(dwarf: &gimli::Dwarf<Slice<'_>>) -> bool {
+    let mut units = dwarf.units();
+    while let Ok(Some(header)) = units.next() {
+        let Ok(abbreviations) = dwarf.abbreviations(&header) else { continue };
+        let Ok(mut entries) = header.entries_raw(&abbreviations, None) else { continue };
+        while !entries.is_empty() {
+            if entries.next_depth() > MAX_NESTING {
+                return false;
+            }
+            let read = entries.read_abbreviation().and_then(|abbreviation| match abbreviation {
+                Some(abbreviation) => entries.skip_attributes(abbreviation.attributes()),
+                None => Ok(()),
+            });
+            if read.is_err() {
+                break;
+            }
+        }
+    }
+    true
 }
 
 /// The declarations of functions.

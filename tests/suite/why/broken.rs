@@ -6,7 +6,7 @@ use gplok::verdict::{DebugInfo, Verdict};
 use gplok::why::{Lookup, explain};
 
 use super::{BARE, CALL, KEY, TYPES, module, uses, verdict_on, x86_64};
-use crate::ko::{Elf, Ko, Source, Type, Unit, Variable};
+use crate::ko::{Does, Elf, Function, Ko, Source, Type, Unit, Variable};
 use crate::made::Made;
 
 const BOTH: [&str; 2] = ["devmap_key", "__put_page"];
@@ -174,4 +174,20 @@ fn a_broken_unit_takes_no_other_with_it() {
     });
     let found = uses(&verdict_on(ko.build(&x86_64()), &["helper"]));
     assert_eq!(found, [".rodata+0x0: first+0x0 a.c:7", ".rodata+0x8: second+0x0"]);
+}
+
+/// Inlined calls within inlined calls, deeper than any stack.
+#[test]
+fn inlined_calls_that_are_nested_without_end() {
+    let work = || {
+        let frames = vec![("deep", "include/linux/mm.h", 9); 20_000];
+        let function = Function::new("foo_read", 10).step(12, &frames, Does::Calls("__put_page"));
+        let unit = Unit::new("/src", "main.c").function(function);
+        let bytes = module(Source::new(&[unit])).build(&x86_64());
+        // The reader has no more room than any thread has.
+        std::thread::spawn(move || uses(&verdict_on(bytes, &["__put_page"])).len()).join().expect("it ends")
+    };
+    // The builder nests likewise.
+    let builder = std::thread::Builder::new().stack_size(2 << 30).spawn(work).expect("there is room");
+    assert_eq!(builder.join().expect("it is built"), 1);
 }

@@ -75,6 +75,17 @@ pub enum Command {
     Explain(ExplainArguments),
 }
 
+impl Command {
+    /// How many threads it is to use; by default one for each processor.
+    pub const fn threads(&self) -> Option<usize> {
+        match self {
+            Self::Check(arguments) => arguments.jobs,
+            Self::Audit(arguments) => arguments.jobs,
+            _ => None,
+        }
+    }
+}
+
 /// Which kernel, and how it was booted.
 #[derive(Debug, Args)]
 pub struct KernelArguments {

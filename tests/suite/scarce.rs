@@ -1,0 +1,144 @@
+//! What the program does where the system gives it too little: it says what is missing and ends with 2, or does without it.
+
+use std::process::{Command, Stdio};
+
+use crate::cli::{Desk, Ran};
+use crate::ko::Ko;
+use crate::made::Made;
+
+fn desk() -> Desk {
+    let desk = Desk::new();
+    let profile = Made::new("6.1.0").profile;
+    for ko in [
+        Ko::new("good").export("good_fn"),
+        Ko::new("bad").license("CDDL").needs("kick_gpl"),
+        Ko::new("absent").needs("gone"),
+    ] {
+        desk.file(&format!("t/{}.ko", ko.name()), ko.build(&profile));
+    }
+    desk.kernel("later", &Made::new("6.6.0").export_gpl("kick_gpl"));
+    desk
+}
+
+/// The program, with the limits that a shell sets before.
+fn limited(desk: &Desk, limits: &str, arguments: &str) -> Command {
+    let mut shell = Command::new("sh");
+    shell.arg("-c").arg(format!("{limits}; exec \"$0\" \"$@\"")).arg(env!("CARGO_BIN_EXE_gplok"));
+    shell.args(arguments.split_whitespace()).current_dir(desk.path(""));
+    shell.env("XDG_CACHE_HOME", desk.path("cache")).stdin(Stdio::null());
+    shell
+}
+
+fn ran(command: &mut Command) -> Ran {
+    Ran::of(command.output().expect("it starts"))
+}
+
+const COMMANDS: [&str; 7] = [
+    "check -k k --tree t --no-cache",
+    "check -k k t/bad.ko",
+    "audit -k k t",
+    "upgrade --from k --to later --tree t",
+    "diff k later",
+    "why -k k t/bad.ko",
+    "exports -k k",
+];
+
+/// A stack larger than the address space: the system gives no thread. One thread then does all the work.
+#[test]
+fn without_threads_the_answers_are_the_same() {
+    let desk = desk();
+    for arguments in COMMANDS {
+        let usual = desk.run(arguments);
+        let alone = ran(desk.command(arguments).env("RUST_MIN_STACK", (1_u64 << 60).to_string()));
+        assert_eq!((alone.code, alone.out, alone.err), (usual.code, usual.out, usual.err), "{arguments}");
+    }
+}
+
+#[test]
+fn what_cannot_be_printed_is_an_error() {
+    let desk = desk();
+    let full = || std::fs::File::options().write(true).open("/dev/full").expect("the device is there");
+    for arguments in COMMANDS.into_iter().chain(["explain", "--help", "--version", "check --help", "inspect t/bad.ko"])
+    {
+        let ran = ran(desk.command(arguments).stdout(full()).stderr(Stdio::piped()));
+        ran.failed("cannot write to standard output: No space left on device (os error 28)");
+        // Not even the error can be said.
+        let status = desk.command(arguments).stdout(full()).stderr(full()).status().expect("it starts");
+        assert_eq!(status.code(), Some(2), "{arguments}");
+    }
+}
+
+/// A warning that cannot be said changes nothing.
+#[test]
+fn standard_error_may_be_full() {
+    let desk = desk();
+    let full = std::fs::File::options().write(true).open("/dev/full").expect("the device is there");
+    let mut command = desk.command("check -k k t/bad.ko --format depmod");
+    assert_eq!(command.stderr(full).stdout(Stdio::null()).status().expect("it starts").code(), Some(1));
+}
+
+/// `gplok … | head`: its reader has seen enough.
+#[test]
+fn a_closed_pipe_is_quiet() {
+    let desk = desk();
+    for arguments in COMMANDS.into_iter().chain(["--help", "explain"]) {
+        let mut child =
+            desk.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("it starts");
+        drop(child.stdout.take());
+        let ran = Ran::of(child.wait_with_output().expect("it ends"));
+        let usual = desk.run(arguments);
+        assert_eq!((ran.code, ran.err), (usual.code, usual.err), "{arguments}");
+    }
+}
+
+/// The contents of packages wait in a temporary file, which may have no room.
+#[test]
+fn a_full_disk_for_temporary_files_is_named() {
+    let desk = desk();
+    let mut package = tar::Builder::new(Vec::new());
+    let mut header = tar::Header::new_gnu();
+    let contents = vec![b'x'; 1 << 20];
+    header.set_size(contents.len() as u64);
+    package.append_data(&mut header, "lib/modules/6.1.0/kernel/a.ko", contents.as_slice()).expect("in memory");
+    desk.file("p.tar", package.into_inner().expect("in memory"));
+    // A limit on the length of files that are written stands for the disk: EFBIG instead of ENOSPC.
+    let ran = ran(&mut limited(&desk, "trap '' XFSZ; ulimit -f 0", "check -k p.tar"));
+    assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
+    assert!(ran.err.contains("File too large"), "{ran:?}");
+    let nowhere = self::ran(desk.command("check -k p.tar").env("TMPDIR", "/nowhere"));
+    assert_eq!((nowhere.code, nowhere.out.as_str()), (Some(2), ""), "{nowhere:?}");
+    assert!(nowhere.err.contains("temporary file"), "{nowhere:?}");
+}
+
+/// However little memory there is: an answer, or a message and 2.
+#[test]
+fn memory_may_be_short() {
+    let desk = desk();
+    desk.file("large.ko", vec![b'x'; 64 << 20]);
+    let mut failures = 0;
+    for megabytes in (32..=224).step_by(16) {
+        for arguments in ["check -k k --tree t --no-cache", "check -k k large.ko"] {
+            let limits = format!("ulimit -v {}", megabytes << 10);
+            let ran = ran(&mut limited(&desk, &limits, arguments));
+            // 127: not even the program could be loaded.
+            assert!(matches!(ran.code, Some(0..=3 | 127)), "{megabytes} MB: {ran:?}");
+            if ran.code == Some(2) {
+                assert!(!ran.err.is_empty() && !ran.err.contains("panic"), "{megabytes} MB: {ran:?}");
+                failures += 1;
+            }
+        }
+    }
+    assert!(failures > 0, "no limit was too small");
+}
+
+#[test]
+fn file_handles_may_be_few() {
+    let desk = desk();
+    for handles in 4..24 {
+        for arguments in COMMANDS {
+            let ran = ran(&mut limited(&desk, &format!("ulimit -n {handles}"), arguments));
+            assert!(matches!(ran.code, Some(0..=3)), "{handles} handles: {ran:?}");
+            assert!(ran.code != Some(2) || ran.err.contains("Too many open files"), "{handles} handles: {ran:?}");
+        }
+    }
+}
