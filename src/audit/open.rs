@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::image::Image;
+use crate::image::{Image, is_dir};
 use crate::kernel::{ErrorKind, Kernel, ModuleTree, is_object, is_package, objects_below, package_around};
 use crate::terms::{ModuleName, Shown};
 
@@ -77,7 +77,7 @@ pub fn open_objects(paths: &[PathBuf]) -> Result<Objects, AuditError> {
     for path in paths {
         let before = objects.modules.len();
         let kernels = objects.kernels.len();
-        if path.is_dir() && !is_release_folder(path) {
+        if is_dir(path) && !is_release_folder(path) {
             let modules = ModuleTree::open(path)?;
             objects.modules.extend(modules.modules().map(|module| of_folder(module.path.clone())));
             objects.add_unlisted(&modules, None);

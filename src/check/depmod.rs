@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use crate::image::{KmodLinks, KmodSymbol};
+use crate::image::{KmodLinks, KmodSymbol, exists};
 use crate::kernel::{Kernel, ModuleTree, VMLINUX, WalkFault, module_name_of};
 use crate::terms::Errno;
 
@@ -182,7 +182,7 @@ fn cycles(names: &[String], needs: &[Vec<usize>]) -> Vec<DepmodLine> {
 
 /// Returns whether a directory is a module tree of its own, as depmod takes one, and not a part of one.
 pub fn is_module_tree(folder: &Path) -> bool {
-    ["kernel", "updates", "extra", "modules.order", "modules.builtin"].iter().any(|name| folder.join(name).exists())
+    ["kernel", "updates", "extra", "modules.order", "modules.builtin"].iter().any(|name| exists(&folder.join(name)))
 }
 
 #[cfg(test)]

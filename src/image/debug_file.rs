@@ -1,8 +1,9 @@
 //! Finds the file with a module's debug information: the module itself or a separate file.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
+use super::root::{in_its_system, in_root, is_dir, is_file, real_path};
 use super::{Error, ErrorKind, Image, ModuleElf};
 
 /// Where distributions install debug files.
@@ -20,6 +21,8 @@ pub struct DebugFiles {
 pub struct DebugObject {
     path: PathBuf,
     elf: Arc<ModuleElf>,
+    /// The folders in which files with split debug information are looked for.
+    folders: Vec<PathBuf>,
 }
 
 impl DebugFiles {
@@ -42,29 +45,49 @@ impl DebugFiles {
     /// If a given file cannot be read, or if the only given file for the only module has another build ID.
     pub fn of(&self, image: &Image, elf: &Arc<ModuleElf>) -> Result<Option<DebugObject>, Error> {
         let wanted = build_id(elf);
-        let files: Vec<&PathBuf> = self.given.iter().filter(|path| !path.is_dir()).collect();
+        let files: Vec<&PathBuf> = self.given.iter().filter(|path| !is_dir(path)).collect();
         let only = files.len() == 1 && !self.several_modules;
         for path in files {
             if let Some(found) = open_given(path, image, wanted.as_deref(), only)? {
-                return Ok(Some(DebugObject::new(path.clone(), found)));
+                return Ok(Some(self.object(path.clone(), found, image)));
             }
         }
         if has_debug_info(elf) {
-            return Ok(Some(DebugObject::new(image.path().to_owned(), Arc::clone(elf))));
+            return Ok(Some(self.object(image.path().to_owned(), Arc::clone(elf), image)));
         }
-        let folders = self.given.iter().filter(|path| path.is_dir()).map(PathBuf::as_path);
-        let candidates = folders
-            .chain([Path::new(INSTALLED)])
-            .flat_map(|root| candidate_paths(root, image.path(), wanted.as_deref()));
-        for path in candidates.filter(|path| path.is_file()) {
-            // The user did not name this file, so it is skipped if it cannot be read.
-            let Some(found) = Image::open(&path).ok().and_then(|image| image.as_announced()) else { continue };
-            if build_id(&found) == wanted && has_debug_info(&found) {
-                return Ok(Some(DebugObject::new(path, found)));
+        for folder in self.folders() {
+            for path in
+                candidate_paths(&folder, image.path(), wanted.as_deref()).into_iter().filter(|path| is_file(path))
+            {
+                // The user did not name this file, so it is skipped if it cannot be read.
+                let opened = Image::open_below(&folder, &path).ok();
+                let Some(found) = opened.and_then(|image| image.as_announced()) else { continue };
+                if build_id(&found) == wanted && has_debug_info(&found) {
+                    return Ok(Some(self.object(path, found, image)));
+                }
             }
         }
         Ok(None)
     }
+
+    /// The folders that are laid out like `/usr/lib/debug`, and that folder.
+    fn folders(&self) -> impl Iterator<Item = PathBuf> {
+        self.given.iter().filter(|path| is_dir(path)).cloned().chain([in_root(INSTALLED)])
+    }
+
+    /// The object in a file. What it says of further files is followed in its own folder, in that of the module, and in the folders
+    /// with debug files.
+    fn object(&self, path: PathBuf, elf: Arc<ModuleElf>, module: &Image) -> DebugObject {
+        let mut folders: Vec<_> = [&*path, module.path()].into_iter().map(folder_of).collect();
+        folders.extend(self.folders());
+        folders.dedup();
+        DebugObject { path, elf, folders }
+    }
+}
+
+/// The folder that a file lies in.
+fn folder_of(path: &Path) -> PathBuf {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")).to_owned()
 }
 
 /// Opens a given file; `None` if it is the debug file of another module. If it is the `only` file for the only module,
@@ -96,7 +119,8 @@ fn candidate_paths(root: &Path, module: &Path, build_id: Option<&str>) -> Vec<Pa
     if let Some((first, rest)) = build_id.and_then(|id| id.split_at_checked(2)) {
         places.push(root.join(format!(".build-id/{first}/{rest}.debug")));
     }
-    let full = std::fs::canonicalize(module).unwrap_or_else(|_| module.to_owned());
+    let full = real_path(module).unwrap_or_else(|_| module.to_owned());
+    let full = in_its_system(&full);
     // /usr/lib/modules and /lib/modules are the same folder.
     let inside = full.strip_prefix("/usr").or_else(|_| full.strip_prefix("/")).unwrap_or(&full).to_owned();
     let plain = inside.to_str().and_then(|path| path.find(".ko").and_then(|end| path.get(..end + 3)));
@@ -125,10 +149,6 @@ fn build_id(elf: &ModuleElf) -> Option<String> {
 }
 
 impl DebugObject {
-    fn new(path: PathBuf, elf: Arc<ModuleElf>) -> Self {
-        Self { path, elf }
-    }
-
     /// The path it was read from.
     pub fn path(&self) -> &Path {
         &self.path
@@ -139,13 +159,36 @@ impl DebugObject {
         &self.elf
     }
 
-    /// Opens a file with split debug information by the path that the compilation unit states: in the folder of
-    /// compilation, else next to this file. `None` if it does not exist any more or cannot be read.
+    /// Opens a file with split debug information by the path that the compilation unit states. Where the path leads is up to whoever
+    /// built the module, so it is followed only into the folders with this file, the module and debug files: as it stands, relative
+    /// to one of them, or by its name. `None` if the file does not exist there or cannot be read.
     pub fn open_split(&self, folder: Option<&str>, path: &str) -> Option<Arc<ModuleElf>> {
-        let beside = self.path.parent()?;
-        let folder = Path::new(folder.unwrap_or_default());
         let path = Path::new(path);
-        let candidates = [folder.join(path), beside.join(path), beside.join(path.file_name()?)];
-        candidates.iter().find_map(|path| Image::open(path).ok()?.as_announced())
+        let stated = plain(&Path::new(folder.unwrap_or_default()).join(path))?;
+        let name = path.file_name()?;
+        self.folders.iter().find_map(|folder| {
+            let real = real_path(folder).ok()?;
+            let as_stated = (stated.is_absolute() && stated.starts_with(&real)).then(|| stated.clone());
+            let relative = plain(path).filter(|path| path.is_relative()).map(|path| real.join(path));
+            let mut candidates = as_stated.into_iter().chain(relative).chain([real.join(name)]);
+            candidates.find_map(|path| Image::open_below(&real, &path).ok()?.as_announced())
+        })
     }
+}
+
+/// A path without `.` and `..`; `None` if it begins above where it starts.
+fn plain(path: &Path) -> Option<PathBuf> {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                if !plain.pop() {
+                    return None;
+                }
+            }
+            part => plain.push(part),
+        }
+    }
+    Some(plain)
 }

@@ -1,11 +1,12 @@
 //! Opens and reads module files.
 
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::parts::Parts;
-use super::regular::open_regular;
+use super::regular::{open_below, open_regular};
 use super::{Bytes, Error, ErrorKind};
 
 /// How much of a file is read.
@@ -32,7 +33,17 @@ impl ModuleFile {
     /// # Errors
     /// If the file is no regular file, or cannot be opened or read.
     pub fn open(path: &Path, extent: Extent) -> Result<(Bytes, Self), Error> {
-        Self::read(path, extent).map_err(|kind| Error::new(path, kind))
+        let file = open_regular(path).map_err(ErrorKind::Io);
+        file.and_then(|file| Self::read(file, path, extent)).map_err(|kind| Error::new(path, kind))
+    }
+
+    /// Reads a whole file below a folder.
+    ///
+    /// # Errors
+    /// As [`ModuleFile::open`], or if the path leads elsewhere.
+    pub fn open_below(folder: &Path, path: &Path) -> Result<(Bytes, Self), Error> {
+        let file = open_below(folder, path).map_err(ErrorKind::Io);
+        file.and_then(|file| Self::read(file, path, Extent::Whole)).map_err(|kind| Error::new(path, kind))
     }
 
     /// Reads the whole file again.
@@ -46,8 +57,7 @@ impl ModuleFile {
         }
     }
 
-    fn read(path: &Path, extent: Extent) -> Result<(Bytes, Self), ErrorKind> {
-        let mut file = open_regular(path).map_err(ErrorKind::Io)?;
+    fn read(mut file: File, path: &Path, extent: Extent) -> Result<(Bytes, Self), ErrorKind> {
         let metadata = file.metadata().map_err(ErrorKind::Io)?;
         let this = Self { path: path.to_owned(), len: metadata.len(), modified: metadata.modified().ok() };
         let len = usize::try_from(this.len).unwrap_or(usize::MAX);

@@ -21,6 +21,7 @@ mod modversions;
 mod parameters;
 mod parts;
 mod regular;
+mod root;
 mod signature;
 mod text;
 mod this_module;
@@ -41,6 +42,8 @@ unstable!(this_module::{ModuleFunction, NamedSection, ThisModule, ThisModulePlac
 unstable!(modversions::Versions);
 pub use parameters::Parameter;
 unstable!(regular::{open_own_folder, open_regular, read_own, read_regular, read_regular_text});
+unstable!(root::{exists, in_root, is_dir, is_file, metadata, root, set_root});
+pub(crate) use root::{read_dir, real_path};
 unstable!(signature::{AppendedSignature, MarkedSignature, SignatureInfo});
 pub(crate) use text::is_plain;
 unstable!(text::{as_text, escaped});
@@ -116,6 +119,15 @@ impl Image {
     /// If the file cannot be read or decompressed.
     pub(crate) fn open_for(path: &Path, extent: Extent) -> Result<Self, Error> {
         let (stored, file) = ModuleFile::open(path, extent)?;
+        Ok(Self { file: Some(file), ..Self::from_shared(path, stored)? })
+    }
+
+    /// Reads a whole file below a folder, by a path that somebody else chose.
+    ///
+    /// # Errors
+    /// As [`Image::open`], or if the path leads out of the folder.
+    fn open_below(folder: &Path, path: &Path) -> Result<Self, Error> {
+        let (stored, file) = ModuleFile::open_below(folder, path)?;
         Ok(Self { file: Some(file), ..Self::from_shared(path, stored)? })
     }
 

@@ -9,15 +9,85 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::process::geteuid;
 
+use super::root::{below_root, real_path};
+use crate::terms::Shown;
+
+/// How files are opened: nothing waits, and no terminal becomes that of the program.
+const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
 /// Opens a regular file, or a link to one. Opening does not wait for anything, whatever the path becomes meanwhile.
 ///
 /// # Errors
 /// If it cannot be opened, or is no regular file. Then it is not touched: opening a pipe or a device can have effects.
 pub fn open_regular(path: &Path) -> Result<File> {
+    if let Some((root, inside)) = below_root(path)? {
+        return open_beneath(root, &inside);
+    }
     require_regular(&std::fs::metadata(path)?)?;
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
     require_regular(&file.metadata()?)?;
     Ok(file)
+}
+
+/// Opens a regular file below a folder, also through links that do not lead out of the folder. For paths that come out of a file:
+/// whoever wrote the file does not choose what is opened.
+///
+/// # Errors
+/// As [`open_regular`], or if the path leads elsewhere.
+pub(super) fn open_below(folder: &Path, path: &Path) -> Result<File> {
+    let folder = real_path(folder)?;
+    let real = real_path(path)?;
+    match real.strip_prefix(&folder) {
+        Ok(inside) => open_beneath(&folder, inside),
+        Err(_) => Err(outside(&folder)),
+    }
+}
+
+/// Opens a regular file by the path without links that it had a moment ago, relative to a folder.
+///
+/// Linux since 5.6 opens it in one step in which no part of the path may be a link, so that nothing that was exchanged meanwhile leads
+/// out of the folder; the folder itself may have been exchanged by whoever may write to the folder above it. Where the step is not to
+/// be had, only the last part cannot be a link, and the path is compared afterwards: somebody who exchanges folders twice in time is
+/// not noticed, and gets a regular file read that lies elsewhere.
+fn open_beneath(folder: &Path, inside: &Path) -> Result<File> {
+    let path = folder.join(inside);
+    require_regular(&std::fs::symlink_metadata(&path)?)?;
+    let file = match open_in_one_step(folder, inside)? {
+        Some(file) => file,
+        None => {
+            let file = File::from(rustix::fs::open(&path, FLAGS | OFlags::NOFOLLOW, Mode::empty())?);
+            if std::fs::canonicalize(&path)? != path {
+                return Err(outside(folder));
+            }
+            file
+        }
+    };
+    require_regular(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// Opens a file below a folder without following a link; `None` if the system cannot do that.
+#[cfg(target_os = "linux")]
+fn open_in_one_step(folder: &Path, inside: &Path) -> Result<Option<File>> {
+    use rustix::fs::{ResolveFlags, open, openat2};
+    use rustix::io::Errno;
+
+    let folder = open(folder, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    match openat2(&folder, inside, FLAGS, Mode::empty(), ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS) {
+        // Containers may forbid the call with EPERM.
+        Err(Errno::NOSYS | Errno::PERM) => Ok(None),
+        Err(error) => Err(error.into()),
+        Ok(file) => Ok(Some(file.into())),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn open_in_one_step(_: &Path, _: &Path) -> Result<Option<File>> {
+    Ok(None)
+}
+
+fn outside(folder: &Path) -> Error {
+    Error::new(ErrorKind::PermissionDenied, format!("it lies outside of {}", Shown::path(folder)))
 }
 
 /// The contents of a regular file.
@@ -48,8 +118,8 @@ pub fn read_regular_text(path: &Path) -> Result<String> {
 pub fn read_own(path: &Path, most: u64) -> Result<Vec<u8>> {
     let folder = open_own_folder(path.parent().unwrap_or(Path::new(".")))?;
     require_unwritable(&folder.metadata()?)?;
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = File::from(openat(&folder, path.file_name().unwrap_or_default(), flags, Mode::empty())?);
+    let name = path.file_name().unwrap_or_default();
+    let file = File::from(openat(&folder, name, FLAGS | OFlags::NOFOLLOW, Mode::empty())?);
     let metadata = file.metadata()?;
     require_regular(&metadata)?;
     require_own(&metadata)?;

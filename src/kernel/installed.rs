@@ -1,9 +1,10 @@
 //! The files of a release that is installed on this machine or in an unpacked package.
 
+use std::collections::BTreeSet;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use crate::image::open_regular;
+use crate::image::{in_root, is_dir, is_file, open_regular, read_dir};
 use crate::terms::{KernelRelease, Loader};
 
 /// The names of installed images, before `-RELEASE`.
@@ -24,13 +25,23 @@ pub(super) fn is_release_like(path: &Path) -> bool {
     path.to_str().is_some_and(|text| !text.contains('/') && KernelRelease::new(text).version().is_some())
 }
 
-/// The module tree of a release installed on this machine.
+/// The module tree of a release that is installed on this machine, or below the root that was set.
 pub(super) fn installed(release: &Path) -> Option<PathBuf> {
     if !is_release_like(release) {
         return None;
     }
-    let roots = ["/lib/modules", "/usr/lib/modules"];
-    roots.iter().map(|root| Path::new(root).join(release)).find(|tree| tree.is_dir())
+    TREES.iter().map(|root| in_root(root).join(release)).find(|tree| is_dir(tree))
+}
+
+/// The folders that hold the module trees of a system.
+const TREES: [&str; 2] = ["/lib/modules", "/usr/lib/modules"];
+
+/// The releases whose module trees are installed, in order of name.
+pub(super) fn installed_releases() -> Vec<String> {
+    let folders = TREES.iter().filter_map(|folder| read_dir(&in_root(folder)).ok());
+    let names = folders.flatten().flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let releases: BTreeSet<String> = names.filter(|name| installed(Path::new(name)).is_some()).collect();
+    releases.into_iter().collect()
 }
 
 /// The roots of the file system that a module tree may lie in: `/`, or the folder that a package was unpacked into.
@@ -48,7 +59,7 @@ fn roots(tree: &Path) -> Vec<PathBuf> {
 fn in_boot(tree: &Path, name: &str) -> Option<PathBuf> {
     let release = tree.file_name()?.to_str()?;
     let places = roots(tree).into_iter().map(|root| root.join(format!("boot/{name}-{release}")));
-    places.into_iter().find(|file| file.is_file())
+    places.into_iter().find(|file| is_file(file))
 }
 
 /// The configuration in `/boot` of a tree's release.
@@ -58,12 +69,12 @@ pub(super) fn boot_config(tree: &Path) -> Option<PathBuf> {
 
 /// The `System.map` of a tree's release, in `/boot` or in the tree.
 pub(super) fn system_map(tree: &Path) -> Option<PathBuf> {
-    in_boot(tree, "System.map").or_else(|| Some(tree.join("System.map")).filter(|file| file.is_file()))
+    in_boot(tree, "System.map").or_else(|| Some(tree.join("System.map")).filter(|file| is_file(file)))
 }
 
 /// The image of a tree's release: in the tree (Arch, Fedora, Debian since 7.3) or in `/boot`.
 pub(super) fn boot_image(tree: &Path) -> Option<PathBuf> {
-    let inside = IMAGES.iter().map(|name| tree.join(name)).find(|file| file.is_file());
+    let inside = IMAGES.iter().map(|name| tree.join(name)).find(|file| is_file(file));
     inside.or_else(|| IMAGES.iter().find_map(|name| in_boot(tree, name)))
 }
 
@@ -75,10 +86,10 @@ pub(super) fn boot_files(folder: &Path) -> Vec<(String, PathBuf)> {
         let release = kinds.filter_map(|kind| name.strip_prefix(kind)?.strip_prefix('-')).next()?;
         let release = [".gz", ".xz", ".zst"].iter().find_map(|end| release.strip_suffix(end)).unwrap_or(release);
         KernelRelease::new(release).version()?;
-        Some((release.to_owned(), path.clone())).filter(|_| path.is_file())
+        Some((release.to_owned(), path.clone())).filter(|_| is_file(&path))
     };
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let mut files: Vec<_> = entries.filter_map(|entry| of_release(entry.path())).collect();
+    let entries = read_dir(folder).into_iter().flatten().flatten();
+    let mut files: Vec<_> = entries.filter_map(|entry| of_release(folder.join(entry.file_name()))).collect();
     files.sort();
     files
 }
@@ -99,7 +110,7 @@ pub(super) struct InstalledLoader {
 /// compression the kernel reads hands such files over.
 pub(super) fn installed_loader(tree: &Path) -> Option<InstalledLoader> {
     let places = roots(tree).into_iter().flat_map(|root| ["usr/bin/kmod", "bin/kmod"].map(|name| root.join(name)));
-    let path = places.into_iter().find(|file| file.is_file())?;
+    let path = places.into_iter().find(|file| is_file(file))?;
     let program = open_regular(&path).ok()?;
     let mut bytes = Vec::new();
     program.take(MAX_PROGRAM).read_to_end(&mut bytes).ok()?;
@@ -131,5 +142,5 @@ pub(super) fn headers(tree: &Path) -> Option<PathBuf> {
         ]
         .map(|name| root.join(name))
     });
-    std::iter::once(tree.join("build")).chain(sources).find(|folder| folder.join("Module.symvers").is_file())
+    std::iter::once(tree.join("build")).chain(sources).find(|folder| is_file(&folder.join("Module.symvers")))
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::error::{Error, ErrorKind};
+use crate::image::read_dir;
 
 /// The depth to which folders are walked.
 const MAX_DEPTH: usize = 32;
@@ -21,13 +22,14 @@ pub fn objects_below(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut folders = vec![(folder.to_owned(), 0)];
     while let Some((folder, depth)) = folders.pop() {
         let failed = |source| Error::new(&folder, ErrorKind::Io(source));
-        for entry in std::fs::read_dir(&folder).map_err(failed)? {
+        for entry in read_dir(&folder).map_err(failed)? {
             let entry = entry.map_err(failed)?;
             let kind = entry.file_type().map_err(failed)?;
+            let path = folder.join(entry.file_name());
             if kind.is_dir() && depth < MAX_DEPTH {
-                folders.push((entry.path(), depth + 1));
-            } else if kind.is_file() && is_object(&entry.path()) {
-                found.push(entry.path());
+                folders.push((path, depth + 1));
+            } else if kind.is_file() && is_object(&path) {
+                found.push(path);
             }
         }
     }

@@ -17,7 +17,7 @@ use super::tree_module::UnreadFile;
 use super::vmlinux::{KernelImage, is_image};
 
 use crate::compression::{Compression, decompress};
-use crate::image::{read_regular, read_regular_text};
+use crate::image::{exists, is_file, metadata, read_dir, read_regular, read_regular_text};
 use crate::terms::{KernelRelease, KernelVersion, ModuleName};
 use crate::x509::Certificate;
 
@@ -50,7 +50,7 @@ const TREE_FILES: [&str; 7] =
 
 /// Returns whether a folder itself holds a module.
 fn holds_module(folder: &Path) -> bool {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let entries = read_dir(folder).into_iter().flatten().flatten();
     entries.into_iter().any(|entry| ModuleName::of_file(Path::new(&entry.file_name())).is_some())
 }
 
@@ -97,7 +97,7 @@ impl Kernel {
     /// # Errors
     /// As [`Kernel::open`].
     pub fn add(&mut self, path: &Path) -> Result<(), Error> {
-        match std::fs::metadata(path) {
+        match metadata(path) {
             Ok(metadata) if metadata.is_dir() => self.add_directory(path),
             Ok(_) => self.add_file(path),
             Err(source) => match installed(path) {
@@ -114,7 +114,7 @@ impl Kernel {
         for name in KNOWN {
             for suffix in ["", ".xz", ".zst", ".gz"] {
                 let path = folder.join(format!("{name}{suffix}"));
-                if path.is_file() {
+                if is_file(&path) {
                     self.add_file(&path)?;
                     break;
                 }
@@ -128,9 +128,9 @@ impl Kernel {
             self.add_release_folder(folder)?;
         }
         // OpenWrt keeps its modules in the folder itself, without any index.
-        if (TREE_FILES.iter().any(|name| folder.join(name).exists()) || holds_module(folder))
+        if (TREE_FILES.iter().any(|name| exists(&folder.join(name))) || holds_module(folder))
             && self.tree.is_none()
-            && !folder.join("Kconfig").exists()
+            && !exists(&folder.join("Kconfig"))
         {
             self.add_tree(folder)?;
         }

@@ -5,8 +5,9 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::description::Kernel;
-use super::installed::installed;
+use super::installed::{installed, is_release_like};
 use super::tree_walk::{Found, walk};
+use crate::image::{in_root, is_dir, read_dir};
 use crate::terms::ModuleName;
 
 /// The folders of a tree that out-of-tree modules are installed in.
@@ -28,8 +29,9 @@ pub fn out_of_tree_modules(kernel: &Kernel) -> Vec<PathBuf> {
     } else if let Some(tree) = installed() {
         OUTSIDE.iter().for_each(|folder| add_below(&tree.join(folder), &mut found));
     }
-    if let Some(release) = kernel.release() {
-        for package in folders(Path::new(DKMS), &mut found) {
+    // A release that a file gives may be any text, also a path.
+    if let Some(release) = kernel.release().filter(|release| is_release_like(Path::new(release.as_str()))) {
+        for package in folders(&in_root(DKMS), &mut found) {
             for version in folders(&package, &mut found) {
                 add_below(&version.join(release.as_str()), &mut found);
             }
@@ -61,11 +63,12 @@ fn add_below(folder: &Path, found: &mut Vec<PathBuf>) {
 
 /// The folders in a folder, sorted. A folder that cannot be listed is added to `unread`.
 fn folders(folder: &Path, unread: &mut Vec<PathBuf>) -> Vec<PathBuf> {
-    let listed = std::fs::read_dir(folder)
-        .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>, std::io::Error>>());
+    let listed = read_dir(folder).and_then(|entries| {
+        entries.map(|entry| Ok(folder.join(entry?.file_name()))).collect::<Result<Vec<_>, std::io::Error>>()
+    });
     match listed {
         Ok(mut paths) => {
-            paths.retain(|path| path.is_dir() && !path.is_symlink());
+            paths.retain(|path| is_dir(path) && !path.is_symlink());
             paths.sort();
             paths
         }

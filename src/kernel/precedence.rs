@@ -7,7 +7,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use super::tree_module::TreeModule;
-use crate::image::read_regular_text;
+use crate::image::{read_dir, read_regular_text};
 use crate::terms::Shown;
 
 /// The folders of depmod's configuration. Of two files with one name, that in the earlier folder counts.
@@ -57,7 +57,8 @@ impl Precedence {
         let release = absolute.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let mut files: BTreeMap<OsString, PathBuf> = BTreeMap::new();
         for folder in FOLDERS {
-            let entries = match std::fs::read_dir(system.join(folder)) {
+            let folder = system.join(folder);
+            let entries = match read_dir(&folder) {
                 Ok(entries) => entries,
                 Err(error) => {
                     self.is_unread |= error.kind() != std::io::ErrorKind::NotFound;
@@ -66,10 +67,12 @@ impl Precedence {
             };
             for entry in entries {
                 match entry {
-                    Ok(entry) if entry.path().extension().is_some_and(|end| end == "conf") => {
-                        files.entry(entry.file_name()).or_insert_with(|| entry.path());
+                    Ok(entry) => {
+                        let path = folder.join(entry.file_name());
+                        if path.extension().is_some_and(|end| end == "conf") {
+                            files.entry(entry.file_name()).or_insert(path);
+                        }
                     }
-                    Ok(_) => {}
                     Err(_) => self.is_unread = true,
                 }
             }

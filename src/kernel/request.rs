@@ -2,8 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use super::installed::installed_releases;
 use super::{Error, ErrorKind, Kernel};
-use crate::image::{read_regular, read_regular_text};
+use crate::image::{read_regular, read_regular_text, root};
 use crate::terms::{KernelRelease, Shown};
 
 /// The file in which the running kernel gives its release.
@@ -12,7 +13,8 @@ const OSRELEASE: &str = "proc/sys/kernel/osrelease";
 /// A description of one kernel, as a user gives it.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct KernelRequest<'a> {
-    /// The paths that [`Kernel::open`] reads, in order. If there are none, the files of the running kernel's release.
+    /// The paths that [`Kernel::open`] reads, in order. If there are none, the files of the running kernel's release, or the only
+    /// kernel that is installed below the root that was set.
     pub paths: &'a [PathBuf],
     /// The release string, which replaces what the files say.
     pub release: Option<&'a str>,
@@ -27,6 +29,14 @@ pub enum KernelRequestError {
     /// The request has no path, and the release of the running kernel cannot be read.
     #[error("no -k KERNEL was given, and the running kernel is unknown: /{OSRELEASE}: {}", Shown(.0))]
     RunningUnknown(std::io::Error),
+    /// The request has no path, and the system below the root has several kernels or none.
+    #[error("no -k KERNEL was given, and {} has {}", Shown::path(root), Shown(several(releases)))]
+    InRoot {
+        /// The root.
+        root: PathBuf,
+        /// The releases whose modules are installed there.
+        releases: Vec<String>,
+    },
     /// A file that describes the kernel cannot be read.
     #[error(transparent)]
     Kernel(#[from] Error),
@@ -45,7 +55,10 @@ impl<'a> KernelRequest<'a> {
     /// is unknown.
     pub fn open(&self) -> Result<Kernel, KernelRequestError> {
         let mut kernel = match self.paths {
-            [] => RunningKernel::of_this_machine().open()?,
+            [] => match root() {
+                Some(root) => Kernel::open(&[only_installed(root)?])?,
+                None => RunningKernel::of_this_machine().open()?,
+            },
             paths => Kernel::open(paths)?,
         };
         if let Some(release) = self.release {
@@ -65,6 +78,22 @@ impl<'a> KernelRequest<'a> {
     pub fn open_with(&self, other: &Self) -> Result<(Kernel, Kernel), KernelRequestError> {
         let (this, other) = rayon::join(|| self.open(), || other.open());
         Ok((this?, other?))
+    }
+}
+
+fn several(releases: &[String]) -> String {
+    match releases {
+        [] => "no kernel in lib/modules".to_owned(),
+        releases => format!("several kernels in lib/modules: {}", releases.join(", ")),
+    }
+}
+
+/// The release of the only kernel that is installed below a root. Which one runs there is not known.
+fn only_installed(root: &Path) -> Result<PathBuf, KernelRequestError> {
+    let releases = installed_releases();
+    match releases.as_slice() {
+        [release] => Ok(PathBuf::from(release)),
+        _ => Err(KernelRequestError::InRoot { root: root.to_owned(), releases }),
     }
 }
 

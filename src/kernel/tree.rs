@@ -11,7 +11,7 @@ use super::precedence::Precedence;
 use super::struct_module::StructModule;
 use super::tree_module::{Contest, ShadowedModule, TreeModule, UnreadFile};
 use super::tree_walk::{Found, WalkFault, walk};
-use crate::image::{Extent, Fault, Image, THIS_MODULE, read_regular_text};
+use crate::image::{Extent, Fault, Image, THIS_MODULE, exists, is_dir, is_file, read_regular_text};
 use crate::terms::{Crc, ExportedSymbol, ModuleName};
 
 /// What a module exports, or why that could not be read.
@@ -59,7 +59,7 @@ impl ModuleTree {
     /// # Errors
     /// If `root` cannot be read, or is a file that is no package.
     pub fn open(root: &Path) -> Result<Self, Error> {
-        if root.is_file() {
+        if is_file(root) {
             return Self::of_package(root);
         }
         let Found { modules, unread, faults } = walk(root).map_err(|source| Error::new(root, ErrorKind::Io(source)))?;
@@ -313,12 +313,12 @@ impl ModuleTree {
         let text = match read_regular_text(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
-            Err(_) if !root.is_dir() => return None,
+            Err(_) if !is_dir(root) => return None,
             Err(error) => return Some(UnreadFile::new(&path, error.to_string())),
         };
         let listed: HashSet<&str> = text.lines().filter_map(|line| Some(line.split_once(':')?.0)).collect();
         let here: HashSet<&str> = self.modules().filter_map(|module| self.inside(module).to_str()).collect();
-        let gone: Vec<_> = listed.iter().filter(|file| !here.contains(*file) && !root.join(file).exists()).collect();
+        let gone: Vec<_> = listed.iter().filter(|file| !here.contains(*file) && !exists(&root.join(file))).collect();
         if let Some(first) = gone.iter().min() {
             let why = format!("it lists {} that the tree does not have, such as {first}", count(gone.len()));
             return Some(UnreadFile::new(&path, why));

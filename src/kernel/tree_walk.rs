@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::installed::is_tree_image;
 use super::tree_module::{TreeModule, UnreadFile};
-use crate::image::why_unread;
+use crate::image::{metadata, read_dir, real_path, why_unread};
 use crate::terms::ModuleName;
 
 /// How many folders are listed. Real trees have about a thousand; links that lead into each other may make any number.
@@ -126,7 +126,7 @@ pub(super) fn walk(root: &Path) -> io::Result<Found> {
 /// Lists one folder.
 fn list(folder: &Folder, is_root: bool) -> io::Result<Listed> {
     let mut listed = Listed::default();
-    for entry in std::fs::read_dir(&folder.path)? {
+    for entry in read_dir(&folder.path)? {
         let entry = entry?;
         let file_name = entry.file_name();
         if file_name == "build" || file_name == "source" {
@@ -135,14 +135,21 @@ fn list(folder: &Folder, is_root: bool) -> io::Result<Listed> {
         let name = ModuleName::of_file(Path::new(&file_name));
         let kind = entry.file_type()?;
         if kind.is_symlink() {
-            listed.follow(folder, entry.path(), name, is_root);
+            listed.follow(folder, folder.path.join(entry.file_name()), name, is_root);
         } else if kind.is_dir() {
-            listed.folders.push(Folder { path: entry.path(), depth: folder.depth + 1, link: folder.link.clone() });
+            listed.folders.push(Folder {
+                path: folder.path.join(entry.file_name()),
+                depth: folder.depth + 1,
+                link: folder.link.clone(),
+            });
         } else if !kind.is_file() {
-            listed.found.faults.extend(entry.metadata().ok().map(|metadata| special(&entry.path(), &metadata)));
+            listed
+                .found
+                .faults
+                .extend(entry.metadata().ok().map(|metadata| special(&folder.path.join(entry.file_name()), &metadata)));
         } else if let Some(name) = name {
             let size = entry.metadata().map_or(0, |metadata| metadata.len());
-            listed.found.modules.push(TreeModule { name, path: entry.path(), size });
+            listed.found.modules.push(TreeModule { name, path: folder.path.join(entry.file_name()), size });
         }
     }
     Ok(listed)
@@ -151,7 +158,7 @@ fn list(folder: &Folder, is_root: bool) -> io::Result<Listed> {
 impl Listed {
     /// Adds what a link leads to.
     fn follow(&mut self, folder: &Folder, path: PathBuf, name: Option<ModuleName>, is_root: bool) {
-        match std::fs::metadata(&path) {
+        match metadata(&path) {
             Ok(metadata) if metadata.is_dir() => match folder.through(&path) {
                 Ok(Some(folder)) => self.folders.push(folder),
                 Ok(None) => self.found.faults.push(WalkFault::Loop(path)),
@@ -187,8 +194,8 @@ fn may_be_folder(path: &Path, is_root: bool) -> bool {
 impl Folder {
     /// The folder that a link in this folder leads to; `None` if that is this folder or one on the way to it.
     fn through(&self, link: &Path) -> io::Result<Option<Self>> {
-        let target = std::fs::canonicalize(link)?;
-        let from = std::fs::canonicalize(&self.path)?;
+        let target = real_path(link)?;
+        let from = real_path(&self.path)?;
         let mut before = self.link.as_ref();
         let mut is_loop = from.starts_with(&target);
         while let Some(followed) = before {

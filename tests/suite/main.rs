@@ -33,6 +33,8 @@ mod referee;
 mod reports;
 mod resolver;
 #[cfg(feature = "cli")]
+mod rooted;
+#[cfg(feature = "cli")]
 mod scarce;
 #[cfg(feature = "cli")]
 mod tree_files;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gplok::check::{Check, Checked, LinkedFile, ModuleFile, depmod as link, is_module_tree, name_absent};
-use gplok::image::{Image, KmodLinks};
+use gplok::image::{Image, KmodLinks, metadata, root};
 use gplok::kernel::{Kernel, ModuleTree, WalkFault};
 use gplok::load::{Insmod, ModuleInitFlags};
 use gplok::report::{Entry, KernelSummary, Op, depmod, human, human_many, modules_document, printed_before};
@@ -69,8 +69,9 @@ fn key(arguments: &CheckArguments, kernel: &Kernel, modules: &Given) -> Option<K
     let mut digest = AnswerDigest::new();
     let CheckArguments { format, in_order, force_vermagic, force_modversion, kernel: given, .. } = arguments;
     format!("{format:?} {in_order} {force_vermagic} {force_modversion} {}", given.cmdline).hash(&mut digest);
+    root().hash(&mut digest);
     for path in kernel.identify(&mut digest) {
-        digest.file(path, std::fs::metadata(path).ok().as_ref());
+        digest.file(path, metadata(path).ok().as_ref());
     }
     if !modules.unlisted.is_empty() || !modules.faults.is_empty() {
         return None;
@@ -82,9 +83,9 @@ fn key(arguments: &CheckArguments, kernel: &Kernel, modules: &Given) -> Option<K
     let own = kernel.tree().filter(|_| !modules.trees.is_empty());
     let own = own.iter().flat_map(|tree| tree.modules()).map(|module| &module.path);
     let paths: Vec<_> = modules.files.iter().map(|file| &file.path).chain(own).collect();
-    let found: Vec<_> = paths.par_iter().map(std::fs::metadata).collect();
-    for (path, metadata) in paths.into_iter().zip(found) {
-        digest.file(path, Some(&metadata.ok()?));
+    let found: Vec<_> = paths.par_iter().map(|path| metadata(path)).collect();
+    for (path, found) in paths.into_iter().zip(found) {
+        digest.file(path, Some(&found.ok()?));
     }
     digest.key()
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gplok::check::ModuleFile;
-use gplok::image::Image;
+use gplok::image::{Image, is_dir, metadata};
 use gplok::kernel::{Contest, Kernel, ModuleTree, UnreadFile, WalkFault, is_package, module_name_of, package_around};
 use gplok::terms::Shown;
 use gplok::verdict::{Cause, Finding, Stage, Verdict};
@@ -62,10 +62,10 @@ impl Given {
     }
 
     fn add_path(&mut self, path: &Path) -> Result<(), CommandError> {
-        if path.is_dir() || (module_name_of(path).is_none() && is_package(path)) {
+        if is_dir(path) || (module_name_of(path).is_none() && is_package(path)) {
             return self.add_below(path);
         }
-        if let Err(error) = std::fs::metadata(path) {
+        if let Err(error) = metadata(path) {
             let package = package_around(path).ok_or_else(|| format!("cannot read {}: {error}", Shown::path(path)))?;
             self.open_package(package, path)?;
         }

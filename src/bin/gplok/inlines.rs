@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use gplok::image::Image;
+use gplok::image::{Image, is_file};
 use gplok::kernel::{Exports, KernelRequest};
 use gplok::probe::{ProbeOptions, compile};
 use gplok::report::{
@@ -40,7 +40,7 @@ pub fn run(arguments: &InlinesArguments) -> Result<Exit, CommandError> {
 
 /// The inline map of a headers or build directory, or the map in a file.
 fn map(path: &Path, arguments: &InlinesArguments) -> Result<(InlineMap, KernelSummary), CommandError> {
-    if path.is_file() {
+    if is_file(path) {
         return written(path);
     }
     let sources: Vec<PathBuf> = arguments.kernel.iter().cloned().chain([path.to_owned()]).collect();
@@ -71,7 +71,7 @@ fn compiled(path: &Path, exports: &Exports, options: &ProbeOptions) -> Result<In
 
 /// The inline map in a file, or the one compiled from a headers or build directory.
 pub fn map_of(path: &Path) -> Result<InlineMap, CommandError> {
-    if path.is_file() {
+    if is_file(path) {
         return Ok(written(path)?.0);
     }
     let kernel = KernelRequest::of_paths(&[path.to_owned()]).open()?;

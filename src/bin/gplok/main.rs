@@ -26,6 +26,8 @@ mod why;
 use std::process::ExitCode;
 
 use clap::Parser as _;
+use gplok::image::set_root;
+use gplok::terms::Shown;
 
 use arguments::{Command, CommandLine};
 use exit::{CommandError, Exit};
@@ -46,6 +48,9 @@ fn main() -> ExitCode {
 /// Runs the command.
 fn run(arguments: &CommandLine) -> Result<Exit, CommandError> {
     arguments.color.write_global();
+    if let Some(root) = &arguments.root {
+        set_root(root).map_err(|error| format!("cannot use {} as the root: {error}", Shown::path(root)))?;
+    }
     threads::start(arguments.command.threads())?;
     match &arguments.command {
         Command::Check(arguments) => check::run(arguments),

@@ -1,9 +1,9 @@
 //! Adding folders with headers to a kernel, and reading one header.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use super::root::{HeaderRoot, package_root};
-use crate::image::read_regular_text;
+use crate::image::{in_root, is_dir, read_regular_text, real_path};
 use crate::kernel::description::Kernel;
 use crate::kernel::fact::Fact;
 use crate::kernel::package::PackageStore;
@@ -24,16 +24,17 @@ impl Kernel {
 
     /// Adds a directory with headers, and the source tree that its Makefile includes or that its link `source` points to.
     pub(in crate::kernel) fn add_headers(&mut self, folder: &Path) {
-        if !folder.join("include").is_dir() {
+        if !is_dir(&folder.join("include")) {
             return;
         }
         // A build directory apart from its source has a Makefile with "include /usr/src/linux-headers-X-common/Makefile".
         let makefile = read_regular_text(&folder.join("Makefile")).unwrap_or_default();
         let included =
             makefile.lines().filter_map(|line| line.strip_prefix("include ")?.trim().strip_suffix("/Makefile"));
-        let linked = std::iter::once("source").chain(included).map(|source| folder.join(source));
+        let included = included.filter_map(|included| included_folder(folder, included));
         self.add_header_root(HeaderRoot::Folder(folder.to_owned()), folder);
-        for source in linked.filter(|source| source.join("include").is_dir()) {
+        let linked = std::iter::once(folder.join("source")).chain(included);
+        for source in linked.filter(|source| is_dir(&source.join("include"))) {
             let root = HeaderRoot::Folder(source.clone());
             self.add_header_root(root, &source);
         }
@@ -63,6 +64,23 @@ impl Kernel {
         }
         self.headers.push(root);
     }
+}
+
+/// The folders that distributions install headers in.
+const INSTALLED: [&str; 3] = ["/usr/src", "/usr/lib/modules", "/lib/modules"];
+
+/// The folder that the Makefile of another one includes, if it lies within that one, beside it, or where headers are installed: what
+/// is written in a file leads nowhere else.
+fn included_folder(folder: &Path, included: &str) -> Option<PathBuf> {
+    let from = real_path(folder).ok()?;
+    let path = match included.strip_prefix('/') {
+        Some(_) => in_root(included),
+        None => folder.join(included),
+    };
+    let path = real_path(&path).ok()?;
+    let beside = from.parent().filter(|above| above.parent().is_some()).unwrap_or(&from);
+    let is_installed = || INSTALLED.iter().any(|top| real_path(&in_root(top)).is_ok_and(|top| path.starts_with(top)));
+    (path.starts_with(beside) || is_installed()).then_some(path)
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::root::{HeaderRoot, is_header};
+use crate::image::{is_dir, read_dir, real_path};
 use crate::kernel::description::Kernel;
 use crate::terms::{Class, ElfMachine};
 
@@ -75,7 +76,7 @@ fn names_in_folder(root: &Path, arch: Option<&str>) -> Vec<String> {
     let tops = std::iter::once("include".to_owned()).chain(arches.iter().map(|arch| format!("arch/{arch}/include")));
     let mut walk = Walk { root, names: Vec::new(), linked: BTreeSet::new() };
     for top in tops {
-        walk.linked.extend(root.join(&top).canonicalize().ok());
+        walk.linked.extend(real_path(&root.join(&top)).ok());
         walk.folder(&top, DEPTH);
     }
     walk.names
@@ -102,7 +103,7 @@ impl Walk<'_> {
             } else if is_header(&inside) {
                 self.names.push(inside);
             } else if kind.is_symlink() && is_walked(&inside) {
-                let target = self.root.join(&inside).canonicalize().ok().filter(|target| target.is_dir());
+                let target = real_path(&self.root.join(&inside)).ok().filter(|target| is_dir(target));
                 if target.is_some_and(|target| self.linked.insert(target)) {
                     self.folder(&inside, depth - 1);
                 }
@@ -117,7 +118,7 @@ fn is_walked(folder: &str) -> bool {
 }
 
 fn entries(folder: &Path) -> Vec<(String, std::fs::FileType)> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let entries = read_dir(folder).into_iter().flatten().filter_map(Result::ok);
     entries.filter_map(|entry| Some((entry.file_name().into_string().ok()?, entry.file_type().ok()?))).collect()
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::image::read_regular;
+use crate::image::{is_file, metadata, read_regular};
 use crate::kernel::package::PackageStore;
 
 /// The largest header that is read: 4 MiB. The largest headers of the kernel, register lists of drivers, are not public.
@@ -26,7 +26,7 @@ impl HeaderRoot {
         match self {
             Self::Folder(folder) => {
                 let path = folder.join(name);
-                path.metadata().ok().filter(|metadata| metadata.len() <= LARGEST)?;
+                metadata(&path).ok().filter(|metadata| metadata.len() <= LARGEST)?;
                 read_regular(&path).ok()
             }
             Self::Package(store, folder) => {
@@ -40,7 +40,7 @@ impl HeaderRoot {
     /// Returns whether the headers that drivers include are here, and not only headers that a build has generated.
     pub(super) fn is_public(&self) -> bool {
         match self {
-            Self::Folder(folder) => folder.join(MARK).is_file(),
+            Self::Folder(folder) => is_file(&folder.join(MARK)),
             Self::Package(store, folder) => store.size(&format!("{folder}/{MARK}")).is_some(),
         }
     }

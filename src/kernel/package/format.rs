@@ -8,7 +8,7 @@ use super::entry::{Metadata, VisitEntry};
 use super::error::PackageError;
 use super::{deb, rpm, tar};
 use crate::compression::stream::Unending;
-use crate::image::open_regular;
+use crate::image::{is_file, open_regular};
 use crate::kernel::error::{Error, ErrorKind};
 
 /// The size of a read, in bytes.
@@ -59,7 +59,7 @@ pub fn is_package(path: &Path) -> bool {
 
 /// The package that a path leads into; `None` if the path is a file of its own or no part of it is a package.
 pub fn package_around(path: &Path) -> Option<&Path> {
-    let above = path.ancestors().skip(1).find(|above| above.is_file());
+    let above = path.ancestors().skip(1).find(|above| is_file(above));
     above.filter(|above| is_package(above))
 }
 

@@ -124,6 +124,42 @@ fn units_in_files_beside_the_module() {
     }
 }
 
+/// Where a path out of the module leads is up to whoever built it: it is followed below the folder of the module and of debug files
+/// only, and through no link that leads out of them.
+#[test]
+fn units_in_files_elsewhere_are_not_opened() {
+    use std::os::unix::fs::symlink;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    std::fs::create_dir_all(path("module/sub")).expect("the folder is ours");
+    std::fs::create_dir_all(path("elsewhere")).expect("the folder is ours");
+    std::fs::write(path("elsewhere/main.dwo"), dwo(5)).expect("the folder is ours");
+    let uses_with = |name: &str, debug: Option<&str>| {
+        std::fs::write(path("module/foo.ko"), skeleton(5, name.to_owned().leak()).build(&x86_64()))
+            .expect("the folder is ours");
+        let image = Image::open(path("module/foo.ko")).expect("it is there");
+        uses(&explained(&image, &["__put_page"], DebugFiles::new(debug.map(path))).expect("no file is asked for"))
+    };
+    let elsewhere = path("elsewhere/main.dwo").display().to_string();
+    let up = "../elsewhere/main.dwo";
+    assert_eq!(uses_with(&elsewhere, None), &BARE[1..]);
+    assert_eq!(uses_with(up, None), &BARE[1..]);
+    assert_eq!(uses_with(&elsewhere, Some("elsewhere")), [CALL]);
+    assert_eq!(uses_with(&elsewhere, Some("module")), &BARE[1..]);
+    symlink(&elsewhere, path("module/main.dwo")).expect("linked");
+    assert_eq!(uses_with("main.dwo", None), &BARE[1..], "a link leads out");
+    std::fs::remove_file(path("module/main.dwo")).expect("removed");
+    symlink("../elsewhere", path("module/out")).expect("linked");
+    assert_eq!(uses_with("out/main.dwo", None), &BARE[1..], "a link to a folder leads out");
+    std::fs::copy(path("elsewhere/main.dwo"), path("module/sub/main.dwo")).expect("copied");
+    let below = path("module/sub/main.dwo").display().to_string();
+    for name in ["sub/main.dwo", "./sub/../sub/main.dwo", &below] {
+        assert_eq!(uses_with(name, None), [CALL], "{name}");
+    }
+    symlink(&below, path("module/link.dwo")).expect("linked");
+    assert_eq!(uses_with("link.dwo", None), [CALL], "a link that stays below");
+}
+
 /// A file that is no object, and one that breaks off, leave what the module itself knows.
 #[test]
 fn broken_files_beside_the_module() {

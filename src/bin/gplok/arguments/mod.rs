@@ -23,6 +23,11 @@ pub struct CommandLine {
     /// When to colour.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
+    /// The root of the system that kernels are installed in, for example of a mounted disk or of a container. Releases (-k RELEASE,
+    /// or without -k the only one installed), kmod, depmod.d, DKMS and /usr/lib/debug are looked up there, and links below it never
+    /// lead out of it, as after chroot. Paths on the command line are those of this machine.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub root: Option<PathBuf>,
     #[command(subcommand)]
     pub command: Command,
 }
