@@ -27,6 +27,18 @@ pub enum ProbeError {
         /// The missing file, which the configuration creates.
         missing: &'static str,
     },
+    /// Somebody else may write what the build would run.
+    #[error(
+        "{} {}, and the build would run what somebody else wrote there as you (--trust-writable does so all the same)",
+        Shown::path(path),
+        Shown(why)
+    )]
+    Writable {
+        /// The file or directory.
+        path: PathBuf,
+        /// Who may write to it.
+        why: String,
+    },
     /// A program is not installed.
     #[error("{} is not installed, and kbuild needs it (install {})", Shown(program), Shown(package))]
     NotInstalled {

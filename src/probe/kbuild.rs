@@ -28,6 +28,8 @@ pub(super) struct Compiler {
     directory: PathBuf,
     /// The shell words before the file names.
     command: String,
+    /// The directory for temporary files, which is removed however the program ends.
+    temporary: PathBuf,
 }
 
 /// The output of a command.
@@ -59,7 +61,7 @@ impl Compiler {
             .arg(format!("M={}", folder.to_string_lossy()))
             .args(make)
             .arg(format!("{MODULE}.o"));
-        let output = run(&mut command)?;
+        let output = run(&mut command, scratch.path())?;
         if !output.is_ok {
             return Err(missing_program(&output.stderr).unwrap_or_else(|| ProbeError::Failed {
                 command: format!("make -C {} M={} {MODULE}.o", kdir.to_string_lossy(), folder.to_string_lossy()),
@@ -70,20 +72,21 @@ impl Compiler {
         let path = folder.join(format!(".{MODULE}.o.cmd"));
         let left = read_regular_text(&path).map_err(ProbeError::io(&path))?;
         let command = compiling(&left).ok_or(ProbeError::NoCommand { path })?;
-        Ok(Self { directory: directory.map_or_else(|| kdir.to_owned(), PathBuf::from), command })
+        let directory = directory.map_or_else(|| kdir.to_owned(), PathBuf::from);
+        Ok(Self { directory, command, temporary: scratch.path().to_owned() })
     }
 
     /// A command that takes the place of a compiler.
     #[cfg(test)]
     pub(super) fn of_command(command: String) -> Self {
-        Self { directory: "/".into(), command }
+        Self { directory: "/".into(), command, temporary: std::env::temp_dir() }
     }
 
     /// Runs the compiler with further arguments.
     pub(super) fn run(&self, arguments: &[&str]) -> Result<Output, ProbeError> {
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("exec {} \"$@\"", self.command)).arg("sh").args(arguments);
-        run(command.current_dir(&self.directory))
+        run(command.current_dir(&self.directory), &self.temporary)
     }
 
     /// The path of a file that the command names.
@@ -110,12 +113,14 @@ impl Compiler {
     }
 }
 
-fn run(command: &mut Command) -> Result<Output, ProbeError> {
+fn run(command: &mut Command, temporary: &Path) -> Result<Output, ProbeError> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let output = command.env("LC_ALL", "C").stdin(Stdio::null()).output().map_err(|source| match source.kind() {
-        ErrorKind::NotFound => ProbeError::NotInstalled { program: name.clone(), package: name.clone() },
-        _ => ProbeError::Io { path: name.clone().into(), source },
-    })?;
+    let output = command.env("LC_ALL", "C").env("TMPDIR", temporary).stdin(Stdio::null()).output().map_err(
+        |source| match source.kind() {
+            ErrorKind::NotFound => ProbeError::NotInstalled { program: name.clone(), package: name.clone() },
+            _ => ProbeError::Io { path: name.clone().into(), source },
+        },
+    )?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok(Output { is_ok: output.status.success(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
 }
@@ -149,8 +154,10 @@ mod tests {
         let left = "savedcmd_/t/empty.o :=  gcc-12 -Wp,-MMD,/t/.empty.o.d -I./include -flto -DNAME='\"a\\#$$\"'  -c -o /t/empty.o /t/empty.c  ; objtool x\n\nsource := x\n";
         let command = compiling(left).expect("it is one");
         assert_eq!(command, "gcc-12 -I./include -DNAME='\"a#$\"'");
-        let compiler =
-            Compiler { directory: "/k".into(), command: "gcc -I./include -I /s/include -include x.h".into() };
+        let compiler = Compiler {
+            command: "gcc -I./include -I /s/include -include x.h".into(),
+            ..Compiler::of_command(String::new())
+        };
         assert_eq!(compiler.includes(), ["./include", "/s/include"]);
     }
 

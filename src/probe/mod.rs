@@ -1,7 +1,9 @@
 //! Compiles the public headers of the kernel whose headers package or build tree is `kdir`. Nothing is written there.
 //!
+//! This runs the tree's own Makefiles and programs, and the compiler, as the user. It is only for trees that one would build in.
+//!
 //! # Errors
-//! When `kdir` is not a configured kernel tree, a program is missing, or no header compiles.
+//! When `kdir` is not a configured kernel tree, somebody else may write to it, a program is missing, or no header compiles.
 //!
 //! All headers that compile together form one translation unit; those left over form a second one, and so on. A header
 //! that changes macros for all behind it, or that compiles with no others, is compiled alone. The compiler is the
@@ -30,6 +32,7 @@ mod scratch;
 mod source;
 mod texts;
 mod tokens;
+mod trust;
 mod unit;
 
 use std::collections::HashSet;
@@ -45,6 +48,7 @@ use parallel::in_parallel;
 use scratch::Scratch;
 use source::including;
 use texts::ProbeTexts;
+use trust::require_unwritable;
 use unit::{Gathering, Reasons, Unit};
 
 /// The largest number of units of several headers.
@@ -59,10 +63,15 @@ pub struct ProbeOptions {
     pub jobs: usize,
     /// A directory in which all texts and objects are kept.
     pub keep: Option<PathBuf>,
+    /// Whether to build also in a tree that somebody else may write to. What is in the tree is run as the user.
+    pub trust_writable: bool,
 }
 
 /// Compiles the public headers of the kernel whose headers package or build tree is `kdir`, where nothing is written.
 pub fn compile(kdir: &Path, options: &ProbeOptions, progress: &(dyn Fn(&str) + Sync)) -> Result<Probe, ProbeError> {
+    if !options.trust_writable {
+        require_unwritable(kdir)?;
+    }
     let scratch = Scratch::new(options.keep.as_deref())?;
     progress("asking kbuild how it compiles a module");
     let compiler = Compiler::ask(kdir, &options.make, &scratch)?;

@@ -1,35 +1,68 @@
 //! A temporary directory for the probe. Nothing is written anywhere else.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 
 use super::error::ProbeError;
 use crate::image::read_regular;
 
-/// The directory. It is removed when this value is dropped, unless the user asked to keep it.
+/// The directory. It is removed when this value is dropped or the program ends, however it ends, unless the user asked to keep it.
 pub(super) struct Scratch {
     path: PathBuf,
-    is_kept: bool,
+    /// The process that removes it; none if it is kept.
+    remover: Option<Child>,
 }
+
+/// Waits until its standard input is closed, as it is when the program ends, and removes a directory. Compilers that still run may
+/// write to it meanwhile.
+const REMOVER: &str = r#"
+trap '' HUP INT QUIT TERM
+while read -r _; do :; done
+tries=0
+while rm -rf -- "$1" 2>/dev/null; [ -e "$1" ] && [ "$tries" -lt 100 ]; do tries=$((tries + 1)); sleep 0.1; done
+"#;
 
 impl Scratch {
     pub(super) fn new(keep: Option<&Path>) -> Result<Self, ProbeError> {
         if let Some(path) = keep {
             fs::create_dir_all(path).map_err(ProbeError::io(path))?;
             let path = fs::canonicalize(path).map_err(ProbeError::io(path))?;
-            return Ok(Self { path, is_kept: true });
+            return Ok(Self { path, remover: None });
         }
         let folder = std::env::temp_dir();
         let folder = fs::canonicalize(&folder).map_err(ProbeError::io(folder))?;
         let mut number = 0u32;
         loop {
             let path = folder.join(format!("gplok-inlines-{}-{number}", std::process::id()));
-            match fs::create_dir(&path) {
-                Ok(()) => return Ok(Self { path, is_kept: false }),
+            match DirBuilder::new().mode(0o700).create(&path) {
+                Ok(()) => return Self::removed_at_the_end(path),
                 Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => number += 1,
                 Err(source) => return Err(ProbeError::Io { path, source }),
             }
         }
+    }
+
+    /// A directory that was just made, with the process that removes it. That process has a group of its own, which Ctrl-C on a
+    /// terminal does not reach.
+    fn removed_at_the_end(path: PathBuf) -> Result<Self, ProbeError> {
+        let mut command = Command::new("sh");
+        command.args(["-c", REMOVER, "sh"]).arg(&path).process_group(0).current_dir("/");
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        match command.spawn() {
+            Ok(remover) => Ok(Self { path, remover: Some(remover) }),
+            Err(source) => {
+                _ = fs::remove_dir(&path);
+                Err(ProbeError::Io { path: "sh".into(), source })
+            }
+        }
+    }
+
+    /// The directory itself.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
     }
 
     pub(super) fn file(&self, name: &str) -> PathBuf {
@@ -53,9 +86,9 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        if !self.is_kept {
-            // A failure to remove the directory does not affect the answer.
-            let _ = fs::remove_dir_all(&self.path);
+        if let Some(remover) = &mut self.remover {
+            // Waiting closes its standard input. A failure to remove the directory does not affect the answer.
+            _ = remover.wait();
         }
     }
 }

@@ -8,6 +8,8 @@ mod architectures;
 
 mod audit;
 mod audit_report;
+#[cfg(feature = "cli")]
+mod builds;
 mod caches;
 mod cases;
 #[cfg(feature = "cli")]

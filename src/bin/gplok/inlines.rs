@@ -55,7 +55,12 @@ fn map(path: &Path, arguments: &InlinesArguments) -> Result<(InlineMap, KernelSu
         return Ok((map, KernelSummary::from(&kernel)));
     }
     let jobs = arguments.jobs.unwrap_or_else(processors);
-    let options = ProbeOptions { make: arguments.make.clone(), jobs, keep: arguments.keep.clone() };
+    let options = ProbeOptions {
+        make: arguments.make.clone(),
+        jobs,
+        keep: arguments.keep.clone(),
+        trust_writable: arguments.trust_writable,
+    };
     Ok((compiled(path, exports, &options)?, KernelSummary::from(&kernel)))
 }
 
@@ -69,14 +74,14 @@ fn compiled(path: &Path, exports: &Exports, options: &ProbeOptions) -> Result<In
     Ok(map.map_err(|error| format!("cannot read what was compiled of {}: {error}", Shown::path(path)))?)
 }
 
-/// The inline map in a file, or the one compiled from a headers or build directory.
-pub fn map_of(path: &Path) -> Result<InlineMap, CommandError> {
+/// The inline map in a file, or the one compiled from a headers or build directory, which runs what is in there.
+pub fn map_of(path: &Path, trust_writable: bool) -> Result<InlineMap, CommandError> {
     if is_file(path) {
         return Ok(written(path)?.0);
     }
     let kernel = KernelRequest::of_paths(&[path.to_owned()]).open()?;
     let exports = kernel.exports().ok_or_else(|| format!("{} has no Module.symvers", Shown::path(path)))?;
-    let options = ProbeOptions { make: Vec::new(), jobs: processors(), keep: None };
+    let options = ProbeOptions { make: Vec::new(), jobs: processors(), keep: None, trust_writable };
     compiled(path, exports, &options)
 }
 

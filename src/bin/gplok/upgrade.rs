@@ -101,7 +101,10 @@ fn given(arguments: &UpgradeArguments, from: &Kernel) -> Result<Given, CommandEr
 
 fn circumstances(arguments: &UpgradeArguments, to: &Kernel, modules: usize) -> Result<Circumstances, CommandError> {
     let inlines = match (&arguments.from_inlines, &arguments.to_inlines) {
-        (Some(from), Some(to)) => Some(InlineChanges::between(&map_of(from)?, &map_of(to)?)),
+        (Some(from), Some(to)) => Some({
+            let trust = arguments.trust_writable;
+            InlineChanges::between(&map_of(from, trust)?, &map_of(to, trust)?)
+        }),
         _ => None,
     };
     let cmdline = booted_with(to, &arguments.cmdline);

@@ -116,12 +116,16 @@ pub struct UpgradeArguments {
     /// A detached debug file, or a folder laid out as /usr/lib/debug; may be repeated.
     #[arg(long, value_name = "FILE", action = clap::ArgAction::Append)]
     pub debug: Vec<PathBuf>,
-    /// The inline map of the earlier kernel, or its headers to compile one of (as gplok inlines does); with --to-inlines.
+    /// The inline map of the earlier kernel, or its headers to compile one of; with --to-inlines. As gplok inlines does, that runs
+    /// the build of these headers as you: only for trees that you would build in.
     #[arg(long, value_name = "MAP", requires = "to_inlines")]
     pub from_inlines: Option<PathBuf>,
     /// The inline map of the later kernel, likewise.
     #[arg(long, value_name = "MAP", requires = "from_inlines")]
     pub to_inlines: Option<PathBuf>,
+    /// Compile headers also in a tree that others than you and root may write to: what they wrote there runs as you.
+    #[arg(long, requires = "from_inlines")]
+    pub trust_writable: bool,
     #[command(flatten)]
     pub policy: PolicyArguments,
     /// How to print it.

@@ -66,7 +66,8 @@ pub enum Command {
     Inspect(InspectArguments),
     /// Which lines of a module, through which inlines of the kernel's headers, need a symbol?
     Why(WhyArguments),
-    /// Which inlines of a kernel's headers need symbols that not every module gets.
+    /// Which inlines of a kernel's headers need symbols that not every module gets. Runs the build of KDIR: its Makefiles,
+    /// scripts and compiler run as you. Only for trees that you would build in.
     Inlines(InlinesArguments),
     /// What a kernel exports, as a Module.symvers.
     Exports(ExportsArguments),
@@ -251,6 +252,9 @@ pub struct InlinesArguments {
     /// An argument for the kernel's make, for example CC=gcc-12 or ARCH=arm64; may be repeated.
     #[arg(long, value_name = "ARGUMENT", action = clap::ArgAction::Append)]
     pub make: Vec<String>,
+    /// Build also in a tree that others than you and root may write to: what they wrote there runs as you.
+    #[arg(long)]
+    pub trust_writable: bool,
     /// Leave what is compiled in this directory.
     #[arg(long, value_name = "DIR")]
     pub keep: Option<PathBuf>,
