@@ -29,8 +29,11 @@ use crate::kernels::types::Told;
 use crate::ko::{Ko, Profile, Section};
 use crate::made::Made;
 
+/// Reads what it takes for a file.
+type Reader = fn(&[u8]);
+
 /// Every reader, by the name of its fuzz target.
-pub const READERS: [(&str, fn(&[u8])); 22] = [
+pub const READERS: [(&str, Reader); 22] = [
     ("assembly", assembly),
     ("audit", audit),
     ("btf", btf),
