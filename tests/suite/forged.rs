@@ -1,7 +1,7 @@
 //! No name in a file, in an argument or in an environment can forge a line, or steer the terminal that it is printed on.
 //!
-//! Every command is run on inputs of which every name carries what a terminal obeys. The test needs no terminal: the streams are
-//! searched for what must not be in them.
+//! Every command is run on inputs of which every name carries what a terminal obeys. The test needs no terminal: the program is told to
+//! write colors, and its streams are searched for what must not be in them.
 
 use std::ffi::OsString;
 use std::os::unix::fs::symlink;
@@ -21,20 +21,43 @@ const WORD: &str = "x\rFORGED\u{1b}[2J\u{1b}]0;t\u{7}\u{7f}\u{9b}\u{202e}\u{200b
 const HIDDEN: &str = "\u{ad}\u{61c}\u{200b}\u{200c}\u{200d}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\
                       \u{2060}\u{2066}\u{2067}\u{2068}\u{2069}\u{feff}";
 
-/// What is wrong with a text: characters that must not be in it, and lines that a name began.
+/// What is wrong with a text: characters that must not be in it, and lines that a name began. Colors are right.
 fn forged(text: &str, has_columns: bool) -> Vec<String> {
+    let text = without_colors(text);
     let is_bad = |c: &char| !(*c == '\n' || *c == '\t' && has_columns) && (c.is_control() || HIDDEN.contains(*c));
     let characters = text.chars().filter(is_bad).map(|c| format!("{c:?}"));
     let lines = text.split('\n').filter(|line| line.trim_start().starts_with("FORGED"));
     characters.chain(lines.map(|line| format!("the line {line:?}"))).collect()
 }
 
+/// The text without the escape sequences that set colors.
+fn without_colors(text: &str) -> String {
+    let mut parts = text.split("\u{1b}[");
+    let mut plain = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        match part.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';').strip_prefix('m') {
+            Some(rest) => plain += rest,
+            None => plain += &format!("\u{1b}[{part}"),
+        }
+    }
+    plain
+}
+
 #[test]
 fn a_forged_text_is_found() {
-    assert!(forged("cannot read x\\x0aFORGED größe\n", false).is_empty());
-    for text in
-        ["a\nFORGED", "a\n  FORGED", "a\u{1b}[m", "a\rb", "a\tb", "a\u{9b}b", "a\u{202e}b", "a\u{2028}b", "a\u{7f}"]
-    {
+    assert!(forged("\u{1b}[1;31mcannot read\u{1b}[0m x\\x0aFORGED größe\n", false).is_empty());
+    for text in [
+        "a\nFORGED",
+        "a\n  FORGED",
+        "a\u{1b}[2J",
+        "a\u{1b}]0;t",
+        "a\rb",
+        "a\tb",
+        "a\u{9b}b",
+        "a\u{202e}b",
+        "a\u{2028}b",
+        "a\u{7f}",
+    ] {
         assert!(!forged(text, false).is_empty(), "{text:?}");
     }
 }
@@ -246,6 +269,11 @@ const COMMANDS: &[&str] = &[
     "explain missing-@",
 ];
 
+/// Runs a command as if on a terminal: with colors, and nothing taken away.
+fn run(desk: &Desk, words: impl Iterator<Item = OsString>) -> Ran {
+    Ran::of(desk.command("").args(words).env("CLICOLOR_FORCE", "1").output().expect("the program was built"))
+}
+
 /// Formats with columns that tabs separate.
 const COLUMNS: [&str; 2] = ["--format short", "exports -k k"];
 
@@ -255,7 +283,7 @@ fn no_name_forges_a_line_or_steers_a_terminal() {
     let mut broken = Vec::new();
     for command in COMMANDS {
         let words = command.split(' ').map(|word| word.replace('@', NAME).replace('%', WORD)).map(OsString::from);
-        let Ran { out, err, code } = Ran::of(desk.command("").args(words).output().expect("the program was built"));
+        let Ran { out, err, code } = run(&desk, words);
         let has_columns = COLUMNS.iter().any(|ending| command.ends_with(ending));
         let found = [forged(&out, has_columns), forged(&err, false)].concat();
         if !found.is_empty() {
@@ -278,7 +306,7 @@ fn no_name_forges_a_column() {
     let desk = desk();
     let number_of_columns = |command: &str| {
         let words = command.split(' ').map(|word| word.replace('@', NAME));
-        let ran = Ran::of(desk.command("").args(words).output().expect("the program was built"));
+        let ran = run(&desk, words.map(OsString::from));
         assert!(ran.out.contains("FORGED"), "{ran:?}");
         let mut numbers: Vec<_> = ran.out.lines().map(|line| line.split('\t').count()).collect();
         numbers.sort_unstable();
