@@ -152,7 +152,7 @@ pub fn export_notes(
     let not_read = unread_note(unread);
     if rows.is_empty() {
         let known = if not_read.is_some() { ", as far as its modules were read" } else { "" };
-        let nothing = format!("nothing the kernel exports is of that description{known}");
+        let nothing = format!("the kernel exports nothing that matches{known}");
         return std::iter::once(nothing).chain(not_read).collect();
     }
     let mut notes: Vec<_> = not_read.into_iter().collect();

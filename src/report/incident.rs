@@ -123,7 +123,7 @@ mod tests {
         20 known since 2.6.29 (OpenAFS, through rcu_read_lock()); OpenAFS does without it
         21 known with CONFIG_DEBUG_LOCK_ALLOC, CONFIG_PROVE_LOCKING or CONFIG_PROVE_RCU (OpenAFS, ZFS and NI, through mutex_lock() or current_euid()); such kernels are left out, and NVIDIA reads the user's number through a macro of its own
         22 known since 6.1-rc2 (Broadcom wl, through INIT_WORK())
-        23 known since 4.2 (Broadcom wl); all that was suggested is to change the licence the module declares
+        23 known since 4.2 (Broadcom wl); all that was suggested is to change the license the module declares
         24 known from 5.8 to at least 5.9 with CONFIG_PREEMPT but without CONFIG_DEBUG_PREEMPT (nvidia-uvm, through radix_tree_preload_end())
         25 known since 6.15 (NVIDIA, nvidia-drm and gdrdrv, through vm_flags_set() or vma_start_write()); NVIDIA wraps what it does to vm_flags
         26 known in 5.14.0-162.el9_1 (gdrdrv, probably through pgprot_decrypted()); gdrdrv is free of it in later versions

@@ -83,7 +83,7 @@ pub fn human_inlines(map: &InlineMap, kernel: &KernelSummary, palette: &Palette,
         let not = count(map.dropped.len(), "inline function does", "inline functions do");
         let them = if map.dropped.len() == 1 { "it" } else { "them" };
         text.end();
-        text.line(format_args!("{not} not stand alone, and of {them} nothing is known; JSON lists them"));
+        text.line(format_args!("{not} not compile alone, and nothing is known about {them}; JSON lists them"));
     }
     if !map.skipped.is_empty() {
         let headers = count(map.skipped.len(), "header does", "headers do");
@@ -104,7 +104,7 @@ pub fn human_inline_changes(
     let parts = [
         ("became restricted", "need symbols now that they did not need before", &changes.became),
         ("are new and restricted", "exist in the later kernel alone", &changes.appeared),
-        ("are restricted, and unknown before", "do not stand alone in the earlier kernel", &changes.unknown),
+        ("are restricted, and unknown before", "do not compile alone in the earlier kernel", &changes.unknown),
         ("were relieved", "no longer need these", &changes.relieved),
     ];
     for (what, why, list) in parts.into_iter().filter(|(.., list)| !list.is_empty()) {

@@ -12,7 +12,7 @@ pub fn inspect(path: &str, facts: &Facts) -> Printable {
     let compression = facts.compression.map(|compression| format!(", {compression}")).unwrap_or_default();
     out.line(format_args!("{path}: module {name}, {arch}, {} bytes{compression}", facts.size));
     out.line(format_args!("signature: {}", signature(&facts.signature)));
-    out.line(format_args!("licence: {}", license(facts)));
+    out.line(format_args!("license: {}", license(facts)));
     out.line("modinfo:");
     for (tag, value) in facts.modinfo.entries() {
         out.line(format_args!("  {tag}={value}"));
@@ -70,9 +70,9 @@ fn license(facts: &Facts) -> String {
         0 | 1 => String::new(),
         tags => {
             let tags = if tags == 2 {
-                "another licence tag does".to_owned()
+                "another license tag does".to_owned()
             } else {
-                format!("{} more licence tags do", tags - 1)
+                format!("{} more license tags do", tags - 1)
             };
             let modpost =
                 if all_compatible { "GPL-compatible, too" } else { "proprietary, for not all of them are compatible" };

@@ -64,7 +64,7 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
         causes(&mut text, group, kernel, palette, true);
     }
     if !behind.causes.is_empty() {
-        heading(&mut text, palette, "also, once that is mended");
+        heading(&mut text, palette, "also, once that is fixed");
         causes(&mut text, behind, kernel, palette, false);
     }
     worth_knowing(&mut text, notes, palette);

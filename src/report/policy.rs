@@ -77,7 +77,7 @@ impl PolicyReport {
         let (style, answer) = if self.failed {
             (palette.answer_bad, count(self.failures.len(), "failure", "failures"))
         } else if !self.not_known.is_empty() {
-            (palette.answer_unknown, "nothing fails that is known".to_owned())
+            (palette.answer_unknown, "nothing that is known fails".to_owned())
         } else {
             (palette.answer_good, "nothing fails".to_owned())
         };
@@ -101,7 +101,7 @@ impl PolicyReport {
             text.line(format_args!("  not known: {what}"));
         }
         for rule in &self.unused_rules {
-            text.line(format_args!("  a rule that nothing meets: {rule}"));
+            text.line(format_args!("  a rule that matches nothing: {rule}"));
         }
         text
     }

@@ -79,7 +79,7 @@ fn typical_causes_read_like_this() {
         ),
         (
             gpl_only("kmap", None),
-            "kmap is exported by vmlinux with EXPORT_SYMBOL_GPL, and foo names no licence (there is no license= in its .modinfo), so gplok is false: the kernel \
+            "kmap is exported by vmlinux with EXPORT_SYMBOL_GPL, and foo names no license (there is no license= in its .modinfo), so gplok is false: the kernel \
              hides the symbol and calls it unknown",
         ),
         (
@@ -314,8 +314,8 @@ foo.ko: refused on 6.1.0-56-amd64: ENOENT, 2 GPL-only symbols
     used: put_page() of include/linux/mm.h needs devmap_managed_key; the module calls it in 1 place
         put_page (include/linux/mm.h:1201) -> devmap_managed_key (by __jump_table)
         afs_ReadNoCache (afs_bypasscache.c:518)
-    fix: call something else than put_page() in the lines above, and do without what the module's own source names; if it all is under a GPL-compatible licence, MODULE_LICENSE must say one of \"GPL\", \"GPL v2\", \
-\"GPL and additional rights\", \"Dual BSD/GPL\", \"Dual MIT/GPL\" and \"Dual MPL/GPL\", letter by letter
+    fix: call something other than put_page() in the lines above, and do without what the module's own source names; if all of it is under a GPL-compatible license, MODULE_LICENSE must be exactly one of \"GPL\", \"GPL v2\", \
+\"GPL and additional rights\", \"Dual BSD/GPL\", \"Dual MIT/GPL\" and \"Dual MPL/GPL\"
 
   also, once that is fixed:
 

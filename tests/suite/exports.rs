@@ -90,7 +90,7 @@ fn nothing_that_matches_is_an_exit_code() {
     let desk = desk();
     let none = desk.run("exports -k k put_page");
     assert_eq!((none.code, none.out.as_str()), (Some(1), ""));
-    assert_eq!(none.err, "gplok: note: nothing the kernel exports is of that description\n");
+    assert_eq!(none.err, "gplok: note: the kernel exports nothing that matches\n");
     let none = desk.run("exports -k k put_page --count --format json");
     assert_eq!((none.code, &none.json()["counts"]), (Some(1), &json!([])));
 }

@@ -75,8 +75,8 @@ impl AuditPage<'_> {
             let path = Shown::path(&object.path);
             let what = match (object.is_kernel, &object.license) {
                 (true, _) => format!("kernel {}", object.name),
-                (false, Some(license)) => format!("module {}, licence \"{license}\"", object.name),
-                (false, None) => format!("module {}, no licence", object.name),
+                (false, Some(license)) => format!("module {}, license \"{license}\"", object.name),
+                (false, None) => format!("module {}, no license", object.name),
             };
             self.line("", &format!("{before}{path}: {what}, {}", exports(&[object])));
         }

@@ -12,10 +12,10 @@ pub(super) fn license(module: &str, text: &str, oddity: LicenseOddity) -> (Strin
             format!("the loader takes {module} for proprietary, and so does modpost"),
         ),
         LicenseOddity::Several { count, first_taken, all_taken, .. } => {
-            (format!("{count} licence strings, the first is {quoted}"), taken(module, first_taken, all_taken))
+            (format!("{count} license strings, the first is {quoted}"), taken(module, first_taken, all_taken))
         }
         LicenseOddity::Absent => (
-            "no licence".to_owned(),
+            "no license".to_owned(),
             format!("the loader takes {module} for proprietary (\"unspecified\"), and modpost complains"),
         ),
     };
@@ -26,7 +26,7 @@ pub(super) fn license(module: &str, text: &str, oddity: LicenseOddity) -> (Strin
 pub(super) fn license_fix(oddity: LicenseOddity) -> String {
     match oddity {
         LicenseOddity::Misspelt { nearest } => {
-            format!("if it is under the GPL, write MODULE_LICENSE(\"{nearest}\"), letter by letter")
+            format!("if it is under the GPL, write exactly MODULE_LICENSE(\"{nearest}\")")
         }
         LicenseOddity::Several { nearest, .. } => {
             let choice = "for a choice there are \"Dual BSD/GPL\", \"Dual MIT/GPL\" and \"Dual MPL/GPL\"";

@@ -147,7 +147,7 @@ fn exporter(module: &str, license: &str, object: Option<&AuditedObject>) -> Stri
     }
     let own = match object.and_then(|object| object.license.as_deref()) {
         Some(own) => format!("this module is proprietary: \"{own}\""),
-        None => "this module has no licence".to_owned(),
+        None => "this module has no license".to_owned(),
     };
     format!("of {module} (\"{license}\"), which uses GPL-only symbols; {own}")
 }

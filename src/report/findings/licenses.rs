@@ -24,7 +24,7 @@ pub(super) fn gpl_only_symbol(
     let why = match (inherited_from, license) {
         (Some(from), _) => format!("{module} counts as proprietary because it uses symbols of {from}"),
         (None, Some(license)) => format!("license \"{license}\" is not GPL-compatible"),
-        (None, None) => format!("{module} names no licence (there is no license= in its .modinfo)"),
+        (None, None) => format!("{module} names no license (there is no license= in its .modinfo)"),
     };
     let hides = names.pick("hides the symbol and calls it unknown", "hides the symbols and calls them unknown");
     let because = Because::and(
@@ -42,7 +42,7 @@ pub(super) fn gpl_only_symbol(
             gpl_strings()
         ),
         _ => format!(
-            "{without}; if it all is under a GPL-compatible licence, MODULE_LICENSE must say one of {}, letter by letter",
+            "{without}; if all of it is under a GPL-compatible license, MODULE_LICENSE must be exactly one of {}",
             gpl_strings()
         ),
     };
@@ -82,9 +82,9 @@ fn without(topic: &Topic<'_>) -> String {
     }
     let named = list(&inlines, INLINES);
     if topic.group.iter().all(|finding| is_through_inlines(finding)) {
-        return format!("call something else than {named} in the lines above");
+        return format!("call something other than {named} in the lines above");
     }
-    format!("call something else than {named} in the lines above, and do without what the module's own source names")
+    format!("call something other than {named} in the lines above, and do without what the module's own source names")
 }
 
 /// The outermost inline of the kernel's headers that a use goes through.

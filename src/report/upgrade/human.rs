@@ -290,7 +290,7 @@ impl UpgradePage<'_> {
             self.heading(if upgrade.rules_tried {
                 "rules of the loader that changed and do not matter here"
             } else {
-                "rules of the loader that changed; of so many modules it is not looked at which of them decide"
+                "rules of the loader that changed; with this many modules, gplok does not check which of them decide"
             });
             for (rule, has) in others {
                 self.line("  ", &format!("{rule} ({}): {}", if has { "new" } else { "gone" }, rule.sentence().trim()));

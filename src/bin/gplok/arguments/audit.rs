@@ -25,7 +25,7 @@ pub struct AuditArguments {
     /// Compare: an earlier object, likewise, and only what is new, gone or changed is shown; may be repeated. -k is for both.
     #[arg(long, value_name = "OBJECT", action = clap::ArgAction::Append)]
     pub from: Vec<PathBuf>,
-    /// Also plain exports that come to GPL-only ones on their way and do work of their own, through so many calls; 3 where no
+    /// Also plain exports that call GPL-only ones and do work of their own, through so many calls; 3 where no
     /// number follows.
     #[arg(long, value_name = "DEPTH", num_args = 0..=1, default_missing_value = "3", value_parser = depth)]
     pub reaches: Option<usize>,

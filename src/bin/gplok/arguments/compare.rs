@@ -63,7 +63,7 @@ pub struct PolicyArguments {
     #[arg(long, value_name = "CLASS", value_parser = concern, value_delimiter = ',')]
     pub fail_on: Vec<Concern>,
     /// Rules that let changes pass or not, a line each: PATTERN PASS|FAIL [CLASS,…], as the severities of
-    /// suse-kabi-tools. Rules that nothing meets are named.
+    /// suse-kabi-tools. Rules that match nothing are named.
     #[arg(long, value_name = "FILE")]
     pub rules: Option<PathBuf>,
     /// What is known, and does not fail again; as --write-baseline wrote it.

@@ -20,7 +20,7 @@ use gplok::terms::{ExportKind, Glob, Loader};
 #[command(name = "gplok", version, arg_required_else_help = true)]
 #[command(after_help = "Exit codes: 0 all load, 1 some refused or would crash, 2 could not run, 3 undetermined.")]
 pub struct CommandLine {
-    /// When to colour.
+    /// When to use colors.
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub color: Color,
     /// The root of the system that kernels are installed in, for example of a mounted disk or of a container. Releases (-k RELEASE,
@@ -32,7 +32,7 @@ pub struct CommandLine {
     pub command: Command,
 }
 
-/// When to colour.
+/// When to use colors.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 pub enum Color {
     /// On a terminal, unless NO_COLOR is set.
@@ -75,7 +75,7 @@ pub enum Command {
     Diff(DiffArguments),
     /// Before an upgrade: what another kernel does to modules, as they are and after a rebuild.
     Upgrade(UpgradeArguments),
-    /// What do plain exports hand on of what is GPL-only, or exported to nobody?
+    /// Which plain exports give access to symbols that are GPL-only or not exported?
     Audit(AuditArguments),
     /// What a finding means.
     Explain(ExplainArguments),
