@@ -8,8 +8,8 @@ use std::sync::OnceLock;
 use super::error::ErrorKind;
 use super::name_index::NameIndex;
 use super::own_exports::{OwnExports, OwnRow};
-use super::symvers::{self, VMLINUX};
-
+use super::symvers::{self, Columns, VMLINUX};
+use crate::image::as_text;
 use crate::terms::{Crc, ExportKind, ModuleName, Namespace, rust_path};
 
 /// One exported symbol: a row of `Module.symvers`, or an entry of an export table.
@@ -90,7 +90,7 @@ impl Exports {
     /// # Errors
     /// At the first malformed line, with its number; and for a text of 4 GiB or more.
     pub fn parse(text: impl Into<String>) -> Result<Self, ErrorKind> {
-        let text = text.into();
+        let text = with_names_as_in_modules(text.into())?;
         // A line has about 70 bytes.
         let lines = text.len() / 60 + 1;
         let mut exports = Self::with_capacity(lines);
@@ -153,8 +153,9 @@ impl Exports {
         kind: Option<ExportKind>,
         namespace: &str,
     ) {
+        let name = &*as_text(name.as_bytes());
         let name_range = self.put(name);
-        let namespace = self.put(namespace);
+        let namespace = self.put(&as_text(namespace.as_bytes()));
         let known = self.exporters.iter().rposition(|range| slice(&self.text, range) == exporter);
         let exporter = known.unwrap_or_else(|| {
             let range = self.put(exporter);
@@ -376,6 +377,25 @@ impl Exports {
         let row = self.at(self.own_rows(name).next()?.position()?)?;
         Some(if self.contradicts_itself(name) { KernelExport { crc: None, kind: None, ..row } } else { row })
     }
+}
+
+/// The text with symbols and namespaces as they are read from module files: [`as_text`]. C has letters beyond ASCII, too.
+fn with_names_as_in_modules(text: String) -> Result<String, ErrorKind> {
+    // No early exit: a loop over all bytes is vectorized.
+    if text.bytes().fold(true, |plain, byte| plain & (matches!(byte, b' '..=b'~' | b'\t' | b'\n') & (byte != b'\\'))) {
+        return Ok(text);
+    }
+    let mut plain = String::with_capacity(text.len());
+    for (index, line) in lines_of(&text).enumerate() {
+        if !line.trim_ascii().is_empty() {
+            let Columns { crc, name, module, kind, namespace } = symvers::parse_line(line, index + 1)?;
+            let kind = kind.map_or("(unknown)", ExportKind::macro_name);
+            let [name, namespace] = [name, namespace].map(|name| as_text(name.as_bytes()));
+            plain += &format!("{crc:#010x}\t{name}\t{module}\t{kind}\t{namespace}");
+        }
+        plain.push('\n');
+    }
+    Ok(plain)
 }
 
 /// The lines of a text, without their newlines.

@@ -15,7 +15,6 @@ use tempfile::TempDir;
 #[cfg(feature = "cli")]
 use crate::cli::Desk;
 use crate::ko::{Ko, Profile};
-#[cfg(feature = "cli")]
 use crate::made::Made;
 
 const SYMVERS: &str =
@@ -463,4 +462,20 @@ fn a_stale_index_of_a_tree_is_told() {
     std::fs::write(desk.path("t/modules.dep"), [0xff, 0xfe]).expect("written");
     let page = desk.run("check -k k -k t").ended(0).out.clone();
     assert!(page.contains("t/modules.dep: stream did not contain valid UTF-8"), "{page}");
+}
+
+/// C has letters beyond ASCII. A symbol with one has one name, in a list of exports and in a module.
+#[test]
+fn a_symbol_with_other_letters_is_found() {
+    let made = Made::new("6.1.0").export("größe").row("maß", "vmlinux", "EXPORT_SYMBOL_GPL", "Räume");
+    let (kernel, _folder) = made.open();
+    let judged = |ko: Ko| {
+        let image = [made.image(&ko)];
+        check(&kernel, &Cmdline::default(), &image, &Insmod::default()).expect("judged").remove(0)
+    };
+    assert_eq!(judged(Ko::new("foo").needs("größe")).outcome, Outcome::Loads);
+    assert_eq!(judged(Ko::new("foo").needs("maß").import_ns("Räume")).outcome, Outcome::Loads);
+    assert!(
+        judged(Ko::new("foo").needs("grösse")).findings.iter().any(|finding| finding.code() == Code::MissingSymbol)
+    );
 }
