@@ -61,7 +61,7 @@ pub enum CertificateSignature {
 }
 
 /// A public key.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum PublicKey {
     /// RSA, with the encoded RSAPublicKey.
     Rsa(Vec<u8>),
@@ -72,7 +72,7 @@ pub enum PublicKey {
 }
 
 /// An elliptic curve.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "each variant is its own name")]
 pub enum Curve {
     P256,

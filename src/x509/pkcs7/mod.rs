@@ -26,7 +26,8 @@ impl Pkcs7 {
             return Self { fault: Some(fault), ..Self::default() };
         }
         let empty = Self { der: message.to_vec(), ..Self::default() };
-        let mut parser = Parser { message: empty, signer: SignerInfo::default(), expect_skid: false };
+        let mut parser =
+            Parser { message: empty, signer: SignerInfo::default(), expect_skid: false, last_ids: Default::default() };
         let mut reader = Asn1Reader::new(message);
         let parsed = parser.content_info(&mut reader).and_then(|()| parser.check_authattrs(reader.offset()));
         if let Err(fault) = parsed {

@@ -1,5 +1,7 @@
 //! The grammar of a message: one method for each rule, with the action that the kernel takes there.
 
+use std::sync::Arc;
+
 use super::values::{
     ContentType, EmbeddedCertificate, NotedIdentifier, Pkcs7, Pkcs7Fault, SignatureAlgorithm, SignerId, SignerInfo,
 };
@@ -22,6 +24,8 @@ pub(super) struct Parser {
     pub(super) message: Pkcs7,
     pub(super) signer: SignerInfo,
     pub(super) expect_skid: bool,
+    /// The identifiers of the last signer that has one of each kind: serial number and issuer, and subject key identifier.
+    pub(super) last_ids: [Arc<[u8]>; 2],
 }
 
 type ParseResult<T = ()> = Result<T, Pkcs7Fault>;
@@ -299,13 +303,13 @@ impl Parser {
         }
         // The version, not the identifier, selects which identifier is used. If the signer does not have it, the kernel uses
         // that of the last signer before that has one, otherwise an empty one.
-        let ids = self.message.signers.iter().map(|signer| &signer.id).chain([&self.signer.id]);
-        let key_id = ids.rev().find_map(|id| match id {
-            SignerId::IssuerAndSerial { issuer, serial } if !self.expect_skid => Some([&serial[..], issuer].concat()),
-            SignerId::SubjectKeyId(skid) if self.expect_skid => Some(skid.clone()),
-            _ => None,
-        });
-        self.signer.key_id = key_id.unwrap_or_default();
+        let [by_issuer, by_skid] = &mut self.last_ids;
+        match &self.signer.id {
+            SignerId::IssuerAndSerial { issuer, serial } => *by_issuer = [&serial[..], issuer].concat().into(),
+            SignerId::SubjectKeyId(skid) => *by_skid = skid[..].into(),
+            SignerId::Missing => {}
+        }
+        self.signer.key_id = Arc::clone(if self.expect_skid { by_skid } else { by_issuer });
         self.message.signers.push(std::mem::take(&mut self.signer));
         Ok(())
     }

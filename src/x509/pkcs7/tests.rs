@@ -45,11 +45,11 @@ fn another_parser_agrees() {
             match &ours.id {
                 SignerId::IssuerAndSerial { issuer, serial } => {
                     assert!(id.ends_with(serial) && id.windows(issuer.len()).any(|window| window == issuer));
-                    assert_eq!(ours.key_id, [&serial[..], issuer].concat());
+                    assert_eq!(*ours.key_id, [&serial[..], issuer].concat());
                 }
                 SignerId::SubjectKeyId(skid) => {
                     assert!(id.ends_with(skid));
-                    assert_eq!(ours.key_id, *skid);
+                    assert_eq!(*ours.key_id, **skid);
                 }
                 SignerId::Missing => panic!("no identifier"),
             }

@@ -1,5 +1,7 @@
 //! What a message says.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::terms::Errno;
@@ -74,7 +76,7 @@ pub struct SignerInfo {
     pub id: SignerId,
     /// The identifier by which the kernel looks the key up, `sig->auth_ids[0]`: the serial number and the issuer, concatenated,
     /// or the subject key identifier.
-    pub key_id: Vec<u8>,
+    pub key_id: Arc<[u8]>,
     /// The digest algorithm, or the dotted identifier of one that no kernel knows.
     pub digest: Option<Result<DigestAlgorithm, String>>,
     /// How many of [`Pkcs7::identifiers`] the kernel has looked up when it judges the digest algorithm.
@@ -174,7 +176,7 @@ impl Default for SignerInfo {
     fn default() -> Self {
         Self {
             id: SignerId::Missing,
-            key_id: Vec::new(),
+            key_id: Arc::default(),
             digest: None,
             noted_at_digest: 0,
             signature_algorithm: None,

@@ -340,3 +340,57 @@ fn attributes_with_ml_dsa() {
     let waived = verdict(&["CRYPTO_SHA256", "CRYPTO_MLDSA", "PKCS7_WAIVE_AUTHATTRS_REJECTION_FOR_MLDSA"]);
     assert_eq!(waived, Pkcs7Verdict::Unable { what: "ML-DSA with authenticated attributes".to_owned() });
 }
+
+/// The elements in the contents of a DER element.
+fn elements(der: &[u8]) -> Vec<&[u8]> {
+    let mut rest = contents(der);
+    let mut elements = Vec::new();
+    while !rest.is_empty() {
+        let len = rest.len() - contents(rest).len();
+        let (element, after) = rest.split_at(len + length(rest));
+        elements.push(element);
+        rest = after;
+    }
+    elements
+}
+
+/// The length of an element's contents.
+fn length(der: &[u8]) -> usize {
+    match der[1] {
+        0x81 => der[2].into(),
+        0x82 => u16::from_be_bytes([der[2], der[3]]).into(),
+        short => short.into(),
+    }
+}
+
+/// What follows the header of an element.
+fn contents(der: &[u8]) -> &[u8] {
+    match der[1] {
+        0x81 => &der[3..],
+        0x82 => &der[4..],
+        _ => &der[2..],
+    }
+}
+
+/// An element of indefinite length.
+fn constructed(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
+    [&[tag, 0x80][..], &parts.concat(), &[0, 0]].concat()
+}
+
+/// A message that brings one signer again and again: its signature is verified once.
+#[test]
+fn one_signature_of_many_signers_is_verified_once() {
+    const SIGNERS: usize = 150;
+    let message = file!("p521-sha512.p7s");
+    let [oid, explicit] = elements(message)[..] else { panic!("no message") };
+    let [before @ .., signers] = &elements(elements(explicit)[0])[..] else { panic!("no signers") };
+    let many = constructed(0x31, &vec![elements(signers)[0]; SIGNERS]);
+    let signed_data = constructed(0x30, &[before.concat().as_slice(), many.as_slice()]);
+    let many = Pkcs7::parse(&constructed(0x30, &[oid, &constructed(0xa0, &[&signed_data])]));
+    assert_eq!((&many.fault, many.signers.len()), (&None, SIGNERS));
+    let trusted = certificates(file!("p521.pem"));
+    let crypto = Crypto::common();
+    let mut verification = Verification::new(TEXT, &many, &trusted, &crypto);
+    assert_eq!(verification.run(), Ok(VALID));
+    assert_eq!(verification.verified.computed, 1);
+}

@@ -2,7 +2,10 @@
 //!
 //! The methods are named after the kernel functions that they mirror.
 
-use super::algorithms::{key_family, signature_family};
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use super::algorithms::{key_family, keys_by_id, signature_family};
 use super::pkcs7_verdict::{Pkcs7Verdict, err, warning};
 use crate::history::Behaviour;
 use crate::load::signature::crypto::{Crypto, CryptoAlgorithm, Support};
@@ -22,6 +25,14 @@ pub(super) struct Verification<'a> {
     crypto: &'a Crypto,
     /// The certificates in the message.
     certificates: Vec<Embedded>,
+    /// The first certificate in the message with an identifier made of serial number and issuer, and with a subject key identifier.
+    by_id: HashMap<Vec<u8>, usize>,
+    by_skid: HashMap<Vec<u8>, usize>,
+    /// The first trusted certificate with each identifier, among those that this kernel loads.
+    trusted_by_id: HashMap<Vec<u8>, usize>,
+    /// The digests of the module.
+    digests: Vec<(DigestAlgorithm, Computed)>,
+    pub(super) verified: Verified,
     /// What is printed on the way to the verdict.
     pub(super) lines: Vec<KernelLine>,
     /// How many identifiers the parser has looked up.
@@ -35,12 +46,30 @@ struct Embedded {
     /// `x509->signer`: the index of the certificate in the message that signed it.
     signer: Option<usize>,
     seen: bool,
+    /// The number of the last signer whose chain it was met in, and whether the chain was found good from it upwards.
+    walked_by: usize,
+    is_chain_good: bool,
     /// The index of the trusted certificate that vouches for it.
     verified: Option<usize>,
 }
 
 /// A digest of the module; `None` if gplok cannot compute it, which matters only where a key is there.
-type Computed = Option<Vec<u8>>;
+type Computed = Option<Rc<[u8]>>;
+
+/// The longest keys and signatures that are kept, in bytes: those of RSA with 4096 bits have about 520.
+const KEPT: usize = 1024;
+
+/// The signatures that were found good. A message may bring one many times; a bad one ends the verification.
+#[derive(Default)]
+pub(super) struct Verified {
+    good: HashSet<CheckedSignature>,
+    /// How many signatures were verified.
+    #[cfg(test)]
+    pub computed: usize,
+}
+
+/// A key, what it has signed, and the signature.
+type CheckedSignature = (PublicKey, DigestAlgorithm, Vec<u8>, Vec<u8>);
 
 /// A signer after `pkcs7_verify_one()`.
 struct CheckedSigner<'a> {
@@ -57,7 +86,29 @@ type VerifyResult<T = ()> = Result<T, Pkcs7Verdict>;
 
 impl<'a> Verification<'a> {
     pub(super) fn new(data: &'a [u8], message: &'a Pkcs7, trusted: &'a [Certificate], crypto: &'a Crypto) -> Self {
-        Self { data, message, trusted, crypto, certificates: Vec::new(), lines: Vec::new(), noted: 0 }
+        // x509_key_preparse() (crypto/asymmetric_keys/x509_public_key.c) adds no key of an unknown algorithm to the keyring, and
+        // no self-signed key whose signature it cannot verify. x509_cert_parse() takes no certificate with another key.
+        let is_loaded = |certificate: &Certificate| {
+            key_family(&certificate.public_key).is_some_and(|family| match crypto.support(family) {
+                Support::Available | Support::Unknown => true,
+                Support::NotBuilt => !certificate.names_itself(),
+                Support::Unrecognised => false,
+            })
+        };
+        Self {
+            data,
+            message,
+            trusted,
+            crypto,
+            certificates: Vec::new(),
+            by_id: HashMap::new(),
+            by_skid: HashMap::new(),
+            trusted_by_id: keys_by_id(trusted, is_loaded),
+            digests: Vec::new(),
+            verified: Verified::default(),
+            lines: Vec::new(),
+            noted: 0,
+        }
     }
 
     /// Returns the verdict, as `Err` if a check ends the verification early.
@@ -105,7 +156,20 @@ impl<'a> Verification<'a> {
                 self.recognise(family, &family)?;
             }
             let self_signed = self.x509_check_for_self_signed(&certificate)?;
-            self.certificates.push(Embedded { certificate, self_signed, signer: None, seen: false, verified: None });
+            let index = self.certificates.len();
+            self.by_id.entry(certificate.id()).or_insert(index);
+            if let Some(skid) = &certificate.skid {
+                self.by_skid.entry(skid.clone()).or_insert(index);
+            }
+            self.certificates.push(Embedded {
+                certificate,
+                self_signed,
+                signer: None,
+                seen: false,
+                walked_by: 0,
+                is_chain_good: false,
+                verified: None,
+            });
         }
         for signer in message.signers.iter().chain(&message.unfinished) {
             if let Some(digest) = &signer.digest {
@@ -178,11 +242,11 @@ impl<'a> Verification<'a> {
 
     /// Mirrors `x509_check_for_self_signed()` (crypto/asymmetric_keys/x509_public_key.c): if a certificate
     /// claims to be self-signed, its signature has to be good.
-    fn x509_check_for_self_signed(&self, certificate: &Certificate) -> VerifyResult<bool> {
+    fn x509_check_for_self_signed(&mut self, certificate: &Certificate) -> VerifyResult<bool> {
         if !certificate.names_itself() {
             return Ok(false);
         }
-        match self.verify_certificate(&certificate.public_key, certificate) {
+        match verify_certificate(self.crypto, &mut self.verified, &certificate.public_key, certificate) {
             KeyCheck::Good => Ok(true),
             KeyCheck::Bad(Errno::ENOENT) => {
                 let family = key_family(&certificate.public_key).map_or_else(String::new, |family| family.to_string());
@@ -232,81 +296,87 @@ impl<'a> Verification<'a> {
         let mut checked = CheckedSigner { signer, algorithm, digest: None, certificate: None };
         if matches!(signer.signature_algorithm, Some(SignatureAlgorithm::MlDsa(_))) {
             // ML-DSA computes the digest of the data itself.
-            checked.digest = Some(Some(Vec::new()));
+            checked.digest = Some(Some([].into()));
         } else {
             match self.crypto.support(CryptoAlgorithm::Digest(algorithm)) {
                 Support::Available | Support::Unknown => {}
                 Support::NotBuilt | Support::Unrecognised => return Ok(checked),
             }
-            checked.digest = Some(digest(algorithm, self.data));
+            checked.digest = Some(self.digest_of_module(algorithm));
         }
         // pkcs7_find_key() (crypto/asymmetric_keys/pkcs7_verify.c)
-        for (index, embedded) in self.certificates.iter().enumerate() {
-            if embedded.certificate.id() != signer.key_id {
-                continue;
-            }
-            if !same_family(&embedded.certificate.public_key, signer.signature_algorithm.as_ref()) {
-                return unable(format!("signer {number}, whose certificate in the message is of another algorithm"));
-            }
-            checked.certificate = Some(index);
-            break;
-        }
-        let Some(embedded) = checked.certificate.and_then(|index| self.certificates.get(index)) else {
+        let Some((index, embedded)) =
+            self.by_id.get(&signer.key_id[..]).and_then(|index| Some((*index, self.certificates.get(*index)?)))
+        else {
             return Ok(checked);
         };
-        match self.verify_signer(&embedded.certificate.public_key, &checked) {
+        let key = &embedded.certificate.public_key;
+        if !same_family(key, signer.signature_algorithm.as_ref()) {
+            return unable(format!("signer {number}, whose certificate in the message is of another algorithm"));
+        }
+        checked.certificate = Some(index);
+        match verify_signer(self.crypto, &mut self.verified, key, &checked) {
             KeyCheck::Good => {}
             KeyCheck::Bad(errno) => return Err(Pkcs7Verdict::error(errno, "signature", None)),
-            KeyCheck::Unable => return unable(embedded.certificate.public_key.name()),
+            KeyCheck::Unable => return unable(key.name()),
         }
         self.pkcs7_verify_sig_chain(checked.certificate, number)?;
         Ok(checked)
     }
 
     /// Mirrors `pkcs7_verify_sig_chain()` (crypto/asymmetric_keys/pkcs7_verify.c).
+    ///
+    /// The kernel walks each signer's chain to its end. Where another signer's chain was found good, nothing new is found, so the
+    /// walk ends there.
     fn pkcs7_verify_sig_chain(&mut self, first: Option<usize>, number: usize) -> VerifyResult {
-        for embedded in &mut self.certificates {
-            embedded.seen = false;
-        }
+        let mut walked = Vec::new();
         let mut current = first;
-        while let Some(index) = current {
-            let Some(embedded) = self.certificates.get_mut(index) else { return Ok(()) };
-            embedded.seen = true;
-            if embedded.self_signed {
-                embedded.signer = Some(index);
-                return Ok(());
+        while let Some((index, embedded)) = current.and_then(|index| Some((index, self.certificates.get_mut(index)?)))
+            && !embedded.is_chain_good
+        {
+            embedded.walked_by = number;
+            walked.push(index);
+            current = if embedded.self_signed { Some(index) } else { self.verified_issuer(index, number)? };
+            if let Some(embedded) = self.certificates.get_mut(index).filter(|_| current.is_some()) {
+                embedded.signer = current;
             }
-            let Some(embedded) = self.certificates.get(index) else { return Ok(()) };
-            let Certificate { akid, akid_issuer_serial, .. } = &embedded.certificate;
-            let parent = self.certificates.iter().position(|candidate| match (akid_issuer_serial, akid) {
-                (Some(id), _) => candidate.certificate.id() == *id,
-                (None, Some(_)) => candidate.certificate.skid == *akid,
-                (None, None) => false,
-            });
-            let Some(parent) = parent else { return Ok(()) };
-            let Some(issuer) = self.certificates.get(parent) else { return Ok(()) };
-            if akid_issuer_serial.is_some() && akid.is_some() && issuer.certificate.skid != *akid {
-                let text = format!(
-                    "PKCS7: Sig {number}: X.509 chain contains auth-skid nonmatch ({}->{})",
-                    index + 1,
-                    parent + 1
-                );
-                return Err(Pkcs7Verdict::KeyRejected { line: warning(text) });
+            if current == Some(index) {
+                break;
             }
-            if issuer.seen {
-                return unable("a loop in the chain of the message's certificates");
-            }
-            match self.verify_certificate(&issuer.certificate.public_key, &embedded.certificate) {
-                KeyCheck::Good => {}
-                KeyCheck::Bad(errno) => return Err(Pkcs7Verdict::error(errno, "certificate chain", None)),
-                KeyCheck::Unable => return unable("the chain of the message's certificates"),
-            }
-            if let Some(embedded) = self.certificates.get_mut(index) {
-                embedded.signer = Some(parent);
-            }
-            current = Some(parent);
+        }
+        for index in walked {
+            self.certificates.get_mut(index).into_iter().for_each(|embedded| embedded.is_chain_good = true);
         }
         Ok(())
+    }
+
+    /// The certificate in the message that signed another one there, after its signature was verified. `number` is that of the signer
+    /// whose chain it is.
+    fn verified_issuer(&mut self, index: usize, number: usize) -> VerifyResult<Option<usize>> {
+        let Some(embedded) = self.certificates.get(index) else { return Ok(None) };
+        let Certificate { akid, akid_issuer_serial, .. } = &embedded.certificate;
+        let parent = match (akid_issuer_serial, akid) {
+            (Some(id), _) => self.by_id.get(id),
+            (None, Some(skid)) => self.by_skid.get(skid),
+            (None, None) => None,
+        };
+        let Some((parent, issuer)) = parent.and_then(|parent| Some((*parent, self.certificates.get(*parent)?))) else {
+            return Ok(None);
+        };
+        if akid_issuer_serial.is_some() && akid.is_some() && issuer.certificate.skid != *akid {
+            let text =
+                format!("PKCS7: Sig {number}: X.509 chain contains auth-skid nonmatch ({}->{})", index + 1, parent + 1);
+            return Err(Pkcs7Verdict::KeyRejected { line: warning(text) });
+        }
+        if issuer.walked_by == number {
+            return unable("a loop in the chain of the message's certificates");
+        }
+        match verify_certificate(self.crypto, &mut self.verified, &issuer.certificate.public_key, &embedded.certificate)
+        {
+            KeyCheck::Good => Ok(Some(parent)),
+            KeyCheck::Bad(errno) => Err(Pkcs7Verdict::error(errno, "certificate chain", None)),
+            KeyCheck::Unable => unable("the chain of the message's certificates"),
+        }
     }
 
     /// Mirrors `pkcs7_validate_trust()` (crypto/asymmetric_keys/pkcs7_trust.c).
@@ -390,8 +460,10 @@ impl<'a> Verification<'a> {
     ) -> VerifyResult<Pkcs7Verdict> {
         let Some(trusted) = self.trusted.get(key) else { return Ok(Pkcs7Verdict::NoKey) };
         let check = match vouched.and_then(|index| self.certificates.get(index)) {
-            Some(embedded) => self.verify_certificate(&trusted.public_key, &embedded.certificate),
-            None => self.verify_signer(&trusted.public_key, checked),
+            Some(embedded) => {
+                verify_certificate(self.crypto, &mut self.verified, &trusted.public_key, &embedded.certificate)
+            }
+            None => verify_signer(self.crypto, &mut self.verified, &trusted.public_key, checked),
         };
         match check {
             KeyCheck::Good => {}
@@ -414,65 +486,89 @@ impl<'a> Verification<'a> {
             // asymmetric_key_hex_to_key_id() rejects an empty string.
             return Ok(Err(Errno::EINVAL));
         }
-        for (index, certificate) in self.trusted.iter().enumerate().filter(|(_, trusted)| trusted.has_id(lookup)) {
-            // x509_cert_parse() takes no certificate with another key.
-            let Some(family) = key_family(&certificate.public_key) else { continue };
-            // x509_key_preparse() (crypto/asymmetric_keys/x509_public_key.c) adds no key of an unknown algorithm to the
-            // keyring, and no self-signed key whose signature it cannot verify.
-            let is_loaded = match self.crypto.support(family) {
-                Support::Available | Support::Unknown => true,
-                Support::NotBuilt => !certificate.names_itself(),
-                Support::Unrecognised => false,
-            };
-            if !is_loaded {
-                continue;
-            }
-            let has_other_skid = id_0.is_some() && id_1.is_some() && certificate.skid.as_deref() != id_1;
-            return Ok(if has_other_skid { Err(Errno::EKEYREJECTED) } else { Ok(index) });
-        }
-        Ok(Err(Errno::ENOKEY))
+        let found = self.trusted_by_id.get(lookup).and_then(|index| Some((*index, self.trusted.get(*index)?)));
+        let Some((index, certificate)) = found else { return Ok(Err(Errno::ENOKEY)) };
+        let has_other_skid = id_0.is_some() && id_1.is_some() && certificate.skid.as_deref() != id_1;
+        Ok(if has_other_skid { Err(Errno::EKEYREJECTED) } else { Ok(index) })
     }
 
-    /// Verifies the signer's signature over the digest of the module with a key.
-    fn verify_signer(&self, key: &PublicKey, checked: &CheckedSigner<'_>) -> KeyCheck {
-        let SignerInfo { signature_algorithm, signature, .. } = checked.signer;
-        if !matches!(key, PublicKey::Other(_)) && !same_family(key, signature_algorithm.as_ref()) {
-            return KeyCheck::Bad(Errno::EKEYREJECTED);
+    /// A digest of the module, computed once for all signers.
+    fn digest_of_module(&mut self, algorithm: DigestAlgorithm) -> Computed {
+        if let Some((_, known)) = self.digests.iter().find(|(known, _)| *known == algorithm) {
+            return known.clone();
         }
-        match &checked.digest {
-            Some(Some(digest)) => self.verify_digest(key, checked.algorithm, digest, signature),
-            Some(None) | None => KeyCheck::Unable,
-        }
+        let computed: Computed = digest(algorithm, self.data).map(Rc::from);
+        self.digests.push((algorithm, computed.clone()));
+        computed
     }
+}
 
-    /// Verifies the signature of a certificate with a key.
-    fn verify_certificate(&self, key: &PublicKey, certificate: &Certificate) -> KeyCheck {
-        let Some((family, algorithm)) = certificate.signature_algorithm else { return KeyCheck::Unable };
-        let is_same_family = match (key, family) {
-            (PublicKey::Rsa(_), CertificateSignature::Rsa) | (PublicKey::Ec(..), CertificateSignature::Ecdsa) => true,
-            (PublicKey::Other(_), _) => return KeyCheck::Unable,
-            _ => false,
-        };
-        if !is_same_family {
-            return KeyCheck::Bad(Errno::EKEYREJECTED);
-        }
-        if self.crypto.support(CryptoAlgorithm::Digest(algorithm)) != Support::Available {
-            return KeyCheck::Unable;
-        }
-        match digest(algorithm, &certificate.tbs) {
-            Some(digest) => self.verify_digest(key, algorithm, &digest, &certificate.signature),
-            None => KeyCheck::Unable,
-        }
+/// Verifies the signer's signature over the digest of the module with a key.
+fn verify_signer(crypto: &Crypto, verified: &mut Verified, key: &PublicKey, checked: &CheckedSigner<'_>) -> KeyCheck {
+    let SignerInfo { signature_algorithm, signature, .. } = checked.signer;
+    if !matches!(key, PublicKey::Other(_)) && !same_family(key, signature_algorithm.as_ref()) {
+        return KeyCheck::Bad(Errno::EKEYREJECTED);
     }
+    match &checked.digest {
+        Some(Some(digest)) => verify_digest(crypto, verified, key, (checked.algorithm, digest), signature),
+        Some(None) | None => KeyCheck::Unable,
+    }
+}
 
-    /// Verifies a signature over a digest with a key.
-    fn verify_digest(&self, key: &PublicKey, algorithm: DigestAlgorithm, digest: &[u8], signature: &[u8]) -> KeyCheck {
-        match key_family(key).map(|family| self.crypto.support(family)) {
-            // crypto_alloc_sig() finds no such algorithm.
-            Some(Support::NotBuilt | Support::Unrecognised) => KeyCheck::Bad(Errno::ENOENT),
-            _ => public_key_verify_signature(key, algorithm, digest, signature),
-        }
+/// Verifies the signature of a certificate with a key.
+fn verify_certificate(
+    crypto: &Crypto,
+    verified: &mut Verified,
+    key: &PublicKey,
+    certificate: &Certificate,
+) -> KeyCheck {
+    let Some((family, algorithm)) = certificate.signature_algorithm else { return KeyCheck::Unable };
+    let is_same_family = match (key, family) {
+        (PublicKey::Rsa(_), CertificateSignature::Rsa) | (PublicKey::Ec(..), CertificateSignature::Ecdsa) => true,
+        (PublicKey::Other(_), _) => return KeyCheck::Unable,
+        _ => false,
+    };
+    if !is_same_family {
+        return KeyCheck::Bad(Errno::EKEYREJECTED);
     }
+    if crypto.support(CryptoAlgorithm::Digest(algorithm)) != Support::Available {
+        return KeyCheck::Unable;
+    }
+    match digest(algorithm, &certificate.tbs) {
+        Some(digest) => verify_digest(crypto, verified, key, (algorithm, &digest), &certificate.signature),
+        None => KeyCheck::Unable,
+    }
+}
+
+/// Verifies a signature over a digest with a key.
+fn verify_digest(
+    crypto: &Crypto,
+    verified: &mut Verified,
+    key: &PublicKey,
+    (algorithm, digest): (DigestAlgorithm, &[u8]),
+    signature: &[u8],
+) -> KeyCheck {
+    // crypto_alloc_sig() finds no such algorithm.
+    if let Some(Support::NotBuilt | Support::Unrecognised) = key_family(key).map(|family| crypto.support(family)) {
+        return KeyCheck::Bad(Errno::ENOENT);
+    }
+    let (PublicKey::Rsa(encoded) | PublicKey::Ec(_, encoded)) = key else { return KeyCheck::Unable };
+    if encoded.len().max(signature.len()) > KEPT {
+        return public_key_verify_signature(key, algorithm, digest, signature);
+    }
+    let checked = (key.clone(), algorithm, digest.to_vec(), signature.to_vec());
+    if verified.good.contains(&checked) {
+        return KeyCheck::Good;
+    }
+    #[cfg(test)]
+    {
+        verified.computed += 1;
+    }
+    let check = public_key_verify_signature(key, algorithm, digest, signature);
+    if check == KeyCheck::Good {
+        verified.good.insert(checked);
+    }
+    check
 }
 
 /// Returns whether a key is for signatures of this algorithm.
