@@ -5,13 +5,18 @@ use crate::terms::name_hash;
 /// A hash table of entry numbers. The caller keeps the names and compares them.
 ///
 /// The table keeps 32 bits of each name's hash and returns only entries with the hash of the name, so a lookup usually touches
-/// the table, one entry and that entry's name.
+/// the table, one entry and that entry's name. However many entries have one name, adding one takes the same time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) struct NameIndex {
-    /// The number of slots is a power of two, and at least half of them are free. An entry lies in its home slot, which its
-    /// hash gives, or in the next free one after it. Of entries with equal hashes the last one pushed comes first.
+    /// The number of slots is a power of two, and at least half of them are free. A hash lies in its home slot or in the next
+    /// free one after it, with the last entry pushed that has it.
     slots: Vec<Slot>,
+    /// The entries whose hash an earlier entry has too, each with the last such entry before it, in ascending order. Few names
+    /// are listed twice.
+    before: Vec<(u32, u32)>,
+    /// The number of entries, and of different hashes.
     len: u32,
+    used: usize,
 }
 
 /// The hash of an entry's name, and the entry's number plus one; 0 in a free slot.
@@ -22,43 +27,51 @@ const FREE: Slot = (0, 0);
 impl NameIndex {
     /// An empty index with room for about `entries` entries.
     pub fn with_capacity(entries: usize) -> Self {
-        Self { slots: vec![FREE; entries.max(8).next_power_of_two() * 2], len: 0 }
+        Self { slots: vec![FREE; entries.max(8).next_power_of_two() * 2], ..Self::default() }
     }
 
     /// Adds the next entry. Entries are numbered from 0 in the order of pushing.
     pub fn push(&mut self, name: &str) {
-        if usize::try_from(self.len).unwrap_or(usize::MAX) >= self.slots.len() / 2 {
+        if self.used >= self.slots.len() / 2 {
             let larger = vec![FREE; self.slots.len().max(8) * 2];
-            let mut entries = std::mem::replace(&mut self.slots, larger);
-            entries.retain(|slot| *slot != FREE);
-            entries.sort_unstable_by_key(|(_, entry)| *entry);
-            entries.into_iter().for_each(|slot| self.put(slot));
+            let entries = std::mem::replace(&mut self.slots, larger);
+            entries.into_iter().filter(|slot| *slot != FREE).for_each(|slot| _ = self.put(slot));
         }
         self.len = self.len.saturating_add(1);
-        self.put((hash(name.as_bytes()), self.len));
+        match self.put((hash(name.as_bytes()), self.len)) {
+            FREE => self.used += 1,
+            (_, before) => self.before.push((self.len, before)),
+        }
     }
 
-    /// Puts an entry into its home slot, and moves each entry in the way to the next slot.
-    fn put(&mut self, mut moved: Slot) {
-        let mut at = self.home(moved.0);
-        while let Some(slot) = self.slots.get_mut(at)
-            && moved != FREE
-        {
-            std::mem::swap(slot, &mut moved);
+    /// Puts an entry into the slot of its hash. Returns what was there.
+    fn put(&mut self, entry: Slot) -> Slot {
+        let mut at = self.home(entry.0);
+        while let Some(slot) = self.slots.get_mut(at) {
+            if *slot == FREE || slot.0 == entry.0 {
+                return std::mem::replace(slot, entry);
+            }
             at = self.next(at);
         }
+        FREE
     }
 
     /// The entries that may have a name, the last one pushed first.
     pub fn candidates(&self, name: &[u8]) -> impl Iterator<Item = usize> {
         let hash = hash(name);
         let mut at = self.home(hash);
-        let slots = std::iter::from_fn(move || {
-            let slot = *self.slots.get(at)?;
+        while self.slots.get(at).is_some_and(|slot| *slot != FREE && slot.0 != hash) {
             at = self.next(at);
-            (slot != FREE).then_some(slot)
-        });
-        slots.filter(move |(other, _)| *other == hash).filter_map(|(_, entry)| usize::try_from(entry - 1).ok())
+        }
+        let last = self.slots.get(at).map(|(_, entry)| *entry).filter(|entry| *entry != 0);
+        let entries = std::iter::successors(last, |entry| self.entry_before(*entry));
+        entries.filter_map(|entry| usize::try_from(entry - 1).ok())
+    }
+
+    /// The last entry before this one that has its hash.
+    fn entry_before(&self, entry: u32) -> Option<u32> {
+        let place = self.before.binary_search_by_key(&entry, |(entry, _)| *entry).ok()?;
+        self.before.get(place).map(|(_, before)| *before)
     }
 
     /// The entry in a name's home slot, if any. A caller that looks up several names can use it to load memory ahead.

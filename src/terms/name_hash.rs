@@ -1,19 +1,35 @@
 //! A fast hash of names, for tables that compare whole names afterwards.
 
-use std::hash::{BuildHasherDefault, Hasher};
+use std::hash::{BuildHasher, BuildHasherDefault, Hasher, RandomState};
+use std::sync::OnceLock;
 
 fn mix(hash: u64, word: u64) -> u64 {
     const FACTOR: u64 = 0xf135_7aea_2e62_a9c5;
     (hash ^ word).wrapping_mul(FACTOR).rotate_left(26)
 }
 
-/// Hashes a name eight bytes at a time, as FxHash does.
+/// A number that differs from process to process, so that no file can be made whose names have equal hashes.
+fn seed() -> u64 {
+    static SEED: OnceLock<u64> = OnceLock::new();
+    *SEED.get_or_init(|| RandomState::new().hash_one(0))
+}
+
+/// Multiplies two words and adds the halves of the product without carry, as wyhash does. Both halves depend on every bit of both
+/// words.
+const fn fold(one: u64, other: u64) -> u64 {
+    let product = one as u128 * other as u128;
+    (product >> 64) as u64 ^ product as u64
+}
+
+/// Hashes a name eight bytes at a time. The hash of a name differs from process to process.
 pub(crate) fn name_hash(name: &[u8]) -> u64 {
-    let mix = |hash: u64, word: [u8; 8]| mix(hash, u64::from_le_bytes(word));
+    const FACTOR: u64 = 0xf135_7aea_2e62_a9c5;
+    let seed = seed();
+    let mix = |hash: u64, word: [u8; 8]| fold(hash ^ u64::from_le_bytes(word), seed ^ FACTOR);
     let (words, rest) = name.as_chunks::<8>();
     let mut last = [0; 8];
     last.iter_mut().zip(rest).for_each(|(slot, byte)| *slot = *byte);
-    let hash = mix(words.iter().fold(name.len() as u64, |hash, word| mix(hash, *word)), last);
+    let hash = mix(words.iter().fold(seed ^ name.len() as u64, |hash, word| mix(hash, *word)), last);
     hash ^ (hash >> 32)
 }
 
