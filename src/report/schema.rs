@@ -129,6 +129,7 @@ fn inline_maps_follow_the_schema() {
         unexported: vec!["f".into()],
         path: vec!["put_page".into(), "devmap_managed_key".into()],
         other_paths: vec![vec!["put_page".into(), "f".into()]],
+        in_part: true,
         ..Inline::default()
     };
     let dropped = vec![DroppedInline { name: "g".into(), file: None, line: None, why: "asm".into() }];

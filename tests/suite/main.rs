@@ -29,6 +29,7 @@ mod kernels;
 mod ko;
 mod livepatch;
 mod made;
+mod many;
 mod matrix;
 mod oracle;
 mod referee;

@@ -39,6 +39,9 @@ pub struct Inline {
     /// Every symbol it needs from the kernel. Empty if none of them is restricted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
+    /// Whether something is left out: it may need more symbols than are listed, or its paths are longer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_part: bool,
 }
 
 impl Inline {

@@ -1,17 +1,13 @@
 //! Determines which symbols each inline function needs, from an object that has them out of line.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::HashSet;
 
-use rayon::prelude::*;
-
+use super::access::SymbolAccess;
+use super::walk::{Needs, Walks, base_name, why_dropped};
 use super::{DroppedInline, Inline, InlineMap, MapError};
-use crate::graph::{DebugSections, Dwarf, Node, Place, Program, SourcePaths, Target};
+use crate::graph::{DebugSections, Dwarf, Node, Place, Program, SourcePaths};
 use crate::image::ModuleElf;
 use crate::kernel::Exports;
-use crate::terms::ExportKind;
-
-/// Symbols that the build of every module provides.
-const OF_THE_BUILD: [&str; 2] = ["__this_module", "_GLOBAL_OFFSET_TABLE_"];
 
 impl InlineMap {
     /// Reads an object of inline functions: local functions, one for each inline function, compiled for the kernel with
@@ -76,35 +72,29 @@ impl InlineMap {
         let incomplete: Vec<bool> = program.nodes.iter().map(|node| is_refused(node, refused)).collect();
         let accesses: Vec<SymbolAccess> =
             program.undefined.iter().map(|symbol| SymbolAccess::of(&symbol.name, symbol.internal, exports)).collect();
-        let candidates: Vec<usize> = (0..program.nodes.len()).filter(|node| is_inline(program, *node)).collect();
-        let reached: Vec<Reached> =
-            candidates.par_iter().map(|node| reach(program, *node, &accesses, &incomplete)).collect();
         let mut map = Self::default();
-        for (node, reached) in candidates.into_iter().zip(reached) {
-            let Some(node) = program.nodes.get(node) else { continue };
+        let mut walks = Walks::new(program);
+        let why = why_dropped(&mut walks, &accesses, &incomplete);
+        let mut needs: Vec<Option<Needs>> = Vec::with_capacity(program.nodes.len());
+        for (index, node) in program.nodes.iter().enumerate() {
+            if !is_inline(program, index) {
+                needs.push(None);
+                continue;
+            }
             let (file, line) =
                 node.declared.clone().map_or((None, None), |declared| (Some(declared.file), declared.line));
             let name = node.name.clone();
-            if let Some(incomplete) = reached.incomplete.and_then(|node| program.nodes.get(node)) {
-                let why = format!("it needs {}, which does not compile alone", base_name(&incomplete.name));
-                map.dropped.push(DroppedInline { name, file, line, why });
-                continue;
-            }
-            match reached.stops {
-                Some(symbol) => {
-                    let symbol = program.undefined.get(symbol).map_or("", |symbol| &symbol.name);
-                    let why = format!(
-                        "it needs {symbol}, which only exists to stop a build: what it is given must be constant"
-                    );
-                    map.dropped.push(DroppedInline { name, file, line, why });
+            match why.get(&index) {
+                Some(why) => {
+                    map.dropped.push(DroppedInline { name, file, line, why: why.clone() });
+                    needs.push(None);
                 }
-                None => map.inlines.push(reached.describe(
-                    program,
-                    inlined,
-                    Inline { name, file, line, ..Inline::default() },
-                )),
+                None => needs.push(Some(Needs::new(Inline { name, file, line, ..Inline::default() }))),
             }
         }
+        walks.find_restricted(&accesses, inlined, &mut needs);
+        walks.find_needs(&accesses, &mut needs);
+        map.inlines.extend(needs.into_iter().flatten().map(Needs::finish));
         map.sort();
         map
     }
@@ -139,43 +129,6 @@ fn is_refused(node: &Node, refused: &RefusedFunctions<'_>) -> bool {
     node.function && refused.iter().any(|known| known.0 == name && file.is_none_or(|file| file == known.1))
 }
 
-/// The name of a function without what the compiler appends to the parts that it splits off.
-fn base_name(name: &str) -> &str {
-    name.split('.').next().unwrap_or_default()
-}
-
-/// How modules can use a symbol.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct SymbolAccess {
-    gpl_only: bool,
-    unexported: bool,
-    namespaced: bool,
-    /// The symbol is defined nowhere, so that it stops builds that use it.
-    stops: bool,
-    /// The build of every module provides the symbol.
-    provided: bool,
-}
-
-impl SymbolAccess {
-    fn of(name: &str, internal: bool, exports: &Exports) -> Self {
-        if internal || OF_THE_BUILD.contains(&name) {
-            return Self { stops: internal, provided: !internal, ..Self::default() };
-        }
-        let mut rows = exports.named(name).peekable();
-        let unexported = rows.peek().is_none();
-        let mut access = Self { unexported, ..Self::default() };
-        for row in rows {
-            access.gpl_only |= matches!(row.kind, Some(ExportKind::Gpl | ExportKind::UnusedGpl));
-            access.namespaced |= row.namespace.is_some();
-        }
-        access
-    }
-
-    const fn is_restricted(self) -> bool {
-        self.gpl_only || self.unexported || self.namespaced
-    }
-}
-
 /// Returns whether a node is an inline function. Functions that the compiler split off (`f.cold`, `f.part.0`) are parts
 /// of others.
 fn is_inline(program: &Program, node: usize) -> bool {
@@ -183,123 +136,6 @@ fn is_inline(program: &Program, node: usize) -> bool {
         let header = !program.is_declared || node.declared.as_ref().is_some_and(|declared| declared.header);
         node.function && node.local && header && !node.name.contains('.') && !node.name.is_empty()
     })
-}
-
-/// What one function reaches, each by the shortest way.
-#[derive(Debug, Default)]
-struct Reached {
-    /// The undefined symbols, ordered by distance.
-    symbols: Vec<usize>,
-    /// The restricted symbols, each with its access and the chain of edges that leads to it.
-    restricted: Vec<(usize, SymbolAccess, Vec<ChainLink>)>,
-    stops: Option<usize>,
-    /// The first function that is incomplete, so that what it needs is not known.
-    incomplete: Option<usize>,
-}
-
-/// An edge of the graph: the node it leaves, and the place in that node's code.
-#[derive(Clone, Copy, Debug)]
-struct ChainLink {
-    node: usize,
-    at: Option<Place>,
-}
-
-/// Searches breadth-first for everything that `start` reaches.
-fn reach(program: &Program, start: usize, accesses: &[SymbolAccess], incomplete: &[bool]) -> Reached {
-    let mut reached = Reached::default();
-    let mut before: HashMap<usize, Option<ChainLink>> = HashMap::from([(start, None)]);
-    let mut symbols = HashSet::new();
-    let mut queue = VecDeque::from([start]);
-    while let Some(node) = queue.pop_front() {
-        for edge in program.nodes.get(node).map_or(&[][..], |node| &node.edges) {
-            let link = ChainLink { node, at: edge.at };
-            match edge.to {
-                Target::Node(next) => {
-                    if let std::collections::hash_map::Entry::Vacant(place) = before.entry(next) {
-                        place.insert(Some(link));
-                        queue.push_back(next);
-                        if incomplete.get(next).is_some_and(|incomplete| *incomplete) {
-                            reached.incomplete = reached.incomplete.or(Some(next));
-                        }
-                    }
-                }
-                Target::Undefined(symbol) if symbols.insert(symbol) => {
-                    let access = accesses.get(symbol).copied().unwrap_or_default();
-                    if access.stops {
-                        reached.stops = reached.stops.or(Some(symbol));
-                    } else if !access.provided {
-                        reached.symbols.push(symbol);
-                    }
-                    if access.is_restricted() {
-                        reached.restricted.push((symbol, access, chain_to(&before, link)));
-                    }
-                }
-                Target::Undefined(_) => {}
-            }
-        }
-    }
-    reached
-}
-
-/// The links that lead to `last`, including `last`.
-fn chain_to(before: &HashMap<usize, Option<ChainLink>>, last: ChainLink) -> Vec<ChainLink> {
-    let mut chain = vec![last];
-    let mut node = last.node;
-    while let Some(Some(link)) = before.get(&node) {
-        chain.push(*link);
-        node = link.node;
-    }
-    chain.reverse();
-    chain
-}
-
-impl Reached {
-    fn describe(self, program: &Program, inlined: &dyn Fn(Place) -> Vec<String>, mut inline: Inline) -> Inline {
-        let name =
-            |symbol: &usize| program.undefined.get(*symbol).map(|symbol| symbol.name.clone()).unwrap_or_default();
-        let mut paths = Vec::new();
-        for (symbol, access, chain) in &self.restricted {
-            let symbol = name(symbol);
-            if access.gpl_only {
-                inline.gpl_only.push(symbol.clone());
-            }
-            if access.unexported {
-                inline.unexported.push(symbol.clone());
-            }
-            if access.namespaced {
-                inline.namespaced.push(symbol.clone());
-            }
-            paths.push(path(program, inlined, chain, symbol));
-        }
-        if !paths.is_empty() {
-            inline.needs = self.symbols.iter().map(name).collect();
-            inline.needs.sort_unstable();
-        }
-        for list in [&mut inline.gpl_only, &mut inline.unexported, &mut inline.namespaced] {
-            list.sort_unstable();
-        }
-        let first = inline.restricted().next().map(str::to_owned);
-        let (mut first, mut others): (Vec<_>, Vec<_>) =
-            paths.into_iter().partition(|path| path.last() == first.as_ref());
-        inline.path = first.pop().unwrap_or_default();
-        others.sort_by(|a, b| a.last().cmp(&b.last()));
-        inline.other_paths = others;
-        inline
-    }
-}
-
-/// The names along a chain, including inlined functions and parts that the compiler split off, without consecutive
-/// repetitions.
-fn path(program: &Program, inlined: &dyn Fn(Place) -> Vec<String>, chain: &[ChainLink], symbol: String) -> Vec<String> {
-    let mut path: Vec<String> = Vec::new();
-    for link in chain {
-        let own = program.nodes.get(link.node).map(|node| base_name(&node.name).to_owned());
-        path.extend(own.filter(|name| !name.is_empty()));
-        path.extend(link.at.map(inlined).unwrap_or_default());
-    }
-    path.push(symbol);
-    path.dedup();
-    path
 }
 
 #[cfg(test)]
