@@ -47,7 +47,7 @@ pub use compare::{AuditDiff, KindChange, Was};
 pub use finding::{Audit, AuditCode, AuditFinding, AuditedObject, Detail, Hop, LicenseOddity, Thinness};
 unstable!(known::{KnownExport, KnownExports, KnownModule, Standing});
 unstable!(lints::lints);
-pub use open::{AuditError, Objects, open_objects};
+pub use open::{AuditError, Objects, open_objects, open_objects_within};
 unstable!(plumbing::is_plumbing);
 pub use run::{AuditOptions, audit};
 unstable!(scope::FindingKey);

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::image::{Image, is_dir};
 use crate::kernel::{ErrorKind, Kernel, ModuleTree, is_object, is_package, objects_below, package_around};
-use crate::terms::{ModuleName, Shown};
+use crate::terms::{Budget, ModuleName, Shown};
 
 /// Why an object cannot be audited.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +50,7 @@ pub struct Objects {
     /// Kernels, and readers of packages without one. Only those with a boot image have code to audit.
     pub(super) kernels: Vec<Kernel>,
     pub(super) modules: Vec<ModuleFile>,
+    budget: Budget,
 }
 
 impl Objects {
@@ -62,7 +63,7 @@ impl Objects {
     pub(super) fn open(&self, file: &ModuleFile) -> Result<Image, crate::image::Error> {
         match file.kernel.and_then(|kernel| self.kernels.get(kernel)) {
             Some(kernel) => kernel.open_module(&file.path),
-            None => Image::open(&file.path),
+            None => Image::open_within(&file.path, &self.budget),
         }
     }
 }
@@ -73,12 +74,20 @@ impl Objects {
 /// # Errors
 /// When a path does not exist, cannot be read, or holds no code.
 pub fn open_objects(paths: &[PathBuf]) -> Result<Objects, AuditError> {
-    let mut objects = Objects::default();
+    open_objects_within(paths, &Budget::default())
+}
+
+/// Finds the objects to audit as [`open_objects`] does. All files are counted in a budget that is shared with others.
+///
+/// # Errors
+/// As [`open_objects`].
+pub fn open_objects_within(paths: &[PathBuf], budget: &Budget) -> Result<Objects, AuditError> {
+    let mut objects = Objects { budget: budget.clone(), ..Objects::default() };
     for path in paths {
         let before = objects.modules.len();
         let kernels = objects.kernels.len();
         if is_dir(path) && !is_release_folder(path) {
-            let modules = ModuleTree::open(path)?;
+            let modules = ModuleTree::open_within(path, budget)?;
             objects.modules.extend(modules.modules().map(|module| of_folder(module.path.clone())));
             objects.add_unlisted(&modules, None);
             if objects.modules.len() == before {
@@ -116,8 +125,8 @@ impl Objects {
 
     /// Adds those modules of a package whose paths are wanted, without a kernel that may be in it.
     fn add_package(&mut self, package: &Path, is_wanted: impl Fn(&Path) -> bool) -> Result<(), AuditError> {
-        let tree = ModuleTree::open(package)?;
-        let mut reader = Kernel::default();
+        let tree = ModuleTree::open_within(package, &self.budget)?;
+        let mut reader = Kernel::within(&self.budget);
         reader.read_also_from(&tree);
         let before = self.modules.len();
         let kernel = Some(self.kernels.len());
@@ -131,10 +140,11 @@ impl Objects {
 
     /// Adds the kernel at a path with its modules, if there is one with any code.
     fn add_kernel(&mut self, path: &Path) -> Result<(), AuditError> {
-        let kernel = match Kernel::open(&[path]) {
+        let mut kernel = Kernel::within(&self.budget);
+        match kernel.add(path) {
             Err(error) if matches!(error.kind, ErrorKind::NothingFound) => return Ok(()),
-            opened => opened?,
-        };
+            added => added?,
+        }
         let index = self.kernels.len();
         let before = self.modules.len();
         for module in kernel.tree().into_iter().flat_map(ModuleTree::modules) {

@@ -4,8 +4,6 @@ use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-use rayon::prelude::*;
-
 use super::exposed::exposed;
 use super::finding::{Audit, AuditFinding, AuditedObject};
 use super::known::{KnownExport, KnownExports, KnownModule, Standing};
@@ -14,8 +12,9 @@ use super::open::{AuditError, ModuleFile, Objects};
 use super::reach::Reach;
 use super::subject::{Subject, placed_exports};
 use super::wrappers::Wrappers;
+use crate::check::try_each;
 use crate::graph::convention;
-use crate::image::{ModuleElf, THIS_MODULE};
+use crate::image::{Error, ModuleElf, THIS_MODULE};
 use crate::kernel::{Kernel, KernelImage};
 use crate::terms::{ElfMachine, ExportKind, ExportedSymbol, License, ModuleName};
 
@@ -44,11 +43,18 @@ pub fn audit(
     let kernels = images.enumerate().map(|(number, image)| audit_kernel(number, image, &known, options));
     let mut audited = kernels.collect::<Result<Vec<_>, _>>()?;
     let before = audited.len();
-    audited.par_extend(objects.modules.par_iter().zip(&modules).enumerate().map(|(index, (file, surveyed))| {
+    let read: Vec<_> = objects.modules.iter().zip(&modules).enumerate().collect();
+    let by_code = try_each(&read, |(index, (file, surveyed))| {
         let module = audit_module(before + index, objects, file, surveyed, &known, options);
         step();
         module
-    }));
+    });
+    for (result, (_, (file, surveyed))) in by_code.into_iter().zip(&read) {
+        audited.push(result.unwrap_or_else(|error| {
+            let unread = Some(error.kind.to_string());
+            (AuditedObject { unread, ..AuditedObject::of_module(file, surveyed) }, Vec::new())
+        }));
+    }
     let unread = kernel.map(Kernel::unread).unwrap_or_default();
     let mut audit = Audit { unread, ..Audit::default() };
     for (object, findings) in audited {
@@ -97,6 +103,14 @@ struct Surveyed {
     unread: Option<String>,
 }
 
+impl Surveyed {
+    /// What the path of a module tells.
+    fn of(file: &ModuleFile) -> Self {
+        let name = ModuleName::of_file(&file.path).unwrap_or_else(|| file_stem(&file.path));
+        Self { name, license: None, intree: false, exports: Vec::new(), unread: None }
+    }
+}
+
 /// Reads every module a first time.
 fn survey(
     objects: &Objects,
@@ -115,12 +129,19 @@ fn survey(
             known.add_symbols(symbols);
         }
     }
-    let read = objects.modules.par_iter().map(|file| {
+    let surveyed = try_each(&objects.modules, |file| {
         let module = survey_module(objects, file);
         step();
         module
     });
-    let read = read.collect::<Result<Vec<_>, AuditError>>()?;
+    let mut read = Vec::with_capacity(surveyed.len());
+    for (result, file) in surveyed.into_iter().zip(&objects.modules) {
+        read.push(match result {
+            Err(error) if file.named => return Err(error.into()),
+            Err(error) => (Surveyed { unread: Some(error.kind.to_string()), ..Surveyed::of(file) }, Vec::new()),
+            Ok(module) => module,
+        });
+    }
     for (module, _) in &read {
         for export in &module.exports {
             let exporter = module.name.clone();
@@ -141,21 +162,13 @@ fn survey(
 }
 
 /// Reads a module a first time. Returns the symbols that it imports as well.
-fn survey_module(objects: &Objects, file: &ModuleFile) -> Result<(Surveyed, Vec<Box<str>>), AuditError> {
-    let name = ModuleName::of_file(&file.path).unwrap_or_else(|| file_stem(&file.path));
-    let mut surveyed = Surveyed { name, license: None, intree: false, exports: Vec::new(), unread: None };
+fn survey_module(objects: &Objects, file: &ModuleFile) -> Result<(Surveyed, Vec<Box<str>>), Error> {
+    let mut surveyed = Surveyed::of(file);
     if let Some(why) = &file.unread {
         surveyed.unread = Some(why.clone());
         return Ok((surveyed, Vec::new()));
     }
-    let image = match objects.open(file) {
-        Ok(image) => image,
-        Err(error) if file.named => return Err(error.into()),
-        Err(error) => {
-            surveyed.unread = Some(error.kind.to_string());
-            return Ok((surveyed, Vec::new()));
-        }
-    };
+    let image = objects.open(file)?;
     let Some(elf) = image.as_announced() else {
         surveyed.unread = Some("it is no ELF file".to_owned());
         return Ok((surveyed, Vec::new()));
@@ -220,31 +233,32 @@ fn audit_module(
     surveyed: &Surveyed,
     known: &KnownExports,
     options: &AuditOptions,
-) -> (AuditedObject, Vec<AuditFinding>) {
-    let mut exports: Vec<_> = surveyed.exports.iter().map(|export| (export.name.clone(), export.kind)).collect();
-    exports.sort();
-    let mut object = AuditedObject {
-        path: file.path.clone(),
-        name: surveyed.name.to_string(),
-        is_kernel: false,
-        license: surveyed.license.clone(),
-        exports,
-        unread: surveyed.unread.clone(),
-        unknown: Vec::new(),
-    };
+) -> Result<(AuditedObject, Vec<AuditFinding>), Error> {
+    let mut object = AuditedObject::of_module(file, surveyed);
     if object.unread.is_some() {
-        return (object, Vec::new());
+        return Ok((object, Vec::new()));
     }
-    let image = match objects.open(file) {
-        Ok(image) => image,
-        Err(error) => {
-            object.unread = Some(error.kind.to_string());
-            return (object, Vec::new());
-        }
-    };
-    let Some(elf) = image.as_announced() else { return (object, Vec::new()) };
+    let image = objects.open(file)?;
+    let Some(elf) = image.as_announced() else { return Ok((object, Vec::new())) };
     let findings = audit_elf(number, &surveyed.name, &elf, known, options, &mut object);
-    (object, findings)
+    Ok((object, findings))
+}
+
+impl AuditedObject {
+    /// A module before its code is read.
+    fn of_module(file: &ModuleFile, surveyed: &Surveyed) -> Self {
+        let mut exports: Vec<_> = surveyed.exports.iter().map(|export| (export.name.clone(), export.kind)).collect();
+        exports.sort();
+        Self {
+            path: file.path.clone(),
+            name: surveyed.name.to_string(),
+            is_kernel: false,
+            license: surveyed.license.clone(),
+            exports,
+            unread: surveyed.unread.clone(),
+            unknown: Vec::new(),
+        }
+    }
 }
 
 fn audit_elf(

@@ -4,9 +4,10 @@
 //! leave. So the boots of the needed modules are combined instead of being repeated for every module that needs them.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use crate::check::after::{After, newest};
+use crate::check::modprobe::insmod_beside;
 use crate::check::needs::Modules;
 use crate::check::states::States;
 use crate::image::{Error, Image};
@@ -25,6 +26,8 @@ pub(super) struct Boots<'a> {
     known: Vec<OnceLock<Arc<After>>>,
     /// The errors of modules that had to be read once more and could not be, by number.
     faults: Mutex<BTreeMap<usize, Error>>,
+    /// Held by threads that read a module once more.
+    reading: RwLock<()>,
 }
 
 impl<'a> Boots<'a> {
@@ -33,7 +36,7 @@ impl<'a> Boots<'a> {
         let after = |known: Option<Judged>| Some(Arc::new(After::new(known?)));
         let known = known.into_iter().map(after).chain(std::iter::repeat(None)).take(modules.len());
         let known = known.map(|after| after.map_or_else(OnceLock::new, OnceLock::from)).collect();
-        Self { first, insmod, modules, known, faults: Mutex::default() }
+        Self { first, insmod, modules, known, faults: Mutex::default(), reading: RwLock::default() }
     }
 
     /// Ends after all modules were judged. Returns the memory that is left, so that the caller can defer freeing it.
@@ -173,7 +176,7 @@ impl<'a> Boots<'a> {
         let Some(image) = self.modules.image(module) else { return Verdict::new("", Outcome::Undetermined) };
         let plain = Insmod::default();
         let insmod = if self.modules.is_given(module) { self.insmod } else { &plain };
-        super::modprobe::insmod(machine, image, insmod).unwrap_or_else(|fault| {
+        insmod_beside(machine, image, insmod, &self.reading).unwrap_or_else(|fault| {
             self.faults.lock().unwrap_or_else(PoisonError::into_inner).insert(module, fault);
             Verdict::new("", Outcome::Undetermined)
         })

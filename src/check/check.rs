@@ -2,16 +2,17 @@
 
 use std::cmp::Reverse;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use super::absent::name_absent;
 use super::boots::{Boots, blamed};
 use super::contest::Contests;
+use super::each::{of_each, try_each};
 use super::error::ModprobeError;
 use super::modprobe::insmod;
-use super::needs::{Modules, of_each};
+use super::needs::Modules;
 use crate::history::Behaviour;
-use crate::image::Image;
+use crate::image::{Error, Image};
 use crate::kernel::{Contest, Kernel, UnreadFile};
 use crate::load::{Cmdline, Insmod, Judged, Machine};
 use crate::verdict::Verdict;
@@ -175,16 +176,21 @@ impl<'a> Check<'a> {
         // The largest first: while they are read, memory is still empty; and no core waits for one of them at the end.
         let mut order: Vec<_> = files.iter().enumerate().collect();
         order.sort_by_key(|(_, file)| Reverse(file.size));
-        let places: Vec<_> = files.iter().map(|_| OnceLock::new()).collect();
-        of_each(&order, |(index, file)| {
-            let read = self.read_ahead(&first, &file.path, &look);
-            places.get(*index).map(|place| place.set(read).is_ok())
-        });
+        let read = try_each(&order, |(_, file)| self.read_ahead(&first, &file.path, &look));
+        let mut read: Vec<_> = order.into_iter().zip(read).collect();
+        read.sort_unstable_by_key(|((index, _), _)| *index);
         let mut images = Vec::with_capacity(files.len());
         let mut known = Vec::with_capacity(files.len());
         let mut looked = Vec::with_capacity(files.len());
-        for read in places.into_iter().filter_map(OnceLock::into_inner) {
-            let ReadFile { image, judged, seen } = read?;
+        for ((_, file), read) in read {
+            let ReadFile { image, judged, seen } = match read {
+                Err(error) if error.is_about_memory() => {
+                    let image = self.kernel.faulty(&file.path, &error);
+                    let seen = look(&image);
+                    ReadFile { image, judged: None, seen }
+                }
+                read => read?,
+            };
             images.push(image);
             known.push(judged);
             looked.push(seen);
@@ -238,14 +244,10 @@ impl<'a> Check<'a> {
 
     /// Reads a module file and computes what its verdict depends on, whatever else is loaded. A module that needs no other is
     /// judged by that.
-    fn read_ahead<T>(
-        &self,
-        first: &Machine,
-        path: &Path,
-        look: &impl Fn(&Image) -> T,
-    ) -> Result<ReadFile<T>, ModprobeError> {
+    fn read_ahead<T>(&self, first: &Machine, path: &Path, look: &impl Fn(&Image) -> T) -> Result<ReadFile<T>, Error> {
         let mut image = match self.kernel.open_module_for_loading(path) {
             Ok(image) => image,
+            Err(error) if error.is_about_memory() => return Err(error),
             Err(error) => self.kernel.faulty(path, &error),
         };
         let seen = image.ask(look)?;

@@ -29,12 +29,16 @@ mod boots;
 mod check;
 mod contest;
 mod depmod;
+mod each;
 mod error;
 mod modprobe;
 mod needs;
+mod reading;
 mod states;
 
 unstable!(absent::name_absent);
 pub use check::{Check, Checked, Leftover, ModuleFile, check};
 unstable!(depmod::{DepmodLine, LinkedFile, depmod, is_module_tree});
+pub(crate) use each::try_each;
 pub use error::ModprobeError;
+unstable!(reading::open_modules);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::{PoisonError, RwLock};
 
 use super::error::ModprobeError;
 use super::needs::in_tree;
@@ -14,7 +15,8 @@ use crate::verdict::{Missing, Outcome, Verdict};
 /// How deep dependencies are followed. Those of Debian's modules are less than 20 deep.
 const MAX_DEPENDENCIES: usize = 64;
 
-/// Loads a module. If not all that the loader asks for is in memory, the file is read once more.
+/// Loads a module. If not all that the loader asks for is in memory, the file is read once more. If there is no memory for that, the
+/// verdict is undetermined.
 ///
 /// # Errors
 /// When the file cannot be read again, or has changed.
@@ -22,8 +24,36 @@ pub(super) fn insmod(machine: &mut Machine, image: &Image, insmod: &Insmod) -> R
     if let Ok(verdict) = machine.insmod_whole(image, insmod) {
         return Ok(verdict);
     }
-    let whole = image.completed()?;
+    let whole = match image.completed() {
+        Err(error) if error.is_about_memory() => None,
+        whole => whole?,
+    };
     Ok(machine.insmod(whole.as_ref().unwrap_or(image), insmod))
+}
+
+/// Loads a module as [`insmod`] does, while other threads load others. If there is no memory to read its file beside theirs, it waits
+/// until they are done. All of them pass the one lock, `reading`, and wait for nothing else while they hold it.
+///
+/// # Errors
+/// As [`insmod`].
+pub(super) fn insmod_beside(
+    machine: &mut Machine,
+    image: &Image,
+    insmod: &Insmod,
+    reading: &RwLock<()>,
+) -> Result<Verdict, Error> {
+    if let Ok(verdict) = machine.insmod_whole(image, insmod) {
+        return Ok(verdict);
+    }
+    {
+        let _with_others = reading.read().unwrap_or_else(PoisonError::into_inner);
+        match image.completed() {
+            Err(error) if error.is_about_memory() => {}
+            whole => return Ok(machine.insmod(whole?.as_ref().unwrap_or(image), insmod)),
+        }
+    }
+    let _alone = reading.write().unwrap_or_else(PoisonError::into_inner);
+    self::insmod(machine, image, insmod)
 }
 
 /// What the refusal of a dependency does.

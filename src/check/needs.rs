@@ -6,9 +6,8 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::contest::{Contests, Probe};
+use super::each::try_each;
 use super::error::ModprobeError;
 use crate::image::{Error, Fault, Image, as_text};
 use crate::kernel::{Kernel, ModuleTree, TreeModule, UnreadFile, VMLINUX, module_name_of};
@@ -26,6 +25,8 @@ pub(super) struct Modules<'a> {
     /// Modules that export a symbol which another module exports too.
     rivals: Rivals,
     needed: HashSet<usize, ByNumber>,
+    /// The modules given for which there was no memory when they were to be read once more.
+    too_large: BTreeMap<usize, Error>,
 }
 
 /// Which module exports which symbol.
@@ -56,20 +57,24 @@ fn meet(rivals: &mut Rivals, symbol: &str, one: usize, other: usize) {
     }
 }
 
-/// Maps a function over a slice on all threads. For a single item no thread is started.
-pub(super) fn of_each<T: Sync, R: Send>(all: &[T], make: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
-    match all {
-        [] | [_] => all.iter().map(make).collect(),
-        _ => all.par_iter().map(make).collect(),
-    }
-}
-
 /// What a module exports.
 ///
 /// # Errors
 /// When the file has to be read once more and cannot be.
 fn exports(image: &Image) -> Result<Arc<Vec<ExportedSymbol>>, Error> {
     image.ask(|image| image.as_announced().map(|elf| Arc::clone(elf.exports())).unwrap_or_default())
+}
+
+/// What is known of each module. Those for which there is no memory are noted, and nothing is known of them.
+fn known<T: Default>(all: Vec<Result<T, Error>>, too_large: &mut BTreeMap<usize, Error>) -> Result<Vec<T>, Error> {
+    let known = all.into_iter().enumerate().map(|(index, result)| match result {
+        Err(error) if error.is_about_memory() => {
+            too_large.insert(index, error);
+            Ok(T::default())
+        }
+        result => result,
+    });
+    known.collect()
 }
 
 impl<'a> Modules<'a> {
@@ -85,11 +90,12 @@ impl<'a> Modules<'a> {
         let apart = contests.apart();
         let numbered: Vec<_> = given.iter().enumerate().collect();
         let none = Arc::<Vec<ExportedSymbol>>::default();
-        let exported = of_each(&numbered, |(index, image)| match is_alone(*index) || apart.contains(index) {
+        let mut too_large = BTreeMap::new();
+        let exported = try_each(&numbered, |(index, image)| match is_alone(*index) || apart.contains(index) {
             true => Ok(Arc::clone(&none)),
             false => exports(image),
         });
-        let exported = exported.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let exported = known(exported, &mut too_large)?;
         let number = exported.iter().map(|exports| exports.len()).sum();
         let (mut symbols, mut rivals) = (HashMap::with_capacity(number), Rivals::new());
         for (index, exports) in exported.iter().enumerate() {
@@ -107,15 +113,17 @@ impl<'a> Modules<'a> {
         let is_given = |tree: &ModuleTree| tree.modules().all(|module| paths.contains(module.path.as_os_str()));
         let whole_tree = kernel.tree().is_some_and(is_given);
         let exporters = Exporters { kernel, memo, symbols, names, paths, whole_tree, open: contests.paths() };
-        let of_given = of_each(&numbered, |(index, image)| {
+        let of_given = try_each(&numbered, |(index, image)| {
             if is_alone(*index) { Ok(Vec::new()) } else { image.ask(|image| exporters.needs(image)) }
         });
+        let of_given = known(of_given, &mut too_large)?;
         let probes = contests.probes();
         let of_tree = probes.iter().map(|probe| Arc::clone(&probe.image)).collect();
-        let mut all = Self { given, of_tree, probes, needs: Vec::new(), rivals, needed: HashSet::default() };
+        let needed = HashSet::default();
+        let mut all = Self { given, of_tree, probes, needs: Vec::new(), rivals, needed, too_large };
         let mut known = HashMap::new();
         for needs in of_given {
-            let needs = all.numbered(kernel, &mut known, needs?);
+            let needs = all.numbered(kernel, &mut known, needs);
             all.needs.push(needs);
         }
         while let Some(image) = all.of_tree.get(all.needs.len() - given.len()).cloned() {
@@ -142,9 +150,13 @@ impl<'a> Modules<'a> {
     /// When a file has to be read once more and cannot be.
     pub fn unread(&self, kernel: &Kernel) -> Result<Vec<UnreadFile>, Error> {
         let mut unread = kernel.tree().map(ModuleTree::unread).unwrap_or_default();
-        for image in self.given.iter().chain(self.of_tree.iter().map(AsRef::as_ref)) {
+        for (index, image) in self.given.iter().chain(self.of_tree.iter().map(AsRef::as_ref)).enumerate() {
             if let Some(Fault::Unread(why)) = image.fault() {
                 unread.push(UnreadFile::new(image.path(), why));
+                continue;
+            }
+            if let Some(error) = self.too_large.get(&index) {
+                unread.push(UnreadFile::new(image.path(), error.kind.to_string()));
                 continue;
             }
             let damage = image.ask(|image| image.damage().map(str::to_owned))?;

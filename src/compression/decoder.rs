@@ -4,9 +4,11 @@ use std::io::{BufRead, Read, Result as IoResult};
 
 use liblzma::stream::{CONCATENATED, Stream};
 
+use super::stream::{is_out_of_memory, read_counted};
 use super::xz::{self, XZ_MEMORY};
 use super::{Compression, CompressionError, lz4, lzo};
 use crate::elf::{CompressedSection, SectionCompression};
+use crate::terms::{Budget, CountedBytes};
 
 /// The largest decompressed size: 512 MiB. The largest real modules, graphics drivers with debug information, stay below 200
 /// MiB, and kernels below 100 MiB.
@@ -65,9 +67,9 @@ fn decoder<'a>(compression: Compression, input: impl BufRead + 'a, streams: Stre
 /// Decompresses all streams, in memory proportional to the output, which is at most [`DECOMPRESSED_LIMIT`] bytes.
 ///
 /// # Errors
-/// If the data is broken or cut short, or exceeds the limit.
-pub fn decompress(compression: Compression, bytes: &[u8]) -> Result<Vec<u8>, CompressionError> {
-    decompress_streams(compression, bytes, bytes.len().saturating_mul(4), Streams::All)
+/// If the data is broken or cut short, or exceeds the limit or the budget.
+pub fn decompress(compression: Compression, bytes: &[u8], budget: &Budget) -> Result<CountedBytes, CompressionError> {
+    decompress_streams(compression, bytes, bytes.len().saturating_mul(4), Streams::All, budget)
 }
 
 /// Decompresses the first stream of a kernel image's payload, at most [`DECOMPRESSED_LIMIT`] bytes. Data after the stream is
@@ -76,34 +78,37 @@ pub fn decompress(compression: Compression, bytes: &[u8]) -> Result<Vec<u8>, Com
 /// `announced` is the decompressed size that the image gives. It only saves reallocations: a wrong size is no error.
 ///
 /// # Errors
-/// If the data is broken or cut short, or exceeds the limit.
+/// If the data is broken or cut short, or exceeds the limit or the budget.
 pub fn decompress_payload(
     compression: Compression,
     bytes: &[u8],
     announced: Option<usize>,
-) -> Result<Vec<u8>, CompressionError> {
+    budget: &Budget,
+) -> Result<CountedBytes, CompressionError> {
     let believed = announced.filter(|size| *size <= bytes.len().saturating_mul(BELIEVED_RATIO).min(DECOMPRESSED_LIMIT));
     if compression == Compression::Zstd
-        && let Some(contents) = believed.and_then(|size| zstd_at_once(bytes, size))
+        && let Some(contents) = believed.and_then(|size| zstd_at_once(bytes, size, budget))
     {
         return Ok(contents);
     }
     let capacity = believed.unwrap_or(bytes.len().saturating_mul(4));
-    decompress_streams(compression, bytes, capacity, Streams::First)
+    decompress_streams(compression, bytes, capacity, Streams::First, budget)
 }
 
 /// The contents of the first frame, decompressed directly into memory without a stream's window; `None` if that fails for any
 /// reason.
-fn zstd_at_once(bytes: &[u8], size: usize) -> Option<Vec<u8>> {
+fn zstd_at_once(bytes: &[u8], size: usize, budget: &Budget) -> Option<CountedBytes> {
     let frame = bytes.get(..zstd::zstd_safe::find_frame_compressed_size(bytes).ok()?)?;
-    zstd::bulk::decompress(frame, size).ok()
+    let claim = budget.take(size).ok()?;
+    let contents = zstd::bulk::decompress(frame, size).ok()?;
+    Some(CountedBytes::new(contents, claim))
 }
 
 /// Returns whether a decompressor gave up for lack of memory.
 fn is_about_memory(error: &std::io::Error) -> bool {
     use liblzma::stream::Error;
     let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
-    error.kind() == std::io::ErrorKind::OutOfMemory || matches!(inner, Some(Error::Mem | Error::MemLimit))
+    is_out_of_memory(error) || matches!(inner, Some(Error::Mem | Error::MemLimit))
 }
 
 fn decompress_streams(
@@ -111,22 +116,26 @@ fn decompress_streams(
     bytes: &[u8],
     capacity: usize,
     streams: Streams,
-) -> Result<Vec<u8>, CompressionError> {
+    budget: &Budget,
+) -> Result<CountedBytes, CompressionError> {
     let broken = |produced, source| match is_about_memory(&source) {
         true => CompressionError::Memory { compression, source },
         false => CompressionError::Broken { compression, produced, source },
     };
     let reader = decoder(compression, bytes, streams).map_err(|source| broken(0, source))?;
-    let mut contents = Vec::with_capacity(capacity.min(DECOMPRESSED_LIMIT));
-    let result = reader.take(DECOMPRESSED_LIMIT as u64 + 1).read_to_end(&mut contents);
+    let mut contents = Vec::new();
+    // Only address space: memory is used as it is written to. Without it the contents grow in steps.
+    _ = contents.try_reserve(capacity.min(DECOMPRESSED_LIMIT));
+    let mut claim = budget.hold(0);
+    let result = read_counted(&mut reader.take(DECOMPRESSED_LIMIT as u64 + 1), &mut contents, &mut claim);
     if contents.len() > DECOMPRESSED_LIMIT {
         return Err(CompressionError::TooLarge { compression, limit: DECOMPRESSED_LIMIT });
     }
     result.map_err(|source| broken(contents.len(), source))?;
-    Ok(contents)
+    Ok(CountedBytes::new(contents, claim))
 }
 
-/// Decompresses the contents of a section, at most [`DECOMPRESSED_LIMIT`] bytes.
+/// Decompresses the contents of a section, at most [`DECOMPRESSED_LIMIT`] bytes. The caller has counted the size in its header.
 ///
 /// # Errors
 /// If the algorithm is unknown, the data is broken, or its size is not the one in the header; the message follows the section's name.

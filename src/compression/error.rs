@@ -17,8 +17,9 @@ pub enum CompressionError {
         /// The decompressor's own error.
         source: std::io::Error,
     },
-    /// The data is not known to be broken, but decompressing it takes more memory than there is, or than gplok uses for it.
-    #[error("{compression} data that needs more memory than gplok can use: {}", Shown(source))]
+    /// The data is not known to be broken, but decompressing it takes more memory than there is, than gplok uses for it, or than
+    /// is left of its budget ([`Budget`](crate::terms::Budget)).
+    #[error("{compression} data that cannot be decompressed in memory: {}", Shown(source))]
     Memory {
         /// The format.
         compression: Compression,

@@ -2,6 +2,22 @@
 
 use std::io::{Error, ErrorKind, Read, Result};
 
+use crate::terms::{Budget, Claim, CountedBytes, OverBudget};
+
+/// The steps in which a size that is not known is taken from a budget, in bytes.
+const STEP: usize = 64 << 10;
+
+impl From<OverBudget> for Error {
+    fn from(error: OverBudget) -> Self {
+        Self::new(ErrorKind::OutOfMemory, error)
+    }
+}
+
+/// Returns whether an error is that the budget, or the memory of the machine, is used up.
+pub(crate) fn is_out_of_memory(error: &Error) -> bool {
+    error.kind() == ErrorKind::OutOfMemory
+}
+
 /// Reads the next `N` bytes.
 pub(crate) fn array<const N: usize>(input: &mut impl Read) -> Result<[u8; N]> {
     let mut bytes = [0; N];
@@ -14,6 +30,39 @@ pub(crate) fn read_into(input: &mut impl Read, size: u64, into: &mut Vec<u8>) ->
     into.clear();
     if input.take(size).read_to_end(into)? as u64 != size {
         return Err(ErrorKind::UnexpectedEof.into());
+    }
+    Ok(())
+}
+
+/// Reads to the end. `expected` is the size of the contents as far as it is known.
+///
+/// # Errors
+/// If the input cannot be read, or if the contents do not fit into the budget.
+pub(crate) fn read_all(input: &mut impl Read, expected: usize, budget: &Budget) -> Result<CountedBytes> {
+    let mut claim = budget.take(expected)?;
+    let mut bytes = Vec::new();
+    read_counted(input, &mut bytes, &mut claim)?;
+    Ok(CountedBytes::new(bytes, claim))
+}
+
+/// Appends the input to `into`, up to its end. The claim is for all of `into`, and grows with it.
+///
+/// # Errors
+/// As [`read_all`]. What was read before the error is in `into`.
+pub(crate) fn read_counted(input: &mut impl Read, into: &mut Vec<u8>, claim: &mut Claim) -> Result<()> {
+    loop {
+        let room = claim.size().saturating_sub(into.len() as u64);
+        let read = input.by_ref().take(room).read_to_end(into)?;
+        if (read as u64) < room {
+            break;
+        }
+        let mut next = Vec::new();
+        if input.by_ref().take(1).read_to_end(&mut next)? == 0 {
+            break;
+        }
+        claim.grow(STEP)?;
+        into.try_reserve(1).map_err(|error| Error::new(ErrorKind::OutOfMemory, error))?;
+        into.append(&mut next);
     }
     Ok(())
 }

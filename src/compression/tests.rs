@@ -1,6 +1,7 @@
 use std::io::{Read, Write};
 
 use super::*;
+use crate::terms::Budget;
 
 const SAMPLE: &[u8] = b"static int answer(void) { return 42; }\nstatic int answer_again(void) { return 42; }\n";
 /// `lzop -9` of the sample.
@@ -46,6 +47,20 @@ fn lz4(contents: &[u8]) -> Vec<u8> {
     let mut encoder = lz4_flex::frame::FrameEncoder::new(Vec::new());
     encoder.write_all(contents).unwrap();
     encoder.finish().unwrap()
+}
+
+/// With memory for all of it.
+fn decompress(compression: Compression, stored: &[u8]) -> Result<Vec<u8>, CompressionError> {
+    super::decompress(compression, stored, &Budget::default()).map(|contents| contents.to_vec())
+}
+
+/// With memory for all of it.
+fn decompress_payload(
+    compression: Compression,
+    stored: &[u8],
+    announced: Option<usize>,
+) -> Result<Vec<u8>, CompressionError> {
+    super::decompress_payload(compression, stored, announced, &Budget::default()).map(|contents| contents.to_vec())
 }
 
 fn streamed(compression: Compression, stored: &[u8]) -> std::io::Result<Vec<u8>> {
@@ -202,4 +217,25 @@ fn a_stored_lzo_block_is_copied() {
     assert_eq!(decompress(Compression::Lzo, &stored).unwrap(), b"abc");
     stored[41] = 2;
     assert!(decompress(Compression::Lzo, &stored).is_err(), "stored in more than it has");
+}
+
+// Contents are counted as long as they are in memory; what does not fit is an error of its own, whatever size is announced.
+#[test]
+fn contents_are_counted() {
+    let budget = Budget::new(1 << 20);
+    let contents = vec![7; 600 << 10];
+    let all =
+        [(Compression::Gzip, gzip(&contents)), (Compression::Xz, xz(&contents)), (Compression::Zstd, zstd(&contents))];
+    for (compression, stored) in all {
+        let first = super::decompress(compression, &stored, &budget).unwrap();
+        assert_eq!((first.len() as u64, budget.taken()), (600 << 10, 600 << 10), "{compression}");
+        for announced in [None, Some(contents.len())] {
+            let second = super::decompress_payload(compression, &stored, announced, &budget);
+            let error = second.expect_err("there is room for one");
+            assert!(matches!(error, CompressionError::Memory { .. }), "{compression}: {error}");
+            assert!(error.to_string().contains("--max-memory"), "{error}");
+        }
+        drop(first);
+        assert_eq!(budget.taken(), 0, "{compression}");
+    }
 }

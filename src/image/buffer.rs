@@ -1,5 +1,6 @@
 //! Buffers for the parts of files, reused from one file to the next.
 
+use std::io::{Error, ErrorKind, Result};
 use std::ops::Deref;
 use std::sync::{Mutex, PoisonError};
 
@@ -22,13 +23,28 @@ pub(super) struct Buffer {
 
 impl Buffer {
     /// Makes room for `len` bytes and returns it for writing. It may contain the bytes of an earlier file.
-    pub fn of_len(&mut self, len: usize) -> &mut [u8] {
+    ///
+    /// # Errors
+    /// If there is not enough memory.
+    pub fn of_len(&mut self, len: usize) -> Result<&mut [u8]> {
         let unused = if KEPT.contains(&len) { take_unused() } else { None };
         let largest = ANY_USE.max(len.saturating_mul(2));
-        let fitting = unused.filter(|memory| (len..=largest).contains(&memory.len()));
-        *self = Self { memory: fitting.unwrap_or_else(|| vec![0; len]), len };
-        self.memory.get_mut(..len).unwrap_or_default()
+        let memory = match unused.filter(|memory| (len..=largest).contains(&memory.len())) {
+            Some(memory) => memory,
+            None if len > *KEPT.end() => zeroed(len)?,
+            None => vec![0; len],
+        };
+        *self = Self { memory, len };
+        Ok(self.memory.get_mut(..len).unwrap_or_default())
     }
+}
+
+/// A large buffer: there may not be enough memory for it.
+fn zeroed(len: usize) -> Result<Vec<u8>> {
+    let mut memory = Vec::new();
+    memory.try_reserve_exact(len).map_err(|error| Error::new(ErrorKind::OutOfMemory, error))?;
+    memory.resize(len, 0);
+    Ok(memory)
 }
 
 fn take_unused() -> Option<Vec<u8>> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::parts::{Parts, merged};
+use crate::terms::{Budget, Claim, CountedBytes};
 
 /// Shared bytes, or a prefix of them: the loader cuts off a signature without copying.
 ///
@@ -22,6 +23,8 @@ struct Source {
     held: Held,
     /// Set once a range was asked for that is not in memory.
     lacked: AtomicBool,
+    /// What is in memory, counted in a budget.
+    claim: Claim,
 }
 
 /// What is in memory.
@@ -39,8 +42,13 @@ impl Default for Held {
 
 impl Bytes {
     /// Parts of a file that is `len` bytes long.
-    pub(super) fn partial(len: usize, parts: Parts) -> Self {
-        Self { source: Arc::new(Source { held: Held::Parts(parts), lacked: AtomicBool::new(false) }), len }
+    pub(super) fn partial(len: usize, parts: Parts, claim: Claim) -> Self {
+        Self { source: Arc::new(Source { held: Held::Parts(parts), lacked: AtomicBool::new(false), claim }), len }
+    }
+
+    /// The budget that they are counted in.
+    pub(crate) fn budget(&self) -> Budget {
+        self.source.claim.budget()
     }
 
     /// Copies some ranges, and omits those that are not in memory.
@@ -56,7 +64,8 @@ impl Bytes {
         // Ranges that overlap become one: a shorter one would hide what lies behind it in the other.
         let kept = merged(ranges.collect(), 0);
         let parts = kept.iter().filter_map(|range| Some((range.start, self.held(range.start)?.get(..range.len())?)));
-        Self::partial(self.len, Parts::of(parts))
+        let size = kept.iter().map(Range::len).sum();
+        Self::partial(self.len, Parts::of(parts), self.budget().hold(size))
     }
 
     /// The number of bytes, in memory or not.
@@ -151,10 +160,17 @@ impl Bytes {
     }
 }
 
+impl From<CountedBytes> for Bytes {
+    fn from(bytes: CountedBytes) -> Self {
+        let (bytes, claim) = bytes.into_parts();
+        let len = bytes.len();
+        Self { source: Arc::new(Source { held: Held::All(bytes), lacked: AtomicBool::new(false), claim }), len }
+    }
+}
+
 impl From<Vec<u8>> for Bytes {
     fn from(bytes: Vec<u8>) -> Self {
-        let len = bytes.len();
-        Self { source: Arc::new(Source { held: Held::All(bytes), lacked: AtomicBool::new(false) }), len }
+        CountedBytes::from(bytes).into()
     }
 }
 

@@ -60,7 +60,7 @@ impl DebugFiles {
                 candidate_paths(&folder, image.path(), wanted.as_deref()).into_iter().filter(|path| is_file(path))
             {
                 // The user did not name this file, so it is skipped if it cannot be read.
-                let opened = Image::open_below(&folder, &path).ok();
+                let opened = Image::open_below(&folder, &path, &image.budget()).ok();
                 let Some(found) = opened.and_then(|image| image.as_announced()) else { continue };
                 if build_id(&found) == wanted && has_debug_info(&found) {
                     return Ok(Some(self.object(path, found, image)));
@@ -93,7 +93,8 @@ fn folder_of(path: &Path) -> PathBuf {
 /// Opens a given file; `None` if it is the debug file of another module. If it is the `only` file for the only module,
 /// another build ID is an error.
 fn open_given(path: &Path, image: &Image, wanted: Option<&str>, only: bool) -> Result<Option<Arc<ModuleElf>>, Error> {
-    let elf = Image::open(path)?.as_announced().ok_or_else(|| Error::new(path, ErrorKind::NotElf))?;
+    let elf =
+        Image::open_within(path, &image.budget())?.as_announced().ok_or_else(|| Error::new(path, ErrorKind::NotElf))?;
     let found = build_id(&elf);
     match (found, wanted) {
         (Some(found), Some(wanted)) if found == wanted => Ok(Some(elf)),
@@ -166,12 +167,13 @@ impl DebugObject {
         let path = Path::new(path);
         let stated = plain(&Path::new(folder.unwrap_or_default()).join(path))?;
         let name = path.file_name()?;
+        let budget = self.elf.bytes().budget();
         self.folders.iter().find_map(|folder| {
             let real = real_path(folder).ok()?;
             let as_stated = (stated.is_absolute() && stated.starts_with(&real)).then(|| stated.clone());
             let relative = plain(path).filter(|path| path.is_relative()).map(|path| real.join(path));
             let mut candidates = as_stated.into_iter().chain(relative).chain([real.join(name)]);
-            candidates.find_map(|path| Image::open_below(&real, &path).ok()?.as_announced())
+            candidates.find_map(|path| Image::open_below(&real, &path, &budget).ok()?.as_announced())
         })
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::compression::CompressionError;
+use crate::compression::{CompressionError, stream};
 use crate::terms::Shown;
 
 /// A module file could not be read.
@@ -19,6 +19,15 @@ pub struct Error {
 impl Error {
     pub(crate) fn new(path: &Path, kind: ErrorKind) -> Self {
         Self { path: path.to_owned(), kind }
+    }
+
+    /// Returns whether there was not enough memory for the file, which may be for what else was in memory at that time.
+    pub(crate) fn is_about_memory(&self) -> bool {
+        match &self.kind {
+            ErrorKind::Io(error) => stream::is_out_of_memory(error),
+            ErrorKind::Compression(CompressionError::Memory { .. }) => true,
+            _ => false,
+        }
     }
 }
 

@@ -1,13 +1,15 @@
 //! Opens and reads module files.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::parts::Parts;
 use super::regular::{open_below, open_regular};
 use super::{Bytes, Error, ErrorKind};
+use crate::compression::stream;
+use crate::terms::Budget;
 
 /// How much of a file is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,43 +33,42 @@ impl ModuleFile {
     /// Reads a file.
     ///
     /// # Errors
-    /// If the file is no regular file, or cannot be opened or read.
-    pub fn open(path: &Path, extent: Extent) -> Result<(Bytes, Self), Error> {
+    /// If the file is no regular file, cannot be opened or read, or does not fit into the budget.
+    pub fn open(path: &Path, extent: Extent, budget: &Budget) -> Result<(Bytes, Self), Error> {
         let file = open_regular(path).map_err(ErrorKind::Io);
-        file.and_then(|file| Self::read(file, path, extent)).map_err(|kind| Error::new(path, kind))
+        file.and_then(|file| Self::read(file, path, extent, budget)).map_err(|kind| Error::new(path, kind))
     }
 
     /// Reads a whole file below a folder.
     ///
     /// # Errors
     /// As [`ModuleFile::open`], or if the path leads elsewhere.
-    pub fn open_below(folder: &Path, path: &Path) -> Result<(Bytes, Self), Error> {
+    pub fn open_below(folder: &Path, path: &Path, budget: &Budget) -> Result<(Bytes, Self), Error> {
         let file = open_below(folder, path).map_err(ErrorKind::Io);
-        file.and_then(|file| Self::read(file, path, Extent::Whole)).map_err(|kind| Error::new(path, kind))
+        file.and_then(|file| Self::read(file, path, Extent::Whole, budget)).map_err(|kind| Error::new(path, kind))
     }
 
     /// Reads the whole file again.
     ///
     /// # Errors
-    /// If the file cannot be read, or has changed since it was opened.
-    pub fn reopen(&self) -> Result<Bytes, Error> {
-        match Self::open(&self.path, Extent::Whole)? {
+    /// If the file cannot be read, has changed since it was opened, or does not fit into the budget.
+    pub fn reopen(&self, budget: &Budget) -> Result<Bytes, Error> {
+        match Self::open(&self.path, Extent::Whole, budget)? {
             (bytes, now) if now == *self => Ok(bytes),
             _ => Err(Error::new(&self.path, ErrorKind::Changed)),
         }
     }
 
-    fn read(mut file: File, path: &Path, extent: Extent) -> Result<(Bytes, Self), ErrorKind> {
+    fn read(mut file: File, path: &Path, extent: Extent, budget: &Budget) -> Result<(Bytes, Self), ErrorKind> {
         let metadata = file.metadata().map_err(ErrorKind::Io)?;
         let this = Self { path: path.to_owned(), len: metadata.len(), modified: metadata.modified().ok() };
         let len = usize::try_from(this.len).unwrap_or(usize::MAX);
         if extent == Extent::Parts
-            && let Some(parts) = Parts::read(&file, len).map_err(cut_short)?
+            && let Some((parts, claim)) = Parts::read(&file, len, budget).map_err(cut_short)?
         {
-            return Ok((Bytes::partial(len, parts), this));
+            return Ok((Bytes::partial(len, parts, claim), this));
         }
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(ErrorKind::Io)?;
+        let bytes = stream::read_all(&mut file, len, budget).map_err(ErrorKind::Io)?;
         if bytes.len() == len { Ok((bytes.into(), this)) } else { Err(ErrorKind::Changed) }
     }
 }

@@ -41,6 +41,7 @@ unstable!(module_elf::{ModuleElf, THIS_MODULE});
 unstable!(this_module::{ModuleFunction, NamedSection, ThisModule, ThisModulePlace});
 unstable!(modversions::Versions);
 pub use parameters::Parameter;
+pub(crate) use regular::read_counted;
 unstable!(regular::{open_own_folder, open_regular, read_own, read_regular, read_regular_text});
 unstable!(root::{exists, in_root, is_dir, is_file, metadata, root, set_root});
 pub(crate) use root::{read_dir, real_path};
@@ -56,7 +57,7 @@ use self::file::ModuleFile;
 pub use crate::compression::{Compression, CompressionError};
 use crate::compression::{KernelDecompressFault, KernelNeeds, decompress, kernel_decompress, kernel_needs, lacks_size};
 use crate::elf::Elf;
-use crate::terms::{Arch, Class, ElfMachine, Endian, Shown};
+use crate::terms::{Arch, Budget, Class, CountedBytes, ElfMachine, Endian, Shown};
 
 /// A module file: its bytes as stored and as decompressed.
 ///
@@ -97,6 +98,9 @@ pub(crate) enum Fault {
 /// The size of the larger of the two ELF headers, in bytes.
 const HEAD: usize = 64;
 
+/// How many bytes at the end show that a module has no signature appended.
+const MARK: u64 = 64;
+
 /// Returns a number that no other image has.
 fn next_number() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -107,18 +111,26 @@ impl Image {
     /// Reads a whole module file into memory, and decompresses it if it is compressed.
     ///
     /// # Errors
-    /// If the file cannot be read or decompressed. A file that is not a module is not an error here: the loader judges
-    /// it.
+    /// If the file cannot be read or decompressed, or takes more memory than a [`Budget`] of its own has. A file that is not a
+    /// module is not an error here: the loader judges it.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
-        Self::open_for(path.as_ref(), Extent::Whole)
+        Self::open_within(path, &Budget::default())
+    }
+
+    /// Reads a module file as [`Image::open`] does, and counts it in a budget that is shared with others.
+    ///
+    /// # Errors
+    /// As [`Image::open`], or if it takes more memory than is left.
+    pub fn open_within(path: impl AsRef<Path>, budget: &Budget) -> Result<Self, Error> {
+        Self::open_for(path.as_ref(), Extent::Whole, budget)
     }
 
     /// Reads a module file to the given extent. A compressed file is always read as a whole.
     ///
     /// # Errors
-    /// If the file cannot be read or decompressed.
-    pub(crate) fn open_for(path: &Path, extent: Extent) -> Result<Self, Error> {
-        let (stored, file) = ModuleFile::open(path, extent)?;
+    /// If the file cannot be read or decompressed, or does not fit into the budget.
+    pub(crate) fn open_for(path: &Path, extent: Extent, budget: &Budget) -> Result<Self, Error> {
+        let (stored, file) = ModuleFile::open(path, extent, budget)?;
         Ok(Self { file: Some(file), ..Self::from_shared(path, stored)? })
     }
 
@@ -126,8 +138,8 @@ impl Image {
     ///
     /// # Errors
     /// As [`Image::open`], or if the path leads out of the folder.
-    fn open_below(folder: &Path, path: &Path) -> Result<Self, Error> {
-        let (stored, file) = ModuleFile::open_below(folder, path)?;
+    fn open_below(folder: &Path, path: &Path, budget: &Budget) -> Result<Self, Error> {
+        let (stored, file) = ModuleFile::open_below(folder, path, budget)?;
         Ok(Self { file: Some(file), ..Self::from_shared(path, stored)? })
     }
 
@@ -137,14 +149,23 @@ impl Image {
     /// # Errors
     /// If the file cannot be read.
     pub fn open_raw(path: impl AsRef<Path>) -> Result<Self, Error> {
-        let path = path.as_ref();
-        let (stored, file) = ModuleFile::open(path, Extent::Whole)?;
+        Self::open_raw_within(path.as_ref(), &Budget::default())
+    }
+
+    /// # Errors
+    /// As [`Image::open_raw`], or if it takes more memory than is left.
+    pub(crate) fn open_raw_within(path: &Path, budget: &Budget) -> Result<Self, Error> {
+        let (stored, file) = ModuleFile::open(path, Extent::Whole, budget)?;
         Ok(Self { file: Some(file), ..Self::raw_from_shared(path, stored) })
     }
 
     /// Takes a module from bytes in memory that are passed to the kernel as they are; `path` is only a name.
     pub fn from_bytes_raw(path: impl AsRef<Path>, bytes: impl Into<Vec<u8>>) -> Self {
-        Self::raw_from_shared(path.as_ref(), Bytes::from(bytes.into()))
+        Self::from_counted_raw(path.as_ref(), CountedBytes::from(bytes.into()))
+    }
+
+    pub(crate) fn from_counted_raw(path: &Path, bytes: CountedBytes) -> Self {
+        Self::raw_from_shared(path, bytes.into())
     }
 
     fn raw_from_shared(path: &Path, stored: Bytes) -> Self {
@@ -159,14 +180,21 @@ impl Image {
     /// # Errors
     /// If the bytes are compressed and cannot be decompressed.
     pub fn from_bytes(path: impl AsRef<Path>, bytes: impl Into<Vec<u8>>) -> Result<Self, Error> {
-        Self::from_shared(path.as_ref(), Bytes::from(bytes.into()))
+        Self::from_counted(path.as_ref(), CountedBytes::from(bytes.into()))
+    }
+
+    /// # Errors
+    /// As [`Image::from_bytes`], or if they do not fit into the budget when they are decompressed.
+    pub(crate) fn from_counted(path: &Path, bytes: CountedBytes) -> Result<Self, Error> {
+        Self::from_shared(path, bytes.into())
     }
 
     fn from_shared(path: &Path, stored: Bytes) -> Result<Self, Error> {
         let Some(compression) = Compression::of(stored.tail(0, HEAD)) else {
             return Ok(Self::new(path, None, stored.clone(), stored));
         };
-        let contents = decompress(compression, stored.whole()).map_err(|kind| Error::new(path, kind.into()))?;
+        let contents =
+            decompress(compression, stored.whole(), &stored.budget()).map_err(|kind| Error::new(path, kind.into()))?;
         let kernel_needs = kernel_needs(compression, stored.whole());
         Ok(Self { kernel_needs, ..Self::new(path, Some(compression), stored, contents.into()) })
     }
@@ -195,7 +223,11 @@ impl Image {
     }
 
     /// A file that could not be opened with this error. `in_package` gives the bytes of a file that lies in a package.
-    pub(crate) fn faulty(error: &Error, in_package: impl FnOnce() -> Result<Option<Vec<u8>>, Error>) -> Self {
+    pub(crate) fn faulty(
+        error: &Error,
+        budget: &Budget,
+        in_package: impl FnOnce() -> Result<Option<CountedBytes>, Error>,
+    ) -> Self {
         let (path, why) = (&error.path, error.kind.to_string());
         match &error.kind {
             ErrorKind::Compression(CompressionError::Broken { .. }) => {}
@@ -203,8 +235,8 @@ impl Image {
             _ => return Self::unread(path, why),
         }
         let raw = match in_package() {
-            Ok(Some(stored)) => Ok(Self::from_bytes_raw(path, stored)),
-            Ok(None) => Self::open_raw(path),
+            Ok(Some(stored)) => Ok(Self::from_counted_raw(path, stored)),
+            Ok(None) => Self::open_raw_within(path, budget),
             Err(error) => Err(error),
         };
         let broken = raw.ok().and_then(|raw| raw.read_as_kernel());
@@ -217,7 +249,7 @@ impl Image {
     /// The contents that the kernel's own decompressor reads of a compressed file, which ignores what follows the first stream;
     /// empty if it refuses the file or what it reads is no module. `None` if it is not known what it reads.
     fn read_as_kernel(self) -> Option<Self> {
-        let contents = match kernel_decompress(self.compression?, self.stored.whole(), &[]) {
+        let contents = match kernel_decompress(self.compression?, self.stored.whole(), &[], &self.budget()) {
             Ok(contents) => Bytes::from(contents),
             Err(KernelDecompressFault::Refused { .. }) => Bytes::default(),
             Err(KernelDecompressFault::Limit) => return None,
@@ -255,7 +287,8 @@ impl Image {
         let readings = self.readings.get_mut().unwrap_or_else(PoisonError::into_inner);
         readings.retain_mut(|reading| Arc::get_mut(reading).is_some());
         let mut kept: Vec<_> = readings.iter().flat_map(|reading| reading.often_read()).collect();
-        kept.push(0..HEAD.min(self.contents.len()) as u64);
+        let len = self.contents.len() as u64;
+        kept.extend([0..len.min(HEAD as u64), len.saturating_sub(MARK)..len]);
         let contents = self.contents.reduced(&kept);
         for reading in readings.iter_mut().filter_map(Arc::get_mut) {
             reading.reduce(contents.prefix(reading.bytes().len()));
@@ -296,7 +329,7 @@ impl Image {
         if self.is_whole() && !self.lacked() {
             return Ok(None);
         }
-        let image = Self::from_shared(&self.path, file.reopen()?)?;
+        let image = Self::from_shared(&self.path, file.reopen(&self.budget())?)?;
         Ok(Some(Self { file: Some(file.clone()), ..image }))
     }
 
@@ -345,6 +378,11 @@ impl Image {
     /// Returns whether the file is a Zstandard frame that does not state the size of its contents.
     pub(crate) const fn lacks_size(&self) -> bool {
         self.lacks_size
+    }
+
+    /// The budget that the file is counted in.
+    pub(crate) fn budget(&self) -> Budget {
+        self.stored.budget()
     }
 
     /// The bytes of the file as stored.

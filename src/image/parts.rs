@@ -7,6 +7,7 @@ use std::os::unix::fs::FileExt;
 
 use super::buffer::Buffer;
 use crate::elf::{Elf, Header, Section, SectionType};
+use crate::terms::{Budget, Claim};
 
 /// A file up to this size is read as a whole: finding its parts would take longer. In bytes.
 const SHORT: usize = 64 << 10;
@@ -53,11 +54,13 @@ impl Parts {
     /// is not ELF or whose section headers are not inside it.
     ///
     /// # Errors
-    /// If the file cannot be read, or ends before `len`.
-    pub fn read(file: &File, len: usize) -> Result<Option<Self>> {
+    /// If the file cannot be read, ends before `len`, or if the parts do not fit into the budget.
+    pub fn read(file: &File, len: usize, budget: &Budget) -> Result<Option<(Self, Claim)>> {
         let Some(wanted) = wanted(file, len)? else { return Ok(None) };
         let mut parts = Self { ranges: Vec::with_capacity(wanted.len()), ..Self::default() };
-        let bytes = parts.bytes.of_len(wanted.iter().map(Range::len).sum());
+        let size = wanted.iter().map(Range::len).sum();
+        let claim = budget.take(size)?;
+        let bytes = parts.bytes.of_len(size)?;
         let mut held = 0;
         for range in wanted {
             let range = HeldRange { start: range.start, held_at: held, len: range.len() };
@@ -65,7 +68,7 @@ impl Parts {
             file.read_exact_at(bytes.get_mut(range.held_at..held).unwrap_or_default(), range.start as u64)?;
             parts.ranges.push(range);
         }
-        Ok(Some(parts))
+        Ok(Some((parts, claim)))
     }
 
     /// The bytes from a file offset to the end of its part; `None` if the byte at the offset is not in memory.

@@ -10,10 +10,14 @@ use rustix::fs::{Mode, OFlags, openat};
 use rustix::process::geteuid;
 
 use super::root::{below_root, real_path};
-use crate::terms::Shown;
+use crate::compression::stream;
+use crate::terms::{Budget, ByteSize, CountedBytes, OverBudget, Shown};
 
 /// How files are opened: nothing waits, and no terminal becomes that of the program.
 const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTTY).union(OFlags::CLOEXEC);
+
+/// The longest file that is read without a budget: 256 MiB. The longest real ones, lists of symbols, have 20 MiB.
+const LONGEST: u64 = 256 << 20;
 
 /// Opens a regular file, or a link to one. Opening does not wait for anything, whatever the path becomes meanwhile.
 ///
@@ -90,14 +94,27 @@ fn outside(folder: &Path) -> Error {
     Error::new(ErrorKind::PermissionDenied, format!("it lies outside of {}", Shown::path(folder)))
 }
 
-/// The contents of a regular file.
+/// The contents of a regular file, which are not kept.
 ///
 /// # Errors
-/// As [`open_regular`], or if it cannot be read.
+/// As [`open_regular`], or if it cannot be read or has more than 256 MiB.
 pub fn read_regular(path: &Path) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    open_regular(path)?.read_to_end(&mut bytes)?;
-    Ok(bytes)
+    let file = read_counted(path, &Budget::new(LONGEST));
+    let file = file.map_err(|error| match error.get_ref().is_some_and(|inner| inner.is::<OverBudget>()) {
+        true => Error::new(ErrorKind::FileTooLarge, format!("it has more than {}", ByteSize(LONGEST))),
+        false => error,
+    })?;
+    Ok(file.into_parts().0)
+}
+
+/// The contents of a regular file, counted in a budget.
+///
+/// # Errors
+/// As [`open_regular`], or if it cannot be read or does not fit into the budget.
+pub(crate) fn read_counted(path: &Path, budget: &Budget) -> Result<CountedBytes> {
+    let mut file = open_regular(path)?;
+    let size = usize::try_from(file.metadata()?.len()).unwrap_or(usize::MAX);
+    stream::read_all(&mut file, size, budget)
 }
 
 /// The contents of a regular file as text.
@@ -105,9 +122,8 @@ pub fn read_regular(path: &Path) -> Result<Vec<u8>> {
 /// # Errors
 /// As [`read_regular`], or if it is not UTF-8.
 pub fn read_regular_text(path: &Path) -> Result<String> {
-    let mut text = String::new();
-    open_regular(path)?.read_to_string(&mut text)?;
-    Ok(text)
+    String::from_utf8(read_regular(path)?)
+        .map_err(|_| Error::new(ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
 }
 
 /// The contents of a regular file that only this user can have written: the file and its folder belong to the user, nobody else may

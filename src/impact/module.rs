@@ -86,6 +86,11 @@ impl ModuleImpact<'_> {
 }
 
 impl ModuleImpact<'_> {
+    /// Nothing, for a module that there is no memory for.
+    pub(super) fn without_facts(&self) -> SourceFacts {
+        SourceFacts { uses: vec![Vec::new(); self.questioned().len()], inlined: None }
+    }
+
     /// Finds where the module uses the symbols in question, and which functions are inlined into it.
     pub(super) fn facts(&self, image: &Image, circumstances: &Circumstances) -> Result<SourceFacts, Error> {
         if self.rebuilt.is_none() {

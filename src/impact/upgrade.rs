@@ -1,16 +1,14 @@
 //! Judges modules on another kernel: each file as it is, and as a new build of its source.
 
-use rayon::prelude::*;
-
 use super::diff::Comparison;
 use super::judge::{inherit, read_headers};
 use super::{Circumstances, Kernels, ModuleImpact, SymbolImpact, Uncompared};
-use crate::check::{Check, ModprobeError, check};
+use crate::check::{Check, ModprobeError, check, try_each};
 use crate::history::{Behaviour, Calendar};
 use crate::image::Image;
 use crate::load::Insmod;
 use crate::verdict::{Code, Outcome, Verdict};
-use crate::why::explain;
+use crate::why::explain_all;
 
 /// The largest number of modules for which each changed loader rule is tried both ways.
 const RULES_FOR: usize = 64;
@@ -39,17 +37,16 @@ impl<'a> Upgrade<'a> {
         let Circumstances { cmdline, lookup, .. } = circumstances;
         let as_it_is = Insmod { look_on: true, ..Insmod::default() };
         let as_rebuilt = Insmod { as_rebuilt: true, ..as_it_is.clone() };
-        let (binaries, rebuilt) = rayon::join(
-            || check(kernels.to, cmdline, images, &as_it_is),
-            || check(kernels.to, cmdline, images, &as_rebuilt),
-        );
+        let judge = |insmod: &Insmod| check(kernels.to, cmdline, images, insmod);
+        let (binaries, rebuilt) = if images.iter().all(Image::is_whole) {
+            rayon::join(|| judge(&as_it_is), || judge(&as_rebuilt))
+        } else {
+            // The files do not all fit into memory: they would take it from each other.
+            (judge(&as_it_is), judge(&as_rebuilt))
+        };
         let binaries = binaries?;
         let mut rebuilt = rebuilt?;
-        rebuilt
-            .par_iter_mut()
-            .zip(images)
-            .map(|(verdict, image)| explain(verdict, image, kernels.to, lookup))
-            .collect::<Result<(), _>>()?;
+        explain_all(&mut rebuilt, images, kernels.to, lookup)?;
         let comparison = kernels.before.zip(kernels.after).map(|(before, after)| Comparison::of(before, after));
         let mut modules = Vec::new();
         let mut rebuilt = rebuilt.into_iter();
@@ -57,11 +54,13 @@ impl<'a> Upgrade<'a> {
             let rebuilt = rebuilt.next().filter(|_| binary.outcome != Outcome::Loads);
             modules.push(ModuleImpact::begun(kernels, comparison.as_ref(), image, binary, rebuilt));
         }
-        let facts = modules
-            .par_iter()
-            .zip(images)
-            .map(|(module, image)| module.facts(image, circumstances))
-            .collect::<Result<Vec<_>, _>>()?;
+        let read: Vec<_> = modules.iter().zip(images).collect();
+        let facts = try_each(&read, |(module, image)| module.facts(image, circumstances));
+        let facts = facts.into_iter().zip(&modules).map(|(facts, module)| match facts {
+            Err(error) if error.is_about_memory() => Ok(module.without_facts()),
+            facts => facts,
+        });
+        let facts = facts.collect::<Result<Vec<_>, _>>()?;
         read_headers(kernels, &mut modules, &facts);
         for (module, facts) in modules.iter_mut().zip(&facts) {
             module.symbols.retain(SymbolImpact::says_something);

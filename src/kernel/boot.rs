@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use super::vmlinux::KernelImage;
-use crate::image::read_regular;
+use crate::image::read_counted;
+use crate::terms::Budget;
 
 /// A given image, and the path of a found one.
 #[derive(Debug, Default)]
@@ -36,8 +37,8 @@ impl BootImage {
     }
 
     /// The found image, read on first use; `None` if it cannot be read.
-    pub fn read(&self) -> Option<&KernelImage> {
+    pub fn read(&self, budget: &Budget) -> Option<&KernelImage> {
         let path = self.found.as_ref()?;
-        self.read.get_or_init(|| KernelImage::from_bytes(path, read_regular(path).ok()?).ok()).as_ref()
+        self.read.get_or_init(|| KernelImage::read(path, read_counted(path, budget).ok()?, None).ok()).as_ref()
     }
 }

@@ -19,7 +19,9 @@ use super::tree_module::UnreadFile;
 use super::vmlinux::{Kallsyms, KernelImage};
 use crate::compression::Compression;
 use crate::image::{Extent, Fault, Image};
-use crate::terms::{Arch, Crc, Distribution, KernelRelease, KernelVersion, Loader, ModuleName, Shown};
+use crate::terms::{
+    Arch, Budget, CountedBytes, Crc, Distribution, KernelRelease, KernelVersion, Loader, ModuleName, Shown,
+};
 use crate::x509::Certificate;
 
 /// One kernel: the facts that its files give. A later source adds a fact only where the earlier ones gave none.
@@ -63,9 +65,22 @@ pub struct Kernel {
     images: Mutex<HashMap<PathBuf, Arc<Image>>>,
     /// Packages that module files are read from, besides those of the tree.
     module_packages: Vec<PackageStore>,
+    /// What the contents of all files are counted in.
+    pub(super) budget: Budget,
 }
 
 impl Kernel {
+    /// A kernel of which nothing is known yet, and the budget for all files that are read for it, its modules included: see
+    /// [`Kernel::add`]. [`Kernel::open`] has a budget of its own.
+    pub fn within(budget: &Budget) -> Self {
+        Self { budget: budget.clone(), ..Self::default() }
+    }
+
+    /// The budget for the files that are read for it.
+    pub const fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
     /// The release string.
     pub const fn release(&self) -> Option<&KernelRelease> {
         self.release.as_ref()
@@ -142,7 +157,7 @@ impl Kernel {
         if let Some(given) = self.boot.given() {
             return Some(given);
         }
-        self.boot.read().filter(|image| self.release.is_none() || image.release() == self.release)
+        self.boot.read(&self.budget).filter(|image| self.release.is_none() || image.release() == self.release)
     }
 
     /// The packages that were read, each as `NAME VERSION ARCHITECTURE`.
@@ -406,8 +421,8 @@ impl Kernel {
 
     fn read_module(&self, path: &Path, extent: Extent) -> Result<Image, crate::image::Error> {
         match self.in_package(path)? {
-            Some(contents) => Image::from_bytes(path, contents),
-            None => Image::open_for(path, extent),
+            Some(contents) => Image::from_counted(path, contents),
+            None => Image::open_for(path, extent, &self.budget),
         }
     }
 
@@ -416,14 +431,14 @@ impl Kernel {
     /// # Errors
     /// When it cannot be read.
     pub fn open_module_raw(&self, path: &Path) -> Result<Image, crate::image::Error> {
-        match self.in_package(path)? {
-            Some(contents) => Ok(Image::from_bytes_raw(path, contents)),
-            None => Image::open_raw(path),
+        if let Some(contents) = self.in_package(path)? {
+            return Ok(Image::from_counted_raw(path, contents));
         }
+        Image::open_raw_within(path, &self.budget)
     }
 
     /// The bytes of a module file in a package; `None` if its path lies in none.
-    fn in_package(&self, path: &Path) -> Result<Option<Vec<u8>>, crate::image::Error> {
+    fn in_package(&self, path: &Path) -> Result<Option<CountedBytes>, crate::image::Error> {
         let packages = self.tree.as_ref().map(ModuleTree::packages).unwrap_or_default();
         match in_package(packages, path)? {
             None => in_package(&self.module_packages, path),
@@ -467,7 +482,7 @@ impl Kernel {
 
     /// Stands for a module file that cannot be read.
     pub(crate) fn faulty(&self, path: &Path, error: &crate::image::Error) -> Image {
-        Image::faulty(error, || self.in_package(path))
+        Image::faulty(error, &self.budget, || self.in_package(path))
     }
 
     pub(crate) fn note(&mut self, fact: Fact, source: &Path) {

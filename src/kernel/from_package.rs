@@ -7,7 +7,8 @@ use super::error::{Error, ErrorKind};
 use super::fact::Fact;
 use super::headers::package_root;
 use super::installed::{is_boot_image, is_tree_image};
-use super::package::PackageStore;
+use super::package::{PackageError, PackageStore};
+use super::tree::ModuleTree;
 use crate::terms::{KernelRelease, ModuleName};
 
 /// The folders of module trees in packages.
@@ -59,7 +60,7 @@ fn role(path: &str) -> Option<Role> {
 impl Kernel {
     /// Adds the facts in a package.
     pub(super) fn add_package(&mut self, path: &Path) -> Result<(), Error> {
-        let store = PackageStore::open(path, |entry| role(entry).is_some())?;
+        let store = PackageStore::open(path, &self.budget, |entry| role(entry).is_some())?;
         let before = self.evidence.len();
         let mut files: Vec<_> = store.paths().filter_map(|path| Some((role(path)?, path.to_owned()))).collect();
         files.sort();
@@ -88,7 +89,9 @@ impl Kernel {
             if known {
                 continue;
             }
-            let contents = store.get(inside)?;
+            let contents = store.get(inside);
+            let contents =
+                contents.map_err(|source| Error::new(path, ErrorKind::Package(PackageError::part(inside)(source))))?;
             match role {
                 Role::Builtin => self.add_builtin(&String::from_utf8_lossy(&contents), &full_path),
                 Role::BuiltinModinfo => self.add_builtin_modinfo(&contents),
@@ -120,7 +123,7 @@ impl Kernel {
         let folder = store.paths().find(|path| ModuleName::of_file(Path::new(path)).is_some()).and_then(tree_of);
         let Some(folder) = folder.map(str::to_owned) else { return };
         self.note(Fact::Modules, path);
-        self.tree.get_or_insert_default().add_package(store, &folder);
+        self.tree.get_or_insert_with(|| ModuleTree::within(&self.budget)).add_package(store, &folder);
     }
 }
 

@@ -17,8 +17,8 @@ use super::tree_module::UnreadFile;
 use super::vmlinux::{KernelImage, is_image};
 
 use crate::compression::{Compression, decompress};
-use crate::image::{exists, is_file, metadata, read_dir, read_regular, read_regular_text};
-use crate::terms::{KernelRelease, KernelVersion, ModuleName};
+use crate::image::{exists, is_file, metadata, read_counted, read_dir, read_regular, read_regular_text};
+use crate::terms::{Budget, CountedBytes, KernelRelease, KernelVersion, ModuleName};
 use crate::x509::Certificate;
 
 /// What a file is. Mostly its contents tell, because names vary.
@@ -29,6 +29,10 @@ enum Contents {
     Certificates(Vec<u8>),
     Release(KernelRelease),
 }
+
+/// The longest list or configuration: 128 MiB. The longest real ones, lists of all symbols, have 20 MiB. What is read from it takes
+/// several times its size.
+const LONGEST_TEXT: usize = 128 << 20;
 
 /// The files that are looked for in a directory, also in the folders that packages put them in.
 const KNOWN: &[&str] = &[
@@ -64,7 +68,15 @@ impl Kernel {
     /// # Errors
     /// If a path does not exist, cannot be read, says nothing about a kernel, or gives another release than the others.
     pub fn open<P: AsRef<Path>>(paths: &[P]) -> Result<Self, Error> {
-        let mut kernel = Self::default();
+        Self::open_within(paths, &Budget::default())
+    }
+
+    /// Reads what the paths say, and counts it in a budget that is shared with others.
+    ///
+    /// # Errors
+    /// As [`Kernel::open`], or if a file takes more memory than is left.
+    pub(super) fn open_within<P: AsRef<Path>>(paths: &[P], budget: &Budget) -> Result<Self, Error> {
+        let mut kernel = Self::within(budget);
         for path in paths {
             kernel.add(path.as_ref())?;
         }
@@ -163,7 +175,8 @@ impl Kernel {
                 self.boot.find(path);
             } else if name.starts_with("System.map") {
                 if self.exports.is_none() {
-                    let contents = read_regular(&path).map_err(|source| Error::new(&path, ErrorKind::Io(source)))?;
+                    let contents =
+                        read_counted(&path, &self.budget).map_err(|source| Error::new(&path, ErrorKind::Io(source)))?;
                     self.add_found_map(&path, contents)?;
                 }
             } else {
@@ -217,14 +230,15 @@ impl Kernel {
             self.add_file(&config)?;
         }
         if let Some(map) = system_map(folder).filter(|_| self.exports.is_none()) {
-            let contents = read_regular(&map).map_err(|source| Error::new(&map, ErrorKind::Io(source)))?;
+            let contents = read_counted(&map, &self.budget);
+            let contents = contents.map_err(|source| Error::new(&map, ErrorKind::Io(source)))?;
             self.add_found_map(&map, contents)?;
         }
         Ok(())
     }
 
     fn add_tree(&mut self, folder: &Path) -> Result<(), Error> {
-        let tree = ModuleTree::open(folder)?;
+        let tree = ModuleTree::open_within(folder, &self.budget)?;
         let builtin = folder.join("modules.builtin");
         if let Ok(text) = read_regular_text(&builtin) {
             self.add_builtin(&text, &builtin);
@@ -260,7 +274,7 @@ impl Kernel {
     }
 
     /// Adds a `System.map` that was found, not given. Such a file may be Debian's stub.
-    pub(super) fn add_found_map(&mut self, path: &Path, contents: Vec<u8>) -> Result<(), Error> {
+    pub(super) fn add_found_map(&mut self, path: &Path, contents: CountedBytes) -> Result<(), Error> {
         match self.add_contents(path, contents) {
             Err(Error { kind: ErrorKind::SystemMap(SystemMapFault::Stub), .. }) => Ok(()),
             result => result,
@@ -279,22 +293,30 @@ impl Kernel {
         if PackageFormat::of(path)?.is_some() {
             return self.add_package(path);
         }
-        let contents = read_regular(path).map_err(|source| Error::new(path, ErrorKind::Io(source)))?;
+        let contents = read_counted(path, &self.budget);
+        let contents = contents.map_err(|source| Error::new(path, ErrorKind::Io(source)))?;
         self.add_contents(path, contents)
     }
 
     /// Adds what the contents of a file say.
-    pub(super) fn add_contents(&mut self, path: &Path, stored: Vec<u8>) -> Result<(), Error> {
+    pub(super) fn add_contents(&mut self, path: &Path, stored: CountedBytes) -> Result<(), Error> {
         let fail = |kind| Error::new(path, kind);
         let compression = Compression::of_payload(&stored);
         let bytes = match compression {
             None => stored,
-            Some(compression) => decompress(compression, &stored).map_err(|kind| fail(ErrorKind::Decompress(kind)))?,
+            Some(compression) => {
+                let bytes = decompress(compression, &stored, &self.budget);
+                bytes.map_err(|kind| fail(ErrorKind::Decompress(kind)))?
+            }
         };
         if is_image(&bytes) {
             let image = KernelImage::read(path, bytes, compression).map_err(|error| fail(ErrorKind::Image(error)))?;
             return self.add_image(image);
         }
+        if bytes.len() > LONGEST_TEXT {
+            return Err(fail(ErrorKind::UnknownFile("a text of more than 128 MiB")));
+        }
+        let (bytes, _counted) = bytes.into_parts();
         let contents = match contents_of(path, bytes) {
             Err(ErrorKind::EmptySymvers) => {
                 self.set_aside.push(UnreadFile::new(path, ErrorKind::EmptySymvers.to_string()));

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::installed::installed_releases;
 use super::{Error, ErrorKind, Kernel};
 use crate::image::{read_regular, read_regular_text, root};
-use crate::terms::{KernelRelease, Shown};
+use crate::terms::{Budget, KernelRelease, Shown};
 
 /// The file in which the running kernel gives its release.
 const OSRELEASE: &str = "proc/sys/kernel/osrelease";
@@ -20,6 +20,8 @@ pub struct KernelRequest<'a> {
     pub release: Option<&'a str>,
     /// Files with further certificates that the kernel trusts, PEM or DER.
     pub certificates: &'a [PathBuf],
+    /// The budget for the files that are read for the kernel; `None` for one of its own.
+    pub budget: Option<&'a Budget>,
 }
 
 /// A requested kernel cannot be opened.
@@ -48,18 +50,25 @@ impl<'a> KernelRequest<'a> {
         Self { paths, ..Self::default() }
     }
 
+    /// Counts the files that are read for the kernel in a budget that is shared with others.
+    #[must_use]
+    pub const fn within(self, budget: &'a Budget) -> Self {
+        Self { budget: Some(budget), ..self }
+    }
+
     /// Reads everything that the request names.
     ///
     /// # Errors
     /// As [`Kernel::open`]; when a file of certificates cannot be read; when no path is given and the running kernel's release
     /// is unknown.
     pub fn open(&self) -> Result<Kernel, KernelRequestError> {
+        let budget = self.budget.cloned().unwrap_or_default();
         let mut kernel = match self.paths {
             [] => match root() {
-                Some(root) => Kernel::open(&[only_installed(root)?])?,
-                None => RunningKernel::of_this_machine().open()?,
+                Some(root) => Kernel::open_within(&[only_installed(root)?], &budget)?,
+                None => RunningKernel::of_this_machine().open(&budget)?,
             },
-            paths => Kernel::open(paths)?,
+            paths => Kernel::open_within(paths, &budget)?,
         };
         if let Some(release) = self.release {
             kernel = kernel.with_release(KernelRelease::new(release));
@@ -112,17 +121,17 @@ impl RunningKernel {
 
     /// Reads the files that are installed for its release. If there are none, as in a container or a small virtual machine, it
     /// reads what the kernel shows of itself.
-    fn open(&self) -> Result<Kernel, KernelRequestError> {
+    fn open(&self, budget: &Budget) -> Result<Kernel, KernelRequestError> {
         let release = self.release()?;
-        match Kernel::open(&[&release]) {
-            Err(Error { kind: ErrorKind::NoSuchRelease, .. }) => self.open_shown(&release),
+        match Kernel::open_within(&[&release], budget) {
+            Err(Error { kind: ErrorKind::NoSuchRelease, .. }) => self.open_shown(&release, budget),
             kernel => Ok(kernel?),
         }
     }
 
-    fn open_shown(&self, release: &Path) -> Result<Kernel, KernelRequestError> {
+    fn open_shown(&self, release: &Path, budget: &Budget) -> Result<Kernel, KernelRequestError> {
         let name = release.to_string_lossy();
-        let mut kernel = Kernel::default().with_release(KernelRelease::new(release.to_string_lossy()));
+        let mut kernel = Kernel::within(budget).with_release(KernelRelease::new(release.to_string_lossy()));
         let mut read = Vec::new();
         for file in SHOWN.iter().map(|file| self.root.join(file)).filter(|file| file.exists()) {
             // A file that cannot be read tells nothing: /proc/kallsyms of a kernel without modules lists no exports.
@@ -165,13 +174,13 @@ mod tests {
         };
         write(OSRELEASE, b"6.18.44-none\n");
         let running = RunningKernel { root: root.path().to_owned() };
-        let error = running.open().expect_err("nothing tells of it").to_string();
+        let error = running.open(&Budget::default()).expect_err("nothing tells of it").to_string();
         assert!(error.contains("running kernel") && error.contains("6.18.44-none"), "{error}");
         write(
             "proc/config.gz",
             b"# Linux/x86 6.18.44 Kernel Configuration\nCONFIG_X86_64=y\n# CONFIG_MODULES is not set\n",
         );
-        let kernel = running.open().expect("its configuration");
+        let kernel = running.open(&Budget::default()).expect("its configuration");
         assert_eq!(kernel.release().map(KernelRelease::as_str), Some("6.18.44-none"));
         assert!(kernel.config().is_some_and(|config| !config.is_set(ConfigOption("MODULES"))));
         assert!(kernel.inferred.iter().any(|fact| fact.contains("running one")), "{:?}", kernel.inferred);

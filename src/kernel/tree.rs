@@ -12,7 +12,7 @@ use super::struct_module::StructModule;
 use super::tree_module::{Contest, ShadowedModule, TreeModule, UnreadFile};
 use super::tree_walk::{Found, WalkFault, walk};
 use crate::image::{Extent, Fault, Image, THIS_MODULE, exists, is_dir, is_file, read_regular_text};
-use crate::terms::{Crc, ExportedSymbol, ModuleName};
+use crate::terms::{Budget, CountedBytes, Crc, ExportedSymbol, ModuleName};
 
 /// What a module exports, or why that could not be read.
 type ReadExports = (ModuleName, Result<Vec<ExportedSymbol>, UnreadFile>);
@@ -38,6 +38,8 @@ pub struct ModuleTree {
     /// The shadowed files that export each symbol, by their place in `shadowed`.
     shadowed_exporters: OnceLock<HashMap<String, usize>>,
     not_installed: OnceLock<Vec<String>>,
+    /// What the contents of its files are counted in.
+    budget: Budget,
 }
 
 /// The folded name of the module in a file; see [`ModuleName::of_file`].
@@ -59,22 +61,36 @@ impl ModuleTree {
     /// # Errors
     /// If `root` cannot be read, or is a file that is no package.
     pub fn open(root: &Path) -> Result<Self, Error> {
+        Self::open_within(root, &Budget::default())
+    }
+
+    /// Lists the modules under `root` as [`ModuleTree::open`] does. Files that are read later are counted in a budget that is
+    /// shared with others.
+    ///
+    /// # Errors
+    /// As [`ModuleTree::open`].
+    pub fn open_within(root: &Path, budget: &Budget) -> Result<Self, Error> {
         if is_file(root) {
-            return Self::of_package(root);
+            return Self::of_package(root, budget);
         }
         let Found { modules, unread, faults } = walk(root).map_err(|source| Error::new(root, ErrorKind::Io(source)))?;
-        Ok(Self { unread, faults, ..Self::of_files(root, modules) })
+        Ok(Self { unread, faults, budget: budget.clone(), ..Self::of_files(root, modules) })
+    }
+
+    /// A tree without modules.
+    pub(super) fn within(budget: &Budget) -> Self {
+        Self { budget: budget.clone(), ..Self::default() }
     }
 
     /// Lists the modules in a package.
-    fn of_package(package: &Path) -> Result<Self, Error> {
-        let store = PackageStore::open(package, |inside| ModuleName::of_file(Path::new(inside)).is_some())?;
+    fn of_package(package: &Path, budget: &Budget) -> Result<Self, Error> {
+        let store = PackageStore::open(package, budget, |inside| ModuleName::of_file(Path::new(inside)).is_some())?;
         let module = |inside: &str| {
             let name = ModuleName::of_file(Path::new(inside))?;
             Some(TreeModule { name, path: package.join(inside), size: 0 })
         };
         let files = store.paths().filter_map(module).collect();
-        Ok(Self { packages: vec![store], ..Self::of_files(package, files) })
+        Ok(Self { packages: vec![store], budget: budget.clone(), ..Self::of_files(package, files) })
     }
 
     /// Chooses among files with one module name.
@@ -168,8 +184,8 @@ impl ModuleTree {
     /// Opens a module file, in its package if its path lies in one.
     pub(super) fn image(&self, path: &Path, extent: Extent) -> Result<Image, crate::image::Error> {
         match in_package(&self.packages, path)? {
-            Some(contents) => Image::from_bytes(path, contents),
-            None => Image::open_for(path, extent),
+            Some(contents) => Image::from_counted(path, contents),
+            None => Image::open_for(path, extent, &self.budget),
         }
     }
 
@@ -265,7 +281,7 @@ impl ModuleTree {
         let unread = |why: String| UnreadFile::new(&module.path, why);
         let image = match self.image(&module.path, Extent::Parts) {
             Ok(image) => image,
-            Err(error) => Image::faulty(&error, || in_package(&self.packages, &module.path)),
+            Err(error) => Image::faulty(&error, &self.budget, || in_package(&self.packages, &module.path)),
         };
         if let Some(Fault::Unread(why)) = image.fault() {
             return Err(unread(why.clone()));
@@ -341,15 +357,13 @@ fn count(files: usize) -> String {
 }
 
 /// The bytes of a module file in one of these packages; `None` if its path lies in none.
-pub(super) fn in_package(packages: &[PackageStore], path: &Path) -> Result<Option<Vec<u8>>, crate::image::Error> {
+pub(super) fn in_package(packages: &[PackageStore], path: &Path) -> Result<Option<CountedBytes>, crate::image::Error> {
     let package = packages.iter().find_map(|store| Some((store, path.strip_prefix(store.package()).ok()?)));
     let Some((store, inside)) = package.and_then(|(store, inside)| Some((store, inside.to_str()?))) else {
         return Ok(None);
     };
-    store.get(inside).map(Some).map_err(|error| {
-        let source = std::io::Error::other(error.to_string());
-        crate::image::Error { path: path.to_owned(), kind: crate::image::ErrorKind::Io(source) }
-    })
+    let contents = store.get(inside).map(Some);
+    contents.map_err(|source| crate::image::Error { path: path.to_owned(), kind: crate::image::ErrorKind::Io(source) })
 }
 
 /// The exports of an image, or why they cannot be told.

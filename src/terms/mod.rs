@@ -13,6 +13,8 @@
 //! ```
 
 mod arch;
+mod budget;
+mod byte_size;
 mod errno;
 mod export;
 mod glob;
@@ -27,6 +29,10 @@ mod taint;
 mod version;
 
 pub use arch::{Arch, Class, ElfMachine, Endian};
+pub(crate) use budget::Claim;
+pub use budget::{Budget, OverBudget};
+unstable!(budget::CountedBytes);
+unstable!(byte_size::{ByteSize, NoByteSize});
 pub use errno::Errno;
 pub use export::{Crc, ExportKind, ExportedSymbol, Namespace};
 pub use glob::Glob;

@@ -46,8 +46,11 @@ mod uses;
 unstable!(candidates::is_of_compiler);
 pub use elsewhere::{Elsewhere, OptionDifference, SymbolExport, elsewhere};
 
+use std::sync::{Mutex, PoisonError};
+
 use serde::Serialize;
 
+use crate::check::try_each;
 use crate::image::{DebugFiles, Error, Image, ModuleElf};
 use crate::kernel::Kernel;
 use crate::verdict::{Code, DebugInfo, Finding, Origin, Use, Verdict};
@@ -86,6 +89,31 @@ pub fn explain(verdict: &mut Verdict, image: &Image, kernel: &Kernel, lookup: &L
             annotate(finding, source, kernel, lookup);
         }
     });
+    Ok(())
+}
+
+/// Explains many verdicts, as [`explain`] does, on all threads. A module for which there is no memory keeps its verdict, which says so
+/// in [`Verdict::debug_info`].
+///
+/// # Errors
+/// As [`explain`].
+#[cfg_attr(not(feature = "unstable"), doc(hidden))]
+pub fn explain_all(verdicts: &mut [Verdict], images: &[Image], kernel: &Kernel, lookup: &Lookup) -> Result<(), Error> {
+    let all: Vec<_> = verdicts.iter_mut().map(Mutex::new).zip(images).collect();
+    let explained = try_each(&all, |(verdict, image)| {
+        let mut verdict = verdict.lock().unwrap_or_else(PoisonError::into_inner);
+        explain(&mut verdict, image, kernel, lookup)
+    });
+    drop(all);
+    for ((verdict, image), result) in verdicts.iter_mut().zip(images).zip(explained) {
+        match result {
+            Err(error) if error.is_about_memory() => {
+                let (file, what) = (image.path().display().to_string(), error.kind.to_string());
+                verdict.debug_info = DebugInfo::Unusable { file, what };
+            }
+            result => result?,
+        }
+    }
     Ok(())
 }
 
@@ -160,6 +188,9 @@ pub struct SourceFacts {
 /// As [`explain`].
 pub fn source_facts(image: &Image, symbols: &[&str], lookup: &Lookup) -> Result<SourceFacts, Error> {
     let mut facts = SourceFacts { uses: vec![Vec::new(); symbols.len()], inlined: None };
+    if image.as_announced().is_none() {
+        return Ok(facts);
+    }
     let completed = image.completed()?;
     let image = completed.as_ref().unwrap_or(image);
     let Some(elf) = image.as_announced() else { return Ok(facts) };

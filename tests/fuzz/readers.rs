@@ -19,7 +19,7 @@ use gplok::report::{
     human_audit, human_diff, human_exports, human_facts, human_inlines, human_many, human_steps, inspect,
     modules_document, symvers as symvers_text, system_map as system_map_text,
 };
-use gplok::terms::{Arch, Endian};
+use gplok::terms::{Arch, Budget, Endian};
 use gplok::verdict::{Cause, Finding, Outcome, Stage, Verdict};
 use gplok::why::inlines::InlineMap;
 use gplok::why::{Lookup, explain, undefined, uses};
@@ -242,8 +242,8 @@ fn ask(kernel: Kernel) {
 fn compression(bytes: &[u8]) {
     for compression in COMPRESSIONS {
         if Compression::of_payload(bytes) == Some(compression) {
-            let _ = decompress(compression, bytes);
-            let _ = decompress_payload(compression, bytes, Some(100_000));
+            let _ = decompress(compression, bytes, &Budget::default());
+            let _ = decompress_payload(compression, bytes, Some(100_000), &Budget::default());
         }
     }
 }
@@ -251,7 +251,7 @@ fn compression(bytes: &[u8]) {
 fn kernel_compression(bytes: &[u8]) {
     for compression in [Compression::Gzip, Compression::Xz, Compression::Zstd] {
         let _ = kernel_wants(compression, bytes);
-        let _ = kernel_decompress(compression, bytes, &[]);
+        let _ = kernel_decompress(compression, bytes, &[], &Budget::default());
     }
 }
 

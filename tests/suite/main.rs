@@ -31,6 +31,8 @@ mod livepatch;
 mod made;
 mod many;
 mod matrix;
+#[cfg(feature = "cli")]
+mod memory;
 mod oracle;
 mod referee;
 mod reports;

@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use gplok::audit::{Audit, AuditBaseline, AuditCode, AuditDiff, AuditOptions, audit, open_objects};
+use gplok::audit::{Audit, AuditBaseline, AuditCode, AuditDiff, AuditOptions, audit, open_objects_within};
 use gplok::image::read_regular_text;
 use gplok::kernel::{Kernel, KernelRequest};
 use gplok::report::{AuditReport, KernelSummary, audit_document, human_audit, printable_json};
-use gplok::terms::Shown;
+use gplok::terms::{Budget, Shown};
 
 use crate::arguments::{AuditArguments, FactsFormat};
 use crate::exit::{CommandError, Exit};
@@ -16,16 +16,16 @@ use crate::progress::Progress;
 /// The depth of `reaches-gpl-only` if that code is selected without a depth.
 const DEFAULT_DEPTH: usize = 3;
 
-pub fn run(arguments: &AuditArguments) -> Result<Exit, CommandError> {
+pub fn run(arguments: &AuditArguments, budget: &Budget) -> Result<Exit, CommandError> {
     let baseline = arguments.baseline.as_deref().map(baseline).transpose()?.unwrap_or_default();
     let kernel = match arguments.kernel.as_slice() {
         [] => None,
-        paths => Some(KernelRequest::of_paths(paths).open()?),
+        paths => Some(KernelRequest::of_paths(paths).within(budget).open()?),
     };
-    let later = audit_of(&arguments.objects, kernel.as_ref(), arguments)?;
+    let later = audit_of(&arguments.objects, kernel.as_ref(), arguments, budget)?;
     let earlier = match arguments.from.as_slice() {
         [] => None,
-        paths => Some(audit_of(paths, kernel.as_ref(), arguments)?),
+        paths => Some(audit_of(paths, kernel.as_ref(), arguments, budget)?),
     };
     let mut diff = earlier.as_ref().map(|earlier| AuditDiff::between(earlier, &later));
     if let Some(diff) = diff.as_mut().filter(|_| !arguments.code.is_empty()) {
@@ -50,10 +50,15 @@ pub fn run(arguments: &AuditArguments) -> Result<Exit, CommandError> {
 }
 
 /// Audits these objects with the options of the command.
-fn audit_of(paths: &[PathBuf], kernel: Option<&Kernel>, arguments: &AuditArguments) -> Result<Audit, CommandError> {
+fn audit_of(
+    paths: &[PathBuf],
+    kernel: Option<&Kernel>,
+    arguments: &AuditArguments,
+    budget: &Budget,
+) -> Result<Audit, CommandError> {
     let by_name = arguments.code.contains(&AuditCode::ReachesGplOnly).then_some(DEFAULT_DEPTH);
     let options = AuditOptions { reaches: arguments.reaches.or(by_name) };
-    let objects = open_objects(paths)?;
+    let objects = open_objects_within(paths, budget)?;
     let progress = Progress::new("readings of modules", objects.readings());
     let mut audit = audit(&objects, kernel, &options, || progress.step())?;
     audit.keep(&arguments.code);

@@ -10,9 +10,9 @@ use gplok::image::{Image, KmodLinks, metadata, root};
 use gplok::kernel::{Kernel, ModuleTree, WalkFault};
 use gplok::load::{Insmod, ModuleInitFlags};
 use gplok::report::{Entry, KernelSummary, Op, depmod, human, human_many, modules_document, printed_before};
-use gplok::terms::Shown;
+use gplok::terms::{Budget, Shown};
 use gplok::verdict::Missing;
-use gplok::why::explain;
+use gplok::why::{explain, explain_all};
 use rayon::prelude::*;
 
 use crate::answers::{AnswerDigest, Answers, KeptAnswer, Key};
@@ -22,17 +22,17 @@ use crate::given::Given;
 use crate::output::{exit, note, palette, text, write};
 use crate::progress::Progress;
 
-pub fn run(arguments: &CheckArguments) -> Result<Exit, CommandError> {
+pub fn run(arguments: &CheckArguments, budget: &Budget) -> Result<Exit, CommandError> {
     let (mut given, kernel) = match arguments {
         CheckArguments { modules, tree: None, .. } if modules.len() == 1 => {
-            (Given::at(&arguments.modules, None)?, arguments.kernel.open()?)
+            (Given::at(&arguments.modules, None, budget)?, arguments.kernel.open(budget)?)
         }
         _ => {
             let given = |arguments: &CheckArguments| {
                 // A boxed error cannot move between threads, but its text can.
-                Given::at(&arguments.modules, arguments.tree.as_deref()).map_err(|error| error.to_string())
+                Given::at(&arguments.modules, arguments.tree.as_deref(), budget).map_err(|error| error.to_string())
             };
-            let (given, kernel) = rayon::join(|| given(arguments), || arguments.kernel.open());
+            let (given, kernel) = rayon::join(|| given(arguments), || arguments.kernel.open(budget));
             (given?, kernel?)
         }
     };
@@ -150,11 +150,7 @@ fn judge(
         let lookup = arguments.source.open(&kernel, images.len())?;
         match (verdicts.as_mut_slice(), images.as_slice()) {
             ([verdict], [image]) => explain(verdict, image, &kernel, &lookup)?,
-            (verdicts, images) => verdicts
-                .par_iter_mut()
-                .zip(images)
-                .map(|(verdict, image)| explain(verdict, image, &kernel, &lookup))
-                .collect::<Result<(), _>>()?,
+            (verdicts, images) => explain_all(verdicts, images, &kernel, &lookup)?,
         }
     }
     let paths: Vec<_> = images.iter().map(|image| shown(image.path())).collect();

@@ -6,13 +6,14 @@ use gplok::impact::policy::{Concern, PolicyEntry};
 use gplok::impact::{Classes, ExportDiff};
 use gplok::kernel::{ExportFilter, KernelRequest};
 use gplok::report::{KernelSummary, diff_document, human_diff, no_exports, printable_json, short_diff};
+use gplok::terms::Budget;
 
 use crate::arguments::{DiffArguments, DiffFormat};
 use crate::exit::{CommandError, Exit};
 use crate::output::{palette, write};
 use crate::policy::exit;
 
-pub fn run(arguments: &DiffArguments) -> Result<Exit, CommandError> {
+pub fn run(arguments: &DiffArguments, budget: &Budget) -> Result<Exit, CommandError> {
     if let Some(answer) = arguments.policy.fail_on.iter().find(|concern| matches!(concern, Concern::Answer(_))) {
         return Err(format!("{answer} is what becomes of a module: only upgrade can fail on it").into());
     }
@@ -20,7 +21,8 @@ pub fn run(arguments: &DiffArguments) -> Result<Exit, CommandError> {
         Some((from, to)) => (std::slice::from_ref(from), to),
         None => (&arguments.from, &arguments.to),
     };
-    let (from, to) = KernelRequest::of_paths(from).open_with(&KernelRequest::of_paths(to))?;
+    let (from, to) =
+        KernelRequest::of_paths(from).within(budget).open_with(&KernelRequest::of_paths(to).within(budget))?;
     let earlier = KernelSummary::from(&from);
     let later = KernelSummary::from(&to);
     let before = from.all_exports().ok_or_else(|| no_exports(&from, &earlier))?;

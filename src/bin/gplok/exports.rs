@@ -5,12 +5,13 @@ use gplok::report::{
     KernelSummary, Printable, counts_document, export_notes, exports_document, facts_document, human_counts,
     human_exports, human_facts, no_exports, no_symbols, printable_json, symbols_document, symvers, system_map,
 };
+use gplok::terms::Budget;
 
 use crate::arguments::{ExportKindArgument, ExportsArguments, ExportsFormat};
 use crate::exit::{CommandError, Exit};
 use crate::output::{self, palette, write};
 
-pub fn run(arguments: &ExportsArguments) -> Result<Exit, CommandError> {
+pub fn run(arguments: &ExportsArguments, budget: &Budget) -> Result<Exit, CommandError> {
     if arguments.format == Some(ExportsFormat::Symvers)
         && (arguments.count || arguments.evidence || arguments.system_map)
     {
@@ -18,7 +19,7 @@ pub fn run(arguments: &ExportsArguments) -> Result<Exit, CommandError> {
             "numbers, evidence and a System.map have no form as Module.symvers: give --format human or json".into()
         );
     }
-    let kernel = arguments.kernel.open()?;
+    let kernel = arguments.kernel.open(budget)?;
     let summary = KernelSummary::from(&kernel);
     if arguments.evidence {
         write(&match arguments.format {

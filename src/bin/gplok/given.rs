@@ -3,12 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use gplok::check::ModuleFile;
+use gplok::check::{ModuleFile, open_modules};
 use gplok::image::{Image, is_dir, metadata};
 use gplok::kernel::{Contest, Kernel, ModuleTree, UnreadFile, WalkFault, is_package, module_name_of, package_around};
-use gplok::terms::Shown;
+use gplok::terms::{Budget, Shown};
 use gplok::verdict::{Cause, Finding, Stage, Verdict};
-use rayon::prelude::*;
 
 use crate::exit::CommandError;
 
@@ -28,13 +27,14 @@ pub struct Given {
     pub shadowed: Vec<(PathBuf, PathBuf, bool)>,
     /// The packages that single files are named in.
     packages: Vec<ModuleTree>,
+    budget: Budget,
 }
 
 impl Given {
     /// The modules given one by one, or by the directory or package that holds them, and those below `tree`. The path of a file
     /// in a package begins with the path of the package.
-    pub fn at(modules: &[PathBuf], tree: Option<&Path>) -> Result<Self, CommandError> {
-        let mut given = Self::default();
+    pub fn at(modules: &[PathBuf], tree: Option<&Path>, budget: &Budget) -> Result<Self, CommandError> {
+        let mut given = Self { budget: budget.clone(), ..Self::default() };
         for path in modules {
             given.add_path(path)?;
         }
@@ -45,8 +45,8 @@ impl Given {
     }
 
     /// The module that is given to a command which takes one. A directory or a package stands for its only module.
-    pub fn one(path: &Path) -> Result<(Self, PathBuf), CommandError> {
-        let given = Self::at(&[path.to_owned()], None)?;
+    pub fn one(path: &Path, budget: &Budget) -> Result<(Self, PathBuf), CommandError> {
+        let given = Self::at(&[path.to_owned()], None, budget)?;
         match given.files.as_slice() {
             [file] => {
                 let file = file.path.clone();
@@ -76,7 +76,7 @@ impl Given {
     /// Opens the package that a file is named in.
     fn open_package(&mut self, package: &Path, file: &Path) -> Result<(), CommandError> {
         if !self.packages.iter().any(|opened| opened.root() == package) {
-            self.packages.push(ModuleTree::open(package)?);
+            self.packages.push(ModuleTree::open_within(package, &self.budget)?);
         }
         let opened = self.packages.iter().filter(|opened| opened.root() == package);
         if opened.flat_map(ModuleTree::files).any(|module| module.path == file) {
@@ -88,7 +88,7 @@ impl Given {
 
     /// Adds the modules in a directory or a package.
     fn add_below(&mut self, path: &Path) -> Result<(), CommandError> {
-        let tree = ModuleTree::open(path)?;
+        let tree = ModuleTree::open_within(path, &self.budget)?;
         self.add(&tree);
         if tree.modules().len() == 0 && tree.unlisted().is_empty() {
             return Err(format!("no module lies below {}", Shown::path(path)).into());
@@ -125,7 +125,7 @@ impl Given {
         if let ([file], [], []) = (self.files.as_slice(), self.trees.as_slice(), self.unlisted.as_slice()) {
             return Ok(vec![kernel.open_module_to_judge(&file.path)?]);
         }
-        let mut images: Vec<_> = self.files.par_iter().map(|file| kernel.module(&file.path)).collect();
+        let mut images = open_modules(kernel, &self.files);
         images.extend(self.unlisted.iter().map(|file| Image::unread(&file.path, file.why.as_str())));
         Ok(images)
     }

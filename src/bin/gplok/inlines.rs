@@ -9,7 +9,7 @@ use gplok::probe::{ProbeOptions, compile};
 use gplok::report::{
     KernelSummary, human_inline_changes, human_inlines, inline_changes_document, inlines_document, printable_json,
 };
-use gplok::terms::{KernelRelease, Shown};
+use gplok::terms::{Budget, KernelRelease, Shown};
 use gplok::why::inlines::{InlineChanges, InlineMap};
 
 use crate::arguments::{FactsFormat, InlinesArguments};
@@ -18,10 +18,10 @@ use crate::map::read_map;
 use crate::output::{palette, write};
 use crate::progress::progress;
 
-pub fn run(arguments: &InlinesArguments) -> Result<Exit, CommandError> {
+pub fn run(arguments: &InlinesArguments, budget: &Budget) -> Result<Exit, CommandError> {
     if let (Some(from), Some(to)) = (&arguments.from, &arguments.to) {
-        let (from, earlier) = map(from, arguments)?;
-        let (to, later) = map(to, arguments)?;
+        let (from, earlier) = map(from, arguments, budget)?;
+        let (to, later) = map(to, arguments, budget)?;
         let changes = InlineChanges::between(&from, &to);
         write(&match arguments.format {
             FactsFormat::Human => human_inline_changes(&changes, &earlier, &later, &palette(), arguments.all),
@@ -30,7 +30,7 @@ pub fn run(arguments: &InlinesArguments) -> Result<Exit, CommandError> {
         return Ok(if changes.became.is_empty() { Exit::Good } else { Exit::Refused });
     }
     let tree = arguments.tree.as_ref().ok_or("nothing to read: give a headers or build directory")?;
-    let (map, kernel) = map(tree, arguments)?;
+    let (map, kernel) = map(tree, arguments, budget)?;
     write(&match arguments.format {
         FactsFormat::Human => human_inlines(&map, &kernel, &palette(), arguments.all),
         FactsFormat::Json => printable_json(&inlines_document(&map, &kernel))?,
@@ -39,12 +39,12 @@ pub fn run(arguments: &InlinesArguments) -> Result<Exit, CommandError> {
 }
 
 /// The inline map of a headers or build directory, or the map in a file.
-fn map(path: &Path, arguments: &InlinesArguments) -> Result<(InlineMap, KernelSummary), CommandError> {
+fn map(path: &Path, arguments: &InlinesArguments, budget: &Budget) -> Result<(InlineMap, KernelSummary), CommandError> {
     if is_file(path) {
-        return written(path);
+        return written(path, budget);
     }
     let sources: Vec<PathBuf> = arguments.kernel.iter().cloned().chain([path.to_owned()]).collect();
-    let kernel = KernelRequest::of_paths(&sources).open()?;
+    let kernel = KernelRequest::of_paths(&sources).within(budget).open()?;
     let exports =
         kernel.exports().ok_or_else(|| format!("{} has no Module.symvers: give one with -k", Shown::path(path)))?;
     if !arguments.object.is_empty() {
@@ -75,18 +75,18 @@ fn compiled(path: &Path, exports: &Exports, options: &ProbeOptions) -> Result<In
 }
 
 /// The inline map in a file, or the one compiled from a headers or build directory, which runs what is in there.
-pub fn map_of(path: &Path, trust_writable: bool) -> Result<InlineMap, CommandError> {
+pub fn map_of(path: &Path, trust_writable: bool, budget: &Budget) -> Result<InlineMap, CommandError> {
     if is_file(path) {
-        return Ok(written(path)?.0);
+        return Ok(written(path, budget)?.0);
     }
-    let kernel = KernelRequest::of_paths(&[path.to_owned()]).open()?;
+    let kernel = KernelRequest::of_paths(&[path.to_owned()]).within(budget).open()?;
     let exports = kernel.exports().ok_or_else(|| format!("{} has no Module.symvers", Shown::path(path)))?;
     let options = ProbeOptions { make: Vec::new(), jobs: processors(), keep: None, trust_writable };
     compiled(path, exports, &options)
 }
 
 /// The map in a file that `gplok inlines` wrote, and the kernel it belongs to.
-fn written(path: &Path) -> Result<(InlineMap, KernelSummary), CommandError> {
+fn written(path: &Path, budget: &Budget) -> Result<(InlineMap, KernelSummary), CommandError> {
     #[derive(serde::Deserialize)]
     struct WrittenMap {
         kernel: Option<WrittenKernel>,
@@ -97,7 +97,7 @@ fn written(path: &Path) -> Result<(InlineMap, KernelSummary), CommandError> {
     struct WrittenKernel {
         release: Option<String>,
     }
-    let image = Image::open(path)?;
+    let image = Image::open_within(path, budget)?;
     let written: WrittenMap = serde_json::from_slice(image.contents().whole())
         .map_err(|error| format!("cannot read {} as an inline map: {error}", Shown::path(path)))?;
     let release = written.kernel.and_then(|kernel| kernel.release).map(KernelRelease::new);

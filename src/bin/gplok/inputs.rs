@@ -3,6 +3,7 @@
 use gplok::image::DebugFiles;
 use gplok::kernel::{Kernel, KernelRequest, KernelRequestError};
 use gplok::load::Cmdline;
+use gplok::terms::Budget;
 use gplok::why::Lookup;
 
 use crate::arguments::{KernelArguments, SourceArguments};
@@ -11,8 +12,9 @@ use crate::map::read_map;
 
 impl KernelArguments {
     /// Opens the kernel.
-    pub fn open(&self) -> Result<Kernel, KernelRequestError> {
-        KernelRequest { paths: &self.kernel, release: self.release.as_deref(), certificates: &self.certs }.open()
+    pub fn open(&self, budget: &Budget) -> Result<Kernel, KernelRequestError> {
+        let (paths, release, certificates) = (&self.kernel, self.release.as_deref(), &self.certs);
+        KernelRequest { paths, release, certificates, budget: Some(budget) }.open()
     }
 
     /// The boot command line of the kernel.

@@ -2,15 +2,16 @@
 
 use gplok::kernel::Kernel;
 use gplok::report::{inspect, printable_json};
+use gplok::terms::Budget;
 
 use crate::arguments::{FactsFormat, InspectArguments};
 use crate::exit::{CommandError, Exit};
 use crate::given::Given;
 use crate::output::write;
 
-pub fn run(arguments: &InspectArguments) -> Result<Exit, CommandError> {
-    let (given, module) = Given::one(&arguments.module)?;
-    let mut kernel = Kernel::default();
+pub fn run(arguments: &InspectArguments, budget: &Budget) -> Result<Exit, CommandError> {
+    let (given, module) = Given::one(&arguments.module, budget)?;
+    let mut kernel = Kernel::within(budget);
     given.tell(&mut kernel);
     let image = kernel.open_module(&module)?;
     let path = module.to_string_lossy().into_owned();

@@ -31,6 +31,7 @@ use gplok::terms::Shown;
 
 use arguments::{Command, CommandLine};
 use exit::{CommandError, Exit};
+use gplok::terms::Budget;
 
 fn main() -> ExitCode {
     failure::end_with_an_exit_code();
@@ -52,16 +53,17 @@ fn run(arguments: &CommandLine) -> Result<Exit, CommandError> {
         set_root(root).map_err(|error| format!("cannot use {} as the root: {error}", Shown::path(root)))?;
     }
     threads::start(arguments.command.threads())?;
+    let budget = arguments.max_memory.map_or_else(Budget::default, |size| Budget::new(size.0));
     match &arguments.command {
-        Command::Check(arguments) => check::run(arguments),
-        Command::Simulate(arguments) => simulate::run(arguments),
-        Command::Inspect(arguments) => inspect::run(arguments),
-        Command::Why(arguments) => why::run(arguments),
-        Command::Inlines(arguments) => inlines::run(arguments),
-        Command::Exports(arguments) => exports::run(arguments),
-        Command::Diff(arguments) => diff::run(arguments),
-        Command::Upgrade(arguments) => upgrade::run(arguments),
-        Command::Audit(arguments) => audit::run(arguments),
+        Command::Check(arguments) => check::run(arguments, &budget),
+        Command::Simulate(arguments) => simulate::run(arguments, &budget),
+        Command::Inspect(arguments) => inspect::run(arguments, &budget),
+        Command::Why(arguments) => why::run(arguments, &budget),
+        Command::Inlines(arguments) => inlines::run(arguments, &budget),
+        Command::Exports(arguments) => exports::run(arguments, &budget),
+        Command::Diff(arguments) => diff::run(arguments, &budget),
+        Command::Upgrade(arguments) => upgrade::run(arguments, &budget),
+        Command::Audit(arguments) => audit::run(arguments, &budget),
         Command::Explain(arguments) => explain::run(arguments),
     }
 }

@@ -13,7 +13,7 @@ use crate::exit::CommandError;
 /// as assembly text.
 pub fn read_map(path: &Path, kernel: &Kernel) -> Result<InlineMap, CommandError> {
     let fail = |what: &dyn std::fmt::Display| format!("cannot read {}: {what}", Shown::path(path));
-    let image = Image::open(path)?;
+    let image = Image::open_within(path, kernel.budget())?;
     let contents = image.contents().whole();
     if contents.first() == Some(&b'{') {
         return Ok(serde_json::from_slice(contents).map_err(|error| fail(&error))?);

@@ -9,7 +9,7 @@ use gplok::image::{Image, read_regular_text};
 use gplok::kernel::Kernel;
 use gplok::load::Machine;
 use gplok::report::{Entry, KernelSummary, Op, human_steps, steps_document};
-use gplok::terms::Shown;
+use gplok::terms::{Budget, Shown};
 use gplok::verdict::Verdict;
 use gplok::why::explain;
 
@@ -19,17 +19,17 @@ use crate::given::Given;
 use crate::output::print;
 use crate::plan::{self, PlanStep};
 
-pub fn run(arguments: &SimulateArguments) -> Result<Exit, CommandError> {
+pub fn run(arguments: &SimulateArguments, budget: &Budget) -> Result<Exit, CommandError> {
     let path = &arguments.plan;
     let text = read(path)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let at = |line: usize, error: &dyn std::fmt::Display| format!("{}: line {line}: {error}", Shown::path(path));
     let mut steps = Vec::new();
     for (line, step) in plan::parse(path, &text, folder)? {
-        let image = open(&step).map_err(|error| at(line, &error))?;
+        let image = open(&step, budget).map_err(|error| at(line, &error))?;
         steps.push((line, step, image));
     }
-    let mut kernel = arguments.loader.tell(arguments.kernel.open()?);
+    let mut kernel = arguments.loader.tell(arguments.kernel.open(budget)?);
     for image in steps.iter().filter_map(|(.., image)| image.as_ref()) {
         kernel.infer_release(image);
     }
@@ -64,10 +64,10 @@ pub fn run(arguments: &SimulateArguments) -> Result<Exit, CommandError> {
 
 /// The module that a step loads. All files are opened before anything is simulated, so a missing file does not stop a
 /// boot halfway.
-fn open(step: &PlanStep) -> Result<Option<Image>, CommandError> {
+fn open(step: &PlanStep, budget: &Budget) -> Result<Option<Image>, CommandError> {
     let PlanStep::Insmod { path, insmod } = step else { return Ok(None) };
-    let (given, file) = Given::one(path)?;
-    let mut files = Kernel::default();
+    let (given, file) = Given::one(path, budget)?;
+    let mut files = Kernel::within(budget);
     given.tell(&mut files);
     Ok(Some(if insmod.raw { files.open_module_raw(&file)? } else { files.open_module_to_judge(&file)? }))
 }

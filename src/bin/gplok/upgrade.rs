@@ -7,7 +7,7 @@ use gplok::impact::policy::{Concern, PolicyEntry};
 use gplok::impact::{Answer, Circumstances, ExportDiff, Kernels, ModuleImpact, Upgrade};
 use gplok::kernel::{Kernel, KernelRequest, out_of_tree_modules};
 use gplok::report::{KernelSummary, human_upgrade, printable_json, short_upgrade, upgrade_document};
-use gplok::terms::{KernelRelease, License};
+use gplok::terms::{Budget, KernelRelease, License};
 use gplok::why::Lookup;
 use gplok::why::inlines::InlineChanges;
 
@@ -18,12 +18,12 @@ use crate::inlines::map_of;
 use crate::inputs::booted_with;
 use crate::output::{palette, write};
 
-pub fn run(arguments: &UpgradeArguments) -> Result<Exit, CommandError> {
-    let later =
-        KernelRequest { paths: &arguments.to, release: arguments.release.as_deref(), certificates: &arguments.certs };
-    let (from, to) = KernelRequest::of_paths(&arguments.from).open_with(&later)?;
+pub fn run(arguments: &UpgradeArguments, budget: &Budget) -> Result<Exit, CommandError> {
+    let release = arguments.release.as_deref();
+    let later = KernelRequest { release, certificates: &arguments.certs, ..KernelRequest::of_paths(&arguments.to) };
+    let (from, to) = KernelRequest::of_paths(&arguments.from).within(budget).open_with(&later.within(budget))?;
     let mut to = arguments.loader.tell(to);
-    let given = given(arguments, &from)?;
+    let given = given(arguments, &from, budget)?;
     given.tell(&mut to);
     let images = given.open(&to)?;
     let to = Arc::new(to);
@@ -75,8 +75,8 @@ fn exit(upgrade: &Upgrade<'_>) -> Exit {
 
 /// The modules to judge: those given, those of the given tree, or those from outside the kernel that are installed for
 /// the earlier one.
-fn given(arguments: &UpgradeArguments, from: &Kernel) -> Result<Given, CommandError> {
-    let mut given = Given::at(&arguments.modules, arguments.tree.as_deref())?;
+fn given(arguments: &UpgradeArguments, from: &Kernel, budget: &Budget) -> Result<Given, CommandError> {
+    let mut given = Given::at(&arguments.modules, arguments.tree.as_deref(), budget)?;
     if !arguments.modules.is_empty() || arguments.tree.is_some() {
         return Ok(given);
     }
@@ -99,15 +99,15 @@ fn given(arguments: &UpgradeArguments, from: &Kernel) -> Result<Given, CommandEr
     Ok(given)
 }
 
-fn circumstances(arguments: &UpgradeArguments, to: &Kernel, modules: usize) -> Result<Circumstances, CommandError> {
+fn circumstances(arguments: &UpgradeArguments, kernel: &Kernel, modules: usize) -> Result<Circumstances, CommandError> {
     let inlines = match (&arguments.from_inlines, &arguments.to_inlines) {
         (Some(from), Some(to)) => Some({
-            let trust = arguments.trust_writable;
-            InlineChanges::between(&map_of(from, trust)?, &map_of(to, trust)?)
+            let (trust, budget) = (arguments.trust_writable, kernel.budget());
+            InlineChanges::between(&map_of(from, trust, budget)?, &map_of(to, trust, budget)?)
         }),
         _ => None,
     };
-    let cmdline = booted_with(to, &arguments.cmdline);
+    let cmdline = booted_with(kernel, &arguments.cmdline);
     let lookup = Lookup { debug: DebugFiles::new(arguments.debug.clone()).among(modules), inlines: None };
     Ok(Circumstances { cmdline, lookup, inlines })
 }

@@ -8,7 +8,7 @@ use gplok::image::Image;
 use gplok::kernel::{Kernel, KernelRequest};
 use gplok::load::Insmod;
 use gplok::report::{Entry, KernelSummary, Op, human_why, printable_json, why_document};
-use gplok::terms::Shown;
+use gplok::terms::{Budget, Shown};
 use gplok::why::{elsewhere as look_up, explain, undefined, uses};
 
 use crate::arguments::{FactsFormat, WhyArguments};
@@ -16,16 +16,16 @@ use crate::exit::{CommandError, Exit};
 use crate::given::Given;
 use crate::output::{exit, palette, write};
 
-pub fn run(arguments: &WhyArguments) -> Result<Exit, CommandError> {
-    let (given, module) = Given::one(&arguments.module)?;
-    let mut kernel = arguments.loader.tell(arguments.kernel.open()?);
+pub fn run(arguments: &WhyArguments, budget: &Budget) -> Result<Exit, CommandError> {
+    let (given, module) = Given::one(&arguments.module, budget)?;
+    let mut kernel = arguments.loader.tell(arguments.kernel.open(budget)?);
     given.tell(&mut kernel);
     let image = [kernel.open_module_to_judge(&module)?];
     kernel.infer_release(&image[0]);
     let kernel = Arc::new(kernel);
     let mut others: Vec<Kernel> = Vec::new();
     for path in &arguments.compare {
-        others.push(KernelRequest::of_paths(std::slice::from_ref(path)).open()?);
+        others.push(KernelRequest::of_paths(std::slice::from_ref(path)).within(budget).open()?);
     }
     let lookup = arguments.source.open(&kernel, 1)?;
     let mut verdict = check(&kernel, &arguments.kernel.cmdline(&kernel), &image, &Insmod::default())?.remove(0);

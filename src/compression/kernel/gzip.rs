@@ -4,6 +4,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 
 use super::outcome::{KernelDecompressFault, KernelNeeds, KernelResult};
 use crate::compression::decoder::DECOMPRESSED_LIMIT;
+use crate::terms::{Budget, CountedBytes};
 
 const FIXED: usize = 10;
 const FLAGS: usize = 3;
@@ -31,20 +32,22 @@ fn header_len(stored: &[u8]) -> Option<usize> {
     Some(FIXED)
 }
 
-pub(super) fn decompress(stored: &[u8]) -> KernelResult<Vec<u8>> {
+pub(super) fn decompress(stored: &[u8], budget: &Budget) -> KernelResult<CountedBytes> {
     let Some(data) = header_len(stored).and_then(|len| stored.get(len..)) else {
         let line = "not a gzip compressed module".to_owned();
         return Err(KernelDecompressFault::Refused { line, why: "has a header that the kernel does not take".into() });
     };
     let mut inflate = Decompress::new(false);
     let mut contents = Vec::new();
+    let mut claim = budget.hold(0);
     loop {
         let read = usize::try_from(inflate.total_in()).unwrap_or(usize::MAX);
         let before = contents.len();
+        claim.grow_to(contents.len() + STEP)?;
         contents.reserve(STEP);
         let input = data.get(read..).unwrap_or_default();
         match inflate.decompress_vec(input, &mut contents, FlushDecompress::None) {
-            Ok(Status::StreamEnd) => return Ok(contents),
+            Ok(Status::StreamEnd) => return Ok(CountedBytes::new(contents, claim)),
             Ok(_) if contents.len() > DECOMPRESSED_LIMIT => return Err(KernelDecompressFault::Limit),
             Ok(_) if contents.len() == before && inflate.total_in() == read as u64 => {
                 return Err(KernelDecompressFault::status(BUF_ERROR, "is cut short"));

@@ -10,6 +10,7 @@ pub use outcome::{KernelDecompressFault, KernelNeeds};
 
 use self::outcome::KernelResult;
 use super::Compression;
+use crate::terms::{Budget, CountedBytes};
 
 /// Returns what the kernel needs to decompress `stored` to the contents that user space has decompressed without an error, as
 /// far as that can be told without decompressing it again. `None` if the kernel may read something else, or nothing.
@@ -34,12 +35,17 @@ pub fn kernel_wants(compression: Compression, stored: &[u8]) -> KernelNeeds {
 /// Decompresses a file as the kernel does. `lacking` are the options among [`KernelNeeds::options`] that it is built without.
 ///
 /// # Errors
-/// If the kernel cannot decompress it.
-pub fn kernel_decompress(compression: Compression, stored: &[u8], lacking: &[&str]) -> KernelResult<Vec<u8>> {
+/// If the kernel cannot decompress it, or if the contents exceed the budget.
+pub fn kernel_decompress(
+    compression: Compression,
+    stored: &[u8],
+    lacking: &[&str],
+    budget: &Budget,
+) -> KernelResult<CountedBytes> {
     match compression {
-        Compression::Xz => xz::decompress(stored, lacking),
-        Compression::Gzip => gzip::decompress(stored),
-        Compression::Zstd => zstd::decompress(stored),
+        Compression::Xz => xz::decompress(stored, lacking, budget),
+        Compression::Gzip => gzip::decompress(stored, budget),
+        Compression::Zstd => zstd::decompress(stored, budget),
         _ => Err(KernelDecompressFault::Refused { line: String::new(), why: "is no format of modules".into() }),
     }
 }

@@ -1,5 +1,7 @@
 //! The result of decompression by the kernel: what it needs for it, or why it fails.
 
+use crate::terms::OverBudget;
+
 /// What the kernel needs so that it decompresses a file to the contents that user space sees.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KernelNeeds {
@@ -21,6 +23,12 @@ pub enum KernelDecompressFault {
     },
     /// The contents are larger than gplok decompresses, which says nothing about the kernel.
     Limit,
+}
+
+impl From<OverBudget> for KernelDecompressFault {
+    fn from(_: OverBudget) -> Self {
+        Self::Limit
+    }
 }
 
 impl KernelDecompressFault {

@@ -20,6 +20,11 @@ fn xz(bytes: &[u8], filters: &Filters, check: Check) -> Vec<u8> {
     stored
 }
 
+/// With memory for all of it.
+fn kernel_decompress(compression: Compression, stored: &[u8], lacking: &[&str]) -> KernelResult<Vec<u8>> {
+    super::kernel_decompress(compression, stored, lacking, &Budget::default()).map(|contents| contents.to_vec())
+}
+
 /// As the kernel's build makes it.
 fn plain(bytes: &[u8]) -> Vec<u8> {
     xz(bytes, Filters::new().lzma2(&options()), Check::Crc32)
@@ -77,7 +82,7 @@ fn a_large_dictionary_is_no_fault() {
     let stored = xz(&contents, Filters::new().lzma2(options().dict_size(256 << 20)), Check::Crc32);
     assert_eq!(kernel_needs(Compression::Xz, &stored).map(|needs| needs.memory), Some(256 << 20));
     assert_eq!(kernel_decompress(Compression::Xz, &stored, &[]), Ok(contents.clone()));
-    assert_eq!(crate::compression::decompress(Compression::Xz, &stored).unwrap(), contents);
+    assert_eq!(*crate::compression::decompress(Compression::Xz, &stored, &Budget::default()).unwrap(), *contents);
 }
 
 #[test]
@@ -149,4 +154,24 @@ fn zstd_windows_and_frames() {
     // A window of 256 MiB.
     let large = [&[0x28, 0xb5, 0x2f, 0xfd, 0, 18 << 3][..], &[0; 8]].concat();
     assert_eq!(line_of(&large), "ZSTD-decompression failed with status 16");
+}
+
+// What does not fit into the budget says nothing about the kernel, and leaves nothing behind in it.
+#[test]
+fn contents_beyond_the_budget() {
+    let budget = Budget::new(2 << 20);
+    let contents = vec![7; 4 << 20];
+    let gzip = {
+        let mut stored = Vec::new();
+        flate2::read::GzEncoder::new(&*contents, flate2::Compression::fast()).read_to_end(&mut stored).unwrap();
+        stored
+    };
+    let zstd = ::zstd::stream::encode_all(&*contents, 1).unwrap();
+    for (compression, stored) in
+        [(Compression::Xz, plain(&contents)), (Compression::Gzip, gzip), (Compression::Zstd, zstd)]
+    {
+        let read = super::kernel_decompress(compression, &stored, &[], &budget).map(|contents| contents.len());
+        assert_eq!(read, Err(KernelDecompressFault::Limit), "{compression}");
+        assert_eq!(budget.taken(), 0);
+    }
 }

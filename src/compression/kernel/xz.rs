@@ -7,6 +7,7 @@ use liblzma::stream::{Action, Filters, Status, Stream};
 
 use super::outcome::{KernelDecompressFault, KernelNeeds, KernelResult};
 use crate::compression::decoder::DECOMPRESSED_LIMIT;
+use crate::terms::{Budget, Claim, CountedBytes};
 
 /// Values of `enum xz_ret` (include/linux/xz.h).
 const OK: i32 = 0;
@@ -48,10 +49,10 @@ pub(super) fn wants(stored: &[u8]) -> KernelNeeds {
     decoder.needs
 }
 
-pub(super) fn decompress(stored: &[u8], lacking: &[&str]) -> KernelResult<Vec<u8>> {
-    let mut decoder = Decoder::new(stored, lacking, true);
+pub(super) fn decompress(stored: &[u8], lacking: &[&str], budget: &Budget) -> KernelResult<CountedBytes> {
+    let mut decoder = Decoder { claim: budget.hold(0), ..Decoder::new(stored, lacking, true) };
     decoder.run()?;
-    Ok(decoder.contents)
+    Ok(CountedBytes::new(decoder.contents, decoder.claim))
 }
 
 /// `struct xz_dec` (lib/xz/xz_dec_stream.c). The methods are named after the kernel functions that they mirror.
@@ -63,6 +64,7 @@ struct Decoder<'a> {
     /// Whether to decompress. Otherwise only the structure is read.
     decodes: bool,
     contents: Vec<u8>,
+    claim: Claim,
     /// The unpadded and the uncompressed size of each block.
     blocks: Vec<(u64, u64)>,
     needs: KernelNeeds,
@@ -122,7 +124,8 @@ fn dec_vli(bytes: &[u8], from: usize) -> KernelResult<Option<(u64, usize)>> {
 impl<'a> Decoder<'a> {
     fn new(bytes: &'a [u8], lacking: &'a [&'a str], decodes: bool) -> Self {
         let needs = KernelNeeds::default();
-        Self { bytes, at: 0, check: CHECK_NONE, lacking, decodes, contents: Vec::new(), blocks: Vec::new(), needs }
+        let (contents, claim, blocks) = (Vec::new(), Claim::default(), Vec::new());
+        Self { bytes, at: 0, check: CHECK_NONE, lacking, decodes, contents, claim, blocks, needs }
     }
 
     /// `dec_main()`.
@@ -313,6 +316,7 @@ impl<'a> Decoder<'a> {
         }
         let added = filters.lzma2_properties(&[dictionary]).and_then(|filters| Stream::new_raw_decoder(filters));
         let mut stream = added.map_err(|_| KernelDecompressFault::Limit)?;
+        self.claim.grow_to(room)?;
         self.contents.resize(room, 0);
         let mut written = before;
         let outcome = loop {

@@ -4,6 +4,7 @@ use zstd::zstd_safe::{self, DCtx, DParameter, InBuffer, OutBuffer};
 
 use super::outcome::{KernelDecompressFault, KernelNeeds, KernelResult};
 use crate::compression::decoder::DECOMPRESSED_LIMIT;
+use crate::terms::{Budget, CountedBytes};
 
 /// `ZSTD_WINDOWLOG_LIMIT_DEFAULT`: the binary logarithm of the largest window that a decoder takes.
 const WINDOW_LOG: u32 = 27;
@@ -46,7 +47,7 @@ fn window(stored: &[u8]) -> Option<u64> {
     Some(if content == 2 { number + 256 } else { number })
 }
 
-pub(super) fn decompress(stored: &[u8]) -> KernelResult<Vec<u8>> {
+pub(super) fn decompress(stored: &[u8], budget: &Budget) -> KernelResult<CountedBytes> {
     let Some(window) = window(stored) else {
         let line = "ZSTD-compressed data has an incomplete frame header".to_owned();
         return Err(KernelDecompressFault::Refused { line, why: "has a header that the kernel does not take".into() });
@@ -58,16 +59,18 @@ pub(super) fn decompress(stored: &[u8]) -> KernelResult<Vec<u8>> {
     decoder.set_parameter(DParameter::WindowLogMax(WINDOW_LOG)).map_err(|_| KernelDecompressFault::Limit)?;
     let mut input = InBuffer::around(stored);
     let mut contents: Vec<u8> = Vec::new();
+    let mut claim = budget.hold(0);
     loop {
         let before = (contents.len(), input.pos());
+        claim.grow_to(contents.len() + STEP)?;
         contents.reserve(STEP);
         let mut output = OutBuffer::around_pos(&mut contents, before.0);
         let hint = decoder.decompress_stream(&mut output, &mut input);
         match hint {
-            Ok(0) => return Ok(contents),
+            Ok(0) => return Ok(CountedBytes::new(contents, claim)),
             Ok(_) if contents.len() > DECOMPRESSED_LIMIT => return Err(KernelDecompressFault::Limit),
             // A frame that is cut short is no error: the kernel takes what there is.
-            Ok(_) if (contents.len(), input.pos()) == before => return Ok(contents),
+            Ok(_) if (contents.len(), input.pos()) == before => return Ok(CountedBytes::new(contents, claim)),
             Ok(_) => {}
             Err(code) => {
                 let status = i32::try_from(0_usize.wrapping_sub(code)).unwrap_or_default();

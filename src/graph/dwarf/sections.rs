@@ -8,11 +8,11 @@ use rayon::prelude::*;
 
 use super::bases::Bases;
 use super::error::DwarfError;
-use crate::compression::decompress_section;
+use crate::compression::{DECOMPRESSED_LIMIT, decompress_section};
 use crate::elf::{DebugField, DebugRelocation, Section, SectionType, Symbol, SymbolPlace};
 use crate::graph::Place;
 use crate::image::ModuleElf;
-use crate::terms::Endian;
+use crate::terms::{Claim, Endian};
 
 /// The sections that hold lines, inlined calls and variables.
 const NEEDED: [SectionId; 11] = [
@@ -48,13 +48,15 @@ pub struct DebugSections<'a> {
     sections: HashMap<SectionId, Cow<'a, [u8]>>,
     bases: Bases,
     split: HashMap<String, HashMap<SectionId, Vec<u8>>>,
+    /// The contents of all sections that are not those of the file.
+    claim: Claim,
 }
 
 impl<'a> DebugSections<'a> {
     /// Reads the debug sections of an object; `None` if it has none.
     ///
     /// # Errors
-    /// When a section cannot be decompressed or relocated.
+    /// When a section cannot be decompressed or relocated, or when all of them do not fit into the budget of the file.
     pub fn read(elf: &'a ModuleElf) -> Result<Option<Self>, DwarfError> {
         let bases = Bases::new(elf);
         let found = NEEDED.iter().filter_map(|id| Some((*id, find(elf, id.name())?)));
@@ -63,6 +65,10 @@ impl<'a> DebugSections<'a> {
             return Ok(None);
         }
         let relocations = relocation_sections(elf);
+        let mut claim = elf.bytes().budget().hold(0);
+        for (_, section) in &found {
+            count(elf, section, relocations.contains_key(&section.index), &mut claim)?;
+        }
         let contents = found.into_par_iter().map(|(id, section)| {
             let mut bytes = plain(elf, section)?;
             for relocating in relocations.get(&section.index).into_iter().flatten() {
@@ -75,17 +81,18 @@ impl<'a> DebugSections<'a> {
             Endian::Little => RunTimeEndian::Little,
             Endian::Big => RunTimeEndian::Big,
         };
-        Ok(Some(Self { endian, sections, bases, split: HashMap::new() }))
+        Ok(Some(Self { endian, sections, bases, split: HashMap::new(), claim }))
     }
 
     /// Adds a file of split debug information that a unit names as `path`.
     ///
     /// # Errors
-    /// When a section cannot be decompressed.
+    /// When a section cannot be decompressed or does not fit into the budget.
     pub fn add_split(&mut self, path: &str, elf: &ModuleElf) -> Result<(), DwarfError> {
         let mut sections = HashMap::new();
         for id in NEEDED {
             let Some(section) = id.dwo_name().and_then(|name| find(elf, name)) else { continue };
+            count(elf, section, true, &mut self.claim)?;
             sections.insert(id, plain(elf, section)?.into_owned());
         }
         self.split.insert(path.to_owned(), sections);
@@ -140,7 +147,24 @@ fn find<'e>(elf: &'e ModuleElf, name: &str) -> Option<&'e Section> {
     })
 }
 
-/// The contents of a section, decompressed if necessary.
+/// Counts the contents of a section, unless they are those of the file: they are compressed, or copied (`is_copied`) to be changed.
+fn count(elf: &ModuleElf, section: &Section, is_copied: bool, claim: &mut Claim) -> Result<(), DwarfError> {
+    let contents = elf.contents(section);
+    let name = elf.section_name(section).unwrap_or_default();
+    let size = match elf.format().compressed(section, contents, name) {
+        // Of more than that nothing is decompressed.
+        Some(compressed) => match usize::try_from(compressed.size) {
+            Ok(size) if size <= DECOMPRESSED_LIMIT => size,
+            _ => return Ok(()),
+        },
+        None if is_copied => contents.len(),
+        None => return Ok(()),
+    };
+    let fault = |what: String| DwarfError::Section { section: elf.section_text(section), what };
+    claim.grow(size).map_err(|error| fault(error.to_string()))
+}
+
+/// The contents of a section, decompressed if necessary. They are counted before.
 fn plain<'e>(elf: &'e ModuleElf, section: &Section) -> Result<Cow<'e, [u8]>, DwarfError> {
     let name = elf.section_name(section).unwrap_or_default();
     match elf.format().compressed(section, elf.contents(section), name) {

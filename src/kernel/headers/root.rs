@@ -32,7 +32,7 @@ impl HeaderRoot {
             Self::Package(store, folder) => {
                 let path = format!("{folder}/{name}");
                 store.size(&path).filter(|size| *size <= LARGEST)?;
-                store.get(&path).ok()
+                Some(store.get(&path).ok()?.into_parts().0)
             }
         }
     }

@@ -29,7 +29,7 @@ pub enum PackageError {
 
 impl PackageError {
     /// Makes an I/O error an error of a part.
-    pub(super) fn part(part: &str) -> impl FnOnce(io::Error) -> Self {
+    pub(in crate::kernel) fn part(part: &str) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Part { part: part.to_owned(), source }
     }
 }

@@ -4,7 +4,7 @@ use memchr::memmem::{find, find_iter};
 
 use crate::compression::{Compression, decompress_payload};
 use crate::kernel::config::Config;
-use crate::terms::KernelRelease;
+use crate::terms::{Budget, KernelRelease};
 
 /// The longest line that is read.
 const MAX_LINE: usize = 1024;
@@ -51,6 +51,9 @@ pub(super) fn vermagic(bytes: &[u8], release: &KernelRelease) -> Option<String> 
     found.all(|other| other == first).then(|| first.to_owned())
 }
 
+/// The longest configuration: 16 MiB. Real ones have less than 400 KiB.
+const CONFIG_LIMIT: u64 = 16 << 20;
+
 /// The configuration between `IKCFG_ST` and `IKCFG_ED` (`CONFIG_IKCONFIG`, kernel/configs.c).
 pub(super) fn config(bytes: &[u8]) -> Option<Config> {
     const START: &[u8] = b"IKCFG_ST";
@@ -60,8 +63,8 @@ pub(super) fn config(bytes: &[u8]) -> Option<Config> {
         if Compression::of(packed) != Some(Compression::Gzip) {
             return None;
         }
-        let text = decompress_payload(Compression::Gzip, packed, None).ok()?;
-        Config::parse_embedded(String::from_utf8(text).ok()?)
+        let text = decompress_payload(Compression::Gzip, packed, None, &Budget::new(CONFIG_LIMIT)).ok()?;
+        Config::parse_embedded(String::from_utf8(text.to_vec()).ok()?)
     })
 }
 

@@ -10,7 +10,7 @@ use super::relative;
 use crate::compression::{Compression, decompress_payload};
 use crate::elf::Elf;
 use crate::image::Bytes;
-use crate::terms::{Arch, Class, ElfMachine, Endian};
+use crate::terms::{Arch, Class, CountedBytes, ElfMachine, Endian};
 
 /// The most containers within each other. A unified image with an EFI image with a compressed kernel has three.
 const MAX_DEPTH: usize = 6;
@@ -112,7 +112,7 @@ fn image_format(bytes: &[u8]) -> Option<ImageFormat> {
 }
 
 /// Unpacks a kernel from its containers. `outer` is the compression of the whole file, which the caller has undone.
-pub(super) fn unwrap(bytes: Vec<u8>, outer: Option<Compression>) -> Result<Unwrapped, ImageError> {
+pub(super) fn unwrap(bytes: CountedBytes, outer: Option<Compression>) -> Result<Unwrapped, ImageError> {
     let mut containers: Vec<_> = outer.map(Container::Compressed).into_iter().collect();
     let mut uname = None;
     let mut cmdline = None;
@@ -141,7 +141,7 @@ pub(super) fn unwrap(bytes: Vec<u8>, outer: Option<Compression>) -> Result<Unwra
                 cmdline = cmdline.or_else(|| pe_text(&bytes, ".cmdline"));
                 let range = pe_section(&bytes, ".linux").unwrap_or_default();
                 containers.push(Container::Uki);
-                bytes = bytes.get(range).unwrap_or_default().to_vec();
+                bytes.narrow(range);
                 continue;
             }
             Some(ImageFormat::Container(Container::BzImage)) => bz_image(&bytes)?,
@@ -161,7 +161,7 @@ pub(super) fn unwrap(bytes: Vec<u8>, outer: Option<Compression>) -> Result<Unwra
         }
         let start = packed.range.start;
         let data = bytes.get(packed.range).unwrap_or_default();
-        bytes = decompress_payload(packed.compression, data, packed.size)
+        bytes = decompress_payload(packed.compression, data, packed.size, &bytes.budget())
             .map_err(|error| ImageError::new(start, ImageErrorKind::Compressed(error)))?;
     }
     Err(ImageError::new(0, ImageErrorKind::TooDeep(MAX_DEPTH)))

@@ -30,7 +30,7 @@ use super::exports::Exports;
 use super::struct_module::StructModule;
 use crate::btf::{Index, NameIndex, Table};
 use crate::compression::Compression;
-use crate::terms::{Arch, KernelRelease, KernelVersion};
+use crate::terms::{Arch, CountedBytes, KernelRelease, KernelVersion};
 use crate::x509::Certificate;
 
 /// A kernel image, unpacked from its containers.
@@ -61,11 +61,11 @@ impl KernelImage {
     /// # Errors
     /// If there is no kernel in the bytes, or it is malformed.
     pub fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<Self, ImageError> {
-        Self::read(path, bytes, None)
+        Self::read(path, bytes.into(), None)
     }
 
     /// Unpacks the kernel from `bytes`, which were decompressed from `outer` if the file was compressed as a whole.
-    pub(super) fn read(path: &Path, bytes: Vec<u8>, outer: Option<Compression>) -> Result<Self, ImageError> {
+    pub(super) fn read(path: &Path, bytes: CountedBytes, outer: Option<Compression>) -> Result<Self, ImageError> {
         let unwrapped = container::unwrap(bytes, outer)?;
         let bytes = unwrapped.bytes;
         let memory = match unwrapped.arch {

@@ -1,7 +1,7 @@
 //! The pointers of a relocatable RISC-V image. The image has zeros in place of its pointers; a table of relative relocations
 //! holds them, which the kernel applies when it starts (`relocate_kernel()`, arch/riscv/mm/init.c).
 
-use crate::terms::{Arch, ElfMachine};
+use crate::terms::{Arch, CountedBytes, ElfMachine};
 
 /// `R_RISCV_RELATIVE`.
 const RELATIVE: u64 = 3;
@@ -14,13 +14,13 @@ const ALIGN: u64 = 2 << 20;
 
 /// Writes the pointers into the image, for the address that the kernel was linked at. An image without such a table is not
 /// changed.
-pub(super) fn apply(mut bytes: Vec<u8>, arch: Arch) -> Vec<u8> {
+pub(super) fn apply(mut bytes: CountedBytes, arch: Arch) -> CountedBytes {
     if arch.machine != ElfMachine::Riscv {
         return bytes;
     }
     let pointers = pointers(&bytes).unwrap_or_default();
     for (place, pointer) in pointers {
-        if let Some(field) = bytes.get_mut(place..).and_then(|rest| rest.first_chunk_mut()) {
+        if let Some(field) = bytes.as_mut_slice().get_mut(place..).and_then(|rest| rest.first_chunk_mut()) {
             *field = pointer.to_le_bytes();
         }
     }
@@ -58,6 +58,10 @@ mod tests {
     use super::*;
     use crate::terms::{Class, Endian};
 
+    fn applied(bytes: Vec<u8>, arch: Arch) -> Vec<u8> {
+        apply(bytes.into(), arch).to_vec()
+    }
+
     const RISCV: Arch = Arch { machine: ElfMachine::Riscv, class: Class::Elf64, endian: Endian::Little };
 
     /// A page of other bytes, room for pointers, and the table that fills it.
@@ -75,17 +79,17 @@ mod tests {
     #[test]
     fn pointers_are_written_into_the_image() {
         let base = 0xffff_ffff_8000_0000;
-        let applied = apply(image(base), RISCV);
-        assert_eq!(number(&applied, 0x1000), Some(base));
-        assert_eq!(number(&applied, 0x1000 + 8 * 63), Some(base + 63));
-        assert_eq!(applied.get(..0x1000), image(base).get(..0x1000));
-        assert_eq!(apply(image(base), Arch::ARM64), image(base));
+        let written = applied(image(base), RISCV);
+        assert_eq!(number(&written, 0x1000), Some(base));
+        assert_eq!(number(&written, 0x1000 + 8 * 63), Some(base + 63));
+        assert_eq!(written.get(..0x1000), image(base).get(..0x1000));
+        assert_eq!(applied(image(base), Arch::ARM64), image(base));
     }
 
     #[test]
     fn a_table_that_does_not_fit_changes_nothing() {
         let mut overwritten = image(0xffff_ffff_8000_0000);
         overwritten[0x1008] = 1;
-        assert_eq!(apply(overwritten.clone(), RISCV), overwritten);
+        assert_eq!(applied(overwritten.clone(), RISCV), overwritten);
     }
 }

@@ -247,8 +247,8 @@ fn read_by_kernel(run: &Run<'_>, compression: Compression) -> StageResult<Result
     if lacking.is_empty() && known.is_some() {
         return Ok(Ok(run.image.contents().clone()));
     }
-    match kernel_decompress(compression, run.image.stored().whole(), &lacking) {
-        Ok(contents) if contents == run.image.contents().whole() => Ok(Ok(run.image.contents().clone())),
+    match kernel_decompress(compression, run.image.stored().whole(), &lacking, &run.image.budget()) {
+        Ok(contents) if *contents == *run.image.contents().whole() => Ok(Ok(run.image.contents().clone())),
         Ok(contents) => Ok(Ok(contents.into())),
         Err(KernelDecompressFault::Refused { line, why }) => {
             Ok(Err(Undecompressed { errno: Errno::EINVAL, why, line: Some(line) }))

@@ -13,7 +13,7 @@ use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use gplok::kernel::Kernel;
-use gplok::terms::{ExportKind, Glob, Loader};
+use gplok::terms::{ByteSize, ExportKind, Glob, Loader};
 
 /// Will this kernel module load on that kernel, and if not, why exactly?
 #[derive(Debug, Parser)]
@@ -28,6 +28,10 @@ pub struct CommandLine {
     /// lead out of it, as after chroot. Paths on the command line are those of this machine.
     #[arg(long, global = true, value_name = "DIR")]
     pub root: Option<PathBuf>,
+    /// How much memory the contents of files may take at a time, decompressed or not, for example 512M or 4G; default: 1G. A file
+    /// that does not fit is not read.
+    #[arg(long, global = true, value_name = "SIZE")]
+    pub max_memory: Option<ByteSize>,
     #[command(subcommand)]
     pub command: Command,
 }

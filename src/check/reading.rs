@@ -1,0 +1,27 @@
+//! Opens many module files, to be kept.
+
+use super::ModuleFile;
+use super::each::try_each;
+use crate::image::Image;
+use crate::kernel::Kernel;
+
+/// The part of a budget that modules may take which are kept as a whole: a quarter.
+const KEPT: u64 = 4;
+
+/// Opens module files on all threads, and keeps them. One that cannot be read has an image without contents. Once they take a
+/// quarter of the kernel's budget, only the parts of the others are kept that every load reads; all of such a file is read again
+/// where that is needed.
+pub fn open_modules(kernel: &Kernel, files: &[ModuleFile]) -> Vec<Image> {
+    let budget = kernel.budget();
+    let open = |file: &ModuleFile| {
+        let image = kernel.open_module(&file.path)?;
+        if budget.taken() <= budget.limit() / KEPT {
+            return Ok(image);
+        }
+        // Found and kept now: it cannot be found once parts of the image are freed.
+        image.damage();
+        Ok(image.reduced())
+    };
+    let opened = try_each(files, open).into_iter().zip(files);
+    opened.map(|(image, file)| image.unwrap_or_else(|error| kernel.faulty(&file.path, &error))).collect()
+}

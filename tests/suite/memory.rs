@@ -1,0 +1,192 @@
+//! One budget for the contents of all files: what does not fit is not read, is named, and keeps no other file from being judged.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use gplok::check::{Check, ModuleFile, open_modules};
+use gplok::kernel::Kernel;
+use gplok::terms::{Budget, Errno};
+use gplok::verdict::{Missing, Outcome};
+use liblzma::stream::Check as XzCheck;
+
+use crate::cli::Desk;
+use crate::ko::{Ko, Section, Sh};
+use crate::made::Made;
+use crate::matrix::xz;
+
+/// More than the budgets below.
+const LARGE: usize = 3 << 20;
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(bytes).expect("a vector can grow");
+    encoder.finish().expect("a vector can grow")
+}
+
+/// A module with so many bytes that no loader looks at.
+fn padded(name: &str, size: usize) -> Ko {
+    Ko::new(name).needs("printk").section(Section::new(".comment", 0, 1, vec![0; size]))
+}
+
+fn desk() -> (Desk, Made) {
+    let made = Made::new("6.1.0");
+    (Desk::with(made.clone()), made)
+}
+
+/// A tar with holes, as bsdtar writes it: a file of `size` zeros.
+fn sparse(path: &str, size: u64) -> Vec<u8> {
+    let attributes = [
+        ("GNU.sparse.major", "1".to_owned()),
+        ("GNU.sparse.minor", "0".to_owned()),
+        ("GNU.sparse.name", path.to_owned()),
+        ("GNU.sparse.realsize", size.to_string()),
+    ];
+    let mut archive = tar::Builder::new(Vec::new());
+    let attributes = attributes.iter().map(|(key, value)| (*key, value.as_bytes()));
+    archive.append_pax_extensions(attributes).expect("written");
+    let mut map = b"0\n".to_vec();
+    map.resize(512, 0);
+    let mut header = tar::Header::new_ustar();
+    header.set_size(512);
+    archive.append_data(&mut header, "GNUSparseFile.0/hole", map.as_slice()).expect("written");
+    archive.into_inner().expect("written")
+}
+
+/// A file that is named alone is an error; one of a tree has a verdict, and the others are judged.
+#[test]
+fn a_file_beyond_the_limit_is_named_and_the_others_are_judged() {
+    let (desk, made) = desk();
+    desk.file("t/large.ko.xz", xz(&padded("large", LARGE).build(&made.profile), XzCheck::Crc32));
+    desk.file("t/good.ko", Ko::new("good").needs("printk").build(&made.profile));
+    let why = "xz data that cannot be decompressed in memory: it needs more memory than the 1 MiB that gplok may use for \
+               the contents of files (--max-memory)";
+    for command in ["check -k k", "inspect", "upgrade --from k --to k", "why -k k", "audit"] {
+        desk.run(&format!("{command} --max-memory 1M t/large.ko.xz"))
+            .failed(&format!("cannot read t/large.ko.xz: {why}"));
+    }
+    desk.run("check -k k t/large.ko.xz").ended(0);
+    let page = desk.run("check -k k --tree t --max-memory 1M").ended(3).out.clone();
+    assert!(page.starts_with("2 modules on 6.1.0: 1 loads, 1 undetermined\n") && page.contains(why), "{page}");
+    let page = desk.run("upgrade --from k --to k --tree t --max-memory 1M --all").ended(3).out.clone();
+    assert!(page.contains(why), "{page}");
+    let page = desk.run("audit t --max-memory 1M").ended(3).out.clone();
+    assert!(page.contains(why), "{page}");
+    assert_eq!(desk.run("check -k k t --max-memory 1Q").code, Some(2));
+}
+
+/// The limit counts for what describes a kernel, too.
+#[test]
+fn a_kernel_beyond_the_limit_is_an_error() {
+    let (desk, made) = desk();
+    desk.file("vmlinuz", gzip(&vec![7; LARGE]));
+    desk.file("good.ko", Ko::new("good").build(&made.profile));
+    let limit = "it needs more memory than the 1 MiB that gplok may use for the contents of files (--max-memory)";
+    let packed = format!("cannot read vmlinuz: gzip data that cannot be decompressed in memory: {limit}");
+    desk.run("check -k vmlinuz good.ko --max-memory 1M").failed(&packed);
+    desk.file("vmlinux", [b"\x7fELF".to_vec(), vec![7; LARGE]].concat());
+    desk.run("check -k vmlinux good.ko --max-memory 1M").failed(&format!("cannot read vmlinux: {limit}"));
+}
+
+/// A package of 4 KiB that says it holds a file of 2 GiB, and one in which a file takes more than there is.
+#[test]
+fn holes_of_packages_take_no_memory() {
+    let (desk, _) = desk();
+    desk.file("holes.tar", sparse("lib/modules/6.1.0/kernel/hole.ko", 2 << 30));
+    let missing = |arguments: &str| {
+        let json = desk.run(&format!("check -k k holes.tar --format json {arguments}")).ended(3).json();
+        json["modules"][0]["missing"][0].as_str().expect("it names the file").to_owned()
+    };
+    assert!(missing("").contains("hole.ko: it has more than 512 MiB, and is not read"), "{}", missing(""));
+    desk.file("holes.tar", sparse("lib/modules/6.1.0/kernel/hole.ko", 8 << 20));
+    assert!(missing("--max-memory 4M").contains("more memory than the 4 MiB"), "{}", missing("--max-memory 4M"));
+    desk.run("check -k k holes.tar").ended(1);
+}
+
+/// A section that says it is as long as memory: neither its size nor that of the file is trusted.
+#[test]
+fn a_sparse_file_takes_no_memory() {
+    let (desk, made) = desk();
+    let ko = padded("sparse", 100 << 10).patch(|image| {
+        image.patch(".comment", Sh::Flags, 2);
+        image.patch(".comment", Sh::Size, 60 << 30);
+    });
+    desk.file("t/sparse.ko", ko.build(&made.profile));
+    let file = std::fs::OpenOptions::new().write(true).open(desk.path("t/sparse.ko")).expect("it is there");
+    file.set_len(64 << 30).expect("a file may have holes");
+    desk.run("inspect t/sparse.ko").failed(
+        "cannot read t/sparse.ko: it needs more memory than the 1 GiB that gplok may use for the contents of files \
+         (--max-memory)",
+    );
+    desk.run("check -k k --tree t").ended(3);
+}
+
+/// Each fits alone, but not all at once: all are judged, one after another if need be.
+#[test]
+fn files_that_fit_one_by_one_are_all_judged() {
+    let (desk, made) = desk();
+    let files: Vec<_> = (0..6).map(|number| format!("m{number}")).collect();
+    for name in &files {
+        desk.file(&format!("t/{name}.ko.xz"), xz(&padded(name, LARGE).build(&made.profile), XzCheck::Crc32));
+    }
+    let budget = Budget::new(LARGE as u64 + (1 << 20));
+    let mut kernel = Kernel::within(&budget);
+    kernel.add(&desk.path("k")).expect("a kernel");
+    let kernel = Arc::new(kernel);
+    let file = |name: &String| ModuleFile { path: desk.path(&format!("t/{name}.ko.xz")), size: 0 };
+    let files: Vec<_> = files.iter().map(file).collect();
+    let checked = Check::new(&kernel).files(&files, || ()).expect("no file changes");
+    assert_eq!(checked.verdicts.iter().map(|verdict| &verdict.outcome).collect::<Vec<_>>(), [&Outcome::Loads; 6]);
+    assert!(budget.taken() < 1 << 20, "what is kept is little: {}", budget.taken());
+    // As `upgrade` keeps them.
+    let images = open_modules(&kernel, &files);
+    assert!(budget.taken() < 1 << 20, "what is kept is little: {}", budget.taken());
+    let verdicts = Check::new(&kernel).images(&images).expect("no file changes");
+    assert_eq!(verdicts.iter().map(|verdict| &verdict.outcome).collect::<Vec<_>>(), [&Outcome::Loads; 6]);
+    drop((checked, images));
+    assert_eq!(budget.taken(), 0);
+}
+
+/// What there is no memory for is unread, not damaged: it may be loaded, and export what others need.
+#[test]
+fn an_exporter_beyond_the_limit_leaves_its_users_open() {
+    let (desk, made) = desk();
+    desk.file("t/large.ko.xz", xz(&padded("large", LARGE).export("large_fn").build(&made.profile), XzCheck::Crc32));
+    desk.file("t/user.ko", Ko::new("user").needs("large_fn").build(&made.profile));
+    let budget = Budget::new(1 << 20);
+    let mut kernel = Kernel::within(&budget);
+    kernel.add(&desk.path("k")).expect("a kernel");
+    let files = ["t/large.ko.xz", "t/user.ko"].map(|name| ModuleFile { path: desk.path(name), size: 0 });
+    let checked = Check::new(&Arc::new(kernel)).files(&files, || ()).expect("no file changes");
+    for verdict in &checked.verdicts {
+        assert_eq!(verdict.outcome, Outcome::Undetermined);
+        assert!(verdict.missing.iter().any(|missing| matches!(missing, Missing::UnreadModule { .. })), "{verdict:?}");
+    }
+    assert_ne!(checked.verdicts[1].outcome.errno(), Some(Errno::ENOENT));
+}
+
+/// Compressed sections are counted in sum, and before any is decompressed. The verdict does not depend on them.
+#[test]
+fn debug_sections_are_counted_together() {
+    let (desk, made) = desk();
+    let section = |name: &str| {
+        let zeros = vec![0; 1 << 20];
+        let mut packed = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(&zeros).expect("a vector can grow");
+        // Elf64_Chdr: type, padding, size, alignment.
+        let mut bytes = [1_u32.to_le_bytes(), [0; 4]].concat();
+        bytes.extend([zeros.len() as u64, 1].map(u64::to_le_bytes).concat());
+        bytes.extend(packed.finish().expect("a vector can grow"));
+        Section::new(name, u64::from(object::elf::SHF_COMPRESSED) as u32, 1, bytes)
+    };
+    let bomb = [".debug_info", ".debug_abbrev", ".debug_str", ".debug_line"].map(section);
+    let ko = bomb.into_iter().fold(Ko::new("foo").needs("gone"), Ko::section);
+    desk.file("foo.ko", ko.build(&made.profile));
+    let state = |arguments: &str| {
+        let json = desk.run(&format!("check -k k foo.ko --format json {arguments}")).ended(1).json();
+        assert_eq!(json["modules"][0]["errno"], "ENOENT");
+        json["modules"][0]["debug_info"]["what"].as_str().unwrap_or_default().to_owned()
+    };
+    let what = state("--max-memory 3M");
+    assert!(what.starts_with("section .debug_") && what.contains("more memory than the 3 MiB"), "{what}");
+    assert!(!state("").contains("more memory"), "{}", state(""));
+}
