@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 use crate::compression::{CompressionError, stream};
 use crate::terms::Shown;
 
+/// `INT_MAX`, the size up to which the kernel reads a module (`init_module_from_file()`, kernel/module/main.c).
+pub(super) const KERNEL_READS: u64 = 0x7fff_ffff;
+
 /// A module file could not be read.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot read {}: {kind}", Shown::path(path))]
@@ -40,6 +43,12 @@ pub enum ErrorKind {
     /// The compressed data cannot be decompressed.
     #[error(transparent)]
     Compression(#[from] CompressionError),
+    /// The file is longer than the 2 GiB that the kernel reads of a module. gplok does not read it either.
+    #[error("it has {size} bytes, and the kernel reads no module of more than {KERNEL_READS}")]
+    TooLong {
+        /// Its size in bytes.
+        size: u64,
+    },
     /// The file has changed since it was opened.
     #[error("it has changed while it was read")]
     Changed,

@@ -2,13 +2,15 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::error::KERNEL_READS;
 use super::parts::Parts;
 use super::regular::{open_below, open_regular};
 use super::{Bytes, Error, ErrorKind};
-use crate::compression::stream;
+use crate::compression::{Compression, stream};
 use crate::terms::Budget;
 
 /// How much of a file is read.
@@ -33,7 +35,7 @@ impl ModuleFile {
     /// Reads a file.
     ///
     /// # Errors
-    /// If the file is no regular file, cannot be opened or read, or does not fit into the budget.
+    /// If the file is no regular file, cannot be opened or read, is longer than the kernel reads, or does not fit into the budget.
     pub fn open(path: &Path, extent: Extent, budget: &Budget) -> Result<(Bytes, Self), Error> {
         let file = open_regular(path).map_err(ErrorKind::Io);
         file.and_then(|file| Self::read(file, path, extent, budget)).map_err(|kind| Error::new(path, kind))
@@ -63,6 +65,14 @@ impl ModuleFile {
         let metadata = file.metadata().map_err(ErrorKind::Io)?;
         let this = Self { path: path.to_owned(), len: metadata.len(), modified: metadata.modified().ok() };
         let len = usize::try_from(this.len).unwrap_or(usize::MAX);
+        if this.len > KERNEL_READS {
+            let mut head = [0; 16];
+            file.read_exact_at(&mut head, 0).map_err(cut_short)?;
+            // What the kernel makes of a compressed file depends on who decompresses it.
+            if Compression::of(&head).is_none() {
+                return Err(ErrorKind::TooLong { size: this.len });
+            }
+        }
         if extent == Extent::Parts
             && let Some((parts, claim)) = Parts::read(&file, len, budget).map_err(cut_short)?
         {

@@ -63,7 +63,8 @@ fn fault(image: &Image) -> Option<Errno> {
             let number = why.rsplit_once("(os error ").and_then(|(_, number)| number.strip_suffix(')')?.parse().ok());
             return Some(number.and_then(Errno::from_number).unwrap_or(Errno::EINVAL));
         }
-        Some(Fault::Broken(_)) => return Some(Errno::EINVAL),
+        // kmod reads a file of any length, and gplok does not.
+        Some(Fault::Broken(_) | Fault::TooLong(_)) => return Some(Errno::EINVAL),
         None => {}
     }
     let bytes = image.contents();

@@ -93,6 +93,8 @@ pub(crate) enum Fault {
     /// Its compressed data is broken: kmod cannot decompress it. The contents are those that the kernel's own decompressor
     /// reads; there are none if these are no module.
     Broken(String),
+    /// It is longer than the kernel reads.
+    TooLong(String),
 }
 
 /// The size of the larger of the two ELF headers, in bytes.
@@ -231,6 +233,10 @@ impl Image {
         let (path, why) = (&error.path, error.kind.to_string());
         match &error.kind {
             ErrorKind::Compression(CompressionError::Broken { .. }) => {}
+            ErrorKind::TooLong { .. } => {
+                let empty = Self::new(path, None, Bytes::default(), Bytes::default());
+                return Self { fault: Some(Fault::TooLong(why)), ..empty };
+            }
             ErrorKind::Io(_) => return Self::unread(path, why_unread(path, &why)),
             _ => return Self::unread(path, why),
         }
@@ -266,7 +272,7 @@ impl Image {
     /// Why the sections of the module cannot be found, so that what it exports is not known; `None` if they are found. Must be
     /// called before parts of the image are freed.
     pub(crate) fn damage(&self) -> Option<&str> {
-        if let Some(Fault::Unread(why) | Fault::Broken(why)) = &self.fault
+        if let Some(Fault::Unread(why) | Fault::Broken(why) | Fault::TooLong(why)) = &self.fault
             && self.contents.is_empty()
         {
             return Some(why);

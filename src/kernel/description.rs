@@ -434,7 +434,7 @@ impl Kernel {
         if let Some(contents) = self.in_package(path)? {
             return Ok(Image::from_counted_raw(path, contents));
         }
-        Image::open_raw_within(path, &self.budget)
+        Image::open_raw_within(path, &self.budget).or_else(|error| self.judged(path, error))
     }
 
     /// The bytes of a module file in a package; `None` if its path lies in none.
@@ -452,15 +452,22 @@ impl Kernel {
         self.module_packages.extend_from_slice(tree.packages());
     }
 
-    /// Reads a module file as [`Kernel::open_module`] does. Broken compressed data is no error: the loader judges it.
+    /// Reads a module file as [`Kernel::open_module`] does. Broken compressed data, and a file that is longer than the kernel reads,
+    /// are no errors: the loader judges them.
     ///
     /// # Errors
     /// When it cannot be read.
     pub fn open_module_to_judge(&self, path: &Path) -> Result<Image, crate::image::Error> {
-        self.open_module(path).or_else(|error| {
-            let image = self.faulty(path, &error);
-            if matches!(image.fault(), Some(Fault::Broken(_))) { Ok(image) } else { Err(error) }
-        })
+        self.open_module(path).or_else(|error| self.judged(path, error))
+    }
+
+    /// Stands for a file that could not be opened, but that the loader can judge.
+    fn judged(&self, path: &Path, error: crate::image::Error) -> Result<Image, crate::image::Error> {
+        let image = self.faulty(path, &error);
+        match image.fault() {
+            Some(Fault::Broken(_) | Fault::TooLong(_)) => Ok(image),
+            _ => Err(error),
+        }
     }
 
     /// Reads a module file as [`Kernel::open_module`] does. An image without contents stands for a file that cannot be read.

@@ -17,7 +17,7 @@ use crate::load::refused_exporter::RefusedExporter;
 use crate::load::run::{Call, Run};
 use crate::load::stages::delete_module::{Kept, delete_module};
 use crate::load::state::{Open, State, World};
-use crate::load::{Cmdline, Insmod};
+use crate::load::{Cmdline, Insmod, SystemCall};
 use crate::terms::{Errno, ExportedSymbol, Taints};
 use crate::verdict::{Finding, Missing, Outcome, Stage, Verdict};
 
@@ -157,7 +157,7 @@ impl Machine {
     /// Reads from a module file what its verdict can depend on, whatever else is loaded. The module can then be judged without
     /// the file, except for what only a refused module asks. Returns the verdict if it depends on no other module.
     pub(crate) fn prepare(&self, image: &Image, insmod: &Insmod) -> Option<Judged> {
-        if matches!(image.fault(), Some(Fault::Unread(_))) {
+        if not_read(image, insmod).is_some() {
             return None;
         }
         let passed = Passed::default();
@@ -282,7 +282,7 @@ impl Machine {
     /// Loads a module, unless the loader asks for bytes of it that are not in memory; then nothing has happened.
     pub(crate) fn insmod_whole(&mut self, image: &Image, insmod: &Insmod) -> Result<Verdict, NotInMemory> {
         self.next_call();
-        if let Some(Fault::Unread(why)) = image.fault()
+        if let Some(why) = not_read(image, insmod)
             && self.cmdline.modules_disabled.is_none()
         {
             return Ok(self.unknown(image, why));
@@ -425,5 +425,15 @@ fn booted(kernel: &Kernel) -> World {
         because: Arc::default(),
         last: None,
         asked: Vec::new(),
+    }
+}
+
+/// Why it is not known what the system call gets to see of a file; `None` if it is known.
+fn not_read<'a>(image: &'a Image, insmod: &Insmod) -> Option<&'a str> {
+    match image.fault()? {
+        Fault::Unread(why) => Some(why),
+        // init_module() gets a buffer, which the program has filled.
+        Fault::TooLong(why) if insmod.call == SystemCall::InitModule => Some(why),
+        Fault::TooLong(_) | Fault::Broken(_) => None,
     }
 }

@@ -108,7 +108,7 @@ pub fn explain_all(verdicts: &mut [Verdict], images: &[Image], kernel: &Kernel, 
     for ((verdict, image), result) in verdicts.iter_mut().zip(images).zip(explained) {
         match result {
             Err(error) if error.is_about_memory() => {
-                let (file, what) = (image.path().display().to_string(), error.kind.to_string());
+                let (file, what) = (image.path().to_string_lossy().into_owned(), error.kind.to_string());
                 verdict.debug_info = DebugInfo::Unusable { file, what };
             }
             result => result?,

@@ -16,6 +16,8 @@ use crate::matrix::xz;
 
 /// More than the budgets below.
 const LARGE: usize = 3 << 20;
+/// `INT_MAX`, up to which the kernel reads a module.
+const KERNEL_READS: u64 = 0x7fff_ffff;
 
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -102,22 +104,52 @@ fn holes_of_packages_take_no_memory() {
     desk.run("check -k k holes.tar").ended(1);
 }
 
+/// `kernel_read_file()` refuses more than `INT_MAX` bytes before it reads any, and so does gplok.
+#[test]
+fn a_module_of_more_than_two_gib_is_refused() {
+    let (desk, made) = desk();
+    let write = |name: &str, size: u64| {
+        desk.file(name, padded("long", 100 << 10).build(&made.profile));
+        let file = std::fs::OpenOptions::new().write(true).open(desk.path(name)).expect("it is there");
+        file.set_len(size).expect("a file may have holes");
+    };
+    write("t/just.ko", KERNEL_READS);
+    write("t/long.ko", KERNEL_READS + 1);
+    let json = desk.run("check -k k --tree t --list --format json").ended(1).json();
+    let errnos: Vec<_> = [0, 1].map(|module| json["modules"][module]["errno"].clone()).into();
+    assert_eq!(errnos, [serde_json::Value::Null, "EFBIG".into()], "{json:#}");
+    let what = "it has 2147483648 bytes, and the kernel reads no module of more than 2147483647";
+    for command in ["check -k k t/long.ko", "why -k k t/long.ko", "upgrade --from k --to k t/long.ko"] {
+        let page = desk.run(command).ended(1).out.clone();
+        assert!(page.contains("EFBIG"), "{page}");
+    }
+    desk.run("inspect t/long.ko").failed(&format!("cannot read t/long.ko: {what}"));
+    // init_module() gets what the program has read.
+    desk.file("plan", "insmod t/long.ko\ninsmod --init t/long.ko\n");
+    let steps = desk.run("simulate -k k plan --format json").ended(1).json();
+    let outcomes: Vec<_> = [0, 1].map(|step| steps["steps"][step]["outcome"].clone()).into();
+    assert_eq!(outcomes, ["refused", "undetermined"], "{steps:#}");
+    // An object that gplok would have to read as a whole.
+    write("sparse.ko", 64 << 30);
+    desk.run("inspect sparse.ko")
+        .failed(&format!("cannot read sparse.ko: {}", what.replace("2147483648", "68719476736")));
+}
+
 /// A section that says it is as long as memory: neither its size nor that of the file is trusted.
 #[test]
 fn a_sparse_file_takes_no_memory() {
     let (desk, made) = desk();
     let ko = padded("sparse", 100 << 10).patch(|image| {
         image.patch(".comment", Sh::Flags, 2);
-        image.patch(".comment", Sh::Size, 60 << 30);
+        image.patch(".comment", Sh::Size, 0x7ff0_0000);
     });
     desk.file("t/sparse.ko", ko.build(&made.profile));
     let file = std::fs::OpenOptions::new().write(true).open(desk.path("t/sparse.ko")).expect("it is there");
-    file.set_len(64 << 30).expect("a file may have holes");
-    desk.run("inspect t/sparse.ko").failed(
-        "cannot read t/sparse.ko: it needs more memory than the 1 GiB that gplok may use for the contents of files \
-         (--max-memory)",
-    );
-    desk.run("check -k k --tree t").ended(3);
+    file.set_len(KERNEL_READS).expect("a file may have holes");
+    let limit = "it needs more memory than the 1 GiB that gplok may use for the contents of files (--max-memory)";
+    desk.run("inspect t/sparse.ko").failed(&format!("cannot read t/sparse.ko: {limit}"));
+    let page = desk.run("check -k k --tree t").ended(3).out.clone();
+    assert!(page.contains(limit), "{page}");
 }
 
 /// Each fits alone, but not all at once: all are judged, one after another if need be.

@@ -70,8 +70,12 @@ fn flags(run: &mut Run<'_>) -> StageResult {
     Ok(())
 }
 
-/// Mirrors `kernel_read_file()` (fs/kernel_read_file.c): rejects an empty file.
+/// Mirrors `kernel_read_file()` (fs/kernel_read_file.c): rejects an empty file, and one of more than `INT_MAX` bytes.
 fn kernel_read_file(run: &mut Run<'_>) -> StageResult {
+    if let Some(Fault::TooLong(what)) = run.image.fault() {
+        run.find(Cause::UnreadableFile { what: what.clone() }, None);
+        return Err(Stop::Refused(Errno::EFBIG));
+    }
     if run.bytes().is_empty() {
         run.find(Cause::UnreadableFile { what: "the file is empty".into() }, None);
         return Err(Stop::Refused(Errno::EINVAL));

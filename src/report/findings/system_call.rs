@@ -75,6 +75,6 @@ pub(super) const UNREADABLE_FILE: Heading =
 pub(super) fn unreadable_file(what: &str) -> Wording {
     Wording::new(
         Because::colon("the kernel cannot read the file", what),
-        "give the kernel a regular, readable file that is not empty and not open for writing; fetch or build a damaged one again",
+        "give the kernel a regular, readable file that is not empty, not longer than 2 GiB and not open for writing; fetch or build a damaged one again",
     )
 }
