@@ -24,7 +24,7 @@ use crate::x509::Certificate;
 /// What a file is. Mostly its contents tell, because names vary.
 enum Contents {
     SystemMap(SystemMap),
-    Symvers(Exports),
+    Symvers(Box<Exports>),
     Config(Config),
     Certificates(Vec<u8>),
     Release(KernelRelease),
@@ -326,7 +326,7 @@ impl Kernel {
         };
         match contents {
             Contents::SystemMap(map) => self.add_map(map, path)?,
-            Contents::Symvers(exports) => self.add_exports(exports, path),
+            Contents::Symvers(exports) => self.add_exports(*exports, path),
             Contents::Config(config) => self.add_config(config, path)?,
             Contents::Certificates(bytes) => self.add_certificates(path, &bytes)?,
             Contents::Release(release) => self.set_release(release, path)?,
@@ -393,7 +393,7 @@ fn contents_of(path: &Path, bytes: Vec<u8>) -> Result<Contents, ErrorKind> {
         if exports.rows().len() == 0 {
             return Err(ErrorKind::EmptySymvers);
         }
-        return Ok(Contents::Symvers(exports));
+        return Ok(Contents::Symvers(Box::new(exports)));
     }
     if text.contains("-----BEGIN CERTIFICATE-----") || name.ends_with(".pem") {
         return Ok(Contents::Certificates(text.into_bytes()));
