@@ -1,6 +1,6 @@
 //! Opens and reads module files.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use super::error::KERNEL_READS;
 use super::parts::Parts;
-use super::regular::{open_below, open_regular};
+use super::regular::{open_below, open_with_metadata};
 use super::{Bytes, Error, ErrorKind};
 use crate::compression::{Compression, stream};
 use crate::terms::Budget;
@@ -37,8 +37,8 @@ impl ModuleFile {
     /// # Errors
     /// If the file is no regular file, cannot be opened or read, is longer than the kernel reads, or does not fit into the budget.
     pub fn open(path: &Path, extent: Extent, budget: &Budget) -> Result<(Bytes, Self), Error> {
-        let file = open_regular(path).map_err(ErrorKind::Io);
-        file.and_then(|file| Self::read(file, path, extent, budget)).map_err(|kind| Error::new(path, kind))
+        let opened = open_with_metadata(path).map_err(ErrorKind::Io);
+        opened.and_then(|opened| Self::read(opened, path, extent, budget)).map_err(|kind| Error::new(path, kind))
     }
 
     /// Reads a whole file below a folder.
@@ -46,8 +46,9 @@ impl ModuleFile {
     /// # Errors
     /// As [`ModuleFile::open`], or if the path leads elsewhere.
     pub fn open_below(folder: &Path, path: &Path, budget: &Budget) -> Result<(Bytes, Self), Error> {
-        let file = open_below(folder, path).map_err(ErrorKind::Io);
-        file.and_then(|file| Self::read(file, path, Extent::Whole, budget)).map_err(|kind| Error::new(path, kind))
+        let opened = open_below(folder, path).and_then(|file| file.metadata().map(|metadata| (file, metadata)));
+        let read = opened.map_err(ErrorKind::Io).and_then(|opened| Self::read(opened, path, Extent::Whole, budget));
+        read.map_err(|kind| Error::new(path, kind))
     }
 
     /// Reads the whole file again.
@@ -61,8 +62,12 @@ impl ModuleFile {
         }
     }
 
-    fn read(mut file: File, path: &Path, extent: Extent, budget: &Budget) -> Result<(Bytes, Self), ErrorKind> {
-        let metadata = file.metadata().map_err(ErrorKind::Io)?;
+    fn read(
+        (mut file, metadata): (File, Metadata),
+        path: &Path,
+        extent: Extent,
+        budget: &Budget,
+    ) -> Result<(Bytes, Self), ErrorKind> {
         let this = Self { path: path.to_owned(), len: metadata.len(), modified: metadata.modified().ok() };
         let len = usize::try_from(this.len).unwrap_or(usize::MAX);
         if this.len > KERNEL_READS {

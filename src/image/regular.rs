@@ -24,13 +24,21 @@ const LONGEST: u64 = 256 << 20;
 /// # Errors
 /// If it cannot be opened, or is no regular file. Then it is not touched: opening a pipe or a device can have effects.
 pub fn open_regular(path: &Path) -> Result<File> {
+    open_with_metadata(path).map(|(file, _)| file)
+}
+
+/// As [`open_regular`], with what the system says of the open file.
+pub(super) fn open_with_metadata(path: &Path) -> Result<(File, Metadata)> {
     if let Some((root, inside)) = below_root(path)? {
-        return open_beneath(root, &inside);
+        let file = open_beneath(root, &inside)?;
+        let metadata = file.metadata()?;
+        return Ok((file, metadata));
     }
     require_regular(&std::fs::metadata(path)?)?;
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
-    require_regular(&file.metadata()?)?;
-    Ok(file)
+    let metadata = file.metadata()?;
+    require_regular(&metadata)?;
+    Ok((file, metadata))
 }
 
 /// Opens a regular file below a folder, also through links that do not lead out of the folder. For paths that come out of a file:

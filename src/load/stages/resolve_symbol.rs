@@ -230,15 +230,16 @@ fn passes_unread(run: &Run<'_>, name: &str, found: &FoundSymbol) -> StageResult<
 
 /// Asks whether a symbol whose rows have different versions has the one that the module wants.
 fn passes_unclear(run: &Run<'_>, name: &str, found: &FoundSymbol) -> StageResult<bool> {
-    let is_own = matches!(found.exporter, Exporter::Vmlinux);
-    let is_unclear = is_own && run.call.kernel.exports().is_some_and(|exports| exports.contradicts_itself(name));
+    // Where rows contradict each other, no version was taken from them.
+    let may_be = found.crc.is_none() && matches!(found.exporter, Exporter::Vmlinux);
+    let is_unclear = may_be && run.call.kernel.exports().is_some_and(|exports| exports.contradicts_itself(name));
     Ok(!is_unclear || run.insmod.as_rebuilt || !run.modversions()? || run.ask(Missing::Crc(name.to_owned()))?)
 }
 
 /// Searches the kernel's own export tables.
 pub(in crate::load) fn find_in_vmlinux(run: &Run<'_>, name: &str, gplok: bool) -> StageResult<Option<FoundSymbol>> {
     let Some(exports) = run.call.kernel.exports() else { return Ok(None) };
-    if exports.contradicts_itself(name) {
+    if exports.own_rows(name).nth(1).is_some() && exports.contradicts_itself(name) {
         let row = exports.vmlinux(name);
         let kind = visible_kind(run, name, row.as_ref().and_then(|row| row.kind), gplok)?;
         let namespace = row.and_then(|row| row.namespace);
