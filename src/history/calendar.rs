@@ -59,7 +59,7 @@ impl Calendar {
     }
 
     /// The calendars that a kernel may have, of which the first counts where none decides: its own; if its version is not known,
-    /// that of each era, the newest first; if a distribution carries unlisted changes into it, see [`Self::assumed`].
+    /// that of each era, the newest first; if a distribution carries unlisted changes into it, see `assumed`.
     pub fn candidates(kernel: &Kernel) -> Vec<Self> {
         match Self::of(kernel) {
             Some(own) if own.backports == Backports::Unlisted => own.assumed(),

@@ -21,7 +21,8 @@ struct Account {
 }
 
 impl Default for Budget {
-    /// A budget of 1 GiB. Checking the modules and the image of a distribution's kernel takes less than a fifth of it.
+    /// A budget of 1 GiB. Checking a module with the package of a distribution's kernel image takes a fifth of it, and checking all
+    /// modules of that package three quarters.
     fn default() -> Self {
         Self::new(1 << 30)
     }
