@@ -116,8 +116,9 @@ impl Calendar {
             return Some(self.distribution == row.distribution);
         }
         // A kernel that carries changes of later ones may have any that came after its base version.
-        let is_settled = row.from.or(row.again).or(row.until).is_some_and(|last| self.version >= last);
-        if self.backports == Backports::Unlisted && !is_settled {
+        if self.backports == Backports::Unlisted
+            && row.from.or(row.again).or(row.until).is_none_or(|last| self.version < last)
+        {
             return None;
         }
         if let Some(until) = row.until {

@@ -84,13 +84,9 @@ pub(super) fn merge(results: &mut [(World, Verdict)]) -> Option<Verdict> {
     let is_shared = shared_findings(results, best, &missing);
     // A crashed kernel leaves no log that user space can read. Lines and taints are certain as far as the other worlds agree.
     let alive = || verdicts().filter(|verdict| !matches!(verdict.outcome, Outcome::Crash { .. }));
-    let certain = |taints: fn(&Verdict) -> Taints| {
-        let all = alive().map(|verdict| taints(verdict).number()).reduce(|one, other| one & other);
-        Taints::from_number(all.unwrap_or_default())
-    };
     let log = verdict.log.iter().filter(|line| alive().all(|verdict| verdict.log.contains(line))).cloned().collect();
-    let module_taints = certain(|verdict| verdict.module_taints);
-    let kernel_tainted = certain(|verdict| verdict.kernel_tainted);
+    let module_taints = in_all(alive().map(|verdict| verdict.module_taints));
+    let kernel_tainted = in_all(alive().map(|verdict| verdict.kernel_tainted));
     let differs = !verdicts().all(same_outcome);
     let never_loads = differs && verdicts().all(|verdict| verdict.outcome != Outcome::Loads);
     // What else was carried into the kernel may refuse a module with another errno.
@@ -105,6 +101,11 @@ pub(super) fn merge(results: &mut [(World, Verdict)]) -> Option<Verdict> {
         merged.outcome = Outcome::Undetermined;
     }
     Some(merged)
+}
+
+/// The taints that are in all of these.
+fn in_all(all: impl Iterator<Item = Taints>) -> Taints {
+    Taints::from_number(all.map(Taints::number).reduce(|one, other| one & other).unwrap_or_default())
 }
 
 /// Tells for each finding of the verdict at `best` whether it may be stated although other verdicts differ.
@@ -144,7 +145,7 @@ fn is_same_reason(one: &Finding, other: &Finding) -> bool {
 /// that all of them have; a line and a taint, too.
 pub(crate) fn merge_alternatives(verdicts: &[Verdict], question: Missing) -> Option<Verdict> {
     let (first, others) = verdicts.split_first()?;
-    let missing: BTreeSet<_> = verdicts.iter().flat_map(|verdict| verdict.missing.iter().cloned()).collect();
+    let mut missing: BTreeSet<_> = verdicts.iter().flat_map(|verdict| verdict.missing.iter().cloned()).collect();
     if others.iter().all(|other| are_alike(other, first)) {
         return Some(Verdict { missing: missing.into_iter().collect(), ..first.clone() });
     }
@@ -152,18 +153,15 @@ pub(crate) fn merge_alternatives(verdicts: &[Verdict], question: Missing) -> Opt
         (Outcome::Refused { errno, .. }, Outcome::Refused { errno: other, .. }) => errno == other,
         (one, other) => one == other,
     };
-    let certain = |taints: fn(&Verdict) -> Taints| {
-        let all = verdicts.iter().map(|verdict| taints(verdict).number()).reduce(|one, other| one & other);
-        Taints::from_number(all.unwrap_or_default())
-    };
     let mut merged = first.clone();
     merged.log.retain(|line| others.iter().all(|other| other.log.contains(line)));
     let has = |other: &Verdict, finding: &Finding| other.findings.iter().any(|known| is_same_reason(known, finding));
     merged.findings.retain(|finding| others.iter().all(|other| has(other, finding)));
     merged.inferred.retain(|fact| others.iter().all(|other| other.inferred.contains(fact)));
-    merged.module_taints = certain(|verdict| verdict.module_taints);
-    merged.kernel_tainted = certain(|verdict| verdict.kernel_tainted);
-    merged.missing = missing.into_iter().chain([question]).collect::<BTreeSet<_>>().into_iter().collect();
+    merged.module_taints = in_all(verdicts.iter().map(|verdict| verdict.module_taints));
+    merged.kernel_tainted = in_all(verdicts.iter().map(|verdict| verdict.kernel_tainted));
+    missing.insert(question);
+    merged.missing = missing.into_iter().collect();
     if !verdicts.iter().all(same_outcome) {
         let never_loads = |verdict: &Verdict| match verdict.outcome {
             Outcome::Loads => false,

@@ -239,13 +239,15 @@ fn passes_unclear(run: &Run<'_>, name: &str, found: &FoundSymbol) -> StageResult
 /// Searches the kernel's own export tables.
 pub(in crate::load) fn find_in_vmlinux(run: &Run<'_>, name: &str, gplok: bool) -> StageResult<Option<FoundSymbol>> {
     let Some(exports) = run.call.kernel.exports() else { return Ok(None) };
-    if exports.own_rows(name).nth(1).is_some() && exports.contradicts_itself(name) {
+    let mut rows = exports.own_rows(name);
+    let (first, second) = (rows.next(), rows.next());
+    if second.is_some() && exports.contradicts_itself(name) {
         let row = exports.vmlinux(name);
         let kind = visible_kind(run, name, row.as_ref().and_then(|row| row.kind), gplok)?;
         let namespace = row.and_then(|row| row.namespace);
         return Ok(kind.map(|kind| FoundSymbol { kind, crc: None, namespace, exporter: Exporter::Vmlinux }));
     }
-    for row in exports.own_rows(name) {
+    for row in first.into_iter().chain(second).chain(rows) {
         if let Some(kind) = visible_kind(run, name, row.kind, gplok)? {
             let namespace = exports.namespace(row);
             return Ok(Some(FoundSymbol { kind, crc: row.crc, namespace, exporter: Exporter::Vmlinux }));
