@@ -51,20 +51,11 @@ impl Kernel {
                 self.exports = Some(exports);
             }
             // Of two lists the one without some rows of the other gives nothing new, whichever was first.
-            Some((known, known_path)) if known.includes(&exports) || exports.includes(&known) => {
-                let is_first = known.includes(&exports);
-                let (counts, part) =
-                    if is_first { (known_path, path.to_owned()) } else { (path.to_owned(), known_path) };
-                let (counting, other) = if is_first { (known, exports) } else { (exports, known) };
-                if other.rows().len() < counting.rows().len() {
-                    let (rows, all) = (other.rows().len(), counting.rows().len());
-                    let why = format!("it has only {rows} of the {all} rows in {}", Shown::path(&counts));
-                    self.set_aside.push(UnreadFile::new(&part, why));
-                }
-                self.evidence.retain(|evidence| evidence.fact != Fact::Exports);
-                self.note(Fact::Exports, &counts);
-                self.note(Fact::Exports, &part);
-                self.exports = Some(counting);
+            Some((known, known_path)) if known.includes(&exports) => {
+                self.set_aside_part((known, &known_path), (&exports, path));
+            }
+            Some((known, known_path)) if exports.includes(&known) => {
+                self.set_aside_part((exports, path), (&known, &known_path));
             }
             Some((known, known_path)) => {
                 self.conflicts.extend(export_conflict((&known, &known_path), (&exports, path)));
@@ -73,6 +64,24 @@ impl Kernel {
             }
         }
         self.settle_exports();
+    }
+
+    /// Takes a list of exports, and notes that another one has no rows but those of it.
+    fn set_aside_part(&mut self, (counting, counts): (Exports, &Path), (part, part_path): (&Exports, &Path)) {
+        let (rows, all) = (part.rows().len(), counting.rows().len());
+        if rows < all {
+            let why = format!("it has only {rows} of the {all} rows in {}", Shown::path(counts));
+            self.set_aside.push(UnreadFile::new(part_path, why));
+        }
+        self.note_in_order(Fact::Exports, counts, part_path);
+        self.exports = Some(counting);
+    }
+
+    /// Lists two sources as the evidence of a fact. The first one listed is the one that counts.
+    fn note_in_order(&mut self, fact: Fact, counts: &Path, other: &Path) {
+        self.evidence.retain(|evidence| evidence.fact != fact);
+        self.note(fact, counts);
+        self.note(fact, other);
     }
 
     /// Adds a list of modules from outside the kernel's tree. Of several lists of one module the first counts.
@@ -103,9 +112,7 @@ impl Kernel {
             Some((known, known_path)) if config.is_whole() && !known.is_whole() => {
                 let known_path = known_path.to_owned();
                 self.conflicts.extend(config_conflict((&config, path), (known, &known_path)));
-                self.evidence.retain(|evidence| evidence.fact != Fact::Config);
-                self.note(Fact::Config, path);
-                self.note(Fact::Config, &known_path);
+                self.note_in_order(Fact::Config, path, &known_path);
                 self.config = Some(config);
                 return self.settle_config();
             }

@@ -7,6 +7,7 @@ use crate::history::struct_module_size;
 use crate::image::THIS_MODULE;
 use crate::load::run::Run;
 use crate::load::state::StageResult;
+use crate::terms::KernelRelease;
 use crate::verdict::{Cause, LogLevel, Missing};
 
 /// The name that the kernel prints for a module without one.
@@ -117,9 +118,9 @@ impl Checks<'_> {
             run.inferred.push("sizeof(struct module) is the module's: the versions of module_layout are equal".into());
             return Ok(true);
         }
-        let release = run.call.kernel.release().map(ToString::to_string);
+        let release = run.call.kernel.release().map(KernelRelease::as_str);
         let built_for = self.elf.modinfo().release();
-        let same = release.is_some() && release.as_deref() == built_for && !run.modversions()?;
+        let same = release.is_some() && release == built_for && !run.modversions()?;
         if same {
             run.inferred.push("sizeof(struct module) is the module's: it was built for this very release".into());
         }
