@@ -46,7 +46,7 @@ unstable!(regular::{open_own_folder, open_regular, read_own, read_regular, read_
 unstable!(root::{exists, in_root, is_dir, is_file, metadata, root, set_root});
 pub(crate) use root::{read_dir, real_path};
 unstable!(signature::{AppendedSignature, MarkedSignature, SignatureInfo});
-pub(crate) use text::is_plain;
+pub(crate) use text::{is_plain, with_letters};
 unstable!(text::{as_text, escaped});
 
 use std::path::{Path, PathBuf};

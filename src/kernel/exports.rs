@@ -344,14 +344,23 @@ impl Exports {
     }
 
     /// Returns whether several rows say different things of a symbol that the kernel itself exports. It is then not known which of
-    /// them is true.
+    /// them is true: no kernel exports a name twice (modpost stops the build).
     pub(crate) fn contradicts_itself(&self, name: &str) -> bool {
         let says = |row: &OwnRow| {
+            let namespace = self.namespace(row);
             let row = row.position().and_then(|position| self.rows.get(position));
-            row.map(|row| (row.crc, row.kind.is_some_and(ExportKind::is_gpl_only)))
+            row.map(|row| (row.crc, row.kind.is_some_and(ExportKind::is_gpl_only), namespace))
         };
         let mut rows = self.own_rows(name).map(says);
         rows.next().is_some_and(|first| rows.any(|other| other != first))
+    }
+
+    /// The namespaces in which the kernel itself exports a name: several if rows contradict each other.
+    pub(crate) fn own_namespaces(&self, name: &str) -> Vec<Option<Namespace>> {
+        let mut namespaces: Vec<_> = self.own_rows(name).map(|row| self.namespace(row)).collect();
+        namespaces.sort();
+        namespaces.dedup();
+        namespaces
     }
 
     /// Returns whether rows of the kernel itself are left out for certain: symbols have versions, and `module_layout` is not listed,
@@ -372,10 +381,12 @@ impl Exports {
         self.own_rows(name).next().is_some()
     }
 
-    /// The row of a name that the kernel itself exports; of several, the last. Where they differ, it has no version and no kind.
+    /// The row of a name that the kernel itself exports; of several, the last. Where they differ, it has no version, no kind and no
+    /// namespace.
     pub fn vmlinux(&self, name: &str) -> Option<KernelExport<'_>> {
         let row = self.at(self.own_rows(name).next()?.position()?)?;
-        Some(if self.contradicts_itself(name) { KernelExport { crc: None, kind: None, ..row } } else { row })
+        let is_clear = !self.contradicts_itself(name);
+        Some(if is_clear { row } else { KernelExport { crc: None, kind: None, namespace: None, ..row } })
     }
 }
 

@@ -32,7 +32,7 @@ pub enum Fact {
     /// The modules that belong to the kernel.
     Modules,
     /// The licenses of those modules.
-    Licences,
+    Licenses,
     /// The names of modules that are built in.
     Builtin,
     /// The version magic that a module must have.
@@ -65,7 +65,7 @@ impl Fact {
         Self::Crcs,
         Self::Namespaces,
         Self::Modules,
-        Self::Licences,
+        Self::Licenses,
         Self::Builtin,
         Self::Vermagic,
         Self::StructModuleSize,
@@ -90,7 +90,7 @@ impl Fact {
             Self::Crcs => "crcs",
             Self::Namespaces => "namespaces",
             Self::Modules => "modules",
-            Self::Licences => "licences",
+            Self::Licenses => "licenses",
             Self::Builtin => "builtin",
             Self::Vermagic => "vermagic",
             Self::StructModuleSize => "struct-module-size",
@@ -108,7 +108,7 @@ impl Fact {
             Self::Version => &[Self::Release],
             Self::Modversions => &[Self::Config, Self::Exports],
             Self::Kinds | Self::Crcs | Self::Namespaces => &[Self::Exports],
-            Self::Licences | Self::Vermagic | Self::StructModuleSize => &[Self::Modules],
+            Self::Licenses | Self::Vermagic | Self::StructModuleSize => &[Self::Modules],
             _ => &[],
         }
     }

@@ -39,7 +39,7 @@ impl Kernel {
             Fact::Arch => self.first_source(Fact::Release),
             Fact::Vermagic | Fact::StructModuleSize => given.or_else(told_by).or_else(found),
             Fact::Version if self.version.is_none() && self.release.is_none() => self.first_source(Fact::Config),
-            Fact::Release | Fact::Version | Fact::Modules | Fact::Licences | Fact::Builtin => {
+            Fact::Release | Fact::Version | Fact::Modules | Fact::Licenses | Fact::Builtin => {
                 self.first_source(fact).or_else(told_by)
             }
             _ => self.first_source(fact).or_else(found).or_else(told_by),
@@ -56,7 +56,7 @@ impl KernelImage {
             Fact::Arch => self.arch().is_some(),
             Fact::Config => self.config().is_some(),
             Fact::Modversions | Fact::Exports | Fact::Kinds | Fact::Crcs | Fact::Namespaces => self.exports().is_ok(),
-            Fact::Modules | Fact::Licences | Fact::Builtin | Fact::Headers | Fact::Packages | Fact::OutsideExports => {
+            Fact::Modules | Fact::Licenses | Fact::Builtin | Fact::Headers | Fact::Packages | Fact::OutsideExports => {
                 false
             }
             Fact::Vermagic => self.vermagic().is_some(),

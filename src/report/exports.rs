@@ -11,6 +11,7 @@ use super::palette::Palette;
 use super::printable::{Printable, printable};
 use super::unread::{UnreadItem, unread_items, unread_note};
 use super::wording::{all, count};
+use crate::image::with_letters;
 use crate::kernel::{ConfigOption, ExportFilter, Exports, Kernel, KernelExport, UnreadFile, VMLINUX};
 use crate::terms::{Crc, ExportKind, Namespace, Shown};
 use crate::verdict::Missing;
@@ -89,13 +90,14 @@ pub fn counts_document<'a>(
 /// The exports as a `Module.symvers`, in the columns of kernels since 5.6: `crc symbol module export namespace`.
 ///
 /// Kernels up to 5.3 ignore the last column. The first releases of 5.4 and 5.5 expect the namespace in the third column and
-/// cannot read this; later stable releases of them adopted the new order.
+/// cannot read this; later stable releases of them adopted the new order. Letters beyond ASCII are written as modpost writes them.
 pub fn symvers(rows: &[KernelExport<'_>]) -> Printable {
     let mut text = Printable::default();
     for row in rows {
         let crc = row.crc.unwrap_or(Crc(0)).to_string();
         let namespace = row.namespace.as_ref().map_or("", Namespace::as_str);
-        text.row([&crc, row.name, row.exporter, kind_word(row.kind), namespace]);
+        let [name, namespace] = [row.name, namespace].map(with_letters);
+        text.row([crc.as_str(), &*name, row.exporter, kind_word(row.kind), &*namespace]);
     }
     text
 }

@@ -123,7 +123,7 @@ fn value(fact: Fact, kernel: &Kernel) -> Option<String> {
             })
         }
         Fact::Modules => modules(kernel),
-        Fact::Licences => Some(format!("in the files of {}", modules(kernel)?)),
+        Fact::Licenses => Some(format!("in the files of {}", modules(kernel)?)),
         Fact::Builtin => kernel.builtin().map(|names| count(names.len(), "name", "names")),
         Fact::Vermagic => kernel.vermagic().map(|vermagic| vermagic.trim_end().to_owned()),
         Fact::StructModuleSize => {
@@ -176,7 +176,7 @@ fn supply(fact: Fact, kernel: &Kernel, summary: &KernelSummary) -> String {
         Fact::Config | Fact::Modversions => Missing::Config(ConfigOption("MODVERSIONS")),
         Fact::Kinds if kernel.exports().is_some() => Missing::ExportKind(String::new()),
         Fact::Exports | Fact::OutsideExports | Fact::Kinds | Fact::Crcs | Fact::Namespaces => Missing::Exports,
-        Fact::Modules | Fact::Licences | Fact::Builtin | Fact::StructModuleSize => Missing::StructModuleSize,
+        Fact::Modules | Fact::Licenses | Fact::Builtin | Fact::StructModuleSize => Missing::StructModuleSize,
         Fact::Vermagic if kernel.config().is_some_and(Config::is_whole) && kernel.release().is_some() => {
             return "put together of release and configuration as far as they tell it; the kernel's own modules show it".into();
         }

@@ -118,7 +118,7 @@ pub(super) const fn fact_title(fact: Fact) -> &'static str {
         Fact::Crcs => "their CRCs",
         Fact::Namespaces => "their namespaces",
         Fact::Modules => "own modules",
-        Fact::Licences => "their licenses",
+        Fact::Licenses => "their licenses",
         Fact::Builtin => "built-in modules",
         Fact::Vermagic => "vermagic",
         Fact::StructModuleSize => "sizeof struct module",

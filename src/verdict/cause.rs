@@ -567,7 +567,7 @@ codes! {
         /// The other module.
         module: String,
     } = "rival-export",
-    /// A file of the same name is in another folder, and modprobe does not load it.
+    /// A file of the same name is in another folder. modprobe loads one of the two.
     ShadowedFile {
         /// The file that modprobe does not load.
         file: String,

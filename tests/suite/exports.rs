@@ -166,6 +166,15 @@ fn rows_are_safe_to_print() {
     assert!(desk.run("exports -k Module.symvers").out.contains("\tf\\x1b[31m\t"));
 }
 
+/// C has letters beyond ASCII: what is printed is the `Module.symvers` that was read.
+#[test]
+fn letters_beyond_ascii_are_printed_as_modpost_writes_them() {
+    let desk = desk();
+    let list = "0x00000001\tgröße\tvmlinux\tEXPORT_SYMBOL\tВремя\n";
+    desk.file("Module.symvers", list);
+    assert_eq!(desk.run("exports -k Module.symvers").out, list);
+}
+
 #[test]
 fn evidence_names_the_file_of_each_fact_or_what_would_tell_it() {
     let desk = desk();
@@ -186,7 +195,7 @@ fn evidence_names_the_file_of_each_fact_or_what_would_tell_it() {
         ("kinds", from("k/Module.symvers", "of all 5 symbols")),
         ("namespaces", from("k/Module.symvers", "2 symbols in 2 namespaces")),
         ("modules", from("k", "1 module")),
-        ("licences", from("k", "in the files of 1 module")),
+        ("licenses", from("k", "in the files of 1 module")),
     ] {
         let fact = fact(name);
         assert_eq!(json!({ "value": fact["value"], "source": fact["source"] }), told, "{name}");

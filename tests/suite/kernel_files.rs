@@ -401,6 +401,25 @@ fn rows_that_contradict_each_other_are_not_known() {
     desk.run("check -k k foo.ko").ended(0);
 }
 
+/// Rows that differ in the namespace only contradict each other, too, unless the module imports each of these namespaces.
+#[cfg(feature = "cli")]
+#[test]
+fn rows_in_different_namespaces_contradict_each_other() {
+    let gpl = "EXPORT_SYMBOL_GPL";
+    for namespaces in [["", "NS"], ["NS", ""], ["NS", "OTHER"], ["OTHER", "NS"]] {
+        let [one, other] = namespaces;
+        let made = Made::new("6.1.0").row("kick", "vmlinux", gpl, one).row("kick", "vmlinux", gpl, other).no_tree();
+        let desk = Desk::with(made.clone());
+        let foo = || Ko::new("foo").needs("kick");
+        desk.file("foo.ko", foo().build(&made.profile));
+        let importing = foo().more("import_ns", "NS").more("import_ns", "OTHER");
+        desk.file("importing.ko", importing.build(&made.profile));
+        let json = desk.run("check -k k foo.ko --format json").ended(3).json();
+        assert_eq!(json["modules"][0]["missing"], serde_json::json!(["namespaces"]), "{namespaces:?}");
+        desk.run("check -k k importing.ko").ended(0);
+    }
+}
+
 /// An empty Module.symvers is said to be one, and the other files still count.
 #[cfg(feature = "cli")]
 #[test]

@@ -116,6 +116,9 @@ pub(in crate::load) fn resolve_symbol(run: &mut Run<'_>, name: &SymbolName<'_>, 
     {
         return Ok(Resolved::Invalid);
     }
+    if !passes_unclear_namespace(run, name, &found)? {
+        return Ok(Resolved::Invalid);
+    }
     if let Some(exporter) = found.exporter.module() {
         let uses = &mut run.info_mut()?.uses;
         if !uses.contains(&exporter.name) {
@@ -234,6 +237,23 @@ fn passes_unclear(run: &Run<'_>, name: &str, found: &FoundSymbol) -> StageResult
     let may_be = found.crc.is_none() && matches!(found.exporter, Exporter::Vmlinux);
     let is_unclear = may_be && run.call.kernel.exports().is_some_and(|exports| exports.contradicts_itself(name));
     Ok(!is_unclear || run.insmod.as_rebuilt || !run.modversions()? || run.ask(Missing::Crc(name.to_owned()))?)
+}
+
+/// Asks in which of the namespaces a symbol is whose rows have different ones, and checks that the module imports it.
+fn passes_unclear_namespace(run: &mut Run<'_>, name: &SymbolName<'_>, found: &FoundSymbol) -> StageResult<bool> {
+    let may_be = found.namespace.is_none() && matches!(found.exporter, Exporter::Vmlinux);
+    let Some(exports) = run.call.kernel.exports().filter(|_| may_be) else { return Ok(true) };
+    let namespaces = exports.own_namespaces(name);
+    if namespaces.len() < 2 {
+        return Ok(true);
+    }
+    let modinfo = Arc::clone(&run.info()?.modinfo);
+    let is_open = |namespace: &Namespace| !modinfo.imports_namespace(namespace.as_str());
+    let Some(open) = namespaces.into_iter().flatten().find(is_open) else { return Ok(true) };
+    if !run.has(Behaviour::SymNamespaces)? || run.ask(Missing::Namespaces)? {
+        return Ok(true);
+    }
+    namespace_is_imported(run, name, VMLINUX, &open)
 }
 
 /// Searches the kernel's own export tables.

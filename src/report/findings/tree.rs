@@ -46,7 +46,7 @@ pub(super) fn rival_export(topic: &Topic<'_>, other: &str) -> Wording {
 }
 
 pub(super) const SHADOWED_FILE: Heading =
-    Heading::fixed("file of the same name, not used", include_str!("../explain/shadowed-file.md"));
+    Heading::fixed("another file of the same name", include_str!("../explain/shadowed-file.md"));
 
 pub(super) fn shadowed_file(file: &str, is_certain: bool) -> Wording {
     if !is_certain {

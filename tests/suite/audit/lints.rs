@@ -122,7 +122,7 @@ fn oddities(ko: &Ko) -> Vec<(String, LicenseOddity)> {
 }
 
 #[test]
-fn licences_that_are_nearly_one_the_kernel_takes_are_odd() {
+fn licenses_that_are_nearly_one_the_kernel_takes_are_odd() {
     let of = |text: &str| oddities(&Ko::new("m").license(text));
     let misspelt = |text: &str, nearest| vec![(text.to_owned(), LicenseOddity::Misspelt { nearest })];
     assert_eq!(of("GPL v3"), misspelt("GPL v3", "GPL"));
@@ -136,7 +136,7 @@ fn licences_that_are_nearly_one_the_kernel_takes_are_odd() {
 
 /// One for each source file is usual; modpost and the loader part only where one is taken and another is not.
 #[test]
-fn several_licences_are_odd_where_they_do_not_agree() {
+fn several_licenses_are_odd_where_they_do_not_agree() {
     let of = |first: &str, more: &[&str]| {
         oddities(&more.iter().fold(Ko::new("m").license(first), |ko, text| ko.more("license", text)))
     };

@@ -1,4 +1,4 @@
-//! `gplok audit`: what exports hand on, and other ways around the licence check.
+//! `gplok audit`: what exports hand on, and other ways around the license check.
 
 mod engine;
 mod lints;

@@ -195,7 +195,7 @@ fn modules_that_need_each_other_never_load() {
     assert_eq!(two.answers("one.ko two.ko").0, ["needs_source_changes", "needs_source_changes"]);
 }
 
-/// modpost looks at weak references and at every licence; the loader at neither.
+/// modpost looks at weak references and at every license; the loader at neither.
 #[test]
 fn what_modpost_refuses_is_no_rebuild() {
     let (from, to) = releases();
