@@ -28,6 +28,8 @@ pub struct KmodLinks {
     pub imports: Vec<KmodSymbol>,
     /// Why kmod cannot read the file: `ENOEXEC` or `EINVAL`, or the error of the operating system.
     pub fault: Option<Errno>,
+    /// Why gplok did not read the file, although kmod may: what it links to is not known then.
+    pub unread: Option<String>,
     /// Whether it is a Zstandard frame that does not state the size of its contents, which kmod 34 does not decompress.
     pub lacks_size: bool,
 }
@@ -37,12 +39,15 @@ impl KmodLinks {
     /// is left out.
     pub fn of(image: &Image) -> Self {
         let lacks_size = image.lacks_size();
+        if let Some(why) = unread(image) {
+            return Self { unread: Some(why.to_owned()), ..Self::default() };
+        }
         let fault = if lacks_size { Some(Errno::EINVAL) } else { fault(image) };
         let Some(elf) = image.as_announced().filter(|_| fault.is_none()) else {
             return Self { fault, lacks_size, ..Self::default() };
         };
         let room = elf.bytes().len();
-        Self { exports: within(exports(&elf), room), imports: imports(&elf, room), fault, lacks_size }
+        Self { exports: within(exports(&elf), room), imports: imports(&elf, room), fault, unread: None, lacks_size }
     }
 }
 
@@ -56,14 +61,26 @@ fn within(symbols: impl Iterator<Item = KmodSymbol>, room: usize) -> Vec<KmodSym
     fitting.collect()
 }
 
+/// Why gplok did not read a file for a reason of its own, such as a limit of memory.
+fn unread(image: &Image) -> Option<&str> {
+    match image.fault()? {
+        Fault::Unread(why) if system_error(why).is_none() => Some(why),
+        // kmod maps a file of any length.
+        Fault::TooLong(why) => Some(why),
+        _ => None,
+    }
+}
+
+/// The error of the operating system that a text ends with.
+fn system_error(why: &str) -> Option<Errno> {
+    let (_, number) = why.rsplit_once("(os error ")?;
+    Errno::from_number(number.strip_suffix(')')?.parse().ok()?)
+}
+
 /// Mirrors `kmod_elf_new()`: why it does not take the file.
 fn fault(image: &Image) -> Option<Errno> {
     match image.fault() {
-        Some(Fault::Unread(why)) => {
-            let number = why.rsplit_once("(os error ").and_then(|(_, number)| number.strip_suffix(')')?.parse().ok());
-            return Some(number.and_then(Errno::from_number).unwrap_or(Errno::EINVAL));
-        }
-        // kmod reads a file of any length, and gplok does not.
+        Some(Fault::Unread(why)) => return system_error(why),
         Some(Fault::Broken(_) | Fault::TooLong(_)) => return Some(Errno::EINVAL),
         None => {}
     }

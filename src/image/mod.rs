@@ -41,7 +41,7 @@ unstable!(module_elf::{ModuleElf, THIS_MODULE});
 unstable!(this_module::{ModuleFunction, NamedSection, ThisModule, ThisModulePlace});
 unstable!(modversions::Versions);
 pub use parameters::Parameter;
-pub(crate) use regular::read_counted;
+pub(crate) use regular::{read_counted, require_regular};
 unstable!(regular::{open_own_folder, open_regular, read_own, read_regular, read_regular_text});
 unstable!(root::{exists, in_root, is_dir, is_file, metadata, root, set_root});
 pub(crate) use root::{read_dir, real_path};

@@ -180,7 +180,11 @@ fn require_unwritable(metadata: &Metadata) -> Result<()> {
     Err(Error::new(ErrorKind::PermissionDenied, "other users may write to it"))
 }
 
-fn require_regular(metadata: &Metadata) -> Result<()> {
+/// Passes regular files only.
+///
+/// # Errors
+/// If it is no regular file; the error says what it is.
+pub(crate) fn require_regular(metadata: &Metadata) -> Result<()> {
     let kind = metadata.file_type();
     if kind.is_file() {
         return Ok(());

@@ -21,7 +21,7 @@ pub struct TreeModule {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub struct UnreadFile {
-    /// The module file, the folder, or the link that leads nowhere.
+    /// The module file, the folder, the link that leads nowhere, or what is no regular file but has the name of a module.
     pub path: PathBuf,
     /// Why it could not be read.
     pub why: String,

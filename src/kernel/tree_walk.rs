@@ -1,5 +1,6 @@
 //! Lists the files of a module tree as depmod does: links are followed, `build` and `source` are left out.
 
+use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -9,7 +10,7 @@ use rayon::prelude::*;
 
 use super::installed::is_tree_image;
 use super::tree_module::{TreeModule, UnreadFile};
-use crate::image::{metadata, read_dir, real_path, why_unread};
+use crate::image::{metadata, read_dir, real_path, require_regular, why_unread};
 use crate::terms::ModuleName;
 
 /// How many folders are listed. Real trees have about a thousand; links that lead into each other may make any number.
@@ -19,7 +20,7 @@ const MAX_FOLDERS: usize = 1 << 16;
 #[derive(Debug, Default)]
 pub(super) struct Found {
     pub modules: Vec<TreeModule>,
-    /// Folders that were not listed, and links that lead nowhere.
+    /// Folders that were not listed, links that lead nowhere, and pipes, sockets and devices with the name of a module.
     pub unread: Vec<UnreadFile>,
     pub faults: Vec<WalkFault>,
 }
@@ -143,10 +144,9 @@ fn list(folder: &Folder, is_root: bool) -> io::Result<Listed> {
                 link: folder.link.clone(),
             });
         } else if !kind.is_file() {
-            listed
-                .found
-                .faults
-                .extend(entry.metadata().ok().map(|metadata| special(&folder.path.join(entry.file_name()), &metadata)));
+            if let Ok(metadata) = entry.metadata() {
+                listed.add_special(folder.path.join(entry.file_name()), &metadata, name.is_some());
+            }
         } else if let Some(name) = name {
             let size = entry.metadata().map_or(0, |metadata| metadata.len());
             listed.found.modules.push(TreeModule { name, path: folder.path.join(entry.file_name()), size });
@@ -167,7 +167,7 @@ impl Listed {
             Ok(metadata) if metadata.is_file() => {
                 self.found.modules.extend(name.map(|name| TreeModule { name, path, size: metadata.len() }));
             }
-            Ok(metadata) => self.found.faults.push(special(&path, &metadata)),
+            Ok(metadata) => self.add_special(path, &metadata, name.is_some()),
             Err(error) => {
                 self.found.faults.push(WalkFault::Stat(WalkPlace::new(&path, folder.depth, &error)));
                 if name.is_none() && !may_be_folder(&path, is_root) {
@@ -177,12 +177,15 @@ impl Listed {
             }
         }
     }
-}
 
-/// A file that is neither regular nor a folder.
-fn special(path: &Path, metadata: &std::fs::Metadata) -> WalkFault {
-    const S_IFMT: u32 = 0o170_000;
-    WalkFault::Special(path.to_owned(), metadata.mode() & S_IFMT)
+    /// Adds a file that is neither regular nor a folder. It may have the name of a module.
+    fn add_special(&mut self, path: PathBuf, metadata: &Metadata, is_module: bool) {
+        const S_IFMT: u32 = 0o170_000;
+        if is_module && let Err(error) = require_regular(metadata) {
+            self.found.unread.push(UnreadFile::new(&path, why_unread(&path, &error.to_string())));
+        }
+        self.found.faults.push(WalkFault::Special(path, metadata.mode() & S_IFMT));
+    }
 }
 
 /// Returns whether a link that leads nowhere may have led to a folder of modules, by its name.

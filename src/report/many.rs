@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 
 use rayon::prelude::*;
 
+use super::bad_files::{BadFiles, why_unread};
 use super::compiler_symbols::CompilerSymbol;
 use super::entry::{Entry, KernelSummary};
 use super::findings::title;
@@ -32,6 +33,8 @@ enum OutcomeKind {
     /// Refused in any case; the errno depends on facts that are not known.
     Never,
     Undetermined,
+    /// Undetermined, because its file could not be read.
+    Unread,
 }
 
 /// The page for many modules: the counts, then each outcome with its causes, then the causes in stages that the kernel does not
@@ -45,6 +48,8 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
         summaries.into_iter().reduce(ChunkSummary::joined).unwrap_or_default();
     let mut answers: Vec<_> = answers.into_iter().collect();
     answers.sort_by_key(|(_, group)| Reverse(group.modules.len()));
+    let unread = answers.iter().find(|((answer, _), _)| *answer == OutcomeKind::Unread);
+    let unread = unread.map_or(0, |(_, group)| group.files.number());
     for ((answer, codes), group) in answers {
         // The plural of each title without its number, which the lines below give.
         let kinds: Vec<String> = codes.iter().map(|code| title(*code, 2).trim_start_matches("2 ").to_owned()).collect();
@@ -55,12 +60,16 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
                 (palette.answer_bad, "refused in any case; the errno depends on what is not known".to_owned())
             }
             OutcomeKind::Undetermined => (palette.answer_unknown, "undetermined".to_owned()),
+            OutcomeKind::Unread => (palette.answer_unknown, "undetermined, because the file was not read".to_owned()),
         };
         let because = if kinds.is_empty() { String::new() } else { format!(", {}", all(&kinds)) };
         text.end();
         text.painted(palette, style, format_args!("{word}{because}"));
         text.line(format_args!(": {}", count(group.modules.len(), "module", "modules")));
-        text.line(format_args!("  {}", list(&group.modules, MODULES)));
+        // Bad files are named below.
+        if group.files.number() < group.modules.len() {
+            text.line(format_args!("  {}", list(&group.modules, MODULES)));
+        }
         causes(&mut text, group, kernel, palette, true);
     }
     if !behind.causes.is_empty() {
@@ -70,7 +79,11 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
     worth_knowing(&mut text, notes, palette);
     if !missing.is_empty() {
         heading(&mut text, palette, "not known, and some answers or lines depend on it");
-        for missing in missing {
+        if unread > 0 {
+            let files = count(unread, "file", "files");
+            text.line(format_args!("  - what is in the {files} above that could not be read, and what they export"));
+        }
+        for missing in missing.into_iter().filter(|missing| !is_among(missing, unread)) {
             text.line(format_args!("  - {}", remedy(missing, kernel)));
         }
     }
@@ -92,6 +105,11 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
         text.line(format_args!("of the kernel's files, some do not tell what they should: {file}"));
     }
     text
+}
+
+/// Returns whether a missing fact is what is in files that could not be read, and that are all among those that the page names.
+const fn is_among(missing: &Missing, unread: usize) -> bool {
+    matches!(missing, Missing::UnreadModule { more, .. } if *more < unread)
 }
 
 /// Adds a blank line and the heading of a list.
@@ -160,6 +178,8 @@ fn cause_key(finding: &Finding) -> CauseKey {
 struct ModuleGroup<'a> {
     modules: Vec<&'a str>,
     causes: BTreeMap<CauseKey, SharedCause<'a>>,
+    /// Those of the modules whose files are damaged or could not be read.
+    files: BadFiles<'a>,
 }
 
 /// The content of the page for a chunk of the modules. Findings are many, so one pass collects everything.
@@ -182,6 +202,9 @@ impl<'a> ModuleGroup<'a> {
     fn add(&mut self, entry: &Entry<'a>, reached: bool) {
         let name = entry.verdict.name.as_str();
         self.modules.push(name);
+        if reached {
+            self.files.add_damaged(entry);
+        }
         let mut findings = refusing(entry, reached).peekable();
         while let Some(first) = findings.next() {
             let key = cause_key(first);
@@ -196,7 +219,6 @@ impl<'a> ModuleGroup<'a> {
             while let Some(finding) = run {
                 let symbol = match &finding.cause {
                     Cause::DependencyRefused { dependency, .. } => Some(dependency.as_str()),
-                    Cause::UnreadableFile { what } => Some(what.as_str()),
                     _ => finding.symbol(),
                 };
                 if let Some(symbol) = symbol {
@@ -210,6 +232,7 @@ impl<'a> ModuleGroup<'a> {
     /// Appends the modules and causes of another group.
     fn join(&mut self, other: Self) {
         self.modules.extend(other.modules);
+        self.files.join(other.files);
         for (key, shared) in other.causes {
             match self.causes.entry(key) {
                 btree_map::Entry::Vacant(entry) => _ = entry.insert(shared),
@@ -248,7 +271,15 @@ impl<'a> ChunkSummary<'a> {
             Outcome::Crash { .. } => OutcomeKind::Crash,
             Outcome::Refused { errno, .. } => OutcomeKind::Refused(*errno),
             Outcome::Undetermined if entry.verdict.never_loads => OutcomeKind::Never,
-            Outcome::Undetermined => OutcomeKind::Undetermined,
+            Outcome::Undetermined => match (why_unread(entry), entry.path) {
+                (Some(why), Some(path)) => {
+                    let unread = self.answers.entry((OutcomeKind::Unread, Vec::new())).or_default();
+                    unread.modules.push(&entry.verdict.name);
+                    unread.files.add_unread(why, path);
+                    return;
+                }
+                _ => OutcomeKind::Undetermined,
+            },
         };
         let codes: BTreeSet<Code> = refusing(entry, true).map(Finding::code).collect();
         self.answers.entry((answer, codes.into_iter().collect())).or_default().add(entry, true);
@@ -290,6 +321,7 @@ fn causes(text: &mut Printable, group: ModuleGroup<'_>, kernel: &KernelSummary, 
             text.line(format_args!("      fix: {}", said.fix));
         }
     }
+    group.files.write(text);
 }
 
 /// The symbols with the most findings, with their numbers.

@@ -23,6 +23,7 @@
 //! ```
 
 mod audit;
+mod bad_files;
 mod compiler_symbols;
 mod conflict;
 mod depmod;

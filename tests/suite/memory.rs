@@ -124,6 +124,11 @@ fn a_module_of_more_than_two_gib_is_refused() {
         assert!(page.contains("EFBIG"), "{page}");
     }
     desk.run("inspect t/long.ko").failed(&format!("cannot read t/long.ko: {what}"));
+    // kmod maps files of any length: gplok says that it did not read this one, and states no error of depmod's.
+    let depmod = desk.run("check -k k t/long.ko --format depmod");
+    assert_eq!((depmod.code, depmod.out.as_str()), (Some(1), ""));
+    let note = format!("gplok: t/long.ko was not read: {what}. What depmod prints about it is not known");
+    assert!(depmod.err.starts_with(&note) && !depmod.err.contains("warns of nothing"), "{depmod:?}");
     // init_module() gets what the program has read.
     desk.file("plan", "insmod t/long.ko\ninsmod --init t/long.ko\n");
     let steps = desk.run("simulate -k k plan --format json").ended(1).json();

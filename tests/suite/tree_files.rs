@@ -1,10 +1,12 @@
 //! Module trees as they are: links, files that cannot be read, damaged files, files that are shadowed or not installed, packages.
 
 use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
 
 use serde_json::Value;
 
 use crate::cli::Desk;
+use crate::given::fifo;
 use crate::ko::{Ko, Profile};
 use crate::made::Made;
 
@@ -124,12 +126,58 @@ fn a_damaged_file_is_one_entry() {
     assert_eq!(trees.modules("check -k k t/kernel/cut.ko.zst --format json"), expected[..1]);
     let page = trees.desk.run("check -k k --tree t").ended(1).out.clone();
     assert!(page.starts_with("4 modules on 6.1.0: 1 loads, 3 refused\n"), "{page}");
-    assert!(page.contains("unreadable file [unreadable-file]: broken zstd data"), "{page}");
+    let named = "    1 file, broken zstd data after 0 bytes of output: incomplete frame: the file is damaged:\n      t/kernel/cut.ko.zst\n";
+    assert!(page.contains(named), "{page}");
     // Nothing is said about the contents of a file that cannot be decompressed.
     let cut = trees.desk.run("check -k k t/kernel/cut.ko.zst").ended(1).out.clone();
     assert!(!cut.contains("ELF"), "{cut}");
     let facts = trees.facts("check -k k -k t t/kernel/user.ko --format json", "missing-symbol");
     assert_eq!((&facts["absent"]["why"], &facts["absent"]["files"]), (&"perhaps-damaged".into(), &2.into()));
+}
+
+/// However many files are damaged, link to themselves, or are no regular files: the page names each of them, under what is wrong with
+/// it, and judges the others.
+#[test]
+fn every_bad_file_of_a_tree_is_named() {
+    const EACH: usize = 11;
+    let trees = Trees::new();
+    let bytes = Ko::new("cut").build(&trees.profile);
+    let packed = zstd::encode_all(bytes.as_slice(), 1).expect("compressed");
+    trees.put("t/kernel/good.ko", &Ko::new("good").needs("f")).put("t/kernel/user.ko", &Ko::new("user").needs("gone"));
+    let mut sockets = Vec::new();
+    for number in 0..EACH {
+        trees.link(&format!("loop{number}.ko"), &format!("t/kernel/loop{number}.ko"));
+        trees.link("/dev/null", &format!("t/kernel/null{number}.ko"));
+        fifo(&trees.desk, &format!("t/kernel/pipe{number}.ko"));
+        sockets.push(UnixListener::bind(trees.desk.path(&format!("t/kernel/sock{number}.ko"))).expect("a socket"));
+        trees.desk.file(&format!("t/kernel/cut{number}.ko"), &bytes[..bytes.len() / 2]);
+        trees.desk.file(&format!("t/kernel/text{number}.ko"), format!("text {number:0100}"));
+        trees.desk.file(&format!("t/kernel/half{number}.ko.zst"), &packed[..packed.len() / 2 + number]);
+    }
+    let page = trees.desk.run("check -k k --tree t").ended(1).out.clone();
+    assert!(page.starts_with("79 modules on 6.1.0: 1 loads, 33 refused, 45 undetermined\n"), "{page}");
+    for what in [
+        "a link: Too many levels of symbolic links (os error 40)",
+        "a link: it is a character device, and only regular files are read",
+        "it is a pipe (FIFO), and only regular files are read",
+        "it is a socket, and only regular files are read",
+        "the section headers do not lie inside the file",
+        "it does not begin with the ELF magic",
+    ] {
+        assert!(page.contains(&format!("\n    11 files, {what}:\n      t/kernel/")), "{what}: {page}");
+    }
+    assert!(page.contains("\n    11 files, broken zstd data after"), "{page}");
+    for number in 0..EACH {
+        for file in ["loop", "null", "pipe", "sock", "cut", "text"].map(|kind| format!("{kind}{number}.ko")) {
+            assert!(page.contains(&format!("\n      t/kernel/{file}\n")), "{file}: {page}");
+        }
+        assert!(page.contains(&format!("\n      t/kernel/half{number}.ko.zst\n")), "{page}");
+    }
+    let what = "what is in the 44 files above that could not be read, and what they export";
+    assert!(page.contains(what) && !page.contains("more were not read"), "{page}");
+    let outcomes = trees.modules("check -k k --tree t --format json");
+    let loaded: Vec<_> = outcomes.iter().filter(|line| line.ends_with(" loaded")).collect();
+    assert_eq!(loaded, ["t/kernel/good.ko loaded"]);
 }
 
 /// As depmod: links to files and folders are followed, `build` and `source` are not looked into; loops end.

@@ -166,9 +166,11 @@ fn judge(
     };
     let is_unread = |missing: &Missing| matches!(missing, Missing::UnreadModule { .. });
     let has_unread = verdicts.iter().any(|verdict| verdict.missing.iter().any(is_unread));
+    let mut has_notes = false;
     let (text, exit) = match arguments.format {
         CheckFormat::Depmod => {
             let linked: Vec<LinkedFile> = files.iter().map(|file| file.path.clone()).zip(linked).collect();
+            has_notes = note_unread(&linked);
             let whole_tree = arguments.tree.as_deref().is_none_or(is_module_tree) && arguments.modules.is_empty();
             let lines = depmod(&link(&kernel, &given.faults, &linked, whole_tree));
             let exit = if lines.is_empty() { exit(&entries) } else { Exit::Refused };
@@ -179,7 +181,7 @@ fn judge(
         CheckFormat::Dmesg => answer(AnswerFormat::Dmesg)?,
     };
     write(&text)?;
-    if arguments.format == CheckFormat::Depmod && !note_differences(given) {
+    if arguments.format == CheckFormat::Depmod && !note_differences(given) && !has_notes {
         note_silence(arguments.format, &text, exit);
     }
     // What could not be read may be readable the next time, although it has not changed.
@@ -203,6 +205,19 @@ fn note_silence(format: CheckFormat, text: &str, exit: Exit) {
         Exit::Good | Exit::Failed => return,
     };
     note(format_args!("depmod warns of nothing, but {what}: another --format says why"));
+}
+
+/// Says on standard error which files were not read, although depmod may read them. Returns whether there are any.
+fn note_unread(linked: &[LinkedFile]) -> bool {
+    let unread = linked.iter().filter_map(|(path, links)| Some((Shown::path(path), links.unread.as_ref()?)));
+    let mut any = false;
+    for (path, why) in unread {
+        any = true;
+        note(format_args!(
+            "{path} was not read: {why}. What depmod prints about it is not known, nor what about modules that need its exports"
+        ));
+    }
+    any
 }
 
 /// Says on standard error where the lines of a depmod depend on how it was built or started. Returns whether they do.
