@@ -212,7 +212,7 @@ impl<'a> Check<'a> {
         let mut verdicts = Vec::with_capacity(images.len());
         for image in images {
             if let Some(contest) = self.contests.iter().find(|contest| contest.is_about(image.path())) {
-                verdicts.push(machine.contested(UnreadFile::contested(contest)));
+                verdicts.push(machine.leave_open(UnreadFile::contested(contest)));
                 continue;
             }
             let dependencies = machine.load_dependencies(image)?;

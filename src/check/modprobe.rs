@@ -8,9 +8,9 @@ use super::error::ModprobeError;
 use super::needs::in_tree;
 use crate::image::{Error, Image, as_text};
 use crate::kernel::{Kernel, ModuleTree, UnreadFile, module_name_of};
-use crate::load::{Insmod, Machine};
+use crate::load::{Insmod, Machine, World};
 use crate::terms::{Errno, Taints};
-use crate::verdict::{Missing, Outcome, Verdict};
+use crate::verdict::{Outcome, Verdict};
 
 /// How deep dependencies are followed. Those of Debian's modules are less than 20 deep.
 const MAX_DEPENDENCIES: usize = 64;
@@ -74,11 +74,18 @@ impl Refusal {
 
 /// Returns whether modprobe certainly tries no other module after this one.
 fn ends_modprobe(verdict: &Verdict) -> bool {
-    match verdict.outcome {
-        Outcome::Loads => false,
-        Outcome::Refused { errno, .. } => errno != Errno::EEXIST,
+    match &verdict.outcome {
+        Outcome::Undetermined => verdict.never_loads,
+        outcome => is_the_end(outcome),
+    }
+}
+
+/// Returns whether modprobe tries no other module where one ends so. A module that could not be read may be loaded.
+fn is_the_end(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Refused { errno, .. } => *errno != Errno::EEXIST,
         Outcome::Crash { .. } => true,
-        _ => verdict.never_loads,
+        _ => false,
     }
 }
 
@@ -130,11 +137,12 @@ impl Machine {
         }
         let open = contests(self.kernel()).find(|open| open.path == module.path);
         if let Some(open) = open {
-            return Ok(vec![self.contested(open)]);
+            return Ok(vec![self.leave_open(open)]);
         }
         let image = self.kernel().image(&module.path);
         let mut verdicts = Vec::new();
-        self.load_dependencies_of(&image, MAX_DEPENDENCIES, Refusal::Ends, &mut verdicts)?;
+        let mut ended = Vec::new();
+        self.load_dependencies_of(&image, MAX_DEPENDENCIES, Refusal::Ends, &mut verdicts, &mut ended)?;
         match verdicts.last().filter(|last| ends_modprobe(last)) {
             Some(Verdict { outcome: Outcome::Crash { .. }, .. }) => {}
             Some(refused) => verdicts.push(not_tried(&module.name, refused)),
@@ -143,15 +151,8 @@ impl Machine {
                 verdicts.push(if_tried(verdict, &verdicts));
             }
         }
+        self.put_back(ended);
         Ok(verdicts)
-    }
-
-    /// It is not known which file of a module counts. It may be loaded or not.
-    pub(super) fn contested(&mut self, open: UnreadFile) -> Verdict {
-        let name = module_name_of(&open.path).unwrap_or_default();
-        let missing = vec![Missing::unread(&open, 0, false)];
-        self.leave_unread(vec![open]);
-        Verdict { missing, kernel_tainted: self.certain_taints(), ..Verdict::new(name, Outcome::Undetermined) }
     }
 
     /// `modprobe` succeeds silently if a module is loaded already.
@@ -160,7 +161,7 @@ impl Machine {
         let module = state.and_then(|state| state.modules.iter().find(|module| *module.name == *name));
         Verdict {
             module_taints: module.map_or(Taints::NONE, |module| module.taints),
-            kernel_tainted: state.map_or(Taints::NONE, |state| state.tainted),
+            kernel_tainted: self.certain_taints(),
             ..Verdict::new(name, Outcome::Loads)
         }
     }
@@ -171,16 +172,19 @@ impl Machine {
     /// When a file of the tree cannot be read.
     pub fn load_dependencies(&mut self, image: &Image) -> Result<Vec<Verdict>, ModprobeError> {
         let mut verdicts = Vec::new();
-        self.load_dependencies_of(image, MAX_DEPENDENCIES, Refusal::Ignored, &mut verdicts)?;
+        self.load_dependencies_of(image, MAX_DEPENDENCIES, Refusal::Ignored, &mut verdicts, &mut Vec::new())?;
         Ok(verdicts)
     }
 
+    /// Loads them, and adds a verdict for each. States in which a refusal ends modprobe are set aside: there the modules after it are
+    /// not tried.
     fn load_dependencies_of(
         &mut self,
         image: &Image,
         depth: usize,
         refusal: Refusal,
         verdicts: &mut Vec<Verdict>,
+        ended: &mut Vec<World>,
     ) -> Result<(), ModprobeError> {
         if depth == 0 || self.kernel().tree().is_none() {
             return Ok(());
@@ -196,9 +200,14 @@ impl Machine {
                 continue;
             }
             let dependency = self.kernel().image(&path);
-            self.load_dependencies_of(&dependency, depth - 1, refusal, verdicts)?;
+            self.load_dependencies_of(&dependency, depth - 1, refusal, verdicts, ended)?;
             if !refusal.has_ended(verdicts) {
-                verdicts.push(insmod(self, &dependency, &Insmod::default())?);
+                let verdict = insmod(self, &dependency, &Insmod::default())?;
+                let is_tried_always = refusal == Refusal::Ignored;
+                verdicts.push(if is_tried_always { verdict } else { if_tried(verdict, verdicts) });
+                if !is_tried_always {
+                    ended.extend(self.set_aside(is_the_end));
+                }
             }
             if refusal.has_ended(verdicts) {
                 break;

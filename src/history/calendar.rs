@@ -20,9 +20,9 @@ pub enum Backports {
 /// The version and the distribution of a kernel, by which its behaviours are looked up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Calendar {
-    /// The version; its patch number counts only if `patch_known`.
+    /// The version; unless `patch_known`, its patch number is the least that it can be.
     pub version: KernelVersion,
-    /// Whether the stable patch level is known. Debian's release strings up to 6.11 do not give it.
+    /// Whether the stable patch level is known. Release strings that count ABIs, as Ubuntu's and Debian's up to 6.11, do not give it.
     pub patch_known: bool,
     /// The distribution that built the kernel; `None` for an upstream kernel or an unknown one.
     pub distribution: Option<Distribution>,
@@ -32,9 +32,34 @@ pub struct Calendar {
     pub otherwise: Option<Behaviour>,
 }
 
+/// ABIs of Debian's kernels and the stable releases that they were given to, read from packages. In a series both only grow.
+const DEBIAN_ABIS: [(u32, KernelVersion); 3] =
+    [(46, KernelVersion::new(5, 10, 262)), (47, KernelVersion::new(6, 1, 170)), (56, KernelVersion::new(6, 1, 192))];
+
+/// The oldest stable release that a kernel can be, by the ABI in its release string.
+fn oldest_with_abi(distribution: Distribution, release: &KernelRelease) -> Option<KernelVersion> {
+    let abi = release.abi()?;
+    let version = release.version()?;
+    match distribution {
+        Distribution::Debian => {
+            let of_series =
+                DEBIAN_ABIS.iter().filter(|(known, stable)| *known <= abi && stable.series() == version.series());
+            of_series.map(|(_, stable)| *stable).max()
+        }
+    }
+}
+
+/// The stable version that the configuration of a kernel names in its first lines, where the release does not tell it: `5.15.131`
+/// of `5.15.0-91-generic`.
+fn configured_version(kernel: &Kernel) -> Option<KernelVersion> {
+    let release = kernel.release().filter(|release| !release.names_stable_release() && !kernel.is_version_given())?;
+    let version = kernel.config()?.version()?;
+    (version.series() == release.version()?.series()).then_some(version)
+}
+
 impl Calendar {
-    /// A calendar for a version, which the user gave (`given`) or which was read from the release string. Debian's releases up
-    /// to 6.11 have the ABI number in the place of the patch level.
+    /// A calendar for a version, which the user or a file gave (`given`) or which was read from the release string. Debian's
+    /// releases up to 6.11 have the ABI number in the place of the patch level.
     pub fn new(version: KernelVersion, given: bool, distribution: Option<Distribution>) -> Self {
         Self {
             version,
@@ -47,13 +72,17 @@ impl Calendar {
 
     /// A calendar for a release string; `None` if it does not begin with a version.
     pub fn of_release(release: &KernelRelease) -> Option<Self> {
-        Some(Self::new(release.version()?, false, release.distribution()).built_as(Some(release)))
+        Some(Self::new(release.version()?, false, release.distribution()).built_as(Some(release), false))
     }
 
-    /// The calendar of a kernel with this release string.
-    fn built_as(self, release: Option<&KernelRelease>) -> Self {
+    /// The calendar of a kernel with this release string, whose version a file tells apart from it or not (`given`).
+    fn built_as(self, release: Option<&KernelRelease>, given: bool) -> Self {
         match release {
             Some(release) if release.is_of_enterprise() => Self { backports: Backports::Unlisted, ..self },
+            Some(release) if !given && !release.names_stable_release() => {
+                let least = self.distribution.and_then(|distribution| oldest_with_abi(distribution, release));
+                Self { patch_known: false, version: least.unwrap_or(self.version), ..self }
+            }
             _ => self,
         }
     }
@@ -87,8 +116,10 @@ impl Calendar {
 
     /// A calendar for a kernel; `None` if its version is unknown.
     pub fn of(kernel: &Kernel) -> Option<Self> {
-        let calendar = Self::new(kernel.version()?, kernel.is_version_given(), kernel.distribution());
-        Some(calendar.built_as(kernel.release()))
+        let configured = configured_version(kernel);
+        let given = kernel.is_version_given() || configured.is_some();
+        let version = configured.or_else(|| kernel.version())?;
+        Some(Self::new(version, given, kernel.distribution()).built_as(kernel.release(), given))
     }
 
     /// The behaviours that only one of two kernels has, each with whether the later one has it. A behaviour that is unknown for
@@ -175,12 +206,11 @@ impl Calendar {
 
     /// Returns whether a kernel of the backport's series has a backport that was found in the release `seen`.
     fn has_backport(self, seen: KernelVersion) -> Option<bool> {
-        // A supported Debian kernel has the last patch level of its series, so a release string without a patch level is
-        // assumed to mean the release whose source was read.
-        if !self.patch_known && self.distribution == Some(Distribution::Debian) {
+        if self.version.patch >= seen.patch {
             return Some(true);
         }
-        (self.version.patch >= seen.patch && self.patch_known).then_some(true)
+        // The first release of a series has no backport.
+        (self.patch_known && self.version.patch == 0).then_some(false)
     }
 }
 
@@ -239,6 +269,22 @@ mod tests {
         assert_eq!(calendar(6, 2, 5).has(Behaviour::LoadTaintLate), Some(false));
         assert_eq!(calendar(6, 3, 0).has(Behaviour::LoadTaintLate), None);
         assert_eq!(calendar(6, 4, 0).has(Behaviour::LoadTaintLate), Some(true));
+    }
+
+    #[test]
+    fn an_abi_does_not_tell_the_stable_release() {
+        let of = |text: &str| Calendar::of_release(&KernelRelease::new(text)).expect("a version");
+        let dots = |text: &str| of(text).has(Behaviour::BtfDots);
+        // Ubuntu's 5.15.0-91 is 5.15.131, and 6.1.0 with any ABI may be any 6.1.
+        assert_eq!(of("5.15.0-91-generic").has(Behaviour::ElfDetailedMessages), Some(false));
+        assert_eq!(of("5.15.0-91-generic").has(Behaviour::LoadDupEbusy), None);
+        assert_eq!([dots("6.1.0"), dots("6.1.0-21-generic"), dots("6.1.0-9-amd64")], [Some(false), None, None]);
+        // Debian counts upwards, and the ABIs of some stable releases are known.
+        assert_eq!(
+            [dots("6.1.0-47-amd64"), dots("6.1.0-56-amd64"), dots("6.1.0-60-amd64")],
+            [None, Some(true), Some(true)]
+        );
+        assert_eq!(of("5.10.0-46-amd64").has(Behaviour::ElfHardened), Some(true));
     }
 
     #[test]

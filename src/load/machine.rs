@@ -231,8 +231,11 @@ impl Machine {
     /// that do not fit are dropped.
     pub fn observe(&mut self, errno: Option<Errno>, tainted: Taints) {
         let fits = |world: &World| {
-            let last = world.last.as_ref();
-            last.is_some_and(|outcome| outcome.errno() == errno && (errno.is_some() || *outcome == Outcome::Loads))
+            world.last.as_ref().is_some_and(|outcome| match outcome {
+                // In this state a module that could not be read did nothing that was seen, loaded or not.
+                Outcome::Undetermined => true,
+                outcome => outcome.errno() == errno && (errno.is_some() || *outcome == Outcome::Loads),
+            })
         };
         if self.worlds.iter().any(fits) {
             self.worlds.retain(fits);
@@ -297,13 +300,54 @@ impl Machine {
 
     /// The verdict on a module that could not be read. It may be loaded or not; what it exports is not known from now on.
     fn unknown(&mut self, image: &Image, why: &str) -> Verdict {
-        let file = UnreadFile::new(image.path(), why);
-        let missing = vec![Missing::unread(&file, 0, false)];
-        self.leave_unread(vec![file]);
+        self.leave_open(UnreadFile::new(image.path(), why))
+    }
+
+    /// The verdict on a module of which it is not known what it does. From now on it may be loaded or not.
+    ///
+    /// Each state is followed twice: as it was, and with everything that such a module may have done. What happens in both, happens
+    /// whatever the module is.
+    pub(crate) fn leave_open(&mut self, file: UnreadFile) -> Verdict {
+        self.next_call();
         // A folder, or a link that leads nowhere, may have no module's name.
-        let name = module_name_of(image.path()).unwrap_or_else(|| image.path().to_string_lossy().into_owned());
+        let name = module_name_of(&file.path).unwrap_or_else(|| file.path.to_string_lossy().into_owned());
+        let missing = Missing::unread(&file, 0, false);
         let kernel_tainted = self.certain_taints();
-        Verdict { missing, kernel_tainted, ..Verdict::new(name, Outcome::Undetermined) }
+        self.leave_unread(vec![file]);
+        let has_both = self.worlds.iter().any(|world| world.state.has_unread);
+        let mut worlds = Vec::new();
+        for mut world in std::mem::take(&mut self.worlds) {
+            Arc::make_mut(&mut world.because).insert(missing.clone());
+            let mut loaded = World { last: Some(Outcome::Loads), ..world.clone() };
+            loaded.load_unread(&name);
+            if world.state.has_unread {
+                worlds.push(loaded);
+                continue;
+            }
+            worlds.push(World { last: Some(Outcome::Undetermined), ..world });
+            if !has_both {
+                worlds.push(loaded);
+            }
+        }
+        self.worlds = worlds;
+        Verdict { missing: vec![missing], kernel_tainted, ..Verdict::new(name, Outcome::Undetermined) }
+    }
+
+    /// Takes the states out in which the last system call ended in such a way, unless these are all.
+    pub(crate) fn set_aside(&mut self, ends: impl Fn(&Outcome) -> bool) -> Vec<World> {
+        let has_ended = |world: &World| world.last.as_ref().is_some_and(&ends);
+        if self.worlds.iter().all(has_ended) {
+            return Vec::new();
+        }
+        let all = std::mem::take(&mut self.worlds);
+        let (aside, others) = all.into_iter().partition(has_ended);
+        self.worlds = others;
+        aside
+    }
+
+    /// Puts states back that were set aside.
+    pub(crate) fn put_back(&mut self, worlds: Vec<World>) {
+        self.worlds.extend(worlds);
     }
 
     /// Attempts a system call in every world, with both answers to every question that a stage asks, and with every release that

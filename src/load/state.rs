@@ -68,6 +68,9 @@ pub(crate) enum Once {
 pub(crate) struct Printed(u8);
 
 impl Printed {
+    /// All of these lines.
+    pub const ALL: Self = Self(u8::MAX);
+
     pub const fn has(self, line: Once) -> bool {
         self.0 & (1 << line as u8) != 0
     }
@@ -93,6 +96,8 @@ pub(crate) struct State {
     pub percpu_warnings: u8,
     /// A line without newline, held back until the next one.
     pub held: Option<KernelLine>,
+    /// Whether the modules that could not be read count as loaded, with every effect that they may have had.
+    pub has_unread: bool,
 }
 
 /// One consistent set of answers to what no file tells, and the kernel's state under these answers.
@@ -163,6 +168,17 @@ impl World {
         all.sort_by_key(|calendar| Reverse(calendar.version));
         all.dedup();
         self.calendars = all.into();
+    }
+
+    /// Loads a module of which only the name is known, with every effect that a module may have on the kernel's taints and on the
+    /// lines that are printed once.
+    pub fn load_unread(&mut self, name: &str) {
+        self.state.has_unread = true;
+        self.state.tainted = Taints::ALL;
+        self.state.once = Printed::ALL;
+        if !self.has_loaded(name) {
+            Arc::make_mut(&mut self.state.modules).insert(0, Arc::new(LoadedModule::unread(name)));
+        }
     }
 
     /// Returns whether a module of that name is loaded.

@@ -127,6 +127,18 @@ impl KernelRelease {
         !is_upstream && (rest.split(['.', '_', '+']).any(is_tagged) || is_suse())
     }
 
+    /// Returns whether it names the stable release. Distributions that count ABIs write `.0` there whatever the stable release is:
+    /// `5.15.0-91-generic`.
+    pub(crate) fn names_stable_release(&self) -> bool {
+        self.version().is_some_and(|version| version.patch != 0) || (self.abi().is_none() && self.flavour().is_none())
+    }
+
+    /// The number that a distribution counts its ABIs by: 56 in `6.1.0-56-amd64`.
+    pub(crate) fn abi(&self) -> Option<u32> {
+        let (_, rest) = self.0.split_once('-').filter(|_| !self.is_of_enterprise())?;
+        rest.split('-').next()?.parse().ok()
+    }
+
     /// The architecture that a distribution's flavour names.
     pub fn flavour_arch(&self) -> Option<Arch> {
         self.flavour()?.arch
@@ -165,6 +177,20 @@ mod tests {
         assert_eq!(version("7.3"), Some(KernelVersion::new(7, 3, 0)));
         assert_eq!(version("4.18-rc1"), Some(KernelVersion::new(4, 18, 0)));
         assert_eq!(version("linux"), None);
+    }
+
+    #[test]
+    fn an_abi_stands_in_the_place_of_the_stable_release() {
+        let names = |text: &str| KernelRelease::new(text).names_stable_release();
+        for release in ["5.15.0-91-generic", "6.8.0-1021-azure", "6.1.0-56-amd64", "6.1.0-0.deb11.5-cloud-amd64"] {
+            assert!(!names(release), "{release}");
+        }
+        for release in
+            ["6.12.117+deb13-amd64", "6.8.12-1-pve", "5.15.0", "6.1.0-arch1-1", "6.5.0-57.fc39.x86_64", "7.0.0-rc3"]
+        {
+            assert!(names(release), "{release}");
+        }
+        assert_eq!(KernelRelease::new("5.15.0-91-generic").abi(), Some(91));
     }
 
     #[test]

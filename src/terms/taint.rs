@@ -111,6 +111,9 @@ impl Taints {
     /// No taint.
     pub const NONE: Self = Self(0);
 
+    /// Every taint.
+    pub(crate) const ALL: Self = Self(u32::MAX);
+
     /// The set with the given number, as in `/proc/sys/kernel/tainted`.
     pub const fn from_number(number: u32) -> Self {
         Self(number)

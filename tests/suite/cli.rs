@@ -5,11 +5,12 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use liblzma::stream::Check;
+use object::elf::{STB_GLOBAL, STT_OBJECT};
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::founding::{self, AFTER, BEFORE, OPENAFS};
-use crate::ko::Ko;
+use crate::ko::{Ko, Place, Symbol};
 use crate::made::Made;
 use crate::matrix::{gzip, xz};
 use crate::validator;
@@ -704,6 +705,36 @@ fn an_enterprise_kernel_is_not_taken_for_upstream() {
     let el8 = answer("4.18.0-553.el8.x86_64");
     assert!(el8[1].starts_with(r#""undetermined" ["backports""#), "{el8:?}");
     assert!(el8[2].starts_with(r#""refused""#), "{el8:?}");
+    // A module that was built for this release shows how its exports are told apart.
+    assert!(el8[0].starts_with(r#""loaded""#), "{el8:?}");
+}
+
+/// An ABI in the release string says nothing of the stable release, which the configuration names.
+#[test]
+fn an_abi_is_not_taken_for_the_first_stable_release() {
+    // Stable releases check the section of a symbol; the first releases of their series read whatever is there.
+    let nowhere = Symbol::new("bar", STB_GLOBAL, STT_OBJECT, Place::Index(0x7000), 8);
+    let answer = |release: &str, version: &str| {
+        let made = Made::new(release).no_tree();
+        let desk = Desk::with(made.clone());
+        let config = std::fs::read_to_string(desk.path("k/config")).expect("written");
+        desk.file("k/config", format!("{version}{config}"));
+        desk.file("foo.ko", Ko::new("foo").symbol(nowhere.clone()).build(&made.profile));
+        let json = desk.run("check -k k foo.ko --format json").json();
+        let module = json["modules"][0].clone();
+        format!("{} {}", module["outcome"], module["missing"]).replace('"', "")
+    };
+    let head = "# Linux/x86 6.1.192 Kernel Configuration\n";
+    for release in ["6.1.0-21-generic", "6.1.0-56-amd64", "6.1.192"] {
+        assert_eq!(answer(release, head), "refused []", "{release}");
+    }
+    assert_eq!(answer("6.1.0-56-amd64", ""), "refused []");
+    for release in ["6.1.0-21-generic", "6.1.0-47-amd64"] {
+        let unknown = answer(release, "");
+        assert!(unknown.contains("undetermined") && unknown.contains("behaviour:sym.shndx_check"), "{unknown}");
+    }
+    let first = answer("6.1.0", "");
+    assert!(!first.contains("behaviour:sym.shndx_check"), "{first}");
 }
 
 /// The kernel cuts a long line at a byte, here within a character. What is no ASCII is written as in `/dev/kmsg`.

@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use crate::cli::Desk;
 use crate::given::fifo;
-use crate::ko::{Ko, Profile};
-use crate::made::Made;
+use crate::ko::{Ko, Profile, Section};
+use crate::made::{CONFIG_HEAD, Made};
 
 /// A kernel without a tree in `k`, and a way to put modules into others.
 struct Trees {
@@ -454,4 +454,55 @@ fn modprobe_ends_at_a_refused_dependency() {
     // A module of the name that is loaded already is no error.
     trees.put("t/kernel/base.ko", &Ko::new("base").export("base_fn").needs("f"));
     trees.desk.run("simulate plan -k k -k t").ended(0);
+}
+
+/// A module of which it is not known what it does may have tainted the kernel, printed what is printed once, and be loaded.
+#[test]
+fn what_an_unknown_module_may_have_done_is_not_certain_afterwards() {
+    let trees = Trees::new();
+    trees
+        .put("t/kernel/dup.ko", &Ko::new("dup").no_tag("intree"))
+        .put("t/extra/dup.ko", &Ko::new("dup").needs("gone"))
+        .put("foo.ko", &Ko::new("foo").no_tag("intree"));
+    let which = serde_json::json!(["which-file:t/extra/dup.ko or t/kernel/dup.ko"]);
+    trees.desk.file("plan", "insmod foo.ko\nrmmod foo\nrmmod dup\n");
+    let steps =
+        |plan: &str| trees.desk.run(&format!("simulate {plan} -k k -k t --format json")).json()["steps"].clone();
+    let before = steps("plan");
+    assert_eq!((&before[0]["log"][0]["text"], &before[2]["errno"]), (&OUT_OF_TREE.into(), &"ENOENT".into()));
+    trees.desk.file("after", "modprobe dup\ninsmod foo.ko\nrmmod foo\nrmmod dup\ninsmod foo.ko\n");
+    let after = steps("after");
+    assert_eq!((&after[0]["outcome"], &after[0]["missing"]), (&"undetermined".into(), &which));
+    // It loads in any case, but whether the line is printed depends on what was loaded before.
+    assert_eq!((&after[1]["outcome"], &after[1]["missing"]), (&"loaded".into(), &which));
+    assert_eq!(after[1]["log"], serde_json::json!([]));
+    assert_eq!((&after[2]["outcome"], &after[3]["outcome"]), (&"loaded".into(), &"undetermined".into()));
+    assert_eq!((&after[3]["missing"], &after[4]["outcome"]), (&which, &"loaded".into()));
+}
+
+const OUT_OF_TREE: &str = "foo: loading out-of-tree module taints kernel.";
+
+/// Where a dependency may be refused, modprobe may not have tried the modules after it.
+#[test]
+fn modprobe_may_have_ended_at_an_undetermined_dependency() {
+    let trees = Trees::new();
+    let config = std::fs::read_to_string(trees.desk.path("k/config")).expect("written");
+    // A fragment does not say whether CONFIG_CONSTRUCTORS is set, without which the kernel ignores the sections.
+    let fragment = config.replace(CONFIG_HEAD, "# CONFIG_MODULE_SIG is not set\n# CONFIG_MODVERSIONS is not set\n");
+    let section = |name| Section::new(name, object::elf::SHF_ALLOC.into(), 8, [0; 8]);
+    let base = Ko::new("base").export("base_fn").section(section(".ctors")).section(section(".init_array"));
+    trees
+        .put("t/kernel/base.ko", &base)
+        .put("t/kernel/side.ko", &Ko::new("side").export("side_fn"))
+        .put("t/kernel/top.ko", &Ko::new("top").needs("base_fn").needs("side_fn"));
+    trees.desk.file("k/config", fragment).file("plan", "modprobe top\nrmmod top\nrmmod side\nmodprobe side\n");
+    let json = trees.desk.run("simulate plan -k k -k t --format json").json();
+    let steps = json["steps"].as_array().expect("a list");
+    let outcome = |step: &Value| format!("{} {}", step["name"], step["outcome"]).replace('"', "");
+    let outcomes: Vec<_> = steps.iter().map(outcome).collect();
+    let open = ["base", "side", "top", "top", "side"].map(|name| format!("{name} undetermined"));
+    assert_eq!(outcomes[..5], open);
+    assert!(steps[..5].iter().all(|step| step["missing"].to_string().contains("config:CONFIG_CONSTRUCTORS")));
+    // After all of that it can be loaded in any case.
+    assert_eq!(outcomes[5], "side loaded");
 }

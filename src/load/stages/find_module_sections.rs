@@ -28,7 +28,7 @@ pub(in crate::load) fn find_module_sections(run: &mut Run<'_>) -> StageResult {
         run.info_mut()?.exports = Arc::new(vec![rebuilt_table(&elf)]);
         return Ok(());
     }
-    let kflagstab = run.has(Behaviour::SymKflagstab)?;
+    let kflagstab = has_kflagstab(run, &elf)?;
     let tables = export_tables(run, kflagstab)?;
     if kflagstab {
         obsolete_tables(run)?;
@@ -41,6 +41,29 @@ pub(in crate::load) fn find_module_sections(run: &mut Run<'_>) -> StageResult {
     }
     run.info_mut()?.exports = tables;
     Ok(())
+}
+
+/// Returns whether `__kflagstab` tells this kernel which exports are GPL-only.
+///
+/// An enterprise distribution may have carried that into any release. Its kernel's own tables tell it then, or a module with exports
+/// that was built for this very release: modpost writes what the kernel reads.
+fn has_kflagstab(run: &mut Run<'_>, elf: &ModuleElf) -> StageResult<bool> {
+    let kernel = run.call.kernel;
+    let Some(release) = kernel.release().filter(|release| release.is_of_enterprise()) else {
+        return run.has(Behaviour::SymKflagstab);
+    };
+    if let Some(symbols) = kernel.kallsyms().filter(|symbols| symbols.address_of("__start___ksymtab").is_some()) {
+        return Ok(symbols.address_of("__start___kflagstab").is_some());
+    }
+    let vermagic = run.info()?.modinfo.all("vermagic").next().unwrap_or_default();
+    if elf.exports().is_empty() || vermagic.split(' ').next() != Some(release.as_str()) {
+        return run.has(Behaviour::SymKflagstab);
+    }
+    let has_flags = elf.find_sec("__kflagstab").is_some();
+    let reads = if has_flags { "reads" } else { "does not read" };
+    let assumption = format!("{release} {reads} __kflagstab, because {} was built for it", run.mod_name());
+    run.infer(assumption);
+    Ok(has_flags)
 }
 
 /// The search by name reads the names of all sections with `SHF_ALLOC`. The loader sets this flag for the symbol table and its

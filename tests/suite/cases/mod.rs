@@ -18,6 +18,7 @@ mod symbols;
 mod versions;
 
 pub use group::Group;
+pub use sections::btf;
 
 use crate::ko::{Ko, Profile};
 use crate::oracle::{Boot, Op, Step};
