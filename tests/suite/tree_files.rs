@@ -489,7 +489,7 @@ fn modprobe_may_have_ended_at_an_undetermined_dependency() {
     let config = std::fs::read_to_string(trees.desk.path("k/config")).expect("written");
     // A fragment does not say whether CONFIG_CONSTRUCTORS is set, without which the kernel ignores the sections.
     let fragment = config.replace(CONFIG_HEAD, "# CONFIG_MODULE_SIG is not set\n# CONFIG_MODVERSIONS is not set\n");
-    let section = |name| Section::new(name, object::elf::SHF_ALLOC.into(), 8, [0; 8]);
+    let section = |name| Section::new(name, object::elf::SHF_ALLOC, 8, [0; 8]);
     let base = Ko::new("base").export("base_fn").section(section(".ctors")).section(section(".init_array"));
     trees
         .put("t/kernel/base.ko", &base)

@@ -18,7 +18,6 @@ mod symbols;
 mod versions;
 
 pub use group::Group;
-pub use sections::btf;
 
 use crate::ko::{Ko, Profile};
 use crate::oracle::{Boot, Op, Step};

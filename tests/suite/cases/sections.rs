@@ -334,7 +334,7 @@ fn rename(elf: &mut crate::ko::Elf, from: &str, to: &str) {
 }
 
 /// BTF: magic, version, flags, header length, then offset and length of the types and of the strings; no types here.
-pub fn btf() -> Vec<u8> {
+fn btf() -> Vec<u8> {
     let mut bytes = vec![0x9f, 0xeb, 1, 0];
     for word in [24_u32, 0, 0, 0, 1] {
         bytes.extend(word.to_le_bytes());
