@@ -2,9 +2,13 @@
 
 use std::sync::Arc;
 
+use super::shape::{Shape, Shapes, are_like, newest};
 use crate::load::{Judged, LoadedModule, RefusedExporter, World};
-use crate::terms::Taint;
-use crate::verdict::{Outcome, Verdict};
+use crate::terms::ExportedSymbol;
+use crate::verdict::{Cause, Missing, Outcome, Verdict};
+
+/// The largest number of questions, and of answers, that are carried along for the modules that need this one.
+const MOST_QUESTIONS: usize = 64;
 
 /// The result of loading a module after the modules that it needs.
 pub(super) struct After {
@@ -17,10 +21,14 @@ pub(super) struct After {
     pub is_plain: bool,
     /// Whether states were left out, because there were too many.
     pub in_part: bool,
+    /// Bytes of per-CPU data that it holds where it is loaded.
+    pub percpu: u64,
+    pub shape: Shape,
 }
 
 impl After {
-    pub fn new(Judged { verdict, mut worlds, exports, in_part }: Judged) -> Self {
+    /// `announced` is the module's name by its file.
+    pub fn new(Judged { verdict, mut worlds, exports, in_part }: Judged, announced: &str, shapes: &Shapes) -> Self {
         // No other module depends on the taints of a module, except on the proprietary taint.
         let first = worlds.iter().find_map(newest).cloned();
         for world in &mut worlds {
@@ -39,18 +47,55 @@ impl After {
                 None => distinct.push(world),
             }
         }
-        let worlds = distinct;
-        let is_plain = worlds.iter().all(|world| world.state.held.is_none() && world.state.percpu_warnings == 0)
-            && !matches!(verdict.outcome, Outcome::Crash { .. });
+        let mut worlds = distinct;
+        for world in &mut worlds {
+            keep_newest(world);
+            limit_questions(world);
+        }
+        let modules = || worlds.iter().filter_map(newest);
+        let is_plain = worlds.iter().all(leaves_nothing_else)
+            && verdict.name == announced
+            && modules().all(|module| is_plain_module(module, &exports))
+            && !matches!(verdict.outcome, Outcome::Crash { .. })
+            && !verdict.findings.iter().any(|finding| matches!(finding.cause, Cause::DuplicateExport { .. }));
+        let percpu = modules().map(|module| module.percpu).max().unwrap_or_default();
         let is_refused = verdict.outcome != Outcome::Loads;
         let refused = if is_refused { RefusedExporter::new(&verdict.name, exports).map(Arc::new) } else { None };
-        Self { verdict, worlds, refused, is_plain, in_part }
+        let shape = shapes.of(&worlds);
+        Self { verdict, worlds, refused, is_plain, in_part, percpu, shape }
+    }
+
+    /// Returns whether the module is certainly refused.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.verdict.outcome, Outcome::Refused { .. })
     }
 }
 
-/// Returns whether two modules make no difference to others: of its taints, only the proprietary one does.
-pub(super) fn are_like(one: &LoadedModule, other: &LoadedModule) -> bool {
-    one.taints.has(Taint::ProprietaryModule) == other.taints.has(Taint::ProprietaryModule) && one.is_alike(other)
+/// Drops all modules but the one that was loaded last, which alone is combined with others.
+fn keep_newest(world: &mut World) {
+    let newest = newest(world).cloned();
+    world.state.modules = Arc::new(newest.into_iter().collect());
+}
+
+/// Keeps the first of very many questions. Of a chain of modules that each ask one, the last would have all.
+fn limit_questions(world: &mut World) {
+    if world.because.len() > MOST_QUESTIONS {
+        let kept = world.because.iter().take(MOST_QUESTIONS - 1).cloned();
+        world.because = Arc::new(kept.chain([Missing::TooMany]).collect());
+    }
+}
+
+/// Returns whether the kernel's state holds nothing that modules are asked for one by one.
+fn leaves_nothing_else(world: &World) -> bool {
+    world.state.held.is_none() && world.state.percpu_warnings == 0 && world.answers.len() <= MOST_QUESTIONS
+}
+
+/// Returns whether a module can be found by the exports that its file announces, and patches no others.
+fn is_plain_module(module: &LoadedModule, announced: &[ExportedSymbol]) -> bool {
+    let mut announced = announced.iter();
+    let entries = module.exports.iter().flat_map(|table| &table.entries);
+    let is_announced = entries.into_iter().all(|entry| announced.any(|export| export.name == entry.symbol.name));
+    is_announced && module.patches.is_none()
 }
 
 /// Returns whether two states after loading a module combine with others in the same way (see `Boot::joined` in states.rs), except
@@ -67,9 +112,4 @@ fn makes_no_difference(one: &World, other: &World) -> bool {
         && one.state.once == other.state.once
         && one.state.held == other.state.held
         && one.state.percpu_warnings == other.state.percpu_warnings
-}
-
-/// The module that was loaded last in a world.
-pub(super) fn newest(world: &World) -> Option<&Arc<LoadedModule>> {
-    world.state.modules.first().filter(|_| world.last == Some(Outcome::Loads))
 }

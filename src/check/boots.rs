@@ -6,17 +6,25 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use crate::check::after::{After, newest};
+use crate::check::after::After;
+use crate::check::each::of_each;
 use crate::check::modprobe::insmod_beside;
 use crate::check::needs::Modules;
+use crate::check::order::Turn;
+use crate::check::reach::{Effect, Gathered, MOST_BLAMED, Reach};
+use crate::check::shape::Shapes;
 use crate::check::states::States;
 use crate::image::{Error, Image};
 use crate::load::{Insmod, Judged, Machine, World, followed_in_part};
-use crate::terms::Taints;
+use crate::terms::{ByNumber, Taints};
 use crate::verdict::{Cause, Finding, Missing, Outcome, Stage, Verdict};
 
 /// Modules that need at most this much per-CPU memory in sum find room for it in every kernel, however they are aligned.
 const SURE_PERCPU: u64 = 2 << 10;
+
+/// How many modules are loaded one after another for the verdict on one. Beyond that, only the modules that export its symbols are
+/// looked at, and the verdict is not certain. No module of a distribution needs half as many.
+const MOST_IN_CHAIN: usize = 128;
 
 /// The modules to judge, and the results so far.
 pub(super) struct Boots<'a> {
@@ -24,6 +32,13 @@ pub(super) struct Boots<'a> {
     insmod: &'a Insmod,
     modules: Modules<'a>,
     known: Vec<OnceLock<Arc<After>>>,
+    /// The results of modules of a group that were loaded without the others of the group.
+    alone: BTreeMap<usize, OnceLock<Arc<After>>>,
+    /// What the needed modules need.
+    reaches: Vec<OnceLock<Reach>>,
+    /// What the modules of groups of several need, and these modules themselves, by the number of the group.
+    groups: BTreeMap<usize, OnceLock<Reach>>,
+    shapes: Shapes,
     /// The errors of modules that had to be read once more and could not be, by number.
     faults: Mutex<BTreeMap<usize, Error>>,
     /// Held by threads that read a module once more.
@@ -33,10 +48,19 @@ pub(super) struct Boots<'a> {
 impl<'a> Boots<'a> {
     /// `known` holds the results of modules that need no other, in the order of the modules.
     pub fn new(first: Machine, insmod: &'a Insmod, modules: Modules<'a>, known: Vec<Option<Judged>>) -> Self {
-        let after = |known: Option<Judged>| Some(Arc::new(After::new(known?)));
-        let known = known.into_iter().map(after).chain(std::iter::repeat(None)).take(modules.len());
-        let known = known.map(|after| after.map_or_else(OnceLock::new, OnceLock::from)).collect();
-        Self { first, insmod, modules, known, faults: Mutex::default(), reading: RwLock::default() }
+        let shapes = Shapes::default();
+        let all = known.into_iter().chain(std::iter::repeat_with(|| None)).take(modules.len()).enumerate();
+        let known = all.map(|(index, known)| {
+            let after = known.map(|known| Arc::new(After::new(known, &modules.name(index), &shapes)));
+            after.map_or_else(OnceLock::new, OnceLock::from)
+        });
+        let known = known.collect();
+        let reaches = (0..modules.len()).map(|_| OnceLock::new()).collect();
+        let circular = || modules.order().groups().filter(|(_, group)| group.len() > 1);
+        let alone = circular().flat_map(|(_, group)| group).map(|module| (*module, OnceLock::new())).collect();
+        let groups = circular().map(|(number, _)| (number, OnceLock::new())).collect();
+        let (faults, reading) = (Mutex::default(), RwLock::default());
+        Self { first, insmod, modules, known, alone, reaches, groups, shapes, faults, reading }
     }
 
     /// Ends after all modules were judged. Returns the memory that is left, so that the caller can defer freeing it.
@@ -51,32 +75,38 @@ impl<'a> Boots<'a> {
         }
     }
 
-    /// Loads the modules that a module needs, and then the module.
-    pub fn judge(&self, index: usize) -> Verdict {
-        let chain = self.modules.chain(index);
-        let (own, before) = chain.split_last().map_or((index, &[][..]), |(own, before)| (*own, before));
-        let mut verdict = match self.after_all(before).filter(|_| self.first.memo().is_enabled()) {
-            Some(before_it) if self.can_be_combined(own, before, &before_it) => {
-                let verdict = match Arc::try_unwrap(self.after(own, &before_it)) {
-                    Ok(after) => after.verdict,
-                    // Other modules need this one, too.
-                    Err(shared) => shared.verdict.clone(),
-                };
-                blamed(verdict, before_it.iter().map(|after| &after.verdict))
-            }
-            together => {
-                let mut verdict = self.one_by_one(&chain);
-                if together.is_none()
-                    && let Some(modules) = self.modules.cycle(index)
-                {
-                    verdict
-                        .findings
-                        .insert(0, Finding::new(Stage::SimplifySymbols, Cause::DependencyCycle { modules }));
-                }
-                verdict
-            }
-        };
-        for (symbol, module) in self.modules.rivals(index) {
+    /// The verdicts on modules, each on a boot on which the modules that it needs are loaded first. Returns their numbers with the
+    /// verdicts, in any order.
+    pub fn judge(&self, wanted: &[usize]) -> Vec<(usize, Verdict)> {
+        if !self.first.memo().is_enabled() {
+            let judged = of_each(wanted, |module| self.judge_alone(*module));
+            return wanted.iter().copied().zip(judged).collect();
+        }
+        let are_wanted: HashSet<_, ByNumber> = wanted.iter().copied().collect();
+        let mut verdicts = Vec::with_capacity(wanted.len());
+        for mut turns in self.modules.order().turns() {
+            let is_wanted = |turn: &Turn| are_wanted.contains(&turn.module) && !turn.is_first;
+            turns.retain(|turn| is_wanted(turn) || self.modules.is_needed(turn.module));
+            let judged = of_each(&turns, |turn| self.take_turn(*turn));
+            let judged = turns.into_iter().zip(judged).filter(|(turn, _)| is_wanted(turn));
+            verdicts.extend(judged.filter_map(|(turn, verdict)| Some((turn.module, verdict?))));
+        }
+        verdicts
+    }
+
+    /// The verdict on a module, without the results of any other.
+    fn judge_alone(&self, module: usize) -> Verdict {
+        let turn = Turn { module, is_first: false };
+        let chain = self.modules.order().chain(turn, usize::MAX).unwrap_or_default();
+        self.completed(module, self.one_by_one(&chain).0)
+    }
+
+    /// Adds to a verdict what is found without loading the module.
+    fn completed(&self, module: usize, mut verdict: Verdict) -> Verdict {
+        if let Some(modules) = self.modules.cycle(module) {
+            verdict.findings.insert(0, Finding::new(Stage::SimplifySymbols, Cause::DependencyCycle { modules }));
+        }
+        for (symbol, module) in self.modules.rivals(module) {
             verdict
                 .findings
                 .push(Finding::new(Stage::CompleteFormation, Cause::RivalExport { symbol: symbol.into(), module }));
@@ -84,42 +114,111 @@ impl<'a> Boots<'a> {
         verdict
     }
 
-    /// The results of loading each module of a chain; `None` if the modules need each other.
-    fn after_all(&self, chain: &[usize]) -> Option<Vec<Arc<After>>> {
-        let mut done: Vec<(usize, Arc<After>)> = Vec::with_capacity(chain.len());
-        for module in chain {
-            if let Some(known) = self.known.get(*module).and_then(OnceLock::get) {
-                done.push((*module, Arc::clone(known)));
-                continue;
+    /// Loads a module after those that it needs, all of which have had their turns. Returns the verdict if it is the last turn.
+    fn take_turn(&self, turn: Turn) -> Option<Verdict> {
+        let Turn { module, is_first } = turn;
+        let reach = self.reach(module, is_first);
+        let known = self.known.get(module).and_then(OnceLock::get).cloned();
+        let (judged, is_blamed) = match known {
+            Some(after) => (after, false),
+            None => {
+                let (judged, is_blamed) = self.load_after(turn, &reach);
+                (Arc::new(After::new(judged, &self.modules.name(module), &self.shapes)), is_blamed)
             }
-            let own_chain = self.modules.chain(*module);
-            let (_, needed) = own_chain.split_last()?;
-            let of =
-                |needed: &usize| done.iter().find(|(module, _)| module == needed).map(|(_, after)| Arc::clone(after));
-            let needed: Vec<_> = needed.iter().map(of).collect::<Option<_>>()?;
-            done.push((*module, self.after(*module, &needed)));
-        }
-        Some(done.into_iter().map(|(_, after)| after).collect())
-    }
-
-    /// The result of loading one module after the modules that it needs.
-    fn after(&self, module: usize, needed: &[Arc<After>]) -> Arc<After> {
-        let judge = || {
-            let (after, verdict, in_part) = self.after_combined(module, needed);
-            let elf = self.modules.image(module).and_then(Image::as_announced);
-            let exports = elf.map(|elf| Arc::clone(elf.exports())).unwrap_or_default();
-            let (worlds, left_out) = after.into_worlds();
-            Arc::new(After::new(Judged { verdict, worlds, exports, in_part: in_part || left_out }))
         };
-        match self.known.get(module).filter(|known| self.modules.is_needed(module) || known.get().is_some()) {
-            Some(known) => Arc::clone(known.get_or_init(judge)),
-            None => judge(),
+        if is_first {
+            self.alone.get(&module)?.set(judged).ok();
+            return None;
+        }
+        let refused = reach.refused.iter().filter(|_| !is_blamed);
+        let refused: Vec<_> = refused.filter_map(|refused| self.after_before(*refused, module)).collect();
+        if self.modules.is_needed(module) {
+            self.known.get(module)?.set(Arc::clone(&judged)).ok();
+            self.reaches.get(module)?.set(reach).ok();
+        }
+        let verdict = match Arc::try_unwrap(judged) {
+            Ok(after) => after.verdict,
+            // Other modules need this one, too.
+            Err(shared) => shared.verdict.clone(),
+        };
+        let verdict = blamed(verdict, refused.iter().map(|after| &after.verdict));
+        Some(self.completed(module, verdict))
+    }
+
+    /// The result of loading a module before another one, which is loaded for the last time.
+    fn after_before(&self, module: usize, other: usize) -> Option<&Arc<After>> {
+        let order = self.modules.order();
+        let is_of_group = order.group_of(module) == order.group_of(other);
+        if is_of_group { self.alone.get(&module)?.get() } else { self.known.get(module)?.get() }
+    }
+
+    /// What a module needs. In its first turn it is loaded without the others of its group.
+    fn reach(&self, module: usize, is_first: bool) -> Reach {
+        let order = self.modules.order();
+        if !is_first && let Some(of_group) = self.groups.get(&order.group_of(module)) {
+            let all = || {
+                let mut gathered = Gathered::new(2);
+                for member in order.group(order.group_of(module)) {
+                    self.gather(&mut gathered, order.outside(*member));
+                    let after = self.alone.get(member).and_then(OnceLock::get);
+                    after.into_iter().for_each(|after| gathered.add(&self.effect(*member, after)));
+                }
+                gathered.finish()
+            };
+            return of_group.get_or_init(all).without(module);
+        }
+        let mut gathered = Gathered::new(1);
+        self.gather(&mut gathered, order.outside(module));
+        gathered.finish()
+    }
+
+    /// Adds needed modules, and what they need.
+    fn gather(&self, gathered: &mut Gathered, needs: impl Iterator<Item = usize>) {
+        let effect = |module: usize| Some(self.effect(module, self.known.get(module)?.get()?));
+        for need in needs {
+            let of_group = self.groups.get(&self.modules.order().group_of(need));
+            let reach = of_group.or_else(|| self.reaches.get(need)).and_then(OnceLock::get);
+            reach.into_iter().for_each(|reach| gathered.add_reach(reach, effect));
+            effect(need).into_iter().for_each(|effect| gathered.add(&effect));
         }
     }
 
-    /// Loads a module in the states that the modules that it needs may leave. Returns also whether some were left out.
-    fn after_combined(&self, module: usize, needed: &[Arc<After>]) -> (Machine, Verdict, bool) {
-        let mut in_part = needed.iter().any(|after| after.in_part);
+    fn effect<'b>(&'b self, module: usize, after: &'b Arc<After>) -> Effect<'b> {
+        let is_special = after.percpu > 0 || self.modules.has_namesake(module);
+        Effect { module, after, is_special, is_apart: self.modules.is_rival(module) }
+    }
+
+    /// Loads a module after those that it needs. Returns whether it is blamed for these already.
+    fn load_after(&self, turn: Turn, reach: &Reach) -> (Judged, bool) {
+        let Turn { module, is_first } = turn;
+        let order = self.modules.order();
+        let direct: Vec<_> = if is_first { order.outside(module).collect() } else { order.before(module).to_vec() };
+        let mut met: HashSet<_, ByNumber> = reach.different.iter().copied().collect();
+        let others = direct.into_iter().filter(|need| met.insert(*need));
+        let needed = reach.different.iter().copied().chain(others);
+        let needed: Vec<_> = needed.filter_map(|need| self.after_before(need, module).cloned()).collect();
+        if self.can_be_combined(module, reach, &needed) {
+            return (self.after_combined(module, &needed, false), false);
+        }
+        match order.chain(turn, MOST_IN_CHAIN) {
+            Some(chain) => {
+                let (verdict, machine) = self.one_by_one(&chain);
+                (self.judged(module, verdict, machine, false), true)
+            }
+            None => (self.after_combined(module, &needed, true), false),
+        }
+    }
+
+    fn judged(&self, module: usize, verdict: Verdict, machine: Machine, in_part: bool) -> Judged {
+        let elf = self.modules.image(module).and_then(Image::as_announced);
+        let exports = elf.map(|elf| Arc::clone(elf.exports())).unwrap_or_default();
+        let (worlds, left_out) = machine.into_worlds();
+        Judged { verdict, worlds, exports, in_part: in_part || left_out }
+    }
+
+    /// Loads a module in the states that the modules that it needs may leave; `in_part` if there may be others.
+    fn after_combined(&self, module: usize, needed: &[Arc<After>], in_part: bool) -> Judged {
+        let mut in_part = in_part || needed.iter().any(|after| after.in_part);
         let States { mut most, least } = States::of(self.first.worlds(), needed).unwrap_or_else(|| {
             in_part = true;
             States { most: self.first.worlds().to_vec(), least: Vec::new() }
@@ -127,7 +226,7 @@ impl<'a> Boots<'a> {
         if !least.is_empty() && !most.is_empty() {
             let (machine, verdict) = self.load_in(most.clone(), module, needed);
             if self.is_settled(&machine, &verdict, &least) {
-                return (machine, verdict, in_part);
+                return self.judged(module, verdict, machine, in_part);
             }
         }
         most.extend(least);
@@ -140,7 +239,7 @@ impl<'a> Boots<'a> {
             followed_in_part(&mut verdict, questions, self.first.certain_taints());
             verdict.missing.retain(|missing| !is_open || *missing != Missing::TooMany);
         }
-        (machine, verdict, in_part)
+        self.judged(module, verdict, machine, in_part)
     }
 
     /// Loads a module in these states.
@@ -182,22 +281,23 @@ impl<'a> Boots<'a> {
         })
     }
 
-    /// Returns whether a boot with these modules equals the combination of their own boots.
-    fn can_be_combined(&self, own: usize, before: &[usize], after: &[Arc<After>]) -> bool {
+    /// Returns whether a boot on which a module is loaded after those that it needs equals the combination of their own boots.
+    fn can_be_combined(&self, module: usize, reach: &Reach, needed: &[Arc<After>]) -> bool {
         let mut names = HashSet::new();
-        let percpu = |after: &Arc<After>| after.worlds.iter().filter_map(newest).map(|module| module.percpu).max();
-        after.iter().all(|after| after.is_plain && names.insert(after.verdict.name.as_str()))
-            && ask_alike(after)
-            && after.iter().filter_map(percpu).sum::<u64>() <= SURE_PERCPU
-            && !before.iter().chain([&own]).any(|module| self.modules.is_rival(*module))
+        !reach.is_apart
+            && !self.modules.is_rival(module)
+            && !self.modules.is_odd(module)
+            && needed.iter().all(|after| names.insert(after.verdict.name.as_str()))
+            && ask_alike(needed)
+            && needed.iter().map(|after| after.percpu).sum::<u64>() <= SURE_PERCPU
     }
 
-    /// Loads a chain of modules one after another on one boot.
-    fn one_by_one(&self, chain: &[usize]) -> Verdict {
+    /// Loads a chain of modules one after another on one boot. Returns the verdict on the last, and the boot.
+    fn one_by_one(&self, chain: &[usize]) -> (Verdict, Machine) {
         let mut machine = self.first.clone();
         let mut verdicts: Vec<_> = chain.iter().map(|module| self.load(&mut machine, *module)).collect();
         let last = verdicts.pop().unwrap_or_else(|| Verdict::new("", Outcome::Undetermined));
-        blamed(last, verdicts.iter())
+        (blamed(last, verdicts.iter()), machine)
     }
 }
 
@@ -209,12 +309,18 @@ fn ask_alike(after: &[Arc<After>]) -> bool {
     answers.all(|answers| answers.is_empty() || answers.keys().eq(first.keys()))
 }
 
-/// Adds to the verdict on a refused module the needed modules that were refused before it, unless a stage refuses it that does not
-/// look at other modules.
-pub(super) fn blamed<'a>(mut verdict: Verdict, before: impl DoubleEndedIterator<Item = &'a Verdict>) -> Verdict {
+/// Adds to the verdict on a refused module the first of the needed modules that were refused before it, unless a stage refuses it
+/// that does not look at other modules.
+pub(super) fn blamed<'a>(mut verdict: Verdict, before: impl Iterator<Item = &'a Verdict>) -> Verdict {
     let is_by_itself = verdict.outcome.stage().is_some_and(|stage| stage < Stage::SimplifySymbols);
     if verdict.outcome != Outcome::Loads && !is_by_itself {
-        before.rev().for_each(|dependency| verdict.blame(dependency));
+        let refused = before.filter(|dependency| dependency.outcome.errno().is_some());
+        refused
+            .take(MOST_BLAMED)
+            .collect::<Vec<_>>()
+            .into_iter()
+            .rev()
+            .for_each(|dependency| verdict.blame(dependency));
     }
     verdict
 }

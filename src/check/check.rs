@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::absent::name_absent;
 use super::boots::{Boots, blamed};
 use super::contest::Contests;
-use super::each::{of_each, try_each};
+use super::each::try_each;
 use super::error::ModprobeError;
 use super::modprobe::insmod;
 use super::needs::Modules;
@@ -315,8 +315,8 @@ impl<'a> Check<'a> {
         let boots = Boots::new(first, &self.insmod, modules, unsettled);
         let mut verdicts = settled.to_vec();
         verdicts.resize_with(all, || None);
-        for (index, verdict) in rest.iter().zip(of_each(&rest, |index| boots.judge(*index))) {
-            if let Some(place) = verdicts.get_mut(*index) {
+        for (index, verdict) in boots.judge(&rest) {
+            if let Some(place) = verdicts.get_mut(index) {
                 *place = Some(verdict);
             }
         }

@@ -33,7 +33,10 @@ mod each;
 mod error;
 mod modprobe;
 mod needs;
+mod order;
+mod reach;
 mod reading;
+mod shape;
 mod states;
 
 unstable!(absent::name_absent);

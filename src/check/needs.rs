@@ -1,7 +1,7 @@
 //! Which modules a module needs: those that export the symbols which it imports.
 
 use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::contest::{Contests, Probe};
 use super::each::try_each;
 use super::error::ModprobeError;
+use super::order::{Cycle, Order};
 use crate::image::{Error, Fault, Image, as_text};
 use crate::kernel::{Kernel, ModuleTree, TreeModule, UnreadFile, VMLINUX, module_name_of};
 use crate::load::Memo;
@@ -20,11 +21,17 @@ pub(super) struct Modules<'a> {
     /// The files that may count instead of others, followed by modules of the kernel's tree.
     of_tree: Vec<Arc<Image>>,
     probes: &'a [Probe],
-    /// The modules that each module needs itself, in the order of its imports.
-    needs: Vec<Vec<usize>>,
+    /// Which module needs which, and when they are loaded.
+    order: Order,
     /// Modules that export a symbol which another module exports too.
     rivals: Rivals,
     needed: HashSet<usize, ByNumber>,
+    /// Needed modules with the name of another needed module.
+    namesakes: HashSet<usize, ByNumber>,
+    /// Modules that depend on others besides those that export their symbols: see [`Exporters::is_odd`].
+    odd: HashSet<usize, ByNumber>,
+    /// Needed modules of the kernel's tree of which symbols are exported that count as exports of others.
+    misattributed: HashSet<usize, ByNumber>,
     /// The modules given for which there was no memory when they were to be read once more.
     too_large: BTreeMap<usize, Error>,
 }
@@ -40,12 +47,38 @@ struct Exporters<'a> {
     whole_tree: bool,
     /// The files of the kernel's tree of which it is not known whether they count.
     open: HashSet<PathBuf>,
+    /// Without a tree, the names of the modules given.
+    given_names: HashSet<ModuleName>,
 }
 
 /// A needed module: one of those given, or one of the kernel's tree.
-enum Need {
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Exporter<'k> {
     Given(usize),
-    OfTree(PathBuf),
+    OfTree(&'k Path),
+}
+
+/// A needed module, and whether only weak symbols of it are needed.
+struct Need<'k> {
+    exporter: Exporter<'k>,
+    is_weak: bool,
+}
+
+/// The modules that a module needs.
+#[derive(Default)]
+struct Needs<'k> {
+    all: Vec<Need<'k>>,
+    is_odd: bool,
+}
+
+/// The numbers of the modules that each module needs.
+#[derive(Default)]
+struct Numbered {
+    needs: Vec<Vec<usize>>,
+    weak: HashSet<(usize, usize)>,
+    odd: HashSet<usize, ByNumber>,
+    /// Modules of the kernel's tree that were opened already.
+    opened: HashMap<PathBuf, usize>,
 }
 
 /// The exports of each module that another module has too, with that module's number.
@@ -112,35 +145,62 @@ impl<'a> Modules<'a> {
         let paths: HashSet<_> = of_tree().map(|image| image.path().as_os_str()).collect();
         let is_given = |tree: &ModuleTree| tree.modules().all(|module| paths.contains(module.path.as_os_str()));
         let whole_tree = kernel.tree().is_some_and(is_given);
-        let exporters = Exporters { kernel, memo, symbols, names, paths, whole_tree, open: contests.paths() };
+        let announced = given.iter().enumerate().filter(|(index, _)| kernel.tree().is_none() && !is_alone(*index));
+        let given_names = announced.map(|(_, image)| ModuleName::new(&name_of(image))).collect();
+        let open = contests.paths();
+        let exporters = Exporters { kernel, memo, symbols, names, paths, whole_tree, open, given_names };
         let of_given = try_each(&numbered, |(index, image)| {
-            if is_alone(*index) { Ok(Vec::new()) } else { image.ask(|image| exporters.needs(image)) }
+            if is_alone(*index) { Ok(Needs::default()) } else { image.ask(|image| exporters.needs(image)) }
         });
         let of_given = known(of_given, &mut too_large)?;
         let probes = contests.probes();
-        let of_tree = probes.iter().map(|probe| Arc::clone(&probe.image)).collect();
-        let needed = HashSet::default();
-        let mut all = Self { given, of_tree, probes, needs: Vec::new(), rivals, needed, too_large };
-        let mut known = HashMap::new();
+        let mut of_tree: Vec<_> = probes.iter().map(|probe| Arc::clone(&probe.image)).collect();
+        let mut all = Numbered::default();
         for needs in of_given {
-            let needs = all.numbered(kernel, &mut known, needs);
-            all.needs.push(needs);
+            all.add(kernel, given.len(), &mut of_tree, needs);
         }
-        while let Some(image) = all.of_tree.get(all.needs.len() - given.len()).cloned() {
+        while let Some(image) = of_tree.get(all.needs.len() - given.len()).cloned() {
             let needs = image.ask(|image| exporters.needs(image))?;
-            let needs = all.numbered(kernel, &mut known, needs);
-            all.needs.push(needs);
+            all.add(kernel, given.len(), &mut of_tree, needs);
         }
-        for (index, image) in all.of_tree.iter().enumerate().skip(probes.len()) {
-            let exports = exports(image)?;
-            for export in exports.iter() {
-                if let Some(first) = exporters.symbols.get(export.name.as_str()) {
-                    meet(&mut all.rivals, &export.name, *first, given.len() + index);
+        let mut misattributed = HashSet::default();
+        let mut first_of_tree = HashMap::new();
+        for (index, image) in of_tree.iter().enumerate().skip(probes.len()) {
+            let number = given.len() + index;
+            for export in exports(image)?.iter() {
+                let name = export.name.as_str();
+                if let Some(first) = exporters.symbols.get(name) {
+                    meet(&mut rivals, name, *first, number);
+                }
+                let first = *first_of_tree.entry(name.to_owned()).or_insert(number);
+                if first != number {
+                    meet(&mut rivals, name, first, number);
+                }
+                if listed_exporter(kernel, name).is_some_and(|listed| !is_named(image, &listed)) {
+                    misattributed.insert(number);
                 }
             }
         }
-        all.needed = all.needs.iter().flatten().copied().collect();
+        let needed: HashSet<_, ByNumber> = all.needs.iter().flatten().copied().collect();
+        let order = Order::new(all.needs, &all.weak);
+        let namesakes = HashSet::default();
+        let mut all =
+            Self { given, of_tree, probes, order, rivals, needed, namesakes, odd: all.odd, misattributed, too_large };
+        all.namesakes = all.of_one_name();
         Ok(all)
+    }
+
+    /// The needed modules with the name of another needed module.
+    fn of_one_name(&self) -> HashSet<usize, ByNumber> {
+        let mut first = HashMap::with_capacity(self.needed.len());
+        let mut namesakes = HashSet::default();
+        for module in &self.needed {
+            let other = *first.entry(self.name(*module)).or_insert(*module);
+            if other != *module {
+                namesakes.extend([other, *module]);
+            }
+        }
+        namesakes
     }
 
     /// The modules that could not be read, or in which no sections were found: those given and those of the kernel's tree, as far
@@ -165,26 +225,6 @@ impl<'a> Modules<'a> {
         Ok(unread)
     }
 
-    /// The numbers of needed modules. Modules of the tree are opened at first.
-    fn numbered(&mut self, kernel: &Kernel, known: &mut HashMap<PathBuf, usize>, needs: Vec<Need>) -> Vec<usize> {
-        let mut numbers = Vec::with_capacity(needs.len());
-        for need in needs {
-            numbers.push(match need {
-                Need::Given(index) => index,
-                Need::OfTree(path) => match known.get(&path) {
-                    Some(index) => *index,
-                    None => {
-                        let index = self.given.len() + self.of_tree.len();
-                        self.of_tree.push(kernel.image(&path));
-                        known.insert(path, index);
-                        index
-                    }
-                },
-            });
-        }
-        numbers
-    }
-
     /// The module with a number.
     pub fn image(&self, index: usize) -> Option<&Image> {
         self.given.get(index).or_else(|| self.of_tree.get(index.checked_sub(self.given.len())?).map(AsRef::as_ref))
@@ -198,12 +238,27 @@ impl<'a> Modules<'a> {
 
     /// How many modules there are.
     pub fn len(&self) -> usize {
-        self.needs.len()
+        self.order.len()
     }
 
-    /// Returns whether a module exports a symbol that another module exports too.
+    /// Which module needs which, and when they are loaded.
+    pub const fn order(&self) -> &Order {
+        &self.order
+    }
+
+    /// Returns whether a module exports a symbol that another module exports too, or counts as its exporter.
     pub fn is_rival(&self, index: usize) -> bool {
-        self.rivals.contains_key(&index)
+        self.rivals.contains_key(&index) || self.misattributed.contains(&index)
+    }
+
+    /// Returns whether another needed module has the name of this one.
+    pub fn has_namesake(&self, index: usize) -> bool {
+        self.namesakes.contains(&index)
+    }
+
+    /// Returns whether a module depends on others besides those that export its symbols.
+    pub fn is_odd(&self, index: usize) -> bool {
+        self.odd.contains(&index)
     }
 
     /// The exports of a module that another module has too, with that module's name.
@@ -214,69 +269,55 @@ impl<'a> Modules<'a> {
 
     /// A shortest dependency cycle that a module is in: each module needs the next, and the last needs the first.
     pub fn cycle(&self, index: usize) -> Option<Vec<String>> {
-        let mut from = HashMap::new();
-        let mut open = VecDeque::from([index]);
-        while let Some(module) = open.pop_front() {
-            for need in self.needs(module) {
-                if *need == index {
-                    let mut back = vec![module];
-                    while let Some(before) = back.last().filter(|last| **last != index).and_then(|last| from.get(last))
-                    {
-                        back.push(*before);
-                    }
-                    return Some(back.into_iter().rev().map(|module| self.name(module)).collect());
-                }
-                if let Entry::Vacant(entry) = from.entry(*need) {
-                    entry.insert(module);
-                    open.push_back(*need);
-                }
-            }
-        }
-        None
+        let Cycle { modules, in_part } = self.order.cycle(index)?;
+        let rest = in_part.then(|| "…".to_owned());
+        Some(modules.into_iter().map(|module| self.name(module)).chain(rest).collect())
     }
 
     /// The name that the module gives itself, else the name of its file.
-    fn name(&self, index: usize) -> String {
-        let Some(image) = self.image(index) else { return String::new() };
-        let named = |image: &Image| image.as_announced().and_then(|elf| elf.modinfo().get("name").map(str::to_owned));
-        let own = image.ask(named).ok().flatten();
-        own.or_else(|| module_name_of(image.path())).unwrap_or_default()
+    pub fn name(&self, index: usize) -> String {
+        self.image(index).map(name_of).unwrap_or_default()
     }
 
     /// Returns whether another module needs this one.
     pub fn is_needed(&self, index: usize) -> bool {
         self.needed.contains(&index)
     }
+}
 
-    /// The modules that a module needs itself.
-    pub fn needs(&self, index: usize) -> &[usize] {
-        self.needs.get(index).map_or(&[], Vec::as_slice)
-    }
-
-    /// The order in which to load a module and all that it needs: the module is the last.
-    pub fn chain(&self, index: usize) -> Vec<usize> {
-        let (mut chain, mut met) = (Vec::new(), HashSet::<_, ByNumber>::default());
-        met.insert(index);
-        let mut open = vec![(index, 0)];
-        while let Some((module, next)) = open.last_mut() {
-            let need = self.needs(*module).get(*next).copied();
-            *next += 1;
-            match need {
-                Some(need) if met.insert(need) => open.push((need, 0)),
-                Some(_) => {}
-                None => {
-                    chain.push(*module);
-                    open.pop();
-                }
+impl Numbered {
+    /// Numbers the modules that the next module needs. `given` modules have the first numbers; those of the tree are opened when
+    /// they are met first.
+    fn add(&mut self, kernel: &Kernel, given: usize, of_tree: &mut Vec<Arc<Image>>, needs: Needs<'_>) {
+        let module = self.needs.len();
+        let mut numbers = Vec::with_capacity(needs.all.len());
+        for Need { exporter, is_weak } in needs.all {
+            let number = match exporter {
+                Exporter::Given(number) => number,
+                Exporter::OfTree(path) => match self.opened.get(path) {
+                    Some(number) => *number,
+                    None => {
+                        of_tree.push(kernel.image(path));
+                        self.opened.insert(path.to_owned(), given + of_tree.len() - 1);
+                        given + of_tree.len() - 1
+                    }
+                },
+            };
+            numbers.push(number);
+            if is_weak {
+                self.weak.insert((module, number));
             }
         }
-        chain
+        if needs.is_odd {
+            self.odd.insert(module);
+        }
+        self.needs.push(numbers);
     }
 }
 
-impl Exporters<'_> {
-    fn needs(&self, image: &Image) -> Vec<Need> {
-        let (mut needs, mut seen, mut opened) = (Vec::new(), HashSet::<_, ByNumber>::default(), HashSet::new());
+impl<'k> Exporters<'k> {
+    fn needs(&self, image: &Image) -> Needs<'k> {
+        let (mut needs, mut seen) = (Needs::default(), HashMap::new());
         let Some(elf) = image.as_announced() else { return needs };
         let (known, all) = (self.memo.looked_at(image), elf.loose_symbols());
         let is_given = |name: &str| self.kernel.exports().is_some_and(|exports| exports.in_vmlinux(name));
@@ -289,23 +330,42 @@ impl Exporters<'_> {
             if known.is_none() && is_given(&name) {
                 continue;
             }
-            let given = self.symbols.get(name.as_ref()).copied();
-            if let Some(exporter) = given {
-                if seen.insert(exporter) {
-                    needs.push(Need::Given(exporter));
+            let exporter = match self.symbols.get(name.as_ref()) {
+                Some(given) => Exporter::Given(*given),
+                None => match self.of_tree(&name).filter(|path| *path != image.path()) {
+                    Some(path) => Exporter::OfTree(path),
+                    None => {
+                        needs.is_odd |= self.is_listed_of_given(&name);
+                        continue;
+                    }
+                },
+            };
+            match seen.entry(exporter) {
+                Entry::Vacant(entry) => {
+                    let exporter = entry.key().clone();
+                    entry.insert(needs.all.len());
+                    needs.all.push(Need { exporter, is_weak: symbol.is_weak() });
                 }
-            } else if let Some(path) = self.of_tree(&name)
-                && path != image.path()
-                && opened.insert(path.to_owned())
-            {
-                needs.push(Need::OfTree(path.to_owned()));
+                Entry::Occupied(known) => {
+                    let need = needs.all.get_mut(*known.get());
+                    need.into_iter().for_each(|need| need.is_weak &= symbol.is_weak());
+                }
             }
         }
+        // A live patch looks for the symbols of modules that it does not import from.
+        needs.is_odd |= !needs.all.is_empty() && elf.modinfo().has("livepatch");
         needs
     }
 
+    /// Returns whether a module that was given counts as the exporter of a symbol, although its file does not export it.
+    fn is_listed_of_given(&self, symbol: &str) -> bool {
+        let rows = self.kernel.exports().filter(|_| !self.given_names.is_empty());
+        let mut rows = rows.into_iter().flat_map(|exports| exports.named(symbol));
+        rows.any(|row| self.given_names.contains(&ModuleName::of_exporter(row.exporter)))
+    }
+
     /// The module of the kernel's tree that exports a symbol, unless it or another file of its name was given.
-    fn of_tree(&self, symbol: &str) -> Option<&Path> {
+    fn of_tree(&self, symbol: &str) -> Option<&'k Path> {
         let module = in_tree(self.kernel, symbol, !self.whole_tree)?;
         if self.open.contains(&module.path) {
             return None;
@@ -315,12 +375,28 @@ impl Exporters<'_> {
     }
 }
 
+/// The name that a module gives itself, else the name of its file.
+fn name_of(image: &Image) -> String {
+    let named = |image: &Image| image.as_announced().and_then(|elf| elf.modinfo().get("name").map(str::to_owned));
+    let own = image.ask(named).ok().flatten();
+    own.or_else(|| module_name_of(image.path())).unwrap_or_default()
+}
+
+fn is_named(image: &Image, name: &ModuleName) -> bool {
+    ModuleName::of_file(image.path()).is_some_and(|own| own == *name)
+}
+
+/// The module that exports a symbol by the list of the kernel's exports.
+fn listed_exporter(kernel: &Kernel, symbol: &str) -> Option<ModuleName> {
+    let listed = kernel.exports().and_then(|exports| exports.named(symbol).next());
+    listed.map(|row| ModuleName::of_exporter(row.exporter)).filter(|exporter| **exporter != *VMLINUX)
+}
+
 /// The module of the kernel's tree that exports a symbol: as `Module.symvers` says, else, with `look_through`, as the files of the
 /// tree say.
 pub(super) fn in_tree<'k>(kernel: &'k Kernel, symbol: &str, look_through: bool) -> Option<&'k TreeModule> {
     let tree = kernel.tree()?;
-    let listed = kernel.exports().and_then(|exports| exports.named(symbol).next());
-    let exporter = listed.map(|row| ModuleName::of_exporter(row.exporter)).filter(|exporter| **exporter != *VMLINUX);
+    let exporter = listed_exporter(kernel, symbol);
     let exporter = exporter.or_else(|| if look_through { tree.exporter(symbol) } else { None });
     tree.module(&exporter?)
 }

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::check::after::{After, are_like, newest};
+use crate::check::after::After;
+use crate::check::shape::{agree, are_like, newest};
 use crate::load::{LoadedModule, MAX_WORLDS, World};
 use crate::terms::Taints;
 
@@ -64,14 +65,6 @@ fn followed<'a>(mut boots: Vec<Boot<'a>>, all: &'a [Arc<After>], loaded: bool) -
         }
     }
     Some(boots)
-}
-
-/// Returns whether two states can be states of one boot.
-fn agree(one: &World, other: &World) -> bool {
-    let same_answers =
-        || one.answers.iter().all(|(question, answer)| other.answers.get(question).is_none_or(|own| own == answer));
-    one.calendars.iter().any(|calendar| other.calendars.contains(calendar))
-        && (Arc::ptr_eq(&one.answers, &other.answers) || same_answers())
 }
 
 impl<'a> Boot<'a> {

@@ -53,4 +53,4 @@ pub(crate) use merge::{followed_in_part, merge_alternatives};
 pub(crate) use refused_exporter::RefusedExporter;
 unstable!(signature::crypto::{Crypto, CryptoAlgorithm, Support});
 unstable!(signature::verify_pkcs7::{HeaderFault, Pkcs7Verdict, mod_check_sig, verify_pkcs7_signature});
-pub(crate) use state::World;
+pub(crate) use state::{Printed, World};

@@ -64,7 +64,7 @@ pub(crate) enum Once {
 }
 
 /// The set of those lines that were printed already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Printed(u8);
 
 impl Printed {

@@ -557,7 +557,7 @@ codes! {
     } = "dependency-refused",
     /// Modules depend on each other, so that none can be loaded first.
     DependencyCycle {
-        /// Each module depends on the next, and the last on the first.
+        /// Each module depends on the next, and the last on the first. Of very many the first ones, and `…`.
         modules: Vec<String>,
     } = "dependency-cycle",
     /// Another module exports a symbol of the same name: only one of the two can be loaded.

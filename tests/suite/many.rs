@@ -1,10 +1,16 @@
 //! Files with very many of one thing: the work grows with their number, not with its square. Each test ends within seconds, and would
 //! take minutes if something were compared with everything.
 
+use gplok::check::Check;
+use gplok::image::Image;
 use gplok::kernel::Exports;
+use gplok::terms::Errno;
+use gplok::verdict::{Cause, Outcome, Verdict};
 use gplok::why::inlines::InlineMap;
 
 use crate::hostile::ends;
+use crate::ko::Ko;
+use crate::made::Made;
 
 /// A `Module.symvers` that lists one symbol again and again: the last row comes first.
 #[test]
@@ -49,4 +55,89 @@ fn inline_functions_need_very_many_symbols() {
     assert!(map.inlines.iter().all(|inline| inline.unexported.len() <= 64 && inline.needs.len() <= 256));
     let last = map.inlines.iter().find(|inline| inline.name == "f4999").expect("the last function");
     assert_eq!((last.unexported.as_slice(), last.in_part), (&["f5000".to_owned(), "s4999".to_owned()][..], false));
+}
+
+/// The verdicts on modules that each export one symbol, and need those of other modules.
+fn judged(modules: usize, needs: impl Fn(usize) -> Vec<usize>) -> Vec<Verdict> {
+    let made = Made::new("6.1.0");
+    let (kernel, _folder) = made.open();
+    let image = |number: usize| {
+        let ko = Ko::new(&format!("m{number}")).export(&format!("f{number}"));
+        let ko = needs(number).into_iter().fold(ko, |ko, other| ko.needs(&format!("f{other}")));
+        Image::from_bytes_raw(format!("m{number}.ko"), ko.build(&made.profile))
+    };
+    let images: Vec<_> = (0..modules).map(image).collect();
+    ends(move || Check::new(&kernel).images(&images).expect("no file is read"))
+}
+
+/// The refused modules for which a verdict blames.
+fn blamed(verdict: &Verdict) -> Vec<&str> {
+    let mut names = Vec::new();
+    for finding in &verdict.findings {
+        if let Cause::DependencyRefused { dependency, .. } = &finding.cause {
+            names.push(dependency.as_str());
+        }
+    }
+    names
+}
+
+/// Modules of which each needs the one before: each is judged once.
+#[test]
+fn modules_need_each_other_in_a_row() {
+    let verdicts = judged(2_000, |number| Vec::from_iter(number.checked_sub(1)));
+    assert!(verdicts.iter().all(|verdict| verdict.outcome == Outcome::Loads));
+}
+
+/// The first of a row of modules is refused, and so are all others: the first refused ones are named.
+#[test]
+fn a_row_of_modules_is_refused() {
+    let verdicts = judged(2_000, |number| vec![number.checked_sub(1).unwrap_or(9_999)]);
+    for (number, verdict) in verdicts.iter().enumerate() {
+        assert_eq!(verdict.outcome.errno(), Some(Errno::ENOENT));
+        let names: Vec<_> = (0..number.min(64)).map(|other| format!("m{other}")).collect();
+        assert_eq!(blamed(verdict), names);
+    }
+}
+
+/// Modules in one large cycle: of the cycle, a part is named.
+#[test]
+fn modules_need_each_other_in_a_circle() {
+    const MODULES: usize = 1_500;
+    let verdicts = judged(MODULES, |number| vec![(number + 1) % MODULES]);
+    for (number, verdict) in verdicts.iter().enumerate() {
+        let next = (number + 1) % MODULES;
+        assert_eq!(verdict.outcome.errno(), Some(Errno::ENOENT));
+        assert_eq!(blamed(verdict).len(), 64);
+        let Some(Cause::DependencyCycle { modules }) = verdict.findings.first().map(|finding| &finding.cause) else {
+            panic!("no cycle: {verdict:?}")
+        };
+        let named: Vec<_> = (0..32).map(|more| format!("m{}", (number + more) % MODULES)).collect();
+        assert_eq!((&modules[..32], &modules[32..]), (&named[..], &["…".to_owned()][..]));
+        let is_named = |cause: &Cause| match cause {
+            Cause::MissingSymbol { symbol, refused_exporter, .. } => {
+                **symbol == format!("f{next}") && refused_exporter.as_deref() == Some(&*format!("m{next}"))
+            }
+            _ => false,
+        };
+        assert!(verdict.findings.iter().any(|finding| is_named(&finding.cause)), "{verdict:?}");
+    }
+}
+
+/// Modules of which each needs all others.
+#[test]
+fn modules_all_need_each_other() {
+    let verdicts = judged(150, |number| (0..150).filter(|other| *other != number).collect());
+    for verdict in &verdicts {
+        assert_eq!(verdict.outcome.errno(), Some(Errno::ENOENT));
+        let first = verdict.findings.first().map(|finding| &finding.cause);
+        assert!(matches!(first, Some(Cause::DependencyCycle { modules }) if modules.len() == 2), "{first:?}");
+        assert_eq!(verdict.log.len(), 149);
+    }
+}
+
+/// Modules of which each needs all before it.
+#[test]
+fn modules_need_all_before_them() {
+    let verdicts = judged(200, |number| (0..number).collect());
+    assert!(verdicts.iter().all(|verdict| verdict.outcome == Outcome::Loads));
 }
