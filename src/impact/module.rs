@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::{Answer, Fate, SymbolImpact, Wanting};
 use crate::history::Behaviour;
 use crate::image::{Error, Image};
+use crate::kernel::Contest;
 use crate::load::Cmdline;
 use crate::terms::License;
 use crate::verdict::{Missing, Outcome, Verdict};
@@ -22,6 +24,10 @@ pub struct Circumstances {
     /// How the inline functions of the headers changed; `None` without the maps of both kernels.
     #[cfg_attr(not(feature = "unstable"), doc(hidden))]
     pub inlines: Option<InlineChanges>,
+    /// The modules given of which it is not known whether they or other files of their name count. The verdict on such a module
+    /// holds for all of its files; what it says of symbols and lines, for the file that was given.
+    #[cfg_attr(not(feature = "unstable"), doc(hidden))]
+    pub contests: Vec<Arc<Contest>>,
 }
 
 /// The outcome for one module on the later kernel.

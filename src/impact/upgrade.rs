@@ -3,7 +3,7 @@
 use super::diff::Comparison;
 use super::judge::{inherit, read_headers};
 use super::{Circumstances, Kernels, ModuleImpact, SymbolImpact, Uncompared};
-use crate::check::{Check, ModprobeError, check, try_each};
+use crate::check::{Check, ModprobeError, try_each};
 use crate::history::{Behaviour, Calendar};
 use crate::image::Image;
 use crate::load::Insmod;
@@ -34,10 +34,10 @@ impl<'a> Upgrade<'a> {
     /// # Errors
     /// When a file of the later kernel's tree, or a debug file that was asked for, cannot be read.
     pub fn of(kernels: Kernels<'a>, images: &[Image], circumstances: &Circumstances) -> Result<Self, ModprobeError> {
-        let Circumstances { cmdline, lookup, .. } = circumstances;
+        let lookup = &circumstances.lookup;
         let as_it_is = Insmod { look_on: true, ..Insmod::default() };
         let as_rebuilt = Insmod { as_rebuilt: true, ..as_it_is.clone() };
-        let judge = |insmod: &Insmod| check(kernels.to, cmdline, images, insmod);
+        let judge = |insmod: &Insmod| checking(kernels, circumstances, insmod).images(images);
         let (binaries, rebuilt) = if images.iter().all(Image::is_whole) {
             rayon::join(|| judge(&as_it_is), || judge(&as_rebuilt))
         } else {
@@ -86,6 +86,12 @@ impl<'a> Upgrade<'a> {
     }
 }
 
+/// How modules are judged on the later kernel.
+fn checking<'c>(kernels: Kernels<'c>, circumstances: &'c Circumstances, insmod: &Insmod) -> Check<'c> {
+    let check = Check::new(kernels.to).contests(&circumstances.contests);
+    check.cmdline(circumstances.cmdline.clone()).insmod(insmod.clone())
+}
+
 /// Judges each file once more for every changed rule, with that rule unchanged, and records the rules that change the
 /// verdict.
 fn decisive(
@@ -97,8 +103,7 @@ fn decisive(
 ) -> Result<(), ModprobeError> {
     let insmod = Insmod { look_on: true, ..Insmod::default() };
     for rule in rules {
-        let check = Check::new(kernels.to).cmdline(circumstances.cmdline.clone()).insmod(insmod.clone());
-        let others = check.otherwise(*rule).images(images)?;
+        let others = checking(kernels, circumstances, &insmod).otherwise(*rule).images(images)?;
         for (module, other) in modules.iter_mut().zip(others) {
             if judgement(&module.binary) != judgement(&other) {
                 module.rules.push(*rule);

@@ -27,7 +27,7 @@ pub fn run(arguments: &UpgradeArguments, budget: &Budget) -> Result<Exit, Comman
     given.tell(&mut to);
     let images = given.open(&to)?;
     let to = Arc::new(to);
-    let circumstances = circumstances(arguments, &to, images.len())?;
+    let circumstances = Circumstances { contests: given.contests, ..circumstances(arguments, &to, images.len())? };
     let (before, after) = rayon::join(|| from.all_exports(), || to.all_exports());
     let kernels = Kernels { from: &from, to: &to, before: before.as_deref(), after: after.as_deref() };
     let upgrade = Upgrade::of(kernels, &images, &circumstances)?;
@@ -109,7 +109,7 @@ fn circumstances(arguments: &UpgradeArguments, kernel: &Kernel, modules: usize) 
     };
     let cmdline = booted_with(kernel, &arguments.cmdline);
     let lookup = Lookup { debug: DebugFiles::new(arguments.debug.clone()).among(modules), inlines: None };
-    Ok(Circumstances { cmdline, lookup, inlines })
+    Ok(Circumstances { cmdline, lookup, inlines, contests: Vec::new() })
 }
 
 /// The entries that a policy judges: the answer for a module, and the changes of the symbols it uses.
