@@ -16,7 +16,8 @@ use super::struct_module::StructModule;
 use super::symvers::VMLINUX;
 use super::tree::{ModuleTree, OwnModule, in_package};
 use super::tree_module::UnreadFile;
-use super::vmlinux::{Kallsyms, KernelImage};
+use super::types::{KernelTypes, TypeFile};
+use super::vmlinux::{BtfMessages, Kallsyms, KernelImage};
 use crate::compression::Compression;
 use crate::image::{Extent, Fault, Image};
 use crate::terms::{
@@ -62,6 +63,9 @@ pub struct Kernel {
     zlib: Option<bool>,
     found_loader: OnceLock<Option<InstalledLoader>>,
     own_struct_module: OnceLock<Option<StructModule>>,
+    /// The type information in a file of its own.
+    pub(super) types: Option<TypeFile>,
+    typed_struct_module: OnceLock<Option<StructModule>>,
     images: Mutex<HashMap<PathBuf, Arc<Image>>>,
     /// Packages that module files are read from, besides those of the tree.
     module_packages: Vec<PackageStore>,
@@ -212,13 +216,34 @@ impl Kernel {
         self.own_module.get_or_init(|| self.tree.as_ref().and_then(OwnModule::read)).as_ref()
     }
 
-    /// `sizeof(struct module)` in bytes: from the type information of a given image, otherwise from a module of the kernel's
-    /// own tree, otherwise from the type information of a found image.
+    /// The kernel's own type information: from a file of its own, otherwise from the image.
+    ///
+    /// May read a found image on first use; if that fails, the types stay unknown.
+    pub(crate) fn types(&self) -> Option<KernelTypes<'_>> {
+        self.types.as_ref().map(TypeFile::types).or_else(|| self.boot_image()?.types())
+    }
+
+    /// What the image's messages tell of the check of the type information of modules.
+    ///
+    /// May read a found image on first use.
+    pub(crate) fn btf_messages(&self) -> Option<BtfMessages> {
+        self.boot_image().map(KernelImage::btf_messages)
+    }
+
+    /// The layout of `struct module` in the file of type information. How large a pointer is does not stand there.
+    fn typed_struct_module(&self) -> Option<&StructModule> {
+        let layout = || self.types.as_ref()?.struct_module(self.arch()?.class);
+        self.typed_struct_module.get_or_init(layout).as_ref()
+    }
+
+    /// `sizeof(struct module)` in bytes: from given type information, of an image or in a file of its own, otherwise from a module
+    /// of the kernel's own tree, otherwise from the type information of a found image.
     ///
     /// May read a module of the tree or a found image on first use; if that fails, the size stays unknown.
     pub fn struct_module_size(&self) -> Option<u64> {
         let given = self.boot.given().and_then(KernelImage::struct_module_size);
         given
+            .or_else(|| self.types.as_ref()?.struct_module_size())
             .or_else(|| self.own_module().map(|module| module.this_module_size))
             .or_else(|| self.boot_image()?.struct_module_size())
     }
@@ -230,14 +255,15 @@ impl Kernel {
         self.own_module()?.vermagic.split(' ').next()
     }
 
-    /// The layout of `struct module`: from the type information of a given image, otherwise from modules of the kernel's own
-    /// tree, otherwise from the type information of a found image.
+    /// The layout of `struct module`: from given type information, of an image or in a file of its own, otherwise from modules of
+    /// the kernel's own tree, otherwise from the type information of a found image.
     ///
     /// May read modules of the tree or a found image on first use; if that fails, the layout stays unknown.
     #[cfg_attr(not(feature = "unstable"), doc(hidden))]
     pub fn struct_module(&self) -> Option<&StructModule> {
         let given = self.boot.given().and_then(KernelImage::struct_module);
         let own = || self.own_struct_module.get_or_init(|| OwnModule::struct_module(self.tree.as_ref()?)).as_ref();
+        let given = given.or_else(|| self.typed_struct_module());
         given.or_else(own).or_else(|| self.boot_image()?.struct_module())
     }
 
@@ -416,7 +442,7 @@ impl Kernel {
     /// Returns whether the type information of modules can be compared with the kernel's.
     fn checks_types(&self) -> bool {
         self.config().is_none_or(|config| config.state(ConfigOption("DEBUG_INFO_BTF_MODULES")) != Some(false))
-            && self.boot.given().is_some_and(|image| image.btf().is_some())
+            && (self.types.is_some() || self.boot.given().is_some_and(|image| image.btf().is_some()))
     }
 
     fn read_module(&self, path: &Path, extent: Extent) -> Result<Image, crate::image::Error> {

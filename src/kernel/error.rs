@@ -96,9 +96,12 @@ pub enum ErrorKind {
     },
     /// The running kernel has no installed files, and shows nothing of itself.
     #[error(
-        "it is the running kernel, of which nothing is installed, and which shows neither /proc/config.gz nor /proc/kallsyms: give its files with -k"
+        "it is the running kernel, of which nothing is installed, and which shows neither /proc/config.gz nor /proc/kallsyms nor /sys/kernel/btf/vmlinux: give its files with -k"
     )]
     RunningWithoutFiles,
+    /// Type information that cannot be read.
+    #[error("its type information (BTF) is malformed")]
+    TypeInformation,
     /// No release of that name is installed.
     #[error("no such file or directory, and no release of that name under /lib/modules")]
     NoSuchRelease,

@@ -14,7 +14,7 @@ impl Kernel {
     /// the found image, which is read on first use, and the program that loads modules.
     pub fn identify(&self, hasher: &mut impl Hasher) -> Vec<&Path> {
         (&self.release, self.version, self.arch, &self.cmdline, &self.packages, &self.inferred).hash(hasher);
-        (&self.exports, &self.config).hash(hasher);
+        (&self.exports, &self.config, &self.types).hash(hasher);
         let mut with_parameters: Vec<_> = self.with_parameters.iter().collect();
         with_parameters.sort_unstable();
         (&self.builtin, with_parameters).hash(hasher);

@@ -47,6 +47,7 @@ mod system_map;
 mod tree;
 mod tree_module;
 mod tree_walk;
+mod types;
 mod vmlinux;
 
 pub use config::{Config, ConfigOption};
@@ -68,6 +69,7 @@ unstable!(tree::module_name_of);
 unstable!(tree_module::Contest);
 unstable!(tree_walk::{WalkFault, WalkPlace});
 pub use tree_module::{ShadowedModule, TreeModule, UnreadFile};
+pub(crate) use types::KernelTypes;
 pub use vmlinux::{ImageError, ImageErrorKind};
 unstable!(vmlinux::{Container, Kallsyms, KernelImage, KernelSymbol});
 

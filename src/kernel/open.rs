@@ -14,6 +14,7 @@ use super::package::PackageFormat;
 use super::system_map::{SystemMap, is_system_map};
 use super::tree::ModuleTree;
 use super::tree_module::UnreadFile;
+use super::types::TypeFile;
 use super::vmlinux::{KernelImage, is_image};
 
 use crate::compression::{Compression, decompress};
@@ -309,6 +310,11 @@ impl Kernel {
                 bytes.map_err(|kind| fail(ErrorKind::Decompress(kind)))?
             }
         };
+        if TypeFile::is_one(&bytes) {
+            self.types = Some(TypeFile::read(bytes).ok_or_else(|| fail(ErrorKind::TypeInformation))?);
+            self.note(Fact::StructModuleSize, path);
+            return Ok(());
+        }
         if is_image(&bytes) {
             let image = KernelImage::read(path, bytes, compression).map_err(|error| fail(ErrorKind::Image(error)))?;
             return self.add_image(image);

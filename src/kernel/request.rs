@@ -107,7 +107,7 @@ fn only_installed(root: &Path) -> Result<PathBuf, KernelRequestError> {
 }
 
 /// The files that a running kernel shows of itself.
-const SHOWN: [&str; 2] = ["proc/config.gz", "proc/kallsyms"];
+const SHOWN: [&str; 3] = ["proc/config.gz", "proc/kallsyms", "sys/kernel/btf/vmlinux"];
 
 /// The running kernel of the machine whose file system begins at `root`.
 struct RunningKernel {
@@ -143,7 +143,7 @@ impl RunningKernel {
             let path = self.root.join("lib/modules").join(release);
             return Err(Error::new(&path, ErrorKind::RunningWithoutFiles).into());
         }
-        let files = read.join(" and ");
+        let files = read.join(", ");
         kernel.inferred.push(format!(
             "the kernel is the running one, {name}: nothing is installed for it, so it is known only from {files}"
         ));

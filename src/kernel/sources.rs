@@ -37,6 +37,7 @@ impl Kernel {
             Fact::Arch if given.is_some() => given,
             Fact::Arch if self.config.as_ref().and_then(Config::arch).is_some() => self.first_source(Fact::Config),
             Fact::Arch => self.first_source(Fact::Release),
+            Fact::StructModuleSize if given.is_none() && self.types.is_some() => self.first_source(fact),
             Fact::Vermagic | Fact::StructModuleSize => given.or_else(told_by).or_else(found),
             Fact::Version if self.version.is_none() && self.release.is_none() => self.first_source(Fact::Config),
             Fact::Release | Fact::Version | Fact::Modules | Fact::Licenses | Fact::Builtin => {

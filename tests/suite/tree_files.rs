@@ -357,7 +357,8 @@ fn which_of_two_files_counts_is_not_guessed() {
     // What check says of a module, upgrade says.
     let upgraded = trees.desk.run("upgrade --from k --to k --tree t --format json").json();
     let binary = |place: usize| upgraded["modules"][place]["binary"].clone();
-    let outcome = |place: usize| format!("{} {}", binary(place)["outcome"], binary(place)["missing"][0]).replace('"', "");
+    let outcome =
+        |place: usize| format!("{} {}", binary(place)["outcome"], binary(place)["missing"][0]).replace('"', "");
     assert_eq!([outcome(0), outcome(2)], [0, 2].map(|_| format!("undetermined {which}")));
     let page = trees.desk.run("check -k k --tree t").ended(1).out.clone();
     assert!(page.contains("which of t/extra/dup.ko and t/kernel/dup.ko modprobe loads"), "{page}");

@@ -28,10 +28,20 @@ use self::memory::KernelMemory;
 use super::config::Config;
 use super::exports::Exports;
 use super::struct_module::StructModule;
+use super::types::KernelTypes;
 use crate::btf::{Index, NameIndex, Table};
 use crate::compression::Compression;
 use crate::terms::{Arch, CountedBytes, KernelRelease, KernelVersion};
 use crate::x509::Certificate;
+
+/// Which messages about the type information of modules an image has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BtfMessages {
+    /// That a module is loaded although its types do not fit.
+    pub allows: bool,
+    /// That types are not valid. Up to 6.2 kernels that load the module say that, too.
+    pub refuses: bool,
+}
 
 /// A kernel image, unpacked from its containers.
 #[derive(Debug)]
@@ -50,6 +60,7 @@ pub struct KernelImage {
     module_compression: OnceLock<Option<Compression>>,
     btf: OnceLock<Option<(Range<usize>, Index)>>,
     btf_names: OnceLock<NameIndex>,
+    btf_messages: OnceLock<BtfMessages>,
     struct_module_size: OnceLock<Option<u64>>,
     struct_module: OnceLock<Option<StructModule>>,
     certificates: OnceLock<Option<Vec<Certificate>>>,
@@ -92,6 +103,7 @@ impl KernelImage {
             module_compression: OnceLock::new(),
             btf: OnceLock::new(),
             btf_names: OnceLock::new(),
+            btf_messages: OnceLock::new(),
             struct_module_size: OnceLock::new(),
             struct_module: OnceLock::new(),
             certificates: OnceLock::new(),
@@ -167,6 +179,20 @@ impl KernelImage {
         })
     }
 
+    /// Whether the kernel checks the type information of modules, and says of some that they are loaded all the same
+    /// (`CONFIG_MODULE_ALLOW_BTF_MISMATCH`), by the messages of `btf_module_notify()` (kernel/bpf/btf.c) in the image.
+    pub(in crate::kernel) fn btf_messages(&self) -> BtfMessages {
+        *self.btf_messages.get_or_init(|| {
+            let has = |message: &str| memchr::memmem::find(self.memory.bytes(), message.as_bytes()).is_some();
+            BtfMessages {
+                allows: has(
+                    "Kernel module BTF mismatch detected, BTF debug info may be unavailable for some modules\n",
+                ),
+                refuses: has("failed to validate module [%s] BTF: %ld\n"),
+            }
+        })
+    }
+
     /// `sizeof(struct module)` in bytes, from the image's type information.
     pub fn struct_module_size(&self) -> Option<u64> {
         *self.struct_module_size.get_or_init(|| {
@@ -197,9 +223,9 @@ impl KernelImage {
         Some(Table::new(self.memory.bytes().get(range.clone())?, index))
     }
 
-    /// The types of [`KernelImage::btf`] by name.
-    pub fn btf_names(&self) -> &NameIndex {
-        self.btf_names.get_or_init(|| self.btf().map(NameIndex::of).unwrap_or_default())
+    /// The image's type information, with the types by name.
+    pub(in crate::kernel) fn types(&self) -> Option<KernelTypes<'_>> {
+        Some(KernelTypes { table: self.btf()?, names: &self.btf_names })
     }
 
     /// The certificates compiled into the kernel's trusted keyring; `None` if they cannot be located.

@@ -1,8 +1,7 @@
 //! What a check of type information asks and prints.
 
-use crate::btf::Table;
 use crate::history::Behaviour;
-use crate::kernel::KernelImage;
+use crate::kernel::KernelTypes;
 use crate::load::state::{StageResult, Stop};
 use crate::terms::Errno;
 use crate::verdict::LogLevel;
@@ -54,8 +53,8 @@ impl From<Stop> for End {
 
 /// The kernel's types, and what else it is asked.
 pub(in crate::load) struct Facts<'k> {
-    /// The kernel's own types, and the image that they are in; `None` if they are not known.
-    pub kernel: Option<(Table<'k>, &'k KernelImage)>,
+    /// The kernel's own types; `None` if they are not known.
+    pub kernel: Option<KernelTypes<'k>>,
     /// Returns whether the kernel has a dated behaviour.
     pub has: &'k dyn Fn(Behaviour) -> StageResult<bool>,
     /// Reads memory behind the types.

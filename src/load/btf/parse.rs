@@ -42,7 +42,7 @@ fn parse(env: &mut Env<'_>, btf: &[u8], base: Option<&[u8]>, endian: Endian) -> 
     let kernel = env.facts.kernel;
     let base = match (&distilled, kernel) {
         (Some(distilled), _) => Base::Distilled(distilled),
-        (None, Some((table, _))) => Base::Kernel(table),
+        (None, Some(types)) => Base::Kernel(types.table()),
         (None, None) => {
             header::parse(env, btf, endian, true)?;
             return Ok(false);
@@ -50,8 +50,8 @@ fn parse(env: &mut Env<'_>, btf: &[u8], base: Option<&[u8]>, endian: Endian) -> 
     };
     let types = parse_types(env, btf, endian, base)?;
     match (&distilled, kernel) {
-        (Some(distilled), Some((table, image))) => {
-            relocate::btf_relocate(env, &types, distilled, table, image.btf_names())?;
+        (Some(distilled), Some(own)) => {
+            relocate::btf_relocate(env, &types, distilled, own.table(), own.names())?;
             Ok(true)
         }
         (Some(_), None) => Ok(false),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::elf::{Section, SectionType};
 use crate::history::Behaviour;
-use crate::kernel::ConfigOption;
+use crate::kernel::{ConfigOption, Kernel};
 use crate::load::btf::{Facts, Invalid, Line, LineKind, Parsed, btf_parse_hdr, btf_parse_module};
 use crate::load::run::Run;
 use crate::load::state::{Info, Once, StageResult, Stop};
@@ -14,6 +14,9 @@ use crate::verdict::{Cause, LogLevel, Missing};
 
 /// Whether the kernel reads the type information of modules.
 const BTF_MODULES: ConfigOption = ConfigOption("DEBUG_INFO_BTF_MODULES");
+
+/// Whether it loads a module whose type information does not fit.
+const ALLOW_MISMATCH: ConfigOption = ConfigOption("MODULE_ALLOW_BTF_MISMATCH");
 
 /// Mirrors `prepare_coming_module()` (kernel/module/main.c).
 pub(in crate::load) fn prepare_coming_module(run: &mut Run<'_>) -> StageResult {
@@ -63,8 +66,7 @@ fn btf_module_notify(run: &mut Run<'_>) -> StageResult {
             let built_for = info.modinfo.release();
             let release = run.call.kernel.release().map(KernelRelease::as_str);
             if built_for.is_none() || release == built_for {
-                let option = ConfigOption("MODULE_ALLOW_BTF_MISMATCH");
-                let is_strict = config.is_some_and(|config| config.state(option) == Some(false));
+                let is_strict = config.is_some_and(|config| config.state(ALLOW_MISMATCH) == Some(false));
                 if is_strict && run.has(Behaviour::LoadBtf)? {
                     run.inferred.push("the module's .BTF fits the kernel's: it was built for this release".into());
                 }
@@ -76,15 +78,41 @@ fn btf_module_notify(run: &mut Run<'_>) -> StageResult {
             Invalid { errno: Errno::EINVAL, lines: Vec::new(), in_header: false }
         }
     };
-    if !run.has(Behaviour::LoadBtf)? || !run.config(BTF_MODULES.0)? {
+    if !run.has(Behaviour::LoadBtf)? || !checks_types(run)? {
         return Ok(());
     }
     report(run, invalid)
 }
 
+/// Returns whether the kernel reads the type information of modules. Without its configuration, the messages in its image tell.
+fn checks_types(run: &Run<'_>) -> StageResult<bool> {
+    let kernel = run.call.kernel;
+    match kernel.btf_messages().filter(|_| !is_configured(kernel, BTF_MODULES)) {
+        Some(messages) => Ok(messages.allows || messages.refuses),
+        None => run.config(BTF_MODULES.0),
+    }
+}
+
+/// Returns whether the kernel loads a module whose types do not fit. Without its configuration, the messages in its image tell.
+fn allows_mismatch(run: &Run<'_>) -> StageResult<bool> {
+    let kernel = run.call.kernel;
+    let messages = kernel.btf_messages().filter(|_| !is_configured(kernel, ALLOW_MISMATCH));
+    match messages {
+        Some(messages) if messages.allows => Ok(true),
+        // A kernel that allows it has no other message since this change.
+        Some(messages) if messages.refuses && run.has(Behaviour::BtfQuiet)? => Ok(false),
+        _ => run.config(ALLOW_MISMATCH.0),
+    }
+}
+
+/// Returns whether the kernel's configuration tells whether an option is set.
+fn is_configured(kernel: &Kernel, option: ConfigOption) -> bool {
+    kernel.config().is_some_and(|config| config.state(option).is_some())
+}
+
 /// Prints why type information is not taken, and refuses the module where the kernel does.
 fn report(run: &mut Run<'_>, invalid: Invalid) -> StageResult {
-    let allowed = run.config("MODULE_ALLOW_BTF_MISMATCH")?;
+    let allowed = allows_mismatch(run)?;
     let quiet = allowed && run.has(Behaviour::BtfQuiet)?;
     let what = in_short(&invalid.lines);
     for line in invalid.lines {
@@ -147,9 +175,8 @@ pub(in crate::load) fn check_btf_ahead(run: &Run<'_>) {
 
 /// What the kernel says to the type information of the module.
 fn parsed(run: &Run<'_>, info: &Info, btf: &Section) -> StageResult<Arc<Parsed>> {
-    let image = run.call.kernel.boot_image();
     let facts = Facts {
-        kernel: image.and_then(|image| Some((image.btf()?, image))),
+        kernel: run.call.kernel.types(),
         has: &|behaviour| run.has(behaviour),
         read_around: &|| run.read_around(".BTF", "reads a list of types far beyond its end"),
     };

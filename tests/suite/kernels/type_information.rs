@@ -1,7 +1,10 @@
 //! The type information of modules, checked against the kernel's.
 
+use std::sync::Arc;
+
 use gplok::image::Image;
-use gplok::load::{Insmod, Machine};
+use gplok::kernel::Kernel;
+use gplok::load::{Cmdline, Insmod, Machine};
 use gplok::terms::{Arch, Errno};
 use gplok::verdict::{Cause, Missing, Outcome, Verdict};
 
@@ -54,6 +57,58 @@ fn a_name_that_is_none_in_this_kernel_is_refused() {
         *finding,
         Cause::BtfMismatch { what: "[6] FUNC: Invalid name".to_owned(), header: false, refused: true }
     );
+}
+
+/// Without the configuration, the messages in the image tell what the kernel does with types that do not fit.
+#[test]
+fn messages_tell_whether_types_must_fit() {
+    const REFUSES: &str = "failed to validate module [%s] BTF: %ld\n\0";
+    const ALLOWS: &str = "Kernel module BTF mismatch detected, BTF debug info may be unavailable for some modules\n\0";
+    let answer = |release: &str, messages: &[&'static str]| {
+        let told = Told::with_messages(release, Arch::X86_64, None, messages);
+        let verdict = load(&told, &mut told.boot(), "foo", &[function(&told, 4).section(".BTF")]);
+        let asks = verdict.missing.iter().any(|missing| missing.word().contains("BTF"));
+        let refused = verdict.findings.iter().find_map(|finding| match &finding.cause {
+            Cause::BtfMismatch { refused, .. } => Some(*refused),
+            _ => None,
+        });
+        (asks, refused)
+    };
+    assert_eq!(answer("7.3.0", &[REFUSES]), (false, Some(true)));
+    assert_eq!(answer("7.3.0", &[ALLOWS]), (false, Some(false)));
+    assert_eq!(answer("7.3.0", &[]), (false, None));
+    // Up to 6.2 a kernel that allows them complains all the same.
+    assert!(answer("6.1.0", &[REFUSES]).0);
+}
+
+/// The running kernel shows its types in a file, which tells what those in the image tell.
+#[test]
+fn types_in_a_file_of_their_own_are_the_kernels() {
+    let told = strict();
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("vmlinux"), told.types.bytes()).expect("written");
+    std::fs::write(path("release"), "7.3.0\n").expect("written");
+    // The size of a pointer does not stand there.
+    let config = std::fs::read_to_string(told.folder.path().join("config")).expect("written");
+    std::fs::write(path("config"), config + "CONFIG_X86_64=y\n").expect("written");
+    let open = |names: &[&str]| Kernel::open(&names.iter().map(|name| path(name)).collect::<Vec<_>>());
+    let kernel = open(&["vmlinux", "release", "config"]).expect("a kernel");
+    assert_eq!(kernel.struct_module_size(), told.kernel.struct_module_size());
+    assert_eq!(kernel.struct_module(), told.kernel.struct_module());
+    assert!(kernel.struct_module().is_some(), "the layout is known");
+    let kernel = Arc::new(kernel);
+    let errno = |name: u32| {
+        let ko = Ko::new("foo").intree().section(function(&told, name).section(".BTF"));
+        let verdict =
+            Machine::boot(Arc::clone(&kernel), Cmdline::default()).insmod(&told.image(&ko, |_| ()), &Insmod::default());
+        (verdict.outcome.errno(), verdict.missing.contains(&Missing::Btf))
+    };
+    assert_eq!([errno(1), errno(4)], [(None, false), (Some(Errno::EINVAL), false)]);
+    // Cut short, it is an error that names the file.
+    std::fs::write(path("vmlinux"), &told.types.bytes()[..30]).expect("written");
+    let error = open(&["vmlinux"]).expect_err("malformed").to_string();
+    assert!(error.contains("its type information (BTF) is malformed"), "{error}");
 }
 
 /// A header that no kernel takes is damage, and does not come from another kernel.

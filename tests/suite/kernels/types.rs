@@ -116,11 +116,16 @@ pub struct Told {
     pub profile: Profile,
     pub types: Types,
     pub kernel: Arc<Kernel>,
-    _folder: TempDir,
+    pub folder: TempDir,
 }
 
 impl Told {
     pub fn new(release: &str, arch: Arch, options: &[&str]) -> Self {
+        Self::with_messages(release, arch, Some(options), &[])
+    }
+
+    /// A kernel whose image has these messages; `options` is `None` if its configuration is not known.
+    pub fn with_messages(release: &str, arch: Arch, options: Option<&[&str]>, messages: &[&'static str]) -> Self {
         let profile = Profile { arch, ..Profile::made_up(release) };
         let types = kernel_types(&profile);
         let mut kernel = Vmlinux::new(release).on(arch);
@@ -128,15 +133,18 @@ impl Told {
         kernel.flagged = profile.kflagstab;
         kernel.vermagic = Some(profile.vermagic.clone());
         kernel.types = Some(types.bytes());
+        kernel.messages = messages.to_vec();
         let names = ["64BIT", "SMP", "MODULES", "MODULE_UNLOAD", "KALLSYMS"];
-        let options: String = names.iter().chain(options).map(|name| format!("CONFIG_{name}=y\n")).collect();
-        let config = format!("{CONFIG_HEAD}{options}");
+        let text: String =
+            names.iter().chain(options.into_iter().flatten()).map(|name| format!("CONFIG_{name}=y\n")).collect();
+        let config = format!("{CONFIG_HEAD}{text}");
         let folder = tempfile::tempdir().expect("a folder");
         std::fs::write(folder.path().join("vmlinux"), kernel.elf()).expect("written");
         std::fs::write(folder.path().join("config"), config).expect("written");
-        let files = ["vmlinux", "config"].map(|name| folder.path().join(name));
+        let files: &[&str] = if options.is_some() { &["vmlinux", "config"] } else { &["vmlinux"] };
+        let files: Vec<_> = files.iter().map(|name| folder.path().join(name)).collect();
         let kernel = Arc::new(Kernel::open(&files).unwrap_or_else(|error| panic!("{error}")));
-        Self { profile, types, kernel, _folder: folder }
+        Self { profile, types, kernel, folder }
     }
 
     pub fn boot(&self) -> Machine {

@@ -46,6 +46,8 @@ pub struct Vmlinux {
     pub types: Option<Vec<u8>>,
     pub certificates: Vec<Vec<u8>>,
     pub kallsyms: Option<Form>,
+    /// Messages of its code.
+    pub messages: Vec<&'static str>,
     /// Zeros at its end.
     pub padding: usize,
 }
@@ -89,6 +91,7 @@ impl Vmlinux {
             types: None,
             certificates: Vec::new(),
             kallsyms: Some(Form::Base),
+            messages: Vec::new(),
             padding: 0,
         }
     }
@@ -238,6 +241,9 @@ impl Vmlinux {
         laid.room.align(32);
         let at = laid.room.put(banner.as_bytes());
         laid.mark("linux_banner", 'D', at);
+        for message in &self.messages {
+            laid.room.put(message.as_bytes());
+        }
         if let Some(vermagic) = &self.vermagic {
             laid.room.put(format!("\0{vermagic}\0").as_bytes());
         }
