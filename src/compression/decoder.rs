@@ -18,6 +18,12 @@ const WINDOW_LOG: u32 = 27;
 /// An announced size is used up to this multiple of the compressed size. Kernels are 5 to 10 times as large.
 const BELIEVED_RATIO: usize = 64;
 
+/// How many times as large as its stored bytes a file may get that is larger than [`BELIEVED`]. Real modules with debug information
+/// are 3 to 10 times as large; a file of zeros is a thousand times as large and more, and takes half a second each time it is read.
+pub(super) const LARGEST_RATIO: usize = 256;
+/// Decompressed files up to this size may have any ratio: 64 MiB, or a sixteenth of the budget.
+const BELIEVED: u64 = 64 << 20;
+
 /// Which streams of a file are decompressed: a file may have several after one another.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Streams {
@@ -64,12 +70,15 @@ fn decoder<'a>(compression: Compression, input: impl BufRead + 'a, streams: Stre
     })
 }
 
-/// Decompresses all streams, in memory proportional to the output, which is at most [`DECOMPRESSED_LIMIT`] bytes.
+/// Decompresses all streams, in memory proportional to the output, which is at most [`DECOMPRESSED_LIMIT`] bytes. Beyond 64 MiB, or a
+/// sixteenth of a budget that is larger than 1 GiB, it is also at most 256 times as large as the input.
 ///
 /// # Errors
 /// If the data is broken or cut short, or exceeds the limit or the budget.
 pub fn decompress(compression: Compression, bytes: &[u8], budget: &Budget) -> Result<CountedBytes, CompressionError> {
-    decompress_streams(compression, bytes, bytes.len().saturating_mul(4), Streams::All, budget)
+    let believed = usize::try_from(BELIEVED.max(budget.limit() / 16)).unwrap_or(usize::MAX);
+    let limit = bytes.len().saturating_mul(LARGEST_RATIO).max(believed).min(DECOMPRESSED_LIMIT);
+    decompress_streams(compression, bytes, bytes.len().saturating_mul(4), limit, Streams::All, budget)
 }
 
 /// Decompresses the first stream of a kernel image's payload, at most [`DECOMPRESSED_LIMIT`] bytes. Data after the stream is
@@ -92,7 +101,7 @@ pub fn decompress_payload(
         return Ok(contents);
     }
     let capacity = believed.unwrap_or(bytes.len().saturating_mul(4));
-    decompress_streams(compression, bytes, capacity, Streams::First, budget)
+    decompress_streams(compression, bytes, capacity, DECOMPRESSED_LIMIT, Streams::First, budget)
 }
 
 /// The contents of the first frame, decompressed directly into memory without a stream's window; `None` if that fails for any
@@ -111,10 +120,12 @@ fn is_about_memory(error: &std::io::Error) -> bool {
     is_out_of_memory(error) || matches!(inner, Some(Error::Mem | Error::MemLimit))
 }
 
+/// Decompresses into a vector with this capacity, which grows up to the limit.
 fn decompress_streams(
     compression: Compression,
     bytes: &[u8],
     capacity: usize,
+    limit: usize,
     streams: Streams,
     budget: &Budget,
 ) -> Result<CountedBytes, CompressionError> {
@@ -125,11 +136,14 @@ fn decompress_streams(
     let reader = decoder(compression, bytes, streams).map_err(|source| broken(0, source))?;
     let mut contents = Vec::new();
     // Only address space: memory is used as it is written to. Without it the contents grow in steps.
-    _ = contents.try_reserve(capacity.min(DECOMPRESSED_LIMIT));
+    _ = contents.try_reserve(capacity.min(limit));
     let mut claim = budget.hold(0);
-    let result = read_counted(&mut reader.take(DECOMPRESSED_LIMIT as u64 + 1), &mut contents, &mut claim);
-    if contents.len() > DECOMPRESSED_LIMIT {
-        return Err(CompressionError::TooLarge { compression, limit: DECOMPRESSED_LIMIT });
+    let result = read_counted(&mut reader.take(limit as u64 + 1), &mut contents, &mut claim);
+    if contents.len() > limit {
+        return Err(match limit {
+            DECOMPRESSED_LIMIT => CompressionError::TooLarge { compression, limit },
+            _ => CompressionError::OutOfProportion { compression, limit },
+        });
     }
     result.map_err(|source| broken(contents.len(), source))?;
     Ok(CountedBytes::new(contents, claim))

@@ -1,6 +1,7 @@
 //! Why compressed data cannot be decompressed.
 
 use super::Compression;
+use super::decoder::LARGEST_RATIO;
 use crate::terms::Shown;
 
 /// Compressed data could not be decompressed.
@@ -29,6 +30,16 @@ pub enum CompressionError {
     /// The output is larger than the limit.
     #[error("{compression} data grows beyond {limit} bytes")]
     TooLarge {
+        /// The format.
+        compression: Compression,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// The output is larger than that of any real file of this size.
+    #[error(
+        "{compression} data grows beyond {limit} bytes, more than {LARGEST_RATIO} times its size: a larger --max-memory allows that"
+    )]
+    OutOfProportion {
         /// The format.
         compression: Compression,
         /// The limit, in bytes.

@@ -41,6 +41,8 @@ pub(crate) fn read_into(input: &mut impl Read, size: u64, into: &mut Vec<u8>) ->
 pub(crate) fn read_all(input: &mut impl Read, expected: usize, budget: &Budget) -> Result<CountedBytes> {
     let mut claim = budget.take(expected)?;
     let mut bytes = Vec::new();
+    // Address space, not memory, until it is filled. Without it the bytes move, and the last move reserves twice as much.
+    _ = bytes.try_reserve_exact(expected);
     read_counted(input, &mut bytes, &mut claim)?;
     Ok(CountedBytes::new(bytes, claim))
 }

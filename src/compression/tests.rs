@@ -187,6 +187,21 @@ fn the_size_of_the_output_is_limited() {
         let result = decompress_payload(Compression::Zstd, &stored, announced);
         assert!(matches!(result, Err(CompressionError::TooLarge { limit: DECOMPRESSED_LIMIT, .. })));
     }
+    let limit = |budget: u64| match super::decompress(Compression::Zstd, &stored, &Budget::new(budget)) {
+        Err(CompressionError::TooLarge { limit, .. } | CompressionError::OutOfProportion { limit, .. }) => limit,
+        result => panic!("{result:?}"),
+    };
+    assert_eq!((limit(1 << 30), limit(2 << 30), limit(64 << 30)), (64 << 20, 128 << 20, DECOMPRESSED_LIMIT));
+    // Bytes that do not compress: no ratio is in the way.
+    let mut state = 1_u32;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        state.to_be_bytes()[0]
+    })
+    .take(65 << 20)
+    .collect();
+    let stored = ::zstd::stream::encode_all(noise.as_slice(), 1).unwrap();
+    assert_eq!(decompress(Compression::Zstd, &stored).map(|contents| contents.len()).ok(), Some(65 << 20));
 }
 
 /// A header that requests a dictionary of 2 GiB.

@@ -439,8 +439,13 @@ fn bombs_are_defused() {
     let started = Instant::now();
     desk.file("bomb.ko.zst", zstd_bomb()).file("bomb.ko.xz", xz_bomb());
     for (file, form) in [("bomb.ko.zst", "zstd"), ("bomb.ko.xz", "xz")] {
-        let what = format!("{form} data grows beyond 536870912 bytes");
-        desk.run(&format!("check -k k {file}")).failed(&format!("cannot read {file}: {what}"));
+        let few = "67108864 bytes, more than 256 times its size";
+        for (arguments, limit) in [("", few), (" --max-memory 8G", "536870912 bytes")] {
+            let what = format!("{form} data grows beyond {limit}");
+            let ran = desk.run(&format!("check -k k {file}{arguments}"));
+            assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""));
+            assert!(ran.err.starts_with(&format!("gplok: cannot read {file}: {what}")), "{ran:?}");
+        }
     }
     assert!(started.elapsed() < Duration::from_secs(60), "{:?}", started.elapsed());
 }
