@@ -20,7 +20,7 @@ const BELIEVED_RATIO: usize = 64;
 
 /// How many times as large as its stored bytes a file may get that is larger than [`BELIEVED`]. Real modules with debug information
 /// are 3 to 10 times as large; a file of zeros is a thousand times as large and more, and takes half a second each time it is read.
-pub(super) const LARGEST_RATIO: usize = 256;
+const LARGEST_RATIO: usize = 256;
 /// Decompressed files up to this size may have any ratio: 64 MiB, or a sixteenth of the budget.
 const BELIEVED: u64 = 64 << 20;
 
@@ -142,7 +142,7 @@ fn decompress_streams(
     if contents.len() > limit {
         return Err(match limit {
             DECOMPRESSED_LIMIT => CompressionError::TooLarge { compression, limit },
-            _ => CompressionError::OutOfProportion { compression, limit },
+            _ => CompressionError::OutOfProportion { compression, ratio: LARGEST_RATIO, limit },
         });
     }
     result.map_err(|source| broken(contents.len(), source))?;

@@ -1,7 +1,6 @@
 //! Why compressed data cannot be decompressed.
 
 use super::Compression;
-use super::decoder::LARGEST_RATIO;
 use crate::terms::Shown;
 
 /// Compressed data could not be decompressed.
@@ -37,11 +36,13 @@ pub enum CompressionError {
     },
     /// The output is larger than that of any real file of this size.
     #[error(
-        "{compression} data grows beyond {limit} bytes, more than {LARGEST_RATIO} times its size: a larger --max-memory allows that"
+        "{compression} data grows beyond {limit} bytes, more than {ratio} times its size: a larger --max-memory allows that"
     )]
     OutOfProportion {
         /// The format.
         compression: Compression,
+        /// How many times as large as its input the output may be.
+        ratio: usize,
         /// The limit, in bytes.
         limit: usize,
     },

@@ -41,7 +41,15 @@ impl LooseSymbol {
 pub(super) struct LooseSymbols {
     symbols: Vec<LooseSymbol>,
     names: Vec<u8>,
+    /// The length of all names, also of those that are not kept.
+    length: usize,
 }
+
+/// What a finding about a symbol takes beside the symbol's name, in bytes.
+const FINDING: usize = 256;
+/// The most memory that findings about all symbols of a module may take: 128 MiB. The modules of distributions need at most a few
+/// thousand symbols, which take less than 1 MiB.
+const FINDINGS: usize = 128 << 20;
 
 impl LooseSymbols {
     /// Reads them from a symbol table. `name_of` returns the name of a symbol, and `room` is the largest number of bytes that
@@ -53,9 +61,12 @@ impl LooseSymbols {
         name_of: impl Fn(&Symbol) -> Option<&'a [u8]>,
     ) -> Self {
         let count = symbols.iter().filter(|symbol| is_loose(symbol, sections)).count();
-        let mut all = Self { symbols: Vec::with_capacity(count), names: Vec::with_capacity(count.min(1 << 20) * 24) };
+        let names = Vec::with_capacity(count.min(1 << 20) * 24);
+        let mut all = Self { symbols: Vec::with_capacity(count), names, length: 0 };
         for (index, symbol) in symbols.iter().enumerate().skip(1).filter(|(_, symbol)| is_loose(symbol, sections)) {
-            let name = name_of(symbol).filter(|_| all.names.len() <= room);
+            let name = name_of(symbol);
+            all.length = all.length.saturating_add(name.map_or(0, <[u8]>::len));
+            let name = name.filter(|_| all.names.len() <= room);
             let placed = name.and_then(|name| Some((u32::try_from(all.names.len()).ok()?, name)));
             let (name_start, name) = placed.unwrap_or_default();
             all.names.extend_from_slice(name);
@@ -74,6 +85,11 @@ impl LooseSymbols {
 
     pub fn symbols(&self) -> &[LooseSymbol] {
         &self.symbols
+    }
+
+    /// Returns whether findings about all of them would take too much memory: they are very many, or have long names that overlap.
+    pub fn are_too_many(&self) -> bool {
+        self.symbols.len().saturating_mul(FINDING).saturating_add(self.length) > FINDINGS
     }
 
     /// The name of a symbol, or as `Err` its `st_name`, if the name was not kept.

@@ -406,6 +406,11 @@ impl ModuleElf {
         self.loose().symbols()
     }
 
+    /// Returns whether findings about all loose symbols would take too much memory.
+    pub fn needs_too_many(&self) -> bool {
+        self.loose().are_too_many()
+    }
+
     /// The name of a loose symbol; `None` if it is outside the file.
     pub fn loose_name(&self, loose: &LooseSymbol) -> Option<&[u8]> {
         match self.loose().name(loose) {

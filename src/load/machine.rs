@@ -472,12 +472,18 @@ fn booted(kernel: &Kernel) -> World {
     }
 }
 
-/// Why it is not known what the system call gets to see of a file; `None` if it is known.
+/// Why it is not known what the system call gets to see of a file, or why a verdict on it would take too much memory; `None` if it
+/// can be judged.
 fn not_read<'a>(image: &'a Image, insmod: &Insmod) -> Option<&'a str> {
-    match image.fault()? {
-        Fault::Unread(why) => Some(why),
+    match image.fault() {
+        Some(Fault::Unread(why)) => Some(why),
         // init_module() gets a buffer, which the program has filled.
-        Fault::TooLong(why) if insmod.call == SystemCall::InitModule => Some(why),
-        Fault::TooLong(_) | Fault::Broken(_) => None,
+        Some(Fault::TooLong(why)) if insmod.call == SystemCall::InitModule => Some(why),
+        Some(Fault::TooLong(_) | Fault::Broken(_)) => None,
+        None => image.as_announced().filter(|elf| elf.needs_too_many()).map(|_| TOO_MANY_SYMBOLS),
     }
 }
+
+/// Why a module is not judged whose findings would take more memory than its file.
+const TOO_MANY_SYMBOLS: &str = "it needs so many symbols, or symbols with such long names, that what there is to say of them takes more \
+                                than 128 MiB";

@@ -227,3 +227,51 @@ fn debug_sections_are_counted_together() {
     assert!(what.starts_with("section .debug_") && what.contains("more memory than the 3 MiB"), "{what}");
     assert!(!state("").contains("more memory"), "{}", state(""));
 }
+
+/// A module whose symbol table has `count` more symbols that it needs. Each has another part of one long name for its name.
+fn with_overlapping_names(mut module: Vec<u8>, count: u32) -> Vec<u8> {
+    const HEADER: usize = 64;
+    let number = |bytes: &[u8], at: usize, size: usize| {
+        bytes[at..at + size].iter().rev().fold(0_usize, |number, byte| number << 8 | usize::from(*byte))
+    };
+    let (shoff, sections) = (number(&module, 0x28, 8), number(&module, 0x3c, 2));
+    let header = |section: usize| shoff + section * HEADER;
+    let symtab = (0..sections).find(|section| number(&module, header(*section) + 4, 4) == 2).expect("a symbol table");
+    let strtab = number(&module, header(symtab) + 40, 4);
+    let contents = |section: usize| {
+        let start = number(&module, header(section) + 24, 8);
+        module[start..start + number(&module, header(section) + 32, 8)].to_vec()
+    };
+    let (mut symbols, mut names) = (contents(symtab), contents(strtab));
+    let first = u32::try_from(names.len()).expect("short");
+    names.extend(vec![b'a'; count as usize + 2_000]);
+    names.push(0);
+    for symbol in 0..count {
+        symbols.extend_from_slice(&(first + symbol).to_le_bytes());
+        symbols.extend_from_slice(&[0x10, 0, 0, 0]);
+        symbols.extend_from_slice(&[0; 16]);
+    }
+    for (section, contents) in [(symtab, symbols), (strtab, names)] {
+        let place = module.len().next_multiple_of(8);
+        module.resize(place, 0);
+        module[header(section) + 24..][..8].copy_from_slice(&place.to_le_bytes());
+        module[header(section) + 32..][..8].copy_from_slice(&contents.len().to_le_bytes());
+        module.extend_from_slice(&contents);
+    }
+    module
+}
+
+/// Names that overlap are longer than the file that they are in: a verdict that repeats each would take gigabytes.
+#[test]
+fn a_module_that_needs_too_many_symbols_is_not_judged() {
+    let (desk, made) = desk();
+    let small = Ko::new("some").build(&made.profile);
+    desk.file("t/some.ko", with_overlapping_names(small.clone(), 1_000));
+    desk.file("t/very_many.ko", with_overlapping_names(small, 120_000));
+    let page = desk.run("check -k k --tree t").ended(1).out.clone();
+    assert!(page.starts_with("2 modules on 6.1.0: 1 refused, 1 undetermined\n"), "{page}");
+    assert!(page.contains("takes more than 128 MiB:\n      t/very_many.ko\n"), "{page}");
+    assert!(page.contains("aaa (1000)\n"), "{page}");
+    desk.run("why -k k t/very_many.ko").ended(3);
+    desk.run("upgrade --from k --to k t/very_many.ko").ended(3);
+}
