@@ -28,7 +28,12 @@ pub(super) struct After {
 
 impl After {
     /// `announced` is the module's name by its file.
-    pub fn new(Judged { verdict, mut worlds, exports, in_part }: Judged, announced: &str, shapes: &Shapes) -> Self {
+    pub fn new(
+        Judged { verdict, mut worlds, exports, in_part }: Judged,
+        number: usize,
+        announced: &str,
+        shapes: &Shapes,
+    ) -> Self {
         // No other module depends on the taints of a module, except on the proprietary taint.
         let first = worlds.iter().find_map(newest).cloned();
         for world in &mut worlds {
@@ -60,7 +65,8 @@ impl After {
             && !verdict.findings.iter().any(|finding| matches!(finding.cause, Cause::DuplicateExport { .. }));
         let percpu = modules().map(|module| module.percpu).max().unwrap_or_default();
         let is_refused = verdict.outcome != Outcome::Loads;
-        let refused = if is_refused { RefusedExporter::new(&verdict.name, exports).map(Arc::new) } else { None };
+        let refused =
+            if is_refused { RefusedExporter::new(&verdict.name, Some(number), exports).map(Arc::new) } else { None };
         let shape = shapes.of(&worlds);
         Self { verdict, worlds, refused, is_plain, in_part, percpu, shape }
     }

@@ -15,7 +15,7 @@ use crate::check::reach::{Effect, Gathered, MOST_BLAMED, Reach};
 use crate::check::shape::Shapes;
 use crate::check::states::States;
 use crate::image::{Error, Image};
-use crate::load::{Insmod, Judged, Machine, World, followed_in_part};
+use crate::load::{Exporters, Insmod, Judged, Machine, World, followed_in_part};
 use crate::terms::{ByNumber, Taints};
 use crate::verdict::{Cause, Finding, Missing, Outcome, Stage, Verdict};
 
@@ -25,6 +25,9 @@ const SURE_PERCPU: u64 = 2 << 10;
 /// How many modules are loaded one after another for the verdict on one. Beyond that, only the modules that export its symbols are
 /// looked at, and the verdict is not certain. No module of a distribution needs half as many.
 const MOST_IN_CHAIN: usize = 128;
+
+/// Modules that need more others than this find their symbols by an index of all exports.
+const MANY: usize = 16;
 
 /// The modules to judge, and the results so far.
 pub(super) struct Boots<'a> {
@@ -39,6 +42,8 @@ pub(super) struct Boots<'a> {
     /// What the modules of groups of several need, and these modules themselves, by the number of the group.
     groups: BTreeMap<usize, OnceLock<Reach>>,
     shapes: Shapes,
+    /// Which modules export a name. Only modules that need very many others are looked up in it.
+    exporters: OnceLock<Arc<Exporters>>,
     /// The errors of modules that had to be read once more and could not be, by number.
     faults: Mutex<BTreeMap<usize, Error>>,
     /// Held by threads that read a module once more.
@@ -51,7 +56,7 @@ impl<'a> Boots<'a> {
         let shapes = Shapes::default();
         let all = known.into_iter().chain(std::iter::repeat_with(|| None)).take(modules.len()).enumerate();
         let known = all.map(|(index, known)| {
-            let after = known.map(|known| Arc::new(After::new(known, &modules.name(index), &shapes)));
+            let after = known.map(|known| Arc::new(After::new(known, index, &modules.name(index), &shapes)));
             after.map_or_else(OnceLock::new, OnceLock::from)
         });
         let known = known.collect();
@@ -59,8 +64,9 @@ impl<'a> Boots<'a> {
         let circular = || modules.order().groups().filter(|(_, group)| group.len() > 1);
         let alone = circular().flat_map(|(_, group)| group).map(|module| (*module, OnceLock::new())).collect();
         let groups = circular().map(|(number, _)| (number, OnceLock::new())).collect();
+        let exporters = OnceLock::new();
         let (faults, reading) = (Mutex::default(), RwLock::default());
-        Self { first, insmod, modules, known, alone, reaches, groups, shapes, faults, reading }
+        Self { first, insmod, modules, known, alone, reaches, groups, shapes, exporters, faults, reading }
     }
 
     /// Ends after all modules were judged. Returns the memory that is left, so that the caller can defer freeing it.
@@ -123,7 +129,7 @@ impl<'a> Boots<'a> {
             Some(after) => (after, false),
             None => {
                 let (judged, is_blamed) = self.load_after(turn, &reach);
-                (Arc::new(After::new(judged, &self.modules.name(module), &self.shapes)), is_blamed)
+                (Arc::new(After::new(judged, module, &self.modules.name(module), &self.shapes)), is_blamed)
             }
         };
         if is_first {
@@ -224,13 +230,13 @@ impl<'a> Boots<'a> {
             States { most: self.first.worlds().to_vec(), least: Vec::new() }
         });
         if !least.is_empty() && !most.is_empty() {
-            let (machine, verdict) = self.load_in(most.clone(), module, needed);
+            let (machine, verdict) = self.load_in(most.clone(), module, needed, in_part);
             if self.is_settled(&machine, &verdict, &least) {
                 return self.judged(module, verdict, machine, in_part);
             }
         }
         most.extend(least);
-        let (machine, mut verdict) = self.load_in(most, module, needed);
+        let (machine, mut verdict) = self.load_in(most, module, needed, in_part);
         if in_part {
             let worlds = needed.iter().flat_map(|after| &after.worlds);
             let questions = worlds.flat_map(|world| world.because.iter().cloned());
@@ -243,8 +249,10 @@ impl<'a> Boots<'a> {
     }
 
     /// Loads a module in these states.
-    fn load_in(&self, states: Vec<World>, module: usize, needed: &[Arc<After>]) -> (Machine, Verdict) {
-        let mut machine = self.first.in_states(states);
+    fn load_in(&self, states: Vec<World>, module: usize, needed: &[Arc<After>], in_part: bool) -> (Machine, Verdict) {
+        let exporters = (needed.len() > MANY && !in_part)
+            .then(|| Arc::clone(self.exporters.get_or_init(|| self.modules.exporters())));
+        let mut machine = self.first.in_states(states).numbered(module, exporters);
         needed.iter().filter_map(|after| after.refused.clone()).for_each(|exporter| machine.refuse(exporter));
         let verdict = self.load(&mut machine, module);
         (machine, verdict)

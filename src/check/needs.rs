@@ -12,7 +12,7 @@ use super::error::ModprobeError;
 use super::order::{Cycle, Order};
 use crate::image::{Error, Fault, Image, as_text};
 use crate::kernel::{Kernel, ModuleTree, TreeModule, UnreadFile, VMLINUX, module_name_of};
-use crate::load::Memo;
+use crate::load::{Exporters as ExportersByName, Memo};
 use crate::terms::{ByNumber, ExportedSymbol, ModuleName};
 
 /// The modules given, followed by the modules of the kernel's tree that they need. Each has a number in this order.
@@ -32,6 +32,8 @@ pub(super) struct Modules<'a> {
     odd: HashSet<usize, ByNumber>,
     /// Needed modules of the kernel's tree of which symbols are exported that count as exports of others.
     misattributed: HashSet<usize, ByNumber>,
+    /// What each module exports, as far as others may need it.
+    exported: Vec<(usize, Arc<Vec<ExportedSymbol>>)>,
     /// The modules given for which there was no memory when they were to be read once more.
     too_large: BTreeMap<usize, Error>,
 }
@@ -165,9 +167,11 @@ impl<'a> Modules<'a> {
         }
         let mut misattributed = HashSet::default();
         let mut first_of_tree = HashMap::new();
+        let mut exported_of_tree = Vec::with_capacity(of_tree.len());
         for (index, image) in of_tree.iter().enumerate().skip(probes.len()) {
             let number = given.len() + index;
-            for export in exports(image)?.iter() {
+            let exports = exports(image)?;
+            for export in exports.iter() {
                 let name = export.name.as_str();
                 if let Some(first) = exporters.symbols.get(name) {
                     meet(&mut rivals, name, *first, number);
@@ -180,12 +184,25 @@ impl<'a> Modules<'a> {
                     misattributed.insert(number);
                 }
             }
+            exported_of_tree.push((number, exports));
         }
+        let exported = exported.into_iter().enumerate().chain(exported_of_tree).collect();
         let needed: HashSet<_, ByNumber> = all.needs.iter().flatten().copied().collect();
         let order = Order::new(all.needs, &all.weak);
         let namesakes = HashSet::default();
-        let mut all =
-            Self { given, of_tree, probes, order, rivals, needed, namesakes, odd: all.odd, misattributed, too_large };
+        let mut all = Self {
+            given,
+            of_tree,
+            probes,
+            order,
+            rivals,
+            needed,
+            namesakes,
+            odd: all.odd,
+            misattributed,
+            exported,
+            too_large,
+        };
         all.namesakes = all.of_one_name();
         Ok(all)
     }
@@ -249,6 +266,11 @@ impl<'a> Modules<'a> {
     /// Returns whether a module exports a symbol that another module exports too, or counts as its exporter.
     pub fn is_rival(&self, index: usize) -> bool {
         self.rivals.contains_key(&index) || self.misattributed.contains(&index)
+    }
+
+    /// Which modules export a name.
+    pub fn exporters(&self) -> Arc<ExportersByName> {
+        Arc::new(ExportersByName::new(self.exported.iter().map(|(number, exports)| (*number, exports.as_slice()))))
     }
 
     /// Returns whether another needed module has the name of this one.

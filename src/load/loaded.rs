@@ -10,6 +10,8 @@ use crate::terms::{ExportKind, ExportedSymbol, License, Taints};
 pub(crate) struct LoadedModule {
     /// `mod->name`.
     pub name: Arc<str>,
+    /// Its number among the modules that are judged together; `None` if it is judged otherwise.
+    pub number: Option<usize>,
     /// Its license, for findings only.
     pub license: Option<License>,
     /// `mod->taints`.
@@ -67,6 +69,7 @@ impl LoadedModule {
     pub fn unread(name: &str) -> Self {
         Self {
             name: name.into(),
+            number: None,
             license: None,
             taints: Taints::NONE,
             exports: Arc::default(),
@@ -82,9 +85,9 @@ impl LoadedModule {
 
     /// Returns whether two modules are equal except for their taints.
     pub fn is_alike(&self, other: &Self) -> bool {
-        let Self { name, license, taints: _, exports, uses, init, exit, is_overwritten, percpu, symbols, patches } =
-            self;
-        (name, license, exports) == (&other.name, &other.license, &other.exports)
+        let Self { name, number, license, taints: _, exports, uses, init, exit, is_overwritten, percpu, .. } = self;
+        let Self { symbols, patches, .. } = self;
+        (name, number, license, exports) == (&other.name, &other.number, &other.license, &other.exports)
             && (symbols, patches) == (&other.symbols, &other.patches)
             && (uses, init, exit, percpu) == (&other.uses, &other.init, &other.exit, &other.percpu)
             && *is_overwritten == other.is_overwritten

@@ -11,6 +11,7 @@ use crate::image::{Fault, Image};
 use crate::kernel::{Kernel, UnreadFile, module_name_of};
 use crate::load::cache::memo::Memo;
 use crate::load::cache::passed::Passed;
+use crate::load::exporters::Exporters;
 use crate::load::merge::{followed_in_part, furthest, join_equal, merge, older_than_known};
 use crate::load::pipeline::load_module;
 use crate::load::refused_exporter::RefusedExporter;
@@ -81,6 +82,9 @@ pub struct Machine {
     /// Whether there were more worlds than are followed. What the others do is then no certain answer.
     in_part: bool,
     refused: Vec<Arc<RefusedExporter>>,
+    /// Where modules are judged together: the number of the module that is loaded next, and which of them export a name.
+    number: Option<usize>,
+    exporters: Option<Arc<Exporters>>,
     /// Files that could not be read. Any of them may have been loaded before.
     unread: Arc<Vec<UnreadFile>>,
     memo: Arc<Memo>,
@@ -98,6 +102,8 @@ impl Machine {
             worlds,
             in_part: false,
             refused: Vec::new(),
+            number: None,
+            exporters: None,
             unread: Arc::default(),
             memo: Arc::default(),
         }
@@ -191,6 +197,15 @@ impl Machine {
         self.refused.push(exporter);
     }
 
+    /// Gives the module that is loaded next its number among the modules that are judged together. `exporters` tells which of them
+    /// export a name, if those that are loaded or refused already are to be found by it.
+    #[must_use]
+    pub(crate) fn numbered(mut self, number: usize, exporters: Option<Arc<Exporters>>) -> Self {
+        self.number = Some(number);
+        self.exporters = exporters;
+        self
+    }
+
     /// The states that the boot may be in.
     pub(crate) fn worlds(&self) -> &[World] {
         &self.worlds
@@ -206,6 +221,8 @@ impl Machine {
             worlds,
             in_part: self.in_part,
             refused: self.refused.clone(),
+            number: self.number,
+            exporters: self.exporters.clone(),
             unread: Arc::clone(&self.unread),
             memo: Arc::clone(&self.memo),
         }
@@ -252,6 +269,8 @@ impl Machine {
             dependencies_loaded: self.dependencies_loaded,
             assumed: None,
             refused: &self.refused,
+            number: self.number,
+            exporters: self.exporters.as_deref(),
             unread: &self.unread,
             memo: &self.memo,
             passed,
@@ -392,7 +411,7 @@ impl Machine {
         let mut verdict = self.settle(attempts.results, attempts.too_many);
         if !matches!(verdict.outcome, Outcome::Loads) {
             let exports = image.as_announced().map(|elf| Arc::clone(elf.exports())).unwrap_or_default();
-            self.refused.extend(RefusedExporter::new(&verdict.name, exports).map(Arc::new));
+            self.refused.extend(RefusedExporter::new(&verdict.name, self.number, exports).map(Arc::new));
         }
         if let Some(old) = old {
             older_than_known(&mut verdict, old);

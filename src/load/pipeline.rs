@@ -205,10 +205,11 @@ fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
         let percpu = info.percpu.and_then(|index| info.elf.sections().get(index)).map_or(0, |section| section.size);
         let module = LoadedModule {
             name: Arc::clone(&info.mod_name),
+            number: call.number,
             license: info.license.clone(),
             taints: module_taints,
             exports: Arc::clone(&info.exports),
-            uses: info.uses.clone(),
+            uses: info.uses.names().to_vec(),
             init,
             exit,
             is_overwritten,

@@ -8,6 +8,8 @@ use crate::terms::{ExportedSymbol, name_hash};
 #[derive(Debug)]
 pub(crate) struct RefusedExporter {
     pub name: Arc<str>,
+    /// Its number among the modules that are judged together; `None` if it is judged otherwise.
+    pub number: Option<usize>,
     exports: Arc<Vec<ExportedSymbol>>,
     hashes: OnceLock<Hashes>,
 }
@@ -53,18 +55,24 @@ impl Hashes {
 
 impl RefusedExporter {
     /// Returns `None` for a module that exports nothing.
-    pub fn new(name: &str, exports: Arc<Vec<ExportedSymbol>>) -> Option<Self> {
-        (!exports.is_empty()).then(|| Self { name: name.into(), exports, hashes: OnceLock::new() })
+    pub fn new(name: &str, number: Option<usize>, exports: Arc<Vec<ExportedSymbol>>) -> Option<Self> {
+        (!exports.is_empty()).then(|| Self { name: name.into(), number, exports, hashes: OnceLock::new() })
+    }
+
+    /// Returns whether the module exports a symbol.
+    pub fn exports(&self, symbol: &str) -> bool {
+        self.exports_hashed(symbol, name_hash(symbol.as_bytes()))
+    }
+
+    fn exports_hashed(&self, symbol: &str, hash: u64) -> bool {
+        let mut places = self.hashes.get_or_init(|| Hashes::new(&self.exports)).places(hash);
+        places.any(|place| self.exports.get(place).is_some_and(|export| export.name == symbol))
     }
 
     /// The first of these modules that exports a symbol.
     pub fn of_symbol<'a>(all: &'a [Arc<Self>], symbol: &str) -> Option<&'a Arc<Self>> {
         let hash = name_hash(symbol.as_bytes());
-        let exports = |refused: &&Arc<Self>| {
-            let mut places = refused.hashes.get_or_init(|| Hashes::new(&refused.exports)).places(hash);
-            places.any(|place| refused.exports.get(place).is_some_and(|export| export.name == symbol))
-        };
-        all.iter().find(exports)
+        all.iter().find(|refused| refused.exports_hashed(symbol, hash))
     }
 }
 
@@ -78,7 +86,7 @@ mod tests {
         let export = |name: String| ExportedSymbol { name, kind: ExportKind::Plain, crc: None, namespace: None };
         let exporter = |name: &str, from: usize, to: usize| {
             let exports = (from..to).map(|number| export(format!("symbol_{number}"))).collect();
-            Arc::new(RefusedExporter::new(name, Arc::new(exports)).expect("exports"))
+            Arc::new(RefusedExporter::new(name, None, Arc::new(exports)).expect("exports"))
         };
         let all = [exporter("a", 0, 100), exporter("b", 90, 1_000), exporter("c", 0, 2_000)];
         for number in 0..2_100 {
@@ -91,6 +99,6 @@ mod tests {
             let found = RefusedExporter::of_symbol(&all, &format!("symbol_{number}"));
             assert_eq!(found.map(|refused| &*refused.name), first);
         }
-        assert!(RefusedExporter::new("none", Arc::default()).is_none());
+        assert!(RefusedExporter::new("none", None, Arc::default()).is_none());
     }
 }

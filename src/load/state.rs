@@ -214,10 +214,35 @@ pub(crate) struct Info {
     pub using_gplonly_symbols: Option<String>,
     /// The module whose proprietary taint it inherited.
     pub inherited_from: Option<String>,
-    pub uses: Vec<Arc<str>>,
+    /// The modules whose symbols it uses, without duplicates.
+    pub uses: Uses,
     /// Indices of weak symbols that nothing exports: their value is 0.
     pub unresolved: HashSet<usize>,
     pub exports: Arc<Vec<ExportTable>>,
+}
+
+/// The names of the modules whose symbols a module uses, in the order in which they are met.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Uses {
+    names: Vec<Arc<str>>,
+    known: HashSet<Arc<str>>,
+}
+
+impl Uses {
+    /// Adds a module, unless it is known.
+    pub fn add(&mut self, name: &Arc<str>) {
+        if self.names.last() != Some(name) && self.known.insert(Arc::clone(name)) {
+            self.names.push(Arc::clone(name));
+        }
+    }
+
+    pub fn has(&self, name: &str) -> bool {
+        self.known.contains(name)
+    }
+
+    pub fn names(&self) -> &[Arc<str>] {
+        &self.names
+    }
 }
 
 impl Info {

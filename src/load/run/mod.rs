@@ -5,22 +5,24 @@
 
 mod output;
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::HashMap;
 use std::convert::Infallible;
 use std::hash::Hash;
 use std::sync::Arc;
 
 use crate::history::Behaviour;
-use crate::image::{Bytes, Image};
+use crate::image::{Bytes, Image, as_text};
 use crate::kernel::{ConfigOption, Kernel, UnreadFile};
 use crate::load::cache::memo::{Kept, Memo, Reading};
 use crate::load::cache::passed::{Effect, Passed};
 use crate::load::cache::premise::{Premise, Recording, are_same_modules, is_same_info};
+use crate::load::exporters::{Exporters, FEW};
 use crate::load::loaded::LoadedModule;
 use crate::load::refused_exporter::RefusedExporter;
 use crate::load::state::{Differing, Furthest, Info, Open, StageResult, Stop, World};
 use crate::load::{Cmdline, Insmod};
-use crate::terms::{Taint, Taints};
+use crate::terms::{ByNumber, Taint, Taints};
 use crate::verdict::{Finding, KernelLine, Missing, Stage};
 
 /// What is equal for every attempt at one system call.
@@ -36,6 +38,9 @@ pub(crate) struct Call<'a> {
     pub assumed: Option<&'a Cell<bool>>,
     /// Exporters that were refused before, for findings.
     pub refused: &'a [Arc<RefusedExporter>],
+    /// Where modules are judged together: the number of this one, and which of them export a name.
+    pub number: Option<usize>,
+    pub exporters: Option<&'a Exporters>,
     /// Files of the kernel's tree, or among the modules given, that could not be read. Any of them may have been loaded before.
     pub unread: &'a [UnreadFile],
     /// Results that hold for every call on this kernel.
@@ -69,6 +74,17 @@ pub(crate) struct Run<'a> {
     asked: RefCell<Vec<(Stage, Missing)>>,
     /// Something that was asked, and of which the calendars of the world say different things.
     differing: Cell<Option<Differing>>,
+    /// The places of the loaded modules and of the refused exporters in their lists, by number. Filled where there are many.
+    loaded_places: OnceCell<Option<Places>>,
+    refused_places: OnceCell<Option<Places>>,
+}
+
+/// The places of modules in a list, by their numbers.
+type Places = HashMap<usize, usize, ByNumber>;
+
+/// The places of modules with these numbers; `None` if one has none.
+fn places(numbers: impl Iterator<Item = Option<usize>>) -> Option<Places> {
+    numbers.enumerate().map(|(place, number)| Some((number?, place))).collect()
 }
 
 impl<'a> Run<'a> {
@@ -93,6 +109,8 @@ impl<'a> Run<'a> {
             has_followers: true,
             asked: RefCell::default(),
             differing: Cell::default(),
+            loaded_places: OnceCell::new(),
+            refused_places: OnceCell::new(),
         }
     }
 
@@ -353,6 +371,38 @@ impl<'a> Run<'a> {
             self.record(|| Premise::Modules(Arc::clone(modules)));
         }
         modules
+    }
+
+    /// The loaded modules that may export a symbol, the newest first. `raw` is its name as it is in a string table.
+    pub fn exporters(&self, raw: &[u8]) -> impl Iterator<Item = &Arc<LoadedModule>> {
+        let modules = self.modules();
+        let few = self.call.exporters.filter(|_| modules.len() > FEW).and_then(|exporters| {
+            let numbers = || places(modules.iter().map(|module| module.number));
+            let places = self.loaded_places.get_or_init(numbers).as_ref()?;
+            let mut places: Vec<_> = exporters.of(&as_text(raw)).filter_map(|number| places.get(&number)).collect();
+            places.sort_unstable();
+            Some(places)
+        });
+        let all = if few.is_none() { modules } else { &[] };
+        let few = few.unwrap_or_default().into_iter().filter_map(|place| modules.get(*place));
+        few.chain(all)
+    }
+
+    /// The first of the modules that were refused before which exports a symbol.
+    pub fn refused_exporter(&self, symbol: &str) -> Option<&Arc<RefusedExporter>> {
+        let refused = self.call.refused;
+        let Some(exporters) = self.call.exporters.filter(|_| refused.len() > FEW) else {
+            return RefusedExporter::of_symbol(refused, symbol);
+        };
+        let numbers = || places(refused.iter().map(|refused| refused.number));
+        match self.refused_places.get_or_init(numbers) {
+            Some(places) => {
+                let places = exporters.of(symbol).filter_map(|number| places.get(&number));
+                let all = places.filter(|place| refused.get(**place).is_some_and(|refused| refused.exports(symbol)));
+                refused.get(*all.min()?)
+            }
+            None => RefusedExporter::of_symbol(refused, symbol),
+        }
     }
 
     /// The bytes of the file, as far as the loader still has them.

@@ -175,7 +175,7 @@ fn addresses(run: &Run<'_>, symbol: &KlpSymbol<'_>, object: &str) -> StageResult
     let is_needed = || -> StageResult<bool> {
         let info = run.info()?;
         let depends = info.modinfo.get("depends").unwrap_or_default();
-        Ok(depends.split(',').any(|name| name == object) || info.uses.iter().any(|name| **name == *object))
+        Ok(depends.split(',').any(|name| name == object) || info.uses.has(object))
     };
     // It counts as loaded, but its file was not read.
     Ok(if run.call.dependencies_loaded && is_needed()? { None } else { Some(Vec::new()) })

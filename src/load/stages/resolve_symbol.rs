@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::history::Behaviour;
 use crate::kernel::{Exports, UnreadFile, VMLINUX, module_name_of};
 use crate::load::loaded::LoadedModule;
-use crate::load::refused_exporter::RefusedExporter;
 use crate::load::run::Run;
 use crate::load::stages::check_version::{Versioned, check_version};
 use crate::load::stages::symbol_name::SymbolName;
@@ -120,10 +119,7 @@ pub(in crate::load) fn resolve_symbol(run: &mut Run<'_>, name: &SymbolName<'_>, 
         return Ok(Resolved::Invalid);
     }
     if let Some(exporter) = found.exporter.module() {
-        let uses = &mut run.info_mut()?.uses;
-        if !uses.contains(&exporter.name) {
-            uses.push(Arc::clone(&exporter.name));
-        }
+        run.info_mut()?.uses.add(&exporter.name);
     }
     Ok(Resolved::Symbol)
 }
@@ -207,7 +203,7 @@ fn unread_exporter<'a>(run: &Run<'a>, name: &str) -> Option<(&'a UnreadFile, usi
     // The module itself is not loaded before itself, whichever of its files counts.
     let is_itself = |file: &UnreadFile| file.contest.is_some() && has_one_name(&file.path, run.image.path());
     let unread = run.call.unread.iter().filter(|file| file.may_export(name) && !is_itself(file));
-    if unread.clone().next().is_none() || RefusedExporter::of_symbol(run.call.refused, name).is_some() {
+    if unread.clone().next().is_none() || run.refused_exporter(name).is_some() {
         return None;
     }
     let mut rows = run.call.kernel.exports().into_iter().flat_map(|exports| exports.named(name));
@@ -316,7 +312,7 @@ fn passes_names_only(run: &Run<'_>, found: &FoundSymbol) -> StageResult<bool> {
 
 /// Searches the loaded modules, the newest first. `raw` is the name as it is in the string table.
 pub(in crate::load) fn find_in_modules(run: &Run<'_>, raw: &[u8], gplok: bool) -> Option<FoundSymbol> {
-    run.modules().iter().find_map(|module| {
+    run.exporters(raw).find_map(|module| {
         let (_, symbol) = module.find(raw, |kind| gplok || !kind.is_gpl_only())?;
         Some(FoundSymbol {
             kind: symbol.kind,
@@ -371,7 +367,7 @@ fn explain_missing(run: &mut Run<'_>, name: &SymbolName<'_>, raw: &[u8], gplok: 
         record_missing(run, cause, name)?;
         return Ok(());
     }
-    if let Some(refused) = RefusedExporter::of_symbol(run.call.refused, &symbol) {
+    if let Some(refused) = run.refused_exporter(&symbol) {
         let refused_exporter = Some(Arc::clone(&refused.name));
         record_missing(run, Cause::MissingSymbol { symbol, refused_exporter, namesake: None, absent: None }, name)?;
         return Ok(());

@@ -8,7 +8,7 @@ use crate::history::Behaviour;
 use crate::image::{Modinfo, Versions};
 use crate::load::ModuleInitFlags;
 use crate::load::run::Run;
-use crate::load::state::{Info, StageResult, Stop};
+use crate::load::state::{Info, StageResult, Stop, Uses};
 use crate::terms::{ElfMachine, Errno};
 
 impl Checks<'_> {
@@ -51,7 +51,7 @@ impl Checks<'_> {
             modinfo,
             using_gplonly_symbols: None,
             inherited_from: None,
-            uses: Vec::new(),
+            uses: Uses::default(),
             unresolved: HashSet::new(),
             exports: Arc::default(),
             elf,
