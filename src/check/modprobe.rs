@@ -1,6 +1,6 @@
 //! Loading modules by name on one [`Machine`], dependencies first, as `modprobe` does.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::{PoisonError, RwLock};
 
@@ -11,9 +11,6 @@ use crate::kernel::{Kernel, ModuleTree, UnreadFile, module_name_of};
 use crate::load::{Insmod, Machine, World};
 use crate::terms::{Errno, Taints};
 use crate::verdict::{Outcome, Verdict};
-
-/// How deep dependencies are followed. Those of Debian's modules are less than 20 deep.
-const MAX_DEPENDENCIES: usize = 64;
 
 /// Loads a module. If not all that the loader asks for is in memory, the file is read once more. If there is no memory for that, the
 /// verdict is undetermined.
@@ -142,7 +139,7 @@ impl Machine {
         let image = self.kernel().image(&module.path);
         let mut verdicts = Vec::new();
         let mut ended = Vec::new();
-        self.load_dependencies_of(&image, MAX_DEPENDENCIES, Refusal::Ends, &mut verdicts, &mut ended)?;
+        self.load_dependencies_of(&image, Refusal::Ends, &mut verdicts, &mut ended)?;
         match verdicts.last().filter(|last| ends_modprobe(last)) {
             Some(Verdict { outcome: Outcome::Crash { .. }, .. }) => {}
             Some(refused) => verdicts.push(not_tried(&module.name, refused)),
@@ -172,43 +169,46 @@ impl Machine {
     /// When a file of the tree cannot be read.
     pub fn load_dependencies(&mut self, image: &Image) -> Result<Vec<Verdict>, ModprobeError> {
         let mut verdicts = Vec::new();
-        self.load_dependencies_of(image, MAX_DEPENDENCIES, Refusal::Ignored, &mut verdicts, &mut Vec::new())?;
+        self.load_dependencies_of(image, Refusal::Ignored, &mut verdicts, &mut Vec::new())?;
         Ok(verdicts)
     }
 
-    /// Loads them, and adds a verdict for each. States in which a refusal ends modprobe are set aside: there the modules after it are
-    /// not tried.
+    /// Loads them, however long their chains are, and adds a verdict for each. States in which a refusal ends modprobe are set aside:
+    /// there the modules after it are not tried. Each module is tried once, as `modules.dep` lists it once.
     fn load_dependencies_of(
         &mut self,
         image: &Image,
-        depth: usize,
         refusal: Refusal,
         verdicts: &mut Vec<Verdict>,
         ended: &mut Vec<World>,
     ) -> Result<(), ModprobeError> {
-        if depth == 0 || self.kernel().tree().is_none() {
+        if self.kernel().tree().is_none() {
             return Ok(());
         }
-        let dependencies = image.ask(|image| self.dependencies(image))?;
-        let unread = self.kernel().tree().map(ModuleTree::unread);
-        self.leave_unread(unread.unwrap_or_default());
-        let open: Vec<_> = contests(self.kernel()).collect();
-        self.leave_unread(open);
-        for path in dependencies {
-            let Some(name) = module_name_of(&path) else { continue };
-            if self.is_loaded(&name) {
+        let contests: Vec<_> = contests(self.kernel()).collect();
+        let contested: HashSet<_> = contests.iter().map(|open| open.path.clone()).collect();
+        self.leave_unread(contests);
+        let mut met = HashSet::new();
+        // The modules that are loaded after those that they need. The first is the one that the caller loads.
+        let mut open = vec![(None, self.dependencies(image, &contested)?.into_iter())];
+        while let Some((_, dependencies)) = open.last_mut() {
+            if let Some(path) = dependencies.next() {
+                let is_loaded = module_name_of(&path).is_none_or(|name| self.is_loaded(&name));
+                if !is_loaded && met.insert(path.clone()) {
+                    let dependency = self.kernel().image(&path);
+                    let dependencies = self.dependencies(&dependency, &contested)?;
+                    open.push((Some(dependency), dependencies.into_iter()));
+                }
                 continue;
             }
-            let dependency = self.kernel().image(&path);
-            self.load_dependencies_of(&dependency, depth - 1, refusal, verdicts, ended)?;
-            if !refusal.has_ended(verdicts) {
-                let verdict = insmod(self, &dependency, &Insmod::default())?;
-                let is_tried_always = refusal == Refusal::Ignored;
-                verdicts.push(if is_tried_always { verdict } else { if_tried(verdict, verdicts) });
-                if !is_tried_always {
-                    ended.extend(self.set_aside(is_the_end));
-                }
+            let Some((Some(dependency), _)) = open.pop() else { break };
+            let verdict = insmod(self, &dependency, &Insmod::default())?;
+            if refusal == Refusal::Ignored {
+                verdicts.push(verdict);
+                continue;
             }
+            verdicts.push(if_tried(verdict, verdicts));
+            ended.extend(self.set_aside(is_the_end));
             if refusal.has_ended(verdicts) {
                 break;
             }
@@ -216,26 +216,35 @@ impl Machine {
         Ok(())
     }
 
-    /// The files of the tree that export what the module imports, without duplicates, in the order of the imports.
-    fn dependencies(&self, image: &Image) -> Vec<PathBuf> {
-        let Some(elf) = image.as_announced() else { return Vec::new() };
-        let open: Vec<_> = contests(self.kernel()).map(|open| open.path).collect();
-        let mut paths = Vec::new();
-        for symbol in elf.undefined_symbols() {
-            let name = as_text(elf.loose_name(symbol).unwrap_or_default());
-            if self.kernel().exports().is_some_and(|exports| exports.in_vmlinux(&name)) {
-                continue;
-            }
-            if let Some(module) = in_tree(self.kernel(), &name, true)
-                && !paths.contains(&module.path)
-                && !open.contains(&module.path)
-                && module.path != image.path()
-            {
-                paths.push(module.path.clone());
-            }
-        }
-        paths
+    /// The files of the tree that export what a module imports, without duplicates, in the order of the imports. Those of which it
+    /// is not known which counts (`contested`) are left out. What of the tree could not be read counts as such from now on.
+    fn dependencies(&mut self, image: &Image, contested: &HashSet<PathBuf>) -> Result<Vec<PathBuf>, Error> {
+        let paths = image.ask(|image| needed_files(self.kernel(), image, contested))?;
+        let unread = self.kernel().tree().map(ModuleTree::unread);
+        self.leave_unread(unread.unwrap_or_default());
+        Ok(paths)
     }
+}
+
+/// The files of the kernel's tree that export what a module imports.
+fn needed_files(kernel: &Kernel, image: &Image, contested: &HashSet<PathBuf>) -> Vec<PathBuf> {
+    let Some(elf) = image.as_announced() else { return Vec::new() };
+    let mut paths = Vec::new();
+    let mut met = HashSet::new();
+    for symbol in elf.undefined_symbols() {
+        let name = as_text(elf.loose_name(symbol).unwrap_or_default());
+        if kernel.exports().is_some_and(|exports| exports.in_vmlinux(&name)) {
+            continue;
+        }
+        if let Some(module) = in_tree(kernel, &name, true)
+            && module.path != image.path()
+            && !contested.contains(&module.path)
+            && met.insert(&module.path)
+        {
+            paths.push(module.path.clone());
+        }
+    }
+    paths
 }
 
 /// The modules of the kernel's tree of which it is not known which file counts.
