@@ -1,7 +1,7 @@
 //! Modules of which it is not known which of several files counts: each file is judged, and where the verdicts differ, the module
 //! is undetermined.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -41,8 +41,12 @@ impl Contests {
     /// `given` are the contests among the modules given.
     pub fn new(kernel: &Kernel, given: &[Arc<Contest>], images: &[Image]) -> Self {
         let mut contests = Self { all: Vec::new(), probes: Vec::new() };
+        let mut places = HashMap::new();
+        for (place, image) in images.iter().enumerate().filter(|_| !given.is_empty()) {
+            places.entry(image.path()).or_insert(place);
+        }
         for contest in given {
-            let place = images.iter().position(|image| contest.is_about(image.path()));
+            let place = contest.files.first().and_then(|file| places.get(file.as_path()).copied());
             contests.add(contest, place);
             contests.probe(kernel, contests.all.len() - 1);
         }
@@ -103,11 +107,11 @@ impl Contests {
     /// or have to be judged.
     pub fn settle(&mut self, kernel: &Kernel, images: &[Image], verdicts: &[Verdict], probed: &[Verdict]) -> bool {
         let mut is_new = false;
+        let asked: HashSet<_> = verdicts.iter().chain(probed).flat_map(asked).collect();
         for place in 0..self.all.len() {
             let Some(entry) = self.all.get(place).filter(|entry| !entry.is_settled) else { continue };
             if entry.probes.is_empty() {
-                let decides = verdicts.iter().chain(probed).any(|verdict| is_asked(verdict, &entry.contest));
-                if decides {
+                if entry.contest.files.first().is_some_and(|first| asked.contains(first.as_path())) {
                     self.probe(kernel, place);
                     is_new = true;
                 }
@@ -143,11 +147,11 @@ impl Contests {
     }
 }
 
-/// Returns whether a verdict depends on which file of a contest counts.
-fn is_asked(verdict: &Verdict, contest: &Contest) -> bool {
-    verdict.missing.iter().any(|missing| match missing {
-        Missing::WhichFile { files, .. } => files.first().is_some_and(|first| contest.is_about(Path::new(first))),
-        _ => false,
+/// The first files of the contests that a verdict depends on.
+fn asked(verdict: &Verdict) -> impl Iterator<Item = &Path> {
+    verdict.missing.iter().filter_map(|missing| match missing {
+        Missing::WhichFile { files, .. } => files.first().map(Path::new),
+        _ => None,
     })
 }
 

@@ -136,9 +136,13 @@ impl ModuleTree {
     #[cfg_attr(not(feature = "unstable"), doc(hidden))]
     pub fn contests(&self) -> &[Arc<Contest>] {
         self.contests.get_or_init(|| {
+            let mut others: HashMap<_, Vec<_>> = HashMap::new();
+            for shadowed in self.shadowed.iter().filter(|shadowed| !shadowed.is_certain) {
+                others.entry(&shadowed.file.name).or_default().push(&shadowed.file);
+            }
             let contest = |(name, why): (&ModuleName, &String)| {
-                let others = self.shadowed.iter().filter(|file| !file.is_certain && file.file.name == *name);
-                let files: Vec<_> = self.modules.get(name).into_iter().chain(others.map(|other| &other.file)).collect();
+                let others = others.get(name).into_iter().flatten().copied();
+                let files: Vec<_> = self.modules.get(name).into_iter().chain(others).collect();
                 let exports = files.iter().map(|file| match self.exports_of(file) {
                     // The kernel refuses a damaged file, whatever it would export.
                     Err(unread) if unread.is_damaged => Some(Vec::new()),

@@ -1,5 +1,6 @@
 //! The modules that a user names: files, and directories and packages with their modules.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -132,9 +133,13 @@ impl Given {
 
     /// Adds a finding to each module that shadows other files.
     pub fn add_shadowed(&self, verdicts: &mut [Verdict]) {
+        let mut shadowed: HashMap<_, Vec<_>> = HashMap::new();
+        for (used, file, is_certain) in &self.shadowed {
+            shadowed.entry(used).or_default().push((file, is_certain));
+        }
         for (verdict, ModuleFile { path, .. }) in verdicts.iter_mut().zip(&self.files) {
-            for (_, file, is_certain) in self.shadowed.iter().filter(|(used, ..)| used == path) {
-                let cause = Cause::ShadowedFile { file: file.to_string_lossy().into_owned(), is_certain: *is_certain };
+            for (file, is_certain) in shadowed.get(path).into_iter().flatten() {
+                let cause = Cause::ShadowedFile { file: file.to_string_lossy().into_owned(), is_certain: **is_certain };
                 verdict.findings.push(Finding::new(Stage::FinitModule, cause));
             }
         }
