@@ -1,9 +1,12 @@
 //! Files with very many of one thing: the work grows with their number, not with its square. Each test ends within seconds, and would
 //! take minutes if something were compared with everything.
 
+use std::sync::Arc;
+
 use gplok::check::Check;
 use gplok::image::Image;
-use gplok::kernel::Exports;
+use gplok::kernel::{Exports, Kernel};
+use gplok::load::{Cmdline, Machine};
 use gplok::terms::Errno;
 use gplok::verdict::{Cause, Outcome, Verdict};
 use gplok::why::inlines::InlineMap;
@@ -140,4 +143,43 @@ fn modules_all_need_each_other() {
 fn modules_need_all_before_them() {
     let verdicts = judged(200, |number| (0..number).collect());
     assert!(verdicts.iter().all(|verdict| verdict.outcome == Outcome::Loads));
+}
+
+/// A module that needs a row of modules, which modprobe loads one by one: more than a limit on their depth would allow.
+#[test]
+fn modprobe_loads_a_row_of_modules() {
+    const MODULES: usize = 200;
+    let made = Made::new("6.1.0");
+    let folder = tempfile::tempdir().expect("a folder");
+    made.write(folder.path());
+    for number in 0..MODULES {
+        let ko = Ko::new(&format!("m{number}")).intree().export(&format!("f{number}"));
+        let ko = number.checked_sub(1).iter().fold(ko, |ko, other| ko.needs(&format!("f{other}")));
+        std::fs::write(folder.path().join(format!("kernel/m{number}.ko")), ko.build(&made.profile)).expect("written");
+    }
+    let kernel = Arc::new(Kernel::open(&[folder.path()]).expect("a kernel with its tree"));
+    let mut machine = Machine::boot(kernel, Cmdline::default());
+    let verdicts = machine.modprobe(&format!("m{}", MODULES - 1)).expect("the tree has it");
+    let names: Vec<_> = verdicts.iter().map(|verdict| verdict.name.clone()).collect();
+    assert_eq!(names, (0..MODULES).map(|number| format!("m{number}")).collect::<Vec<_>>());
+    assert!(verdicts.iter().all(|verdict| verdict.outcome == Outcome::Loads));
+}
+
+/// Two rows of modules: each of the second needs symbols of all of the first, and the first of these are refused.
+#[test]
+fn modules_need_all_of_a_row() {
+    let verdicts = judged(200, |number| match number {
+        0..20 => vec![9_999],
+        20..100 => Vec::new(),
+        _ => (0..100).collect(),
+    });
+    for verdict in &verdicts[100..] {
+        assert_eq!(verdict.outcome.errno(), Some(Errno::ENOENT));
+        assert_eq!(blamed(verdict).len(), 20);
+        let missing = verdict.findings.iter().filter_map(|finding| match &finding.cause {
+            Cause::MissingSymbol { refused_exporter, .. } => refused_exporter.as_deref(),
+            _ => None,
+        });
+        assert_eq!(missing.collect::<Vec<_>>(), blamed(verdict));
+    }
 }
