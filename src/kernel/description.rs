@@ -387,14 +387,17 @@ impl Kernel {
     }
 
     /// The release that a module built for this kernel names in its vermagic; `None` if a file of the kernel already gives the
-    /// release, or if one says that the kernel is of another architecture.
+    /// release, or if one says that the kernel is of another architecture or of another series.
     pub fn release_by(&self, image: &Image) -> Option<KernelRelease> {
         let is_foreign = || self.arch().is_some_and(|kernel| image.arch().is_some_and(|module| module != kernel));
         let elf = image.as_announced().filter(|_| self.release.is_none() && !is_foreign())?;
         let wanted = elf.symbol_versions().and_then(|versions| versions.get("module_layout"));
         let own = self.module_layout().map(|crc| u64::from(crc.0)).filter(|crc| *crc != 0);
-        let release = elf.modinfo().release();
-        release.map(KernelRelease::new).filter(|release| release.version().is_some() && own.is_some() && own == wanted)
+        let series = |version: Option<KernelVersion>| version.map(KernelVersion::series);
+        let configured = series(self.config().and_then(Config::version));
+        let release = elf.modinfo().release().map(KernelRelease::new).filter(|release| release.version().is_some())?;
+        let fits = configured.is_none_or(|configured| Some(configured) == series(release.version()));
+        (fits && own.is_some() && own == wanted).then_some(release)
     }
 
     /// Returns whether symbols have versions: from `CONFIG_MODVERSIONS`, otherwise from whether any CRC is not zero.

@@ -241,11 +241,14 @@ impl Kernel {
     fn add_tree(&mut self, folder: &Path) -> Result<(), Error> {
         let tree = ModuleTree::open_within(folder, &self.budget)?;
         let builtin = folder.join("modules.builtin");
-        if let Ok(text) = read_regular_text(&builtin) {
-            self.add_builtin(&text, &builtin);
+        match read_regular_text(&builtin) {
+            Ok(text) => self.add_builtin(&text, &builtin),
+            Err(error) => self.set_unread_aside(&builtin, &error),
         }
-        if let Ok(modinfo) = read_regular(&folder.join("modules.builtin.modinfo")) {
-            self.add_builtin_modinfo(&modinfo);
+        let modinfo = folder.join("modules.builtin.modinfo");
+        match read_regular(&modinfo) {
+            Ok(bytes) => self.add_builtin_modinfo(&bytes),
+            Err(error) => self.set_unread_aside(&modinfo, &error),
         }
         // A folder with lists of modules but without modules is no tree: the modules are assumed to be installed elsewhere.
         if tree.modules().len() > 0 || !tree.unlisted().is_empty() {
@@ -253,6 +256,13 @@ impl Kernel {
             self.tree.get_or_insert(tree);
         }
         Ok(())
+    }
+
+    /// Notes that a file beside others could not be read, unless there is none.
+    fn set_unread_aside(&mut self, path: &Path, error: &std::io::Error) {
+        if error.kind() != std::io::ErrorKind::NotFound {
+            self.set_aside.push(UnreadFile::new(path, error.to_string()));
+        }
     }
 
     /// Adds the names in `modules.builtin`.
@@ -395,10 +405,12 @@ fn contents_of(path: &Path, bytes: Vec<u8>) -> Result<Contents, ErrorKind> {
         return SystemMap::parse(&text).map(Contents::SystemMap).map_err(ErrorKind::SystemMap);
     }
     if named("Module.symvers") || text.starts_with("0x") || name.ends_with(".symvers") {
-        let exports = Exports::parse(text)?;
+        let mut exports = Exports::parse(text)?;
         if exports.rows().len() == 0 {
             return Err(ErrorKind::EmptySymvers);
         }
+        // kbuild's list of what is built in: the modules are in modules-only.symvers, and both in Module.symvers.
+        exports.covers_modules &= !named("vmlinux.symvers");
         return Ok(Contents::Symvers(Box::new(exports)));
     }
     if text.contains("-----BEGIN CERTIFICATE-----") || name.ends_with(".pem") {

@@ -1,7 +1,7 @@
 //! What describes a kernel: files, directories, trees; and what is wrong with them.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gplok::check::check;
@@ -148,6 +148,21 @@ fn no_release_is_inferred_from_a_module_of_another_architecture() {
     let mut kernel = Kernel::open(&[symvers, config]).expect("a kernel");
     kernel.infer_release(&Image::from_bytes("own.ko", Ko::new("foo").build(&profile)).expect("not compressed"));
     assert_eq!((kernel.release(), kernel.arch().map(|arch| arch.machine)), (None, Some(ElfMachine::S390)));
+}
+
+// A configuration of another series does, too: the list of exports is then of another kernel.
+#[test]
+fn no_release_is_inferred_where_the_configuration_is_of_another_series() {
+    let profile = Profile::load("6.12");
+    let symvers = format!("{}/testdata/kernels/6.12/Module.symvers", env!("CARGO_MANIFEST_DIR"));
+    let own = Image::from_bytes("own.ko", Ko::new("foo").build(&profile)).expect("not compressed");
+    for (version, release) in [("6.6.1", None), ("6.12.117", Some(profile.release.clone()))] {
+        let config = format!("# Linux/x86 {version} Kernel Configuration\nCONFIG_X86_64=y\nCONFIG_MODULES=y\n");
+        let folder = folder(&[("config", config.as_bytes())]);
+        let mut kernel = Kernel::open(&[PathBuf::from(&symvers), folder.path().join("config")]).expect("a kernel");
+        kernel.infer_release(&own);
+        assert_eq!(kernel.release().map(ToString::to_string), release, "{version}");
+    }
 }
 
 // A part of a configuration says nothing about the options that it does not name.
@@ -417,6 +432,37 @@ fn rows_in_different_namespaces_contradict_each_other() {
         let json = desk.run("check -k k foo.ko --format json").ended(3).json();
         assert_eq!(json["modules"][0]["missing"], serde_json::json!(["namespaces"]), "{namespaces:?}");
         desk.run("check -k k importing.ko").ended(0);
+    }
+}
+
+/// kbuild's list of what is built in, `vmlinux.symvers`, does not say what modules export.
+#[cfg(feature = "cli")]
+#[test]
+fn a_list_of_what_is_built_in_does_not_cover_modules() {
+    let made = Made::new("6.1.0").no_tree();
+    let desk = Desk::with(made.clone());
+    std::fs::copy(desk.path("k/Module.symvers"), desk.path("vmlinux.symvers")).expect("copied");
+    desk.file("foo.ko", Ko::new("foo").needs("of_a_module").build(&made.profile));
+    let answer = |list: &str| {
+        let json = desk.run(&format!("check foo.ko -k {list} -k k/config -k k/release --format json")).json();
+        format!("{} {}", json["modules"][0]["outcome"], json["modules"][0]["missing"]).replace('"', "")
+    };
+    assert_eq!(answer("vmlinux.symvers"), "undetermined [module-exports]");
+    assert!(answer("k/Module.symvers").starts_with("refused"));
+}
+
+/// A list beside the modules of a tree that cannot be read is not taken for an empty one without a word.
+#[cfg(feature = "cli")]
+#[test]
+fn lists_of_built_in_modules_that_cannot_be_read_are_named() {
+    let made = Made::new("6.1.0").no_tree();
+    let desk = Desk::with(made.clone());
+    desk.file("t/kernel/foo.ko", Ko::new("foo").build(&made.profile)).file("t/modules.order", "");
+    let aside = || desk.run("check -k k -k t --format json").json()["kernel"]["set_aside"].clone();
+    assert_eq!(aside(), serde_json::Value::Null);
+    for list in ["modules.builtin", "modules.builtin.modinfo"] {
+        std::fs::create_dir(desk.path(&format!("t/{list}"))).expect("made");
+        assert!(aside().to_string().contains(&format!("t/{list}: ")), "{}", aside());
     }
 }
 
