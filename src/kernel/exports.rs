@@ -369,6 +369,14 @@ impl Exports {
         self.modversions == Some(true) && !self.names_only && !self.rows.is_empty() && !self.in_vmlinux("module_layout")
     }
 
+    /// Returns whether a list of a kernel has probably lost rows, whether symbols have versions or not: it is longer than what
+    /// somebody writes by hand, and lacks a symbol that kernels export in all releases and configurations. Only a kernel whose
+    /// exports were trimmed to those in use (`CONFIG_TRIM_UNUSED_KSYMS`) may do without.
+    pub(crate) fn is_cut_short(&self) -> bool {
+        const BY_HAND: usize = 200;
+        self.covers_modules && self.own.len() > BY_HAND && !self.in_vmlinux("kfree")
+    }
+
     /// Returns whether another list gives nothing that is not in this one.
     pub(super) fn includes(&self, other: &Self) -> bool {
         other.rows.len() <= self.rows.len()

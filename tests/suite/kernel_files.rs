@@ -397,6 +397,27 @@ fn a_part_of_a_list_of_exports_is_no_other_list() {
     assert!(alone["modules"][0]["missing"].to_string().contains("\"exports\""), "{}", alone["modules"][0]["missing"]);
 }
 
+/// The first rows of a list are no whole list, whether symbols have versions or not: every kernel exports kfree.
+#[cfg(feature = "cli")]
+#[test]
+fn a_list_that_was_cut_short_is_not_whole() {
+    let desk = |exports: &[&str]| {
+        let mut made = Made::new("6.1.0").no_tree();
+        for symbol in exports {
+            made = made.export(symbol);
+        }
+        let desk = Desk::with(made.clone());
+        desk.file("foo.ko", Ko::new("foo").needs("far_down").build(&made.profile));
+        desk
+    };
+    let many: Vec<_> = (0..250).map(|number| format!("symbol_{number}")).collect();
+    let mut exports: Vec<_> = many.iter().map(String::as_str).collect();
+    let cut = desk(&exports).run("check -k k foo.ko --format json").ended(3).json();
+    assert_eq!(cut["modules"][0]["missing"], serde_json::json!(["exports"]));
+    exports.push("kfree");
+    desk(&exports).run("check -k k foo.ko").ended(1);
+}
+
 /// Of two rows for one symbol of the kernel itself that differ, neither is true for certain.
 #[cfg(feature = "cli")]
 #[test]

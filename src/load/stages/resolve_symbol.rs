@@ -174,7 +174,8 @@ fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) -> StageResul
 /// Returns whether a list of exports has lost rows, and with them perhaps that of a symbol.
 fn may_be_left_out(run: &Run<'_>, exports: &Exports, name: &str) -> bool {
     let has_versions = run.call.memo.modversions(run.call.kernel) == Some(true);
-    has_versions && exports.is_partial() && exports.named(name).next().is_none()
+    let is_partial = (has_versions && exports.is_partial()) || exports.is_cut_short();
+    is_partial && exports.named(name).next().is_none()
 }
 
 /// Asks whether a file that could not be read is a module that exports the symbol and is loaded.
