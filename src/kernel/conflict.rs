@@ -1,9 +1,11 @@
 //! Where two sources of one fact disagree.
 
+use std::cell::OnceCell;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::config::Config;
-use super::exports::{Exports, KernelExport};
+use super::exports::{Exports, FEW, KernelExport};
 use super::fact::Fact;
 use super::symvers::VMLINUX;
 use crate::terms::ModuleName;
@@ -59,20 +61,52 @@ pub(super) fn export_conflict(
     let names_only = used.is_names_only() || other.is_names_only();
     let mut of = 0;
     let mut different = Vec::new();
+    let of_used = Owned::new(used);
+    let of_other = Owned::new(other);
     for row in used.rows().filter(compared) {
         of += 1;
-        let counterpart = other.owned_by(row.exporter, row.name);
+        let counterpart = of_other.by(row.exporter, row.name);
         if !counterpart.is_some_and(|other| is_same_export(&row, &other, names_only)) {
             different.push(row.name.to_owned());
         }
     }
     for row in other.rows().filter(compared) {
-        if used.owned_by(row.exporter, row.name).is_none() {
+        if of_used.by(row.exporter, row.name).is_none() {
             of += 1;
             different.push(row.name.to_owned());
         }
     }
     conflict(Fact::Exports, used_path, other_path, &different, of)
+}
+
+/// The rows of a list, by what exports them.
+struct Owned<'a> {
+    exports: &'a Exports,
+    /// The last row of each symbol of a module. Made where there are very many rows of one symbol.
+    positions: OnceCell<HashMap<(&'a str, &'a str), usize>>,
+}
+
+impl<'a> Owned<'a> {
+    const fn new(exports: &'a Exports) -> Self {
+        Self { exports, positions: OnceCell::new() }
+    }
+
+    /// As [`Exports::owned_by`].
+    fn by(&self, exporter: &str, name: &str) -> Option<KernelExport<'a>> {
+        if exporter == VMLINUX {
+            return self.exports.vmlinux(name);
+        }
+        let few: Vec<_> = self.exports.positions(name).take(FEW).collect();
+        let mut rows = few.iter().filter_map(|position| self.exports.at(*position));
+        if let Some(row) = rows.find(|row| row.exporter == exporter) {
+            return Some(row);
+        }
+        if few.len() < FEW {
+            return None;
+        }
+        let positions = || self.exports.rows().zip(0..).map(|(row, at)| ((row.exporter, row.name), at)).collect();
+        self.exports.at(*self.positions.get_or_init(positions).get(&(exporter, name))?)
+    }
 }
 
 /// Compares two lists of modules from outside the kernel's tree in the symbols of modules that both list.
@@ -82,13 +116,13 @@ pub(super) fn outside_conflict(
 ) -> Option<Conflict> {
     let mut of = 0;
     let mut different = Vec::new();
+    // Of two rows for one symbol of a module the last counts.
+    let known: HashMap<_, _> =
+        used.rows().map(|row| ((ModuleName::of_exporter(row.exporter), row.name), row)).collect();
     for row in other.rows() {
-        let module = ModuleName::of_exporter(row.exporter);
-        let Some(known) = used.named(row.name).find(|known| ModuleName::of_exporter(known.exporter) == module) else {
-            continue;
-        };
+        let Some(known) = known.get(&(ModuleName::of_exporter(row.exporter), row.name)) else { continue };
         of += 1;
-        if !is_same_export(&known, &row, false) {
+        if !is_same_export(known, &row, false) {
             different.push(row.name.to_owned());
         }
     }

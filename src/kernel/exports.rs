@@ -45,9 +45,12 @@ pub struct Exports {
     text: String,
     rows: Vec<ExportRow>,
     exporters: Vec<Range<u32>>,
+    /// The places of names in `exporters`, while rows are added one by one.
+    exporter_numbers: HashMap<String, usize>,
     own: OwnExports,
     others: Others,
     rust: RustPaths,
+    contradictions: Contradictions,
     modversions: Option<bool>,
     names_only: bool,
     pub(super) covers_modules: bool,
@@ -73,13 +76,26 @@ impl Clone for RustPaths {
     }
 }
 
+/// The names of which very many rows of the kernel itself say different things.
+#[derive(Debug, Default)]
+struct Contradictions(OnceLock<HashSet<String>>);
+
+impl Clone for Contradictions {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
 impl Hash for Exports {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         // The ignored fields are derived from the others.
-        let Self { text, rows, exporters, own: _, others: _, rust: _, modversions, names_only, covers_modules } = self;
+        let Self { text, rows, exporters, modversions, names_only, covers_modules, .. } = self;
         (text, rows, exporters, modversions, names_only, covers_modules).hash(hasher);
     }
 }
+
+/// How many rows of one symbol are looked at before all rows are put into a table.
+pub(super) const FEW: usize = 8;
 
 /// No exporter, and the length that a text must stay below.
 const NONE: u32 = u32::MAX;
@@ -156,12 +172,7 @@ impl Exports {
         let name = &*as_text(name.as_bytes());
         let name_range = self.put(name);
         let namespace = self.put(&as_text(namespace.as_bytes()));
-        let known = self.exporters.iter().rposition(|range| slice(&self.text, range) == exporter);
-        let exporter = known.unwrap_or_else(|| {
-            let range = self.put(exporter);
-            self.exporters.push(range);
-            self.exporters.len() - 1
-        });
+        let exporter = self.exporter_number(exporter);
         if let Some(crc) = crc {
             self.modversions = Some(self.modversions == Some(true) || crc != 0);
         }
@@ -173,7 +184,28 @@ impl Exports {
         }
         self.others = Others::default();
         self.rust = RustPaths::default();
+        self.contradictions = Contradictions::default();
         self.rows.push(ExportRow { name: name_range, namespace, exporter, crc, kind, in_vmlinux });
+    }
+
+    /// The number of an exporter, which is new or not.
+    fn exporter_number(&mut self, exporter: &str) -> usize {
+        if let Some(last) = self.exporters.last()
+            && slice(&self.text, last) == exporter
+        {
+            return self.exporters.len() - 1;
+        }
+        if self.exporter_numbers.len() != self.exporters.len() {
+            let names = self.exporters.iter().map(|range| slice(&self.text, range).to_owned());
+            self.exporter_numbers = names.zip(0..).collect();
+        }
+        if let Some(number) = self.exporter_numbers.get(exporter) {
+            return *number;
+        }
+        let range = self.put(exporter);
+        self.exporters.push(range);
+        self.exporter_numbers.insert(exporter.to_owned(), self.exporters.len() - 1);
+        self.exporters.len() - 1
     }
 
     /// Appends a string to the text and returns its range.
@@ -346,13 +378,29 @@ impl Exports {
     /// Returns whether several rows say different things of a symbol that the kernel itself exports. It is then not known which of
     /// them is true: no kernel exports a name twice (modpost stops the build).
     pub(crate) fn contradicts_itself(&self, name: &str) -> bool {
-        let says = |row: &OwnRow| {
-            let namespace = self.namespace(row);
-            let row = row.position().and_then(|position| self.rows.get(position));
-            row.map(|row| (row.crc, row.kind.is_some_and(ExportKind::is_gpl_only), namespace))
-        };
-        let mut rows = self.own_rows(name).map(says);
-        rows.next().is_some_and(|first| rows.any(|other| other != first))
+        let mut rows = self.own_rows(name);
+        let Some(last) = rows.next().map(|row| self.says(row)) else { return false };
+        let differs = rows.by_ref().take(FEW).any(|other| self.says(other) != last);
+        differs || (rows.next().is_some() && self.contradictions().contains(name))
+    }
+
+    /// What a row that the kernel itself exports says of its symbol.
+    fn says(&self, row: &OwnRow) -> (Option<u32>, bool, Option<Namespace>) {
+        let crc = row.position().and_then(|position| self.rows.get(position)).and_then(|row| row.crc);
+        (crc, row.kind.is_some_and(ExportKind::is_gpl_only), self.namespace(row))
+    }
+
+    /// The names of which rows say something else than the last row of the name.
+    fn contradictions(&self) -> &HashSet<String> {
+        self.contradictions.0.get_or_init(|| {
+            let own = self.rows.iter().filter(|row| row.in_vmlinux).map(|row| slice(&self.text, &row.name));
+            let names: HashSet<_> = own.collect();
+            let differ = names.into_iter().filter(|name| {
+                let mut rows = self.own_rows(name).map(|row| self.says(row));
+                rows.next().is_some_and(|last| rows.any(|other| other != last))
+            });
+            differ.map(str::to_owned).collect()
+        })
     }
 
     /// The namespaces in which the kernel itself exports a name: several if rows contradict each other.
@@ -379,9 +427,25 @@ impl Exports {
 
     /// Returns whether another list gives nothing that is not in this one.
     pub(super) fn includes(&self, other: &Self) -> bool {
-        other.rows.len() <= self.rows.len()
-            && self.names_only == other.names_only
-            && other.rows().all(|row| self.named(row.name).any(|known| known == row))
+        other.rows.len() <= self.rows.len() && self.names_only == other.names_only && self.has_all(other)
+    }
+
+    fn has_all(&self, other: &Self) -> bool {
+        let key = |row: KernelExport<'_>| (row.kind, row.crc, row.namespace);
+        let mut all = None;
+        other.rows().all(|row| {
+            let mut known = self.named(row.name);
+            if known.by_ref().take(FEW).any(|known| known == row) {
+                return true;
+            }
+            // Very many rows of one symbol are not compared with each other.
+            known.next().is_some() && {
+                let all: &HashSet<_> = all.get_or_insert_with(|| {
+                    self.rows().map(|row| (row.name, row.exporter, key(row))).collect::<HashSet<_>>()
+                });
+                all.contains(&(row.name, row.exporter, key(row.clone())))
+            }
+        })
     }
 
     /// Returns whether the kernel itself exports a name.

@@ -183,3 +183,22 @@ fn modules_need_all_of_a_row() {
         assert_eq!(missing.collect::<Vec<_>>(), blamed(verdict));
     }
 }
+
+/// Two lists of exports with very many rows of one symbol, of which the second has one row more.
+#[test]
+fn a_symbol_is_listed_many_times_in_two_lists() {
+    const ROWS: usize = 60_000;
+    let folder = tempfile::tempdir().expect("a folder");
+    let paths = [("one", ROWS), ("other", ROWS + 1)].map(|(name, rows)| {
+        let path = folder.path().join(name).with_extension("symvers");
+        let row =
+            |row| format!("0x00000001\tsame\tm{row}\tEXPORT_SYMBOL\t\n0x00000002\town\tvmlinux\tEXPORT_SYMBOL\t\n");
+        std::fs::write(&path, (0..rows).map(row).collect::<String>()).expect("written");
+        path
+    });
+    let kernel = ends(move || Kernel::open(&paths).expect("two lists of one kernel"));
+    assert_eq!(kernel.conflicts(), []);
+    let exports = kernel.exports().expect("a list");
+    assert_eq!(exports.owned_by("m0", "same").and_then(|row| row.crc).map(|crc| crc.0), Some(1));
+    assert_eq!(exports.rows().len(), 2 * ROWS + 2);
+}
