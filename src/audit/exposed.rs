@@ -6,14 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use rayon::prelude::*;
-
 use super::body::{Arguments, Call};
 use super::finding::{AuditCode, AuditFinding, Hop, Thinness};
 use super::plumbing::is_plumbing;
 use super::subject::Subject;
 use crate::graph::{Action, AddressSpace, Spot, Way};
-use crate::terms::ExportKind;
+use crate::terms::{ExportKind, parallel};
 
 /// A function with fewer callers is merely a part of them.
 const MIN_USERS: usize = 8;
@@ -36,12 +34,11 @@ pub fn exposed(subject: &Subject<'_>, object: usize) -> Vec<AuditFinding> {
     let exported: HashSet<u64> = subject.exports.iter().map(|export| export.address).collect();
     let finder = Finder { subject, exported };
     let plain: Vec<_> = subject.exports.iter().filter(|export| export.kind == ExportKind::Plain).collect();
-    let all = plain.par_iter().map(|export| {
+    let all = parallel::map(&plain, |export| {
         let mut found = BTreeMap::new();
         finder.follow(&export.name, export.address, &mut Vec::new(), &mut found);
         found
     });
-    let all: Vec<_> = all.collect();
     let mut by_function: BTreeMap<u64, Vec<Exposure>> = BTreeMap::new();
     for (function, exposure) in all.into_iter().flatten() {
         by_function.entry(function).or_default().push(exposure);
@@ -126,7 +123,7 @@ impl Finder<'_, '_> {
 fn count_users(space: &AddressSpace<'_>, wanted: &BTreeSet<u64>) -> HashMap<u64, usize> {
     let mut starts: Vec<u64> = space.labels().iter().filter(|label| label.code).map(|label| label.address).collect();
     starts.dedup();
-    let all: Vec<BTreeSet<u64>> = starts.par_iter().map(|start| callees(space, *start, wanted)).collect();
+    let all: Vec<BTreeSet<u64>> = parallel::map(&starts, |start| callees(space, *start, wanted));
     let mut users = HashMap::new();
     for callee in all.into_iter().flatten() {
         *users.entry(callee).or_default() += 1;

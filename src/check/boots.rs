@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use crate::check::after::After;
-use crate::check::each::of_each;
 use crate::check::modprobe::insmod_beside;
 use crate::check::needs::Modules;
 use crate::check::order::Turn;
@@ -16,7 +15,7 @@ use crate::check::shape::Shapes;
 use crate::check::states::States;
 use crate::image::{Error, Image};
 use crate::load::{Exporters, Insmod, Judged, Machine, World, followed_in_part};
-use crate::terms::{ByNumber, Taints};
+use crate::terms::{ByNumber, Taints, parallel};
 use crate::verdict::{Cause, Finding, Missing, Outcome, Stage, Verdict};
 
 /// Modules that need at most this much per-CPU memory in sum find room for it in every kernel, however they are aligned.
@@ -85,7 +84,7 @@ impl<'a> Boots<'a> {
     /// verdicts, in any order.
     pub fn judge(&self, wanted: &[usize]) -> Vec<(usize, Verdict)> {
         if !self.first.memo().is_enabled() {
-            let judged = of_each(wanted, |module| self.judge_alone(*module));
+            let judged = parallel::map(wanted, |module| self.judge_alone(*module));
             return wanted.iter().copied().zip(judged).collect();
         }
         let are_wanted: HashSet<_, ByNumber> = wanted.iter().copied().collect();
@@ -93,7 +92,7 @@ impl<'a> Boots<'a> {
         for mut turns in self.modules.order().turns() {
             let is_wanted = |turn: &Turn| are_wanted.contains(&turn.module) && !turn.is_first;
             turns.retain(|turn| is_wanted(turn) || self.modules.is_needed(turn.module));
-            let judged = of_each(&turns, |turn| self.take_turn(*turn));
+            let judged = parallel::map(&turns, |turn| self.take_turn(*turn));
             let judged = turns.into_iter().zip(judged).filter(|(turn, _)| is_wanted(turn));
             verdicts.extend(judged.filter_map(|(turn, verdict)| Some((turn.module, verdict?))));
         }

@@ -15,6 +15,7 @@ use crate::history::Behaviour;
 use crate::image::{Error, Image};
 use crate::kernel::{Contest, Kernel, UnreadFile};
 use crate::load::{Cmdline, Insmod, Judged, Machine};
+use crate::terms::parallel;
 use crate::verdict::Verdict;
 
 /// A module file to be judged.
@@ -146,7 +147,7 @@ impl<'a> Check<'a> {
     pub fn images(&self, images: &[Image]) -> Result<Vec<Verdict>, ModprobeError> {
         let (verdicts, leftover) = self.judge(self.machine(), images, Vec::new())?;
         if verdicts.len() > 1 {
-            rayon::spawn(move || drop(leftover));
+            parallel::free(leftover);
         }
         Ok(verdicts)
     }

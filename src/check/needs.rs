@@ -400,7 +400,12 @@ impl<'k> Exporters<'k> {
 /// The name that a module gives itself, else the name of its file.
 fn name_of(image: &Image) -> String {
     let named = |image: &Image| image.as_announced().and_then(|elf| elf.modinfo().get("name").map(str::to_owned));
-    let own = image.ask(named).ok().flatten();
+    // To ask an image that lacked something once reads its file again, beside those who read theirs alone.
+    let known = image.as_announced().and_then(|elf| elf.modinfo_if_read().cloned());
+    let own = match known {
+        Some(modinfo) => modinfo.get("name").map(str::to_owned),
+        None => image.ask(named).ok().flatten(),
+    };
     own.or_else(|| module_name_of(image.path())).unwrap_or_default()
 }
 

@@ -18,8 +18,9 @@ pub fn open_modules(kernel: &Kernel, files: &[ModuleFile]) -> Vec<Image> {
         if budget.taken() <= budget.limit() / KEPT {
             return Ok(image);
         }
-        // Found and kept now: it cannot be found once parts of the image are freed.
+        // Found and kept now: they cannot be found once parts of the image are freed.
         image.damage();
+        image.as_announced().iter().for_each(|elf| _ = elf.modinfo());
         Ok(image.reduced())
     };
     let opened = try_each(files, open).into_iter().zip(files);

@@ -299,6 +299,11 @@ impl ModuleElf {
         self.format().relocations_in(self.contents(section), section, self.e_machine())
     }
 
+    /// The contents of `.modinfo`, if they were asked for before. Reads nothing.
+    pub fn modinfo_if_read(&self) -> Option<&Arc<Modinfo>> {
+        self.kept.modinfo.get()
+    }
+
     /// The contents of `.modinfo`: of the first section with this name and `SHF_ALLOC`, else of the first with this
     /// name.
     pub fn modinfo(&self) -> &Arc<Modinfo> {

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{ChangeClass, Classes, ExportChange};
 use crate::kernel::{ExportFilter, Exports, KernelExport};
+use crate::terms::parallel;
 
 /// The differences between the exports of two kernels.
 #[derive(Clone, Debug, Default)]
@@ -78,10 +78,9 @@ impl<'a> ExportDiff<'a> {
         let comparison = Comparison::of(from, to);
         // Marks every row of the later list that was paired with a row of the earlier one.
         let paired: Vec<AtomicBool> = to.rows().map(|_| AtomicBool::new(false)).collect();
-        let pairs: Vec<(RowPair<'_>, bool)> = (0..from.rows().len())
-            .into_par_iter()
-            .filter_map(|index| comparison.first_pair(index, from, to, &paired))
-            .collect();
+        let rows: Vec<usize> = (0..from.rows().len()).collect();
+        let pairs = parallel::map(&rows, |index| comparison.first_pair(*index, from, to, &paired));
+        let pairs: Vec<(RowPair<'_>, bool)> = pairs.into_iter().flatten().collect();
         let mut repeated: BTreeSet<&str> =
             pairs.iter().filter(|(_, is_repeated)| *is_repeated).map(|(pair, _)| pair.name).collect();
         let mut pairs: Vec<_> = pairs.into_iter().map(|(pair, _)| pair).collect();
@@ -100,11 +99,8 @@ impl<'a> ExportDiff<'a> {
         for name in repeated {
             pairs.extend(comparison.pairs(name, from, to));
         }
-        pairs.par_sort_by_key(|pair| pair.name);
-        Self {
-            changes: pairs.par_iter().map(|pair| pair.change(from, to)).collect(),
-            uncompared: comparison.uncompared(),
-        }
+        parallel::sort_by_key(&mut pairs, |pair| pair.name);
+        Self { changes: parallel::map(&pairs, |pair| pair.change(from, to)), uncompared: comparison.uncompared() }
     }
 
     /// Keeps only the changes that the filter selects.

@@ -7,6 +7,7 @@ use crate::check::{Check, ModprobeError, try_each};
 use crate::history::{Behaviour, Calendar};
 use crate::image::Image;
 use crate::load::Insmod;
+use crate::terms::parallel;
 use crate::verdict::{Code, Outcome, Verdict};
 use crate::why::explain_all;
 
@@ -39,7 +40,7 @@ impl<'a> Upgrade<'a> {
         let as_rebuilt = Insmod { as_rebuilt: true, ..as_it_is.clone() };
         let judge = |insmod: &Insmod| checking(kernels, circumstances, insmod).images(images);
         let (binaries, rebuilt) = if images.iter().all(Image::is_whole) {
-            rayon::join(|| judge(&as_it_is), || judge(&as_rebuilt))
+            parallel::join(|| judge(&as_it_is), || judge(&as_rebuilt))
         } else {
             // The files do not all fit into memory: they would take it from each other.
             (judge(&as_it_is), judge(&as_rebuilt))

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::installed::installed_releases;
 use super::{Error, ErrorKind, Kernel};
 use crate::image::{read_regular, read_regular_text, root};
-use crate::terms::{Budget, KernelRelease, Shown};
+use crate::terms::{Budget, KernelRelease, Shown, parallel};
 
 /// The file in which the running kernel gives its release.
 const OSRELEASE: &str = "proc/sys/kernel/osrelease";
@@ -85,7 +85,7 @@ impl<'a> KernelRequest<'a> {
     /// # Errors
     /// As [`KernelRequest::open`].
     pub fn open_with(&self, other: &Self) -> Result<(Kernel, Kernel), KernelRequestError> {
-        let (this, other) = rayon::join(|| self.open(), || other.open());
+        let (this, other) = parallel::join(|| self.open(), || other.open());
         Ok((this?, other?))
     }
 }

@@ -6,12 +6,10 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rayon::prelude::*;
-
 use super::installed::is_tree_image;
 use super::tree_module::{TreeModule, UnreadFile};
 use crate::image::{metadata, read_dir, real_path, require_regular, why_unread};
-use crate::terms::ModuleName;
+use crate::terms::{ModuleName, parallel};
 
 /// How many folders are listed. Real trees have about a thousand; links that lead into each other may make any number.
 const MAX_FOLDERS: usize = 1 << 16;
@@ -100,9 +98,9 @@ pub(super) fn walk(root: &Path) -> io::Result<Found> {
             found.unread.push(UnreadFile::new(&folder.path, format!("more than {MAX_FOLDERS} folders")));
         }
         listed += folders.len();
-        let all: Vec<_> = folders.par_iter().map(|folder| (folder, list(folder, false))).collect();
+        let all = parallel::map(&folders, |folder| list(folder, false));
         let mut next = Vec::new();
-        for (folder, content) in all {
+        for (folder, content) in folders.iter().zip(all) {
             match content {
                 Ok(content) => {
                     found.modules.extend(content.found.modules);

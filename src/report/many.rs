@@ -3,8 +3,6 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map};
 
-use rayon::prelude::*;
-
 use super::bad_files::{BadFiles, why_unread};
 use super::compiler_symbols::CompilerSymbol;
 use super::entry::{Entry, KernelSummary};
@@ -15,7 +13,7 @@ use super::palette::Palette;
 use super::printable::Printable;
 use super::sentence::sentence;
 use super::wording::{all, count, first_of, list};
-use crate::terms::Errno;
+use crate::terms::{Errno, parallel};
 use crate::verdict::{Cause, Code, Finding, Missing, Outcome};
 
 /// How many modules and symbols of one group the page names.
@@ -42,8 +40,8 @@ enum OutcomeKind {
 pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palette) -> Printable {
     let all_modules = count(entries.len(), "module", "modules");
     let mut text = Printable::from_line(format_args!("{all_modules} on {}: {}", kernel.called(), tally(entries)));
-    let at_once = entries.len().div_ceil(rayon::current_num_threads()).max(AT_ONCE);
-    let summaries = entries.par_chunks(at_once).map(ChunkSummary::of).collect::<Vec<_>>();
+    let at_once = entries.len().div_ceil(parallel::threads()).max(AT_ONCE);
+    let summaries = parallel::map(&entries.chunks(at_once).collect::<Vec<_>>(), |chunk| ChunkSummary::of(chunk));
     let ChunkSummary { answers, behind, notes, missing, inferred } =
         summaries.into_iter().reduce(ChunkSummary::joined).unwrap_or_default();
     let mut answers: Vec<_> = answers.into_iter().collect();

@@ -22,6 +22,7 @@ mod license;
 mod loader;
 mod module_name;
 mod name_hash;
+pub(crate) mod parallel;
 mod release;
 mod rust_path;
 mod shown;

@@ -2,6 +2,10 @@
 
 use std::process::{Command, Stdio};
 
+use gplok::check::Check;
+use gplok::impact::ExportDiff;
+use gplok::verdict::Outcome;
+
 use crate::cli::{Desk, Ran};
 use crate::ko::Ko;
 use crate::made::Made;
@@ -51,6 +55,34 @@ fn without_threads_the_answers_are_the_same() {
         let usual = desk.run(arguments);
         let alone = ran(desk.command(arguments).env("RUST_MIN_STACK", (1_u64 << 60).to_string()));
         assert_eq!((alone.code, alone.out, alone.err), (usual.code, usual.out, usual.err), "{arguments}");
+    }
+}
+
+/// What a program does that uses the library and starts no threads itself.
+#[test]
+#[ignore = "without_threads_the_library_does_without is about this, in a process of its own"]
+fn use_of_the_library() {
+    let made = Made::new("6.1.0").export_gpl("kick_gpl");
+    let (kernel, _folder) = made.open();
+    let images: Vec<_> = ["one", "two", "three"].map(|name| made.image(&Ko::new(name).needs("kick_gpl"))).into();
+    let verdicts = Check::new(&kernel).images(&images).expect("all are in memory");
+    assert!(verdicts.iter().all(|verdict| verdict.outcome == Outcome::Loads));
+    let exports = kernel.exports().expect("it has exports");
+    assert!(ExportDiff::between(exports, exports).changes.is_empty());
+}
+
+/// rayon panics if it cannot start its threads. The library does all the work on the thread that calls it.
+#[test]
+fn without_threads_the_library_does_without() {
+    let child = |stack: Option<u64>| {
+        let mut command = Command::new(std::env::current_exe().expect("this program"));
+        // With one thread, the tests run on the first one of the process.
+        command.args(["--exact", "scarce::use_of_the_library", "--ignored", "--test-threads=1"]);
+        command.envs(stack.map(|stack| ("RUST_MIN_STACK", stack.to_string())));
+        Ran::of(command.output().expect("it starts"))
+    };
+    for ran in [child(None), child(Some(1 << 60))] {
+        assert!(ran.ended(0).out.contains("1 passed"), "{ran:?}");
     }
 }
 
@@ -104,7 +136,7 @@ fn a_full_disk_for_temporary_files_is_named() {
     // A limit on the length of files that are written stands for the disk: EFBIG instead of ENOSPC.
     let ran = ran(&mut limited(&desk, "trap '' XFSZ; ulimit -f 0", "check -k p.tar"));
     assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
-    assert!(ran.err.contains("File too large"), "{ran:?}");
+    assert!(ran.err.contains("the temporary file (TMPDIR): File too large"), "{ran:?}");
     let nowhere = self::ran(desk.command("check -k p.tar").env("TMPDIR", "/nowhere"));
     assert_eq!((nowhere.code, nowhere.out.as_str()), (Some(2), ""), "{nowhere:?}");
     assert!(nowhere.err.contains("temporary file"), "{nowhere:?}");

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 use gimli::{EndianSlice, RunTimeEndian, SectionId};
-use rayon::prelude::*;
 
 use super::bases::Bases;
 use super::error::DwarfError;
@@ -12,7 +11,7 @@ use crate::compression::{DECOMPRESSED_LIMIT, decompress_section};
 use crate::elf::{DebugField, DebugRelocation, Section, SectionType, Symbol, SymbolPlace};
 use crate::graph::Place;
 use crate::image::ModuleElf;
-use crate::terms::{Claim, Endian};
+use crate::terms::{Claim, Endian, parallel};
 
 /// The sections that hold lines, inlined calls and variables.
 const NEEDED: [SectionId; 11] = [
@@ -69,14 +68,14 @@ impl<'a> DebugSections<'a> {
         for (_, section) in &found {
             count(elf, section, relocations.contains_key(&section.index), &mut claim)?;
         }
-        let contents = found.into_par_iter().map(|(id, section)| {
+        let contents = parallel::map(&found, |(id, section)| {
             let mut bytes = plain(elf, section)?;
             for relocating in relocations.get(&section.index).into_iter().flatten() {
                 relocate(elf, &bases, section, relocating, bytes.to_mut())?;
             }
-            Ok((id, bytes))
+            Ok((*id, bytes))
         });
-        let sections = contents.collect::<Result<_, DwarfError>>()?;
+        let sections = contents.into_iter().collect::<Result<_, DwarfError>>()?;
         let endian = match elf.format().endian() {
             Endian::Little => RunTimeEndian::Little,
             Endian::Big => RunTimeEndian::Big,

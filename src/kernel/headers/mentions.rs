@@ -2,10 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use rayon::iter::{IntoParallelIterator, ParallelIterator};
-
 use crate::headers::{HeaderFact, Mention, Mentions, WantedNames, scan};
 use crate::kernel::description::Kernel;
+use crate::terms::parallel;
 
 impl Kernel {
     /// Where the headers declare, define and use the given names; `None` if no headers were given.
@@ -19,15 +18,12 @@ impl Kernel {
         }
         let names = WantedNames::new(names);
         let files: Vec<_> = self.public_headers().into_iter().collect();
-        let said: Vec<_> = files
-            .into_par_iter()
-            .filter_map(|(name, root)| {
-                let bytes = root.read(&name).filter(|bytes| names.stand_in(bytes))?;
-                Some(scan(&name, &String::from_utf8_lossy(&bytes), &names))
-            })
-            .collect();
+        let said = parallel::map(&files, |(name, root)| {
+            let bytes = root.read(name).filter(|bytes| names.stand_in(bytes))?;
+            Some(scan(name, &String::from_utf8_lossy(&bytes), &names))
+        });
         let mut mentions = Mentions::default();
-        for (name, said) in said.into_iter().flatten() {
+        for (name, said) in said.into_iter().flatten().flatten() {
             let mention: &mut Mention = mentions.0.entry(name).or_default();
             match said {
                 HeaderFact::Declared(declaration) => mention.declared.push(declaration),

@@ -71,7 +71,9 @@ impl Spool {
                 return Ok(extent);
             }
             if Some(read) != ZEROS.get(..read.len()) {
-                self.file.write_all_at(read, self.end)?;
+                let full =
+                    |error: io::Error| io::Error::new(error.kind(), format!("the temporary file (TMPDIR): {error}"));
+                self.file.write_all_at(read, self.end).map_err(full)?;
             }
             self.end += read.len() as u64;
             extent.len = Some(self.end - extent.offset);

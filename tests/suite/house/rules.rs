@@ -228,6 +228,25 @@ fn contents_that_are_not_counted_are_found() {
     assert_none(&uncounted(&House::of(&fine)), "these are counted, or the program's own");
 }
 
+/// Places of the library that use rayon by other means than `terms/parallel.rs`, and panic where there are no threads.
+fn needs_threads(house: &House) -> Vec<String> {
+    outside(house, |source| source.is_of_library() && source.path != "terms/parallel.rs", &["rayon"])
+}
+
+#[test]
+fn the_library_does_without_threads() {
+    assert_none(&needs_threads(House::this()), "work is shared through terms/parallel.rs, which does without threads");
+}
+
+#[test]
+fn places_that_need_threads_are_found() {
+    assert_found(needs_threads, &[("check/mod.rs", "use rayon::prelude::*;")], "rayon");
+    assert_found(needs_threads, &[("check/mod.rs", "fn f() { rayon::join(a, b) }")], "rayon");
+    let fine =
+        [("terms/parallel.rs", "use rayon::prelude::*;"), ("bin/gplok/threads.rs", "use rayon::ThreadPoolBuilder;")];
+    assert_none(&needs_threads(&House::of(&fine)), "these start threads, or do without");
+}
+
 /// Places that open a file by other means than `image/regular.rs`, and so may wait for a pipe.
 fn opened_elsewhere(house: &House) -> Vec<String> {
     let is_there = |source: &Source| source.path != "image/regular.rs";
