@@ -17,7 +17,7 @@ pub use relocation_name::relocation_name;
 
 use object::elf as raw;
 use object::read::ReadRef;
-use object::{Endianness, pod::Pod};
+use object::{Endianness, LittleEndian, pod::Pod};
 
 use crate::terms::{Class, Endian};
 
@@ -169,13 +169,6 @@ impl<'data> Elf<'data> {
         }
     }
 
-    /// Returns whether `is_true` holds for every relocation in the bytes of a section of type `SHT_RELA` of a 64-bit object
-    /// that is not mips. No list of the relocations is built.
-    pub fn all_rela64(self, bytes: &[u8], mut is_true: impl FnMut(&Relocation) -> bool) -> bool {
-        let order = self.order();
-        whole::<raw::Rela64<Endianness>>(bytes).iter().all(|rela| is_true(&Relocation::of_rela(rela, order, false)))
-    }
-
     /// The unsigned number of `width` bytes (at most 8) at `offset` of `bytes`.
     pub fn number(self, bytes: &[u8], offset: usize, width: usize) -> Option<u64> {
         let field = bytes.get(offset..offset.checked_add(width)?)?;
@@ -193,6 +186,14 @@ impl<'data> Elf<'data> {
     fn slice<T: Pod>(self, offset: u64, count: usize) -> Option<&'data [T]> {
         self.data.read_slice_at::<T>(offset, count).ok()
     }
+}
+
+/// Returns whether `is_true` holds for every relocation in the bytes of a section of type `SHT_RELA` of a 64-bit little-endian
+/// object that is not mips. No list of the relocations is built.
+pub fn all_rela64_le(bytes: &[u8], mut is_true: impl FnMut(&Relocation) -> bool) -> bool {
+    whole::<raw::Rela64<LittleEndian>>(bytes)
+        .iter()
+        .all(|rela| is_true(&Relocation::of_rela(rela, LittleEndian, false)))
 }
 
 /// All whole records of `bytes`. A remainder shorter than a record is ignored, as with the kernel's divisions.

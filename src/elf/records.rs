@@ -184,7 +184,7 @@ impl Relocation {
         all.iter().map(|rela| Self::of_rela(rela, order, mips64el)).collect()
     }
 
-    pub(super) fn of_rela<R: Rela<Endian = Endianness>>(rela: &R, order: Endianness, mips64el: bool) -> Self {
+    pub(super) fn of_rela<R: Rela>(rela: &R, order: R::Endian, mips64el: bool) -> Self {
         Self {
             offset: rela.r_offset(order).into(),
             symbol: rela.r_sym(order, mips64el),

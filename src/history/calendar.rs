@@ -1,7 +1,9 @@
 //! Looking up the behaviours of one kernel in the table.
 
+use std::sync::LazyLock;
+
 use super::behaviour::Behaviour;
-use super::table::{FIRST_KNOWN, TABLE};
+use super::table::{FIRST_KNOWN, Row, TABLE};
 use crate::kernel::Kernel;
 use crate::terms::{Distribution, KernelRelease, KernelVersion};
 
@@ -142,7 +144,7 @@ impl Calendar {
     }
 
     fn has_by_table(self, behaviour: Behaviour) -> Option<bool> {
-        let row = TABLE.iter().find(|row| row.behaviour == behaviour)?;
+        let row = row_of(behaviour)?;
         if row.distribution.is_some() && row.from.is_none() && row.until.is_none() {
             return Some(self.distribution == row.distribution);
         }
@@ -212,6 +214,15 @@ impl Calendar {
         // The first release of a series has no backport.
         (self.patch_known && self.version.patch == 0).then_some(false)
     }
+}
+
+/// The row of a behaviour.
+fn row_of(behaviour: Behaviour) -> Option<&'static Row> {
+    /// The rows in the order of the behaviours: one is looked up some twenty times for each module.
+    static ROWS: LazyLock<Vec<Option<&Row>>> = LazyLock::new(|| {
+        Behaviour::ALL.iter().map(|behaviour| TABLE.iter().find(|row| row.behaviour == *behaviour)).collect()
+    });
+    ROWS.get(behaviour as usize).copied().flatten()
 }
 
 /// The first version of each span in which no row changes, oldest first: the candidates for a kernel of unknown release.

@@ -12,7 +12,7 @@ const MAX_FREE: usize = 4;
 const KEPT: std::ops::RangeInclusive<usize> = 4 << 10..=16 << 20;
 /// A buffer up to this size is reused for any number of bytes. A larger one is reused only if at least half of it is
 /// needed, and freed otherwise: it may be left over from a long file that was read first.
-const ANY_USE: usize = 256 << 10;
+const ANY_USE: usize = 1 << 20;
 
 /// Bytes whose memory is reused after they are dropped: the first `len` bytes of `memory`.
 #[derive(Debug, Default)]
@@ -27,9 +27,8 @@ impl Buffer {
     /// # Errors
     /// If there is not enough memory.
     pub fn of_len(&mut self, len: usize) -> Result<&mut [u8]> {
-        let unused = if KEPT.contains(&len) { take_unused() } else { None };
-        let largest = ANY_USE.max(len.saturating_mul(2));
-        let memory = match unused.filter(|memory| (len..=largest).contains(&memory.len())) {
+        let unused = if KEPT.contains(&len) { take_unused(len) } else { None };
+        let memory = match unused {
             Some(memory) => memory,
             None if len > *KEPT.end() => zeroed(len)?,
             None => vec![0; len],
@@ -47,8 +46,28 @@ fn zeroed(len: usize) -> Result<Vec<u8>> {
     Ok(memory)
 }
 
-fn take_unused() -> Option<Vec<u8>> {
-    FREE.lock().unwrap_or_else(PoisonError::into_inner).pop()
+/// Takes a buffer for `len` bytes. If none fits, one that is much too large is freed.
+fn take_unused(len: usize) -> Option<Vec<u8>> {
+    let largest = ANY_USE.max(len.saturating_mul(2));
+    let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(fitting) = free.iter().rposition(|memory| (len..=largest).contains(&memory.len())) {
+        return Some(free.swap_remove(fitting));
+    }
+    let too_large = free.iter().position(|memory| memory.len() > largest)?;
+    drop(free.swap_remove(too_large));
+    None
+}
+
+/// Keeps a buffer for the next file. If enough are kept, it takes the place of a smaller one: small buffers are cheap to make again.
+fn keep_unused(memory: Vec<u8>) {
+    let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
+    if free.len() < MAX_FREE {
+        free.push(memory);
+    } else if let Some(smallest) = free.iter_mut().min_by_key(|memory| memory.len())
+        && smallest.len() < memory.len()
+    {
+        *smallest = memory;
+    }
 }
 
 impl From<Vec<u8>> for Buffer {
@@ -68,10 +87,7 @@ impl Deref for Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         if KEPT.contains(&self.memory.len()) {
-            let mut free = FREE.lock().unwrap_or_else(PoisonError::into_inner);
-            if free.len() < MAX_FREE {
-                free.push(std::mem::take(&mut self.memory));
-            }
+            keep_unused(std::mem::take(&mut self.memory));
         }
     }
 }

@@ -6,6 +6,10 @@ use crate::terms::ExportKind;
 /// The exporter of what is built into the kernel, as `Module.symvers` writes it.
 pub const VMLINUX: &str = "vmlinux";
 
+/// How a word begins that says how a symbol is exported, and the word that modpost writes where it cannot tell.
+const EXPORT: &str = "EXPORT_";
+const UNKNOWN: &str = "(unknown)";
+
 /// The columns of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Columns<'a> {
@@ -38,20 +42,19 @@ pub(super) fn parse_line(line: &str, number: usize) -> Result<Columns<'_>, Error
     if name.is_empty() {
         return Err(broken("the symbol is empty"));
     }
-    let is_export = |word: &str| word.starts_with("EXPORT_") || word == "(unknown)";
-    let (module, export, namespace) = if is_export(fourth) {
-        (third, fourth, fifth)
-    } else if is_export(fifth) {
-        (fourth, fifth, third)
-    } else if count <= 3 {
-        (third, "", "")
-    } else {
-        return Err(broken("no column says how the symbol is exported"));
+    // Nearly all lines have a known word in the fourth column.
+    let (module, kind, namespace) = match ExportKind::from_macro_name(fourth) {
+        Some(kind) => (third, Some(kind), fifth),
+        None if fourth == UNKNOWN => (third, None, fifth),
+        None if fourth.starts_with(EXPORT) => return Err(broken("unknown kind of export")),
+        None if fifth == UNKNOWN => (fourth, None, third),
+        None if fifth.starts_with(EXPORT) => match ExportKind::from_macro_name(fifth) {
+            Some(kind) => (fourth, Some(kind), third),
+            None => return Err(broken("unknown kind of export")),
+        },
+        None if count <= 3 => (third, None, ""),
+        None => return Err(broken("no column says how the symbol is exported")),
     };
-    let kind = ExportKind::from_macro_name(export);
-    if kind.is_none() && !export.is_empty() && export != "(unknown)" {
-        return Err(broken("unknown kind of export"));
-    }
     let module = if module.is_empty() { VMLINUX } else { module };
     Ok(Columns { crc, name, module, kind, namespace })
 }

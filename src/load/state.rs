@@ -118,11 +118,12 @@ pub(crate) struct World {
 impl World {
     /// This world with each answer to a question: no, then yes.
     pub fn answered(self, question: &Missing) -> [Self; 2] {
-        [false, true].map(|answer| {
-            let mut world = self.clone();
-            Arc::make_mut(&mut world.answers).insert(question.clone(), answer);
-            world
-        })
+        [self.clone().with_answer(question, false), self.with_answer(question, true)]
+    }
+
+    fn with_answer(mut self, question: &Missing, answer: bool) -> Self {
+        Arc::make_mut(&mut self.answers).insert(question.clone(), answer);
+        self
     }
 
     /// Divides the calendars by what they say of something. Returns one world for each answer.

@@ -27,10 +27,16 @@ pub(crate) fn name_hash(name: &[u8]) -> u64 {
     let seed = seed();
     let mix = |hash: u64, word: [u8; 8]| fold(hash ^ u64::from_le_bytes(word), seed ^ FACTOR);
     let (words, rest) = name.as_chunks::<8>();
-    let mut last = [0; 8];
-    last.iter_mut().zip(rest).for_each(|(slot, byte)| *slot = *byte);
+    // The last word overlaps with the one before it: a copy of a few bytes would take longer.
+    let last = name.last_chunk::<8>().copied().unwrap_or_else(|| padded(rest));
     let hash = mix(words.iter().fold(seed ^ name.len() as u64, |hash, word| mix(hash, *word)), last);
     hash ^ (hash >> 32)
+}
+
+fn padded(bytes: &[u8]) -> [u8; 8] {
+    let mut word = [0; 8];
+    word.iter_mut().zip(bytes).for_each(|(slot, byte)| *slot = *byte);
+    word
 }
 
 /// A fast hasher for tables whose keys begin with a number that gplok assigns, so that no file can make many keys collide.

@@ -62,8 +62,14 @@ fn is_refused(entry: &Entry<'_>) -> bool {
 ///
 /// A closed pipe is not an error: its reader has seen enough, and the exit code is the usual one.
 pub fn write(text: &Printable) -> Result<(), CommandError> {
+    let bytes = text.as_str().as_bytes();
+    // Documents have megabytes and no escape sequence that would have to be removed.
+    if memchr::memchr(0x1b, bytes).is_none() {
+        let mut out = std::io::stdout().lock();
+        return written(out.write_all(bytes).and_then(|()| out.flush()));
+    }
     let mut out = anstream::stdout().lock();
-    written(out.write_all(text.as_str().as_bytes()).and_then(|()| out.flush()))
+    written(out.write_all(bytes).and_then(|()| out.flush()))
 }
 
 /// Whether what was written to standard output counts as written.

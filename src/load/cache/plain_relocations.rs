@@ -4,9 +4,9 @@
 //! It gives the answer that `relocate` gives, but keeps no account of addresses and writes. It leaves every other case to
 //! `relocate`.
 
-use crate::elf::{Relocation, Section, SectionFlags, SectionType, Symbol, SymbolPlace};
+use crate::elf::{Relocation, Section, SectionFlags, SectionType, Symbol, SymbolPlace, all_rela64_le};
 use crate::load::state::Info;
-use crate::terms::{Arch, Class, ElfMachine};
+use crate::terms::Arch;
 
 const R_X86_64_NONE: u32 = 0;
 const R_X86_64_64: u32 = 1;
@@ -38,7 +38,7 @@ pub(in crate::load) enum Requirement {
 ///
 /// `target` returns the section that a relocation section with this `sh_info` applies to.
 pub(in crate::load) fn requirement(info: &Info, target: impl Fn(u32) -> Option<usize>) -> Option<Requirement> {
-    if !matches!(info.arch, Arch { machine: ElfMachine::X86_64, class: Class::Elf64, .. }) {
+    if info.arch != Arch::X86_64 {
         return None;
     }
     let mut count = 0;
@@ -72,7 +72,7 @@ fn applies(info: &Info, section: &Section, target: &Section, requirement: &mut R
     let symbols = info.elf.symbols();
     let contents = info.elf.contents(target);
     let mut end = 0;
-    info.elf.format().all_rela64(info.elf.contents(section), |entry| {
+    all_rela64_le(info.elf.contents(section), |entry| {
         let Some(symbol) = symbol_at(symbols, entry.symbol) else { return false };
         let width = match entry.kind {
             // It writes nothing.
