@@ -13,7 +13,7 @@ use super::order::{Cycle, Order};
 use crate::image::{Error, Fault, Image, as_text};
 use crate::kernel::{Kernel, ModuleTree, TreeModule, UnreadFile, VMLINUX, module_name_of};
 use crate::load::{Exporters as ExportersByName, Memo};
-use crate::terms::{ByNumber, ExportedSymbol, ModuleName};
+use crate::terms::{ByName, ByNumber, ExportedSymbol, ModuleName};
 
 /// The modules given, followed by the modules of the kernel's tree that they need. Each has a number in this order.
 pub(super) struct Modules<'a> {
@@ -42,7 +42,7 @@ pub(super) struct Modules<'a> {
 struct Exporters<'a> {
     kernel: &'a Kernel,
     memo: &'a Memo,
-    symbols: HashMap<&'a str, usize>,
+    symbols: HashMap<&'a str, usize, ByName>,
     names: HashSet<String>,
     paths: HashSet<&'a OsStr>,
     /// Whether every module of the kernel's tree is among the modules given.
@@ -132,7 +132,7 @@ impl<'a> Modules<'a> {
         });
         let exported = known(exported, &mut too_large)?;
         let number = exported.iter().map(|exports| exports.len()).sum();
-        let (mut symbols, mut rivals) = (HashMap::with_capacity(number), Rivals::new());
+        let (mut symbols, mut rivals) = (HashMap::with_capacity_and_hasher(number, ByName::default()), Rivals::new());
         for (index, exports) in exported.iter().enumerate() {
             for export in exports.iter() {
                 // The first module that exports a symbol provides it.
@@ -339,7 +339,7 @@ impl Numbered {
 
 impl<'k> Exporters<'k> {
     fn needs(&self, image: &Image) -> Needs<'k> {
-        let (mut needs, mut seen) = (Needs::default(), HashMap::new());
+        let (mut needs, mut seen) = (Needs::default(), HashMap::<_, _, ByNumber>::default());
         let Some(elf) = image.as_announced() else { return needs };
         let (known, all) = (self.memo.looked_at(image), elf.loose_symbols());
         let is_given = |name: &str| self.kernel.exports().is_some_and(|exports| exports.in_vmlinux(name));

@@ -40,10 +40,10 @@ impl Buffer {
 
 /// A large buffer: there may not be enough memory for it.
 fn zeroed(len: usize) -> Result<Vec<u8>> {
-    let mut memory = Vec::new();
-    memory.try_reserve_exact(len).map_err(|error| Error::new(ErrorKind::OutOfMemory, error))?;
-    memory.resize(len, 0);
-    Ok(memory)
+    // Memory that the system hands out is zero already. Only this way of asking for it does not write the zeros again, but it aborts
+    // where there is none, so it is asked for twice.
+    Vec::<u8>::new().try_reserve_exact(len).map_err(|error| Error::new(ErrorKind::OutOfMemory, error))?;
+    Ok(vec![0; len])
 }
 
 /// Takes a buffer for `len` bytes. If none fits, one that is much too large is freed.

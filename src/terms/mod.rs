@@ -40,7 +40,7 @@ pub use glob::Glob;
 pub use license::License;
 pub use loader::Loader;
 pub use module_name::ModuleName;
-pub(crate) use name_hash::{ByNumber, name_hash};
+pub(crate) use name_hash::{ByName, ByNumber, name_hash};
 pub use release::{Distribution, KernelRelease};
 unstable!(rust_path::rust_path);
 pub(crate) use shown::{Escape, is_shown};

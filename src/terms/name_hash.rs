@@ -39,12 +39,16 @@ fn padded(bytes: &[u8]) -> [u8; 8] {
     word
 }
 
-/// A fast hasher for tables whose keys begin with a number that gplok assigns, so that no file can make many keys collide.
+/// A fast hasher for tables whose keys are names, or begin with a number that gplok assigns, so that no file can make many keys
+/// collide.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct NumberHasher(u64);
 
-/// Builds a [`NumberHasher`].
+/// Builds a [`NumberHasher`] for numbers.
 pub(crate) type ByNumber = BuildHasherDefault<NumberHasher>;
+
+/// Builds a [`NumberHasher`] for names.
+pub(crate) type ByName = BuildHasherDefault<NumberHasher>;
 
 impl Hasher for NumberHasher {
     fn write(&mut self, bytes: &[u8]) {
