@@ -1,13 +1,26 @@
 //! Checking one signature with one key. Good signatures are checked once.
 
 use std::collections::HashSet;
+use std::rc::Rc;
 
-use super::CheckedSigner;
 use crate::load::signature::crypto::{Crypto, CryptoAlgorithm, Support};
 use crate::load::signature::public_key::{KeyCheck, digest, public_key_verify_signature};
 use crate::load::signature::verify_pkcs7::algorithms::key_family;
 use crate::terms::Errno;
 use crate::x509::{Certificate, CertificateSignature, DigestAlgorithm, PublicKey, SignatureAlgorithm, SignerInfo};
+
+/// A digest of the module; `None` if gplok cannot compute it, which matters only where a key is there.
+pub(super) type Computed = Option<Rc<[u8]>>;
+
+/// A signer after `pkcs7_verify_one()`.
+pub(super) struct CheckedSigner<'a> {
+    pub signer: &'a SignerInfo,
+    pub algorithm: DigestAlgorithm,
+    /// `None` if the kernel lacks the algorithm (`sinfo->unsupported_crypto`).
+    pub digest: Option<Computed>,
+    /// `sinfo->signer`: the index of its certificate in the message.
+    pub certificate: Option<usize>,
+}
 
 /// The longest keys and signatures that are kept, in bytes: those of RSA with 4096 bits have about 520.
 const KEPT: usize = 1024;

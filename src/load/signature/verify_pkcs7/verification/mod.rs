@@ -9,7 +9,7 @@ mod pkcs7_trust;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use self::checks::{Verified, same_family, verify_certificate, verify_signer};
+use self::checks::{CheckedSigner, Computed, Verified, same_family, verify_certificate, verify_signer};
 use super::algorithms::{key_family, keys_by_id};
 use super::pkcs7_verdict::{Pkcs7Verdict, err, warning};
 use crate::history::Behaviour;
@@ -53,19 +53,6 @@ struct Embedded {
     is_chain_good: bool,
     /// The index of the trusted certificate that vouches for it.
     verified: Option<usize>,
-}
-
-/// A digest of the module; `None` if gplok cannot compute it, which matters only where a key is there.
-type Computed = Option<Rc<[u8]>>;
-
-/// A signer after `pkcs7_verify_one()`.
-struct CheckedSigner<'a> {
-    signer: &'a SignerInfo,
-    algorithm: DigestAlgorithm,
-    /// `None` if the kernel lacks the algorithm (`sinfo->unsupported_crypto`).
-    digest: Option<Computed>,
-    /// `sinfo->signer`: the index of its certificate in the message.
-    certificate: Option<usize>,
 }
 
 /// What a check returns: `Err` ends the verification with a verdict.

@@ -1,7 +1,7 @@
 //! Looking for a trusted key that vouches for a signer.
 
-use super::checks::{verify_certificate, verify_signer};
-use super::{CheckedSigner, Verification, VerifyResult, unable};
+use super::checks::{CheckedSigner, verify_certificate, verify_signer};
+use super::{Verification, VerifyResult, unable};
 use crate::load::signature::public_key::KeyCheck;
 use crate::load::signature::verify_pkcs7::pkcs7_verdict::Pkcs7Verdict;
 use crate::terms::Errno;
