@@ -6,8 +6,6 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
-use rayon::prelude::*;
-
 use crate::check::after::After;
 use crate::check::modprobe::insmod_beside;
 use crate::check::needs::Modules;
@@ -55,11 +53,10 @@ impl<'a> Boots<'a> {
     /// `known` holds the results of modules that need no other, in the order of the modules.
     pub fn new(first: Machine, insmod: &'a Insmod, modules: Modules<'a>, known: Vec<Option<Judged>>) -> Self {
         let shapes = Shapes::default();
-        let known = known.into_par_iter().enumerate().map(|(index, known)| {
+        let mut known = parallel::map_into(known, |index, known| {
             let after = known.map(|known| Arc::new(After::new(known, index, &modules.name(index), &shapes)));
             after.map_or_else(OnceLock::new, OnceLock::from)
         });
-        let mut known: Vec<_> = known.collect();
         known.resize_with(modules.len(), OnceLock::new);
         let reaches = (0..modules.len()).map(|_| OnceLock::new()).collect();
         let circular = || modules.order().groups().filter(|(_, group)| group.len() > 1);
