@@ -200,7 +200,7 @@ impl<'a> Check<'a> {
             images.push(Image::unread(path, why.as_str()));
             known.push(None);
         }
-        let (verdicts, leftover) = self.judge(first, &images, known)?;
+        let (verdicts, leftover) = parallel::inside(|| self.judge(first, &images, known))?;
         Ok((Checked { images, verdicts, leftover }, looked))
     }
 

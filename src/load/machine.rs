@@ -171,7 +171,8 @@ impl Machine {
         let call = Call { assumed: Some(&assumed), ..self.call(&passed) };
         let attempts = self.attempt(call, image, insmod);
         let elf = image.as_announced();
-        elf.iter().for_each(|elf| _ = elf.loose_symbols());
+        // A module that is refused before the kernel reads these is asked for them later, when their bytes are gone.
+        elf.iter().for_each(|elf| _ = (elf.loose_symbols(), elf.modinfo()));
         let exports = elf.map(|elf| Arc::clone(elf.exports())).unwrap_or_default();
         let attempts = attempts?;
         let mut machine = self.clone();

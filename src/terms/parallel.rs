@@ -39,6 +39,12 @@ pub(crate) fn map_into<T: Send, R: Send>(all: Vec<T>, make: impl Fn(usize, T) ->
     }
 }
 
+/// Does work of several parts, each of which is shared, on one of the threads that share them: between the parts, nothing has to wait
+/// for the thread that called this.
+pub(crate) fn inside<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    if has_threads() { rayon::scope(|_| work()) } else { work() }
+}
+
 /// Does two things at once.
 pub(crate) fn join<A: Send, B: Send>(one: impl FnOnce() -> A + Send, other: impl FnOnce() -> B + Send) -> (A, B) {
     if has_threads() { rayon::join(one, other) } else { (one(), other()) }

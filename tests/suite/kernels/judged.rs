@@ -34,9 +34,13 @@ fn both(options: &[&str]) -> Both {
     let options: String = names.iter().chain(options).map(|name| format!("CONFIG_{name}=y\n")).collect();
     let config = format!("{CONFIG_HEAD}{options}");
     let mut kernel = Vmlinux::new("6.1.0");
-    for (name, gpl, namespace) in
-        [("module_layout", false, ""), ("printk", false, ""), ("kick_gpl", true, ""), ("in_space", false, "SPACE")]
-    {
+    for (name, gpl, namespace) in [
+        ("module_layout", false, ""),
+        ("kfree", false, ""),
+        ("printk", false, ""),
+        ("kick_gpl", true, ""),
+        ("in_space", false, "SPACE"),
+    ] {
         kernel = kernel.export(name, gpl, profile.crc(name), namespace);
     }
     kernel.vermagic = Some(profile.vermagic.clone());
