@@ -29,9 +29,11 @@ struct Search<'a> {
 }
 
 impl<'a> Table<'a> {
-    /// The sizes of all structures of a name, in bytes.
-    pub fn struct_sizes(self, name: &str) -> impl Iterator<Item = u64> {
-        self.structs(name).map(|record| record.size.into())
+    /// The size of the structure of a name, in bytes. `None` if there is none, or if there are several of different sizes.
+    pub fn struct_size(self, name: &str) -> Option<u64> {
+        let mut sizes = self.structs(name).map(|record| record.size);
+        let size = sizes.next()?;
+        sizes.all(|other| other == size).then_some(size.into())
     }
 
     fn structs(self, name: &str) -> impl Iterator<Item = Record<'a>> {

@@ -49,9 +49,7 @@ impl TypeFile {
 
     /// `sizeof(struct module)` in bytes.
     pub fn struct_module_size(&self) -> Option<u64> {
-        let mut sizes = self.types().table().struct_sizes("module");
-        let size = sizes.next()?;
-        sizes.all(|other| other == size).then_some(size)
+        self.types().table().struct_size("module")
     }
 
     /// The layout of `struct module` in a kernel of this class, which decides how large a pointer is.

@@ -279,7 +279,7 @@ fn btf(bytes: &[u8]) {
         let members = table.types().map(|(_, record)| record.members().count()).sum::<usize>();
         let named = table.types().filter_map(|(_, record)| table.string(record.name)).map(<[u8]>::len).sum::<usize>();
         let _ = (members, named, NameIndex::of(table).like(b"module").count());
-        let _ = (table.struct_sizes("module").count(), table.struct_fields("module", 8).map(|fields| fields.len()));
+        let _ = (table.struct_size("module"), table.struct_fields("module", 8).map(|fields| fields.len()));
     }
     let told = &fixture().told;
     let image = told.image(&Ko::new("foo").section(Section::new(".BTF", 0, 1, bytes.to_vec())), |_| ());

@@ -195,11 +195,7 @@ impl KernelImage {
 
     /// `sizeof(struct module)` in bytes, from the image's type information.
     pub fn struct_module_size(&self) -> Option<u64> {
-        *self.struct_module_size.get_or_init(|| {
-            let mut sizes = self.btf()?.struct_sizes("module");
-            let size = sizes.next()?;
-            sizes.all(|other| other == size).then_some(size)
-        })
+        *self.struct_module_size.get_or_init(|| self.btf()?.struct_size("module"))
     }
 
     /// The layout of `struct module`, from the image's type information.
