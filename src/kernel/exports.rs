@@ -48,39 +48,28 @@ pub struct Exports {
     /// The places of names in `exporters`, while rows are added one by one.
     exporter_numbers: HashMap<String, usize>,
     own: OwnExports,
-    others: Others,
-    rust: RustPaths,
-    contradictions: Contradictions,
+    /// An index by name of the rows that modules export: most runs look none up.
+    others: Derived<(NameIndex, Vec<usize>)>,
+    /// The rows of names that Rust has mangled, by their paths without the hashes of crates.
+    rust: Derived<HashMap<String, usize>>,
+    /// The names of which very many rows of the kernel itself say different things.
+    contradictions: Derived<HashSet<String>>,
     modversions: Option<bool>,
     names_only: bool,
     pub(super) covers_modules: bool,
 }
 
-/// An index by name of the rows that modules export, built on the first lookup: most runs look none up.
-#[derive(Debug, Default)]
-struct Others(OnceLock<(NameIndex, Vec<usize>)>);
+/// What is computed from the rows on first use. A copy computes it again.
+#[derive(Debug)]
+struct Derived<T>(OnceLock<T>);
 
-impl Clone for Others {
-    fn clone(&self) -> Self {
-        Self::default()
+impl<T> Default for Derived<T> {
+    fn default() -> Self {
+        Self(OnceLock::new())
     }
 }
 
-/// The rows of names that Rust has mangled, by their paths without the hashes of crates.
-#[derive(Debug, Default)]
-struct RustPaths(OnceLock<HashMap<String, usize>>);
-
-impl Clone for RustPaths {
-    fn clone(&self) -> Self {
-        Self::default()
-    }
-}
-
-/// The names of which very many rows of the kernel itself say different things.
-#[derive(Debug, Default)]
-struct Contradictions(OnceLock<HashSet<String>>);
-
-impl Clone for Contradictions {
+impl<T> Clone for Derived<T> {
     fn clone(&self) -> Self {
         Self::default()
     }
@@ -89,7 +78,19 @@ impl Clone for Contradictions {
 impl Hash for Exports {
     fn hash<H: Hasher>(&self, hasher: &mut H) {
         // The ignored fields are derived from the others.
-        let Self { text, rows, exporters, modversions, names_only, covers_modules, .. } = self;
+        let Self {
+            text,
+            rows,
+            exporters,
+            exporter_numbers: _,
+            own: _,
+            others: _,
+            rust: _,
+            contradictions: _,
+            modversions,
+            names_only,
+            covers_modules,
+        } = self;
         (text, rows, exporters, modversions, names_only, covers_modules).hash(hasher);
     }
 }
@@ -182,9 +183,9 @@ impl Exports {
         if in_vmlinux {
             self.own.push(name, self.rows.len(), (kind, crc, !namespace.is_empty()));
         }
-        self.others = Others::default();
-        self.rust = RustPaths::default();
-        self.contradictions = Contradictions::default();
+        self.others = Derived::default();
+        self.rust = Derived::default();
+        self.contradictions = Derived::default();
         self.rows.push(ExportRow { name: name_range, namespace, exporter, crc, kind, in_vmlinux });
     }
 

@@ -85,8 +85,20 @@ impl LoadedModule {
 
     /// Returns whether two modules are equal except for their taints.
     pub fn is_alike(&self, other: &Self) -> bool {
-        let Self { name, number, license, taints: _, exports, uses, init, exit, is_overwritten, percpu, .. } = self;
-        let Self { symbols, patches, .. } = self;
+        let Self {
+            name,
+            number,
+            license,
+            taints: _,
+            exports,
+            uses,
+            init,
+            exit,
+            is_overwritten,
+            percpu,
+            symbols,
+            patches,
+        } = self;
         (name, number, license, exports) == (&other.name, &other.number, &other.license, &other.exports)
             && (symbols, patches) == (&other.symbols, &other.patches)
             && (uses, init, exit, percpu) == (&other.uses, &other.init, &other.exit, &other.percpu)
