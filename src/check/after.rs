@@ -99,8 +99,8 @@ fn leaves_nothing_else(world: &World) -> bool {
 /// Returns whether a module can be found by the exports that its file announces, and patches no others.
 fn is_plain_module(module: &LoadedModule, announced: &[ExportedSymbol]) -> bool {
     let mut announced = announced.iter();
-    let entries = module.exports.iter().flat_map(|table| &table.entries);
-    let is_announced = entries.into_iter().all(|entry| announced.any(|export| export.name == entry.symbol.name));
+    let mut entries = module.exports.iter().flat_map(|table| &table.entries);
+    let is_announced = entries.all(|entry| announced.any(|export| export.name == entry.symbol.name));
     is_announced && module.patches.is_none()
 }
 

@@ -14,7 +14,7 @@ use crate::check::reach::{Effect, Gathered, MOST_BLAMED, Reach};
 use crate::check::shape::Shapes;
 use crate::check::states::States;
 use crate::image::{Error, Image};
-use crate::load::{Exporters, Insmod, Judged, Machine, World, followed_in_part};
+use crate::load::{ExportersByName, Insmod, Judged, Machine, World, followed_in_part};
 use crate::terms::{ByNumber, Taints, parallel};
 use crate::verdict::{Cause, Finding, Missing, Outcome, Stage, Verdict};
 
@@ -24,9 +24,6 @@ const SURE_PERCPU: u64 = 2 << 10;
 /// How many modules are loaded one after another for the verdict on one. Beyond that, only the modules that export its symbols are
 /// looked at, and the verdict is not certain. No module of a distribution needs half as many.
 const MOST_IN_CHAIN: usize = 128;
-
-/// Modules that need more others than this find their symbols by an index of all exports.
-const MANY: usize = 16;
 
 /// The modules to judge, and the results so far.
 pub(super) struct Boots<'a> {
@@ -42,7 +39,7 @@ pub(super) struct Boots<'a> {
     groups: BTreeMap<usize, OnceLock<Reach>>,
     shapes: Shapes,
     /// Which modules export a name. Only modules that need very many others are looked up in it.
-    exporters: OnceLock<Arc<Exporters>>,
+    exporters: OnceLock<Arc<ExportersByName>>,
     /// The errors of modules that had to be read once more and could not be, by number.
     faults: Mutex<BTreeMap<usize, Error>>,
     /// Held by threads that read a module once more.
@@ -248,7 +245,7 @@ impl<'a> Boots<'a> {
 
     /// Loads a module in these states.
     fn load_in(&self, states: Vec<World>, module: usize, needed: &[Arc<After>], in_part: bool) -> (Machine, Verdict) {
-        let exporters = (needed.len() > MANY && !in_part)
+        let exporters = (needed.len() > ExportersByName::FEW && !in_part)
             .then(|| Arc::clone(self.exporters.get_or_init(|| self.modules.exporters())));
         let mut machine = self.first.in_states(states).numbered(module, exporters);
         needed.iter().filter_map(|after| after.refused.clone()).for_each(|exporter| machine.refuse(exporter));

@@ -12,7 +12,7 @@ use super::error::ModprobeError;
 use super::order::{Cycle, Order};
 use crate::image::{Error, Fault, Image, as_text};
 use crate::kernel::{Kernel, ModuleTree, TreeModule, UnreadFile, VMLINUX, module_name_of};
-use crate::load::{Exporters as ExportersByName, Memo};
+use crate::load::{ExportersByName, Memo};
 use crate::terms::{ByName, ByNumber, ExportedSymbol, ModuleName};
 
 /// The modules given, followed by the modules of the kernel's tree that they need. Each has a number in this order.

@@ -2,17 +2,17 @@
 
 use crate::terms::{ExportedSymbol, name_hash};
 
-/// Up to so many modules are looked into one after another.
-pub(in crate::load) const FEW: usize = 16;
-
 /// Which of the modules that are judged together export a name, by the numbers that these modules have.
 #[derive(Debug, Default)]
-pub(crate) struct Exporters {
+pub(crate) struct ExportersByName {
     /// The hashes of all names with the numbers of the modules, sorted.
     places: Vec<(u64, usize)>,
 }
 
-impl Exporters {
+impl ExportersByName {
+    /// Up to so many modules are looked into one after another, without an index.
+    pub const FEW: usize = 16;
+
     /// `all` are the exports of each module, with its number.
     pub fn new<'a>(all: impl Iterator<Item = (usize, &'a [ExportedSymbol])>) -> Self {
         let of_module = |(number, exports): (usize, &'a [ExportedSymbol])| {

@@ -11,7 +11,7 @@ use crate::image::{Fault, Image};
 use crate::kernel::{Kernel, UnreadFile, module_name_of};
 use crate::load::cache::memo::Memo;
 use crate::load::cache::passed::Passed;
-use crate::load::exporters::Exporters;
+use crate::load::exporters::ExportersByName;
 use crate::load::merge::{followed_in_part, furthest, join_equal, merge, older_than_known};
 use crate::load::pipeline::load_module;
 use crate::load::refused_exporter::RefusedExporter;
@@ -84,7 +84,7 @@ pub struct Machine {
     refused: Vec<Arc<RefusedExporter>>,
     /// Where modules are judged together: the number of the module that is loaded next, and which of them export a name.
     number: Option<usize>,
-    exporters: Option<Arc<Exporters>>,
+    exporters: Option<Arc<ExportersByName>>,
     /// Files that could not be read. Any of them may have been loaded before.
     unread: Arc<Vec<UnreadFile>>,
     memo: Arc<Memo>,
@@ -201,7 +201,7 @@ impl Machine {
     /// Gives the module that is loaded next its number among the modules that are judged together. `exporters` tells which of them
     /// export a name, if those that are loaded or refused already are to be found by it.
     #[must_use]
-    pub(crate) fn numbered(mut self, number: usize, exporters: Option<Arc<Exporters>>) -> Self {
+    pub(crate) fn numbered(mut self, number: usize, exporters: Option<Arc<ExportersByName>>) -> Self {
         self.number = Some(number);
         self.exporters = exporters;
         self
@@ -308,7 +308,7 @@ impl Machine {
         if let Some(why) = not_read(image, insmod)
             && self.cmdline.modules_disabled.is_none()
         {
-            return Ok(self.unknown(image, why));
+            return Ok(self.leave_open(UnreadFile::new(image.path(), why)));
         }
         let passed = Passed::default();
         let results = self.attempt(self.call(&passed), image, insmod);
@@ -318,12 +318,8 @@ impl Machine {
         Ok(self.conclude(image, results.unwrap_or_default()))
     }
 
-    /// The verdict on a module that could not be read. It may be loaded or not; what it exports is not known from now on.
-    fn unknown(&mut self, image: &Image, why: &str) -> Verdict {
-        self.leave_open(UnreadFile::new(image.path(), why))
-    }
-
-    /// The verdict on a module of which it is not known what it does. From now on it may be loaded or not.
+    /// The verdict on a module of which it is not known what it does, as on one that could not be read. From now on it may be loaded
+    /// or not, and what it exports is not known.
     ///
     /// Each state is followed twice: as it was, and with everything that such a module may have done. What happens in both, happens
     /// whatever the module is.

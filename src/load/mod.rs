@@ -47,7 +47,7 @@ mod state;
 pub use arguments::{Insmod, ModuleInitFlags, SystemCall};
 pub(crate) use cache::memo::Memo;
 pub use cmdline::Cmdline;
-pub(crate) use exporters::Exporters;
+pub(crate) use exporters::ExportersByName;
 pub(crate) use loaded::LoadedModule;
 pub use machine::Machine;
 pub(crate) use machine::{Judged, MAX_WORLDS};

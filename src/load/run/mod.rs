@@ -16,7 +16,7 @@ use crate::kernel::{ConfigOption, Kernel, UnreadFile};
 use crate::load::cache::memo::Memo;
 use crate::load::cache::passed::Passed;
 use crate::load::cache::premise::{Premise, Recording, are_same_modules, is_same_info};
-use crate::load::exporters::{Exporters, FEW};
+use crate::load::exporters::ExportersByName;
 use crate::load::loaded::LoadedModule;
 use crate::load::refused_exporter::RefusedExporter;
 use crate::load::state::{Differing, Furthest, Info, Open, StageResult, Stop, World};
@@ -35,11 +35,11 @@ pub(crate) struct Call<'a> {
     pub dependencies_loaded: bool,
     /// Where a stage notes that it took a symbol for resolved. Set while a file is read ahead, when no other module is known.
     pub assumed: Option<&'a Cell<bool>>,
-    /// Exporters that were refused before, for findings.
+    /// ExportersByName that were refused before, for findings.
     pub refused: &'a [Arc<RefusedExporter>],
     /// Where modules are judged together: the number of this one, and which of them export a name.
     pub number: Option<usize>,
-    pub exporters: Option<&'a Exporters>,
+    pub exporters: Option<&'a ExportersByName>,
     /// Files of the kernel's tree, or among the modules given, that could not be read. Any of them may have been loaded before.
     pub unread: &'a [UnreadFile],
     /// Results that hold for every call on this kernel.
@@ -247,7 +247,7 @@ impl<'a> Run<'a> {
     /// The loaded modules that may export a symbol, the newest first. `raw` is its name as it is in a string table.
     pub fn exporters(&self, raw: &[u8]) -> impl Iterator<Item = &Arc<LoadedModule>> {
         let modules = self.modules();
-        let few = self.call.exporters.filter(|_| modules.len() > FEW).and_then(|exporters| {
+        let few = self.call.exporters.filter(|_| modules.len() > ExportersByName::FEW).and_then(|exporters| {
             let numbers = || places(modules.iter().map(|module| module.number));
             let places = self.loaded_places.get_or_init(numbers).as_ref()?;
             let mut places: Vec<_> = exporters.of(&as_text(raw)).filter_map(|number| places.get(&number)).collect();
@@ -262,7 +262,7 @@ impl<'a> Run<'a> {
     /// The first of the modules that were refused before which exports a symbol.
     pub fn refused_exporter(&self, symbol: &str) -> Option<&Arc<RefusedExporter>> {
         let refused = self.call.refused;
-        let Some(exporters) = self.call.exporters.filter(|_| refused.len() > FEW) else {
+        let Some(exporters) = self.call.exporters.filter(|_| refused.len() > ExportersByName::FEW) else {
             return RefusedExporter::of_symbol(refused, symbol);
         };
         let numbers = || places(refused.iter().map(|refused| refused.number));

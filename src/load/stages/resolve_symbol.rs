@@ -238,7 +238,8 @@ fn passes_unclear(run: &Run<'_>, name: &str, found: &FoundSymbol) -> StageResult
 
 /// Asks in which of the namespaces a symbol is whose rows have different ones, and checks that the module imports it.
 fn passes_unclear_namespace(run: &mut Run<'_>, name: &SymbolName<'_>, found: &FoundSymbol) -> StageResult<bool> {
-    let may_be = found.namespace.is_none() && matches!(found.exporter, Exporter::Vmlinux);
+    // Where rows contradict each other, neither version nor namespace was taken from them.
+    let may_be = found.crc.is_none() && found.namespace.is_none() && matches!(found.exporter, Exporter::Vmlinux);
     let Some(exports) = run.call.kernel.exports().filter(|_| may_be) else { return Ok(true) };
     let namespaces = exports.own_namespaces(name);
     if namespaces.len() < 2 {
