@@ -4,6 +4,7 @@ use std::io::{BufRead, Read, Result as IoResult};
 
 use liblzma::stream::{CONCATENATED, Stream};
 
+use super::kmod::{GzRead, UpToCut};
 use super::stream::{is_out_of_memory, read_counted};
 use super::xz::{self, XZ_MEMORY};
 use super::{Compression, CompressionError, lz4, lzo};
@@ -24,11 +25,15 @@ const LARGEST_RATIO: usize = 256;
 /// Decompressed files up to this size may have any ratio: 64 MiB, or a sixteenth of the budget.
 const BELIEVED: u64 = 64 << 20;
 
-/// Which streams of a file are decompressed: a file may have several after one another.
+/// How a file is read to its end: it may have several streams after one another.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Streams {
+    /// The first stream; what follows it is ignored.
     First,
+    /// All streams, and nothing else.
     All,
+    /// As kmod reads a module.
+    AsKmod,
 }
 
 /// A reader of the decompressed contents of `input`: of all its streams, if the format allows several, and on all cores if the
@@ -44,8 +49,9 @@ pub fn decompressor<'a>(compression: Compression, input: impl BufRead + 'a) -> I
 }
 
 fn decoder<'a>(compression: Compression, input: impl BufRead + 'a, streams: Streams) -> IoResult<Box<dyn Read + 'a>> {
-    let all = streams == Streams::All;
+    let all = streams != Streams::First;
     Ok(match compression {
+        Compression::Gzip if streams == Streams::AsKmod => Box::new(GzRead::new(input)),
         Compression::Gzip if all => Box::new(flate2::bufread::MultiGzDecoder::new(input)),
         Compression::Gzip => Box::new(flate2::bufread::GzDecoder::new(input)),
         Compression::Xz => {
@@ -61,7 +67,11 @@ fn decoder<'a>(compression: Compression, input: impl BufRead + 'a, streams: Stre
         Compression::Zstd => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(input)?;
             decoder.window_log_max(WINDOW_LOG)?;
-            Box::new(if all { decoder } else { decoder.single_frame() })
+            match streams {
+                Streams::First => Box::new(decoder.single_frame()),
+                Streams::All => Box::new(decoder),
+                Streams::AsKmod => Box::new(UpToCut(decoder)),
+            }
         }
         Compression::Bzip2 if all => Box::new(bzip2::bufread::MultiBzDecoder::new(input)),
         Compression::Bzip2 => Box::new(bzip2::bufread::BzDecoder::new(input)),
@@ -76,9 +86,31 @@ fn decoder<'a>(compression: Compression, input: impl BufRead + 'a, streams: Stre
 /// # Errors
 /// If the data is broken or cut short, or exceeds the limit or the budget.
 pub fn decompress(compression: Compression, bytes: &[u8], budget: &Budget) -> Result<CountedBytes, CompressionError> {
+    decompress_to_end(compression, bytes, Streams::All, budget)
+}
+
+/// Decompresses a module file as kmod does, which takes what there is of a gzip or, up to kmod 33, of a Zstandard file that is cut
+/// short, and ignores what follows gzip data. The limits are those of [`decompress`].
+///
+/// # Errors
+/// If kmod gives up, or as [`decompress`] where a limit is exceeded.
+pub fn decompress_module(
+    compression: Compression,
+    bytes: &[u8],
+    budget: &Budget,
+) -> Result<CountedBytes, CompressionError> {
+    decompress_to_end(compression, bytes, Streams::AsKmod, budget)
+}
+
+fn decompress_to_end(
+    compression: Compression,
+    bytes: &[u8],
+    streams: Streams,
+    budget: &Budget,
+) -> Result<CountedBytes, CompressionError> {
     let believed = usize::try_from(BELIEVED.max(budget.limit() / 16)).unwrap_or(usize::MAX);
     let limit = bytes.len().saturating_mul(LARGEST_RATIO).max(believed).min(DECOMPRESSED_LIMIT);
-    decompress_streams(compression, bytes, bytes.len().saturating_mul(4), limit, Streams::All, budget)
+    decompress_streams(compression, bytes, bytes.len().saturating_mul(4), limit, streams, budget)
 }
 
 /// Decompresses the first stream of a kernel image's payload, at most [`DECOMPRESSED_LIMIT`] bytes. Data after the stream is

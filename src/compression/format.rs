@@ -51,7 +51,7 @@ impl Compression {
 
 /// Returns whether a Zstandard frame does not state the size of its contents (RFC 8878, section 3.1.1.1): `zstd` does not know it
 /// where it reads from a pipe.
-pub fn lacks_size(frame: &[u8]) -> bool {
+pub(super) fn lacks_size(frame: &[u8]) -> bool {
     const SINGLE_SEGMENT: u8 = 1 << 5;
     matches!(frame, [0x28, 0xb5, 0x2f, 0xfd, descriptor, ..] if descriptor >> 6 == 0 && descriptor & SINGLE_SEGMENT == 0)
 }

@@ -6,6 +6,7 @@ mod decoder;
 mod error;
 mod format;
 mod kernel;
+mod kmod;
 mod lz4;
 mod lzo;
 pub(crate) mod stream;
@@ -13,7 +14,10 @@ pub(crate) mod stream;
 mod tests;
 mod xz;
 
-pub use decoder::{DECOMPRESSED_LIMIT, decompress, decompress_payload, decompress_section, decompressor};
+pub use decoder::{
+    DECOMPRESSED_LIMIT, decompress, decompress_module, decompress_payload, decompress_section, decompressor,
+};
 pub use error::CompressionError;
-pub use format::{Compression, lacks_size};
+pub use format::Compression;
 pub use kernel::{KernelDecompressFault, KernelNeeds, kernel_decompress, kernel_needs, kernel_wants};
+pub use kmod::{NotAtOnce, not_at_once};

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use super::module_elf::ModuleElf;
 use super::text::escaped;
 use super::{Fault, Image};
+use crate::compression::NotAtOnce;
 use crate::elf::{Elf, Symbol, SymbolPlace};
 use crate::terms::Errno;
 
@@ -38,11 +39,12 @@ impl KmodLinks {
     /// Reads the links of a module. Of a file whose names overlap so much that they are longer than the file, a part of the names
     /// is left out.
     pub fn of(image: &Image) -> Self {
-        let lacks_size = image.lacks_size();
+        let not_at_once = image.not_at_once();
+        let lacks_size = not_at_once == Some(NotAtOnce::WithoutSize);
         if let Some(why) = unread(image) {
             return Self { unread: Some(why.to_owned()), ..Self::default() };
         }
-        let fault = if lacks_size { Some(Errno::EINVAL) } else { fault(image) };
+        let fault = if not_at_once.is_some() { Some(Errno::EINVAL) } else { fault(image) };
         let Some(elf) = image.as_announced().filter(|_| fault.is_none()) else {
             return Self { fault, lacks_size, ..Self::default() };
         };

@@ -55,7 +55,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use self::file::ModuleFile;
 pub use crate::compression::{Compression, CompressionError};
-use crate::compression::{KernelDecompressFault, KernelNeeds, decompress, kernel_decompress, kernel_needs, lacks_size};
+use crate::compression::{
+    KernelDecompressFault, KernelNeeds, NotAtOnce, decompress_module, kernel_decompress, kernel_needs, not_at_once,
+};
 use crate::elf::Elf;
 use crate::terms::{Arch, Budget, Class, CountedBytes, ElfMachine, Endian, Shown};
 
@@ -70,8 +72,8 @@ pub struct Image {
     compression: Option<Compression>,
     /// What the kernel needs to decompress the file to these contents itself, if that is known.
     kernel_needs: Option<KernelNeeds>,
-    /// Whether it is a Zstandard frame that does not state the size of its contents.
-    lacks_size: bool,
+    /// Why kmod 34 and later do not decompress it, although earlier ones do.
+    not_at_once: Option<NotAtOnce>,
     stored: Bytes,
     contents: Bytes,
     signature: OnceLock<AppendedSignature>,
@@ -195,10 +197,14 @@ impl Image {
         let Some(compression) = Compression::of(stored.tail(0, HEAD)) else {
             return Ok(Self::new(path, None, stored.clone(), stored));
         };
-        let contents =
-            decompress(compression, stored.whole(), &stored.budget()).map_err(|kind| Error::new(path, kind.into()))?;
+        let contents = decompress_module(compression, stored.whole(), &stored.budget());
+        let contents = contents.map_err(|kind| Error::new(path, kind.into()))?;
         let kernel_needs = kernel_needs(compression, stored.whole());
-        Ok(Self { kernel_needs, ..Self::new(path, Some(compression), stored, contents.into()) })
+        let not_at_once = match compression {
+            Compression::Zstd => not_at_once(stored.whole(), contents.len()),
+            _ => None,
+        };
+        Ok(Self { kernel_needs, not_at_once, ..Self::new(path, Some(compression), stored, contents.into()) })
     }
 
     fn new(path: &Path, compression: Option<Compression>, stored: Bytes, contents: Bytes) -> Self {
@@ -207,7 +213,7 @@ impl Image {
             file: None,
             compression,
             kernel_needs: None,
-            lacks_size: compression == Some(Compression::Zstd) && lacks_size(stored.tail(0, HEAD)),
+            not_at_once: None,
             stored,
             contents,
             signature: OnceLock::new(),
@@ -381,9 +387,9 @@ impl Image {
         self.kernel_needs.as_ref()
     }
 
-    /// Returns whether the file is a Zstandard frame that does not state the size of its contents.
-    pub(crate) const fn lacks_size(&self) -> bool {
-        self.lacks_size
+    /// Why kmod 34 and later do not decompress the file, although earlier ones do.
+    pub(crate) const fn not_at_once(&self) -> Option<NotAtOnce> {
+        self.not_at_once
     }
 
     /// The budget that the file is counted in.

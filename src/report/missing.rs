@@ -127,6 +127,15 @@ fn supply(missing: &Missing, kernel: &KernelSummary) -> String {
              give --loader"
                 .into()
         }
+        Missing::LoaderReads("zstd-of-other-size") => {
+            "whether the program that loads modules reads a Zstandard file of several frames, as kmod does up to 33: give --loader"
+                .into()
+        }
+        Missing::LoaderReads("zstd-cut-short") => {
+            "whether the program that loads modules takes what it can read of a Zstandard file that is cut short, as kmod does up to \
+             33: give --loader"
+                .into()
+        }
         Missing::LoaderReads(_) => {
             "whether the program that loads modules hands a gzip file over as it is, as kmod does up to 32 without zlib: give --loader"
                 .into()

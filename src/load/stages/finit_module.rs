@@ -1,6 +1,6 @@
 //! The system call itself: permission, flags, and reading and decompressing the file.
 
-use crate::compression::{Compression, KernelDecompressFault, KernelNeeds, kernel_decompress, kernel_wants};
+use crate::compression::{Compression, KernelDecompressFault, KernelNeeds, NotAtOnce, kernel_decompress, kernel_wants};
 use crate::elf::Elf;
 use crate::history::Behaviour;
 use crate::image::{Bytes, Fault};
@@ -38,7 +38,7 @@ pub(in crate::load) fn finit_module(run: &mut Run<'_>) -> StageResult {
                 return module_decompress(run);
             }
             if !run.insmod.raw {
-                return do_finit_module(run);
+                return kmod_module_insert_module(run);
             }
             Ok(())
         }
@@ -76,7 +76,8 @@ fn kernel_read_file(run: &mut Run<'_>) -> StageResult {
         run.find(Cause::UnreadableFile { what: what.clone() }, None);
         return Err(Stop::Refused(Errno::EFBIG));
     }
-    if run.bytes().is_empty() {
+    // What a compressed file holds is looked at later.
+    if run.bytes().is_empty() && run.image.stored().is_empty() {
         run.find(Cause::UnreadableFile { what: "the file is empty".into() }, None);
         return Err(Stop::Refused(Errno::EINVAL));
     }
@@ -102,28 +103,38 @@ fn broken_file(run: &mut Run<'_>, what: &str) -> StageResult {
     Err(Stop::Refused(Errno::EINVAL))
 }
 
-/// Mirrors `do_finit_module()` of kmod (libkmod/libkmod-module.c), which `modprobe`, `insmod` and systemd load modules with.
+/// Mirrors `kmod_module_insert_module()` of kmod (libkmod/libkmod-module.c), which `modprobe`, `insmod` and systemd load modules with.
 /// Since kmod 31 it hands a compressed file over if the kernel's own decompressor reads that kind. Earlier it decompressed every
-/// file itself, as it still does with the other kinds.
-fn do_finit_module(run: &mut Run<'_>) -> StageResult {
-    let Some(compression) = run.image.compression() else { return Ok(()) };
+/// file itself, as it still does with the other kinds; the kernel then gets the contents in memory, by `init_module()`.
+fn kmod_module_insert_module(run: &mut Run<'_>) -> StageResult {
+    let Some(compression) = run.image.compression() else {
+        if run.bytes().len() < KMOD_READS {
+            let what =
+                format!("kmod takes no file of less than {KMOD_READS} bytes, and this one has {}", run.bytes().len());
+            return given_up(run, &what, Errno::EINVAL);
+        }
+        return Ok(());
+    };
     if compression == Compression::Gzip && !reads_gzip(run)? {
         return without_zlib(run);
     }
-    if run.image.lacks_size() && !reads_without_size(run)? && !decompresses(run, compression)? {
-        let what = "kmod 34 and later do not decompress a Zstandard frame that does not state the size of its contents";
-        return given_up(run, what, Errno::EINVAL);
+    if let Some(fault) = run.image.not_at_once()
+        && !reads_in_parts(run, fault)?
+        && !decompresses(run, compression)?
+    {
+        return given_up(run, &format!("kmod 34 and later do not decompress {}", fault.file()), Errno::EINVAL);
     }
-    if run.image.kernel_needs().is_some_and(is_no_question) {
+    let is_long = run.bytes().len() >= LONGEST_HEADER;
+    if is_long && run.image.kernel_needs().is_some_and(is_no_question) {
         // Both read the same contents.
         return Ok(());
     }
     let loader = run.call.kernel.loader();
     if matches!(loader, Some((Loader::Kmod30, _))) || !decompresses(run, compression)? {
-        return Ok(());
+        return copy_module_from_user(run);
     }
     let read = read_by_kernel(run, compression)?;
-    if read.as_ref().is_ok_and(|contents| contents.is_same(run.image.contents())) {
+    if is_long && read.as_ref().is_ok_and(|contents| contents.is_same(run.image.contents())) {
         return Ok(());
     }
     let hands_over = match loader {
@@ -139,8 +150,14 @@ fn do_finit_module(run: &mut Run<'_>) -> StageResult {
     if let Err(Undecompressed { why, line, .. }) = read {
         run.find(decompression(run, compression, why, false), line.map(Into::into));
     }
-    Ok(())
+    copy_module_from_user(run)
 }
+
+/// How many bytes `kmod_file_open()` reads to tell how a file is compressed. It takes no shorter file.
+const KMOD_READS: usize = 6;
+
+/// The size of the longer of the two ELF headers, in bytes: what is shorter may be refused before it is looked at.
+const LONGEST_HEADER: usize = 64;
 
 /// Whether the program that loads modules reads gzip.
 fn reads_gzip(run: &mut Run<'_>) -> StageResult<bool> {
@@ -153,11 +170,15 @@ fn reads_gzip(run: &mut Run<'_>) -> StageResult<bool> {
     }
 }
 
-/// Whether the program that loads modules reads a Zstandard frame that does not state the size of its contents.
-fn reads_without_size(run: &Run<'_>) -> StageResult<bool> {
+/// Whether the program that loads modules decompresses Zstandard files frame by frame and block by block.
+fn reads_in_parts(run: &Run<'_>, fault: NotAtOnce) -> StageResult<bool> {
     match run.call.kernel.loader() {
         Some((loader, _)) => Ok(loader != Loader::Kmod34),
-        None => run.ask(Missing::LoaderReads("zstd-without-size")),
+        None => run.ask(Missing::LoaderReads(match fault {
+            NotAtOnce::WithoutSize => "zstd-without-size",
+            NotAtOnce::OtherSize => "zstd-of-other-size",
+            NotAtOnce::CutShort => "zstd-cut-short",
+        })),
     }
 }
 
