@@ -729,6 +729,32 @@ fn the_loader_takes_what_it_can_read() {
     desk.run("check -k k frames_zst.ko").ended(3);
 }
 
+/// `init_module()` has no flags. To force a module that kmod decompresses, it takes off what the kernel would check, which breaks the
+/// signature: 6.12.117 answers EKEYREJECTED.
+#[test]
+fn a_compressed_module_cannot_be_forced_with_its_signature() {
+    let made = Made::new("6.12.0").config("MODULE_DECOMPRESS").config("MODULE_COMPRESS_XZ").config("MODULE_SIG");
+    let made = made.config("CRYPTO_SHA256").config("CRYPTO_RSA").config("MODULE_FORCE_LOAD");
+    let desk = Desk::with(made.trusts(include_bytes!("../../testdata/keys/rsa.pem")));
+    let signed = |name: &str| Ko::new(name).signed(include_bytes!("../../testdata/keys/rsa-sha256.p7s"));
+    desk.ko(&signed("plain"))
+        .ko(&signed("packed").pack(|bytes| xz(bytes, Check::Crc32)))
+        .ko(&signed("zipped").pack(|bytes| zstd::bulk::compress(bytes, 1).expect("compressed")))
+        .ko(&Ko::new("unsigned").pack(|bytes| xz(bytes, Check::Crc32)));
+    for (module, by_30, by_34, by_either) in
+        [("plain", 0, 0, 0), ("packed", 1, 0, 3), ("zipped", 1, 1, 1), ("unsigned", 0, 0, 0)]
+    {
+        for force in ["--force-vermagic", "--force-modversion"] {
+            let ask = |loader: &str| desk.run(&format!("check -k k {module}.ko {force} {loader}"));
+            ask("--loader kmod30").ended(by_30);
+            ask("--loader kmod34").ended(by_34);
+            ask("").ended(by_either);
+        }
+    }
+    let page = desk.run("check -k k packed.ko --force-vermagic --loader kmod30").out.clone();
+    assert!(page.contains("EKEYREJECTED") && page.contains("not compressed can be forced"), "{page}");
+}
+
 fn either_json(desk: &Desk) {
     let json = desk.run("check -k k foo.ko --format json").json();
     let module = &json["modules"][0];

@@ -36,6 +36,8 @@ pub(in crate::load) enum Premise {
     ModuleTaint(Taint, bool),
     /// Whether the signature was found good.
     SignatureOk(bool),
+    /// Whether the module was changed to force it.
+    Mangled(bool),
     /// What earlier stages gathered of the module.
     Info(Option<Arc<Info>>),
     /// How many bytes of the file are left: the loader cuts a signature off.
@@ -56,7 +58,9 @@ impl PartialEq for Premise {
             (Self::KernelTaint(one, has), Self::KernelTaint(other, same)) => has == same && one == other,
             (Self::ModuleTaints(one), Self::ModuleTaints(other)) => one == other,
             (Self::ModuleTaint(one, has), Self::ModuleTaint(other, same)) => has == same && one == other,
-            (Self::SignatureOk(one), Self::SignatureOk(other)) => one == other,
+            (Self::SignatureOk(one), Self::SignatureOk(other)) | (Self::Mangled(one), Self::Mangled(other)) => {
+                one == other
+            }
             (Self::Info(one), Self::Info(other)) => is_same_info(one.as_ref(), other.as_ref()),
             (Self::Len(one), Self::Len(other)) => one == other,
             (Self::Surveying(one), Self::Surveying(other)) => one == other,

@@ -64,6 +64,8 @@ pub(crate) struct Run<'a> {
     world: World,
     bytes: Bytes,
     sig_ok: bool,
+    /// Whether the bytes were changed by the program that loads the module, to force it.
+    mangled: bool,
     taints: Taints,
     info: Option<Arc<Info>>,
     recording: RefCell<Recording>,
@@ -102,6 +104,7 @@ impl<'a> Run<'a> {
             world,
             bytes: bytes.clone(),
             sig_ok: false,
+            mangled: false,
             taints: Taints::NONE,
             info: None,
             recording: RefCell::default(),
@@ -309,6 +312,18 @@ impl<'a> Run<'a> {
     pub fn set_sig_ok(&mut self) {
         self.recording.get_mut().changed_kernel = true;
         self.sig_ok = true;
+    }
+
+    /// Returns whether the program that loads the module took its versions or its version magic off, which the signature covers.
+    pub fn is_mangled(&self) -> bool {
+        self.record(|| Premise::Mangled(self.mangled));
+        self.mangled
+    }
+
+    /// Notes that the program that loads the module took its versions or its version magic off.
+    pub fn set_mangled(&mut self) {
+        self.recording.get_mut().changed_kernel = true;
+        self.mangled = true;
     }
 
     /// `mod->taints`.

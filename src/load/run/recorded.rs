@@ -133,6 +133,7 @@ impl Run<'_> {
             Premise::ModuleTaints(taints) => self.taints == *taints,
             Premise::ModuleTaint(taint, has) => self.taints.has(*taint) == *has,
             Premise::SignatureOk(ok) => self.sig_ok == *ok,
+            Premise::Mangled(mangled) => self.mangled == *mangled,
             Premise::Info(info) => is_same_info(self.info.as_ref(), info.as_ref()),
             Premise::Len(len) => self.bytes.len() == *len,
             Premise::Surveying(surveying) => self.surveying == *surveying,

@@ -3,7 +3,7 @@
 use crate::compression::{Compression, KernelDecompressFault, KernelNeeds, NotAtOnce, kernel_decompress, kernel_wants};
 use crate::elf::Elf;
 use crate::history::Behaviour;
-use crate::image::{Bytes, Fault};
+use crate::image::{AppendedSignature, Bytes, Fault};
 use crate::load::run::Run;
 use crate::load::state::{StageResult, Stop};
 use crate::load::{ModuleInitFlags, SystemCall};
@@ -124,17 +124,17 @@ fn kmod_module_insert_module(run: &mut Run<'_>) -> StageResult {
     {
         return given_up(run, &format!("kmod 34 and later do not decompress {}", fault.file()), Errno::EINVAL);
     }
-    let is_long = run.bytes().len() >= LONGEST_HEADER;
-    if is_long && run.image.kernel_needs().is_some_and(is_no_question) {
+    let is_alike = run.bytes().len() >= LONGEST_HEADER && !is_signed_and_forced(run);
+    if is_alike && run.image.kernel_needs().is_some_and(is_no_question) {
         // Both read the same contents.
         return Ok(());
     }
     let loader = run.call.kernel.loader();
     if matches!(loader, Some((Loader::Kmod30, _))) || !decompresses(run, compression)? {
-        return copy_module_from_user(run);
+        return do_init_module(run);
     }
     let read = read_by_kernel(run, compression)?;
-    if is_long && read.as_ref().is_ok_and(|contents| contents.is_same(run.image.contents())) {
+    if is_alike && read.as_ref().is_ok_and(|contents| contents.is_same(run.image.contents())) {
         return Ok(());
     }
     let hands_over = match loader {
@@ -150,7 +150,26 @@ fn kmod_module_insert_module(run: &mut Run<'_>) -> StageResult {
     if let Err(Undecompressed { why, line, .. }) = read {
         run.find(decompression(run, compression, why, false), line.map(Into::into));
     }
+    do_init_module(run)
+}
+
+/// Mirrors `do_init_module()` of kmod, for contents that it has decompressed. `init_module()` has no flags: to force a module, kmod
+/// takes its versions or its version magic off (`kmod_elf_strip()`).
+fn do_init_module(run: &mut Run<'_>) -> StageResult {
+    if is_signed_and_forced(run) {
+        run.set_mangled();
+        run.inferred.push(FORCED_IN_MEMORY.to_owned());
+    }
     copy_module_from_user(run)
+}
+
+const FORCED_IN_MEMORY: &str = "kmod decompresses the file itself and, to force the module, removes its versions or its version magic, so \
+                                that no signature fits it: a .ko that is not compressed can be forced";
+
+/// Returns whether the module has a signature and is to be forced.
+fn is_signed_and_forced(run: &Run<'_>) -> bool {
+    let forced = run.insmod.flags.has(ModuleInitFlags::IGNORE_MODVERSIONS.with(ModuleInitFlags::IGNORE_VERMAGIC));
+    forced && matches!(run.image.signature(), AppendedSignature::Marked(_))
 }
 
 /// How many bytes `kmod_file_open()` reads to tell how a file is compressed. It takes no shorter file.

@@ -122,7 +122,8 @@ fn before_reasons(run: &mut Run<'_>, failure: Failure, line: Option<LineText>) -
 fn marked(run: &Run<'_>) -> StageResult<Option<MarkedSignature>> {
     let mangling = ModuleInitFlags::IGNORE_MODVERSIONS.with(ModuleInitFlags::IGNORE_VERMAGIC);
     let flags = run.insmod.flags;
-    let ignored = flags.has(mangling) || (flags.0 != 0 && !run.has(Behaviour::SigIgnoreOnlyMangling)?);
+    let ignored =
+        !run.is_mangled() && (flags.has(mangling) || (flags.0 != 0 && !run.has(Behaviour::SigIgnoreOnlyMangling)?));
     let own = run.bytes().is_same(run.image.contents());
     let signature = if own { run.image.signature().clone() } else { AppendedSignature::of(run.bytes()) };
     Ok(match signature {
@@ -182,6 +183,10 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> StageResult<Re
         };
     }
     Ok(match verdict {
+        Pkcs7Verdict::Valid { .. } if run.is_mangled() => {
+            let (kind, what) = (FailureKind::Invalid, signer.to_string());
+            Err(Failure { errno: Errno::EKEYREJECTED, kind, what, line: None })
+        }
         Pkcs7Verdict::Valid { .. } => Ok(()),
         Pkcs7Verdict::NoKey => {
             let (kind, what) = of_key(FailureKind::UnknownKey, unusable, &signer);
@@ -206,7 +211,7 @@ fn mod_verify_sig(run: &mut Run<'_>, marked: &MarkedSignature) -> StageResult<Re
             Err(Failure { errno, kind: FailureKind::Malformed, what: reason, line })
         }
         Pkcs7Verdict::Undetermined { what } | Pkcs7Verdict::Unable { what } => {
-            if run.ask(Missing::Verification(what))? {
+            if !run.is_mangled() && run.ask(Missing::Verification(what))? {
                 Ok(())
             } else {
                 let what = signer.to_string();
@@ -257,7 +262,7 @@ fn by_key_that_may_be_there(
     if !run.ask(has_key)? {
         return Ok(Pkcs7Verdict::NoKey);
     }
-    if unusable.is_none() && run.ask(Missing::SignatureMatch)? {
+    if unusable.is_none() && !run.is_mangled() && run.ask(Missing::SignatureMatch)? {
         return Ok(Pkcs7Verdict::Valid { certificate: 0 });
     }
     Ok(Pkcs7Verdict::KeyRejected { line: None })
