@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 /// How a file is compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
     /// gzip.

@@ -1,6 +1,6 @@
 //! What is known of one kernel.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -59,8 +59,8 @@ pub struct Kernel {
     pub(super) headers: Vec<HeaderRoot>,
     own_module: OnceLock<Option<OwnModule>>,
     loader: Option<Loader>,
-    /// Whether the program that loads modules reads gzip, as far as that was given.
-    zlib: Option<bool>,
+    /// Whether the program that loads modules reads a kind of compression, as far as that was given.
+    loader_reads: BTreeMap<Compression, bool>,
     found_loader: OnceLock<Option<InstalledLoader>>,
     own_struct_module: OnceLock<Option<StructModule>>,
     /// The type information in a file of its own.
@@ -293,38 +293,61 @@ impl Kernel {
             return Some((given, None));
         }
         let InstalledLoader { loader, path, .. } = self.found_loader()?;
-        let does = match loader {
-            Loader::Kmod30 => "decompresses modules itself",
-            Loader::Kmod31 | Loader::Kmod33 | Loader::Kmod34 => {
-                "lets the kernel decompress modules of the kind that the kernel reads"
-            }
+        let does = if loader.hands_over() {
+            "lets the kernel decompress modules of the kind that the kernel reads"
+        } else {
+            "decompresses modules itself"
         };
         Some((*loader, Some(format!("{} loads modules, and {does}", Shown::path(path)))))
     }
 
     /// Says whether the program that loads modules was built with zlib, and so reads gzip.
     #[must_use]
-    pub const fn with_zlib(mut self, has_zlib: bool) -> Self {
-        self.zlib = Some(has_zlib);
+    pub fn with_zlib(self, has_zlib: bool) -> Self {
+        self.with_loader_that_reads(Compression::Gzip, has_zlib)
+    }
+
+    /// Says whether the program that loads modules was built with what reads a kind of compression.
+    #[must_use]
+    #[cfg_attr(not(feature = "unstable"), doc(hidden))]
+    pub fn with_loader_that_reads(mut self, compression: Compression, reads: bool) -> Self {
+        self.loader_reads.insert(compression, reads);
         self
     }
 
-    /// Whether the program that loads modules reads gzip: as was given, otherwise as the kmod beside the module tree says, then with a
-    /// sentence that says so. Where the kernel's own modules are compressed with gzip, it is taken to read it.
+    /// Whether the program that loads modules reads a kind of compression: as was given, otherwise as the kmod beside the module tree
+    /// says, then with a sentence that says so. Where nothing tells, it is taken to read xz and Zstandard, and what the kernel's own
+    /// modules are compressed with.
     ///
     /// May read a found program on first use; if that fails, it stays unknown.
-    pub(crate) fn loader_has_zlib(&self) -> Option<(bool, Option<String>)> {
-        if let Some(given) = self.zlib {
-            return Some((given, None));
+    pub(crate) fn loader_reads(&self, compression: Compression) -> Option<(bool, Option<String>)> {
+        if let Some(given) = self.loader_reads.get(&compression) {
+            return Some((*given, None));
         }
         let found = if self.loader.is_some() { None } else { self.found_loader() };
-        if let Some((has, path)) = found.and_then(|found| Some((found.zlib?, Shown::path(&found.path)))) {
+        if let Some((has, path)) =
+            found.and_then(|found| Some((*found.reads.get(&compression)?, Shown::path(&found.path))))
+        {
             let reads = if has { "reads" } else { "does not read" };
-            return Some((has, Some(format!("{path} loads modules, and {reads} gzip"))));
+            return Some((has, Some(format!("{path} loads modules, and {reads} {compression}"))));
         }
-        let own = self.config().is_some_and(|config| config.is_set(ConfigOption("MODULE_COMPRESS_GZIP")));
-        let sentence = "the program that loads modules reads gzip, which the kernel's own modules are compressed with";
-        own.then(|| (true, Some(sentence.to_owned())))
+        let version = self.loader.or(found.map(|found| found.loader));
+        let option = match compression {
+            Compression::Gzip => "MODULE_COMPRESS_GZIP",
+            Compression::Zstd => match version {
+                Some(Loader::Kmod27) => return Some((false, None)),
+                Some(_) => return Some((true, None)),
+                None => "MODULE_COMPRESS_ZSTD",
+            },
+            _ => return Some((true, None)),
+        };
+        if self.config().is_some_and(|config| config.is_set(ConfigOption(option))) {
+            let sentence =
+                "the program that loads modules reads {}, which the kernel's own modules are compressed with";
+            return Some((true, Some(sentence.replace("{}", &compression.to_string()))));
+        }
+        let since_28 = "the program that loads modules reads zstd, as kmod does since 28";
+        (compression == Compression::Zstd).then(|| (true, Some(since_28.to_owned())))
     }
 
     fn found_loader(&self) -> Option<&InstalledLoader> {

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::description::Kernel;
 use super::vmlinux::KernelImage;
+use crate::compression::Compression;
 
 impl Kernel {
     /// Feeds a hasher with everything that this kernel's files have given, so that two kernels with one digest give the same
@@ -20,7 +21,7 @@ impl Kernel {
         (&self.builtin, with_parameters).hash(hasher);
         format!("{:?} {:?} {:?}", self.certificates, self.evidence, self.conflicts).hash(hasher);
         self.loader().map(|(loader, _)| loader).hash(hasher);
-        self.loader_has_zlib().hash(hasher);
+        [Compression::Gzip, Compression::Xz, Compression::Zstd].map(|kind| self.loader_reads(kind)).hash(hasher);
         let images = self.boot.given().map(KernelImage::path).into_iter().chain(self.boot.found());
         images.chain(self.loader_path()).collect()
     }

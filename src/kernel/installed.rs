@@ -1,9 +1,10 @@
 //! The files of a release that is installed on this machine or in an unpacked package.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use crate::compression::Compression;
 use crate::image::{in_root, is_dir, is_file, open_regular, read_dir};
 use crate::terms::{KernelRelease, Loader};
 
@@ -101,8 +102,8 @@ const MAX_PROGRAM: u64 = 16 << 20;
 #[derive(Debug)]
 pub(super) struct InstalledLoader {
     pub loader: Loader,
-    /// Whether it reads gzip, if it says so.
-    pub zlib: Option<bool>,
+    /// Whether it reads a kind of compression, as far as it says so.
+    pub reads: BTreeMap<Compression, bool>,
     pub path: PathBuf,
 }
 
@@ -119,8 +120,15 @@ pub(super) fn installed_loader(tree: &Path) -> Option<InstalledLoader> {
     let by_deed = if asks { Loader::Kmod31 } else { Loader::Kmod30 };
     let loader = kmod_version(&bytes).map_or(by_deed, Loader::of_kmod);
     let says = |feature: &str| memchr::memmem::find(&bytes, feature.as_bytes()).is_some();
-    let zlib = [("+ZLIB", true), ("-ZLIB", false)].into_iter().find(|(feature, _)| says(feature)).map(|(_, has)| has);
-    is_kmod.then_some(InstalledLoader { loader, zlib, path })
+    let mut reads = BTreeMap::new();
+    for (compression, feature) in [(Compression::Gzip, "ZLIB"), (Compression::Xz, "XZ"), (Compression::Zstd, "ZSTD")] {
+        if says(&format!("+{feature}")) {
+            reads.insert(compression, true);
+        } else if says(&format!("-{feature}")) {
+            reads.insert(compression, false);
+        }
+    }
+    is_kmod.then_some(InstalledLoader { loader, reads, path })
 }
 
 /// The version that `kmod --version` prints.

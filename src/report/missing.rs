@@ -136,8 +136,13 @@ fn supply(missing: &Missing, kernel: &KernelSummary) -> String {
              33: give --loader"
                 .into()
         }
-        Missing::LoaderReads(_) => {
+        Missing::LoaderReads("gzip-as-it-is") => {
             "whether the program that loads modules hands a gzip file over as it is, as kmod does up to 32 without zlib: give --loader"
+                .into()
+        }
+        Missing::LoaderReads(_) => {
+            "whether the program that loads modules hands a file of a kind that it does not read over as it is, as kmod does up to 32: \
+             give --loader"
                 .into()
         }
         Missing::FreeMemory(size) => {

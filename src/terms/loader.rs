@@ -4,7 +4,9 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Loader {
-    /// kmod up to 30 decompresses every file itself.
+    /// kmod up to 27 decompresses every file itself, and does not know Zstandard: it hands such a file over as it is.
+    Kmod27,
+    /// kmod 28 to 30 decompress every file themselves.
     Kmod30,
     /// kmod 31 and 32 hand a file to the kernel (`MODULE_INIT_COMPRESSED_FILE`) if the kernel's own decompressor reads its kind,
     /// which `/sys/module/compression` tells. They decompress files of other kinds themselves.
@@ -21,10 +23,16 @@ impl Loader {
     /// The one of a version of kmod.
     pub fn of_kmod(version: u32) -> Self {
         match version {
-            ..=30 => Self::Kmod30,
+            ..=27 => Self::Kmod27,
+            28..=30 => Self::Kmod30,
             31 | 32 => Self::Kmod31,
             33 => Self::Kmod33,
             34.. => Self::Kmod34,
         }
+    }
+
+    /// Returns whether it lets the kernel decompress the files of the kind that the kernel reads.
+    pub const fn hands_over(self) -> bool {
+        !matches!(self, Self::Kmod27 | Self::Kmod30)
     }
 }

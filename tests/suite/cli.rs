@@ -681,6 +681,43 @@ fn the_loader_may_need_the_size_in_a_frame() {
     desk.run("check -k k piped.ko --loader kmod34").ended(0);
 }
 
+/// kmod up to 27 does not know Zstandard, and any kmod may be built without xz or zstd: up to 32 it then hands the file over as it is.
+#[test]
+fn the_loader_may_not_read_xz_or_zstd() {
+    let desk = Desk::with(Made::new("6.12.0"));
+    desk.ko(&Ko::new("x").pack(|bytes| xz(bytes, Check::Crc32)))
+        .ko(&Ko::new("z").pack(|bytes| zstd::bulk::compress(bytes, 1).expect("compressed")));
+    let answer = |arguments: &str| {
+        let json = desk.run(&format!("check -k k --format json {arguments}")).json();
+        json["modules"][0]["errno"].as_str().unwrap_or("-").to_owned()
+    };
+    for (arguments, errno) in [
+        ("z.ko", "-"),
+        ("z.ko --loader kmod25", "ENOEXEC"),
+        ("z.ko --loader kmod28", "-"),
+        ("z.ko --loader kmod30+zlib-zstd", "ENOEXEC"),
+        ("z.ko --loader kmod33-zstd", "ENOSYS"),
+        ("z.ko --loader kmod33-xz+zstd", "-"),
+        ("x.ko --loader kmod25", "-"),
+        ("x.ko --loader kmod30-xz", "ENOEXEC"),
+        ("x.ko --loader kmod34-xz-zlib", "ENOSYS"),
+    ] {
+        assert_eq!(answer(arguments), errno, "{arguments}");
+    }
+    assert!(
+        desk.run("check -k k z.ko").out.contains("taken for true:\n    - the program that loads modules reads zstd")
+    );
+    for wrong in ["kmod30-lz4", "kmod30-", "kmod+xz", "kmod30xz"] {
+        assert!(desk.run(&format!("check -k k x.ko --loader {wrong}")).err.contains("expected kmod"), "{wrong}");
+    }
+    desk.kernel("root/usr/lib/modules/6.12.0", &Made::new("6.12.0"));
+    desk.file("root/usr/bin/kmod", "kmod version 27 +XZ -ZLIB /sys/module/%s/initstate");
+    desk.run("check -k root/usr/lib/modules/6.12.0 z.ko").ended(1);
+    desk.run("check -k root/usr/lib/modules/6.12.0 x.ko").ended(0);
+    desk.file("root/usr/bin/kmod", "kmod version 30 -XZ +ZSTD /sys/module/%s/initstate");
+    desk.run("check -k root/usr/lib/modules/6.12.0 x.ko").ended(1);
+}
+
 /// zlib's `gzread()`, which kmod calls, ignores what follows the last member of a file and takes what there is of one that is cut
 /// short. So does kmod up to 33 with Zstandard files. Later it decompresses these at once.
 #[test]

@@ -86,12 +86,12 @@ fn kernel_read_file(run: &mut Run<'_>) -> StageResult {
 
 /// A compressed file whose data is broken: kmod fails to decompress it, or hands it to the kernel, which finds no module in it.
 fn broken_file(run: &mut Run<'_>, what: &str) -> StageResult {
-    if run.image.compression() == Some(Compression::Gzip) && !reads_gzip(run)? {
-        return without_zlib(run);
-    }
     if let Some(compression) = run.image.compression() {
+        if !reads(run, compression)? {
+            return without_decoder(run, compression);
+        }
         let hands_over = match run.call.kernel.loader() {
-            Some((Loader::Kmod30, _)) => false,
+            Some((loader, _)) if !loader.hands_over() => false,
             loader => decompresses(run, compression)? && (loader.is_some() || !run.ask(Missing::Loader)?),
         };
         if hands_over {
@@ -115,8 +115,8 @@ fn kmod_module_insert_module(run: &mut Run<'_>) -> StageResult {
         }
         return Ok(());
     };
-    if compression == Compression::Gzip && !reads_gzip(run)? {
-        return without_zlib(run);
+    if !reads(run, compression)? {
+        return without_decoder(run, compression);
     }
     if let Some(fault) = run.image.not_at_once()
         && !reads_in_parts(run, fault)?
@@ -130,7 +130,7 @@ fn kmod_module_insert_module(run: &mut Run<'_>) -> StageResult {
         return Ok(());
     }
     let loader = run.call.kernel.loader();
-    if matches!(loader, Some((Loader::Kmod30, _))) || !decompresses(run, compression)? {
+    if loader.as_ref().is_some_and(|(loader, _)| !loader.hands_over()) || !decompresses(run, compression)? {
         return do_init_module(run);
     }
     let read = read_by_kernel(run, compression)?;
@@ -178,12 +178,12 @@ const KMOD_READS: usize = 6;
 /// The size of the longer of the two ELF headers, in bytes: what is shorter may be refused before it is looked at.
 const LONGEST_HEADER: usize = 64;
 
-/// Whether the program that loads modules reads gzip.
-fn reads_gzip(run: &mut Run<'_>) -> StageResult<bool> {
-    match run.call.kernel.loader_has_zlib() {
-        Some((has_zlib, evidence)) => {
+/// Whether the program that loads modules reads a kind of compression.
+fn reads(run: &mut Run<'_>, compression: Compression) -> StageResult<bool> {
+    match run.call.kernel.loader_reads(compression) {
+        Some((reads, evidence)) => {
             run.inferred.extend(evidence);
-            Ok(has_zlib)
+            Ok(reads)
         }
         None => run.ask(Missing::LoaderReads("gzip")),
     }
@@ -201,22 +201,24 @@ fn reads_in_parts(run: &Run<'_>, fault: NotAtOnce) -> StageResult<bool> {
     }
 }
 
-/// A gzip file, where kmod is built without zlib. Up to 32 it takes the file for one that is not compressed, and the kernel finds no
-/// module in it. Later it lets the kernel decompress the file, or gives up (`kmod_file_load_zlib()`).
-fn without_zlib(run: &mut Run<'_>) -> StageResult {
+/// A file of a kind that kmod is built without. Up to 32 it takes the file for one that is not compressed, and the kernel finds no
+/// module in it. Later it lets the kernel decompress the file, or gives up (`kmod_file_load_zlib()` and others).
+fn without_decoder(run: &mut Run<'_>, compression: Compression) -> StageResult {
     let is_as_it_is = match run.call.kernel.loader() {
-        Some((loader, _)) => matches!(loader, Loader::Kmod30 | Loader::Kmod31),
-        None => run.ask(Missing::LoaderReads("gzip-as-it-is"))?,
+        Some((loader, _)) => matches!(loader, Loader::Kmod27 | Loader::Kmod30 | Loader::Kmod31),
+        None if compression == Compression::Gzip => run.ask(Missing::LoaderReads("gzip-as-it-is"))?,
+        None => run.ask(Missing::LoaderReads("as-it-is"))?,
     };
     if is_as_it_is {
         run.set_bytes(run.image.stored().clone());
         return Ok(());
     }
-    if decompresses(run, Compression::Gzip)? {
-        let read = read_by_kernel(run, Compression::Gzip)?;
-        return decompressed(run, Compression::Gzip, read);
+    if decompresses(run, compression)? {
+        let read = read_by_kernel(run, compression)?;
+        return decompressed(run, compression, read);
     }
-    given_up(run, "kmod is built without zlib, and the kernel does not decompress gzip", Errno::ENOSYS)
+    let what = format!("kmod is built without the decoder of {compression}, and the kernel does not decompress it");
+    given_up(run, &what, Errno::ENOSYS)
 }
 
 /// The program that loads modules gives up with an error before it calls the kernel.

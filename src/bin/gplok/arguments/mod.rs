@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use gplok::image::Compression;
 use gplok::kernel::Kernel;
 use gplok::terms::{ByteSize, ExportKind, Glob, Loader};
 
@@ -174,44 +175,51 @@ pub struct CheckArguments {
 #[derive(Debug, Args)]
 pub struct LoaderArguments {
     /// The program that loads modules, which matters for compressed ones: kmod and its version, and whether it is built with zlib,
-    /// as `kmod --version` prints it: kmod30, kmod34-zlib, kmod33+zlib. Up to 30 it decompresses every module itself; later it
-    /// lets the kernel decompress those of the kind that the kernel reads. Default: the kmod beside the module tree; without one,
-    /// all are tried where they differ.
+    /// xz and zstd, as `kmod --version` prints it: kmod30, kmod34-zlib, kmod33+zlib-xz. Up to 30 it decompresses every module
+    /// itself; later it lets the kernel decompress those of the kind that the kernel reads. Default: the kmod beside the module
+    /// tree; without one, all are tried where they differ, and zstd is read, which kmod does since 28.
     #[arg(long, value_name = "LOADER")]
     pub loader: Option<LoaderArgument>,
 }
 
-/// The program that loads modules, and whether it reads gzip.
-#[derive(Clone, Copy, Debug)]
+/// The program that loads modules, and which kinds of compression it reads.
+#[derive(Clone, Debug)]
 pub struct LoaderArgument {
     loader: Loader,
-    zlib: Option<bool>,
+    reads: Vec<(Compression, bool)>,
 }
 
 impl FromStr for LoaderArgument {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FORM: &str = "expected kmod and its version, such as kmod30, kmod34-zlib or kmod33+zlib";
+        const FORM: &str = "expected kmod and its version, such as kmod30, kmod34-zlib or kmod33+zlib-xz";
         let rest = text.strip_prefix("kmod").ok_or(FORM)?;
-        let (version, zlib) = match (rest.strip_suffix("+zlib"), rest.strip_suffix("-zlib")) {
-            (Some(version), _) => (version, Some(true)),
-            (None, Some(version)) => (version, Some(false)),
-            (None, None) => (rest, None),
-        };
-        Ok(Self { loader: Loader::of_kmod(version.parse().map_err(|_| FORM)?), zlib })
+        let (version, mut features) = rest.split_at(rest.find(['+', '-']).unwrap_or(rest.len()));
+        let loader = Loader::of_kmod(version.parse().map_err(|_| FORM)?);
+        let mut reads = Vec::new();
+        while let Some(sign) = features.chars().next() {
+            let rest = features.get(1..).unwrap_or_default();
+            let (feature, others) = rest.split_at(rest.find(['+', '-']).unwrap_or(rest.len()));
+            let compression = match feature {
+                "zlib" => Compression::Gzip,
+                "xz" => Compression::Xz,
+                "zstd" => Compression::Zstd,
+                _ => return Err(FORM),
+            };
+            reads.push((compression, sign == '+'));
+            features = others;
+        }
+        Ok(Self { loader, reads })
     }
 }
 
 impl LoaderArguments {
     /// Tells the kernel which program loads modules.
     pub fn tell(&self, kernel: Kernel) -> Kernel {
-        let Some(LoaderArgument { loader, zlib }) = self.loader else { return kernel };
-        let kernel = kernel.with_loader(loader);
-        match zlib {
-            Some(has_zlib) => kernel.with_zlib(has_zlib),
-            None => kernel,
-        }
+        let Some(LoaderArgument { loader, reads }) = &self.loader else { return kernel };
+        let kernel = kernel.with_loader(*loader);
+        reads.iter().fold(kernel, |kernel, (compression, reads)| kernel.with_loader_that_reads(*compression, *reads))
     }
 }
 
