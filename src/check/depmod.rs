@@ -42,6 +42,8 @@ pub enum DepmodLine {
     Cycle(Vec<String>),
     /// The number of modules in all cycles.
     InCycles(usize),
+    /// There are so many ways through the modules that gplok has not looked for all cycles, and does not know their number.
+    MoreCycles,
 }
 
 /// A file with its links.
@@ -65,7 +67,9 @@ pub fn depmod(kernel: &Kernel, faults: &[WalkFault], files: &[LinkedFile], whole
         lines.extend(links.fault.map(|errno| DepmodLine::Unreadable { path: path.clone(), errno }));
     }
     let mut needs = vec![Vec::new(); files.len()];
-    for ((path, links), needs) in files.iter().zip(&mut needs) {
+    // The last module that is known to need each one.
+    let mut needed_by = vec![None; files.len()];
+    for ((number, (path, links)), needs) in files.iter().enumerate().zip(&mut needs) {
         lines.extend(links.lacks_size.then_some(DepmodLine::LacksSize));
         for import in &links.imports {
             // depmod_symbol_find() drops one leading dot: on 64-bit powerpc, .foo is the code of foo.
@@ -78,7 +82,9 @@ pub fn depmod(kernel: &Kernel, faults: &[WalkFault], files: &[LinkedFile], whole
                     if exported.disagrees(import) {
                         lines.push(DepmodLine::Disagrees { path: path.clone(), symbol });
                     }
-                    if let Some(module) = exported.module.filter(|module| !needs.contains(module)) {
+                    if let Some(module) = exported.module
+                        && needed_by[module].replace(number) != Some(number)
+                    {
                         needs.push(module);
                     }
                 }
@@ -146,27 +152,34 @@ fn cycles(names: &[String], needs: &[Vec<usize>]) -> Vec<DepmodLine> {
             }
         }
     }
-    let mut roots: Vec<usize> = (0..users.len()).filter(|module| users[*module] > 0).collect();
-    if roots.is_empty() {
+    let mut is_root: Vec<bool> = users.iter().map(|users| *users > 0).collect();
+    if !is_root.contains(&true) {
         return Vec::new();
     }
     let mut lines = Vec::new();
     let mut in_cycles = BTreeSet::new();
     let mut visits = 0;
-    while let Some(root) = (!roots.is_empty()).then(|| roots.remove(0)) {
+    for root in 0..is_root.len() {
+        if !is_root[root] {
+            continue;
+        }
         // Each way is a list of modules, from the root on.
         let mut ways = vec![vec![root]];
-        while let Some(way) = ways.pop().filter(|_| visits < MAX_VISITS) {
+        while let Some(way) = ways.pop() {
+            if visits >= MAX_VISITS {
+                lines.push(DepmodLine::MoreCycles);
+                return lines;
+            }
             visits += way.len();
             let Some(last) = way.last() else { continue };
             if way.len() > 1 && *last == root {
-                roots.retain(|module| !way.contains(module));
+                way.iter().for_each(|module| is_root[*module] = false);
                 in_cycles.extend(way.iter().copied());
                 lines.push(DepmodLine::Cycle(way.iter().map(|module| names[*module].clone()).collect()));
                 continue;
             }
             if needs[*last].is_empty() {
-                roots.retain(|module| module != last);
+                is_root[*last] = false;
                 continue;
             }
             for needed in needs[*last].iter().filter(|needed| **needed == root || !way.contains(needed)) {

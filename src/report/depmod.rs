@@ -25,7 +25,7 @@ pub fn depmod(lines: &[DepmodLine]) -> Printable {
             DepmodLine::Unlisted(WalkFault::Special(path, kind)) => {
                 text.line(format_args!("depmod: ERROR: unsupported file type {}: {kind:o}", Shown::path(path)))
             }
-            DepmodLine::Unlisted(WalkFault::Loop(_)) => {}
+            DepmodLine::Unlisted(WalkFault::Loop(_)) | DepmodLine::MoreCycles => {}
             DepmodLine::LacksSize => text.line("depmod: ERROR: zstd: Failed to determine decompression size"),
             DepmodLine::Unreadable { path, errno } => {
                 let error = match errno {

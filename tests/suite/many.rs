@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use gplok::check::Check;
-use gplok::image::Image;
+use gplok::check::{Check, DepmodLine, depmod};
+use gplok::image::{Image, KmodLinks};
 use gplok::kernel::{Exports, Kernel};
 use gplok::load::{Cmdline, Machine};
 use gplok::terms::Errno;
@@ -201,4 +201,33 @@ fn a_symbol_is_listed_many_times_in_two_lists() {
     let exports = kernel.exports().expect("a list");
     assert_eq!(exports.owned_by("m0", "same").and_then(|row| row.crc).map(|crc| crc.0), Some(1));
     assert_eq!(exports.rows().len(), 2 * ROWS + 2);
+}
+
+/// The lines of depmod about modules that each export one symbol, and need those of other modules.
+fn linked(modules: usize, needs: impl Fn(usize) -> Vec<usize>) -> Vec<DepmodLine> {
+    let made = Made::new("6.1.0");
+    let (kernel, _folder) = made.open();
+    let links = |number: usize| {
+        let ko = Ko::new(&format!("m{number}")).export(&format!("f{number}"));
+        let ko = needs(number).into_iter().fold(ko, |ko, other| ko.needs(&format!("f{other}")));
+        let path = format!("m{number}.ko");
+        let links = KmodLinks::of(&Image::from_bytes_raw(&path, ko.build(&made.profile)));
+        (path.into(), links)
+    };
+    let files: Vec<_> = (0..modules).map(links).collect();
+    ends(move || depmod(&kernel, &[], &files, true))
+}
+
+/// A module that needs very many others, as depmod links them.
+#[test]
+fn a_module_needs_very_many_others_for_depmod() {
+    assert_eq!(linked(5_000, |number| if number == 0 { (1..5_000).collect() } else { Vec::new() }), []);
+}
+
+/// Very many cycles of two modules: depmod's search ends early, and says so.
+#[test]
+fn modules_need_each_other_by_twos_for_depmod() {
+    let lines = linked(10_000, |number| vec![number ^ 1]);
+    assert_eq!(lines.first(), Some(&DepmodLine::Cycle(["m0", "m1", "m0"].map(str::to_owned).into())));
+    assert_eq!(lines.last(), Some(&DepmodLine::MoreCycles));
 }

@@ -64,6 +64,26 @@ fn versioned() -> Desk {
     desk
 }
 
+/// depmod walks each way through modules that need each other, of which there may be very many. gplok does not, and says so.
+#[test]
+fn a_search_for_cycles_that_is_cut_short_is_named() {
+    let desk = Desk::with(Made::new("6.1.0").no_tree());
+    for number in 0..12 {
+        let ko = Ko::new(&format!("m{number}")).export(&format!("f{number}"));
+        let others = (0..12).filter(|other| *other != number);
+        let ko = others.fold(ko, |ko, other| ko.needs(&format!("f{other}")));
+        desk.file(&format!("t/m{number}.ko"), ko.build(&Made::new("6.1.0").profile));
+    }
+    let note = "gplok: so many modules need each other that gplok stops looking for cycles: depmod goes on, and at the end it \
+                prints how many modules are in them\n";
+    // The note is no part of an answer that is kept.
+    for _ in 0..2 {
+        let ran = desk.run("check -k k --tree t --format depmod");
+        assert!(ran.out.contains("Cycle detected") && !ran.out.contains("modules in dependency cycles"), "{ran:?}");
+        assert_eq!((ran.code, ran.err.as_str()), (Some(1), note));
+    }
+}
+
 /// depmod knows names and versions; nothing else. What it does not look at is said apart, and in the exit code.
 #[test]
 fn scripts_may_read_the_warnings_of_depmod() {

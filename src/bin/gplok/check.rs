@@ -5,7 +5,7 @@ use std::hash::Hash as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use gplok::check::{Check, Checked, LinkedFile, ModuleFile, depmod as link, is_module_tree, name_absent};
+use gplok::check::{Check, Checked, DepmodLine, LinkedFile, ModuleFile, depmod as link, is_module_tree, name_absent};
 use gplok::image::{Image, KmodLinks, metadata, root};
 use gplok::kernel::{Kernel, ModuleTree, WalkFault};
 use gplok::load::{Insmod, ModuleInitFlags};
@@ -166,13 +166,15 @@ fn judge(
     };
     let is_unread = |missing: &Missing| matches!(missing, Missing::UnreadModule { .. });
     let has_unread = verdicts.iter().any(|verdict| verdict.missing.iter().any(is_unread));
-    let mut has_notes = false;
+    let (mut has_notes, mut has_more) = (false, false);
     let (text, exit) = match arguments.format {
         CheckFormat::Depmod => {
             let linked: Vec<LinkedFile> = files.iter().map(|file| file.path.clone()).zip(linked).collect();
             has_notes = note_unread(&linked);
             let whole_tree = arguments.tree.as_deref().is_none_or(is_module_tree) && arguments.modules.is_empty();
-            let lines = depmod(&link(&kernel, &given.faults, &linked, whole_tree));
+            let lines = link(&kernel, &given.faults, &linked, whole_tree);
+            has_more = note_more_cycles(&lines);
+            let lines = depmod(&lines);
             let exit = if lines.is_empty() { exit(&entries) } else { Exit::Refused };
             (lines, exit)
         }
@@ -184,8 +186,8 @@ fn judge(
     if arguments.format == CheckFormat::Depmod && !note_differences(given) && !has_notes {
         note_silence(arguments.format, &text, exit);
     }
-    // What could not be read may be readable the next time, although it has not changed.
-    if !has_unread {
+    // What could not be read may be readable the next time, although it has not changed. What is said beside the text is not kept.
+    if !has_unread && !has_more {
         keep(&text, exit);
     }
     // The program ends here. Freeing the memory of a whole tree piece by piece would take longer than reading a tenth
@@ -218,6 +220,18 @@ fn note_unread(linked: &[LinkedFile]) -> bool {
         ));
     }
     any
+}
+
+/// Says on standard error that depmod prints more cycles, and how many modules are in them. Returns whether it does.
+fn note_more_cycles(lines: &[DepmodLine]) -> bool {
+    let has_more = lines.contains(&DepmodLine::MoreCycles);
+    if has_more {
+        note(
+            "so many modules need each other that gplok stops looking for cycles: depmod goes on, and at the end it prints how \
+             many modules are in them",
+        );
+    }
+    has_more
 }
 
 /// Says on standard error where the lines of a depmod depend on how it was built or started. Returns whether they do.
