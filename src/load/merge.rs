@@ -2,7 +2,7 @@
 //!
 //! Where all worlds agree, the verdict is certain. Where they differ, it is undetermined and names the questions that decide.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use crate::history::{Behaviour, Calendar};
@@ -249,15 +249,14 @@ pub(crate) fn older_than_known(verdict: &mut Verdict, calendar: Calendar) {
 
 /// The questions to which two worlds have different answers.
 fn questions(results: &[(World, Verdict)]) -> Vec<Missing> {
-    let mut missing = BTreeSet::new();
-    for (world, _) in results {
-        let differs = |question: &Missing, answer: bool| {
-            results.iter().any(|(other, _)| other.answers.get(question).is_some_and(|given| *given != answer))
-        };
-        missing.extend(
-            world.answers.iter().filter(|(question, answer)| differs(question, **answer)).map(|(q, _)| q.clone()),
-        );
+    // The first answer to each question, and whether another one was given.
+    let mut answers: BTreeMap<&Missing, (bool, bool)> = BTreeMap::new();
+    for (question, answer) in results.iter().flat_map(|(world, _)| world.answers.iter()) {
+        let (first, differs) = answers.entry(question).or_insert((*answer, false));
+        *differs |= first != answer;
     }
+    let differing = answers.into_iter().filter(|(_, (_, differs))| *differs);
+    let mut missing: BTreeSet<_> = differing.map(|(question, _)| question.clone()).collect();
     let calendars = results.iter().any(|(world, _)| world.calendars != results[0].0.calendars);
     if missing.is_empty() {
         // The worlds differ by what an earlier load depended on.

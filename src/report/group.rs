@@ -1,6 +1,10 @@
 //! Groups of findings with one cause. Each group is one paragraph: forty symbols of one module that is not loaded are one
 //! problem.
 
+use std::collections::HashMap;
+use std::fmt::{self, Write};
+use std::hash::{DefaultHasher, Hasher as _};
+
 use super::compiler_symbols::{CompilerSymbol, explaining};
 use crate::terms::{ExportKind, License};
 use crate::verdict::{Absent, Cause, Code, Finding, Stage};
@@ -39,28 +43,43 @@ enum GroupKey<'a> {
     Whole(&'a Cause),
 }
 
+impl GroupKey<'_> {
+    /// Equal keys have equal digests.
+    fn digest(&self) -> u64 {
+        let mut digest = Digest::default();
+        // A digest takes any text.
+        _ = write!(digest, "{self:?}");
+        digest.0.finish()
+    }
+}
+
+/// A hash of a text.
+#[derive(Default)]
+struct Digest(DefaultHasher);
+
+impl Write for Digest {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        self.0.write(text.as_bytes());
+        Ok(())
+    }
+}
+
 /// Groups findings by cause. The groups whose stage the kernel reaches come first, then the others; each part is in the order
 /// of the stages, and within a stage in the order of the verdict.
 pub fn groups(findings: &[Finding]) -> Vec<Group<'_>> {
     let mut keyed: Vec<(GroupKey<'_>, Group<'_>)> = Vec::new();
+    let mut places: HashMap<_, Vec<usize>> = HashMap::new();
     for finding in findings {
         let key = group_key(&finding.cause);
-        let same = keyed.iter_mut().find(|(known, group)| {
-            group.code == finding.code()
-                && group.stage == finding.stage
-                && group.reached == finding.reached
-                && *known == key
-        });
-        match same {
+        let facts = (finding.code(), finding.stage, finding.reached);
+        let alike = places.entry((facts, key.digest())).or_default();
+        let place = alike.iter().copied().find(|place| keyed.get(*place).is_some_and(|(known, _)| *known == key));
+        match place.and_then(|place| keyed.get_mut(place)) {
             Some((_, group)) => group.findings.push(finding),
             None => {
-                let group = Group {
-                    code: finding.code(),
-                    stage: finding.stage,
-                    reached: finding.reached,
-                    findings: vec![finding],
-                };
-                keyed.push((key, group));
+                alike.push(keyed.len());
+                let (code, stage, reached) = facts;
+                keyed.push((key, Group { code, stage, reached, findings: vec![finding] }));
             }
         }
     }
