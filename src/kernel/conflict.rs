@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
 use super::config::Config;
-use super::exports::{Exports, FEW, KernelExport};
+use super::exports::{Exports, KernelExport};
 use super::fact::Fact;
 use super::symvers::VMLINUX;
 use crate::terms::ModuleName;
@@ -96,12 +96,12 @@ impl<'a> Owned<'a> {
         if exporter == VMLINUX {
             return self.exports.vmlinux(name);
         }
-        let few: Vec<_> = self.exports.positions(name).take(FEW).collect();
+        let few: Vec<_> = self.exports.positions(name).take(Exports::FEW).collect();
         let mut rows = few.iter().filter_map(|position| self.exports.at(*position));
         if let Some(row) = rows.find(|row| row.exporter == exporter) {
             return Some(row);
         }
-        if few.len() < FEW {
+        if few.len() < Exports::FEW {
             return None;
         }
         let positions = || self.exports.rows().zip(0..).map(|(row, at)| ((row.exporter, row.name), at)).collect();

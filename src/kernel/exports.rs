@@ -95,13 +95,13 @@ impl Hash for Exports {
     }
 }
 
-/// How many rows of one symbol are looked at before all rows are put into a table.
-pub(super) const FEW: usize = 8;
-
 /// No exporter, and the length that a text must stay below.
 const NONE: u32 = u32::MAX;
 
 impl Exports {
+    /// How many rows of one symbol are looked at one after another. What is asked of more rows is kept.
+    pub(crate) const FEW: usize = 8;
+
     /// Reads `Module.symvers`. Empty lines are skipped.
     ///
     /// # Errors
@@ -327,6 +327,11 @@ impl Exports {
         })
     }
 
+    /// The rows of a name that modules export, the last first.
+    pub(crate) fn of_modules<'a>(&'a self, name: &'a str) -> impl Iterator<Item = KernelExport<'a>> {
+        self.of_others(name).filter_map(|position| self.at(position))
+    }
+
     /// The row at a position.
     pub fn at(&self, position: usize) -> Option<KernelExport<'_>> {
         self.rows.get(position).map(|row| self.export(row))
@@ -381,7 +386,7 @@ impl Exports {
     pub(crate) fn contradicts_itself(&self, name: &str) -> bool {
         let mut rows = self.own_rows(name);
         let Some(last) = rows.next().map(|row| self.says(row)) else { return false };
-        let differs = rows.by_ref().take(FEW).any(|other| self.says(other) != last);
+        let differs = rows.by_ref().take(Self::FEW).any(|other| self.says(other) != last);
         differs || (rows.next().is_some() && self.contradictions().contains(name))
     }
 
@@ -436,7 +441,7 @@ impl Exports {
         let mut all = None;
         other.rows().all(|row| {
             let mut known = self.named(row.name);
-            if known.by_ref().take(FEW).any(|known| known == row) {
+            if known.by_ref().take(Self::FEW).any(|known| known == row) {
                 return true;
             }
             // Very many rows of one symbol are not compared with each other.

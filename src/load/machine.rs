@@ -18,6 +18,7 @@ use crate::load::refused_exporter::RefusedExporter;
 use crate::load::run::{Call, Run};
 use crate::load::stages::delete_module::{Kept, delete_module};
 use crate::load::state::{Open, State, World};
+use crate::load::unread_files::UnreadFiles;
 use crate::load::{Cmdline, Insmod, SystemCall};
 use crate::terms::{Errno, ExportedSymbol, Taints};
 use crate::verdict::{Finding, Missing, Outcome, Stage, Verdict};
@@ -86,7 +87,7 @@ pub struct Machine {
     number: Option<usize>,
     exporters: Option<Arc<ExportersByName>>,
     /// Files that could not be read. Any of them may have been loaded before.
-    unread: Arc<Vec<UnreadFile>>,
+    unread: Arc<UnreadFiles>,
     memo: Arc<Memo>,
 }
 
@@ -185,11 +186,8 @@ impl Machine {
     pub(crate) fn leave_unread(&mut self, mut files: Vec<UnreadFile>) {
         // The kernel refuses a damaged file, whatever it would export.
         files.retain(|file| !file.is_damaged);
-        if files.iter().any(|file| !self.unread.contains(file)) {
-            let known = Arc::make_mut(&mut self.unread);
-            known.extend(files);
-            known.sort();
-            known.dedup();
+        if !self.unread.has_all(&files) {
+            Arc::make_mut(&mut self.unread).add(files);
         }
     }
 

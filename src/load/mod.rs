@@ -17,8 +17,9 @@
 //! - `arguments.rs` and `cmdline.rs`: the arguments of the system call and the command line of the kernel.
 //! - `machine.rs`: one boot. It attempts each system call in every world; `merge.rs` merges the verdicts of the worlds.
 //! - `pipeline.rs`: the order of the stages, and the survey of the stages past a refusal.
-//! - `run.rs` and `state.rs`: what a stage may read, print and change during one attempt.
-//! - `loaded.rs` and `refused_exporter.rs`: the modules that earlier calls loaded or refused.
+//! - `run/` and `state.rs`: what a stage may read, print and change during one attempt.
+//! - `loaded.rs` and `refused_exporter.rs`: the modules that earlier calls loaded or refused; `unread_files.rs`: those of which
+//!   that is not known.
 //! - `stages/`: the stages, one file for each kernel function.
 //! - `signature/`: the verification of PKCS#7 module signatures.
 //! - `btf/`: the check of type information.
@@ -30,6 +31,7 @@ mod btf;
 mod cache;
 mod cmdline;
 mod exporters;
+mod found_symbol;
 mod loaded;
 mod machine;
 mod merge;
@@ -43,6 +45,7 @@ mod run;
 mod signature;
 mod stages;
 mod state;
+mod unread_files;
 
 pub use arguments::{Insmod, ModuleInitFlags, SystemCall};
 pub(crate) use cache::memo::Memo;

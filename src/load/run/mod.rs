@@ -7,19 +7,21 @@ mod output;
 mod recorded;
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use crate::history::Behaviour;
 use crate::image::{Bytes, Image, as_text};
-use crate::kernel::{ConfigOption, Kernel, UnreadFile};
+use crate::kernel::{ConfigOption, Kernel};
 use crate::load::cache::memo::Memo;
 use crate::load::cache::passed::Passed;
 use crate::load::cache::premise::{Premise, Recording, are_same_modules, is_same_info};
 use crate::load::exporters::ExportersByName;
+use crate::load::found_symbol::Searches;
 use crate::load::loaded::LoadedModule;
 use crate::load::refused_exporter::RefusedExporter;
 use crate::load::state::{Differing, Furthest, Info, Open, StageResult, Stop, World};
+use crate::load::unread_files::UnreadFiles;
 use crate::load::{Cmdline, Insmod};
 use crate::terms::{ByNumber, Taint, Taints};
 use crate::verdict::{Finding, KernelLine, Missing, Stage};
@@ -41,7 +43,7 @@ pub(crate) struct Call<'a> {
     pub number: Option<usize>,
     pub exporters: Option<&'a ExportersByName>,
     /// Files of the kernel's tree, or among the modules given, that could not be read. Any of them may have been loaded before.
-    pub unread: &'a [UnreadFile],
+    pub unread: &'a UnreadFiles,
     /// Results that hold for every call on this kernel.
     pub memo: &'a Memo,
     /// Stages passed by other attempts at this call.
@@ -57,6 +59,8 @@ pub(crate) struct Run<'a> {
     pub log: Vec<KernelLine>,
     pub findings: Vec<Finding>,
     pub inferred: Vec<String>,
+    /// What a stage has taken for true already.
+    assumptions: HashSet<String>,
     /// How far other attempts got. Stages past a refusal are surveyed only if this attempt gets further.
     best: Option<Furthest>,
     /// The module is refused already: stages go on to find more, but print nothing and ask nothing.
@@ -77,6 +81,9 @@ pub(crate) struct Run<'a> {
     differing: Cell<Option<Differing>>,
     /// The places of the loaded modules and of the refused exporters in their lists, by number. Filled where there are many.
     loaded_places: OnceCell<Option<Places>>,
+    /// The names of the modules that are loaded or were refused. Filled where there are many.
+    judged: OnceCell<HashSet<String>>,
+    pub(in crate::load) searches: Searches,
     refused_places: OnceCell<Option<Places>>,
 }
 
@@ -99,6 +106,7 @@ impl<'a> Run<'a> {
             log: Vec::new(),
             findings: Vec::new(),
             inferred: call.kernel.inferred.clone(),
+            assumptions: call.kernel.inferred.iter().cloned().collect(),
             best: None,
             surveying: false,
             world,
@@ -112,6 +120,8 @@ impl<'a> Run<'a> {
             asked: RefCell::default(),
             differing: Cell::default(),
             loaded_places: OnceCell::new(),
+            judged: OnceCell::new(),
+            searches: Searches::default(),
             refused_places: OnceCell::new(),
         }
     }
@@ -245,6 +255,20 @@ impl<'a> Run<'a> {
             self.record(|| Premise::Modules(Arc::clone(modules)));
         }
         modules
+    }
+
+    /// Returns whether a module with that name is loaded, or was refused before.
+    pub fn is_judged(&self, name: &str) -> bool {
+        let (loaded, refused) = (self.modules(), self.call.refused);
+        if loaded.len() + refused.len() <= ExportersByName::FEW {
+            return loaded.iter().any(|module| *module.name == *name)
+                || refused.iter().any(|module| *module.name == *name);
+        }
+        let names = || {
+            let refused = refused.iter().map(|module| module.name.to_string());
+            loaded.iter().map(|module| module.name.to_string()).chain(refused).collect()
+        };
+        self.judged.get_or_init(names).contains(name)
     }
 
     /// The loaded modules that may export a symbol, the newest first. `raw` is its name as it is in a string table.

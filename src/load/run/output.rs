@@ -95,7 +95,8 @@ impl Run<'_> {
 
     /// Records something that is taken for true.
     pub fn infer(&mut self, assumption: String) {
-        if !self.inferred.contains(&assumption) {
+        if !self.assumptions.contains(&assumption) {
+            self.assumptions.insert(assumption.clone());
             self.inferred.push(assumption);
         }
     }

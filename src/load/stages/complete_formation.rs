@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::elf::SectionFlags;
+use crate::load::found_symbol::Exporter;
 use crate::load::run::Run;
-use crate::load::stages::resolve_symbol::{Exporter, find_in_modules, find_in_vmlinux};
+use crate::load::stages::resolve_symbol::{find_in_modules, find_in_vmlinux};
 use crate::load::state::{StageResult, Stop};
 use crate::terms::Errno;
 use crate::verdict::{Cause, LogLevel};

@@ -1,16 +1,15 @@
 //! Resolving one undefined symbol: finding its exporter, and the checks of license, version and namespace.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::history::Behaviour;
 use crate::kernel::{Exports, UnreadFile, VMLINUX, module_name_of};
-use crate::load::loaded::LoadedModule;
+use crate::load::found_symbol::{Exporter, FoundSymbol, Place};
 use crate::load::run::Run;
 use crate::load::stages::check_version::{Versioned, check_version};
 use crate::load::stages::symbol_name::SymbolName;
 use crate::load::state::StageResult;
-use crate::terms::{Crc, ExportKind, Namespace, Taint, rust_path};
+use crate::terms::{ExportKind, Namespace, Taint, rust_path};
 use crate::verdict::{Cause, LineText, LogLevel, Missing, OfSymbol};
 
 /// What a symbol resolves to.
@@ -22,46 +21,6 @@ pub(in crate::load) enum Resolved {
     Null,
     /// `-EINVAL`: the module is rejected, even if the reference is weak.
     Invalid,
-}
-
-/// The output fields of `struct find_symbol_arg` (kernel/module/internal.h).
-#[derive(Clone, Debug)]
-pub(in crate::load) struct FoundSymbol {
-    pub kind: ExportKind,
-    /// The version of the symbol; `None` if the exporter has no CRC table.
-    pub crc: Option<Crc>,
-    pub namespace: Option<Namespace>,
-    pub exporter: Exporter,
-}
-
-/// The exporter of a symbol.
-#[derive(Clone, Debug)]
-pub(in crate::load) enum Exporter {
-    /// The kernel itself.
-    Vmlinux,
-    /// A module that gplok has loaded.
-    Module(Arc<LoadedModule>),
-    /// A module of the kernel's own tree, which counts as loaded.
-    InTree(String),
-}
-
-impl Exporter {
-    /// Its name for messages.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Vmlinux => VMLINUX,
-            Self::Module(module) => &module.name,
-            Self::InTree(name) => name,
-        }
-    }
-
-    /// The module, if gplok has loaded it.
-    fn module(&self) -> Option<&LoadedModule> {
-        match self {
-            Self::Module(module) => Some(module),
-            _ => None,
-        }
-    }
 }
 
 /// The largest number of imported namespaces in a finding about a missing one.
@@ -150,17 +109,10 @@ fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) -> StageResul
             exporter: Exporter::Vmlinux,
         }));
     };
-    if run.call.dependencies_loaded {
-        for row in exports.named(name).filter(|row| row.exporter != VMLINUX) {
-            // Skip modules that were loaded or refused in this boot: their exports are known from their files.
-            let file = row.exporter.rsplit('/').next().unwrap_or(row.exporter);
-            let is_judged = run.modules().iter().any(|module| is_named(file, &module.name))
-                || run.call.refused.iter().any(|refused| is_named(file, &refused.name));
-            if !is_judged && let Some(kind) = visible_kind(run, name, row.kind, gplok)? {
-                let exporter = Exporter::InTree(module_name(row.exporter));
-                return Ok(Some(FoundSymbol { kind, crc: row.crc, namespace: row.namespace, exporter }));
-            }
-        }
+    if run.call.dependencies_loaded
+        && let Some(found) = find_in_tree(run, exports, name, gplok)?
+    {
+        return Ok(Some(found));
     }
     match find_in_unread_module(run, name, gplok)? {
         // A list without some of its rows may have left this one out.
@@ -169,6 +121,27 @@ fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) -> StageResul
         }
         found => Ok(found),
     }
+}
+
+/// Searches the modules of the kernel's tree, the last one that its list names first.
+fn find_in_tree(run: &Run<'_>, exports: &Exports, name: &str, gplok: bool) -> StageResult<Option<FoundSymbol>> {
+    let search = || {
+        for row in exports.of_modules(name) {
+            // Skip modules that were loaded or refused in this boot: their exports are known from their files.
+            let module = module_name(row.exporter);
+            if !run.is_judged(&module)
+                && let Some(kind) = visible_kind(run, name, row.kind, gplok)?
+            {
+                let exporter = Exporter::InTree(module);
+                return Ok(Some(FoundSymbol { kind, crc: row.crc, namespace: row.namespace, exporter }));
+            }
+        }
+        Ok(None)
+    };
+    if exports.of_modules(name).nth(Exports::FEW).is_none() {
+        return search();
+    }
+    run.searches.once((run.stage, gplok, Place::Tree, name), search)
 }
 
 /// Returns whether a list of exports has lost rows, and with them perhaps that of a symbol.
@@ -184,8 +157,7 @@ fn find_in_unread_module(run: &Run<'_>, name: &str, gplok: bool) -> StageResult<
     if !run.ask(Missing::unread(file, more, false))? {
         return Ok(None);
     }
-    let rows = run.call.kernel.exports().into_iter().flat_map(|exports| exports.named(name));
-    let row = rows.into_iter().find(|row| row.exporter != VMLINUX);
+    let row = run.call.kernel.exports().and_then(|exports| exports.of_modules(name).next());
     let exporter = match &row {
         Some(row) => module_name(row.exporter),
         None => module_name_of(&file.path).unwrap_or_else(|| "a module that was not read".to_owned()),
@@ -201,24 +173,19 @@ fn find_in_unread_module(run: &Run<'_>, name: &str, gplok: bool) -> StageResult<
 /// The file that may export a symbol although it could not be read, and how many others may: the one that `Module.symvers` names,
 /// or a folder that may hold it; if it names none, any. `None` if the exporter is known.
 fn unread_exporter<'a>(run: &Run<'a>, name: &str) -> Option<(&'a UnreadFile, usize)> {
-    // The module itself is not loaded before itself, whichever of its files counts.
-    let is_itself = |file: &UnreadFile| file.contest.is_some() && has_one_name(&file.path, run.image.path());
-    let unread = run.call.unread.iter().filter(|file| file.may_export(name) && !is_itself(file));
-    if unread.clone().next().is_none() || run.refused_exporter(name).is_some() {
+    if run.call.unread.is_empty() {
         return None;
     }
-    let mut rows = run.call.kernel.exports().into_iter().flat_map(|exports| exports.named(name));
-    let Some(listed) = rows.find(|row| row.exporter != VMLINUX).map(|row| module_name(row.exporter)) else {
-        return Some((unread.clone().next()?, unread.count() - 1));
-    };
-    let named = unread.clone().find(|file| module_name_of(&file.path).is_some_and(|name| name == listed));
-    let folder = || unread.clone().find(|file| module_name_of(&file.path).is_none());
-    Some((named.or_else(folder)?, 0))
-}
-
-/// Returns whether two files are files of one module name.
-fn has_one_name(one: &Path, other: &Path) -> bool {
-    module_name_of(one).is_some_and(|name| module_name_of(other) == Some(name))
+    let importer = module_name_of(run.image.path());
+    let any = run.call.unread.exporters(name, importer.as_deref())?;
+    if run.refused_exporter(name).is_some() {
+        return None;
+    }
+    let row = run.call.kernel.exports().and_then(|exports| exports.of_modules(name).next());
+    match row.map(|row| module_name(row.exporter)) {
+        Some(listed) => Some((run.call.unread.file_of(&listed, name, importer.as_deref())?, 0)),
+        None => Some(any),
+    }
 }
 
 /// Asks whether a symbol that a file exports which could not be read has the version that the module wants.
@@ -241,13 +208,16 @@ fn passes_unclear_namespace(run: &mut Run<'_>, name: &SymbolName<'_>, found: &Fo
     // Where rows contradict each other, neither version nor namespace was taken from them.
     let may_be = found.crc.is_none() && found.namespace.is_none() && matches!(found.exporter, Exporter::Vmlinux);
     let Some(exports) = run.call.kernel.exports().filter(|_| may_be) else { return Ok(true) };
-    let namespaces = exports.own_namespaces(name);
-    if namespaces.len() < 2 {
+    if exports.own_rows(name).nth(1).is_none() {
         return Ok(true);
     }
     let modinfo = Arc::clone(&run.info()?.modinfo);
     let is_open = |namespace: &Namespace| !modinfo.imports_namespace(namespace.as_str());
-    let Some(open) = namespaces.into_iter().flatten().find(is_open) else { return Ok(true) };
+    let open = run.searches.open_namespace(name, || {
+        let namespaces = exports.own_namespaces(name);
+        if namespaces.len() < 2 { None } else { namespaces.into_iter().flatten().find(is_open) }
+    });
+    let Some(open) = open else { return Ok(true) };
     if !run.has(Behaviour::SymNamespaces)? || run.ask(Missing::Namespaces)? {
         return Ok(true);
     }
@@ -257,6 +227,14 @@ fn passes_unclear_namespace(run: &mut Run<'_>, name: &SymbolName<'_>, found: &Fo
 /// Searches the kernel's own export tables.
 pub(in crate::load) fn find_in_vmlinux(run: &Run<'_>, name: &str, gplok: bool) -> StageResult<Option<FoundSymbol>> {
     let Some(exports) = run.call.kernel.exports() else { return Ok(None) };
+    let search = || find_in_own_rows(run, exports, name, gplok);
+    if exports.own_rows(name).nth(Exports::FEW).is_none() {
+        return search();
+    }
+    run.searches.once((run.stage, gplok, Place::Vmlinux, name), search)
+}
+
+fn find_in_own_rows(run: &Run<'_>, exports: &Exports, name: &str, gplok: bool) -> StageResult<Option<FoundSymbol>> {
     let mut rows = exports.own_rows(name);
     let (first, second) = (rows.next(), rows.next());
     if second.is_some() && exports.contradicts_itself(name) {
@@ -328,12 +306,6 @@ pub(in crate::load) fn find_in_modules(run: &Run<'_>, raw: &[u8], gplok: bool) -
 /// The name of the module that a path of `Module.symvers` names, with underscores.
 pub(in crate::load) fn module_name(path: &str) -> String {
     path.rsplit('/').next().unwrap_or(path).replace('-', "_")
-}
-
-/// Returns whether a file name without its suffix is that of a module, whose name has underscores.
-fn is_named(file: &str, name: &str) -> bool {
-    file.len() == name.len()
-        && file.bytes().zip(name.bytes()).all(|(one, other)| (if one == b'-' { b'_' } else { one }) == other)
 }
 
 /// How a row of the export tables exports the symbol, or `None` if this module must not see it.
