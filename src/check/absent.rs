@@ -1,24 +1,47 @@
 //! Why the exporter of a missing symbol cannot be loaded: another file takes precedence, or it is not installed, or damaged.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use crate::kernel::{Exports, Kernel, ModuleTree, UnreadFile};
 use crate::terms::{KernelRelease, ModuleName};
 use crate::verdict::{Absent, Cause, Verdict};
 
-/// Adds to findings about missing symbols why no tree gives the module that exports them. `unread` are the module files that
-/// could not be read.
-pub fn name_absent(verdict: &mut Verdict, kernel: &Kernel, tree: Option<&ModuleTree>, unread: &[UnreadFile]) {
+/// The module files that are damaged: there may be as many as there are findings about missing symbols.
+#[derive(Clone, Debug, Default)]
+pub struct DamagedFiles<'a> {
+    /// All of them, in order.
+    all: Vec<&'a UnreadFile>,
+    /// The first of each module.
+    of_module: HashMap<ModuleName, &'a UnreadFile>,
+}
+
+impl<'a> DamagedFiles<'a> {
+    /// Those among files that could not be read.
+    pub fn among(unread: &'a [UnreadFile]) -> Self {
+        let mut files = Self::default();
+        for file in unread.iter().filter(|file| file.is_damaged) {
+            files.all.push(file);
+            if let Some(module) = ModuleName::of_file(&file.path) {
+                files.of_module.entry(module).or_insert(file);
+            }
+        }
+        files
+    }
+}
+
+/// Adds to findings about missing symbols why no tree gives the module that exports them.
+pub fn name_absent(verdict: &mut Verdict, kernel: &Kernel, tree: Option<&ModuleTree>, files: &DamagedFiles<'_>) {
     for finding in &mut verdict.findings {
         match &mut finding.cause {
             Cause::MissingSymbol { symbol, refused_exporter: None, namesake: None, absent: absent @ None } => {
                 let shadowed = tree.and_then(|tree| shadowed(tree, symbol));
-                let found = shadowed.or_else(|| perhaps(kernel, tree, unread));
+                let found = shadowed.or_else(|| perhaps(kernel, tree, files));
                 *absent = found.map(Box::new);
             }
             Cause::ExporterNotLoaded { symbol, exporter, absent: absent @ None } => {
                 let shadowed = tree.and_then(|tree| shadowed(tree, symbol));
-                let found = shadowed.or_else(|| damaged(exporter, unread));
+                let found = shadowed.or_else(|| damaged(exporter, files));
                 let found = found.or_else(|| not_installed(kernel, tree?, symbol));
                 *absent = found.map(Box::new);
             }
@@ -33,10 +56,8 @@ fn shadowed(tree: &ModuleTree, symbol: &str) -> Option<Absent> {
 }
 
 /// The file of a module, if it is damaged.
-fn damaged(module: &str, unread: &[UnreadFile]) -> Option<Absent> {
-    let is_it =
-        |file: &&UnreadFile| file.is_damaged && ModuleName::of_file(&file.path).is_some_and(|name| *name == *module);
-    let file = unread.iter().find(is_it)?;
+fn damaged(module: &str, files: &DamagedFiles<'_>) -> Option<Absent> {
+    let file = files.of_module.get(module)?;
     Some(Absent::Damaged { file: file.path.to_string_lossy().into_owned(), damage: file.why.clone() })
 }
 
@@ -64,11 +85,10 @@ fn not_installed(kernel: &Kernel, tree: &ModuleTree, symbol: &str) -> Option<Abs
 }
 
 /// Modules that may export a symbol which nothing lists: damaged ones, and those that the tree lacks.
-fn perhaps(kernel: &Kernel, tree: Option<&ModuleTree>, unread: &[UnreadFile]) -> Option<Absent> {
-    let damaged = || unread.iter().filter(|file| file.is_damaged);
-    if let Some(first) = damaged().next() {
-        let (files, path, damage) = (damaged().count(), first.path.to_string_lossy().into_owned(), first.why.clone());
-        return Some(Absent::PerhapsDamaged { files, first: path, damage });
+fn perhaps(kernel: &Kernel, tree: Option<&ModuleTree>, files: &DamagedFiles<'_>) -> Option<Absent> {
+    if let Some(first) = files.all.first() {
+        let (path, damage) = (first.path.to_string_lossy().into_owned(), first.why.clone());
+        return Some(Absent::PerhapsDamaged { files: files.all.len(), first: path, damage });
     }
     if kernel.exports().is_some_and(Exports::covers_modules) {
         return None;

@@ -1,10 +1,11 @@
 //! Would each of these modules load, given the others and the kernel's own?
 
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::absent::name_absent;
+use super::absent::{DamagedFiles, name_absent};
 use super::boots::{Boots, blamed};
 use super::contest::Contests;
 use super::each::try_each;
@@ -211,8 +212,11 @@ impl<'a> Check<'a> {
     pub fn in_order(&self, images: &[Image]) -> Result<Vec<Verdict>, ModprobeError> {
         let mut machine = self.machine();
         let mut verdicts = Vec::with_capacity(images.len());
+        let firsts = self.contests.iter().filter_map(|contest| Some((contest.files.first()?.as_path(), contest)));
+        // Of two about one file the first counts.
+        let contests: HashMap<_, _> = firsts.rev().collect();
         for image in images {
-            if let Some(contest) = self.contests.iter().find(|contest| contest.is_about(image.path())) {
+            if let Some(contest) = contests.get(image.path()) {
                 verdicts.push(machine.leave_open(UnreadFile::contested(contest)));
                 continue;
             }
@@ -226,7 +230,8 @@ impl<'a> Check<'a> {
     /// Adds to findings why the kernel's tree does not give the modules that export missing symbols.
     fn name_absent(&self, verdicts: &mut [Verdict], unread: &[UnreadFile]) {
         let tree = self.kernel.tree();
-        verdicts.iter_mut().for_each(|verdict| name_absent(verdict, self.kernel, tree, unread));
+        let damaged = DamagedFiles::among(unread);
+        verdicts.iter_mut().for_each(|verdict| name_absent(verdict, self.kernel, tree, &damaged));
     }
 
     fn machine(&self) -> Machine {

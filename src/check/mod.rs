@@ -39,7 +39,7 @@ mod reading;
 mod shape;
 mod states;
 
-unstable!(absent::name_absent);
+unstable!(absent::{DamagedFiles, name_absent});
 pub use check::{Check, Checked, Leftover, ModuleFile, check};
 unstable!(depmod::{DepmodLine, LinkedFile, depmod, is_module_tree});
 pub(crate) use each::try_each;

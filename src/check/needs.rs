@@ -4,14 +4,14 @@ use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::contest::{Contests, Probe};
 use super::each::try_each;
 use super::error::ModprobeError;
 use super::order::{Cycle, Order};
 use crate::image::{Error, Fault, Image, as_text};
-use crate::kernel::{Kernel, ModuleTree, TreeModule, UnreadFile, VMLINUX, module_name_of};
+use crate::kernel::{Exports, Kernel, KernelExport, ModuleTree, TreeModule, UnreadFile, VMLINUX, module_name_of};
 use crate::load::{ExportersByName, Memo};
 use crate::terms::{ByName, ByNumber, ExportedSymbol, ModuleName};
 
@@ -51,6 +51,8 @@ struct Exporters<'a> {
     open: HashSet<PathBuf>,
     /// Without a tree, the names of the modules given.
     given_names: HashSet<ModuleName>,
+    /// The symbols that the kernel's list says they export. Filled where it has many rows of one symbol.
+    listed_of_given: OnceLock<HashSet<&'a str>>,
 }
 
 /// A needed module: one of those given, or one of the kernel's tree.
@@ -150,7 +152,17 @@ impl<'a> Modules<'a> {
         let announced = given.iter().enumerate().filter(|(index, _)| kernel.tree().is_none() && !is_alone(*index));
         let given_names = announced.map(|(_, image)| ModuleName::new(&name_of(image))).collect();
         let open = contests.paths();
-        let exporters = Exporters { kernel, memo, symbols, names, paths, whole_tree, open, given_names };
+        let exporters = Exporters {
+            kernel,
+            memo,
+            symbols,
+            names,
+            paths,
+            whole_tree,
+            open,
+            given_names,
+            listed_of_given: OnceLock::new(),
+        };
         let of_given = try_each(&numbered, |(index, image)| {
             if is_alone(*index) { Ok(Needs::default()) } else { image.ask(|image| exporters.needs(image)) }
         });
@@ -381,9 +393,14 @@ impl<'k> Exporters<'k> {
 
     /// Returns whether a module that was given counts as the exporter of a symbol, although its file does not export it.
     fn is_listed_of_given(&self, symbol: &str) -> bool {
-        let rows = self.kernel.exports().filter(|_| !self.given_names.is_empty());
-        let mut rows = rows.into_iter().flat_map(|exports| exports.named(symbol));
-        rows.any(|row| self.given_names.contains(&ModuleName::of_exporter(row.exporter)))
+        let Some(exports) = self.kernel.exports().filter(|_| !self.given_names.is_empty()) else { return false };
+        let is_of_given = |row: &KernelExport<'_>| self.given_names.contains(&ModuleName::of_exporter(row.exporter));
+        let mut rows = exports.named(symbol);
+        if rows.by_ref().take(Exports::FEW).any(|row| is_of_given(&row)) {
+            return true;
+        }
+        let names = || exports.rows().filter(is_of_given).map(|row| row.name).collect();
+        rows.next().is_some() && self.listed_of_given.get_or_init(names).contains(symbol)
     }
 
     /// The module of the kernel's tree that exports a symbol, unless it or another file of its name was given.

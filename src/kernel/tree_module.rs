@@ -43,13 +43,6 @@ pub struct Contest {
     pub exports: Option<BTreeSet<String>>,
 }
 
-impl Contest {
-    /// Returns whether a file is the one that stands for the others.
-    pub(crate) fn is_about(&self, file: &Path) -> bool {
-        self.files.first().is_some_and(|first| first == file)
-    }
-}
-
 impl UnreadFile {
     pub(crate) fn new(path: &Path, why: impl Into<String>) -> Self {
         Self { path: path.to_owned(), why: why.into(), is_damaged: false, contest: None }

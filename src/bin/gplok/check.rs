@@ -5,7 +5,9 @@ use std::hash::Hash as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use gplok::check::{Check, Checked, DepmodLine, LinkedFile, ModuleFile, depmod as link, is_module_tree, name_absent};
+use gplok::check::{
+    Check, Checked, DamagedFiles, DepmodLine, LinkedFile, ModuleFile, depmod as link, is_module_tree, name_absent,
+};
 use gplok::image::{Image, KmodLinks, metadata, root};
 use gplok::kernel::{Kernel, ModuleTree, WalkFault};
 use gplok::load::{Insmod, ModuleInitFlags};
@@ -144,7 +146,7 @@ fn judge(
     };
     given.add_shadowed(&mut verdicts);
     for tree in &given.trees {
-        verdicts.par_iter_mut().for_each(|verdict| name_absent(verdict, &kernel, Some(tree), &[]));
+        verdicts.par_iter_mut().for_each(|verdict| name_absent(verdict, &kernel, Some(tree), &DamagedFiles::default()));
     }
     if !short {
         let lookup = arguments.source.open(&kernel, images.len())?;

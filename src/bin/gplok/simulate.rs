@@ -4,7 +4,7 @@ use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use gplok::check::name_absent;
+use gplok::check::{DamagedFiles, name_absent};
 use gplok::image::{Image, read_regular_text};
 use gplok::kernel::Kernel;
 use gplok::load::Machine;
@@ -56,7 +56,8 @@ pub fn run(arguments: &SimulateArguments, budget: &Budget) -> Result<Exit, Comma
         }
     }
     let unread = kernel.unread();
-    results.iter_mut().for_each(|(.., verdict)| name_absent(verdict, &kernel, kernel.tree(), &unread));
+    let damaged = DamagedFiles::among(&unread);
+    results.iter_mut().for_each(|(.., verdict)| name_absent(verdict, &kernel, kernel.tree(), &damaged));
     let entries: Vec<_> =
         results.iter().map(|(op, path, verdict)| Entry { op: *op, path: path.as_deref(), verdict }).collect();
     print(&entries, &KernelSummary::from(&*kernel), arguments.format, human_steps, steps_document)
