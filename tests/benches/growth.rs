@@ -5,6 +5,7 @@
 //! 4 than to 8. Inputs with little work show a growth below 4, because the rest takes as long for all of them.
 
 use std::hint::black_box;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -12,13 +13,18 @@ use gplok::check::{Check, depmod};
 use gplok::image::{Image, KmodLinks};
 use gplok::kernel::{Exports, Kernel};
 use gplok::load::{Cmdline, Machine};
+use gplok::report::{Entry, KernelSummary, Op, Palette, human};
 use gplok::why::inlines::InlineMap;
 
 #[allow(dead_code, unused_imports, reason = "shared with the suite, which uses more of it")]
 #[path = "../suite/ko/mod.rs"]
 mod ko;
+#[allow(dead_code, reason = "shared with the suite, which uses more of it")]
+#[path = "../suite/made.rs"]
+mod made;
 
-use ko::{Ko, Profile};
+use ko::{Ko, Profile, Section, Symbol};
+use made::Made;
 
 /// How often each size is measured. The fastest run counts.
 const RUNS: usize = 3;
@@ -153,6 +159,124 @@ impl Bench {
         self.kind("parameters", 1_000, |number| {
             self.module(&many(number, &|ko, number| ko.param(&format!("p{number}"), "param_ops_int")), known)
         });
+        self.kind("sections", 1_000, |number| {
+            let section = |number: usize| Section::new(&format!(".s{number}"), 2, 1, [0; 8]);
+            self.module(&many(number, &|ko, number| ko.section(section(number))), known)
+        });
+        self.kind("sections of one name", 1_000, |number| {
+            self.module(&many(number, &|ko, _| ko.section(Section::new(".s", 2, 1, [0; 8]))), known)
+        });
+        self.kind("relocations", 10_000, |number| {
+            let section = Section::new(".data.s", 3, 8, vec![0; 8 * number]);
+            let reloc = |section: Section, at: usize| section.reloc(8 * at as u64, "printk", 1, 0);
+            self.module(&Ko::new("m").needs("printk").section((0..number).fold(section, reloc)), known)
+        });
+        self.kind("sections with relocations", 1_000, |number| {
+            let section =
+                |number: usize| Section::new(&format!(".data.s{number}"), 3, 8, [0; 8]).reloc(0, "printk", 1, 0);
+            self.module(&many(number, &|ko, number| ko.section(section(number))).needs("printk"), known)
+        });
+        self.kind("symbols of one name", 1_000, |number| {
+            self.module(&many(number, &|ko, _| ko.symbol(Symbol::undefined("gone", 1))), known)
+        });
+    }
+
+    /// Modules on kernels that list very many of something.
+    fn of_kernels(&self) {
+        let symbols = |number: usize| (0..number).fold(Ko::new("m"), |ko, _| ko.symbol(Symbol::undefined("same", 1)));
+        self.kind("symbols and hidden rows of one name", 1_000, |number| {
+            let made = (0..number).fold(Made::new("6.12.0"), |made, _| made.export_gpl("same"));
+            Self::judged_on(&made, &symbols(number).license("Proprietary"))
+        });
+        self.kind("symbols and rows of one name that differ", 1_000, |number| {
+            let row = |made: Made, row: usize| made.row("same", "vmlinux", "EXPORT_SYMBOL", &format!("N{row}"));
+            Self::judged_on(&(0..number).fold(Made::new("6.12.0"), row), &symbols(number))
+        });
+        self.kind("symbols and rows of one name, of modules", 1_000, |number| {
+            let row = |made: Made, row: usize| made.row("same", &format!("m{row}"), "EXPORT_SYMBOL_GPL", "");
+            Self::judged_on(
+                &(0..number).fold(Made::new("6.12.0").no_tree(), row),
+                &symbols(number).license("Proprietary"),
+            )
+        });
+        self.kind("symbols that as many modules of the kernel export", 1_000, |number| {
+            let row = |made: Made, row: usize| made.row(&format!("f{row}"), &format!("m{row}"), "EXPORT_SYMBOL", "");
+            let made = (0..number).fold(Made::new("6.12.0").no_tree(), row);
+            Self::judged_on(&made, &(0..number).fold(Ko::new("m"), |ko, row| ko.needs(&format!("f{row}"))))
+        });
+        let missing = |number: usize| (0..number).fold(Ko::new("m"), |ko, row| ko.needs(&format!("gone{row}")));
+        self.kind("missing symbols and files that cannot be read", 250, |number| {
+            let made = Made::new("6.12.0");
+            let (kernel, folder) = made.open();
+            for at in 0..number {
+                std::os::unix::fs::symlink("nowhere", folder.path().join(format!("kernel/m{at}.ko"))).expect("a link");
+            }
+            drop(kernel);
+            Self::judged_in(&made, &missing(number), folder)
+        });
+        self.kind("missing symbols, and a taint that is not known", 1_000, |number| {
+            let made = Made::new("6.12.0");
+            let (_, folder) = made.open();
+            std::fs::write(folder.path().join("config"), "CONFIG_MODULES=y\n").expect("written");
+            Self::judged_in(&made, &missing(number), folder)
+        });
+        self.kind("missing symbols and damaged files", 250, |number| {
+            let made = Made::new("6.12.0");
+            let (kernel, folder) = made.open();
+            for at in 0..number {
+                std::fs::write(folder.path().join(format!("kernel/m{at}.ko")), "no module").expect("written");
+            }
+            drop(kernel);
+            Self::judged_in(&made, &missing(number), folder)
+        });
+        self.kind("missing symbols and damaged files that list them", 250, |number| {
+            let row = |made: Made, row: usize| {
+                made.row(&format!("gone{row}"), &format!("kernel/m{row}"), "EXPORT_SYMBOL", "")
+            };
+            let made = (0..number).fold(Made::new("6.12.0"), row);
+            let (kernel, folder) = made.open();
+            for at in 0..number {
+                std::fs::write(folder.path().join(format!("kernel/m{at}.ko")), "no module").expect("written");
+            }
+            drop(kernel);
+            Self::judged_in(&made, &missing(number), folder)
+        });
+        self.kind("modules of which two files may count", 16, |number| {
+            let made = Made::new("6.12.0");
+            let (kernel, folder) = made.open();
+            for at in 0..number {
+                for (place, symbol) in [("a", "f"), ("b", "g")] {
+                    let path = folder.path().join("kernel").join(place);
+                    std::fs::create_dir_all(&path).expect("a folder");
+                    let ko = Ko::new(&format!("m{at}")).intree().export(&format!("{symbol}{at}"));
+                    std::fs::write(path.join(format!("m{at}.ko")), ko.build(&made.profile)).expect("written");
+                }
+            }
+            drop(kernel);
+            Self::judged_in(&made, &(0..number).fold(Ko::new("x"), |ko, at| ko.needs(&format!("f{at}"))), folder)
+        });
+    }
+
+    /// One module, judged on a kernel of its own.
+    fn judged_on(made: &Made, ko: &Ko) -> impl FnMut() + use<> {
+        let (_, folder) = made.open();
+        Self::judged_in(made, ko, folder)
+    }
+
+    /// One module, judged on the kernel in a folder, which is read each time.
+    fn judged_in(made: &Made, ko: &Ko, folder: tempfile::TempDir) -> impl FnMut() + use<> {
+        let bytes = ko.build(&made.profile);
+        move || {
+            let kernel = Arc::new(Kernel::open(&[folder.path()]).expect("a kernel"));
+            let image = Image::from_bytes_raw("m.ko", bytes.clone());
+            let verdicts = Check::new(&kernel).images(&[image]).expect("files that are there");
+            let text = human(
+                &[Entry { op: Op::Insmod, path: None, verdict: &verdicts[0] }],
+                &KernelSummary::from(&*kernel),
+                &Palette::default(),
+            );
+            _ = black_box(text);
+        }
     }
 
     fn of_lists(&self) {
@@ -182,17 +306,44 @@ impl Bench {
             let text = "\t.text\n".to_owned() + &(0..number).map(function).collect::<String>();
             move || _ = black_box(InlineMap::of_assembly(&text, &Exports::default()).expect("assembly"))
         });
-        self.kind("modules of a tree in a circle, for depmod", 300, |number| {
-            let folder = tempfile::tempdir().expect("a folder");
-            let links = (0..number).map(|at| {
-                let ko = Ko::new(&format!("m{at}")).export(&format!("f{at}")).needs(&format!("f{}", (at + 1) % number));
-                let path = folder.path().join(format!("m{at}.ko"));
-                std::fs::write(&path, ko.build(&self.profile)).expect("written");
-                (path.clone(), KmodLinks::of(&Image::open(&path).expect("a module")))
-            });
-            let links: Vec<_> = links.collect();
-            let kernel = Arc::clone(&self.kernel);
-            move || _ = black_box(depmod(&kernel, &[], &links, true))
+        self.kind("inline functions that all call all after them", 1 << 12, |calls| {
+            let functions = calls.isqrt();
+            let call = |at: usize| format!("\tcall f{at}\n");
+            let function = |at: usize| {
+                let calls: String = (at + 1..=functions).map(call).collect();
+                format!("\t.type f{at},@function\nf{at}:\n{calls}\t.size f{at},.-f{at}\n")
+            };
+            let text = "\t.text\n".to_owned() + &(0..functions).map(function).collect::<String>();
+            move || _ = black_box(InlineMap::of_assembly(&text, &Exports::default()).expect("assembly"))
+        });
+    }
+
+    /// Modules of a tree, linked as depmod does.
+    fn linked(&self, modules: usize, needs: &dyn Fn(usize) -> Vec<usize>) -> impl FnMut() + use<> {
+        let links = |at: usize| {
+            let ko = Ko::new(&format!("m{at}")).export(&format!("f{at}"));
+            let ko = needs(at).into_iter().fold(ko, |ko, other| ko.needs(&format!("f{other}")));
+            let path = PathBuf::from(format!("m{at}.ko"));
+            let links = KmodLinks::of(&Image::from_bytes_raw(&path, ko.build(&self.profile)));
+            (path, links)
+        };
+        let links: Vec<_> = (0..modules).map(links).collect();
+        let kernel = Arc::clone(&self.kernel);
+        move || _ = black_box(depmod(&kernel, &[], &links, true))
+    }
+
+    fn of_depmod(&self) {
+        self.kind("modules in a circle, for depmod", 300, |modules| {
+            self.linked(modules, &|at| vec![(at + 1) % modules])
+        });
+        self.kind("modules in a row, for depmod", 1_000, |modules| self.linked(modules, &|at| vec![at + 1]));
+        self.kind("modules in circles of two, for depmod", 1_000, |modules| self.linked(modules, &|at| vec![at ^ 1]));
+        self.kind("needs of modules that all need each other, for depmod", 1 << 12, |needs| {
+            let modules = needs.isqrt();
+            self.linked(modules, &|at| (0..modules).filter(|other| *other != at).collect())
+        });
+        self.kind("needs of one module, for depmod", 1_000, |needs| {
+            self.linked(needs, &|at| if at == 0 { (1..needs).collect() } else { Vec::new() })
         });
     }
 }
@@ -203,5 +354,7 @@ fn main() {
     let bench = Bench { wanted, profile: Profile::load("6.12"), kernel };
     bench.of_modules();
     bench.of_one_module();
+    bench.of_kernels();
     bench.of_lists();
+    bench.of_depmod();
 }

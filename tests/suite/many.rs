@@ -1,18 +1,20 @@
 //! Files with very many of one thing: the work grows with their number, not with its square. Each test ends within seconds, and would
 //! take minutes if something were compared with everything.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use gplok::check::{Check, DepmodLine, depmod};
 use gplok::image::{Image, KmodLinks};
 use gplok::kernel::{Exports, Kernel};
 use gplok::load::{Cmdline, Machine};
+use gplok::report::groups;
 use gplok::terms::Errno;
-use gplok::verdict::{Cause, Outcome, Verdict};
+use gplok::verdict::{Absent, Cause, Finding, Missing, Outcome, Stage, Verdict};
 use gplok::why::inlines::InlineMap;
 
 use crate::hostile::ends;
-use crate::ko::Ko;
+use crate::ko::{Ko, Symbol};
 use crate::made::Made;
 
 /// A `Module.symvers` that lists one symbol again and again: the last row comes first.
@@ -230,4 +232,106 @@ fn modules_need_each_other_by_twos_for_depmod() {
     let lines = linked(10_000, |number| vec![number ^ 1]);
     assert_eq!(lines.first(), Some(&DepmodLine::Cycle(["m0", "m1", "m0"].map(str::to_owned).into())));
     assert_eq!(lines.last(), Some(&DepmodLine::MoreCycles));
+}
+
+/// The verdict on a module, on a kernel with more files in its tree.
+fn judged_beside(made: &Made, ko: &Ko, add: impl Fn(&Path)) -> Verdict {
+    let folder = tempfile::tempdir().expect("a folder");
+    made.write(folder.path());
+    add(&folder.path().join("kernel"));
+    let kernel = Arc::new(Kernel::open(&[folder.path()]).expect("a kernel with its tree"));
+    let image = Image::from_bytes_raw("m.ko", ko.build(&made.profile));
+    ends(move || Check::new(&kernel).images(&[image]).expect("files that are there").remove(0))
+}
+
+/// A module that needs this many symbols that nothing exports.
+fn needy(symbols: usize) -> Ko {
+    (0..symbols).fold(Ko::new("m"), |ko, number| ko.needs(&format!("gone{number}")))
+}
+
+/// A module that names one symbol again and again.
+fn repeating(symbols: usize) -> Ko {
+    (0..symbols).fold(Ko::new("m"), |ko, _| ko.symbol(Symbol::undefined("same", 1)))
+}
+
+/// Symbols that nothing exports, and as many files of the tree that may export them.
+#[test]
+fn files_that_cannot_be_read_are_met_by_many_symbols() {
+    const MANY: usize = 3_000;
+    let made = Made::new("6.1.0");
+    let link = |folder: &Path| {
+        for number in 0..MANY {
+            std::os::unix::fs::symlink("nowhere", folder.join(format!("m{number}.ko"))).expect("made");
+        }
+    };
+    let verdict = judged_beside(&made, &needy(MANY), link);
+    let [Missing::UnreadModule { more, .. }] = verdict.missing.as_slice() else { panic!("{:?}", verdict.missing) };
+    assert_eq!((&verdict.outcome, *more), (&Outcome::Undetermined, MANY - 1));
+    // A damaged file exports nothing; each finding names how many there are.
+    let write = |folder: &Path| {
+        for number in 0..MANY {
+            std::fs::write(folder.join(format!("m{number}.ko")), "no module").expect("written");
+        }
+    };
+    let verdict = judged_beside(&made, &needy(MANY), write);
+    let absent = |finding: &Finding| match &finding.cause {
+        Cause::MissingSymbol { absent: Some(absent), .. } => Some((**absent).clone()),
+        _ => None,
+    };
+    let absent: Vec<_> = verdict.findings.iter().filter_map(absent).collect();
+    assert_eq!(absent.len(), MANY);
+    assert!(absent.iter().all(|absent| matches!(absent, Absent::PerhapsDamaged { files: MANY, .. })));
+}
+
+/// A module that names one symbol as often as the kernel's list does.
+#[test]
+fn rows_of_one_symbol_are_searched_once() {
+    const MANY: usize = 4_000;
+    let many = |row: &dyn Fn(Made, usize) -> Made| (0..MANY).fold(Made::new("6.1.0").no_tree(), row);
+    let proprietary = repeating(MANY).license("Proprietary");
+    let hidden = many(&|made, _| made.export_gpl("same"));
+    let of_modules = many(&|made, row| made.row("same", &format!("m{row}"), "EXPORT_SYMBOL_GPL", ""));
+    for (made, exporter) in [(hidden, "vmlinux"), (of_modules, "m3999")] {
+        let (kernel, _folder) = made.open();
+        let image = Image::from_bytes_raw("m.ko", proprietary.build(&made.profile));
+        let verdicts = ends(move || Check::new(&kernel).images(&[image]).expect("no file is read"));
+        let is_it = |finding: &Finding| matches!(&finding.cause, Cause::GplOnlySymbol { exporter: named, .. } if named == exporter);
+        assert_eq!(verdicts[0].outcome.errno(), Some(Errno::ENOENT));
+        assert_eq!(verdicts[0].findings.iter().filter(|finding| is_it(finding)).count(), MANY);
+    }
+    // Rows of one symbol in different namespaces: which of them is true is not known.
+    let made = many(&|made, row| made.row("same", "vmlinux", "EXPORT_SYMBOL", &format!("N{row}")));
+    let (kernel, _folder) = made.open();
+    let image = Image::from_bytes_raw("m.ko", repeating(MANY).build(&made.profile));
+    let verdicts = ends(move || Check::new(&kernel).images(&[image]).expect("no file is read"));
+    assert_eq!((&verdicts[0].outcome, &*verdicts[0].missing), (&Outcome::Undetermined, &[Missing::Namespaces][..]));
+}
+
+/// A module that needs as many modules of the kernel as it has symbols: each is named once, on a short page.
+#[test]
+fn modules_that_count_as_loaded_are_named_once() {
+    const MANY: usize = 20_000;
+    let row = |made: Made, row: usize| made.row(&format!("f{row}"), &format!("m{}", row / 2), "EXPORT_SYMBOL", "");
+    let made = (0..MANY).fold(Made::new("6.1.0").no_tree(), row);
+    let (kernel, _folder) = made.open();
+    let ko = (0..MANY).fold(Ko::new("m"), |ko, row| ko.needs(&format!("f{row}")));
+    let image = Image::from_bytes_raw("m.ko", ko.build(&made.profile));
+    let verdicts = ends(move || Check::new(&kernel).images(&[image]).expect("no file is read"));
+    let named = verdicts[0].inferred.iter().filter(|fact| fact.contains(" is loaded first"));
+    assert_eq!((&verdicts[0].outcome, named.count()), (&Outcome::Loads, MANY / 2));
+}
+
+/// Findings of which each has a cause of its own are many paragraphs.
+#[test]
+fn findings_with_causes_of_their_own_are_grouped() {
+    const MANY: usize = 20_000;
+    let cause = |number: usize| Cause::ExporterNotLoaded {
+        symbol: format!("f{number}").into(),
+        exporter: format!("m{}", number / 2),
+        absent: None,
+    };
+    let findings = (0..MANY).map(|number| Finding::new(Stage::SimplifySymbols, cause(number)));
+    let findings: Vec<_> = findings.collect();
+    let sizes = ends(move || groups(&findings).iter().map(|group| group.findings.len()).collect::<Vec<_>>());
+    assert_eq!(sizes, vec![2; MANY / 2]);
 }
