@@ -81,7 +81,7 @@ pub(super) fn merge(results: &mut [(World, Verdict)]) -> Option<Verdict> {
         verdicts().enumerate().reduce(|best, other| if furthest(other.1) > furthest(best.1) { other } else { best });
     let (best, verdict) = best?;
     let missing = questions(results);
-    let is_shared = shared_findings(results, best, &missing);
+    let shared = shared_findings(results, best, &missing);
     // A crashed kernel leaves no log that user space can read. Lines and taints are certain as far as the other worlds agree.
     let alive = || verdicts().filter(|verdict| !matches!(verdict.outcome, Outcome::Crash { .. }));
     let log = verdict.log.iter().filter(|line| alive().all(|verdict| verdict.log.contains(line))).cloned().collect();
@@ -94,8 +94,16 @@ pub(super) fn merge(results: &mut [(World, Verdict)]) -> Option<Verdict> {
     let errnos = is_listed.then(|| verdicts().map(|verdict| verdict.outcome.errno()).collect::<Option<BTreeSet<_>>>());
     let errnos = errnos.flatten().unwrap_or_default().into_iter().collect();
     let (_, best) = results.get_mut(best)?;
-    let mut is_shared = is_shared.into_iter();
-    best.findings.retain(|_| is_shared.next().unwrap_or_default());
+    let mut shared = shared.into_iter();
+    best.findings.retain_mut(|finding| match shared.next() {
+        Some(Shared::AsReason) => true,
+        Some(Shared::AsFact) => {
+            finding.reached = false;
+            true
+        }
+        _ => false,
+    });
+    best.findings.sort_by_key(|finding| !finding.reached);
     let mut merged = Verdict { log, module_taints, kernel_tainted, missing, never_loads, errnos, ..taken(best) };
     if differs {
         merged.outcome = Outcome::Undetermined;
@@ -108,27 +116,54 @@ fn in_all(all: impl Iterator<Item = Taints>) -> Taints {
     Taints::from_number(all.map(Taints::number).reduce(|one, other| one & other).unwrap_or_default())
 }
 
-/// Tells for each finding of the verdict at `best` whether it may be stated although other verdicts differ.
+/// What of a finding of one world may be stated although other worlds differ.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shared {
+    /// It is what the kernel refuses the module for, as far as the outcome is certain.
+    AsReason,
+    /// It is so, but some worlds refuse the module for something else.
+    AsFact,
+    Nothing,
+}
+
+/// Tells for each finding of the verdict at `best` what may be stated of it although other verdicts differ.
 ///
-/// A world in which the module gets as far must have it, too. Where all worlds return one errno, the errno is certain, and a
-/// finding would be taken for the reason. It is then a fact only if the stage that made it asked none of the questions that
-/// the worlds answer differently (`missing`), or if the other worlds have it.
-fn shared_findings(results: &[(World, Verdict)], best: usize, missing: &[Missing]) -> Vec<bool> {
+/// A world in which the module gets as far must have it, too. Where no world loads the module, a finding would be taken for the
+/// reason. It is then a fact only if the stage that made it asked none of the questions that the worlds answer differently
+/// (`missing`), or if the other worlds have it. Who decompresses a file decides whether it looks like a module at all, and what is
+/// found in the contents is not the reason where they are never seen.
+fn shared_findings(results: &[(World, Verdict)], best: usize, missing: &[Missing]) -> Vec<Shared> {
     let Some((world, verdict)) = results.get(best) else { return Vec::new() };
     let errno = verdict.outcome.errno();
     let is_errno_certain = errno.is_some() && results.iter().all(|(_, other)| other.outcome.errno() == errno);
+    let loads = results.iter().any(|(_, other)| other.outcome == Outcome::Loads);
+    let is_of_bytes = |question: &Missing| matches!(question, Missing::Loader | Missing::LoaderReads(_));
+    let differ_in_bytes = missing.iter().any(is_of_bytes);
     let asks = |stage: Stage| {
-        world.asked.iter().any(|(asking, question)| *asking == stage && missing.contains(&named(question.clone())))
+        world.asked.iter().any(|(asking, question)| {
+            (*asking == stage || is_of_bytes(question) && stage == Stage::ElfValidity)
+                && missing.contains(&named(question.clone()))
+        })
     };
-    let is_shared = |finding: &Finding| {
-        !finding.reached
-            || results.iter().all(|(_, other)| {
-                let is_known = other.findings.iter().any(|known| is_same_reason(known, finding));
-                let gets_as_far = furthest(other) == furthest(verdict);
-                is_known || !(gets_as_far || is_errno_certain && asks(finding.stage))
-            })
+    let shared = |finding: &Finding| {
+        if !finding.reached {
+            return Shared::AsReason;
+        }
+        let mut shared = Shared::AsReason;
+        for (_, other) in results {
+            let known = other.findings.iter().filter(|known| is_same_reason(known, finding));
+            let gets_as_far = furthest(other) == furthest(verdict);
+            match known.map(|known| known.reached).reduce(|one, other| one || other) {
+                None if gets_as_far || !loads && asks(finding.stage) => return Shared::Nothing,
+                None | Some(false) if is_errno_certain && differ_in_bytes && finding.refuses() => {
+                    shared = Shared::AsFact;
+                }
+                _ => {}
+            }
+        }
+        shared
     };
-    verdict.findings.iter().map(is_shared).collect()
+    verdict.findings.iter().map(shared).collect()
 }
 
 /// Returns whether two worlds give one reason. Causes also carry facts for advice, which may differ where the kernel prints the

@@ -83,8 +83,8 @@ pub(super) fn load_module(mut run: Run<'_>) -> Result<(World, Verdict), Open> {
         // The later stages need what the ELF checks gather.
         let goes_on = match *stage {
             Stage::ElfValidity => run.unrecorded_info().is_some(),
-            // Of a file that cannot be decompressed, nothing is known that could be looked at.
-            Stage::FinitModule if run.image.fault().is_some() => false,
+            // Of a file that is empty or cannot be decompressed, nothing is known that could be looked at.
+            Stage::FinitModule if run.image.fault().is_some() || run.image.contents().is_empty() => false,
             _ => run.insmod.look_on,
         };
         if !run.surveys() || !goes_on {

@@ -15,7 +15,7 @@ use super::sentence::group_sentence;
 use super::usage::usage;
 use super::wording::{all as listed, count};
 use crate::terms::{Errno, KernelRelease, Taints};
-use crate::verdict::{Absent, DebugInfo, Missing, Outcome, Use, Verdict};
+use crate::verdict::{Absent, DebugInfo, Finding, Missing, Outcome, Use, Verdict};
 use crate::why::{Elsewhere, OptionDifference, SymbolExport, SymbolUse};
 
 /// Lines of the kernel log shown for one module; the other formats have them all.
@@ -160,8 +160,8 @@ impl VerdictPage<'_> {
         if self.detail == Depth::All {
             self.taints(verdict);
             if verdict.outcome != Outcome::Undetermined {
-                let is_unexplained =
-                    verdict.outcome.errno().is_some() && !verdict.findings.iter().any(|finding| finding.refuses());
+                let is_reason = |finding: &Finding| finding.refuses() && finding.reached;
+                let is_unexplained = verdict.outcome.errno().is_some() && !verdict.findings.iter().any(is_reason);
                 let heading = if is_unexplained {
                     "not known, and the reason depends on it"
                 } else {

@@ -766,6 +766,38 @@ fn the_loader_takes_what_it_can_read() {
     desk.run("check -k k frames_zst.ko").ended(3);
 }
 
+/// Where worlds agree on the errno, or that the module never loads, a finding of one of them is not stated as the reason of all.
+#[test]
+fn one_loader_is_not_the_reason_for_all() {
+    let made = Made::new("6.12.0").config("MODULE_DECOMPRESS").config("MODULE_COMPRESS_XZ").config("MODVERSIONS");
+    let desk = Desk::with(made.export("module_layout").changed("changed"));
+    let spoilt = |mut bytes: Vec<u8>| {
+        let last = bytes.len() - 8;
+        bytes[last] ^= 0xff;
+        bytes
+    };
+    let cut = |mut bytes: Vec<u8>| {
+        bytes.truncate(bytes.len() / 2);
+        bytes
+    };
+    let other = Ko::new("other").needs("changed").crc("changed", 1);
+    desk.ko(&other.pack(|bytes| xz(bytes, Check::Crc64)))
+        .ko(&Ko::new("spoilt").pack(move |bytes| spoilt(gzip(bytes))))
+        .ko(&Ko::new("cut").pack(move |bytes| cut(gzip(bytes))))
+        .ko(&Ko::new("half").pack(move |bytes| cut(xz(bytes, Check::Crc32))));
+    let page = desk.run("check -k k other.ko").ended(1).out.clone();
+    for part in ["EINVAL in any case; the reason depends on loader", "once that is fixed", "symbol of another version"]
+    {
+        assert!(page.contains(part), "{part}: {page}");
+    }
+    assert!(page.contains("not known, and the reason depends on it"), "{page}");
+    for module in ["spoilt", "cut", "half"] {
+        let page = desk.run(&format!("check -k k {module}.ko")).ended(1).out.clone();
+        assert!(page.contains("the file is damaged") && !page.contains("invalid ELF"), "{page}");
+        assert_eq!(page.matches("[unreadable-file]").count(), 1, "{page}");
+    }
+}
+
 /// `init_module()` has no flags. To force a module that kmod decompresses, it takes off what the kernel would check, which breaks the
 /// signature: 6.12.117 answers EKEYREJECTED.
 #[test]

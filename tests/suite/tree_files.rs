@@ -3,12 +3,14 @@
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 
+use liblzma::stream::Check;
 use serde_json::Value;
 
 use crate::cli::Desk;
 use crate::given::fifo;
 use crate::ko::{Ko, Profile, Section};
 use crate::made::{CONFIG_HEAD, Made};
+use crate::matrix::xz;
 
 /// A kernel without a tree in `k`, and a way to put modules into others.
 struct Trees {
@@ -109,14 +111,13 @@ fn the_listed_exporter_decides() {
 #[test]
 fn a_damaged_file_is_one_entry() {
     let trees = Trees::new();
-    let whole =
-        zstd::encode_all(Ko::new("cut").export("cut_fn").build(&trees.profile).as_slice(), 1).expect("compressed");
+    let whole = zstd::bulk::compress(&Ko::new("cut").export("cut_fn").build(&trees.profile), 1).expect("compressed");
     trees.desk.file("t/kernel/cut.ko.zst", &whole[..whole.len() / 2]).file("t/kernel/empty.ko", "");
     trees
         .put("t/kernel/good.ko", &Ko::new("good").needs("f"))
         .put("t/kernel/user.ko", &Ko::new("user").needs("cut_fn"));
     let expected = [
-        "t/kernel/cut.ko.zst refused",
+        "t/kernel/cut.ko.zst undetermined loader-reads:zstd-cut-short",
         "t/kernel/empty.ko refused",
         "t/kernel/good.ko loaded",
         "t/kernel/user.ko refused",
@@ -125,12 +126,13 @@ fn a_damaged_file_is_one_entry() {
     assert_eq!(trees.modules("check -k k -k t --format json"), expected);
     assert_eq!(trees.modules("check -k k t/kernel/cut.ko.zst --format json"), expected[..1]);
     let page = trees.desk.run("check -k k --tree t").ended(1).out.clone();
-    assert!(page.starts_with("4 modules on 6.1.0: 1 loads, 3 refused\n"), "{page}");
-    let named = "    1 file, broken zstd data after 0 bytes of output: incomplete frame: the file is damaged:\n      t/kernel/cut.ko.zst\n";
+    // kmod up to 33 hands over what it can read.
+    assert!(page.starts_with("4 modules on 6.1.0: 1 loads, 2 refused, 1 refused in any case\n"), "{page}");
+    let named = "    1 file, the zstd data holds no whole module, it is no ELF file: the file is damaged:\n      t/kernel/cut.ko.zst\n";
     assert!(page.contains(named), "{page}");
     // Nothing is said about the contents of a file that cannot be decompressed.
     let cut = trees.desk.run("check -k k t/kernel/cut.ko.zst").ended(1).out.clone();
-    assert!(!cut.contains("ELF"), "{cut}");
+    assert!(!cut.contains("invalid ELF"), "{cut}");
     let facts = trees.facts("check -k k -k t t/kernel/user.ko --format json", "missing-symbol");
     assert_eq!((&facts["absent"]["why"], &facts["absent"]["files"]), (&"perhaps-damaged".into(), &2.into()));
 }
@@ -142,7 +144,7 @@ fn every_bad_file_of_a_tree_is_named() {
     const EACH: usize = 11;
     let trees = Trees::new();
     let bytes = Ko::new("cut").build(&trees.profile);
-    let packed = zstd::encode_all(bytes.as_slice(), 1).expect("compressed");
+    let packed = xz(&bytes, Check::Crc32);
     trees.put("t/kernel/good.ko", &Ko::new("good").needs("f")).put("t/kernel/user.ko", &Ko::new("user").needs("gone"));
     let mut sockets = Vec::new();
     for number in 0..EACH {
@@ -152,7 +154,7 @@ fn every_bad_file_of_a_tree_is_named() {
         sockets.push(UnixListener::bind(trees.desk.path(&format!("t/kernel/sock{number}.ko"))).expect("a socket"));
         trees.desk.file(&format!("t/kernel/cut{number}.ko"), &bytes[..bytes.len() / 2]);
         trees.desk.file(&format!("t/kernel/text{number}.ko"), format!("text {number:0100}"));
-        trees.desk.file(&format!("t/kernel/half{number}.ko.zst"), &packed[..packed.len() / 2 + number]);
+        trees.desk.file(&format!("t/kernel/half{number}.ko.xz"), &packed[..packed.len() / 2 + number]);
     }
     let page = trees.desk.run("check -k k --tree t").ended(1).out.clone();
     assert!(page.starts_with("79 modules on 6.1.0: 1 loads, 33 refused, 45 undetermined\n"), "{page}");
@@ -166,12 +168,12 @@ fn every_bad_file_of_a_tree_is_named() {
     ] {
         assert!(page.contains(&format!("\n    11 files, {what}:\n      t/kernel/")), "{what}: {page}");
     }
-    assert!(page.contains("\n    11 files, broken zstd data after"), "{page}");
+    assert!(page.contains("\n    11 files, broken xz data after"), "{page}");
     for number in 0..EACH {
         for file in ["loop", "null", "pipe", "sock", "cut", "text"].map(|kind| format!("{kind}{number}.ko")) {
             assert!(page.contains(&format!("\n      t/kernel/{file}\n")), "{file}: {page}");
         }
-        assert!(page.contains(&format!("\n      t/kernel/half{number}.ko.zst\n")), "{page}");
+        assert!(page.contains(&format!("\n      t/kernel/half{number}.ko.xz\n")), "{page}");
     }
     let what = "what is in the 44 files above that could not be read, and what they export";
     assert!(page.contains(what) && !page.contains("more were not read"), "{page}");

@@ -86,20 +86,33 @@ fn kernel_read_file(run: &mut Run<'_>) -> StageResult {
 
 /// A compressed file whose data is broken: kmod fails to decompress it, or hands it to the kernel, which finds no module in it.
 fn broken_file(run: &mut Run<'_>, what: &str) -> StageResult {
-    if let Some(compression) = run.image.compression() {
-        if !reads(run, compression)? {
-            return without_decoder(run, compression);
-        }
-        let hands_over = match run.call.kernel.loader() {
-            Some((loader, _)) if !loader.hands_over() => false,
-            loader => decompresses(run, compression)? && (loader.is_some() || !run.ask(Missing::Loader)?),
-        };
-        if hands_over {
-            let read = read_by_kernel(run, compression)?;
-            return decompressed(run, compression, read);
-        }
+    let damaged = || Cause::UnreadableFile { what: format!("{what}: the file is damaged") };
+    let Some(compression) = run.image.compression() else {
+        run.find(damaged(), None);
+        return Err(Stop::Refused(Errno::EINVAL));
+    };
+    let loader = run.call.kernel.loader();
+    // What is wrong, whoever finds that out.
+    let is_open = loader.is_none() || run.call.kernel.loader_reads(compression).is_none();
+    let may_read = run.call.kernel.module_compression().is_none_or(|known| known == Some(compression));
+    let is_damaged = is_open && (!may_read || run.image.contents().is_empty());
+    if is_damaged {
+        run.find(damaged(), None);
     }
-    run.find(Cause::UnreadableFile { what: format!("{what}: the file is damaged") }, None);
+    if !reads(run, compression)? {
+        return without_decoder(run, compression);
+    }
+    let hands_over = match loader {
+        Some((loader, _)) if !loader.hands_over() => false,
+        loader => decompresses(run, compression)? && (loader.is_some() || !run.ask(Missing::Loader)?),
+    };
+    if hands_over {
+        let read = read_by_kernel(run, compression)?;
+        return decompressed(run, compression, read);
+    }
+    if !is_damaged {
+        run.find(damaged(), None);
+    }
     Err(Stop::Refused(Errno::EINVAL))
 }
 
@@ -185,20 +198,34 @@ fn reads(run: &mut Run<'_>, compression: Compression) -> StageResult<bool> {
             run.inferred.extend(evidence);
             Ok(reads)
         }
-        None => run.ask(Missing::LoaderReads("gzip")),
+        None => {
+            note_damage(run);
+            run.ask(Missing::LoaderReads("gzip"))
+        }
+    }
+}
+
+/// Notes that a compressed file is damaged, before something is asked that decides how it is refused.
+fn note_damage(run: &mut Run<'_>) {
+    if run.image.fault().is_none()
+        && let (Some(compression), Some(damage)) = (run.image.compression(), run.image.damage())
+    {
+        let what = format!("the {compression} data holds no whole module, {damage}: the file is damaged");
+        run.find(Cause::UnreadableFile { what }, None);
     }
 }
 
 /// Whether the program that loads modules decompresses Zstandard files frame by frame and block by block.
-fn reads_in_parts(run: &Run<'_>, fault: NotAtOnce) -> StageResult<bool> {
-    match run.call.kernel.loader() {
-        Some((loader, _)) => Ok(loader != Loader::Kmod34),
-        None => run.ask(Missing::LoaderReads(match fault {
-            NotAtOnce::WithoutSize => "zstd-without-size",
-            NotAtOnce::OtherSize => "zstd-of-other-size",
-            NotAtOnce::CutShort => "zstd-cut-short",
-        })),
+fn reads_in_parts(run: &mut Run<'_>, fault: NotAtOnce) -> StageResult<bool> {
+    if let Some((loader, _)) = run.call.kernel.loader() {
+        return Ok(loader != Loader::Kmod34);
     }
+    note_damage(run);
+    run.ask(Missing::LoaderReads(match fault {
+        NotAtOnce::WithoutSize => "zstd-without-size",
+        NotAtOnce::OtherSize => "zstd-of-other-size",
+        NotAtOnce::CutShort => "zstd-cut-short",
+    }))
 }
 
 /// A file of a kind that kmod is built without. Up to 32 it takes the file for one that is not compressed, and the kernel finds no
