@@ -7,7 +7,7 @@ use crate::history::Behaviour;
 use crate::load::loaded::LoadedModule;
 use crate::load::run::Run;
 use crate::load::stages::function_pointers::function_pointers;
-use crate::load::stages::struct_module::Misfit;
+use crate::load::stages::struct_module::{Misfit, free_module};
 use crate::load::stages::{
     blacklisted, check_modinfo, check_version, complete_formation, do_init_module, elf_validity, find_module_sections,
     finit_module, layout, livepatch, mod_sysfs_setup, module_sig_check, parse_args, percpu_modalloc,
@@ -129,6 +129,16 @@ struct Refusal {
 const PASSED_IF_REBUILT: [Stage; 4] =
     [Stage::CheckModstructVersion, Stage::ModuleFrobArchSections, Stage::ApplyRelocations, Stage::PrepareComing];
 
+/// The stages that free a module with relocated fields if they refuse it.
+const FREES_RELOCATED: [Stage; 6] = [
+    Stage::ModuleFinalize,
+    Stage::CompleteFormation,
+    Stage::PrepareComing,
+    Stage::ParseArgs,
+    Stage::ModSysfsSetup,
+    Stage::DoInitModule,
+];
+
 /// Runs one stage, or skips it if another attempt passed it on equal premises.
 ///
 /// The first refusal is kept in `refused`. The stages past it are surveyed and print nothing.
@@ -150,7 +160,10 @@ fn run_stage(
         return Ok(());
     }
     let before = output_lengths(run);
-    let result = function(run);
+    let mut result = function(run);
+    if refused.is_none() && FREES_RELOCATED.contains(&stage) && matches!(result, Err(Stop::Refused(_))) {
+        result = free_module(run).and(result);
+    }
     run.releases_agree()?;
     let outcome = match result {
         Ok(()) => {

@@ -89,6 +89,8 @@ fn judge_relocations(run: &mut Run<'_>, info: &Info) -> StageResult<bool> {
         misfit.mark(run, &mut module)?;
         certain = false;
     }
+    // Whether the relocations of `struct module` are applied.
+    let mut is_written = false;
     for section in elf.sections().iter().skip(1) {
         let Some(target) = target(info, section.info, is_percpu_relocated) else { continue };
         if section.flags & SectionFlags::RELA_LIVEPATCH != 0 {
@@ -123,11 +125,22 @@ fn judge_relocations(run: &mut Run<'_>, info: &Info) -> StageResult<bool> {
         let section = RelocationSection { index: section.index, target, rela, entries: &entries };
         let judgement = with_facts(run, |facts| relocate::apply(&mut module, &section, facts))?;
         certain &= judgement == Judgement::Applied;
-        let judgement = match &misfit {
-            Some(misfit) => misfit.explain(judgement),
-            None => judgement,
+        let Some(misfit) = &misfit else {
+            settle(run, judgement)?;
+            continue;
         };
-        settle(run, judgement)?;
+        is_written |= target == info.this_module && judgement == Judgement::Applied;
+        let judgement = misfit.explain(judgement);
+        let written = match &judgement {
+            Judgement::Refused { cause, .. } => misfit.written_before(cause, is_written),
+            _ => 0,
+        };
+        if let Err(stop) = settle(run, judgement) {
+            if matches!(stop, Stop::Refused(_)) {
+                misfit.free_module(run, written)?;
+            }
+            return Err(stop);
+        }
     }
     if let Some(misfit) = &misfit {
         misfit.consequences(run)?;

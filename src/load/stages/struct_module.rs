@@ -46,6 +46,15 @@ enum Held {
     Unknown(String),
 }
 
+/// What the kernel does when a stage after `apply_relocations()` refuses a module: it frees what fields of `struct module` hold.
+pub(in crate::load) fn free_module(run: &Run<'_>) -> StageResult {
+    let info = run.info()?;
+    match Misfit::of(run.call, info) {
+        Some(misfit) => misfit.free_module(run, usize::MAX),
+        None => Ok(()),
+    }
+}
+
 /// The offsets of `init` and `exit` in the kernel: from its files, or from the recorded measurement of this build.
 pub(super) fn functions(call: Call<'_>) -> [Option<u64>; 2] {
     if let Some(layout) = call.kernel.struct_module() {
@@ -142,6 +151,42 @@ impl<'a> Misfit<'a> {
         Err(Stop::Crash(format!("the module's own file sets {field} of struct module")))
     }
 
+    /// How many places are written before this refusal. `done` says that all relocations of `struct module` were applied before.
+    pub fn written_before(&self, cause: &Cause, done: bool) -> usize {
+        let refused = match cause {
+            Cause::RelocationTarget { section, offset, .. } if section == THIS_MODULE => Some(*offset),
+            Cause::StructModuleLayout { module, .. } => Some(*module),
+            _ => None,
+        };
+        match refused.and_then(|offset| self.misplaced.iter().position(|place| place.offset == offset)) {
+            Some(position) => position,
+            None if done => self.misplaced.len(),
+            None => 0,
+        }
+    }
+
+    /// What the kernel does when it frees a module that it refuses, once the first of these places are written.
+    pub fn free_module(&self, run: &Run<'_>, written: usize) -> StageResult {
+        for misplaced in self.misplaced.iter().take(written) {
+            if let Some(field) = self.freed(misplaced)
+                && !run.ask(unknown(field))?
+            {
+                return Err(Stop::Crash(written_over(misplaced, field)));
+            }
+        }
+        Ok(())
+    }
+
+    /// The field in a place that the kernel may look at when it frees the module; an empty name if the fields are not known.
+    fn freed(&self, misplaced: &Misplaced) -> Option<&'a str> {
+        let Some(mut fields) = self.fields(misplaced) else { return Some("") };
+        let is_looked_at = |field: &&Field| {
+            let row = row(&field.path);
+            row.after == After::Freed || row.after == After::Unknown && !row.before.is_table()
+        };
+        fields.find(is_looked_at).map(|field| field.path.as_str())
+    }
+
     /// The fields that lie in the bytes of a place. `None` if the layout is not known.
     fn fields(&self, &Misplaced { offset, width, .. }: &Misplaced) -> Option<impl Iterator<Item = &'a Field>> {
         let end = offset.saturating_add(width);
@@ -186,7 +231,10 @@ impl<'a> Misfit<'a> {
     /// Returns whether something that a load does not show may follow.
     pub fn is_unforeseeable(&self, args: &str) -> bool {
         self.set_by_the_file().is_some()
-            || self.misplaced.iter().any(|misplaced| self.after(misplaced, args) != Consequence::Nothing)
+            || self
+                .misplaced
+                .iter()
+                .any(|misplaced| self.after(misplaced, args) != Consequence::Nothing || self.freed(misplaced).is_some())
     }
 
     /// What follows when a place is written over, and the module is loaded with these arguments.
@@ -202,14 +250,20 @@ impl<'a> Misfit<'a> {
                     Consequence::Unknown(field.path.clone())
                 }
                 After::Nothing => Consequence::Nothing,
+                After::Freed => Consequence::Nothing,
+                After::NothingWithoutTypes if self.info.elf.sections_named(".BTF").next().is_none() => {
+                    Consequence::Nothing
+                }
                 After::NothingWithoutParameters if self.info.elf.find_sec("__param").is_none() => Consequence::Nothing,
                 After::NothingWithoutDyndbg if !args.contains("dyndbg") => Consequence::Nothing,
                 After::Crash => Consequence::Crash(field.path.clone()),
                 // The kernel calls what is only in part an address.
                 After::Called if !is_exact => Consequence::Crash(field.path.clone()),
-                After::NothingWithoutParameters | After::NothingWithoutDyndbg | After::Called | After::Unknown => {
-                    Consequence::Unknown(field.path.clone())
-                }
+                After::NothingWithoutParameters
+                | After::NothingWithoutDyndbg
+                | After::NothingWithoutTypes
+                | After::Called
+                | After::Unknown => Consequence::Unknown(field.path.clone()),
             };
             match (&all, one) {
                 (Consequence::Crash(_), _) | (_, Consequence::Nothing) => {}

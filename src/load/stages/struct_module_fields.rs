@@ -62,6 +62,10 @@ pub(super) enum After {
     NothingWithoutParameters,
     /// Nothing without the parameter `dyndbg`: `ddebug_add_module()` only notes the table.
     NothingWithoutDyndbg,
+    /// Nothing if the module has no type information, of which the field is a part.
+    NothingWithoutTypes,
+    /// Nothing until it frees the module: it passes the field to `kfree()`.
+    Freed,
     /// It calls it.
     Called,
     /// It takes it for the length of a table that does not exist, and follows a null pointer.
@@ -70,7 +74,7 @@ pub(super) enum After {
     Unknown,
 }
 
-use After::{Called, Crash, Nothing, NothingWithoutDyndbg, NothingWithoutParameters};
+use After::{Called, Crash, Freed, Nothing, NothingWithoutDyndbg, NothingWithoutParameters, NothingWithoutTypes};
 use Before::{Code, Count, GplOnly, Modinfo, Number, Percpu, Pointer, Section, Signed, Taints, Zero};
 
 const fn at(path: &'static str, before: Before, after: After) -> Row {
@@ -103,10 +107,10 @@ const ROWS: &[Row] = &[
     at("holders_dir", Zero, Nothing),
     at("sect_attrs", Zero, Nothing),
     at("notes_attrs", Zero, Nothing),
-    // setup_modinfo().
-    at("version", Modinfo("version"), Nothing),
-    at("srcversion", Modinfo("srcversion"), Nothing),
-    at("imported_namespaces", Modinfo("import_ns"), Nothing),
+    // setup_modinfo() copies these, and free_modinfo() frees them.
+    at("version", Modinfo("version"), Freed),
+    at("srcversion", Modinfo("srcversion"), Freed),
+    at("imported_namespaces", Modinfo("import_ns"), Freed),
     // The first look at param_lock is that of a parameter.
     at("param_lock.wait_list.", Pointer, After::Unknown),
     at("param_lock.owner.", Zero, NothingWithoutParameters),
@@ -154,7 +158,7 @@ const ROWS: &[Row] = &[
     at("bpf_raw_events", Section(&["__bpf_raw_tp_map"]), Nothing),
     at("num_bpf_raw_events", Count(&["__bpf_raw_tp_map"]), After::Unknown),
     at("btf_data", Section(&[".BTF"]), Nothing),
-    at("btf_base_data", Section(&[".BTF.base"]), Nothing),
+    at("btf_base_data", Section(&[".BTF.base"]), NothingWithoutTypes),
     at("jump_entries", Section(&["__jump_table"]), Nothing),
     at("num_jump_entries", Count(&["__jump_table"]), After::Unknown),
     at("trace_bprintk_fmt_start", Section(&["__trace_printk_fmt"]), Nothing),
@@ -209,6 +213,11 @@ impl Row {
 }
 
 impl Before {
+    /// Returns whether the field is about a table of the module, which lies in a section.
+    pub const fn is_table(self) -> bool {
+        matches!(self, Self::Section(_) | Self::Count(_))
+    }
+
     /// Returns whether the field is about a section that the module has.
     pub fn is_in_use(self, info: &Info) -> bool {
         match self {

@@ -144,6 +144,8 @@ fn an_address_of_something_else_is_no_function() {
             image.reloc_set(RELOCATIONS, 1, Re::Info, index << 32 | 1);
         })
     };
+    // The second function of the code is cleanup_module.
+    const CLEANUP: u64 = 32;
     let at = |section: &str, value| {
         Symbol::new("other", object::elf::STB_GLOBAL, object::elf::STT_FUNC, Place::Section(section.to_owned()), value)
     };
@@ -151,13 +153,73 @@ fn an_address_of_something_else_is_no_function() {
         let place = Place::Index(object::elf::SHN_ABS);
         Symbol::new("other", object::elf::STB_GLOBAL, object::elf::STT_FUNC, place, value)
     };
-    assert_eq!(life(&told, &moved(at(".text", 0))), [fine.clone(), fine.clone()]);
-    for symbol in [at(".data", 0), at(".text", 0x1000), at(".init.text", 0), absolute(8)] {
+    assert_eq!(life(&told, &moved(at(".text", CLEANUP))), [fine.clone(), fine.clone()]);
+    // Nothing is known of code between the functions, nor of what another function does here.
+    let other = [at(".text", CLEANUP + 1), at(".text", 0)];
+    for symbol in other.into_iter().chain([at(".data", 0), at(".text", 0x1000), at(".init.text", 0), absolute(8)]) {
         assert_eq!(life(&told, &moved(symbol.clone())), [fine.clone(), open("exit")], "{symbol:?}");
     }
     // The address of nothing is null.
     let null = life(&told, &moved(absolute(0)));
     assert_eq!(null[1].0.errno(), Some(Errno::EBUSY));
+}
+
+/// An addend moves the address away from the beginning of the function.
+#[test]
+fn an_address_inside_a_function_is_no_function() {
+    let told = Told::new("6.12.0", Arch::X86_64, &[]);
+    for (function, field, position) in [(0, "init", 0), (1, "exit", 1)] {
+        let ko = Ko::new("foo").intree().patch(move |image| image.reloc_set(RELOCATIONS, function, Re::Addend, 4));
+        let ended = life(&told, &ko);
+        assert_eq!(ended[position], (Outcome::Undetermined, unknown_function(field)), "{field}");
+    }
+}
+
+/// The kernel frees the copy of the version when it unloads the module, or refuses it after the relocations.
+#[test]
+fn what_is_written_over_is_freed() {
+    let told = Told::new("6.12.0", Arch::X86_64, &[]);
+    let at = |init: u64, exit: u64| {
+        move |profile: &mut Profile| {
+            (profile.init, profile.exit) = (init, exit);
+        }
+    };
+    let Profile { init, exit, .. } = told.profile;
+    let version = exit - 56;
+    let missing = vec![Missing::Memory("version in struct module".to_owned())];
+    let foo = Ko::new("foo").intree();
+    // Unloading needs an exit function, but no init function.
+    let mut machine = told.boot();
+    assert_eq!(insmod(&mut machine, &told.image(&foo, at(version, exit))).outcome, Outcome::Loads);
+    assert_eq!(machine.rmmod("foo").outcome, Outcome::Undetermined);
+    // The init function fails.
+    let fails = Insmod { init_returns: -19, ..Insmod::default() };
+    let verdict = told.boot().insmod(&told.image(&foo, at(init, version)), &fails);
+    assert_eq!((verdict.outcome, verdict.missing), (Outcome::Undetermined, missing.clone()));
+    let verdict = told.boot().insmod(&told.image(&foo, at(init, exit - 48)), &fails);
+    assert_eq!(verdict.outcome.errno(), Some(Errno::from_number(19).expect("an errno")));
+    // The next relocation is refused. If it is the first one, nothing is written.
+    let list = exit - 8;
+    let verdict = insmod(&mut told.boot(), &told.image(&foo, at(version, list)));
+    assert_eq!((verdict.outcome, verdict.missing), (Outcome::Undetermined, missing));
+    let verdict = insmod(&mut told.boot(), &told.image(&foo, at(list, version)));
+    assert_eq!(verdict.outcome.errno(), Some(Errno::ENOEXEC));
+}
+
+/// A module has the types of the kernel if `btf_base_data` is null. Anything else is taken for types.
+#[test]
+fn an_address_of_types_is_followed() {
+    let told = Told::new("6.12.0", Arch::X86_64, &["DEBUG_INFO_BTF_MODULES"]);
+    let mut types = super::types::Types::on(&told.types);
+    types.int("own");
+    let place = told.profile.exit - 72;
+    let judge = |ko: &Ko| {
+        let verdict = insmod(&mut told.boot(), &told.image(ko, |profile| profile.exit = place));
+        (verdict.outcome, verdict.missing)
+    };
+    assert_eq!(judge(&Ko::new("foo").intree()), (Outcome::Loads, vec![]));
+    let missing = vec![Missing::Memory("btf_base_data in struct module".to_owned())];
+    assert_eq!(judge(&Ko::new("foo").intree().section(types.section(".BTF"))), (Outcome::Undetermined, missing));
 }
 
 /// Without any relocation the bytes of the file count.

@@ -99,6 +99,8 @@ pub fn kernel_types(profile: &Profile) -> Types {
         ("list", list, 8),
         ("init", pointer, profile.init as u32),
         ("num_kp", int, profile.init as u32 + 8),
+        ("btf_base_data", pointer, exit - 72),
+        ("version", pointer, exit - 56),
         ("kallsyms", pointer, exit - 48),
         ("source_list", list, exit - 32),
         ("target_list", list, exit - 16),
