@@ -95,6 +95,18 @@ impl Hash for Exports {
     }
 }
 
+/// Rejects a list whose last line is cut short: it has no end, and fewer columns than the first. The rows after it are lost, and its own
+/// may be another: `EXPORT_SYMBOL` is a part of `EXPORT_SYMBOL_GPL`.
+fn check_end(text: &str) -> Result<(), ErrorKind> {
+    let tabs = |line: &str| memchr::memchr_iter(b'\t', line.as_bytes()).count();
+    let last = text.rsplit('\n').next().unwrap_or_default();
+    if last.is_empty() || tabs(last) >= tabs(text.lines().next().unwrap_or_default()) {
+        return Ok(());
+    }
+    let what = "the list ends in the middle of this line";
+    Err(ErrorKind::SymversLine { line: lines_of(text).count(), what, text: last.chars().take(80).collect() })
+}
+
 /// No exporter, and the length that a text must stay below.
 const NONE: u32 = u32::MAX;
 
@@ -144,6 +156,7 @@ impl Exports {
                 in_vmlinux: last.2,
             });
         }
+        check_end(&text)?;
         exports.text = text;
         exports.modversions = Some(versions);
         exports.covers_modules = true;
@@ -513,6 +526,18 @@ fn slice<'a>(text: &'a str, range: &Range<u32>) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A list that ends in the middle of a line has lost rows, and perhaps half of a word.
+    #[test]
+    fn a_list_that_is_cut_short_is_an_error() {
+        let whole = "0x00000001\tone\tvmlinux\tEXPORT_SYMBOL_GPL\t\n0x00000002\ttwo\tvmlinux\tEXPORT_SYMBOL_GPL\t";
+        assert_eq!(Exports::parse(whole).expect("only its end is missing").rows().len(), 2);
+        for cut in [1, 5, 18, 20] {
+            let text = &whole[..whole.len() - cut];
+            let error = Exports::parse(text).expect_err("its end is missing").to_string();
+            assert!(error.starts_with("line 2: "), "{text}: {error}");
+        }
+    }
 
     #[test]
     fn rows_of_a_name_come_last_first_across_exporters() {
