@@ -44,7 +44,8 @@ impl Config {
     /// option.
     pub fn parse(text: impl Into<String>) -> Option<Self> {
         let text = text.into();
-        let is_whole = has_head(&text) && text.ends_with('\n');
+        let is_cut_short = is_cut_short(&text);
+        let is_whole = has_head(&text) && !is_cut_short;
         let mut settings = Vec::new();
         let mut index = NameIndex::with_capacity(text.len() / 30);
         let mut start = 0;
@@ -56,7 +57,7 @@ impl Config {
             start += line.len();
         }
         let mut config = (!settings.is_empty()).then_some(Self { text, settings, index, is_whole })?;
-        config.is_whole |= config.last_setting("CC_VERSION_TEXT").is_some_and(|value| value.ends_with('\n'));
+        config.is_whole |= config.last_setting("CC_VERSION_TEXT").is_some() && !is_cut_short;
         Some(config)
     }
 
@@ -67,11 +68,18 @@ impl Config {
 
     /// Returns whether these are all options that are set.
     ///
-    /// They are if the file begins as kconfig's own files do and ends with a whole line; or if it sets `CONFIG_CC_VERSION_TEXT`,
-    /// which has no prompt and the compiler's own value, so that only kconfig writes it: such a file may have lost its comments, but
-    /// sets all that is set.
+    /// They are if the file begins as kconfig's own files do, or if it sets `CONFIG_CC_VERSION_TEXT`, which has no prompt and the
+    /// compiler's own value, so that only kconfig writes it: such a file may have lost its comments, but sets all that is set. No file
+    /// is whole whose end is missing.
     pub const fn is_whole(&self) -> bool {
         self.is_whole
+    }
+
+    /// Returns whether a file that kconfig wrote has lost its end, so that it says nothing of the options that it does not name.
+    pub(super) fn is_cut_short(&self) -> bool {
+        !self.is_whole
+            && (has_head(&self.text) || self.last_setting("CC_VERSION_TEXT").is_some())
+            && is_cut_short(&self.text)
     }
 
     /// Returns whether an option is set; `None` if a fragment does not name it.
@@ -203,6 +211,12 @@ impl Config {
     }
 }
 
+/// Returns whether the end of a configuration is missing: it ends within a line; or it says where menus end, as later versions of
+/// kconfig do, and lacks the last one, which all kernels have.
+fn is_cut_short(text: &str) -> bool {
+    !text.ends_with('\n') || (text.contains("\n# end of ") && !text.contains("\n# end of Kernel hacking"))
+}
+
 /// Returns whether a text begins as a file of kconfig does.
 fn has_head(text: &str) -> bool {
     let is_head = |line: &str| HEADS.iter().any(|head| line.starts_with(head)) || version_in(line).is_some();
@@ -261,8 +275,11 @@ mod tests {
             (format!("{head}{fragment}"), Some(false)),
             (format!("#\n# Linux/x86 6.1.0 Kernel Configuration\n#\n{fragment}"), Some(false)),
             (format!("CONFIG_CC_VERSION_TEXT=\"gcc (Debian 12)\"\n{fragment}"), Some(false)),
-            // It is cut short within a line.
+            // It is cut short, within a line or behind one.
             (format!("{head}{fragment}CONFIG_"), None),
+            (format!("CONFIG_CC_VERSION_TEXT=\"gcc (Debian 12)\"\n{fragment}CONFIG_"), None),
+            (format!("{head}{fragment}# end of General setup\n"), None),
+            (format!("{head}{fragment}# end of General setup\n# end of Kernel hacking\n"), Some(false)),
         ] {
             let states = ["A", "B", "C"].map(|name| state(&text, name));
             assert_eq!(states, [Some(true), Some(false), c], "{text}");

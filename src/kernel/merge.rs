@@ -107,6 +107,10 @@ impl Kernel {
     }
 
     fn add_config_of_arch(&mut self, config: Config, path: &Path) {
+        if config.is_cut_short() {
+            let why = "its end is missing, so it says nothing of the options that it does not name";
+            self.set_aside.push(UnreadFile::new(path, why));
+        }
         match self.config.as_ref().zip(self.first_source(Fact::Config)) {
             None => self.config = Some(config),
             Some((known, known_path)) if config.is_whole() && !known.is_whole() => {
