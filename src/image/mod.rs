@@ -43,6 +43,7 @@ unstable!(modversions::Versions);
 pub use parameters::Parameter;
 pub(crate) use regular::{read_counted, require_regular};
 unstable!(regular::{open_own_folder, open_regular, read_own, read_regular, read_regular_text});
+unstable!(regular::{read_stream_text, write_regular});
 unstable!(root::{exists, in_root, is_dir, is_file, metadata, root, set_root});
 pub(crate) use root::{read_dir, real_path};
 unstable!(signature::{AppendedSignature, MarkedSignature, SignatureInfo});

@@ -1,8 +1,8 @@
-//! Opens files for reading. All of the library and of the program open files here, so that no pipe or device makes them wait, and
-//! no path leads to a file that nobody named.
+//! Opens files for reading, and those that the user wants written. All of the library and of the program open files here, so that no
+//! pipe or device makes them wait, and no path leads to a file that nobody named.
 
 use std::fs::{File, FileType, Metadata, OpenOptions};
-use std::io::{Error, ErrorKind, Read as _, Result};
+use std::io::{Error, ErrorKind, Read, Result, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
@@ -107,12 +107,16 @@ fn outside(folder: &Path) -> Error {
 /// # Errors
 /// As [`open_regular`], or if it cannot be read or has more than 256 MiB.
 pub fn read_regular(path: &Path) -> Result<Vec<u8>> {
-    let file = read_counted(path, &Budget::new(LONGEST));
-    let file = file.map_err(|error| match error.get_ref().is_some_and(|inner| inner.is::<OverBudget>()) {
+    not_too_long(read_counted(path, &Budget::new(LONGEST)))
+}
+
+/// What was read within the limit on bytes that are not counted.
+fn not_too_long(read: Result<CountedBytes>) -> Result<Vec<u8>> {
+    let bytes = read.map_err(|error| match error.get_ref().is_some_and(|inner| inner.is::<OverBudget>()) {
         true => Error::new(ErrorKind::FileTooLarge, format!("it has more than {}", ByteSize(LONGEST))),
         false => error,
     })?;
-    Ok(file.into_parts().0)
+    Ok(bytes.into_parts().0)
 }
 
 /// The contents of a regular file, counted in a budget.
@@ -130,8 +134,33 @@ pub(crate) fn read_counted(path: &Path, budget: &Budget) -> Result<CountedBytes>
 /// # Errors
 /// As [`read_regular`], or if it is not UTF-8.
 pub fn read_regular_text(path: &Path) -> Result<String> {
-    String::from_utf8(read_regular(path)?)
-        .map_err(|_| Error::new(ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
+    as_text(read_regular(path)?)
+}
+
+/// The text that comes from a stream, such as standard input.
+///
+/// # Errors
+/// If it cannot be read, has more than 256 MiB, or is not UTF-8.
+pub fn read_stream_text(mut stream: impl Read) -> Result<String> {
+    as_text(not_too_long(stream::read_all(&mut stream, 0, &Budget::new(LONGEST)))?)
+}
+
+fn as_text(bytes: Vec<u8>) -> Result<String> {
+    String::from_utf8(bytes).map_err(|_| Error::new(ErrorKind::InvalidData, "stream did not contain valid UTF-8"))
+}
+
+/// Writes a text to a regular file, which is made if there is none. What it held before is lost.
+///
+/// # Errors
+/// If it cannot be opened or written, or is no regular file. Then nothing is written: opening a pipe waits for a reader.
+pub fn write_regular(path: &Path, text: &str) -> Result<()> {
+    let require = |metadata: &Metadata| require_kind(metadata, "written");
+    std::fs::metadata(path).map_or(Ok(()), |metadata| require(&metadata))?;
+    let mut options = OpenOptions::new();
+    let mut file = options.write(true).create(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
+    require(&file.metadata()?)?;
+    file.set_len(0)?;
+    file.write_all(text.as_bytes())
 }
 
 /// The contents of a regular file that only this user can have written: the file and its folder belong to the user, nobody else may
@@ -185,11 +214,15 @@ fn require_unwritable(metadata: &Metadata) -> Result<()> {
 /// # Errors
 /// If it is no regular file; the error says what it is.
 pub(crate) fn require_regular(metadata: &Metadata) -> Result<()> {
+    require_kind(metadata, "read")
+}
+
+fn require_kind(metadata: &Metadata, done: &str) -> Result<()> {
     let kind = metadata.file_type();
     if kind.is_file() {
         return Ok(());
     }
-    let what = format!("it is {}, and only regular files are read", called(kind));
+    let what = format!("it is {}, and only regular files are {done}", called(kind));
     let error = if kind.is_dir() { ErrorKind::IsADirectory } else { ErrorKind::InvalidInput };
     Err(Error::new(error, what))
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use liblzma::stream::Check;
 
-use crate::cli::Desk;
+use crate::cli::{Desk, Ran};
 use crate::ko::Ko;
 use crate::made::Made;
 use crate::matrix::xz;
@@ -54,6 +54,18 @@ fn a_pipe_is_an_error_and_no_hang() {
     ] {
         let pipe = if command.contains("pipe.ko") { "pipe.ko" } else { "pipe" };
         desk.run(command).failed(&format!("cannot read {pipe}: it is a pipe (FIFO), and only regular files are read"));
+    }
+    // Nor does any wait for a reader.
+    desk.kernel("later", &Made::new("6.2.0"));
+    for command in ["diff k later", "upgrade --from k --to later good.ko"] {
+        let command = |name: &str| format!("{command} --write-baseline {name}");
+        for (name, what) in [("pipe", "a pipe (FIFO)"), ("/dev/full", "a character device"), ("k", "a directory")] {
+            desk.run(&command(name))
+                .failed(&format!("cannot write {name}: it is {what}, and only regular files are written"));
+        }
+        desk.file("baseline", vec![b'#'; 1 << 16]);
+        assert_ne!(desk.run(&command("baseline")).code, Some(2));
+        assert!(!desk.read("baseline").contains("##"), "what was there is replaced");
     }
     let both = desk.run("check -k k good.ko pipe.ko --format json");
     assert!(
@@ -195,4 +207,13 @@ fn the_errnos_of_a_certain_refusal_are_listed() {
     assert!(page.ended(1).out.starts_with(headline), "{}", page.out);
     let json = desk.run("check -k k lost.ko --format json").json();
     assert_eq!(json["modules"][0]["errnos"], serde_json::json!(["ENOENT", "ENOEXEC"]));
+}
+
+/// Standard input has a limit, as files have.
+#[test]
+fn a_plan_without_an_end_is_an_error() {
+    let desk = Desk::with(Made::new("6.1.0"));
+    let zeros = std::fs::File::open("/dev/zero").expect("the device is there");
+    let ran = Ran::of(desk.command("simulate -k k -").stdin(zeros).output().expect("it starts"));
+    ran.failed("cannot read standard input: it has more than 256 MiB");
 }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use gplok::image::read_regular_text;
+use gplok::image::{read_regular_text, write_regular};
 use gplok::impact::policy::{Baseline, Concern, Policy, PolicyEntry, PolicyResult, Rules};
 use gplok::report::PolicyReport;
 use gplok::terms::Shown;
@@ -49,7 +49,7 @@ impl PolicyArguments {
             let results = entries.iter().zip(&judged.standings);
             let kept = results.filter(|(_, result)| matches!(result, PolicyResult::Fails | PolicyResult::Known));
             let text = Baseline::of(kept.map(|(entry, _)| entry)).text();
-            std::fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", Shown::path(path)))?;
+            write_regular(path, &text).map_err(|error| format!("cannot write {}: {error}", Shown::path(path)))?;
             report.accept();
         }
         Ok(Some(report))

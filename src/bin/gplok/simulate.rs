@@ -1,11 +1,10 @@
 //! `gplok simulate`: a whole boot, step by step.
 
-use std::io::Read as _;
 use std::path::Path;
 use std::sync::Arc;
 
 use gplok::check::{DamagedFiles, name_absent};
-use gplok::image::{Image, read_regular_text};
+use gplok::image::{Image, read_regular_text, read_stream_text};
 use gplok::kernel::Kernel;
 use gplok::load::Machine;
 use gplok::report::{Entry, KernelSummary, Op, human_steps, steps_document};
@@ -75,9 +74,8 @@ fn open(step: &PlanStep, budget: &Budget) -> Result<Option<Image>, CommandError>
 
 fn read(path: &Path) -> Result<String, CommandError> {
     if path == Path::new("-") {
-        let mut text = String::new();
-        std::io::stdin().read_to_string(&mut text)?;
-        return Ok(text);
+        let text = read_stream_text(std::io::stdin().lock());
+        return Ok(text.map_err(|error| format!("cannot read standard input: {error}"))?);
     }
     Ok(read_regular_text(path).map_err(|error| format!("cannot read {}: {error}", Shown::path(path)))?)
 }
