@@ -16,6 +16,8 @@ use gplok::load::{Cmdline, Machine};
 use gplok::report::{Entry, KernelSummary, Op, Palette, human};
 use gplok::why::inlines::InlineMap;
 
+#[path = "../suite/chain.rs"]
+mod chain;
 #[allow(dead_code, unused_imports, reason = "shared with the suite, which uses more of it")]
 #[path = "../suite/ko/mod.rs"]
 mod ko;
@@ -23,6 +25,7 @@ mod ko;
 #[path = "../suite/made.rs"]
 mod made;
 
+use chain::Chain;
 use ko::{Ko, Profile, Section, Symbol};
 use made::Made;
 
@@ -257,6 +260,16 @@ impl Bench {
         });
     }
 
+    fn of_signatures(&self) {
+        self.kind("certificates that sign each other, and signers", 8, |number| {
+            let chain = Chain::new(number);
+            let made = ["MODULE_SIG", "CRYPTO_SHA256", "CRYPTO_ECDSA"];
+            let made = made.into_iter().fold(Made::new("6.12.0"), Made::config).trusts(&chain.root());
+            let message = chain.message(&Ko::new("m").build(&made.profile), number);
+            Self::judged_on(&made, &Ko::new("m").signed(&message))
+        });
+    }
+
     /// One module, judged on a kernel of its own.
     fn judged_on(made: &Made, ko: &Ko) -> impl FnMut() + use<> {
         let (_, folder) = made.open();
@@ -355,6 +368,7 @@ fn main() {
     bench.of_modules();
     bench.of_one_module();
     bench.of_kernels();
+    bench.of_signatures();
     bench.of_lists();
     bench.of_depmod();
 }

@@ -11,13 +11,14 @@ use gplok::check::check;
 use gplok::image::Image;
 use gplok::kernel::{Exports, Kernel};
 use gplok::load::{Cmdline, Crypto, Insmod, Machine, verify_pkcs7_signature};
-use gplok::terms::{Arch, ElfMachine, Loader};
-use gplok::verdict::Verdict;
+use gplok::terms::{Arch, ElfMachine, Errno, Loader};
+use gplok::verdict::{Outcome, Verdict};
 use gplok::x509::Certificate;
 use gplok::x509::Pkcs7;
 
+use crate::chain::Chain;
 use crate::ko::{Ko, Profile, Re};
-use crate::made::CONFIG_HEAD;
+use crate::made::{CONFIG_HEAD, Made, image};
 use crate::why::explained;
 
 const S390: Arch =
@@ -476,5 +477,26 @@ fn a_long_chain_of_modules_is_no_deep_one() {
     let verdicts = ends(move || {
         check(&recorded_kernel("6.12"), &Cmdline::default(), &images, &Insmod::default()).expect("no tree is read")
     });
-    assert!(verdicts.iter().all(|verdict| verdict.outcome == gplok::verdict::Outcome::Loads));
+    assert!(verdicts.iter().all(|verdict| verdict.outcome == Outcome::Loads));
+}
+
+/// A message whose certificates sign each other in a long chain, and that brings more signatures than certificates: each is verified
+/// once. The kernel verifies the chain of each signer anew, and reads no message of more than 65,535 bytes.
+#[test]
+fn a_chain_of_certificates_is_verified_once() {
+    const CERTIFICATES: usize = 90;
+    let chain = Chain::new(CERTIFICATES);
+    let verdict = |root: &[u8]| {
+        let made = ["MODULE_SIG", "MODULE_SIG_FORCE", "CRYPTO_SHA256", "CRYPTO_ECDSA"];
+        let made = made.into_iter().fold(Made::new("6.12.0"), Made::config).trusts(root);
+        let bare = Ko::new("foo").build(&made.profile);
+        let signed = Ko::new("foo").signed(&chain.message(&bare, 2 * CERTIFICATES)).build(&made.profile);
+        let (kernel, _folder) = made.open();
+        ends(move || Machine::boot(kernel, Cmdline::default()).insmod(&image("foo.ko", signed), &Insmod::default()))
+    };
+    assert_eq!(verdict(&chain.root()).outcome, Outcome::Loads);
+    let stranger = std::fs::read(root("testdata/keys/rsa.pem")).expect("a certificate");
+    let refused = verdict(&stranger);
+    assert_eq!(refused.outcome.errno(), Some(Errno::EKEYREJECTED));
+    assert!(refused.log.iter().any(|line| line.to_string() == "Loading of module with unavailable key is rejected"));
 }

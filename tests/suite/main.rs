@@ -13,6 +13,7 @@ mod builds;
 mod caches;
 mod cases;
 #[cfg(feature = "cli")]
+mod chain;
 mod cli;
 #[cfg(feature = "cli")]
 mod exports;
