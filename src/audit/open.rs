@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::image::{Image, is_dir};
-use crate::kernel::{ErrorKind, Kernel, ModuleTree, is_object, is_package, objects_below, package_around};
+use crate::kernel::{ErrorKind, Kernel, ModuleTree, UnreadFile, is_object, is_package, objects_below, package_around};
 use crate::terms::{Budget, ModuleName, Shown};
 
 /// Why an object cannot be audited.
@@ -89,9 +89,12 @@ pub fn open_objects_within(paths: &[PathBuf], budget: &Budget) -> Result<Objects
         if is_dir(path) && !is_release_folder(path) {
             let modules = ModuleTree::open_within(path, budget)?;
             objects.modules.extend(modules.modules().map(|module| of_folder(module.path.clone())));
-            objects.add_unlisted(&modules, None);
-            if objects.modules.len() == before {
-                objects.modules.extend(objects_below(path)?.into_iter().map(of_folder));
+            let has_modules = objects.modules.len() > before;
+            objects.add_unlisted(modules.unlisted(), None);
+            if !has_modules {
+                let (found, unread) = objects_below(path)?;
+                objects.modules.extend(found.into_iter().map(of_folder));
+                objects.add_unlisted(&unread, None);
             }
         } else if let Some(package) = package_around(path) {
             objects.add_package(package, |module| module == path)?;
@@ -114,10 +117,9 @@ pub fn open_objects_within(paths: &[PathBuf], budget: &Budget) -> Result<Objects
 }
 
 impl Objects {
-    /// Adds the folders of a tree that could not be listed, and the links that lead nowhere. The audit reports them as not read.
-    fn add_unlisted(&mut self, tree: &ModuleTree, kernel: Option<usize>) {
-        let unlisted = tree.unlisted().iter();
-        self.modules.extend(unlisted.map(|file| {
+    /// Adds folders that could not be listed, and links that lead nowhere. The audit reports them as not read.
+    fn add_unlisted(&mut self, unlisted: &[UnreadFile], kernel: Option<usize>) {
+        self.modules.extend(unlisted.iter().map(|file| {
             let (path, unread) = (file.path.clone(), Some(file.why.clone()));
             ModuleFile { path, kernel, named: false, unread }
         }));
@@ -156,7 +158,7 @@ impl Objects {
             });
         }
         if let Some(tree) = kernel.tree() {
-            self.add_unlisted(tree, Some(index));
+            self.add_unlisted(tree.unlisted(), Some(index));
         }
         if self.modules.len() > before || kernel.boot_image().is_some() {
             self.kernels.push(kernel);

@@ -3,36 +3,48 @@
 use std::path::{Path, PathBuf};
 
 use super::error::{Error, ErrorKind};
-use crate::image::read_dir;
-
-/// The depth to which folders are walked.
-const MAX_DEPTH: usize = 32;
+use super::tree_module::UnreadFile;
+use crate::image::{metadata, read_dir, why_unread};
 
 /// Returns whether a file name ends in `.o`.
 pub fn is_object(path: &Path) -> bool {
     path.extension().is_some_and(|end| end == "o")
 }
 
-/// The objects (`.o`) below a folder, sorted by path. Links are not followed.
+/// The objects (`.o`) below a folder, sorted by path, and what could not be looked at: folders, and links that lead nowhere. Links to
+/// folders are not followed.
 ///
 /// # Errors
-/// If a folder cannot be listed.
-pub fn objects_below(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+/// If the folder itself cannot be listed.
+pub fn objects_below(folder: &Path) -> Result<(Vec<PathBuf>, Vec<UnreadFile>), Error> {
     let mut found = Vec::new();
-    let mut folders = vec![(folder.to_owned(), 0)];
-    while let Some((folder, depth)) = folders.pop() {
-        let failed = |source| Error::new(&folder, ErrorKind::Io(source));
-        for entry in read_dir(&folder).map_err(failed)? {
-            let entry = entry.map_err(failed)?;
-            let kind = entry.file_type().map_err(failed)?;
-            let path = folder.join(entry.file_name());
-            if kind.is_dir() && depth < MAX_DEPTH {
-                folders.push((path, depth + 1));
-            } else if kind.is_file() && is_object(&path) {
-                found.push(path);
+    let mut unread = Vec::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(of) = folders.pop() {
+        let entries = read_dir(&of).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+        let entries = match entries {
+            Ok(entries) => entries,
+            Err(source) if of == folder => return Err(Error::new(folder, ErrorKind::Io(source))),
+            Err(error) => {
+                unread.push(UnreadFile::new(&of, error.to_string()));
+                continue;
+            }
+        };
+        for entry in entries {
+            let path = of.join(entry.file_name());
+            let kind = entry.file_type();
+            if kind.as_ref().is_ok_and(std::fs::FileType::is_dir) {
+                folders.push(path);
+            } else if is_object(&path) {
+                match kind.and_then(|_| metadata(&path)) {
+                    Ok(metadata) if metadata.is_file() => found.push(path),
+                    Ok(_) => {}
+                    Err(error) => unread.push(UnreadFile::new(&path, why_unread(&path, &error.to_string()))),
+                }
             }
         }
     }
     found.sort();
-    Ok(found)
+    unread.sort();
+    Ok((found, unread))
 }

@@ -514,3 +514,24 @@ fn modprobe_may_have_ended_at_an_undetermined_dependency() {
     // After all of that it can be loaded in any case.
     assert_eq!(outcomes[5], "side loaded");
 }
+
+/// Objects are audited however deep they lie and beside what cannot be looked at, which is named. Of what was not read nothing is said.
+#[test]
+fn objects_are_found_at_any_depth() {
+    let desk = Desk::new();
+    let profile = Made::new("6.1.0").profile;
+    let deep = "d/".repeat(60);
+    desk.file(&format!("o/{deep}deep.o"), Ko::new("deep").build(&profile))
+        .file("o/near.o", Ko::new("near").build(&profile));
+    for (target, link) in [("near.o", "o/linked.o"), ("nowhere", "o/gone.o"), ("nowhere", "o/gone.ko")] {
+        symlink(target, desk.path(link)).expect("the folder is ours");
+    }
+    let page = desk.run("audit o").ended(3).out.clone();
+    assert!(page.starts_with("5 modules, of which 0 with exports and 2 not read: no exports\n"), "{page}");
+    assert!(
+        page.contains("2 objects was not read: o/gone.ko (a link to nowhere") && page.contains("o/gone.o (a link"),
+        "{page}"
+    );
+    let page = desk.run("audit o/near.o").ended(0).out.clone();
+    assert!(page.starts_with("o/near.o: module near, license \"GPL\", no exports\n"), "{page}");
+}

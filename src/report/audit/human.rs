@@ -73,6 +73,11 @@ impl AuditPage<'_> {
         let apart = if modules.len() <= OBJECTS { modules.as_slice() } else { &[] };
         for object in kernels.iter().chain(apart) {
             let path = Shown::path(&object.path);
+            if is_unread(object) {
+                // It may have a license and exports, which nobody saw.
+                self.line("", &format!("{before}{path}: not read"));
+                continue;
+            }
             let what = match (object.is_kernel, &object.license) {
                 (true, _) => format!("kernel {}", object.name),
                 (false, Some(license)) => format!("module {}, license \"{license}\"", object.name),
@@ -84,7 +89,11 @@ impl AuditPage<'_> {
             let exporting = modules.iter().filter(|object| !object.exports.is_empty()).count();
             let all = many(modules.len(), "module", "modules");
             let with = thousands(exporting);
-            self.line("", &format!("{before}{all}, of which {with} with exports: {}", exports(&modules)));
+            let unread = match modules.iter().filter(|object| is_unread(object)).count() {
+                0 => String::new(),
+                unread => format!(" and {} not read", thousands(unread)),
+            };
+            self.line("", &format!("{before}{all}, of which {with} with exports{unread}: {}", exports(&modules)));
         }
         if audit.objects.is_empty() {
             self.line("", &format!("{before}nothing: there is no module and no kernel in what was given"));
@@ -246,6 +255,11 @@ impl AuditPage<'_> {
             }
         }
     }
+}
+
+/// Returns whether nothing of a module was read, not even what it exports.
+const fn is_unread(object: &AuditedObject) -> bool {
+    !object.is_kernel && object.unread.is_some() && object.license.is_none() && object.exports.is_empty()
 }
 
 /// `4,977 plain and 5,526 GPL-only exports`.
