@@ -213,10 +213,10 @@ fn unknown_symbols_are_asked_for() {
 // A patch that is loaded earlier may patch a module when that is loaded, and have it refused. Only the patch's code shows it.
 #[test]
 fn a_patch_may_refuse_a_module_that_it_names() {
-    let (made, kernel) = kernel(Made::new("6.12.0"), Some(KALLSYMS));
+    let (made, kernel) = kernel(Made::new("6.12.0").export_gpl("klp_enable_patch"), Some(KALLSYMS));
     let section = ".klp.rela.tgt..data.klp";
     let names = Section::new(".rodata.str1.1", SHF_ALLOC, 1, *b"a b\0by_name\0");
-    let lp = patch_with("lp", section, &[".klp.sym.tgt.once,0"], R_X86_64_64).section(names);
+    let lp = patch_with("lp", section, &[".klp.sym.tgt.once,0"], R_X86_64_64).section(names).needs("klp_enable_patch");
     let mut machine = Machine::boot(kernel, Cmdline::default());
     assert_eq!(insmod(&mut machine, &made, &lp).outcome, Outcome::Loads);
     assert_eq!(insmod(&mut machine, &made, &target("other")).outcome, Outcome::Loads);
@@ -225,8 +225,23 @@ fn a_patch_may_refuse_a_module_that_it_names() {
         let missing = vec![Missing::Memory(format!("what lp patches in {name}"))];
         assert_eq!((verdict.outcome, verdict.missing), (Outcome::Undetermined, missing), "{name}");
     }
-    machine.rmmod("lp");
+}
+
+// An enabled patch holds its module. A module that registers no patch is not held, and patches nothing.
+#[test]
+fn an_enabled_patch_is_not_unloaded() {
+    let (made, kernel) = kernel(Made::new("6.12.0").export_gpl("klp_enable_patch"), Some(KALLSYMS));
+    let lp = |name: &str| patch_with(name, ".klp.rela.tgt..data.klp", &[".klp.sym.tgt.once,0"], R_X86_64_64);
+    let mut machine = Machine::boot(kernel, Cmdline::default());
+    assert_eq!(insmod(&mut machine, &made, &lp("lp").needs("klp_enable_patch")).outcome, Outcome::Loads);
+    let verdict = machine.clone().rmmod("lp");
+    let missing = vec![Missing::Memory("whether the live patch lp is enabled".to_owned())];
+    assert_eq!((verdict.outcome, verdict.missing), (Outcome::Undetermined, missing));
+    assert_eq!(insmod(&mut machine, &made, &Ko::new("tgt")).outcome, Outcome::Undetermined);
+    let mut machine = Machine::boot(Arc::clone(&self::kernel(made.clone(), Some(KALLSYMS)).1), Cmdline::default());
+    assert_eq!(insmod(&mut machine, &made, &lp("quiet")).outcome, Outcome::Loads);
     assert_eq!(insmod(&mut machine, &made, &Ko::new("tgt")).outcome, Outcome::Loads);
+    assert_eq!(machine.rmmod("quiet").outcome, Outcome::Loads);
 }
 
 // Link-time optimization by Clang appends suffixes, which some releases do not compare.

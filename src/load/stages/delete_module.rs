@@ -51,11 +51,20 @@ pub(in crate::load) fn delete_module(call: Call<'_>, world: &mut World, name: &s
         (FunctionPointer::Function | FunctionPointer::Other, FunctionPointer::Null) => {
             return refuse(Errno::EBUSY, Cause::NoExit { name });
         }
-        (_, FunctionPointer::Other) => {
-            let (missing, crash) = unknown_function(ModuleFunction::Exit);
-            ask(world, missing, crash)?;
+        // klp_enable_patch() holds the module until somebody disables the patch.
+        (FunctionPointer::Function | FunctionPointer::Other, _) if module.patches.is_some() => {
+            let missing = Missing::Memory(format!("whether the live patch {name} is enabled"));
+            match world.answers.get(&missing) {
+                None => return Err(Kept::Ask(missing)),
+                Some(false) => return refuse(Errno::EAGAIN, Cause::InUse { name, users: Vec::new() }),
+                Some(true) => {}
+            }
         }
         _ => {}
+    }
+    if module.exit == FunctionPointer::Other {
+        let (missing, crash) = unknown_function(ModuleFunction::Exit);
+        ask(world, missing, crash)?;
     }
     Arc::make_mut(&mut world.state.modules).remove(index);
     Ok(())

@@ -262,10 +262,21 @@ pub(in crate::load) fn kept_symbols(info: &Info) -> Option<Arc<[u8]>> {
     Some(names.into())
 }
 
+/// Returns whether a module refers to `klp_enable_patch()`, or up to 5.0 to `klp_register_patch()`, also by a livepatch symbol.
+fn registers_patch(elf: &ModuleElf) -> bool {
+    let registers = |name: &[u8]| {
+        [&b"klp_enable_patch"[..], b"klp_register_patch"]
+            .iter()
+            .any(|function| memchr::memmem::find(name, function).is_some())
+    };
+    elf.symbols().iter().any(|symbol| elf.symbol_name(symbol).is_none_or(registers))
+}
+
 /// The names of the modules that a live patch may patch, each with a NUL behind it; `None` for any other module. It names them
-/// in `struct klp_object`, so in strings of its data. Which strings these are, only its code shows.
+/// in `struct klp_object`, so in strings of its data. Which strings these are, only its code shows. A module that is marked as a
+/// live patch, but does not refer to the function that registers one, patches nothing.
 pub(in crate::load) fn patched_modules(info: &Info) -> Option<Arc<[u8]>> {
-    if !info.modinfo.has("livepatch") {
+    if !info.modinfo.has("livepatch") || !registers_patch(&info.elf) {
         return None;
     }
     let mut names = Vec::new();
