@@ -22,6 +22,8 @@ enum Role {
     Symvers,
     Builtin,
     BuiltinModinfo,
+    /// `modules.order`, which the tree reads when it is asked what is not installed.
+    Order,
     Module,
     Image,
     SystemMap,
@@ -41,6 +43,7 @@ fn role(path: &str) -> Option<Role> {
         Some((_, inside)) if is_tree_image(inside) => Role::Image,
         Some((_, "modules.builtin")) => Role::Builtin,
         Some((_, "modules.builtin.modinfo")) => Role::BuiltinModinfo,
+        Some((_, "modules.order")) => Role::Order,
         Some((_, "config")) => Role::Config,
         Some((_, "System.map")) => Role::SystemMap,
         Some((_, inside)) if inside == name && plain == "symvers" => Role::Symvers,
@@ -79,7 +82,7 @@ impl Kernel {
         for (role, inside) in &files {
             let full_path = path.join(inside);
             let known = match role {
-                Role::Module | Role::Header => continue,
+                Role::Module | Role::Header | Role::Order => continue,
                 Role::Config => self.config.is_some(),
                 Role::SystemMap => self.exports.is_some() || self.boot.given().is_some(),
                 Role::Image => self.boot.given().is_some(),
@@ -160,6 +163,7 @@ mod tests {
             ("usr/lib/modules/6.11.5-arch1-1/build/.config", Some(Role::Config)),
             ("boot/System.map-6.1.0-56-amd64", Some(Role::SystemMap)),
             ("lib/modules/6.1.0/modules.builtin", Some(Role::Builtin)),
+            ("lib/modules/6.1.0/modules.order", Some(Role::Order)),
             ("usr/src/linux-headers-6.1.0-56-common/include/linux/mm.h", Some(Role::Header)),
             ("usr/src/linux-headers-6.1.0-56-amd64/include/generated/utsrelease.h", Some(Role::Release)),
             ("usr/src/linux-headers-6.1.0-56-amd64/include/config/kernel.release", Some(Role::KernelRelease)),

@@ -42,6 +42,9 @@ pub struct ModuleTree {
     budget: Budget,
 }
 
+/// The file in a tree that lists the kernel's modules in the order of its build.
+const ORDER: &str = "modules.order";
+
 /// The folded name of the module in a file; see [`ModuleName::of_file`].
 pub fn module_name_of(path: &Path) -> Option<String> {
     ModuleName::of_file(path).map(String::from)
@@ -313,21 +316,38 @@ impl ModuleTree {
 
     /// The files that `modules.order` lists and the tree does not have: modules of the kernel that are not installed.
     ///
-    /// Reads that file on first use; none if it cannot be read.
+    /// Reads that file on first use; none if it cannot be read, see [`ModuleTree::index_faults`].
     pub(crate) fn not_installed(&self) -> &[String] {
         self.not_installed.get_or_init(|| {
-            let listed = self.roots.iter().filter_map(|root| read_regular_text(&root.join("modules.order")).ok());
+            let in_folders = self.roots.iter().filter_map(|root| read_regular_text(&root.join(ORDER)).ok());
+            let in_packages = self.packages.iter().flat_map(|store| {
+                let paths = store.paths().filter(|path| path.ends_with(&format!("/{ORDER}")));
+                paths.filter_map(|path| Some(String::from_utf8_lossy(&store.get(path).ok()?).into_owned()))
+            });
             let is_absent = |line: &&str| {
                 ModuleName::of_file(Path::new(line)).is_some_and(|name| !self.modules.contains_key(&name))
             };
+            let listed = in_folders.chain(in_packages);
             listed.flat_map(|text| text.lines().filter(is_absent).map(str::to_owned).collect::<Vec<_>>()).collect()
         })
     }
 
-    /// What is wrong with `modules.dep`: it cannot be read, or does not list the modules of the tree.
+    /// What is wrong with `modules.dep` and `modules.order`: they cannot be read, or the first does not list the modules of the tree.
     ///
-    /// Reads that file.
-    pub(super) fn index_fault(&self) -> Option<UnreadFile> {
+    /// Reads these files.
+    pub(super) fn index_faults(&self) -> Vec<UnreadFile> {
+        let order = self.roots.first().map(|root| root.join(ORDER));
+        let order = order.and_then(|path| Some(UnreadFile::new(&path, self.why_unread(&path)?)));
+        self.dep_fault().into_iter().chain(order).collect()
+    }
+
+    /// Why a file of the tree cannot be read, if there is one.
+    fn why_unread(&self, path: &Path) -> Option<String> {
+        let error = read_regular_text(path).err().filter(|error| error.kind() != std::io::ErrorKind::NotFound)?;
+        self.roots.first().is_some_and(|root| is_dir(root)).then(|| error.to_string())
+    }
+
+    fn dep_fault(&self) -> Option<UnreadFile> {
         let root = self.roots.first()?;
         let path = root.join("modules.dep");
         let text = match read_regular_text(&path) {

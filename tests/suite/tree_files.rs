@@ -7,6 +7,7 @@ use liblzma::stream::Check;
 use serde_json::Value;
 
 use crate::cli::Desk;
+use crate::fuzz::seeds::tar;
 use crate::given::fifo;
 use crate::ko::{Ko, Profile, Section};
 use crate::made::{CONFIG_HEAD, Made};
@@ -442,6 +443,33 @@ fn a_list_of_another_tree_is_no_advice() {
     let own = page("t");
     assert!(own.contains("if a module that modules.order lists and t lacks exports it"), "{own}");
     assert!(own.contains("ENOENT stands for a symbol here, not for this file"), "{own}");
+}
+
+/// A package tells what is not installed as the folder does that it is unpacked to; and a modules.order that cannot be read is named.
+#[test]
+fn the_order_of_a_package_is_read() {
+    let trees = Trees::new();
+    let map = "ffffffff81000000 T f\nffffffff82000000 r __ksymtab_f\n";
+    trees.desk.file("map", map).file("config", trees.desk.read("k/config"));
+    trees
+        .put("user.ko", &Ko::new("user").needs("away_fn"))
+        .put("root/lib/modules/6.1.0/kernel/own.ko", &Ko::new("own"));
+    trees.desk.file("root/lib/modules/6.1.0/modules.order", "kernel/away.ko\nkernel/own.ko\n");
+    let files = ["kernel/own.ko", "modules.order"].map(|name| format!("lib/modules/6.1.0/{name}"));
+    let bytes = |name: &String| std::fs::read(trees.desk.path(&format!("root/{name}"))).expect("written");
+    trees.desk.file("package.tar", tar(&files.each_ref().map(|name| (name.clone(), bytes(name)))));
+    for tree in ["root/lib/modules/6.1.0", "package.tar"] {
+        let page = trees.desk.run(&format!("check -k map -k config -k {tree} user.ko")).out.clone();
+        assert!(
+            page.contains("1 module that modules.order lists is not installed, for example kernel/away.ko"),
+            "{page}"
+        );
+    }
+    let order = trees.desk.path("root/lib/modules/6.1.0/modules.order");
+    std::fs::remove_file(&order).expect("removed");
+    std::fs::create_dir(&order).expect("made");
+    let page = trees.desk.run("check -k map -k config -k root/lib/modules/6.1.0 user.ko").out.clone();
+    assert!(page.contains("do not tell what they should:\n    - root/lib/modules/6.1.0/modules.order: "), "{page}");
 }
 
 /// modprobe does not try what needs a module that was refused.

@@ -2,7 +2,7 @@
 
 #[path = "../../fuzz/readers.rs"]
 mod readers;
-mod seeds;
+pub mod seeds;
 
 use std::collections::BTreeSet;
 use std::fs::File;

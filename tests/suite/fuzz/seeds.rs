@@ -271,7 +271,7 @@ fn package() -> Vec<(String, Vec<u8>)> {
     files.into_iter().map(|(path, bytes)| (path.to_owned(), bytes)).collect()
 }
 
-fn tar(files: &[(String, Vec<u8>)]) -> Vec<u8> {
+pub fn tar(files: &[(String, Vec<u8>)]) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
     for (path, bytes) in files {
         let mut header = tar::Header::new_gnu();
