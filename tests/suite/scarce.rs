@@ -142,6 +142,38 @@ fn a_full_disk_for_temporary_files_is_named() {
     assert!(nowhere.err.contains("temporary file"), "{nowhere:?}");
 }
 
+/// An answer that cannot be kept is only missing in the next run, and nothing is left of it.
+#[test]
+fn a_full_disk_for_kept_answers_changes_nothing() {
+    let desk = desk();
+    let arguments = "check -k k --tree t";
+    let usual = desk.run("check -k k --tree t --no-cache");
+    let kept = |desk: &Desk| std::fs::read_dir(desk.path("cache/gplok")).map_or(0, Iterator::count);
+    // No answer is kept that depends on a file that was just written.
+    std::thread::sleep(std::time::Duration::from_secs(4));
+    for limits in ["trap '' XFSZ; ulimit -f 0", "mkdir -p cache; chmod 500 cache; ulimit -f 0; trap '' XFSZ"] {
+        let ran = ran(&mut limited(&desk, limits, arguments));
+        assert_eq!((ran.code, &ran.out, &ran.err), (usual.code, &usual.out, &usual.err), "{limits}");
+        assert_eq!(kept(&desk), 0, "{limits}");
+    }
+    std::fs::set_permissions(desk.path("cache"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).expect("ours");
+    assert_eq!(ran(&mut limited(&desk, ":", arguments)).out, usual.out);
+    assert_eq!(kept(&desk), 1, "where there is room, it is kept");
+}
+
+/// A small stack is enough, or the program says that it is not.
+#[test]
+fn the_stack_may_be_small() {
+    let desk = desk();
+    for kilobytes in [128, 256, 512, 1024, 2048] {
+        for arguments in COMMANDS {
+            let ran = ran(&mut limited(&desk, &format!("ulimit -s {kilobytes}"), arguments));
+            assert!(matches!(ran.code, Some(0..=3)), "{kilobytes} KB: {ran:?}");
+            assert!(ran.code != Some(2) || ran.err.contains("overflowed its stack"), "{kilobytes} KB: {ran:?}");
+        }
+    }
+}
+
 /// However little memory there is: an answer, or a message and 2.
 #[test]
 fn memory_may_be_short() {
