@@ -223,6 +223,14 @@ impl Bench {
             std::fs::write(folder.path().join("config"), "CONFIG_MODULES=y\n").expect("written");
             Self::judged_in(&made, &missing(number), folder)
         });
+        self.kind("missing symbols, and a release that is not known", 1_000, |number| {
+            let made = Made::new("6.12.0").no_tree();
+            let (_, folder) = made.open();
+            for name in ["release", "config"] {
+                std::fs::remove_file(folder.path().join(name)).expect("it was written");
+            }
+            Self::judged_in(&made, &missing(number).no_tag("vermagic"), folder)
+        });
         self.kind("missing symbols and damaged files", 250, |number| {
             let made = Made::new("6.12.0");
             let (kernel, folder) = made.open();
