@@ -1,13 +1,13 @@
 //! Loading modules by name on one [`Machine`], dependencies first, as `modprobe` does.
 
 use std::collections::{BTreeSet, HashSet};
-use std::path::PathBuf;
-use std::sync::{PoisonError, RwLock};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use super::error::ModprobeError;
 use super::needs::in_tree;
 use crate::image::{Error, Image, as_text};
-use crate::kernel::{Kernel, ModuleTree, UnreadFile, module_name_of};
+use crate::kernel::{Contest, Kernel, UnreadFile, module_name_of};
 use crate::load::{Insmod, Machine, World};
 use crate::terms::{Errno, Taints};
 use crate::verdict::{Outcome, Verdict};
@@ -132,7 +132,7 @@ impl Machine {
         if self.is_loaded(&module.name) {
             return Ok(vec![self.already_loaded(&module.name)]);
         }
-        let open = contests(self.kernel()).find(|open| open.path == module.path);
+        let open = contest(self.kernel(), &module.path);
         if let Some(open) = open {
             return Ok(vec![self.leave_open(open)]);
         }
@@ -185,18 +185,16 @@ impl Machine {
         if self.kernel().tree().is_none() {
             return Ok(());
         }
-        let contests: Vec<_> = contests(self.kernel()).collect();
-        let contested: HashSet<_> = contests.iter().map(|open| open.path.clone()).collect();
-        self.leave_unread(contests);
+        self.leave_files_of_tree();
         let mut met = HashSet::new();
         // The modules that are loaded after those that they need. The first is the one that the caller loads.
-        let mut open = vec![(None, self.dependencies(image, &contested)?.into_iter())];
+        let mut open = vec![(None, self.dependencies(image)?.into_iter())];
         while let Some((_, dependencies)) = open.last_mut() {
             if let Some(path) = dependencies.next() {
                 let is_loaded = module_name_of(&path).is_none_or(|name| self.is_loaded(&name));
                 if !is_loaded && met.insert(path.clone()) {
                     let dependency = self.kernel().image(&path);
-                    let dependencies = self.dependencies(&dependency, &contested)?;
+                    let dependencies = self.dependencies(&dependency)?;
                     open.push((Some(dependency), dependencies.into_iter()));
                 }
                 continue;
@@ -217,17 +215,25 @@ impl Machine {
     }
 
     /// The files of the tree that export what a module imports, without duplicates, in the order of the imports. Those of which it
-    /// is not known which counts (`contested`) are left out. What of the tree could not be read counts as such from now on.
-    fn dependencies(&mut self, image: &Image, contested: &HashSet<PathBuf>) -> Result<Vec<PathBuf>, Error> {
-        let paths = image.ask(|image| needed_files(self.kernel(), image, contested))?;
-        let unread = self.kernel().tree().map(ModuleTree::unread);
-        self.leave_unread(unread.unwrap_or_default());
+    /// is not known which counts are left out. What of the tree could not be read counts as such from now on.
+    fn dependencies(&mut self, image: &Image) -> Result<Vec<PathBuf>, Error> {
+        let paths = image.ask(|image| needed_files(self.kernel(), image))?;
+        self.leave_files_of_tree();
         Ok(paths)
+    }
+
+    /// Counts what of the kernel's tree could not be read as such, and the modules of which it is not known which file counts.
+    fn leave_files_of_tree(&mut self) {
+        let kernel = Arc::clone(self.kernel());
+        let Some(tree) = kernel.tree() else { return };
+        let contests = tree.contests().iter().map(UnreadFile::contested);
+        self.leave_unread_of_tree(tree.has_read_exports(), || contests.chain(tree.unread()).collect());
     }
 }
 
 /// The files of the kernel's tree that export what a module imports.
-fn needed_files(kernel: &Kernel, image: &Image, contested: &HashSet<PathBuf>) -> Vec<PathBuf> {
+fn needed_files(kernel: &Kernel, image: &Image) -> Vec<PathBuf> {
+    let is_contested = |file: &Path| kernel.tree().is_some_and(|tree| tree.is_contested(file));
     let Some(elf) = image.as_announced() else { return Vec::new() };
     let mut paths = Vec::new();
     let mut met = HashSet::new();
@@ -238,7 +244,7 @@ fn needed_files(kernel: &Kernel, image: &Image, contested: &HashSet<PathBuf>) ->
         }
         if let Some(module) = in_tree(kernel, &name, true)
             && module.path != image.path()
-            && !contested.contains(&module.path)
+            && !is_contested(&module.path)
             && met.insert(&module.path)
         {
             paths.push(module.path.clone());
@@ -247,7 +253,9 @@ fn needed_files(kernel: &Kernel, image: &Image, contested: &HashSet<PathBuf>) ->
     paths
 }
 
-/// The modules of the kernel's tree of which it is not known which file counts.
-fn contests(kernel: &Kernel) -> impl Iterator<Item = UnreadFile> {
-    kernel.tree().map(ModuleTree::contests).unwrap_or_default().iter().map(UnreadFile::contested)
+/// The files of the module that a file of the kernel's tree stands for, if it is not known which of them counts.
+fn contest(kernel: &Kernel, file: &Path) -> Option<UnreadFile> {
+    let tree = kernel.tree().filter(|tree| tree.is_contested(file))?;
+    let is_it = |contest: &&Arc<Contest>| contest.files.first().is_some_and(|first| first == file);
+    tree.contests().iter().find(is_it).map(UnreadFile::contested)
 }

@@ -29,6 +29,8 @@ pub struct ModuleTree {
     /// Why it is not certain which file of a name counts, for the names of which it is not.
     open: BTreeMap<ModuleName, String>,
     contests: OnceLock<Vec<Arc<Contest>>>,
+    /// The first files of the contests.
+    contested: OnceLock<HashSet<PathBuf>>,
     /// What could not be listed.
     unread: Vec<UnreadFile>,
     /// What depmod prints about while it lists the tree.
@@ -229,6 +231,17 @@ impl ModuleTree {
         let read = self.exports.get().into_iter().flatten();
         let failed = read.filter_map(|(_, exports)| exports.as_ref().err().cloned());
         self.unread.iter().cloned().chain(failed).collect()
+    }
+
+    /// Returns whether the exports of the modules were asked for.
+    pub(crate) fn has_read_exports(&self) -> bool {
+        self.exports.get().is_some()
+    }
+
+    /// Returns whether a file is the first of those of one module name of which it is not certain which one counts.
+    pub(crate) fn is_contested(&self, file: &Path) -> bool {
+        let firsts = || self.contests().iter().filter_map(|contest| contest.files.first().cloned()).collect();
+        self.contested.get_or_init(firsts).contains(file)
     }
 
     /// The module of the tree that exports `symbol`.

@@ -88,6 +88,9 @@ pub struct Machine {
     exporters: Option<Arc<ExportersByName>>,
     /// Files that could not be read. Any of them may have been loaded before.
     unread: Arc<UnreadFiles>,
+    /// Whether the exports of the kernel's tree had been read when its files were added to these; `None` before that. More files may
+    /// turn out to be unreadable when they are.
+    unread_of_tree: Option<bool>,
     memo: Arc<Memo>,
 }
 
@@ -106,6 +109,7 @@ impl Machine {
             number: None,
             exporters: None,
             unread: Arc::default(),
+            unread_of_tree: None,
             memo: Arc::default(),
         }
     }
@@ -191,6 +195,14 @@ impl Machine {
         }
     }
 
+    /// Counts the `files` of the kernel's tree as not read, unless they were counted since the exports of the tree were read, or not.
+    pub(crate) fn leave_unread_of_tree(&mut self, has_read_exports: bool, files: impl FnOnce() -> Vec<UnreadFile>) {
+        if self.unread_of_tree != Some(has_read_exports) {
+            self.leave_unread(files());
+            self.unread_of_tree = Some(has_read_exports);
+        }
+    }
+
     /// Counts a module as refused.
     pub(crate) fn refuse(&mut self, exporter: Arc<RefusedExporter>) {
         self.refused.push(exporter);
@@ -223,6 +235,7 @@ impl Machine {
             number: self.number,
             exporters: self.exporters.clone(),
             unread: Arc::clone(&self.unread),
+            unread_of_tree: self.unread_of_tree,
             memo: Arc::clone(&self.memo),
         }
     }

@@ -335,3 +335,26 @@ fn findings_with_causes_of_their_own_are_grouped() {
     let sizes = ends(move || groups(&findings).iter().map(|group| group.findings.len()).collect::<Vec<_>>());
     assert_eq!(sizes, vec![2; MANY / 2]);
 }
+
+/// A row of modules that modprobe loads from a tree with as many files that cannot be read.
+#[test]
+fn modprobe_meets_files_that_cannot_be_read_once() {
+    const MODULES: usize = 400;
+    let made = Made::new("6.1.0");
+    let folder = tempfile::tempdir().expect("a folder");
+    made.write(folder.path());
+    for number in 0..MODULES {
+        let ko = Ko::new(&format!("m{number}")).intree().export(&format!("f{number}"));
+        let ko = number.checked_sub(1).iter().fold(ko, |ko, other| ko.needs(&format!("f{other}")));
+        std::fs::write(folder.path().join(format!("kernel/m{number}.ko")), ko.build(&made.profile)).expect("written");
+        for link in 0..10 {
+            let link = folder.path().join(format!("kernel/l{number}_{link}.ko"));
+            std::os::unix::fs::symlink("nowhere", link).expect("made");
+        }
+    }
+    let kernel = Arc::new(Kernel::open(&[folder.path()]).expect("a kernel with its tree"));
+    let mut machine = Machine::boot(kernel, Cmdline::default());
+    let verdicts = ends(move || machine.modprobe(&format!("m{}", MODULES - 1)).expect("the tree has it"));
+    assert_eq!(verdicts.len(), MODULES);
+    assert!(verdicts.iter().all(|verdict| verdict.outcome == Outcome::Loads));
+}
