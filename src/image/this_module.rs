@@ -46,13 +46,17 @@ pub enum NamedSection {
 pub struct ThisModule {
     /// The places that relocations fill: the first [`MOST`](Self::MOST).
     pub places: Vec<ThisModulePlace>,
-    /// The offset of the first byte that is not zero, apart from the name and from the words that relocations fill.
-    pub filled: Option<u64>,
+    /// The offsets of the bytes that are not zero, apart from the name and from the words that relocations fill: the first
+    /// [`MOST_FILLED`](Self::MOST_FILLED), in ascending order.
+    pub filled: Vec<u64>,
 }
 
 impl ThisModule {
     /// How many places are read at most. Modules have two.
     pub const MOST: usize = 256;
+
+    /// How many bytes that are not zero are noted at most. `struct module` is shorter.
+    pub const MOST_FILLED: usize = 4096;
 
     /// Where the address of a function is, in bytes; `None` if the module does not have the function.
     pub fn offset_of(&self, function: ModuleFunction) -> Option<u64> {
@@ -62,7 +66,8 @@ impl ThisModule {
     /// Returns whether the file has zeros in the `width` bytes at an offset, which neither belong to the name nor are filled by a
     /// relocation.
     pub fn is_zero_at(&self, offset: u64, width: u64) -> bool {
-        self.filled.is_none_or(|filled| filled >= offset.saturating_add(width))
+        let end = offset.saturating_add(width);
+        self.filled.len() < Self::MOST_FILLED && !self.filled.iter().any(|at| (offset..end).contains(at))
     }
 }
 

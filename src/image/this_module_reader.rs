@@ -62,7 +62,8 @@ impl ModuleElf {
         let steps = steps.flat_map(|(bytes, start)| bytes.iter().zip(start..));
         let bytes = steps.chain(rest.iter().zip(contents.len() - rest.len()..)).filter(|(byte, _)| **byte != 0);
         let outside = bytes.map(|(_, at)| at).filter(|at| !name.contains(at));
-        let filled = outside.filter_map(|at| u64::try_from(at).ok()).find(|at| !is_written(*at));
+        let filled = outside.filter_map(|at| u64::try_from(at).ok()).filter(|at| !is_written(*at));
+        let filled = filled.take(ThisModule::MOST_FILLED).collect();
         ThisModule { places, filled }
     }
 

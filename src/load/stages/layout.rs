@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::elf::{Section, SectionType, Symbol};
 use crate::load::run::Run;
 use crate::load::stages::elf_validity::kernel_struct_module_size;
+use crate::load::stages::struct_module::memory_of_the_file;
 use crate::load::state::{Info, StageResult, Stop};
 use crate::terms::Taints;
 
@@ -14,6 +15,7 @@ const PAGE_SIZE: u64 = 4096;
 pub(in crate::load) fn layout_and_allocate(run: &mut Run<'_>) -> StageResult {
     this_module_without_contents(run)?;
     short_this_module(run)?;
+    memory_of_the_file(run)?;
     layout_symtab(run)
 }
 

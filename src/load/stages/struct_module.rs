@@ -5,7 +5,7 @@
 //! x86-64 refuses them, where the bytes are no longer zero because the loader has filled the field.
 
 use crate::btf::Field;
-use crate::image::{ModuleFunction, THIS_MODULE, ThisModulePlace};
+use crate::image::{ModuleFunction, THIS_MODULE, ThisModule, ThisModulePlace};
 use crate::kernel::StructModule;
 use crate::load::relocate::{Judgement, Module, x86_64_width};
 use crate::load::run::{Call, Run};
@@ -33,8 +33,8 @@ pub(in crate::load) struct Misfit<'a> {
     /// Where the kernel has its fields, if its type information is known.
     layout: Option<&'a StructModule>,
     misplaced: Vec<Misplaced>,
-    /// The first byte that the file fills although only the kernel fills that field.
-    filled: Option<u64>,
+    /// The bytes that the file fills although only the kernel fills these fields.
+    filled: Vec<u64>,
 }
 
 /// What a place holds before relocations are applied.
@@ -52,6 +52,19 @@ pub(in crate::load) fn free_module(run: &Run<'_>) -> StageResult {
     match Misfit::of(run.call, info) {
         Some(misfit) => misfit.free_module(run, usize::MAX),
         None => Ok(()),
+    }
+}
+
+/// What the kernel does with sizes and addresses of memory that the file itself sets: up to 6.3 `layout_sections()` adds to the
+/// sizes, and whatever refuses the module frees the memory.
+pub(in crate::load) fn memory_of_the_file(run: &Run<'_>) -> StageResult {
+    const MEMORY: [&str; 4] = ["core_layout.", "init_layout.", "mem[", "percpu"];
+    let info = run.info()?;
+    let Some(misfit) = Misfit::of(run.call, info) else { return Ok(()) };
+    let is_memory = |path: &&str| path.is_empty() || MEMORY.iter().any(|memory| path.starts_with(memory));
+    match misfit.kept().find(is_memory) {
+        Some(path) if !run.ask(unknown(path))? => Err(Stop::Crash(set_by_file(path))),
+        _ => Ok(()),
     }
 }
 
@@ -88,13 +101,13 @@ impl<'a> Misfit<'a> {
                 Some(Misplaced { function: place.function, offset: place.offset, width, kernel })
             })
             .collect();
-        if misplaced.is_empty() && this.filled.is_none() {
+        if misplaced.is_empty() && this.filled.is_empty() {
             return None;
         }
         let image = call.kernel.boot_image();
         let layout =
             image.and_then(|image| image.struct_module()).filter(|layout| [layout.init, layout.exit] == kernel);
-        Some(Self { info, layout, misplaced, filled: this.filled })
+        Some(Self { info, layout, misplaced, filled: this.filled.clone() })
     }
 
     /// Marks the places that the loader has filled before. A relocation of such a place is refused on x86-64.
@@ -143,12 +156,12 @@ impl<'a> Misfit<'a> {
             }
             result?;
         }
-        let Some(path) = self.set_by_the_file() else { return Ok(()) };
-        if run.ask(unknown(path))? {
-            return Ok(());
+        for path in self.kept() {
+            if !run.ask(unknown(path))? {
+                return Err(Stop::Crash(set_by_file(path)));
+            }
         }
-        let field = if path.is_empty() { "another field" } else { path };
-        Err(Stop::Crash(format!("the module's own file sets {field} of struct module")))
+        Ok(())
     }
 
     /// How many places are written before this refusal. `done` says that all relocations of `struct module` were applied before.
@@ -169,7 +182,7 @@ impl<'a> Misfit<'a> {
     pub fn free_module(&self, run: &Run<'_>, written: usize) -> StageResult {
         for misplaced in self.misplaced.iter().take(written) {
             if let Some(field) = self.freed(misplaced)
-                && !run.ask(unknown(field))?
+                && !run.ask(unknown_once_written(field))?
             {
                 return Err(Stop::Crash(written_over(misplaced, field)));
             }
@@ -219,13 +232,21 @@ impl<'a> Misfit<'a> {
         all
     }
 
-    /// The field that keeps what the file has there; an empty name if the fields are not known.
+    /// The first field that keeps what the file has there; an empty name if the fields are not known.
     fn set_by_the_file(&self) -> Option<&str> {
-        let offset = self.filled?;
-        let Some(layout) = self.layout else { return Some("") };
-        let is_there = |field: &&Field| field.offset <= offset && offset - field.offset < field.size;
-        let field = layout.fields.iter().find(is_there)?;
-        (!row(&field.path).is_set_anew()).then_some(&field.path)
+        self.kept().next()
+    }
+
+    /// The fields that keep what the file has there; an empty name if the fields are not known.
+    fn kept(&self) -> impl Iterator<Item = &str> {
+        let is_cut = self.filled.len() >= ThisModule::MOST_FILLED;
+        let unknown = (!self.filled.is_empty() && self.layout.is_none() || is_cut).then_some("");
+        let fields = self.filled.iter().filter_map(|offset| {
+            let is_there = |field: &&Field| field.offset <= *offset && *offset - field.offset < field.size;
+            let field = self.layout?.fields.iter().find(is_there)?;
+            (!row(&field.path).is_set_anew()).then_some(field.path.as_str())
+        });
+        unknown.into_iter().chain(fields)
     }
 
     /// Returns whether something that a load does not show may follow.
@@ -309,6 +330,19 @@ fn unknown(field: &str) -> Missing {
         return Missing::StructModuleLayout;
     }
     Missing::Memory(format!("{field} in struct module"))
+}
+
+/// The question what the kernel does with a field when it frees the module.
+fn unknown_once_written(field: &str) -> Missing {
+    if field.is_empty() {
+        return Missing::StructModuleLayout;
+    }
+    Missing::Memory(format!("{field} in struct module once it is written over"))
+}
+
+fn set_by_file(path: &str) -> String {
+    let field = if path.is_empty() { "another field" } else { path };
+    format!("the module's own file sets {field} of struct module")
 }
 
 fn written_over(misplaced: &Misplaced, field: &str) -> String {

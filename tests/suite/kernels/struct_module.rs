@@ -186,7 +186,7 @@ fn what_is_written_over_is_freed() {
     };
     let Profile { init, exit, .. } = told.profile;
     let version = exit - 56;
-    let missing = vec![Missing::Memory("version in struct module".to_owned())];
+    let missing = vec![Missing::Memory("version in struct module once it is written over".to_owned())];
     let foo = Ko::new("foo").intree();
     // Unloading needs an exit function, but no init function.
     let mut machine = told.boot();
@@ -243,6 +243,27 @@ fn a_number_in_the_file_is_no_function() {
         let missing = vec![Missing::Memory(format!("{field} in struct module"))];
         assert_eq!(life(&told, &fill(exit + offset, 1))[0], (Outcome::Undetermined, missing));
     }
+}
+
+/// Each byte counts, not only the first. What is freed with the module counts although another stage refuses it.
+#[test]
+fn the_file_sets_several_fields() {
+    let told = Told::new("6.12.0", Arch::X86_64, &[]);
+    let fill = |ko: Ko, offsets: [u64; 2]| {
+        ko.patch(move |image| {
+            let start = image.range(".gnu.linkonce.this_module").start;
+            offsets.into_iter().for_each(|offset| image.bytes[start + offset as usize] = 1);
+        })
+    };
+    let exit = told.profile.exit;
+    let missing = |field| vec![Missing::Memory(format!("{field} in struct module"))];
+    let foo = Ko::new("foo").intree();
+    let secret = fill(foo.clone(), [exit - 16, exit + 16]);
+    assert_eq!(life(&told, &secret)[0], (Outcome::Undetermined, missing("secret")));
+    let refused = life(&told, &fill(foo.clone().needs("nobody"), [exit - 16, exit + 16]));
+    assert_eq!(refused[0].0.errno(), Some(Errno::ENOENT));
+    let freed = life(&told, &fill(foo.needs("nobody"), [exit - 16, exit - 80]));
+    assert_eq!(freed[0], (Outcome::Undetermined, missing("percpu")));
 }
 
 /// A relocation of anything else writes over a field, too.

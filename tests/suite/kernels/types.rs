@@ -99,6 +99,7 @@ pub fn kernel_types(profile: &Profile) -> Types {
         ("list", list, 8),
         ("init", pointer, profile.init as u32),
         ("num_kp", int, profile.init as u32 + 8),
+        ("percpu", pointer, exit - 80),
         ("btf_base_data", pointer, exit - 72),
         ("version", pointer, exit - 56),
         ("kallsyms", pointer, exit - 48),
