@@ -13,7 +13,7 @@ use super::error::ModprobeError;
 use super::modprobe::insmod;
 use super::needs::Modules;
 use crate::history::Behaviour;
-use crate::image::{Error, Image};
+use crate::image::{Error, Image, Known};
 use crate::kernel::{Contest, Kernel, UnreadFile};
 use crate::load::{Cmdline, Insmod, Judged, Machine};
 use crate::terms::parallel;
@@ -24,7 +24,8 @@ use crate::verdict::Verdict;
 pub struct ModuleFile {
     /// Where it is.
     pub path: PathBuf,
-    /// Its size in bytes, as far as that is known: the largest files are read first.
+    /// Its size in bytes, as far as that is known: the largest files are read first. A path whose size is known counts as a regular
+    /// file and is opened without looking at it before.
     pub size: u64,
 }
 
@@ -178,7 +179,7 @@ impl<'a> Check<'a> {
         // The largest first: while they are read, memory is still empty; and no core waits for one of them at the end.
         let mut order: Vec<_> = files.iter().enumerate().collect();
         order.sort_by_key(|(_, file)| Reverse(file.size));
-        let read = try_each(&order, |(_, file)| self.read_ahead(&first, &file.path, &look));
+        let read = try_each(&order, |(_, file)| self.read_ahead(&first, file, &look));
         let mut read: Vec<_> = order.into_iter().zip(read).collect();
         read.sort_unstable_by_key(|((index, _), _)| *index);
         let mut images = Vec::with_capacity(files.len());
@@ -250,8 +251,14 @@ impl<'a> Check<'a> {
 
     /// Reads a module file and computes what its verdict depends on, whatever else is loaded. A module that needs no other is
     /// judged by that.
-    fn read_ahead<T>(&self, first: &Machine, path: &Path, look: &impl Fn(&Image) -> T) -> Result<ReadFile<T>, Error> {
-        let mut image = match self.kernel.open_module_for_loading(path) {
+    fn read_ahead<T>(
+        &self,
+        first: &Machine,
+        ModuleFile { path, size }: &ModuleFile,
+        look: &impl Fn(&Image) -> T,
+    ) -> Result<ReadFile<T>, Error> {
+        let known = if *size > 0 { Known::Regular } else { Known::Nothing };
+        let mut image = match self.kernel.open_module_for_loading(path, known) {
             Ok(image) => image,
             Err(error) if error.is_about_memory() => return Err(error),
             Err(error) => self.kernel.faulty(path, &error),
@@ -294,9 +301,11 @@ impl<'a> Check<'a> {
         }
         settled.resize_with(images.len(), || None);
         let mut contests = Contests::new(first.kernel(), self.contests, images);
-        let (mut verdicts, mut probed, mut leftover) = self.pass(first, images, &settled, unsettled, &contests)?;
+        // Without contests there is one pass, which takes the settled verdicts over.
+        let kept = if contests.is_empty() { Vec::new() } else { settled.clone() };
+        let (mut verdicts, mut probed, mut leftover) = self.pass(first, images, settled, unsettled, &contests)?;
         while contests.settle(self.kernel, images, &verdicts, &probed) {
-            (verdicts, probed, leftover) = self.pass(self.machine(), images, &settled, Vec::new(), &contests)?;
+            (verdicts, probed, leftover) = self.pass(self.machine(), images, kept.clone(), Vec::new(), &contests)?;
         }
         contests.merge_into(&mut verdicts, &probed);
         Ok((verdicts, leftover))
@@ -307,7 +316,7 @@ impl<'a> Check<'a> {
         &self,
         mut first: Machine,
         images: &[Image],
-        settled: &[Option<Verdict>],
+        settled: Vec<Option<Verdict>>,
         unsettled: Vec<Option<Judged>>,
         contests: &Contests,
     ) -> Result<Pass, ModprobeError> {
@@ -319,7 +328,7 @@ impl<'a> Check<'a> {
         let all = images.len() + contests.probes().len();
         let rest: Vec<_> = (0..all).filter(|index| !is_settled(*index)).collect();
         let boots = Boots::new(first, &self.insmod, modules, unsettled);
-        let mut verdicts = settled.to_vec();
+        let mut verdicts = settled;
         verdicts.resize_with(all, || None);
         for (index, verdict) in boots.judge(&rest) {
             if let Some(place) = verdicts.get_mut(index) {
@@ -336,6 +345,8 @@ impl<'a> Check<'a> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
     use crate::kernel::KernelRequest;
     use crate::verdict::Outcome;
@@ -356,7 +367,8 @@ mod tests {
         let kernel = Arc::new(KernelRequest::of_paths(&paths).open().expect("the fixture opens"));
         let check = Check::new(&kernel);
         let mut machine = check.machine();
-        let read = check.read_ahead(&machine, &founding.join("hmm.ko"), &|_: &Image| ()).expect("the module is read");
+        let file = ModuleFile { path: founding.join("hmm.ko"), size: 0 };
+        let read = check.read_ahead(&machine, &file, &|_: &Image| ()).expect("the module is read");
         assert!(!read.image.is_whole());
         let verdict = machine.insmod_whole(&read.image, &Insmod::default()).expect("nothing else is read");
         assert!(verdict.outcome == Outcome::Loads, "{verdict:?}");

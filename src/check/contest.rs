@@ -78,6 +78,10 @@ impl Contests {
         }
     }
 
+    pub const fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// The files to judge besides the modules given.
     pub fn probes(&self) -> &[Probe] {
         &self.probes

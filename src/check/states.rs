@@ -48,18 +48,20 @@ impl States {
 /// Combines boots with the states in which the modules are `loaded`, or are not, wherever there is the choice; `None` if there are
 /// too many.
 fn followed<'a>(mut boots: Vec<Boot<'a>>, all: &'a [Arc<After>], loaded: bool) -> Option<Vec<Boot<'a>>> {
+    let mut next = Vec::with_capacity(boots.len());
+    let mut worlds = Vec::new();
     for after in all {
         let is_wanted = |world: &World| newest(world).is_some() == loaded;
         let has_choice = |world: &World| {
             let mut wanted = after.worlds.iter().filter(|other| is_wanted(other));
             wanted.any(|other| other.answers == world.answers && other.has_calendars_of(world))
         };
-        let worlds: Vec<_> = after.worlds.iter().filter(|world| is_wanted(world) || !has_choice(world)).collect();
-        let mut next = Vec::with_capacity(boots.len());
-        for boot in boots {
+        worlds.clear();
+        worlds.extend(after.worlds.iter().filter(|world| is_wanted(world) || !has_choice(world)));
+        for boot in boots.drain(..) {
             boot.behind(&worlds, &mut next);
         }
-        boots = next;
+        std::mem::swap(&mut boots, &mut next);
         if boots.len() > MAX_STATES {
             return None;
         }

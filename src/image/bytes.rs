@@ -64,8 +64,9 @@ impl Bytes {
         // Ranges that overlap become one: a shorter one would hide what lies behind it in the other.
         let kept = merged(ranges.collect(), 0);
         let parts = kept.iter().filter_map(|range| Some((range.start, self.held(range.start)?.get(..range.len())?)));
+        let parts: Vec<_> = parts.collect();
         let size = kept.iter().map(Range::len).sum();
-        Self::partial(self.len, Parts::of(parts), self.budget().hold(size))
+        Self::partial(self.len, Parts::of(&parts), self.budget().hold(size))
     }
 
     /// The number of bytes, in memory or not.

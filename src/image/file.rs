@@ -22,6 +22,15 @@ pub(crate) enum Extent {
     Whole,
 }
 
+/// What is known of a path before it is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// Nothing: it may be a device or a pipe, which opening could disturb.
+    Nothing,
+    /// It was a regular file when its folder was listed.
+    Regular,
+}
+
 /// A regular file as it was when it was opened. It is read again only if its length and modification time are
 /// unchanged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,8 +45,8 @@ impl ModuleFile {
     ///
     /// # Errors
     /// If the file is no regular file, cannot be opened or read, is longer than the kernel reads, or does not fit into the budget.
-    pub fn open(path: &Path, extent: Extent, budget: &Budget) -> Result<(Bytes, Self), Error> {
-        let opened = open_with_metadata(path).map_err(ErrorKind::Io);
+    pub fn open(path: &Path, known: Known, extent: Extent, budget: &Budget) -> Result<(Bytes, Self), Error> {
+        let opened = open_with_metadata(path, known).map_err(ErrorKind::Io);
         opened.and_then(|opened| Self::read(opened, path, extent, budget)).map_err(|kind| Error::new(path, kind))
     }
 
@@ -56,7 +65,7 @@ impl ModuleFile {
     /// # Errors
     /// If the file cannot be read, has changed since it was opened, or does not fit into the budget.
     pub fn reopen(&self, budget: &Budget) -> Result<Bytes, Error> {
-        match Self::open(&self.path, Extent::Whole, budget)? {
+        match Self::open(&self.path, Known::Regular, Extent::Whole, budget)? {
             (bytes, now) if now == *self => Ok(bytes),
             _ => Err(Error::new(&self.path, ErrorKind::Changed)),
         }

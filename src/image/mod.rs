@@ -33,7 +33,7 @@ unstable!(debug_file::DebugObject);
 pub use error::{Error, ErrorKind};
 unstable!(exports::{EntryLayout, ExportEntry, ExportTable, TABLES});
 pub use facts::{Facts, Import, SectionFacts, SignatureFacts, Signer};
-pub(crate) use file::Extent;
+pub(crate) use file::{Extent, Known};
 unstable!(kmod::{KmodLinks, KmodSymbol});
 unstable!(loose_symbols::LooseSymbol);
 pub use modinfo::Modinfo;
@@ -127,15 +127,15 @@ impl Image {
     /// # Errors
     /// As [`Image::open`], or if it takes more memory than is left.
     pub fn open_within(path: impl AsRef<Path>, budget: &Budget) -> Result<Self, Error> {
-        Self::open_for(path.as_ref(), Extent::Whole, budget)
+        Self::open_for(path.as_ref(), Known::Nothing, Extent::Whole, budget)
     }
 
     /// Reads a module file to the given extent. A compressed file is always read as a whole.
     ///
     /// # Errors
     /// If the file cannot be read or decompressed, or does not fit into the budget.
-    pub(crate) fn open_for(path: &Path, extent: Extent, budget: &Budget) -> Result<Self, Error> {
-        let (stored, file) = ModuleFile::open(path, extent, budget)?;
+    pub(crate) fn open_for(path: &Path, known: Known, extent: Extent, budget: &Budget) -> Result<Self, Error> {
+        let (stored, file) = ModuleFile::open(path, known, extent, budget)?;
         Ok(Self { file: Some(file), ..Self::from_shared(path, stored)? })
     }
 
@@ -160,7 +160,7 @@ impl Image {
     /// # Errors
     /// As [`Image::open_raw`], or if it takes more memory than is left.
     pub(crate) fn open_raw_within(path: &Path, budget: &Budget) -> Result<Self, Error> {
-        let (stored, file) = ModuleFile::open(path, Extent::Whole, budget)?;
+        let (stored, file) = ModuleFile::open(path, Known::Nothing, Extent::Whole, budget)?;
         Ok(Self { file: Some(file), ..Self::raw_from_shared(path, stored) })
     }
 

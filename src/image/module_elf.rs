@@ -82,7 +82,7 @@ impl ModuleElf {
         let hashes: Vec<_> = elf.sections.iter().map(|section| names.at(section.name).map(name_hash)).collect();
         elf.all_sections_named = hashes.iter().skip(1).all(Option::is_some);
         elf.distinct_names = are_distinct(hashes.iter().skip(1).copied());
-        elf.name_hashes = hashes.into_iter().map(|hash| hash.unwrap_or_default()).collect();
+        elf.name_hashes = hashes.iter().map(|hash| hash.unwrap_or_default()).collect();
         elf
     }
 

@@ -38,15 +38,14 @@ struct HeldRange {
 
 impl Parts {
     /// Takes parts with their offsets in the file.
-    pub fn of<'a>(parts: impl Iterator<Item = (usize, &'a [u8])>) -> Self {
-        let mut ranges = Vec::new();
-        let mut bytes = Vec::new();
-        for (start, part) in parts {
+    pub fn of(parts: &[(usize, &[u8])]) -> Self {
+        let mut ranges = Vec::with_capacity(parts.len());
+        let mut bytes = Vec::with_capacity(parts.iter().map(|(_, part)| part.len()).sum());
+        for &(start, part) in parts {
             ranges.push(HeldRange { start, held_at: bytes.len(), len: part.len() });
             bytes.extend_from_slice(part);
         }
         ranges.sort_unstable_by_key(|range| range.start);
-        bytes.shrink_to_fit();
         Self { ranges, bytes: Buffer::from(bytes) }
     }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::process::geteuid;
 
+use super::file::Known;
 use super::root::{below_root, real_path};
 use crate::compression::stream;
 use crate::terms::{Budget, ByteSize, CountedBytes, OverBudget, Shown};
@@ -24,17 +25,19 @@ const LONGEST: u64 = 256 << 20;
 /// # Errors
 /// If it cannot be opened, or is no regular file. Then it is not touched: opening a pipe or a device can have effects.
 pub fn open_regular(path: &Path) -> Result<File> {
-    open_with_metadata(path).map(|(file, _)| file)
+    open_with_metadata(path, Known::Nothing).map(|(file, _)| file)
 }
 
-/// As [`open_regular`], with what the system says of the open file.
-pub(super) fn open_with_metadata(path: &Path) -> Result<(File, Metadata)> {
+/// As [`open_regular`], with what the system says of the open file. A file known to be regular is not looked at before it is opened.
+pub(super) fn open_with_metadata(path: &Path, known: Known) -> Result<(File, Metadata)> {
     if let Some((root, inside)) = below_root(path)? {
         let file = open_beneath(root, &inside)?;
         let metadata = file.metadata()?;
         return Ok((file, metadata));
     }
-    require_regular(&std::fs::metadata(path)?)?;
+    if known == Known::Nothing {
+        require_regular(&std::fs::metadata(path)?)?;
+    }
     let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY).open(path)?;
     let metadata = file.metadata()?;
     require_regular(&metadata)?;

@@ -149,12 +149,8 @@ pub(super) fn config_conflict(
     (other, other_path): Sourced<'_, Config>,
 ) -> Option<Conflict> {
     let mut names: Vec<_> = used.names().chain(other.names()).collect();
-    let state = |config: &Config, name: &str| match config.value_named(name) {
-        Some(value) => Some(value.to_owned()),
-        None => config.is_off(name).then(|| "n".to_owned()),
-    };
     names.retain(|name| {
-        let differ = state(used, name).zip(state(other, name)).is_some_and(|(used, other)| used != other);
+        let differ = state_named(used, name).zip(state_named(other, name)).is_some_and(|(used, other)| used != other);
         differ && !OF_NO_MATTER.contains(name)
     });
     let mut different: Vec<_> = names.into_iter().map(|name| format!("CONFIG_{name}")).collect();
@@ -162,4 +158,9 @@ pub(super) fn config_conflict(
     different.dedup();
     let of = used.settings().max(other.settings());
     conflict(Fact::Config, used_path, other_path, &different, of)
+}
+
+/// The value of an option, `n` if it is off; `None` if a fragment does not tell.
+fn state_named<'a>(config: &'a Config, name: &str) -> Option<&'a str> {
+    config.value_named(name).or_else(|| config.is_off(name).then_some("n"))
 }

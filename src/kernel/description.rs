@@ -19,7 +19,7 @@ use super::tree_module::UnreadFile;
 use super::types::{KernelTypes, TypeFile};
 use super::vmlinux::{BtfMessages, Kallsyms, KernelImage};
 use crate::compression::Compression;
-use crate::image::{Extent, Fault, Image};
+use crate::image::{Extent, Fault, Image, Known};
 use crate::terms::{
     Arch, Budget, CountedBytes, Crc, Distribution, KernelRelease, KernelVersion, Loader, ModuleName, Shown,
 };
@@ -452,17 +452,17 @@ impl Kernel {
     /// # Errors
     /// When it cannot be read.
     pub fn open_module(&self, path: &Path) -> Result<Image, crate::image::Error> {
-        self.read_module(path, Extent::Whole)
+        self.read_module(path, Known::Nothing, Extent::Whole)
     }
 
     /// Reads the parts of a module file that a loader looks at; all of it where signatures or types can be checked.
     ///
     /// # Errors
     /// When it cannot be read.
-    pub(crate) fn open_module_for_loading(&self, path: &Path) -> Result<Image, crate::image::Error> {
+    pub(crate) fn open_module_for_loading(&self, path: &Path, known: Known) -> Result<Image, crate::image::Error> {
         let verifies = self.certificates().is_some_and(|trusted| !trusted.is_empty());
         let looks_at_all = verifies || self.checks_types();
-        self.read_module(path, if looks_at_all { Extent::Whole } else { Extent::Parts })
+        self.read_module(path, known, if looks_at_all { Extent::Whole } else { Extent::Parts })
     }
 
     /// Returns whether the type information of modules can be compared with the kernel's.
@@ -471,10 +471,10 @@ impl Kernel {
             && (self.types.is_some() || self.boot.given().is_some_and(|image| image.btf().is_some()))
     }
 
-    fn read_module(&self, path: &Path, extent: Extent) -> Result<Image, crate::image::Error> {
+    fn read_module(&self, path: &Path, known: Known, extent: Extent) -> Result<Image, crate::image::Error> {
         match self.in_package(path)? {
             Some(contents) => Image::from_counted(path, contents),
-            None => Image::open_for(path, extent, &self.budget),
+            None => Image::open_for(path, known, extent, &self.budget),
         }
     }
 
@@ -534,7 +534,7 @@ impl Kernel {
         if let Some(image) = locked().get(path) {
             return Arc::clone(image);
         }
-        let image = self.open_module_for_loading(path);
+        let image = self.open_module_for_loading(path, Known::Nothing);
         let image = Arc::new(image.unwrap_or_else(|error| self.faulty(path, &error)));
         Arc::clone(locked().entry(path.to_owned()).or_insert(image))
     }

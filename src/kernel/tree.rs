@@ -11,7 +11,7 @@ use super::precedence::Precedence;
 use super::struct_module::StructModule;
 use super::tree_module::{Contest, ShadowedModule, TreeModule, UnreadFile};
 use super::tree_walk::{Found, WalkFault, walk};
-use crate::image::{Extent, Fault, Image, THIS_MODULE, exists, is_dir, is_file, read_regular_text};
+use crate::image::{Extent, Fault, Image, Known, THIS_MODULE, exists, is_dir, is_file, read_regular_text};
 use crate::terms::{Budget, CountedBytes, Crc, ExportedSymbol, ModuleName};
 
 /// What a module exports, or why that could not be read.
@@ -194,7 +194,7 @@ impl ModuleTree {
     pub(super) fn image(&self, path: &Path, extent: Extent) -> Result<Image, crate::image::Error> {
         match in_package(&self.packages, path)? {
             Some(contents) => Image::from_counted(path, contents),
-            None => Image::open_for(path, extent, &self.budget),
+            None => Image::open_for(path, Known::Nothing, extent, &self.budget),
         }
     }
 

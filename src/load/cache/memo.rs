@@ -81,7 +81,8 @@ impl<K: Eq + Hash, V: Clone> Kept<K, V> {
     /// Keeps a result. Another thread may have computed it at the same time.
     pub fn keep(&self, key: K, premises: Vec<Premise>, value: V) {
         let mut kept = self.locked();
-        let results = kept.entry(key).or_default();
+        // Nearly all keys have one result.
+        let results = kept.entry(key).or_insert_with(|| Vec::with_capacity(1));
         if results.iter().all(|(known, _)| *known != premises) {
             results.push((premises, value));
         }
