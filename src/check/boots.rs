@@ -286,11 +286,12 @@ impl<'a> Boots<'a> {
 
     /// Returns whether a boot on which a module is loaded after those that it needs equals the combination of their own boots.
     fn can_be_combined(&self, module: usize, reach: &Reach, needed: &[Arc<After>]) -> bool {
-        let mut names = HashSet::new();
+        let mut names: Vec<_> = needed.iter().map(|after| after.verdict.name.as_str()).collect();
+        names.sort_unstable();
         !reach.is_apart
             && !self.modules.is_rival(module)
             && !self.modules.is_odd(module)
-            && needed.iter().all(|after| names.insert(after.verdict.name.as_str()))
+            && names.is_sorted_by(|one, other| one < other)
             && ask_alike(needed)
             && needed.iter().map(|after| after.percpu).sum::<u64>() <= SURE_PERCPU
     }

@@ -170,7 +170,7 @@ fn run_stage(
             // A stage that prints or finds something is not skipped. Neither is one that took a symbol for resolved, which it
             // may do while a file is read ahead.
             if run.may_keep() && output_lengths(run) == before && !run.call.assumed.is_some_and(Cell::get) {
-                run.call.passed.keep(position, |premises| run.recorded(premises));
+                run.call.passed.keep(position, || run.recorded());
             }
             return Ok(());
         }

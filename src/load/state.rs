@@ -71,6 +71,11 @@ impl Printed {
     /// All of these lines.
     pub const ALL: Self = Self(u8::MAX);
 
+    /// Each line as the bit of its number.
+    pub const fn bits(self) -> u8 {
+        self.0
+    }
+
     pub const fn has(self, line: Once) -> bool {
         self.0 & (1 << line as u8) != 0
     }

@@ -11,7 +11,7 @@ use crate::history::{ListedBuild, struct_module_functions};
 use crate::image::{Bytes, EntryLayout, ExportTable, Image};
 use crate::kernel::{ConfigOption, Kernel};
 use crate::load::btf::Parsed;
-use crate::load::cache::premise::Premise;
+use crate::load::cache::premise::Premises;
 use crate::load::cache::simple_imports::SimpleImports;
 use crate::load::signature::crypto::Crypto;
 use crate::load::signature::verify_pkcs7::Checked;
@@ -53,8 +53,8 @@ pub(in crate::load) struct Importing {
     pub versions: [bool; 2],
 }
 
-/// The results for one key, each with its premises.
-type Results<V> = Vec<(Vec<Premise>, V)>;
+/// The results for one key, each with its premises; `None` for none.
+type Results<V> = Vec<(Option<Box<Premises>>, V)>;
 
 /// Results by key and premises.
 #[derive(Debug)]
@@ -72,14 +72,15 @@ impl<K: Eq + Hash, V: Clone> Kept<K, V> {
     }
 
     /// A result kept for a key. `adopt` decides whether its premises hold.
-    pub fn get(&self, key: &K, mut adopt: impl FnMut(&[Premise]) -> bool) -> Option<V> {
+    pub fn get(&self, key: &K, mut adopt: impl FnMut(&Premises) -> bool) -> Option<V> {
         let kept = self.locked();
-        let (_, value) = kept.get(key)?.iter().find(|(premises, _)| adopt(premises))?;
+        let (_, value) = kept.get(key)?.iter().find(|(premises, _)| premises.as_deref().is_none_or(&mut adopt))?;
         Some(value.clone())
     }
 
     /// Keeps a result. Another thread may have computed it at the same time.
-    pub fn keep(&self, key: K, premises: Vec<Premise>, value: V) {
+    pub fn keep(&self, key: K, premises: Premises, value: V) {
+        let premises = if premises == Premises::default() { None } else { Some(Box::new(premises)) };
         let mut kept = self.locked();
         // Nearly all keys have one result.
         let results = kept.entry(key).or_insert_with(|| Vec::with_capacity(1));

@@ -4,10 +4,9 @@
 //! alone, on which few stages depend.
 
 use std::cell::RefCell;
-use std::ops::Range;
 use std::sync::Arc;
 
-use crate::load::cache::premise::Premise;
+use crate::load::cache::premise::Premises;
 use crate::load::state::Info;
 use crate::terms::Taints;
 
@@ -29,8 +28,6 @@ struct PassedStages {
     stages: Vec<PassedStage>,
     /// For each position, the place in `stages` of the first result that is kept, counted from 1; 0 for none.
     first: [u8; POSITIONS],
-    /// The premises of all of them, in one piece of memory.
-    premises: Vec<Premise>,
 }
 
 /// A stage that succeeded, printed nothing, found nothing and left the kernel's state as it was.
@@ -38,8 +35,7 @@ struct PassedStages {
 struct PassedStage {
     /// The place of the next result for the same position, counted from 1; 0 for none.
     next: u8,
-    /// Where its premises are.
-    premises: Range<usize>,
+    premises: Premises,
     effect: Effect,
 }
 
@@ -51,7 +47,7 @@ const POSITIONS: usize = 64;
 
 impl Default for PassedStages {
     fn default() -> Self {
-        Self { stages: Vec::new(), first: [0; POSITIONS], premises: Vec::new() }
+        Self { stages: Vec::new(), first: [0; POSITIONS] }
     }
 }
 
@@ -65,30 +61,27 @@ impl PassedStages {
 
 impl Passed {
     /// The effect of the stage at a position, if another attempt has passed it. `holds` decides whether its premises hold.
-    pub(in crate::load) fn get(&self, position: usize, holds: impl Fn(&[Premise]) -> bool) -> Option<Effect> {
+    pub(in crate::load) fn get(&self, position: usize, holds: impl Fn(&Premises) -> bool) -> Option<Effect> {
         let passed = self.0.borrow();
-        let known =
-            passed.at(position).find(|known| passed.premises.get(known.premises.clone()).is_some_and(&holds))?;
+        let known = passed.at(position).find(|known| holds(&known.premises))?;
         Some(known.effect.clone())
     }
 
-    /// Keeps that the stage at a position was passed. `recorded` adds its premises to those of the other stages and returns
-    /// its effect; it returns `None` if the stage must not be skipped.
-    pub(in crate::load) fn keep(&self, position: usize, recorded: impl FnOnce(&mut Vec<Premise>) -> Option<Effect>) {
+    /// Keeps that the stage at a position was passed. `recorded` returns its premises and its effect; it returns `None` if the
+    /// stage must not be skipped.
+    pub(in crate::load) fn keep(&self, position: usize, recorded: impl FnOnce() -> Option<(Premises, Effect)>) {
         let mut passed = self.0.borrow_mut();
         if passed.at(position).count() >= KEPT {
             return;
         }
-        let PassedStages { stages, first, premises } = &mut *passed;
+        let PassedStages { stages, first } = &mut *passed;
         let (Some(first), Ok(place)) = (first.get_mut(position), u8::try_from(stages.len() + 1)) else { return };
         if stages.is_empty() {
-            // Most modules pass every stage once or twice, with a few premises each.
-            stages.reserve(32);
-            premises.reserve(128);
+            // Most modules pass every stage once.
+            stages.reserve(24);
         }
-        let start = premises.len();
-        if let Some(effect) = recorded(premises) {
-            stages.push(PassedStage { next: *first, premises: start..premises.len(), effect });
+        if let Some((premises, effect)) = recorded() {
+            stages.push(PassedStage { next: *first, premises, effect });
             *first = place;
         }
     }

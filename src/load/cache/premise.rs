@@ -5,67 +5,170 @@ use std::sync::Arc;
 use crate::history::Behaviour;
 use crate::kernel::ConfigOption;
 use crate::load::loaded::LoadedModule;
-use crate::load::state::{Info, Once};
-use crate::terms::{Taint, Taints};
+use crate::load::state::Info;
+use crate::terms::Taints;
 use crate::verdict::Missing;
 
-/// One thing that an attempt was asked, and its answer. A cached result holds for another attempt that gives every one of its
-/// premises the same answer.
+/// What an attempt was asked, and its answers. A cached result holds for another attempt that gives the same answers.
 ///
 /// Only what can differ between two attempts at one call, or between two calls on one machine, is a premise. The kernel, the
 /// command line, the file and the arguments of the call are not: a cache has them in its key, or lives no longer than they do.
-#[derive(Clone, Debug)]
-pub(in crate::load) enum Premise {
-    /// The answer to a question about an unknown fact.
-    Answer(Missing, bool),
-    /// The question has no answer, and is taken for answered with yes, because the module is refused already.
-    Assumed(Missing),
-    /// What the calendar says of a dated behaviour.
-    Behaviour(Behaviour, Option<bool>),
-    /// What the distribution is known to set, where no configuration was given.
-    DistributionConfig(ConfigOption, Option<bool>),
-    /// The modules that are loaded.
-    Modules(Arc<Vec<Arc<LoadedModule>>>),
-    /// Whether a line was printed during this boot.
-    Printed(Once, bool),
-    /// Whether the kernel has a taint.
-    KernelTaint(Taint, bool),
+///
+/// Each question has one answer while a result is computed that is kept: a stage that changes the kernel's state is not kept, and
+/// of the module's information and taints only what was there before the stage changed them is a premise.
+#[derive(Clone, Debug, Default)]
+pub(in crate::load) struct Premises {
+    /// What the calendar says of dated behaviours.
+    pub behaviours: Asked,
+    /// The behaviours among them of which the calendar does not know.
+    pub open: u128,
+    /// Which lines were printed that are printed once in a boot.
+    pub lines: Asked,
+    /// Which taints the kernel has.
+    pub kernel_taints: Asked,
     /// The taints of the module so far.
-    ModuleTaints(Taints),
-    /// Whether the module has a taint so far.
-    ModuleTaint(Taint, bool),
+    pub module_taints: Option<Taints>,
+    /// Whether the module is proprietary so far.
+    pub is_proprietary: Option<bool>,
     /// Whether the signature was found good.
-    SignatureOk(bool),
+    pub sig_ok: Option<bool>,
     /// Whether the module was changed to force it.
-    Mangled(bool),
-    /// What earlier stages gathered of the module.
-    Info(Option<Arc<Info>>),
-    /// How many bytes of the file are left: the loader cuts a signature off.
-    Len(usize),
+    pub mangled: Option<bool>,
     /// Whether the module is refused already.
-    Surveying(bool),
+    pub surveying: Option<bool>,
+    /// How many bytes of the file are left: the loader cuts a signature off.
+    pub len: Option<usize>,
+    /// What earlier stages gathered of the module.
+    pub info: Option<Option<Arc<Info>>>,
+    /// The modules that are loaded.
+    pub modules: Option<Arc<Vec<Arc<LoadedModule>>>>,
+    pub questions: Vec<Question>,
 }
 
-impl PartialEq for Premise {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Answer(one, answer), Self::Answer(other, same)) => answer == same && one == other,
-            (Self::Assumed(one), Self::Assumed(other)) => one == other,
-            (Self::Behaviour(one, has), Self::Behaviour(other, same)) => has == same && one == other,
-            (Self::DistributionConfig(one, set), Self::DistributionConfig(other, same)) => set == same && one == other,
-            (Self::Modules(one), Self::Modules(other)) => are_same_modules(one, other),
-            (Self::Printed(one, printed), Self::Printed(other, same)) => printed == same && one == other,
-            (Self::KernelTaint(one, has), Self::KernelTaint(other, same)) => has == same && one == other,
-            (Self::ModuleTaints(one), Self::ModuleTaints(other)) => one == other,
-            (Self::ModuleTaint(one, has), Self::ModuleTaint(other, same)) => has == same && one == other,
-            (Self::SignatureOk(one), Self::SignatureOk(other)) | (Self::Mangled(one), Self::Mangled(other)) => {
-                one == other
-            }
-            (Self::Info(one), Self::Info(other)) => is_same_info(one.as_ref(), other.as_ref()),
-            (Self::Len(one), Self::Len(other)) => one == other,
-            (Self::Surveying(one), Self::Surveying(other)) => one == other,
-            _ => false,
+/// What was asked about a fact that no file tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::load) enum Question {
+    /// It was answered.
+    Answered(Missing, bool),
+    /// It has no answer, and is taken for answered with yes, because the module is refused already.
+    Assumed(Missing),
+    /// What the distribution is known to set, where no configuration was given.
+    DistributionConfig(ConfigOption, Option<bool>),
+}
+
+/// Which of up to 128 things were asked for, and which of those there are. Each is a bit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::load) struct Asked {
+    asked: u128,
+    has: u128,
+}
+
+const _: () = assert!(Behaviour::ALL.len() <= 128, "each behaviour is a bit of `Asked`");
+
+impl Asked {
+    pub fn add(&mut self, bit: impl Into<u32>, has: bool) {
+        let bit = 1_u128 << bit.into();
+        self.asked |= bit;
+        self.has |= if has { bit } else { 0 };
+    }
+
+    /// Adds what is not asked for yet.
+    const fn extend(&mut self, other: Self) {
+        let new = other.asked & !self.asked;
+        self.asked |= new;
+        self.has |= other.has & new;
+    }
+
+    /// Returns whether a set has the same of what was asked for.
+    pub fn holds_for(self, set: impl Into<u128>) -> bool {
+        self.asked & set.into() == self.has
+    }
+}
+
+impl Premises {
+    /// Adds what the calendar says of a behaviour.
+    pub fn add_behaviour(&mut self, behaviour: Behaviour, answer: Option<bool>) {
+        self.behaviours.add(behaviour as u32, answer == Some(true));
+        if answer.is_none() {
+            self.open |= 1 << behaviour as u32;
         }
+    }
+
+    /// What the calendar said of a behaviour; `None` if it was not asked.
+    pub const fn behaviour(&self, behaviour: Behaviour) -> Option<Option<bool>> {
+        let bit = 1 << behaviour as u32;
+        if self.behaviours.asked & bit == 0 {
+            return None;
+        }
+        Some(if self.open & bit == 0 { Some(self.behaviours.has & bit != 0) } else { None })
+    }
+
+    /// The behaviours that the calendar was asked for, and what it said.
+    pub fn behaviours(&self) -> impl Iterator<Item = (Behaviour, Option<bool>)> {
+        let mut left = self.behaviours.asked;
+        std::iter::from_fn(move || {
+            let next = Behaviour::ALL.get(usize::try_from(left.trailing_zeros()).ok()?)?;
+            left &= left - 1;
+            Some((*next, self.behaviour(*next)?))
+        })
+    }
+
+    pub fn add_question(&mut self, question: Question) {
+        if !self.questions.contains(&question) {
+            self.questions.push(question);
+        }
+    }
+
+    /// Adds the premises of a cached result.
+    pub fn extend(&mut self, other: &Self) {
+        let Self { behaviours, open, lines, kernel_taints, .. } = *other;
+        self.open |= open & !self.behaviours.asked;
+        self.behaviours.extend(behaviours);
+        self.lines.extend(lines);
+        self.kernel_taints.extend(kernel_taints);
+        self.module_taints = self.module_taints.or(other.module_taints);
+        self.is_proprietary = self.is_proprietary.or(other.is_proprietary);
+        self.sig_ok = self.sig_ok.or(other.sig_ok);
+        self.mangled = self.mangled.or(other.mangled);
+        self.surveying = self.surveying.or(other.surveying);
+        self.len = self.len.or(other.len);
+        if self.info.is_none() {
+            self.info.clone_from(&other.info);
+        }
+        if self.modules.is_none() {
+            self.modules.clone_from(&other.modules);
+        }
+        for question in &other.questions {
+            self.add_question(question.clone());
+        }
+    }
+}
+
+impl PartialEq for Premises {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { behaviours, open, lines, kernel_taints, module_taints, is_proprietary, sig_ok, .. } = self;
+        let Self { mangled, surveying, len, info, modules, questions, .. } = self;
+        let is_same_info = match (info, &other.info) {
+            (Some(one), Some(other)) => is_same_info(one.as_ref(), other.as_ref()),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        let are_same_modules = match (modules, &other.modules) {
+            (Some(one), Some(other)) => are_same_modules(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        };
+        is_same_info
+            && are_same_modules
+            && *behaviours == other.behaviours
+            && *open == other.open
+            && *lines == other.lines
+            && *kernel_taints == other.kernel_taints
+            && *module_taints == other.module_taints
+            && *is_proprietary == other.is_proprietary
+            && *sig_ok == other.sig_ok
+            && *mangled == other.mangled
+            && *surveying == other.surveying
+            && *len == other.len
+            && *questions == other.questions
     }
 }
 
@@ -87,12 +190,11 @@ pub(in crate::load) fn is_same_info(one: Option<&Arc<Info>>, other: Option<&Arc<
     }
 }
 
-/// The premises of the stage that is running, in the order in which they were met.
+/// The premises of the stage that is running.
 #[derive(Debug, Default)]
 pub(in crate::load) struct Recording {
-    premises: Vec<Premise>,
-    /// Where the innermost cached computation began.
-    start: usize,
+    /// Those of the innermost computation whose result will be cached.
+    pub premises: Premises,
     /// How many cached computations are running.
     depth: usize,
     /// The stage has replaced the module's information: what it reads of that from now on is its own.
@@ -103,65 +205,23 @@ pub(in crate::load) struct Recording {
     pub changed_kernel: bool,
 }
 
-/// How far back an equal premise is looked for before one is added. Stages ask the same few things for every symbol.
-const LOOK_BACK: usize = 8;
-
 impl Recording {
-    /// Forgets the last stage, and begins with another.
-    pub fn begin(&mut self) {
-        self.premises.clear();
-        self.start = 0;
-        self.depth = 0;
-        self.owns_info = false;
-        self.owns_taints = false;
-        self.changed_kernel = false;
-    }
-
     /// Begins a computation inside the stage whose result will be cached on its own. Returns what [`Recording::leave`] needs.
-    pub fn enter(&mut self) -> usize {
+    pub fn enter(&mut self) -> Premises {
         self.depth += 1;
-        std::mem::replace(&mut self.start, self.premises.len())
+        std::mem::take(&mut self.premises)
     }
 
-    /// Ends that computation and returns its premises. They are premises of the stage, too.
-    pub fn leave(&mut self, outer: usize) -> Vec<Premise> {
+    /// Ends that computation and returns its premises. They are premises of what surrounds it, too.
+    pub fn leave(&mut self, outer: Premises) -> Premises {
         self.depth = self.depth.saturating_sub(1);
-        let start = std::mem::replace(&mut self.start, outer);
-        self.premises.get(start..).unwrap_or_default().to_vec()
+        let inner = std::mem::replace(&mut self.premises, outer);
+        self.premises.extend(&inner);
+        inner
     }
 
     /// Returns whether a cached computation is running.
     pub const fn is_inside(&self) -> bool {
         self.depth > 0
-    }
-
-    /// Looks for something in the last premises of the innermost computation.
-    pub fn find<T>(&self, wanted: impl Fn(&Premise) -> Option<T>) -> Option<T> {
-        let known = self.premises.get(self.start..).unwrap_or_default();
-        known.iter().rev().take(LOOK_BACK).find_map(wanted)
-    }
-
-    /// Returns whether one of the last premises of the innermost computation is this one.
-    pub fn knows(&self, is_it: impl Fn(&Premise) -> bool) -> bool {
-        self.find(|premise| is_it(premise).then_some(())).is_some()
-    }
-
-    pub fn add(&mut self, premise: Premise) {
-        let kind = std::mem::discriminant(&premise);
-        if !self.knows(|known| std::mem::discriminant(known) == kind && *known == premise) {
-            if self.premises.is_empty() {
-                self.premises.reserve(32);
-            }
-            self.premises.push(premise);
-        }
-    }
-
-    /// Adds the premises of a cached result. One that is known already does no harm.
-    pub fn extend(&mut self, premises: &[Premise]) {
-        self.premises.extend_from_slice(premises);
-    }
-
-    pub fn premises(&self) -> &[Premise] {
-        &self.premises
     }
 }

@@ -1,7 +1,7 @@
 //! One attempt at one system call: what a stage may see, print and change.
 //!
 //! Everything that can differ between two attempts is private here. The accessors record what they return to a stage (see
-//! [`Premise`]), so a cache knows what its results depended on.
+//! [`Premises`](crate::load::cache::premise::Premises)), so a cache knows what its results depended on.
 
 mod output;
 mod recorded;
@@ -15,7 +15,7 @@ use crate::image::{Bytes, Image, as_text};
 use crate::kernel::{ConfigOption, Kernel};
 use crate::load::cache::memo::Memo;
 use crate::load::cache::passed::Passed;
-use crate::load::cache::premise::{Premise, Recording, are_same_modules, is_same_info};
+use crate::load::cache::premise::{Question, Recording};
 use crate::load::exporters::ExportersByName;
 use crate::load::found_symbol::Searches;
 use crate::load::loaded::LoadedModule;
@@ -148,11 +148,11 @@ impl<'a> Run<'a> {
         match self.world.answers.get(&missing) {
             Some(answer) => {
                 self.note_asked(&missing);
-                self.record(|| Premise::Answer(missing, *answer));
+                self.record(|premises| premises.add_question(Question::Answered(missing, *answer)));
                 Ok(*answer)
             }
             None if self.surveying => {
-                self.record(|| Premise::Assumed(missing));
+                self.record(|premises| premises.add_question(Question::Assumed(missing)));
                 Ok(true)
             }
             None => Err(Stop::Ask(missing)),
@@ -203,15 +203,11 @@ impl<'a> Run<'a> {
 
     /// Whether this kernel has a dated behaviour, as far as the calendar tells.
     pub fn known(&self, behaviour: Behaviour) -> Option<bool> {
-        let recorded = |premise: &Premise| match premise {
-            Premise::Behaviour(known, has) if *known == behaviour => Some(*has),
-            _ => None,
-        };
-        if let Some(has) = self.recording.borrow().find(recorded) {
+        if let Some(has) = self.recording.borrow().premises.behaviour(behaviour) {
             return has;
         }
         let has = self.calendars_say(Differing::Behaviour(behaviour));
-        self.record(|| Premise::Behaviour(behaviour, has));
+        self.record(|premises| premises.add_behaviour(behaviour, has));
         has
     }
 
@@ -230,7 +226,7 @@ impl<'a> Run<'a> {
             return Ok(is_set);
         }
         let known = self.calendars_say(Differing::DistributionConfig(option));
-        self.record(|| Premise::DistributionConfig(option, known));
+        self.record(|premises| premises.add_question(Question::DistributionConfig(option, known)));
         known.map_or_else(|| self.ask(Missing::Config(option)), Ok)
     }
 
@@ -250,10 +246,7 @@ impl<'a> Run<'a> {
     /// The modules that are loaded, the newest first.
     pub fn modules(&self) -> &[Arc<LoadedModule>] {
         let modules = &self.world.state.modules;
-        let is_it = |premise: &Premise| matches!(premise, Premise::Modules(known) if are_same_modules(known, modules));
-        if !self.recording.borrow().knows(is_it) {
-            self.record(|| Premise::Modules(Arc::clone(modules)));
-        }
+        self.record(|premises| _ = premises.modules.get_or_insert_with(|| Arc::clone(modules)));
         modules
     }
 
@@ -305,7 +298,7 @@ impl<'a> Run<'a> {
 
     /// The bytes of the file, as far as the loader still has them.
     pub fn bytes(&self) -> &Bytes {
-        self.record(|| Premise::Len(self.bytes.len()));
+        self.record(|premises| _ = premises.len.get_or_insert(self.bytes.len()));
         &self.bytes
     }
 
@@ -317,7 +310,7 @@ impl<'a> Run<'a> {
 
     /// Returns whether the module is refused already.
     pub fn is_surveying(&self) -> bool {
-        self.record(|| Premise::Surveying(self.surveying));
+        self.record(|premises| _ = premises.surveying.get_or_insert(self.surveying));
         self.surveying
     }
 
@@ -328,7 +321,7 @@ impl<'a> Run<'a> {
 
     /// `info->sig_ok`.
     pub fn sig_ok(&self) -> bool {
-        self.record(|| Premise::SignatureOk(self.sig_ok));
+        self.record(|premises| _ = premises.sig_ok.get_or_insert(self.sig_ok));
         self.sig_ok
     }
 
@@ -340,7 +333,7 @@ impl<'a> Run<'a> {
 
     /// Returns whether the program that loads the module took its versions or its version magic off, which the signature covers.
     pub fn is_mangled(&self) -> bool {
-        self.record(|| Premise::Mangled(self.mangled));
+        self.record(|premises| _ = premises.mangled.get_or_insert(self.mangled));
         self.mangled
     }
 
@@ -353,7 +346,7 @@ impl<'a> Run<'a> {
     /// `mod->taints`.
     pub fn module_taints(&self) -> Taints {
         if !self.recording.borrow().owns_taints {
-            self.record(|| Premise::ModuleTaints(self.taints));
+            self.record(|premises| _ = premises.module_taints.get_or_insert(self.taints));
         }
         self.taints
     }
@@ -362,7 +355,7 @@ impl<'a> Run<'a> {
     pub fn is_proprietary(&self) -> bool {
         let has = self.taints.has(Taint::ProprietaryModule);
         if !self.recording.borrow().owns_taints {
-            self.record(|| Premise::ModuleTaint(Taint::ProprietaryModule, has));
+            self.record(|premises| _ = premises.is_proprietary.get_or_insert(has));
         }
         has
     }
@@ -376,13 +369,8 @@ impl<'a> Run<'a> {
 
     fn read_info(&self) -> Option<&Arc<Info>> {
         let info = self.info.as_ref();
-        let is_it = |premise: &Premise| matches!(premise, Premise::Info(known) if is_same_info(known.as_ref(), info));
-        let is_recorded = {
-            let recording = self.recording.borrow();
-            recording.owns_info || recording.knows(is_it)
-        };
-        if !is_recorded {
-            self.record(|| Premise::Info(info.cloned()));
+        if !self.recording.borrow().owns_info {
+            self.record(|premises| _ = premises.info.get_or_insert_with(|| info.cloned()));
         }
         info
     }

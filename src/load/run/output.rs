@@ -3,7 +3,6 @@
 use super::Run;
 use crate::history::Behaviour;
 use crate::image::escaped;
-use crate::load::cache::premise::Premise;
 use crate::load::state::{Once, StageResult, Stop};
 use crate::terms::{Errno, Taint};
 use crate::verdict::{Cause, Finding, KernelLine, LineText, LogLevel};
@@ -56,7 +55,7 @@ impl Run<'_> {
     /// Returns whether a line that is printed once a boot is printed now.
     pub fn once(&mut self, line: Once) -> bool {
         let printed = self.world.state.once.has(line);
-        self.record(|| Premise::Printed(line, printed));
+        self.record(|premises| premises.lines.add(line as u8, printed));
         let first = !self.surveying && !printed;
         if first {
             self.recording.get_mut().changed_kernel = true;
@@ -114,7 +113,7 @@ impl Run<'_> {
     /// Mirrors `test_taint()` (kernel/panic.c): returns whether the kernel has a taint.
     pub fn test_taint(&self, taint: Taint) -> bool {
         let has = self.world.state.tainted.has(taint);
-        self.record(|| Premise::KernelTaint(taint, has));
+        self.record(|premises| premises.kernel_taints.add(taint as u8, has));
         has
     }
 

@@ -6,8 +6,9 @@ use std::hash::Hash;
 use super::Run;
 use crate::load::cache::memo::{Kept, Reading};
 use crate::load::cache::passed::Effect;
-use crate::load::cache::premise::{Premise, are_same_modules, is_same_info};
+use crate::load::cache::premise::{Premises, Question, Recording, are_same_modules, is_same_info};
 use crate::load::state::Differing;
+use crate::terms::Taint;
 use crate::verdict::Stage;
 
 impl Run<'_> {
@@ -16,21 +17,20 @@ impl Run<'_> {
         self.call.memo.is_enabled() && (self.has_followers || self.recording.borrow().is_inside())
     }
 
-    pub(super) fn record(&self, premise: impl FnOnce() -> Premise) {
+    /// Adds a premise, if a result will be kept that depends on it.
+    pub(super) fn record(&self, add: impl FnOnce(&mut Premises)) {
         if self.records() {
-            self.recording.borrow_mut().add(premise());
+            add(&mut self.recording.borrow_mut().premises);
         }
     }
 
     /// Returns whether the premises of a cached result hold. If they do, this attempt depends on them from now on.
-    pub(in crate::load) fn adopts(&self, premises: &[Premise]) -> bool {
+    pub(in crate::load) fn adopts(&self, premises: &Premises) -> bool {
         let holds = self.holds(premises);
-        if holds && self.records() {
-            self.recording.borrow_mut().extend(premises);
-        }
         if holds {
-            for premise in premises {
-                if let Premise::Answer(missing, _) = premise {
+            self.record(|own| own.extend(premises));
+            for question in &premises.questions {
+                if let Question::Answered(missing, _) = question {
                     self.note_asked(missing);
                 }
             }
@@ -73,7 +73,7 @@ impl Run<'_> {
         &self,
         kept: &Kept<K, V>,
         key: K,
-        premises: Vec<Premise>,
+        premises: Premises,
         value: V,
     ) {
         if self.differing.get().is_none() {
@@ -87,31 +87,30 @@ impl Run<'_> {
     }
 
     /// Begins a computation whose premises are wanted. Returns what [`Run::leave`] needs.
-    pub(in crate::load) fn enter(&self) -> usize {
+    pub(in crate::load) fn enter(&self) -> Premises {
         self.recording.borrow_mut().enter()
     }
 
     /// Ends that computation and returns its premises.
-    pub(in crate::load) fn leave(&self, outer: usize) -> Vec<Premise> {
+    pub(in crate::load) fn leave(&self, outer: Premises) -> Premises {
         self.recording.borrow_mut().leave(outer)
     }
 
     /// Begins to record a stage.
     pub(in crate::load) fn begin(&mut self, stage: Stage) {
         self.stage = stage;
-        self.recording.get_mut().begin();
+        *self.recording.get_mut() = Recording::default();
     }
 
-    /// The effect of the stage that has just ended; its premises are added to `premises`. `None` if it changed the kernel's
-    /// state.
-    pub(in crate::load) fn recorded(&self, premises: &mut Vec<Premise>) -> Option<Effect> {
-        let recording = self.recording.borrow();
+    /// The premises and the effect of the stage that has just ended. `None` if it changed the kernel's state.
+    pub(in crate::load) fn recorded(&self) -> Option<(Premises, Effect)> {
+        let mut recording = self.recording.borrow_mut();
         if recording.changed_kernel {
             return None;
         }
-        premises.extend_from_slice(recording.premises());
         let info = if recording.owns_info { self.info.clone() } else { None };
-        Some(Effect { info, taints: recording.owns_taints.then_some(self.taints) })
+        let effect = Effect { info, taints: recording.owns_taints.then_some(self.taints) };
+        Some((std::mem::take(&mut recording.premises), effect))
     }
 
     /// Takes over the effect of a stage that is skipped.
@@ -121,23 +120,28 @@ impl Run<'_> {
     }
 
     /// Returns whether all of these premises hold for this attempt.
-    pub(in crate::load) fn holds(&self, premises: &[Premise]) -> bool {
-        premises.iter().all(|premise| match premise {
-            Premise::Answer(missing, answer) => self.world.answers.get(missing) == Some(answer),
-            Premise::Assumed(missing) => self.surveying && !self.world.answers.contains_key(missing),
-            Premise::Behaviour(behaviour, has) => self.all_say(Differing::Behaviour(*behaviour), *has),
-            Premise::DistributionConfig(option, set) => self.all_say(Differing::DistributionConfig(*option), *set),
-            Premise::Modules(modules) => are_same_modules(&self.world.state.modules, modules),
-            Premise::Printed(line, printed) => self.world.state.once.has(*line) == *printed,
-            Premise::KernelTaint(taint, has) => self.world.state.tainted.has(*taint) == *has,
-            Premise::ModuleTaints(taints) => self.taints == *taints,
-            Premise::ModuleTaint(taint, has) => self.taints.has(*taint) == *has,
-            Premise::SignatureOk(ok) => self.sig_ok == *ok,
-            Premise::Mangled(mangled) => self.mangled == *mangled,
-            Premise::Info(info) => is_same_info(self.info.as_ref(), info.as_ref()),
-            Premise::Len(len) => self.bytes.len() == *len,
-            Premise::Surveying(surveying) => self.surveying == *surveying,
-        })
+    pub(in crate::load) fn holds(&self, premises: &Premises) -> bool {
+        let state = &self.world.state;
+        premises.len.is_none_or(|len| len == self.bytes.len())
+            && premises.sig_ok.is_none_or(|ok| ok == self.sig_ok)
+            && premises.mangled.is_none_or(|mangled| mangled == self.mangled)
+            && premises.surveying.is_none_or(|surveying| surveying == self.surveying)
+            && premises.module_taints.is_none_or(|taints| taints == self.taints)
+            && premises.is_proprietary.is_none_or(|is| is == self.taints.has(Taint::ProprietaryModule))
+            && premises.kernel_taints.holds_for(state.tainted.number())
+            && premises.lines.holds_for(state.once.bits())
+            && premises.info.as_ref().is_none_or(|info| is_same_info(self.info.as_ref(), info.as_ref()))
+            && premises.modules.as_ref().is_none_or(|modules| are_same_modules(&state.modules, modules))
+            && premises.questions.iter().all(|question| self.answers_alike(question))
+            && premises.behaviours().all(|(behaviour, has)| self.all_say(Differing::Behaviour(behaviour), has))
+    }
+
+    fn answers_alike(&self, question: &Question) -> bool {
+        match question {
+            Question::Answered(missing, answer) => self.world.answers.get(missing) == Some(answer),
+            Question::Assumed(missing) => self.surveying && !self.world.answers.contains_key(missing),
+            Question::DistributionConfig(option, set) => self.all_say(Differing::DistributionConfig(*option), *set),
+        }
     }
 
     /// Returns whether a stage is kept as passed, for other attempts.
