@@ -15,6 +15,7 @@ use crate::load::exporters::ExportersByName;
 use crate::load::merge::{followed_in_part, furthest, join_equal, merge, older_than_known};
 use crate::load::pipeline::load_module;
 use crate::load::refused_exporter::RefusedExporter;
+use crate::load::run::forks::Forks;
 use crate::load::run::{Call, Run};
 use crate::load::stages::delete_module::{Kept, delete_module};
 use crate::load::state::{Open, State, World};
@@ -56,6 +57,10 @@ pub(crate) const MAX_WORLDS: usize = 256;
 
 /// How often one system call is attempted before sets of answers are left out.
 const MAX_ATTEMPTS: usize = 1024;
+
+/// How many questions an attempt answers and goes on from, and up to how many attempts it does so.
+const MOST_FORKS: usize = 8;
+const MAX_FORKING: usize = 64;
 
 /// Returns whether one more set of answers can be followed. If not, results that differ in nothing are joined first. Sets
 /// `too_many` if that does not make enough room; it is then not tried again.
@@ -393,11 +398,18 @@ impl Machine {
                 } else {
                     None
                 };
-                let run = Run::new(call, image, insmod, world.clone()).behind(best);
+                let few = attempted < MAX_FORKING && results.len() + open.len() < MAX_FORKING;
+                let forks = Forks::new(&world, if few && self.memo.is_enabled() { MOST_FORKS } else { 0 });
+                let run = Run::new(call, image, insmod, world.clone(), &forks).behind(best);
                 let result = load_module(run.followed(!is_last || !open.is_empty()));
                 if call.assumed.is_some_and(Cell::get) {
                     return None;
                 }
+                let answers = forks.answers();
+                let before = open.len();
+                open.extend(forks.others(&world));
+                attempted += open.len() - before;
+                let world = World { answers, ..world };
                 match result {
                     Ok(result) => results.push(result),
                     Err(_) if attempted >= MAX_ATTEMPTS || !has_room(results, open.len(), &mut attempts.too_many) => {

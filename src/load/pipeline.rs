@@ -179,7 +179,7 @@ fn run_stage(
         Err(Stop::Crash(why)) => Outcome::Crash { stage, why },
     };
     if refused.is_none() {
-        *refused = Some(Refusal { outcome, world: run.unrecorded_world().clone() });
+        *refused = Some(Refusal { outcome, world: run.unrecorded_world() });
         run.survey();
     }
     Ok(())

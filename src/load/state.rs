@@ -126,7 +126,8 @@ impl World {
         [self.clone().with_answer(question, false), self.with_answer(question, true)]
     }
 
-    fn with_answer(mut self, question: &Missing, answer: bool) -> Self {
+    /// This world with an answer to a question.
+    pub fn with_answer(mut self, question: &Missing, answer: bool) -> Self {
         Arc::make_mut(&mut self.answers).insert(question.clone(), answer);
         self
     }

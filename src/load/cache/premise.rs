@@ -203,6 +203,8 @@ pub(in crate::load) struct Recording {
     pub owns_taints: bool,
     /// The stage has changed the kernel's state.
     pub changed_kernel: bool,
+    /// Recording began within the stage.
+    pub is_in_part: bool,
 }
 
 impl Recording {

@@ -3,6 +3,7 @@
 //! Everything that can differ between two attempts is private here. The accessors record what they return to a stage (see
 //! [`Premises`](crate::load::cache::premise::Premises)), so a cache knows what its results depended on.
 
+pub(in crate::load) mod forks;
 mod output;
 mod recorded;
 
@@ -20,6 +21,7 @@ use crate::load::exporters::ExportersByName;
 use crate::load::found_symbol::Searches;
 use crate::load::loaded::LoadedModule;
 use crate::load::refused_exporter::RefusedExporter;
+use crate::load::run::forks::Forks;
 use crate::load::state::{Differing, Furthest, Info, Open, StageResult, Stop, World};
 use crate::load::unread_files::UnreadFiles;
 use crate::load::{Cmdline, Insmod};
@@ -66,6 +68,8 @@ pub(crate) struct Run<'a> {
     /// The module is refused already: stages go on to find more, but print nothing and ask nothing.
     surveying: bool,
     world: World,
+    /// The answers to questions, which take the place of those of `world`.
+    forks: &'a Forks,
     bytes: Bytes,
     sig_ok: bool,
     /// Whether the bytes were changed by the program that loads the module, to force it.
@@ -74,7 +78,7 @@ pub(crate) struct Run<'a> {
     info: Option<Arc<Info>>,
     recording: RefCell<Recording>,
     /// Whether other attempts at this call follow, which may skip the stages that this one passes.
-    has_followers: bool,
+    has_followers: Cell<bool>,
     /// The questions that each stage asked.
     asked: RefCell<Vec<(Stage, Missing)>>,
     /// Something that was asked, and of which the calendars of the world say different things.
@@ -96,7 +100,7 @@ fn places(numbers: impl Iterator<Item = Option<usize>>) -> Option<Places> {
 }
 
 impl<'a> Run<'a> {
-    pub fn new(call: Call<'a>, image: &'a Image, insmod: &'a Insmod, world: World) -> Self {
+    pub fn new(call: Call<'a>, image: &'a Image, insmod: &'a Insmod, world: World, forks: &'a Forks) -> Self {
         let bytes = if insmod.raw { image.stored() } else { image.contents() };
         Self {
             call,
@@ -110,13 +114,14 @@ impl<'a> Run<'a> {
             best: None,
             surveying: false,
             world,
+            forks,
             bytes: bytes.clone(),
             sig_ok: false,
             mangled: false,
             taints: Taints::NONE,
             info: None,
             recording: RefCell::default(),
-            has_followers: true,
+            has_followers: Cell::new(true),
             asked: RefCell::default(),
             differing: Cell::default(),
             loaded_places: OnceCell::new(),
@@ -133,8 +138,8 @@ impl<'a> Run<'a> {
     }
 
     /// Tells this attempt whether others at this call follow. If not, it does not keep the stages that it passes.
-    pub const fn followed(mut self, has_followers: bool) -> Self {
-        self.has_followers = has_followers;
+    pub fn followed(self, has_followers: bool) -> Self {
+        self.has_followers.set(has_followers);
         self
     }
 
@@ -145,18 +150,24 @@ impl<'a> Run<'a> {
 
     /// The answer to a question about a fact that no file tells.
     pub fn ask(&self, missing: Missing) -> StageResult<bool> {
-        match self.world.answers.get(&missing) {
-            Some(answer) => {
-                self.note_asked(&missing);
-                self.record(|premises| premises.add_question(Question::Answered(missing, *answer)));
-                Ok(*answer)
-            }
+        let answer = match self.forks.answer(&missing) {
+            Some(answer) => answer,
             None if self.surveying => {
                 self.record(|premises| premises.add_question(Question::Assumed(missing)));
-                Ok(true)
+                return Ok(true);
             }
-            None => Err(Stop::Ask(missing)),
-        }
+            None if self.forks.meet(&missing) => {
+                if !self.has_followers.replace(true) {
+                    // What this stage was asked before was not recorded.
+                    self.recording.borrow_mut().is_in_part = true;
+                }
+                true
+            }
+            None => return Err(Stop::Ask(missing)),
+        };
+        self.note_asked(&missing);
+        self.record(|premises| premises.add_question(Question::Answered(missing, answer)));
+        Ok(answer)
     }
 
     /// Notes that the stage depends on the answer to a question.
@@ -405,13 +416,14 @@ impl<'a> Run<'a> {
     }
 
     /// The world, for the scheduler, which records nothing.
-    pub(in crate::load) const fn unrecorded_world(&self) -> &World {
-        &self.world
+    pub(in crate::load) fn unrecorded_world(&self) -> World {
+        World { answers: self.forks.answers(), ..self.world.clone() }
     }
 
     /// Ends the attempt: the world it leaves, the module's information and taints, and what was printed and found.
     pub(in crate::load) fn end(self) -> Ended {
-        let Self { world, info, taints, log, findings, inferred, asked, .. } = self;
+        let Self { world, forks, info, taints, log, findings, inferred, asked, .. } = self;
+        let world = World { answers: forks.answers(), ..world };
         Ended { world, info, taints, log, findings, inferred, asked: asked.into_inner() }
     }
 

@@ -14,7 +14,7 @@ use crate::verdict::Stage;
 impl Run<'_> {
     /// Returns whether a result will be kept that depends on what is asked now.
     fn records(&self) -> bool {
-        self.call.memo.is_enabled() && (self.has_followers || self.recording.borrow().is_inside())
+        self.call.memo.is_enabled() && (self.has_followers.get() || self.recording.borrow().is_inside())
     }
 
     /// Adds a premise, if a result will be kept that depends on it.
@@ -102,10 +102,11 @@ impl Run<'_> {
         *self.recording.get_mut() = Recording::default();
     }
 
-    /// The premises and the effect of the stage that has just ended. `None` if it changed the kernel's state.
+    /// The premises and the effect of the stage that has just ended. `None` if it changed the kernel's state, or if not all
+    /// premises were recorded.
     pub(in crate::load) fn recorded(&self) -> Option<(Premises, Effect)> {
         let mut recording = self.recording.borrow_mut();
-        if recording.changed_kernel {
+        if recording.changed_kernel || recording.is_in_part {
             return None;
         }
         let info = if recording.owns_info { self.info.clone() } else { None };
@@ -138,15 +139,15 @@ impl Run<'_> {
 
     fn answers_alike(&self, question: &Question) -> bool {
         match question {
-            Question::Answered(missing, answer) => self.world.answers.get(missing) == Some(answer),
-            Question::Assumed(missing) => self.surveying && !self.world.answers.contains_key(missing),
+            Question::Answered(missing, answer) => self.forks.answer(missing) == Some(*answer),
+            Question::Assumed(missing) => self.surveying && self.forks.answer(missing).is_none(),
             Question::DistributionConfig(option, set) => self.all_say(Differing::DistributionConfig(*option), *set),
         }
     }
 
     /// Returns whether a stage is kept as passed, for other attempts.
-    pub(in crate::load) const fn may_keep(&self) -> bool {
-        self.may_skip() && self.has_followers
+    pub(in crate::load) fn may_keep(&self) -> bool {
+        self.may_skip() && self.has_followers.get()
     }
 
     /// Returns whether a stage may be skipped: not past a refusal.
