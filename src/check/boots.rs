@@ -47,14 +47,14 @@ pub(super) struct Boots<'a> {
 }
 
 impl<'a> Boots<'a> {
-    /// `known` holds the results of modules that need no other, in the order of the modules.
-    pub fn new(first: Machine, insmod: &'a Insmod, modules: Modules<'a>, known: Vec<Option<Judged>>) -> Self {
+    /// `judged` holds the results of modules that need no other, with their numbers.
+    pub fn new(first: Machine, insmod: &'a Insmod, modules: Modules<'a>, judged: Vec<(usize, Judged)>) -> Self {
         let shapes = Shapes::default();
-        let mut known = parallel::map_into(known, |index, known| {
-            let after = known.map(|known| Arc::new(After::new(known, index, &modules.name(index), &shapes)));
-            after.map_or_else(OnceLock::new, OnceLock::from)
+        let known: Vec<_> = (0..modules.len()).map(|_| OnceLock::new()).collect();
+        parallel::map_into(judged, |(module, judged)| {
+            let after = After::new(judged, module, &modules.name(module), &shapes);
+            known.get(module).map(|known| known.set(Arc::new(after)).is_ok())
         });
-        known.resize_with(modules.len(), OnceLock::new);
         let reaches = (0..modules.len()).map(|_| OnceLock::new()).collect();
         let circular = || modules.order().groups().filter(|(_, group)| group.len() > 1);
         let alone = circular().flat_map(|(_, group)| group).map(|module| (*module, OnceLock::new())).collect();
@@ -76,23 +76,27 @@ impl<'a> Boots<'a> {
         }
     }
 
-    /// The verdicts on modules, each on a boot on which the modules that it needs are loaded first. Returns their numbers with the
-    /// verdicts, in any order.
-    pub fn judge(&self, wanted: &[usize]) -> Vec<(usize, Verdict)> {
-        if !self.first.memo().is_enabled() {
-            let judged = parallel::map(wanted, |module| self.judge_alone(*module));
-            return wanted.iter().copied().zip(judged).collect();
+    /// Judges the modules that have no verdict yet, each on a boot on which the modules that it needs are loaded first.
+    pub fn judge(&self, verdicts: &mut [Option<Verdict>]) {
+        let is_wanted = |module: usize| verdicts.get(module).is_some_and(Option::is_none);
+        let judged: Vec<_> = verdicts.iter().map(|_| OnceLock::new()).collect();
+        if self.first.memo().is_enabled() {
+            for mut turns in self.modules.order().turns() {
+                turns.retain(|turn| self.modules.is_needed(turn.module) || (!turn.is_first && is_wanted(turn.module)));
+                parallel::map(&turns, |turn| {
+                    let verdict = self.take_turn(*turn)?;
+                    judged.get(turn.module)?.set(verdict).ok()
+                });
+            }
+        } else {
+            let wanted: Vec<_> = (0..verdicts.len()).filter(|module| is_wanted(*module)).collect();
+            parallel::map(&wanted, |module| judged.get(*module)?.set(self.judge_alone(*module)).ok());
         }
-        let are_wanted: HashSet<_, ByNumber> = wanted.iter().copied().collect();
-        let mut verdicts = Vec::with_capacity(wanted.len());
-        for mut turns in self.modules.order().turns() {
-            let is_wanted = |turn: &Turn| are_wanted.contains(&turn.module) && !turn.is_first;
-            turns.retain(|turn| is_wanted(turn) || self.modules.is_needed(turn.module));
-            let judged = parallel::map(&turns, |turn| self.take_turn(*turn));
-            let judged = turns.into_iter().zip(judged).filter(|(turn, _)| is_wanted(turn));
-            verdicts.extend(judged.filter_map(|(turn, verdict)| Some((turn.module, verdict?))));
+        for (verdict, judged) in verdicts.iter_mut().zip(judged) {
+            if verdict.is_none() {
+                *verdict = judged.into_inner();
+            }
         }
-        verdicts
     }
 
     /// The verdict on a module, without the results of any other.

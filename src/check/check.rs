@@ -49,6 +49,28 @@ struct ReadFile<T> {
     seen: T,
 }
 
+/// What reading ahead has found of the modules, by their numbers.
+#[derive(Default)]
+struct Ahead {
+    /// The verdicts on those that depend on no other, and on which no other can depend.
+    settled: Vec<Option<Verdict>>,
+    /// The results of those that depend on no other.
+    unsettled: Vec<(usize, Judged)>,
+}
+
+impl Ahead {
+    fn add(&mut self, module: usize, judged: Option<Judged>) {
+        let mut settled = None;
+        match judged {
+            // No other module depends on one that exports nothing.
+            Some(judged) if judged.is_alone() => settled = Some(judged.verdict),
+            Some(judged) => self.unsettled.push((module, judged)),
+            None => {}
+        }
+        self.settled.push(settled);
+    }
+}
+
 /// How modules are judged: on which kernel, booted and loaded how.
 #[derive(Clone, Debug)]
 pub struct Check<'a> {
@@ -147,7 +169,7 @@ impl<'a> Check<'a> {
     /// # Errors
     /// When a file of the tree that a module depends on cannot be read.
     pub fn images(&self, images: &[Image]) -> Result<Vec<Verdict>, ModprobeError> {
-        let (verdicts, leftover) = self.judge(self.machine(), images, Vec::new())?;
+        let (verdicts, leftover) = self.judge(self.machine(), images, Ahead::default())?;
         if verdicts.len() > 1 {
             parallel::free(leftover);
         }
@@ -180,12 +202,18 @@ impl<'a> Check<'a> {
         let mut order: Vec<_> = files.iter().enumerate().collect();
         order.sort_by_key(|(_, file)| Reverse(file.size));
         let read = try_each(&order, |(_, file)| self.read_ahead(&first, file, &look));
-        let mut read: Vec<_> = order.into_iter().zip(read).collect();
-        read.sort_unstable_by_key(|((index, _), _)| *index);
+        let mut read: Vec<_> = read.into_iter().map(Some).collect();
+        let mut places = vec![0; files.len()];
+        for (place, (index, _)) in order.iter().enumerate() {
+            if let Some(known) = places.get_mut(*index) {
+                *known = place;
+            }
+        }
         let mut images = Vec::with_capacity(files.len());
-        let mut known = Vec::with_capacity(files.len());
+        let mut known = Ahead::default();
         let mut looked = Vec::with_capacity(files.len());
-        for ((_, file), read) in read {
+        for (file, place) in files.iter().zip(places) {
+            let Some(read) = read.get_mut(place).and_then(Option::take) else { continue };
             let ReadFile { image, judged, seen } = match read {
                 Err(error) if error.is_about_memory() => {
                     let image = self.kernel.faulty(&file.path, &error);
@@ -194,13 +222,12 @@ impl<'a> Check<'a> {
                 }
                 read => read?,
             };
+            known.add(images.len(), judged);
             images.push(image);
-            known.push(judged);
             looked.push(seen);
         }
         for UnreadFile { path, why, .. } in self.unlisted {
             images.push(Image::unread(path, why.as_str()));
-            known.push(None);
         }
         let (verdicts, leftover) = parallel::inside(|| self.judge(first, &images, known))?;
         Ok((Checked { images, verdicts, leftover }, looked))
@@ -281,24 +308,8 @@ impl<'a> Check<'a> {
         Ok(ReadFile { image, judged, seen })
     }
 
-    /// `known` holds what reading ahead has found, in the order of the images; nothing where they were not read ahead.
-    fn judge(
-        &self,
-        first: Machine,
-        images: &[Image],
-        known: Vec<Option<Judged>>,
-    ) -> Result<(Vec<Verdict>, Leftover), ModprobeError> {
-        let mut settled = Vec::with_capacity(images.len());
-        let mut unsettled = Vec::with_capacity(images.len());
-        for judged in known {
-            // No other module depends on one that exports nothing, so its verdict is settled.
-            let (verdict, judged) = match judged {
-                Some(judged) if judged.is_alone() => (Some(judged.verdict), None),
-                judged => (None, judged),
-            };
-            settled.push(verdict);
-            unsettled.push(judged);
-        }
+    fn judge(&self, first: Machine, images: &[Image], known: Ahead) -> Result<(Vec<Verdict>, Leftover), ModprobeError> {
+        let Ahead { mut settled, unsettled } = known;
         settled.resize_with(images.len(), || None);
         let mut contests = Contests::new(first.kernel(), self.contests, images);
         // Without contests there is one pass, which takes the settled verdicts over.
@@ -317,7 +328,7 @@ impl<'a> Check<'a> {
         mut first: Machine,
         images: &[Image],
         settled: Vec<Option<Verdict>>,
-        unsettled: Vec<Option<Judged>>,
+        unsettled: Vec<(usize, Judged)>,
         contests: &Contests,
     ) -> Result<Pass, ModprobeError> {
         let is_settled = |index: usize| settled.get(index).is_some_and(Option::is_some);
@@ -326,15 +337,10 @@ impl<'a> Check<'a> {
         unread.extend(contests.unread());
         first.leave_unread(unread.clone());
         let all = images.len() + contests.probes().len();
-        let rest: Vec<_> = (0..all).filter(|index| !is_settled(*index)).collect();
         let boots = Boots::new(first, &self.insmod, modules, unsettled);
         let mut verdicts = settled;
         verdicts.resize_with(all, || None);
-        for (index, verdict) in boots.judge(&rest) {
-            if let Some(place) = verdicts.get_mut(index) {
-                *place = Some(verdict);
-            }
-        }
+        boots.judge(&mut verdicts);
         let leftover = boots.end()?;
         let mut verdicts: Vec<_> = verdicts.into_iter().flatten().collect();
         self.name_absent(&mut verdicts, &unread);

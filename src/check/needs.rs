@@ -49,8 +49,11 @@ struct Exporters<'a> {
     whole_tree: bool,
     /// The files of the kernel's tree of which it is not known whether they count.
     open: HashSet<PathBuf>,
+    given: &'a [Image],
+    /// Whether a module given depends on no other, and no other on it.
+    is_alone: &'a (dyn Fn(usize) -> bool + Sync),
     /// Without a tree, the names of the modules given.
-    given_names: HashSet<ModuleName>,
+    given_names: OnceLock<HashSet<ModuleName>>,
     /// The symbols that the kernel's list says they export. Filled where it has many rows of one symbol.
     listed_of_given: OnceLock<HashSet<&'a str>>,
 }
@@ -149,8 +152,6 @@ impl<'a> Modules<'a> {
         let paths: HashSet<_> = of_tree().map(|image| image.path().as_os_str()).collect();
         let is_given = |tree: &ModuleTree| tree.modules().all(|module| paths.contains(module.path.as_os_str()));
         let whole_tree = kernel.tree().is_some_and(is_given);
-        let announced = given.iter().enumerate().filter(|(index, _)| kernel.tree().is_none() && !is_alone(*index));
-        let given_names = announced.map(|(_, image)| ModuleName::new(&name_of(image))).collect();
         let open = contests.paths();
         let exporters = Exporters {
             kernel,
@@ -160,7 +161,9 @@ impl<'a> Modules<'a> {
             paths,
             whole_tree,
             open,
-            given_names,
+            given,
+            is_alone,
+            given_names: OnceLock::new(),
             listed_of_given: OnceLock::new(),
         };
         let of_given = try_each(&numbered, |(index, image)| {
@@ -393,14 +396,21 @@ impl<'k> Exporters<'k> {
 
     /// Returns whether a module that was given counts as the exporter of a symbol, although its file does not export it.
     fn is_listed_of_given(&self, symbol: &str) -> bool {
-        let Some(exports) = self.kernel.exports().filter(|_| !self.given_names.is_empty()) else { return false };
-        let is_of_given = |row: &KernelExport<'_>| self.given_names.contains(&ModuleName::of_exporter(row.exporter));
+        let Some(exports) = self.kernel.exports().filter(|_| self.kernel.tree().is_none()) else { return false };
+        let is_of_given = |row: &KernelExport<'_>| self.given_names().contains(&ModuleName::of_exporter(row.exporter));
         let mut rows = exports.named(symbol);
         if rows.by_ref().take(Exports::FEW).any(|row| is_of_given(&row)) {
             return true;
         }
         let names = || exports.rows().filter(is_of_given).map(|row| row.name).collect();
         rows.next().is_some() && self.listed_of_given.get_or_init(names).contains(symbol)
+    }
+
+    fn given_names(&self) -> &HashSet<ModuleName> {
+        self.given_names.get_or_init(|| {
+            let others = self.given.iter().enumerate().filter(|(index, _)| !(self.is_alone)(*index));
+            others.map(|(_, image)| ModuleName::new(&name_of(image))).collect()
+        })
     }
 
     /// The module of the kernel's tree that exports a symbol, unless it or another file of its name was given.

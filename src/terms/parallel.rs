@@ -29,13 +29,12 @@ pub(crate) fn map<T: Sync, R: Send>(all: &[T], make: impl Fn(&T) -> R + Sync + S
     if all.len() > 1 && has_threads() { all.par_iter().map(make).collect() } else { all.iter().map(make).collect() }
 }
 
-/// Maps a function, which also gets the number of the item, over items that it takes over.
-pub(crate) fn map_into<T: Send, R: Send>(all: Vec<T>, make: impl Fn(usize, T) -> R + Sync + Send) -> Vec<R> {
-    let make = |(index, item)| make(index, item);
+/// Maps a function over items that it takes over.
+pub(crate) fn map_into<T: Send, R: Send>(all: Vec<T>, make: impl Fn(T) -> R + Sync + Send) -> Vec<R> {
     if all.len() > 1 && has_threads() {
-        all.into_par_iter().enumerate().map(make).collect()
+        all.into_par_iter().map(make).collect()
     } else {
-        all.into_iter().enumerate().map(make).collect()
+        all.into_iter().map(make).collect()
     }
 }
 

@@ -90,6 +90,26 @@ impl<K: Eq + Hash, V: Clone> Kept<K, V> {
     }
 }
 
+/// What the configuration says of options, by where the program has their names: nearly all questions about options are about few.
+#[derive(Debug)]
+struct Options([OnceLock<(ConfigOption, Option<bool>)>; 256]);
+
+impl Default for Options {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| OnceLock::new()))
+    }
+}
+
+impl Options {
+    fn get(&self, option: ConfigOption, state: impl Fn() -> Option<bool>) -> Option<bool> {
+        let place = (option.0.as_ptr().addr() ^ option.0.len()) % self.0.len();
+        match self.0.get(place).map(|place| place.get_or_init(|| (option, state()))) {
+            Some((known, state)) if std::ptr::eq(known.0, option.0) => *state,
+            _ => state(),
+        }
+    }
+}
+
 /// The results of one kernel.
 #[derive(Debug, Default)]
 pub(crate) struct Memo {
@@ -98,6 +118,7 @@ pub(crate) struct Memo {
     arch: OnceLock<Option<Arch>>,
     modversions: OnceLock<Option<bool>>,
     no_modules: OnceLock<bool>,
+    options: Options,
     listed_build: OnceLock<Option<ListedBuild>>,
     measured_functions: OnceLock<Option<[u64; 2]>>,
     /// What the kernel can compute.
@@ -165,6 +186,12 @@ impl Memo {
     pub fn has_no_modules(&self, kernel: &Kernel) -> bool {
         let is_unset = || kernel.config().is_some_and(|config| config.is_named_unset(ConfigOption("MODULES")));
         *self.no_modules.get_or_init(is_unset)
+    }
+
+    /// Whether an option is set, as far as the configuration says.
+    pub fn option(&self, kernel: &Kernel, option: ConfigOption) -> Option<bool> {
+        let state = || kernel.config().and_then(|config| config.state(option));
+        if self.disabled { state() } else { self.options.get(option, state) }
     }
 
     /// Whether the kernel compares the versions of symbols, as far as its files tell.

@@ -233,7 +233,7 @@ impl<'a> Run<'a> {
     /// Returns whether a configuration option is set.
     pub fn config(&self, name: &'static str) -> StageResult<bool> {
         let option = ConfigOption(name);
-        if let Some(is_set) = self.call.kernel.config().and_then(|config| config.state(option)) {
+        if let Some(is_set) = self.call.memo.option(self.call.kernel, option) {
             return Ok(is_set);
         }
         let known = self.calendars_say(Differing::DistributionConfig(option));
