@@ -13,7 +13,7 @@ use super::order::{Cycle, Order};
 use crate::image::{Error, Fault, Image, as_text};
 use crate::kernel::{Exports, Kernel, KernelExport, ModuleTree, TreeModule, UnreadFile, VMLINUX, module_name_of};
 use crate::load::{ExportersByName, Memo};
-use crate::terms::{ByName, ByNumber, ExportedSymbol, ModuleName};
+use crate::terms::{ByName, ByNumber, ExportedSymbol, ModuleName, parallel};
 
 /// The modules given, followed by the modules of the kernel's tree that they need. Each has a number in this order.
 pub(super) struct Modules<'a> {
@@ -226,8 +226,9 @@ impl<'a> Modules<'a> {
     fn of_one_name(&self) -> HashSet<usize, ByNumber> {
         let mut first = HashMap::with_capacity(self.needed.len());
         let mut namesakes = HashSet::default();
-        for module in &self.needed {
-            let other = *first.entry(self.name(*module)).or_insert(*module);
+        let needed: Vec<_> = self.needed.iter().copied().collect();
+        for (module, name) in needed.iter().zip(parallel::map(&needed, |module| self.name(*module))) {
+            let other = *first.entry(name).or_insert(*module);
             if other != *module {
                 namesakes.extend([other, *module]);
             }

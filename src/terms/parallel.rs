@@ -24,15 +24,23 @@ pub(crate) fn threads() -> usize {
     if has_threads() { rayon::current_num_threads() } else { 1 }
 }
 
+/// How many items a thread takes at once. Without a limit rayon leaves a quarter of all items to one of two threads, and the other
+/// waits at the end.
+const PIECE: usize = 4;
+
 /// Maps a function over a slice. For a single item no thread is started.
 pub(crate) fn map<T: Sync, R: Send>(all: &[T], make: impl Fn(&T) -> R + Sync + Send) -> Vec<R> {
-    if all.len() > 1 && has_threads() { all.par_iter().map(make).collect() } else { all.iter().map(make).collect() }
+    if all.len() > 1 && has_threads() {
+        all.par_iter().with_max_len(PIECE).map(make).collect()
+    } else {
+        all.iter().map(make).collect()
+    }
 }
 
 /// Maps a function over items that it takes over.
 pub(crate) fn map_into<T: Send, R: Send>(all: Vec<T>, make: impl Fn(T) -> R + Sync + Send) -> Vec<R> {
     if all.len() > 1 && has_threads() {
-        all.into_par_iter().map(make).collect()
+        all.into_par_iter().with_max_len(PIECE).map(make).collect()
     } else {
         all.into_iter().map(make).collect()
     }
