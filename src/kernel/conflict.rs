@@ -148,12 +148,14 @@ pub(super) fn config_conflict(
     (used, used_path): Sourced<'_, Config>,
     (other, other_path): Sourced<'_, Config>,
 ) -> Option<Conflict> {
-    let mut names: Vec<_> = used.names().chain(other.names()).collect();
-    names.retain(|name| {
-        let differ = state_named(used, name).zip(state_named(other, name)).is_some_and(|(used, other)| used != other);
-        differ && !OF_NO_MATTER.contains(name)
-    });
-    let mut different: Vec<_> = names.into_iter().map(|name| format!("CONFIG_{name}")).collect();
+    let differ = |name: &str| {
+        let states = state_named(used, name).zip(state_named(other, name));
+        states.is_some_and(|(used, other)| used != other) && !OF_NO_MATTER.contains(&name)
+    };
+    // An option that both set is met among those of the first.
+    let of_other = other.names().filter(|name| used.value_named(name).is_none());
+    let names = used.names().chain(of_other).filter(|name| differ(name));
+    let mut different: Vec<_> = names.map(|name| format!("CONFIG_{name}")).collect();
     different.sort_unstable();
     different.dedup();
     let of = used.settings().max(other.settings());

@@ -121,10 +121,11 @@ fn several_licenses(run: &mut Run<'_>) -> StageResult {
 /// Mirrors `module_license_taint_check()` (kernel/module/main.c).
 fn license(run: &mut Run<'_>) -> StageResult {
     several_licenses(run)?;
-    let license = run.info()?.license.clone().unwrap_or_else(|| License::new("unspecified"));
-    if license.is_gpl_compatible() {
-        return Ok(());
-    }
+    let license = match &run.info()?.license {
+        Some(license) if license.is_gpl_compatible() => return Ok(()),
+        Some(license) => license.clone(),
+        None => License::new("unspecified"),
+    };
     if !run.test_taint(Taint::ProprietaryModule) {
         let name = run.mod_name();
         run.warn(format!("{name}: module license '{license}' taints kernel."));

@@ -15,10 +15,12 @@ pub(in crate::load) fn needed(message: &Pkcs7, trusted: &[Certificate]) -> Vec<C
             needed.push(CryptoAlgorithm::Digest(digest));
         }
     }
-    let signers = message.signers.iter().chain(&message.unfinished);
-    let key_ids: HashSet<&[u8]> = signers.map(|signer| &signer.key_id[..]).collect();
-    let is_signer = |known: &&Certificate| ids(known).any(|id| key_ids.contains(&id[..]));
-    needed.extend(trusted.iter().filter(is_signer).filter_map(|known| key_family(&known.public_key)));
+    if !trusted.is_empty() {
+        let signers = message.signers.iter().chain(&message.unfinished);
+        let key_ids: HashSet<&[u8]> = signers.map(|signer| &signer.key_id[..]).collect();
+        let is_signer = |known: &&Certificate| ids(known).any(|id| key_ids.contains(&id[..]));
+        needed.extend(trusted.iter().filter(is_signer).filter_map(|known| key_family(&known.public_key)));
+    }
     for certificate in message.certificates.iter().filter_map(|embedded| Certificate::parse_der(&embedded.der).ok()) {
         needed.extend(key_family(&certificate.public_key));
         needed.extend(certificate.signature_algorithm.map(|(_, digest)| CryptoAlgorithm::Digest(digest)));
