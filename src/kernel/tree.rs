@@ -102,15 +102,11 @@ impl ModuleTree {
     fn of_files(root: &Path, mut files: Vec<TreeModule>) -> Self {
         files.sort_unstable_by(|one, other| one.name.cmp(&other.name).then_with(|| one.path.cmp(&other.path)));
         let mut shadowed = Vec::new();
-        let mut modules = BTreeMap::new();
         let mut open = BTreeMap::new();
-        for files in files.chunk_by_mut(|one, other| one.name == other.name) {
-            let not_known = match files {
-                [first, _, ..] => Precedence::of(root, &first.path).sort(files),
-                _ => None,
-            };
+        for files in files.chunk_by_mut(|one, other| one.name == other.name).filter(|files| files.len() > 1) {
+            let Some(first) = files.first() else { continue };
+            let not_known = Precedence::of(root, &first.path).sort(files);
             let [first, others @ ..] = &*files else { continue };
-            modules.insert(first.name.clone(), first.clone());
             let (may_count, why) = not_known.map_or((1, None), |(may_count, why)| (may_count, Some(why)));
             let certain = |place| place + 1 >= may_count;
             shadowed.extend(
@@ -121,6 +117,8 @@ impl ModuleTree {
             );
             open.extend(why.map(|why| (first.name.clone(), why)));
         }
+        files.dedup_by(|other, first| other.name == first.name);
+        let modules = files.into_iter().map(|module| (module.name.clone(), module)).collect();
         Self { roots: vec![root.to_owned()], modules, shadowed, open, ..Self::default() }
     }
 
