@@ -61,7 +61,7 @@ pub(crate) struct Run<'a> {
     pub log: Vec<KernelLine>,
     pub findings: Vec<Finding>,
     pub inferred: Vec<String>,
-    /// What a stage has taken for true already.
+    /// What is inferred, to look it up. Filled where that is much.
     assumptions: HashSet<String>,
     /// How far other attempts got. Stages past a refusal are surveyed only if this attempt gets further.
     best: Option<Furthest>,
@@ -110,7 +110,7 @@ impl<'a> Run<'a> {
             log: Vec::new(),
             findings: Vec::new(),
             inferred: call.kernel.inferred.clone(),
-            assumptions: call.kernel.inferred.iter().cloned().collect(),
+            assumptions: HashSet::new(),
             best: None,
             surveying: false,
             world,

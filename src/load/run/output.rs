@@ -3,6 +3,7 @@
 use super::Run;
 use crate::history::Behaviour;
 use crate::image::escaped;
+use crate::load::exporters::ExportersByName;
 use crate::load::state::{Once, StageResult, Stop};
 use crate::terms::{Errno, Taint};
 use crate::verdict::{Cause, Finding, KernelLine, LineText, LogLevel};
@@ -94,8 +95,16 @@ impl Run<'_> {
 
     /// Records something that is taken for true.
     pub fn infer(&mut self, assumption: String) {
-        if !self.assumptions.contains(&assumption) {
-            self.assumptions.insert(assumption.clone());
+        if self.inferred.len() <= ExportersByName::FEW {
+            if !self.inferred.contains(&assumption) {
+                self.inferred.push(assumption);
+            }
+            return;
+        }
+        if self.assumptions.is_empty() {
+            self.assumptions.extend(self.inferred.iter().cloned());
+        }
+        if self.assumptions.insert(assumption.clone()) {
             self.inferred.push(assumption);
         }
     }
