@@ -3,7 +3,7 @@
 use crate::elf::Symbol;
 
 /// A function of a module that the kernel calls by the address in `struct module`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ModuleFunction {
     /// `init`.
     Init,
@@ -26,6 +26,8 @@ pub struct ThisModulePlace {
     pub addend: u64,
     /// The function whose address the relocation writes; `None` for anything else.
     pub function: Option<ModuleFunction>,
+    /// Whether the symbol of the init function, and that of the exit function, lie where the written address leads.
+    pub begins: [bool; 2],
     /// What the name of its symbol's section says.
     pub section: NamedSection,
 }
@@ -74,6 +76,15 @@ impl ThisModule {
 impl ModuleFunction {
     /// Both, in the order of the fields.
     pub const ALL: [Self; 2] = [Self::Init, Self::Exit];
+
+    /// Returns whether a place holds the address at which the build's symbol for this function lies.
+    pub const fn begins_at(self, place: &ThisModulePlace) -> bool {
+        let [init, exit] = place.begins;
+        match self {
+            Self::Init => init,
+            Self::Exit => exit,
+        }
+    }
 
     /// The field of `struct module`.
     pub const fn field(self) -> &'static str {

@@ -1,5 +1,7 @@
 //! Reads what a file stores in `struct module`.
 
+use std::cell::OnceCell;
+use std::collections::HashSet;
 use std::sync::{Arc, OnceLock};
 
 use super::module_elf::{ModuleElf, THIS_MODULE};
@@ -38,14 +40,31 @@ impl ModuleElf {
             // A section without contents is zero.
             self.format().number(contents, offset, word).unwrap_or_default()
         };
-        let place = |relocation: &Relocation| ThisModulePlace {
-            offset: relocation.offset,
-            kind: relocation.kind,
-            index: relocation.symbol,
-            symbol: self.symbol_of(relocation).copied(),
-            addend: relocation.addend.map_or_else(|| held(relocation.offset), i64::cast_unsigned),
-            function: ModuleFunction::ALL.into_iter().find(|function| self.refers_to(relocation, function.symbol())),
-            section: self.named_section(self.symbol_of(relocation)),
+        let named = OnceCell::new();
+        let place = |relocation: &Relocation| {
+            let symbol = self.symbol_of(relocation).copied();
+            let addend = relocation.addend.map_or_else(|| held(relocation.offset), i64::cast_unsigned);
+            let function =
+                ModuleFunction::ALL.into_iter().find(|function| self.refers_to(relocation, function.symbol()));
+            let begins = ModuleFunction::ALL.map(|wanted| {
+                // The build refers to the symbol itself.
+                let is_symbol = function == Some(wanted) && addend == 0;
+                let lies_there = |symbol: Symbol| {
+                    let named = named.get_or_init(|| self.function_symbols());
+                    named.contains(&(wanted, symbol.shndx, symbol.value.wrapping_add(addend)))
+                };
+                is_symbol || symbol.is_some_and(lies_there)
+            });
+            ThisModulePlace {
+                offset: relocation.offset,
+                kind: relocation.kind,
+                index: relocation.symbol,
+                symbol,
+                addend,
+                function,
+                begins,
+                section: self.named_section(symbol.as_ref()),
+            }
         };
         let relocations = self.relocations_of(section.index);
         let relocations = relocations.iter().filter(|relocation| relocation.kind != NONE);
@@ -65,6 +84,16 @@ impl ModuleElf {
         let filled = outside.filter_map(|at| u64::try_from(at).ok()).filter(|at| !is_written(*at));
         let filled = filled.take(ThisModule::MOST_FILLED).collect();
         ThisModule { places, filled }
+    }
+
+    /// The symbols with the names of the init and the exit function, with their sections and values.
+    fn function_symbols(&self) -> HashSet<(ModuleFunction, u16, u64)> {
+        let named = self.symbols().iter().filter_map(|symbol| {
+            let name = self.symbol_name(symbol)?;
+            let function = ModuleFunction::ALL.into_iter().find(|function| function.symbol().as_bytes() == name)?;
+            Some((function, symbol.shndx, symbol.value))
+        });
+        named.collect()
     }
 
     fn symbol_of(&self, relocation: &Relocation) -> Option<&Symbol> {

@@ -64,23 +64,13 @@ fn stored(info: &Info, place: &ThisModulePlace, function: ModuleFunction) -> Fun
         SymbolValue::InModule { section, offset } => {
             let section = info.elf.sections().get(section);
             let offset = offset.wrapping_add(addend);
-            let is_function = section.is_some_and(|section| {
-                has_function(info, section, place.section, offset, function) && begins(info, section, offset, function)
-            });
-            if is_function { FunctionPointer::Function } else { FunctionPointer::Other }
+            let is_function =
+                section.is_some_and(|section| has_function(info, section, place.section, offset, function));
+            // What any other code does if the kernel calls it is not known.
+            if is_function && function.begins_at(place) { FunctionPointer::Function } else { FunctionPointer::Other }
         }
         _ => FunctionPointer::Other,
     }
-}
-
-/// Returns whether the function that the build names for it begins there. What any other code does if the kernel calls it is not
-/// known.
-fn begins(info: &Info, section: &Section, offset: u64, function: ModuleFunction) -> bool {
-    info.elf.symbols().iter().any(|symbol| {
-        usize::from(symbol.shndx) == section.index
-            && symbol.value == offset
-            && info.elf.symbol_name(symbol) == Some(function.symbol().as_bytes())
-    })
 }
 
 /// Returns whether code of the module lies at an offset of a section when the kernel calls the function.
