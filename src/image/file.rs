@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use super::error::KERNEL_READS;
 use super::parts::Parts;
-use super::regular::{open_below, open_with_metadata};
+use super::regular::{Known, open_below, open_with_metadata};
 use super::{Bytes, Error, ErrorKind};
 use crate::compression::{Compression, stream};
 use crate::terms::Budget;
@@ -20,15 +20,6 @@ pub(crate) enum Extent {
     Parts,
     /// The whole file.
     Whole,
-}
-
-/// What is known of a path before it is opened.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Known {
-    /// Nothing: it may be a device or a pipe, which opening could disturb.
-    Nothing,
-    /// It was a regular file when its folder was listed.
-    Regular,
 }
 
 /// A regular file as it was when it was opened. It is read again only if its length and modification time are

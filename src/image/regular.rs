@@ -9,7 +9,6 @@ use std::path::Path;
 use rustix::fs::{Mode, OFlags, openat};
 use rustix::process::geteuid;
 
-use super::file::Known;
 use super::root::{below_root, real_path};
 use crate::compression::stream;
 use crate::terms::{Budget, ByteSize, CountedBytes, OverBudget, Shown};
@@ -19,6 +18,15 @@ const FLAGS: OFlags = OFlags::RDONLY.union(OFlags::NONBLOCK).union(OFlags::NOCTT
 
 /// The longest file that is read without a budget: 256 MiB. The longest real ones, lists of symbols, have 20 MiB.
 const LONGEST: u64 = 256 << 20;
+
+/// What is known of a path before it is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// Nothing: it may be a device or a pipe, which opening could disturb.
+    Nothing,
+    /// It was a regular file when its folder was listed.
+    Regular,
+}
 
 /// Opens a regular file, or a link to one. Opening does not wait for anything, whatever the path becomes meanwhile.
 ///
