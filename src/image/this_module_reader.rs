@@ -47,13 +47,14 @@ impl ModuleElf {
             let function =
                 ModuleFunction::ALL.into_iter().find(|function| self.refers_to(relocation, function.symbol()));
             let begins = ModuleFunction::ALL.map(|wanted| {
-                // The build refers to the symbol itself.
-                let is_symbol = function == Some(wanted) && addend == 0;
-                let lies_there = |symbol: Symbol| {
+                // The build refers to the symbol itself. The symbols are searched for what it does not make.
+                if addend == 0 && function.is_some() {
+                    return function == Some(wanted);
+                }
+                symbol.is_some_and(|symbol: Symbol| {
                     let named = named.get_or_init(|| self.function_symbols());
                     named.contains(&(wanted, symbol.shndx, symbol.value.wrapping_add(addend)))
-                };
-                is_symbol || symbol.is_some_and(lies_there)
+                })
             });
             ThisModulePlace {
                 offset: relocation.offset,
