@@ -12,7 +12,6 @@ mod audit_report;
 mod builds;
 mod caches;
 mod cases;
-#[cfg(feature = "cli")]
 mod chain;
 mod cli;
 #[cfg(feature = "cli")]
