@@ -147,18 +147,24 @@ fn modules_need_all_before_them() {
     assert!(verdicts.iter().all(|verdict| verdict.outcome == Outcome::Loads));
 }
 
-/// A module that needs a row of modules, which modprobe loads one by one: more than a limit on their depth would allow.
-#[test]
-fn modprobe_loads_a_row_of_modules() {
-    const MODULES: usize = 200;
+/// A kernel in whose tree each module needs the one before it.
+fn row_in_tree(modules: usize) -> tempfile::TempDir {
     let made = Made::new("6.1.0");
     let folder = tempfile::tempdir().expect("a folder");
     made.write(folder.path());
-    for number in 0..MODULES {
+    for number in 0..modules {
         let ko = Ko::new(&format!("m{number}")).intree().export(&format!("f{number}"));
         let ko = number.checked_sub(1).iter().fold(ko, |ko, other| ko.needs(&format!("f{other}")));
         std::fs::write(folder.path().join(format!("kernel/m{number}.ko")), ko.build(&made.profile)).expect("written");
     }
+    folder
+}
+
+/// A module that needs a row of modules, which modprobe loads one by one: more than a limit on their depth would allow.
+#[test]
+fn modprobe_loads_a_row_of_modules() {
+    const MODULES: usize = 200;
+    let folder = row_in_tree(MODULES);
     let kernel = Arc::new(Kernel::open(&[folder.path()]).expect("a kernel with its tree"));
     let mut machine = Machine::boot(kernel, Cmdline::default());
     let verdicts = machine.modprobe(&format!("m{}", MODULES - 1)).expect("the tree has it");
@@ -340,17 +346,10 @@ fn findings_with_causes_of_their_own_are_grouped() {
 #[test]
 fn modprobe_meets_files_that_cannot_be_read_once() {
     const MODULES: usize = 400;
-    let made = Made::new("6.1.0");
-    let folder = tempfile::tempdir().expect("a folder");
-    made.write(folder.path());
-    for number in 0..MODULES {
-        let ko = Ko::new(&format!("m{number}")).intree().export(&format!("f{number}"));
-        let ko = number.checked_sub(1).iter().fold(ko, |ko, other| ko.needs(&format!("f{other}")));
-        std::fs::write(folder.path().join(format!("kernel/m{number}.ko")), ko.build(&made.profile)).expect("written");
-        for link in 0..10 {
-            let link = folder.path().join(format!("kernel/l{number}_{link}.ko"));
-            std::os::unix::fs::symlink("nowhere", link).expect("made");
-        }
+    let folder = row_in_tree(MODULES);
+    for number in 0..MODULES * 10 {
+        let link = folder.path().join(format!("kernel/l{number}.ko"));
+        std::os::unix::fs::symlink("nowhere", link).expect("made");
     }
     let kernel = Arc::new(Kernel::open(&[folder.path()]).expect("a kernel with its tree"));
     let mut machine = Machine::boot(kernel, Cmdline::default());
