@@ -78,7 +78,8 @@ fn not_installed(kernel: &Kernel, tree: &ModuleTree, symbol: &str) -> Option<Abs
     }
     let module = kernel.exports()?.named(symbol).next()?.exporter;
     let name = ModuleName::of_exporter(module);
-    let is_builtin = kernel.builtin().is_some_and(|builtin| builtin.contains(&name));
+    let is_builtin =
+        kernel.unread_builtin().is_some() || kernel.builtin().is_some_and(|builtin| builtin.contains(&name));
     let is_absent = !is_builtin && tree.module(&name).is_none() && tree.unlisted().is_empty();
     is_absent
         .then(|| Absent::NotInstalled { module: module.to_owned(), tree: tree.root().to_string_lossy().into_owned() })

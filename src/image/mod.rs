@@ -454,6 +454,12 @@ impl Image {
     }
 }
 
+/// Why a path cannot be read, as [`why_unread`] says it; `None` if there is nothing. A link that leads nowhere is something.
+pub(crate) fn why_unread_unless_absent(path: &Path, error: &std::io::Error) -> Option<String> {
+    let is_absent = error.kind() == std::io::ErrorKind::NotFound && std::fs::read_link(path).is_err();
+    (!is_absent).then(|| why_unread(path, &error.to_string()))
+}
+
 /// Why a path cannot be read: the error, and where the path leads if it is a link.
 pub(crate) fn why_unread(path: &Path, error: &str) -> String {
     match std::fs::read_link(path) {

@@ -28,8 +28,8 @@ impl Kernel {
     }
 
     /// The files among those given or found that tell nothing, each with the reason: a list without entries, a list that has a part
-    /// of the rows of another, a `modules.dep` that cannot be read or does not fit its tree, and a
-    /// `modules.order` that cannot be read.
+    /// of the rows of another, a `modules.dep` that cannot be read or does not fit its tree, and
+    /// other lists of depmod's or of the kernel's build that cannot be read.
     pub fn set_aside(&self) -> Vec<UnreadFile> {
         let index = self.tree().map(ModuleTree::index_faults).unwrap_or_default();
         self.set_aside.iter().cloned().chain(index).collect()

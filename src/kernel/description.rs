@@ -42,6 +42,10 @@ pub struct Kernel {
     pub(crate) certificates: Option<Vec<Certificate>>,
     pub(crate) builtin: Option<Vec<ModuleName>>,
     pub(super) with_parameters: HashSet<ModuleName>,
+    /// A `modules.builtin` that could not be read.
+    pub(super) unread_builtin: Option<UnreadFile>,
+    /// A `modules.builtin.modinfo` that could not be read.
+    pub(super) unread_modinfo: Option<UnreadFile>,
     pub(crate) version: Option<KernelVersion>,
     pub(crate) arch: Option<Arch>,
     pub(crate) evidence: Vec<Evidence>,
@@ -393,6 +397,12 @@ impl Kernel {
     /// The source is `modules.builtin.modinfo`, which lists most such modules, but not all.
     pub fn is_builtin_with_parameters(&self, name: &str) -> bool {
         self.with_parameters.contains(name)
+    }
+
+    /// The list of what is built into the kernel that could not be read, if no other file gives what it would have told.
+    pub(crate) fn unread_builtin(&self) -> Option<&UnreadFile> {
+        let names = self.unread_builtin.as_ref().filter(|_| self.builtin.is_none());
+        names.or_else(|| self.unread_modinfo.as_ref().filter(|_| self.with_parameters.is_empty()))
     }
 
     /// Takes the release and the architecture from a module that was built for this kernel, if no file gives them.

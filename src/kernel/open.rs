@@ -18,7 +18,9 @@ use super::types::TypeFile;
 use super::vmlinux::{KernelImage, is_image};
 
 use crate::compression::{Compression, decompress};
-use crate::image::{exists, is_file, metadata, read_counted, read_dir, read_regular, read_regular_text};
+use crate::image::{
+    exists, is_file, metadata, read_counted, read_dir, read_regular, read_regular_text, why_unread_unless_absent,
+};
 use crate::terms::{Budget, CountedBytes, KernelRelease, KernelVersion, ModuleName};
 use crate::x509::Certificate;
 
@@ -243,12 +245,12 @@ impl Kernel {
         let builtin = folder.join("modules.builtin");
         match read_regular_text(&builtin) {
             Ok(text) => self.add_builtin(&text, &builtin),
-            Err(error) => self.set_unread_aside(&builtin, &error),
+            Err(error) => self.unread_builtin = self.set_unread_aside(&builtin, &error),
         }
         let modinfo = folder.join("modules.builtin.modinfo");
         match read_regular(&modinfo) {
             Ok(bytes) => self.add_builtin_modinfo(&bytes),
-            Err(error) => self.set_unread_aside(&modinfo, &error),
+            Err(error) => self.unread_modinfo = self.set_unread_aside(&modinfo, &error),
         }
         // A folder with lists of modules but without modules is no tree: the modules are assumed to be installed elsewhere.
         if tree.modules().len() > 0 || !tree.unlisted().is_empty() {
@@ -258,11 +260,11 @@ impl Kernel {
         Ok(())
     }
 
-    /// Notes that a file beside others could not be read, unless there is none.
-    fn set_unread_aside(&mut self, path: &Path, error: &std::io::Error) {
-        if error.kind() != std::io::ErrorKind::NotFound {
-            self.set_aside.push(UnreadFile::new(path, error.to_string()));
-        }
+    /// Notes that a file beside others could not be read, and returns it, unless there is none.
+    fn set_unread_aside(&mut self, path: &Path, error: &std::io::Error) -> Option<UnreadFile> {
+        let file = UnreadFile::new(path, why_unread_unless_absent(path, error)?);
+        self.set_aside.push(file.clone());
+        Some(file)
     }
 
     /// Adds the names in `modules.builtin`.

@@ -11,7 +11,10 @@ use super::precedence::Precedence;
 use super::struct_module::StructModule;
 use super::tree_module::{Contest, ShadowedModule, TreeModule, UnreadFile};
 use super::tree_walk::{Found, WalkFault, walk};
-use crate::image::{Extent, Fault, Image, Known, THIS_MODULE, exists, is_dir, is_file, read_regular_text};
+use crate::image::{
+    Extent, Fault, Image, Known, THIS_MODULE, exists, is_dir, is_file, open_regular, read_regular_text,
+    why_unread_unless_absent,
+};
 use crate::terms::{Budget, CountedBytes, Crc, ExportedSymbol, ModuleName};
 
 /// What a module exports, or why that could not be read.
@@ -46,6 +49,16 @@ pub struct ModuleTree {
 
 /// The file in a tree that lists the kernel's modules in the order of its build.
 const ORDER: &str = "modules.order";
+
+/// The other lists of a tree that depmod and modprobe read, and what cannot be told without them.
+const INDEXES: [(&str, &str); 6] = [
+    (ORDER, "it tells which of the kernel's modules are not installed"),
+    ("modules.dep.bin", "modprobe finds modules, and the modules that they need, in it"),
+    ("modules.alias.bin", "modprobe finds modules by other names in it"),
+    ("modules.softdep", "modprobe loads what it names before and after a module"),
+    ("modules.weakdep", "it names what modules may ask for later"),
+    ("modules.builtin.bin", "modprobe takes what it names for loaded"),
+];
 
 /// The folded name of the module in a file; see [`ModuleName::of_file`].
 pub fn module_name_of(path: &Path) -> Option<String> {
@@ -343,19 +356,19 @@ impl ModuleTree {
         })
     }
 
-    /// What is wrong with `modules.dep` and `modules.order`: they cannot be read, or the first does not list the modules of the tree.
+    /// What is wrong with the lists of the tree: they cannot be read, or `modules.dep` does not list the modules of the tree.
     ///
     /// Reads these files.
     pub(super) fn index_faults(&self) -> Vec<UnreadFile> {
-        let order = self.roots.first().map(|root| root.join(ORDER));
-        let order = order.and_then(|path| Some(UnreadFile::new(&path, self.why_unread(&path)?)));
-        self.dep_fault().into_iter().chain(order).collect()
-    }
-
-    /// Why a file of the tree cannot be read, if there is one.
-    fn why_unread(&self, path: &Path) -> Option<String> {
-        let error = read_regular_text(path).err().filter(|error| error.kind() != std::io::ErrorKind::NotFound)?;
-        self.roots.first().is_some_and(|root| is_dir(root)).then(|| error.to_string())
+        let read = self.roots.first().filter(|root| is_dir(root)).into_iter().flat_map(|root| {
+            INDEXES.iter().filter_map(|(name, use_of)| {
+                let path = root.join(name);
+                let error = if *name == ORDER { read_regular_text(&path).err() } else { open_regular(&path).err() };
+                let why = why_unread_unless_absent(&path, &error?)?;
+                Some(UnreadFile::new(&path, format!("{why}; {use_of}")))
+            })
+        });
+        self.dep_fault().into_iter().chain(read).collect()
     }
 
     fn dep_fault(&self) -> Option<UnreadFile> {
@@ -363,9 +376,8 @@ impl ModuleTree {
         let path = root.join("modules.dep");
         let text = match read_regular_text(&path) {
             Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return None,
             Err(_) if !is_dir(root) => return None,
-            Err(error) => return Some(UnreadFile::new(&path, error.to_string())),
+            Err(error) => return Some(UnreadFile::new(&path, why_unread_unless_absent(&path, &error)?)),
         };
         let listed: HashSet<&str> = text.lines().filter_map(|line| Some(line.split_once(':')?.0)).collect();
         let here: HashSet<&str> = self.modules().filter_map(|module| self.inside(module).to_str()).collect();

@@ -152,6 +152,10 @@ fn supply(missing: &Missing, kernel: &KernelSummary) -> String {
             let others = if *more == 0 { String::new() } else { format!(", and {more} more were not read either") };
             format!("what is in {path} and what it exports: it could not be read ({why}){others}")
         }
+        Missing::UnreadBuiltin { path, why } => format!(
+            "whether something that is built into the kernel has the module's name in sysfs, for which the kernel refuses the module: \
+             {path} could not be read ({why}); make it readable, or install the kernel's package again"
+        ),
         Missing::WhichFile { files, why, .. } => {
             format!("which of {} modprobe loads: {why}; run depmod there, or remove the others", files.join(" and "))
         }

@@ -89,6 +89,13 @@ pub enum Missing {
         /// Whether the question is not if such a module exports a symbol, but if it has the version that is wanted.
         version: bool,
     },
+    /// Whether something that is built into the kernel has the module's name in sysfs: the list that tells could not be read.
+    UnreadBuiltin {
+        /// The list.
+        path: Arc<str>,
+        /// Why it could not be read.
+        why: Arc<str>,
+    },
     /// Which of several files of one module name modprobe loads.
     WhichFile {
         /// The files.
@@ -112,6 +119,11 @@ impl Missing {
         Self::UnreadModule { path: file.path.to_string_lossy().into(), why: file.why.as_str().into(), more, version }
     }
 
+    /// The question about a list of what is built in that could not be read.
+    pub(crate) fn unread_builtin(file: &UnreadFile) -> Self {
+        Self::UnreadBuiltin { path: file.path.to_string_lossy().into(), why: file.why.as_str().into() }
+    }
+
     /// Returns whether the fact concerns only the module that is loaded, and not the kernel.
     pub(crate) const fn is_of_one_load(&self) -> bool {
         matches!(
@@ -128,6 +140,7 @@ impl Missing {
                 | Self::Addresses
                 | Self::Memory(_)
                 | Self::FreeMemory(_)
+                | Self::UnreadBuiltin { .. }
         )
     }
 
@@ -165,7 +178,9 @@ impl Missing {
             Self::Loader => "loader".into(),
             Self::LoaderReads(kind) => format!("loader-reads:{kind}"),
             Self::FreeMemory(size) => format!("free-memory:{size} MiB"),
-            Self::UnreadModule { path, why, more: 0, .. } => format!("unread:{path}: {why}"),
+            Self::UnreadModule { path, why, more: 0, .. } | Self::UnreadBuiltin { path, why } => {
+                format!("unread:{path}: {why}")
+            }
             Self::UnreadModule { path, why, more, .. } => format!("unread:{path}: {why} (and {more} more)"),
             Self::WhichFile { files, .. } => format!("which-file:{}", files.join(" or ")),
             Self::TooMany => "too-many".into(),

@@ -487,6 +487,46 @@ fn lists_of_built_in_modules_that_cannot_be_read_are_named() {
     }
 }
 
+/// A list of what is built in that cannot be read may have any module's name: an object of that name has a directory in sysfs, if it
+/// has parameters. One that does not exist tells nothing, as does one of another kernel's folder.
+#[cfg(feature = "cli")]
+#[test]
+fn a_list_of_built_in_modules_that_cannot_be_read_may_have_any_name() {
+    let made = Made::new("6.1.0").no_tree();
+    let desk = Desk::with(made.clone());
+    desk.file("t/kernel/foo.ko", Ko::new("foo").export("kick").build(&made.profile)).file("t/modules.order", "");
+    desk.file("bar.ko", Ko::new("bar").needs("kick").build(&made.profile));
+    let verdicts = || {
+        let json = desk.run("check -k k -k t t/kernel/foo.ko bar.ko --format json").json();
+        let verdict = |index: usize| {
+            let module = &json["modules"][index];
+            format!("{} {}", module["outcome"].as_str().unwrap_or_default(), module["missing"])
+        };
+        [verdict(0), verdict(1)]
+    };
+    assert_eq!(verdicts(), ["loaded []", "loaded []"]);
+    for list in ["modules.builtin", "modules.builtin.modinfo"] {
+        let path = desk.path(&format!("t/{list}"));
+        for kind in ["folder", "link"] {
+            match kind {
+                "folder" => std::fs::create_dir(&path).expect("made"),
+                _ => std::os::unix::fs::symlink("nowhere", &path).expect("made"),
+            }
+            for verdict in verdicts() {
+                let expected = format!("undetermined [\"unread:t/{list}: ");
+                assert!(verdict.starts_with(&expected), "{kind}: {verdict}");
+                assert_eq!(verdict.matches("unread").count(), 1, "{verdict}");
+            }
+            let page = desk.run("check -k k -k t bar.ko").ended(3).out.clone();
+            assert!(page.contains("has the module's name in sysfs"), "{page}");
+            _ = std::fs::remove_dir(&path).or_else(|_| std::fs::remove_file(&path));
+        }
+        // Where the list of names can be read and has none, only the other one decides.
+        desk.file(&format!("t/{list}"), "");
+        assert_eq!(verdicts(), ["loaded []", "loaded []"], "{list} is empty");
+    }
+}
+
 /// An empty Module.symvers is said to be one, and the other files still count.
 #[cfg(feature = "cli")]
 #[test]
@@ -548,6 +588,33 @@ fn a_stale_index_of_a_tree_is_told() {
     std::fs::write(desk.path("t/modules.dep"), [0xff, 0xfe]).expect("written");
     let page = desk.run("check -k k -k t").ended(0).out.clone();
     assert!(page.contains("t/modules.dep: stream did not contain valid UTF-8"), "{page}");
+}
+
+/// The lists that only modprobe reads are named, too, if they cannot be read; with what they would have told.
+#[cfg(feature = "cli")]
+#[test]
+fn lists_of_modprobe_that_cannot_be_read_are_named() {
+    let made = Made::new("6.1.0").no_tree();
+    let desk = Desk::with(made.clone());
+    desk.file("t/kernel/foo.ko", Ko::new("foo").build(&made.profile)).file("t/modules.dep", "kernel/foo.ko:\n");
+    let aside = || desk.run("check -k k -k t --format json").json()["kernel"]["set_aside"].clone();
+    let lists = [
+        "modules.order",
+        "modules.dep.bin",
+        "modules.alias.bin",
+        "modules.softdep",
+        "modules.weakdep",
+        "modules.builtin.bin",
+    ];
+    for list in lists {
+        assert_eq!(aside(), serde_json::Value::Null);
+        let path = desk.path(&format!("t/{list}"));
+        std::os::unix::fs::symlink("nowhere", &path).expect("made");
+        let named = aside().to_string();
+        let expected = format!("t/{list}: a link to nowhere: No such file or directory (os error 2); ");
+        assert!(named.contains(&expected), "{named}");
+        std::fs::remove_file(&path).expect("it is there");
+    }
 }
 
 /// C has letters beyond ASCII. A symbol with one has one name, in a list of exports and in a module.

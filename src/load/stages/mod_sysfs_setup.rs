@@ -27,7 +27,7 @@ pub(in crate::load) fn mod_sysfs_setup(run: &mut Run<'_>) -> StageResult {
 }
 
 /// Returns whether a built-in module has this directory already. It has one if it has parameters or a version, which is known
-/// for the builds whose directories were listed.
+/// for the builds whose directories were listed. A list that could not be read may have any name.
 fn is_builtin(run: &Run<'_>, name: &str) -> StageResult<bool> {
     let kernel = run.call.kernel;
     if let Some(taken) = is_taken_in_sysfs(run.call.memo.listed_build(kernel), name) {
@@ -36,8 +36,13 @@ fn is_builtin(run: &Run<'_>, name: &str) -> StageResult<bool> {
     if kernel.is_builtin_with_parameters(name) {
         return Ok(true);
     }
-    let builtin = kernel.builtin().unwrap_or_default().iter().any(|known| known.as_str() == name);
-    Ok(builtin && !run.ask(Missing::NoParameters(name.to_owned()))?)
+    if kernel.builtin().unwrap_or_default().iter().any(|known| known.as_str() == name) {
+        return Ok(!run.ask(Missing::NoParameters(name.to_owned()))?);
+    }
+    match kernel.unread_builtin() {
+        Some(file) => Ok(!run.ask(Missing::unread_builtin(file))?),
+        None => Ok(false),
+    }
 }
 
 /// Mirrors `add_sect_attrs()` (kernel/module/sysfs.c): every section that occupies memory gets a file, so two sections of one
