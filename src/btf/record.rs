@@ -164,6 +164,16 @@ impl<'a> Record<'a> {
         })
     }
 
+    /// The enumerators of an enumeration: the offset of each name, and the value.
+    pub fn enumerators(self) -> impl Iterator<Item = (u32, u32)> {
+        let len = self.rest_len().unwrap_or(0).min(self.rest.len());
+        let parts = self.rest.get(..len).unwrap_or_default().chunks_exact(8);
+        parts.map(move |part| {
+            let word = |offset| u32_at(part, offset, self.endian).unwrap_or(0);
+            (word(0), word(4))
+        })
+    }
+
     /// Mirrors `__btf_member_bit_offset()` (include/linux/btf.h): the place of a member in bits.
     pub const fn bit_offset(self, member: Member) -> u32 {
         if self.flag() { member.offset & 0x00ff_ffff } else { member.offset }

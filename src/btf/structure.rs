@@ -43,6 +43,17 @@ impl<'a> Table<'a> {
         self.types().map(|(_, record)| record).filter(is_it)
     }
 
+    /// The value of an enumerator of the enumeration of a name. `None` if there is none, or if it has several values.
+    pub fn enumerator(self, enumeration: &str, name: &str) -> Option<u32> {
+        let is_it = |record: &Record<'_>| {
+            record.kind() == Kind::ENUM && self.string(record.name) == Some(enumeration.as_bytes())
+        };
+        let all = self.types().map(|(_, record)| record).filter(is_it).flat_map(Record::enumerators);
+        let mut values = all.filter(|(known, _)| self.string(*known) == Some(name.as_bytes())).map(|(_, value)| value);
+        let value = values.next()?;
+        values.all(|other| other == value).then_some(value)
+    }
+
     /// The fields of the structure of a name, in the order of the types. `None` if there is none, if there are several that
     /// differ, or if the types are not those of a structure. `pointer` is the size of a pointer in bytes.
     pub fn struct_fields(self, name: &str, pointer: u64) -> Option<Vec<Field>> {

@@ -120,9 +120,35 @@ impl Registered {
     }
 }
 
-/// The number of identifiers in the registry of a kernel (`OID__NR`), which it prints for one that is not there. Read from the
-/// logs of real kernels; `None` for series of which there is none.
-pub(crate) fn identifiers(kernel: &Kernel) -> Option<u32> {
+/// The numbers that a kernel prints for identifiers, as far as they are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RegistryNumbers {
+    /// The number of identifiers in the registry (`OID__NR`), which it prints for one that is not there.
+    pub count: Option<u32>,
+    /// The place of SHA-1 in the registry. Some kernels have it there, but do not take it.
+    pub sha1: Option<u32>,
+}
+
+impl RegistryNumbers {
+    /// The numbers of a kernel, from its type information, or else as in the logs of real kernels.
+    ///
+    /// May read a found image.
+    pub fn of(kernel: &Kernel) -> Self {
+        Self { count: kernel.oid("OID__NR").or_else(|| measured(kernel)), sha1: kernel.oid("OID_sha1") }
+    }
+
+    /// The number that the kernel prints for an identifier that it does not take.
+    pub fn of_identifier(self, identifier: &[u8], is_registered: Option<bool>) -> Option<u32> {
+        const SHA1: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.14.3.2.26");
+        match is_registered {
+            Some(false) => self.count,
+            _ => self.sha1.filter(|_| identifier == SHA1.as_bytes()),
+        }
+    }
+}
+
+/// The number of identifiers in the registry of a series of kernels; `None` for those of which there is no log.
+fn measured(kernel: &Kernel) -> Option<u32> {
     let version = Calendar::of(kernel).filter(|calendar| calendar.backports == Backports::Listed)?.version;
     let series = [((5, 10), 78), ((6, 1), 98), ((6, 12), 103), ((7, 3), 106)];
     series.into_iter().find(|(series, _)| *series == (version.major, version.minor)).map(|(_, number)| number)

@@ -16,7 +16,7 @@ mod sysfs;
 mod table;
 
 pub use behaviour::Behaviour;
-pub(crate) use identifiers::{Registered, identifiers};
+pub(crate) use identifiers::{Registered, RegistryNumbers};
 unstable!(calendar::{Backports, Calendar, eras});
 unstable!(reach::has_reached);
 unstable!(struct_module::{struct_module_functions, struct_module_size});

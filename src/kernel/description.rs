@@ -252,6 +252,13 @@ impl Kernel {
             .or_else(|| self.boot_image()?.struct_module_size())
     }
 
+    /// The value of an enumerator of `enum OID`, the kernel's registry of object identifiers, from its type information.
+    ///
+    /// May read a found image on first use; if that fails, the value stays unknown.
+    pub(crate) fn oid(&self, enumerator: &str) -> Option<u32> {
+        self.types()?.table().enumerator("OID", enumerator)
+    }
+
     /// The release that the tree's own modules were built for.
     ///
     /// May read a module of the tree on first use; if that fails, it stays unknown.

@@ -29,7 +29,7 @@ impl Serialize for LogLevel {
 ///
 /// Bytes that are not printable ASCII, and the backslash, are written as `\xNN`, as in `/dev/kmsg`. Addresses, which differ
 /// from boot to boot, are written as `(____ptrval____)` or as the address at which gplok places the module. The number of an
-/// object identifier, which differs between releases, is written as `(number not known)` where it is not known.
+/// object identifier, which differs between releases, is written as `(____last_oid____)` where it is not known.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct KernelLine {

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::history::{ListedBuild, struct_module_functions};
+use crate::history::{ListedBuild, RegistryNumbers, struct_module_functions};
 use crate::image::{Bytes, EntryLayout, ExportTable, Image};
 use crate::kernel::{ConfigOption, Kernel};
 use crate::load::btf::Parsed;
@@ -121,6 +121,7 @@ pub(crate) struct Memo {
     options: Options,
     listed_build: OnceLock<Option<ListedBuild>>,
     measured_functions: OnceLock<Option<[u64; 2]>>,
+    oid_numbers: OnceLock<RegistryNumbers>,
     /// What the kernel can compute.
     pub(in crate::load) crypto: Kept<(), Arc<Crypto>>,
     /// The kernel's own vermagic, where its files tell it.
@@ -174,6 +175,11 @@ impl Memo {
     pub fn measured_functions(&self, kernel: &Kernel) -> Option<[u64; 2]> {
         let measured = || struct_module_functions(kernel.release()?, self.arch(kernel)?, kernel.module_layout());
         *self.measured_functions.get_or_init(measured)
+    }
+
+    /// What the kernel prints for object identifiers that it does not take.
+    pub fn oid_numbers(&self, kernel: &Kernel) -> RegistryNumbers {
+        *self.oid_numbers.get_or_init(|| RegistryNumbers::of(kernel))
     }
 
     /// The build among those whose directories in sysfs were listed.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use crate::history::{Behaviour, Registered};
+use crate::history::{Behaviour, Registered, RegistryNumbers};
 use crate::x509::DigestAlgorithm;
 
 /// An algorithm that verifying a module signature may need.
@@ -44,15 +44,15 @@ pub struct Crypto {
     support: BTreeMap<CryptoAlgorithm, Support>,
     /// Behaviours that the kernel does not have, of those that the check of a message depends on.
     lacks: Vec<Behaviour>,
-    /// The number of identifiers in its registry, which it prints for an unknown one.
-    identifiers: Option<u32>,
+    /// What it prints for identifiers that it does not take.
+    numbers: RegistryNumbers,
     /// `CONFIG_PKCS7_WAIVE_AUTHATTRS_REJECTION_FOR_MLDSA`.
     waives_authattrs: Option<bool>,
 }
 
 impl Crypto {
-    /// What stands in a line for the number of an identifier that is not known.
-    pub(in crate::load) const NUMBER_UNKNOWN: &str = "(number not known)";
+    /// What stands in a line for the number of an identifier that is not known, as for an address: the kernel's name for it.
+    pub(in crate::load) const NUMBER_UNKNOWN: &str = "(____last_oid____)";
 
     /// A kernel with the algorithms that `MODULE_SIG` selects or that are common with it: the SHA families, RSA and ECDSA. All
     /// others are [`Support::Unknown`].
@@ -67,7 +67,7 @@ impl Crypto {
     /// A kernel of which nothing is known but that no kernel up to 7.3 understands SHAKE256.
     fn of_nothing() -> Self {
         let shake = (CryptoAlgorithm::Digest(DigestAlgorithm::Shake256), Support::Unrecognised);
-        Self { support: [shake].into(), lacks: Vec::new(), identifiers: None, waives_authattrs: None }
+        Self { support: [shake].into(), lacks: Vec::new(), numbers: RegistryNumbers::default(), waives_authattrs: None }
     }
 
     /// The cryptography that a kernel's configuration tells. `value` returns the value of an option without `CONFIG_`, or
@@ -128,9 +128,9 @@ impl Crypto {
         self.lacks.contains(&behaviour)
     }
 
-    /// Sets the number of identifiers in the kernel's registry.
-    pub(in crate::load) const fn set_identifiers(&mut self, number: Option<u32>) {
-        self.identifiers = number;
+    /// Sets what the kernel prints for identifiers that it does not take.
+    pub(in crate::load) const fn set_numbers(&mut self, numbers: RegistryNumbers) {
+        self.numbers = numbers;
     }
 
     /// Whether the kernel accepts authenticated attributes with ML-DSA; `None` if its files do not tell.
@@ -139,12 +139,10 @@ impl Crypto {
     }
 
     /// The number that the kernel prints for an identifier that it does not take: of one that is not in its registry, the number
-    /// of those that are. Words in its place if it is not known.
+    /// of those that are. A word in its place if it is not known.
     pub(in crate::load) fn number_of(&self, identifier: &[u8]) -> String {
-        match self.identifiers.filter(|_| self.is_registered(identifier) == Some(false)) {
-            Some(number) => number.to_string(),
-            None => Self::NUMBER_UNKNOWN.to_owned(),
-        }
+        let number = self.numbers.of_identifier(identifier, self.is_registered(identifier));
+        number.map_or_else(|| Self::NUMBER_UNKNOWN.to_owned(), |number| number.to_string())
     }
 
     /// Whether an identifier is in the kernel's registry, as far as that is known.

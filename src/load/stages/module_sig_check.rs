@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::history::{Behaviour, Registered, identifiers};
+use crate::history::{Behaviour, Registered};
 use crate::image::{AppendedSignature, MarkedSignature};
 use crate::kernel::{ConfigOption, Kernel};
 use crate::load::ModuleInitFlags;
@@ -300,6 +300,9 @@ fn crypto_for(run: &Run<'_>, pkcs7: &Pkcs7, trusted: &[Certificate]) -> StageRes
             }
         }
     }
+    if registered.iter().any(|registered| *registered != Registered::Always) {
+        Arc::make_mut(&mut crypto).set_numbers(run.call.memo.oid_numbers(run.call.kernel));
+    }
     if pkcs7.has_content && !run.has(Behaviour::SigDataLine)? {
         Arc::make_mut(&mut crypto).set_lacking(Behaviour::SigDataLine);
     }
@@ -307,12 +310,10 @@ fn crypto_for(run: &Run<'_>, pkcs7: &Pkcs7, trusted: &[Certificate]) -> StageRes
 }
 
 fn crypto(kernel: &Kernel) -> Crypto {
-    let mut crypto = match kernel.config().filter(|config| config.is_whole()) {
+    match kernel.config().filter(|config| config.is_whole()) {
         Some(config) => Crypto::from_config(|option| config.value_named(option)),
         None => Crypto::common(),
-    };
-    crypto.set_identifiers(identifiers(kernel));
-    crypto
+    }
 }
 
 /// Mirrors `is_module_sig_enforced()` (kernel/module/signing.c).

@@ -264,3 +264,29 @@ fn without_the_kernels_types_the_release_decides() {
     let other = load("6.12.1 SMP mod_unload ");
     assert_eq!((other.outcome, other.missing), (Outcome::Undetermined, vec![Missing::Btf]));
 }
+
+/// The kernel prints the place in its registry of an identifier that it does not take. Its types tell it.
+#[test]
+fn the_place_of_an_identifier_in_the_registry_is_told_by_the_types() {
+    const OPTIONS: [&str; 4] = ["MODULE_SIG", "CRYPTO_SHA1", "CRYPTO_SHA256", "CRYPTO_RSA"];
+    let lines = |add: fn(&mut Types), message: &[u8]| {
+        let told = Told::with_types("6.7.0", Arch::X86_64, Some(&OPTIONS), &[], add);
+        let verdict = told.boot().insmod(&told.image(&Ko::new("foo").signed(message), |_| ()), &Insmod::default());
+        let lines = verdict.log.iter().map(|line| line.text.to_string());
+        lines.filter(|line| line.starts_with("Unsupported")).collect::<Vec<_>>()
+    };
+    let registry = |types: &mut Types| {
+        types.enumeration("OTHER", &[("OID__NR", 7)]);
+        types.enumeration("OID", &[("OID_sha1", 31), ("OID__NR", 104)]);
+    };
+    let sha1 = include_bytes!("../../../testdata/keys/rsa-sha1.p7s");
+    let mut pss = include_bytes!("../../../testdata/keys/rsa-sha256.p7s").to_vec();
+    let rsa = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01";
+    let at = pss.windows(9).rposition(|window| window == rsa).expect("its last identifier");
+    pss[at + 8] = 10;
+    assert_eq!(lines(registry, sha1), ["Unsupported digest algo: 31"]);
+    assert_eq!(lines(registry, &pss), ["Unsupported pkey algo: 104"]);
+    let unknown: fn(&mut Types) = |types| _ = types.enumeration("OID", &[("OID__NR", 1), ("OID__NR", 2)]);
+    assert_eq!(lines(unknown, sha1), ["Unsupported digest algo: (____last_oid____)"]);
+    assert_eq!(lines(unknown, &pss), ["Unsupported pkey algo: (____last_oid____)"]);
+}

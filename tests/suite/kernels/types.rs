@@ -15,6 +15,7 @@ use crate::made::CONFIG_HEAD;
 pub const INT: u32 = 1;
 pub const PTR: u32 = 2;
 pub const STRUCT: u32 = 4;
+pub const ENUM: u32 = 6;
 pub const FWD: u32 = 7;
 pub const FUNC: u32 = 12;
 
@@ -69,6 +70,13 @@ impl Types {
         let name = self.string(name);
         let rest: Vec<u32> = members.iter().flat_map(|(name, of, at)| [self.string(name), *of, at * 8]).collect();
         self.add(name, STRUCT, members.len() as u32, size, &rest)
+    }
+
+    /// Adds an enumeration of these enumerators.
+    pub fn enumeration(&mut self, name: &str, enumerators: &[(&str, u32)]) -> u32 {
+        let name = self.string(name);
+        let rest: Vec<u32> = enumerators.iter().flat_map(|(name, value)| [self.string(name), *value]).collect();
+        self.add(name, ENUM, enumerators.len() as u32, 4, &rest)
     }
 
     pub fn bytes(&self) -> Vec<u8> {
@@ -129,8 +137,20 @@ impl Told {
 
     /// A kernel whose image has these messages; `options` is `None` if its configuration is not known.
     pub fn with_messages(release: &str, arch: Arch, options: Option<&[&str]>, messages: &[&'static str]) -> Self {
+        Self::with_types(release, arch, options, messages, |_| ())
+    }
+
+    /// A kernel that has more types.
+    pub fn with_types(
+        release: &str,
+        arch: Arch,
+        options: Option<&[&str]>,
+        messages: &[&'static str],
+        add: impl Fn(&mut Types),
+    ) -> Self {
         let profile = Profile { arch, ..Profile::made_up(release) };
-        let types = kernel_types(&profile);
+        let mut types = kernel_types(&profile);
+        add(&mut types);
         let mut kernel = Vmlinux::new(release).on(arch);
         kernel.crcs = Crcs::None;
         kernel.flagged = profile.kflagstab;

@@ -2,7 +2,7 @@
 
 use super::pkcs7_verdict::warning;
 use super::*;
-use crate::history::Behaviour;
+use crate::history::{Behaviour, RegistryNumbers};
 use crate::image::AppendedSignature;
 use crate::load::signature::crypto::CryptoAlgorithm;
 use crate::x509::{DigestAlgorithm, SignatureAlgorithm};
@@ -308,7 +308,7 @@ fn an_unknown_algorithm_ends_the_parsing() {
     let ml_dsa = b"\x60\x86\x48\x01\x65\x03\x04\x03\x12";
     let mut old = Crypto::common();
     old.set(CryptoAlgorithm::MlDsa, Support::Unrecognised).set_lacking(Behaviour::SigMlDsa);
-    old.set_identifiers(Some(103));
+    old.set_numbers(RegistryNumbers { count: Some(103), sha1: None });
     for (identifier, what, dotted) in
         [(pss, "RSASSA-PSS", "1.2.840.113549.1.1.10"), (ml_dsa, "ML-DSA-65", "2.16.840.1.101.3.4.3.18")]
     {
