@@ -39,6 +39,7 @@ unstable!(kmod::{KmodLinks, KmodSymbol});
 unstable!(loose_symbols::LooseSymbol);
 pub use modinfo::Modinfo;
 unstable!(module_elf::{ModuleElf, THIS_MODULE});
+pub(crate) use this_module_reader::is_randomized;
 unstable!(this_module::{ModuleFunction, NamedSection, ThisModule, ThisModulePlace});
 unstable!(modversions::Versions);
 pub use parameters::Parameter;

@@ -10,15 +10,44 @@ use super::this_module::{ModuleFunction, NamedSection, ThisModule, ThisModulePla
 use crate::elf::{Relocation, Section, Symbol};
 
 impl ModuleElf {
-    /// The name field of `struct module` in a section. The field follows the state and the list head.
+    /// The name field of `struct module` in a section; `None` also if it is not known where the field is.
     pub fn this_module_name(&self, section: &Section) -> Option<Arc<str>> {
-        self.once_of_this_module(&self.kept.this_module_name, section, || self.read_this_module_name(section))
+        let read = || self.this_module_name_at(section, self.this_module_name_offset(section)?);
+        self.once_of_this_module(&self.kept.this_module_name, section, read)
     }
 
-    fn read_this_module_name(&self, section: &Section) -> Option<Arc<str>> {
-        let class = self.format().class();
-        let limit = class.module_name_len();
-        let at = section.offset.checked_add(u64::try_from(3 * class.word()).ok()?)?;
+    /// The offset of the name field in `struct module`: behind the state and the list head, unless the build has put the fields in
+    /// another order. Then it is where the name is that `.modinfo` has; `None` if that is not in one place.
+    pub fn this_module_name_offset(&self, section: &Section) -> Option<u64> {
+        if !self.is_randomized() {
+            return Some(self.usual_name_offset());
+        }
+        let name = self.modinfo().get("name").filter(|name| !name.is_empty())?;
+        let wanted = [name.as_bytes(), &[0]].concat();
+        let contents = self.contents(section);
+        let is_it = |at: &usize| {
+            let is_alone = at.checked_sub(1).is_none_or(|before| contents.get(before) == Some(&0));
+            is_alone && contents.get(*at..).is_some_and(|rest| rest.starts_with(&wanted))
+        };
+        let mut places = (0..contents.len()).filter(is_it);
+        let place = places.next().filter(|_| places.next().is_none())?;
+        u64::try_from(place).ok()
+    }
+
+    /// Returns whether the build has put the fields of structures in another order (`CONFIG_RANDSTRUCT`), as its version magic says.
+    pub fn is_randomized(&self) -> bool {
+        self.modinfo().get("vermagic").is_some_and(is_randomized)
+    }
+
+    /// The offset of the name field in a kernel that has the fields in the order of its source.
+    pub fn usual_name_offset(&self) -> u64 {
+        u64::try_from(3 * self.format().class().word()).unwrap_or(u64::MAX)
+    }
+
+    /// The text at an offset of `struct module`, if the name field is there.
+    pub fn this_module_name_at(&self, section: &Section, offset: u64) -> Option<Arc<str>> {
+        let limit = self.format().class().module_name_len();
+        let at = section.offset.checked_add(offset)?;
         let at = usize::try_from(at).ok().filter(|at| *at <= self.bytes.len())?;
         let rest = self.bytes.tail(at, limit);
         let field = rest.get(..limit).unwrap_or(rest);
@@ -70,8 +99,9 @@ impl ModuleElf {
         let relocations = self.relocations_of(section.index);
         let relocations = relocations.iter().filter(|relocation| relocation.kind != NONE);
         let places: Vec<_> = relocations.take(ThisModule::MOST).map(place).collect();
-        // The field follows the state and a list head.
-        let name = 3 * word..3 * word + self.format().class().module_name_len();
+        let name = self.this_module_name_offset(section).unwrap_or_else(|| self.usual_name_offset());
+        let name = usize::try_from(name).unwrap_or(usize::MAX);
+        let name = name..name.saturating_add(self.format().class().module_name_len());
         let width = u64::try_from(word).unwrap_or(u64::MAX);
         let is_written =
             |at: u64| places.iter().any(|place| (place.offset..place.offset.saturating_add(width)).contains(&at));
@@ -123,4 +153,9 @@ impl ModuleElf {
             _ => read(),
         }
     }
+}
+
+/// Returns whether a version magic is that of a build with its fields in another order.
+pub(crate) fn is_randomized(vermagic: &str) -> bool {
+    vermagic.contains(" RANDSTRUCT_")
 }

@@ -11,6 +11,8 @@ pub struct StructModule {
     pub init: Option<u64>,
     /// The offset of `exit`; a kernel that cannot unload modules does not have it.
     pub exit: Option<u64>,
+    /// The offset of `name`.
+    pub name: Option<u64>,
     /// All fields, if the kernel's type information is known.
     pub fields: Vec<Field>,
 }
@@ -20,13 +22,13 @@ impl StructModule {
     pub(super) fn of_fields(fields: Vec<Field>) -> Option<Self> {
         let offset = |path| fields.iter().find(|field| field.path == path).map(|field| field.offset);
         let init = offset("init")?;
-        Some(Self { init: Some(init), exit: offset("exit"), fields })
+        Some(Self { init: Some(init), exit: offset("exit"), name: offset("name"), fields })
     }
 
     /// The layout in a module that was built with the kernel. It shows the places of the functions that the module has.
     pub(super) fn of_module(elf: &ModuleElf, section: &Section) -> Self {
         let this = elf.this_module(section);
         let [init, exit] = ModuleFunction::ALL.map(|function| this.offset_of(function));
-        Self { init, exit, fields: Vec::new() }
+        Self { init, exit, name: elf.this_module_name_offset(section), fields: Vec::new() }
     }
 }

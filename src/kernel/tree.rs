@@ -449,6 +449,7 @@ impl OwnModule {
             let Some(shown) = image.ask(Self::shows).ok().flatten() else { continue };
             layout.init = layout.init.or(shown.init);
             layout.exit = layout.exit.or(shown.exit);
+            layout.name = layout.name.or(shown.name);
             if layout.init.is_some() && layout.exit.is_some() {
                 return Some(layout);
             }

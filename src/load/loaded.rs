@@ -26,6 +26,8 @@ pub(crate) struct LoadedModule {
     pub exit: FunctionPointer,
     /// Whether the kernel may stumble over its `struct module`, because the module has written over fields of it.
     pub is_overwritten: bool,
+    /// Whether the module has written over what tells the versions and the kinds of its exports.
+    pub is_export_data_overwritten: bool,
     /// Bytes of per-CPU data it holds.
     pub percpu: u64,
     /// The names of the symbols that stay in memory with it, each with a NUL behind it; `None` if they were not read.
@@ -77,6 +79,7 @@ impl LoadedModule {
             init: FunctionPointer::Function,
             exit: FunctionPointer::Function,
             is_overwritten: false,
+            is_export_data_overwritten: false,
             percpu: 0,
             symbols: None,
             patches: None,
@@ -95,6 +98,7 @@ impl LoadedModule {
             init,
             exit,
             is_overwritten,
+            is_export_data_overwritten,
             percpu,
             symbols,
             patches,
@@ -103,6 +107,7 @@ impl LoadedModule {
             && (symbols, patches) == (&other.symbols, &other.patches)
             && (uses, init, exit, percpu) == (&other.uses, &other.init, &other.exit, &other.percpu)
             && *is_overwritten == other.is_overwritten
+            && *is_export_data_overwritten == other.is_export_data_overwritten
     }
 
     /// Returns whether this is a live patch that may patch a module of that name.

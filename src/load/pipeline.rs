@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crate::history::Behaviour;
 use crate::load::loaded::LoadedModule;
 use crate::load::run::Run;
+use crate::load::stages::export_data::is_export_data_overwritten;
 use crate::load::stages::function_pointers::function_pointers;
 use crate::load::stages::struct_module::{Misfit, free_module};
 use crate::load::stages::{
@@ -214,7 +215,8 @@ fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
         module_taints = ended.taints;
         let [init, exit] = function_pointers(call, &info);
         let misfit = Misfit::of(call, &info);
-        let is_overwritten = misfit.is_some_and(|misfit| misfit.is_unforeseeable(args));
+        let is_overwritten = misfit.as_ref().is_some_and(|misfit| misfit.is_unforeseeable(args));
+        let is_export_data_overwritten = is_export_data_overwritten(&info, misfit.as_ref());
         let percpu = info.percpu.and_then(|index| info.elf.sections().get(index)).map_or(0, |section| section.size);
         let module = LoadedModule {
             name: Arc::clone(&info.mod_name),
@@ -226,6 +228,7 @@ fn conclude(run: Run<'_>, refused: Option<Refusal>) -> (World, Verdict) {
             init,
             exit,
             is_overwritten,
+            is_export_data_overwritten,
             percpu,
             symbols,
             patches,

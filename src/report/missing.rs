@@ -112,6 +112,13 @@ fn supply(missing: &Missing, kernel: &KernelSummary) -> String {
         Missing::Addresses => {
             "the address the kernel places the module at: no file tells it, it differs from boot to boot".into()
         }
+        Missing::LivePatch { patch, module: None } => format!(
+            "whether the live patch {patch} is enabled, which keeps it loaded: /sys/kernel/livepatch/{patch}/enabled tells it there"
+        ),
+        Missing::LivePatch { patch, module: Some(module) } => format!(
+            "whether the live patch {patch} fits {module}: the kernel refuses {module} if it lacks a function that {patch} replaces, \
+             and only the code of {patch} tells which functions these are"
+        ),
         Missing::Memory(what) => format!("what lies in memory around {what}: no file tells it"),
         Missing::Unread(path) => format!("the rest of {path}: only parts of it were read"),
         Missing::Loader => {

@@ -67,6 +67,13 @@ pub enum Missing {
     FirmwareKeys(Arc<str>),
     /// Where in memory the kernel places modules, which decides whether a relocation reaches its target.
     Addresses,
+    /// What a loaded live patch changes in a module that is loaded after it (`module`), or whether it is still enabled.
+    LivePatch {
+        /// The live patch.
+        patch: String,
+        /// The module.
+        module: Option<String>,
+    },
     /// The memory contents around the named part of the module.
     Memory(String),
     /// The rest of a module file, of which only parts are in memory.
@@ -138,6 +145,7 @@ impl Missing {
                 | Self::Btf
                 | Self::Parameter(_)
                 | Self::Addresses
+                | Self::LivePatch { .. }
                 | Self::Memory(_)
                 | Self::FreeMemory(_)
                 | Self::UnreadBuiltin { .. }
@@ -173,6 +181,8 @@ impl Missing {
             Self::Verification(what) => format!("verification:{what}"),
             Self::FirmwareKeys(_) => "firmware-keys".into(),
             Self::Addresses => "addresses".into(),
+            Self::LivePatch { patch, module: None } => format!("live-patch:{patch}"),
+            Self::LivePatch { patch, module: Some(module) } => format!("live-patch:{patch} in {module}"),
             Self::Memory(what) => format!("memory:{what}"),
             Self::Unread(path) => format!("unread:{path}"),
             Self::Loader => "loader".into(),

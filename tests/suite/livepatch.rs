@@ -222,7 +222,7 @@ fn a_patch_may_refuse_a_module_that_it_names() {
     assert_eq!(insmod(&mut machine, &made, &target("other")).outcome, Outcome::Loads);
     for name in ["tgt", "by_name"] {
         let verdict = insmod(&mut machine.clone(), &made, &Ko::new(name));
-        let missing = vec![Missing::Memory(format!("what lp patches in {name}"))];
+        let missing = vec![Missing::LivePatch { patch: "lp".to_owned(), module: Some(name.to_owned()) }];
         assert_eq!((verdict.outcome, verdict.missing), (Outcome::Undetermined, missing), "{name}");
     }
 }
@@ -235,7 +235,7 @@ fn an_enabled_patch_is_not_unloaded() {
     let mut machine = Machine::boot(kernel, Cmdline::default());
     assert_eq!(insmod(&mut machine, &made, &lp("lp").needs("klp_enable_patch")).outcome, Outcome::Loads);
     let verdict = machine.clone().rmmod("lp");
-    let missing = vec![Missing::Memory("the state of the live patch lp".to_owned())];
+    let missing = vec![Missing::LivePatch { patch: "lp".to_owned(), module: None }];
     assert_eq!((verdict.outcome, verdict.missing), (Outcome::Undetermined, missing));
     assert_eq!(insmod(&mut machine, &made, &Ko::new("tgt")).outcome, Outcome::Undetermined);
     let mut machine = Machine::boot(Arc::clone(&self::kernel(made.clone(), Some(KALLSYMS)).1), Cmdline::default());

@@ -53,7 +53,7 @@ pub(in crate::load) fn delete_module(call: Call<'_>, world: &mut World, name: &s
         }
         // klp_enable_patch() holds the module until somebody disables the patch.
         (FunctionPointer::Function | FunctionPointer::Other, _) if module.patches.is_some() => {
-            let missing = Missing::Memory(format!("the state of the live patch {name}"));
+            let missing = Missing::LivePatch { patch: name.to_string(), module: None };
             match world.answers.get(&missing) {
                 None => return Err(Kept::Ask(missing)),
                 Some(false) => return refuse(Errno::EAGAIN, Cause::InUse { name, users: Vec::new() }),

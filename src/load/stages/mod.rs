@@ -8,6 +8,7 @@ pub(in crate::load) mod complete_formation;
 pub(in crate::load) mod delete_module;
 pub(in crate::load) mod do_init_module;
 pub(in crate::load) mod elf_validity;
+pub(in crate::load) mod export_data;
 pub(in crate::load) mod find_module_sections;
 pub(in crate::load) mod finit_module;
 pub(in crate::load) mod function_pointers;

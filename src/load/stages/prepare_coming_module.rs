@@ -48,7 +48,9 @@ fn klp_module_coming(run: &mut Run<'_>) -> StageResult {
 fn klp_init_object_loaded(run: &mut Run<'_>, name: &str) -> StageResult {
     let patch = run.modules().iter().find(|module| module.may_patch(name)).map(|patch| Arc::clone(&patch.name));
     let Some(patch) = patch else { return Ok(()) };
-    if !run.config("LIVEPATCH")? || run.ask(Missing::Memory(format!("what {patch} patches in {name}")))? {
+    if !run.config("LIVEPATCH")?
+        || run.ask(Missing::LivePatch { patch: patch.to_string(), module: Some(name.to_owned()) })?
+    {
         return Ok(());
     }
     Err(Stop::Refused(Errno::EINVAL))

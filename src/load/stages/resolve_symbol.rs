@@ -8,7 +8,7 @@ use crate::load::found_symbol::{Exporter, FoundSymbol, Place};
 use crate::load::run::Run;
 use crate::load::stages::check_version::{Versioned, check_version};
 use crate::load::stages::symbol_name::SymbolName;
-use crate::load::state::StageResult;
+use crate::load::state::{StageResult, Stop};
 use crate::terms::{ExportKind, Namespace, Taint, rust_path};
 use crate::verdict::{Cause, LineText, LogLevel, Missing, OfSymbol};
 
@@ -22,6 +22,9 @@ pub(in crate::load) enum Resolved {
     /// `-EINVAL`: the module is rejected, even if the reference is weak.
     Invalid,
 }
+
+/// An exporter of which nothing is known, in place of its name.
+const UNREAD: &str = "a module that was not read";
 
 /// The largest number of imported namespaces in a finding about a missing one.
 const SHOWN_NAMESPACES: usize = 64;
@@ -43,7 +46,7 @@ pub(in crate::load) fn resolve_symbol(run: &mut Run<'_>, name: &SymbolName<'_>, 
             }
             found
         }
-        None => match find_symbol(run, name, raw, gplok)? {
+        None => match find_where_exports_are_known(run, name, raw, gplok)? {
             None => find_in_unlisted_module(run, name)?,
             found => found,
         },
@@ -85,6 +88,25 @@ pub(in crate::load) fn resolve_symbol(run: &mut Run<'_>, name: &SymbolName<'_>, 
 
 /// The symbol of position-independent code. Linkers define it in whatever they link, so no module exports it.
 pub(in crate::load) const GLOBAL_OFFSET_TABLE: &str = "_GLOBAL_OFFSET_TABLE_";
+
+/// Searches as [`find_symbol`] does. A module that has written over the tables of its exports may export a symbol in any version and of
+/// any kind, and the kernel may stumble over them.
+fn find_where_exports_are_known(
+    run: &Run<'_>,
+    name: &str,
+    raw: &[u8],
+    gplok: bool,
+) -> StageResult<Option<FoundSymbol>> {
+    let mut exporters = run.exporters(raw).filter(|module| module.is_export_data_overwritten);
+    let exporter = exporters.find(|module| module.find(raw, |_| true).is_some()).map(|module| Arc::clone(&module.name));
+    if let Some(exporter) = exporter
+        && find_in_vmlinux(run, name, gplok)?.is_none()
+        && !run.ask(Missing::Memory(format!("the tables of exports that {exporter} has written over")))?
+    {
+        return Err(Stop::Crash(format!("{exporter} has written over the tables of its exports")));
+    }
+    find_symbol(run, name, raw, gplok)
+}
 
 /// Mirrors `find_symbol()` (kernel/module/main.c): searches the kernel's own tables first, then the modules, the newest first.
 fn find_symbol(run: &Run<'_>, name: &str, raw: &[u8], gplok: bool) -> StageResult<Option<FoundSymbol>> {
@@ -160,7 +182,9 @@ fn find_in_unread_module(run: &Run<'_>, name: &str, gplok: bool) -> StageResult<
     let row = run.call.kernel.exports().and_then(|exports| exports.of_modules(name).next());
     let exporter = match &row {
         Some(row) => module_name(row.exporter),
-        None => module_name_of(&file.path).unwrap_or_else(|| "a module that was not read".to_owned()),
+        // Any of several files may be that of the exporter.
+        None if more > 0 => UNREAD.to_owned(),
+        None => module_name_of(&file.path).unwrap_or_else(|| UNREAD.to_owned()),
     };
     let exporter = Exporter::InTree(exporter);
     let Some(row) = row else {

@@ -4,7 +4,10 @@
 //! kernel has `init` and `exit` at other places, it finds no function there, and the relocations write over other fields. Only
 //! x86-64 refuses them, where the bytes are no longer zero because the loader has filled the field.
 
+use std::ops::Range;
+
 use crate::btf::Field;
+use crate::elf::Section;
 use crate::image::{ModuleFunction, THIS_MODULE, ThisModule, ThisModulePlace};
 use crate::kernel::StructModule;
 use crate::load::relocate::{Judgement, Module, x86_64_width};
@@ -101,13 +104,15 @@ impl<'a> Misfit<'a> {
                 Some(Misplaced { function: place.function, offset: place.offset, width, kernel })
             })
             .collect();
-        if misplaced.is_empty() && this.filled.is_empty() {
+        let mut filled = this.filled.clone();
+        filled.extend(misplaced_name(call, info, section));
+        if misplaced.is_empty() && filled.is_empty() {
             return None;
         }
         let image = call.kernel.boot_image();
         let layout =
             image.and_then(|image| image.struct_module()).filter(|layout| [layout.init, layout.exit] == kernel);
-        Some(Self { info, layout, misplaced, filled: this.filled.clone() })
+        Some(Self { info, layout, misplaced, filled })
     }
 
     /// Marks the places that the loader has filled before. A relocation of such a place is refused on x86-64.
@@ -220,6 +225,7 @@ impl<'a> Misfit<'a> {
                 Contents::Zero => Held::Zero,
                 Contents::Pointer if has_top => Held::Nonzero,
                 Contents::Number if has_bottom => Held::Nonzero,
+                Contents::Whole if has_bottom && has_top => Held::Nonzero,
                 _ => Held::Unknown(field.path.clone()),
             };
             match (&all, one) {
@@ -256,6 +262,16 @@ impl<'a> Misfit<'a> {
                 .misplaced
                 .iter()
                 .any(|misplaced| self.after(misplaced, args) != Consequence::Nothing || self.freed(misplaced).is_some())
+    }
+
+    /// Returns whether a relocation writes over the address of a table of exports, or may: a table that the module does not have is
+    /// not looked at while it is loaded, but when another module needs its symbols.
+    pub fn writes_over_exports(&self) -> bool {
+        const TABLES: [&str; 5] = ["syms", "crcs", "gpl_syms", "gpl_crcs", "flagstab"];
+        self.misplaced.iter().any(|misplaced| match self.fields(misplaced) {
+            Some(mut fields) => fields.any(|field| TABLES.contains(&field.path.as_str())),
+            None => true,
+        })
     }
 
     /// What follows when a place is written over, and the module is loaded with these arguments.
@@ -302,6 +318,19 @@ impl Misplaced {
     fn cause(&self, refused: bool) -> Option<Cause> {
         let field = self.function?.field().to_owned();
         Some(Cause::StructModuleLayout { field, module: self.offset, kernel: self.kernel, refused })
+    }
+}
+
+/// The offsets of the bytes of the module's name, if they lie where the kernel has other fields.
+fn misplaced_name(call: Call<'_>, info: &Info, section: &Section) -> Range<u64> {
+    let own = info.elf.this_module_name_offset(section);
+    let known = call.kernel.struct_module().and_then(|layout| layout.name);
+    match own.filter(|own| known.is_some_and(|known| known != *own)) {
+        Some(own) => {
+            let name = info.elf.this_module_name_at(section, own).unwrap_or_default();
+            own..own.saturating_add(name.len() as u64)
+        }
+        None => 0..0,
     }
 }
 

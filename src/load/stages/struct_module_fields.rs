@@ -1,6 +1,7 @@
 //! The fields of `struct module`: what they hold before relocations are applied, and what the kernel does if they are written
 //! over.
 
+use crate::elf::SectionFlags;
 use crate::image::ModuleElf;
 use crate::load::run::Run;
 use crate::load::state::Info;
@@ -29,8 +30,14 @@ pub(super) enum Before {
     Count(&'static [&'static str]),
     /// A copy of this entry of `.modinfo`.
     Modinfo(&'static str),
-    /// The address or the size of the code.
+    /// The size of the code, up to 6.3.
     Code,
+    /// The address of the memory of a type (since 6.4).
+    Memory(MemoryType),
+    /// The size of that memory.
+    MemorySize(MemoryType),
+    /// The size of memory that every module has. It is a multiple of a page, so that its lowest byte is zero.
+    Pages,
     /// The address or the size of the per-CPU data.
     Percpu,
     /// `using_gplonly_symbols`.
@@ -43,6 +50,20 @@ pub(super) enum Before {
     Unknown,
 }
 
+/// Mirrors `enum mod_mem_type` (include/linux/module.h): the types of a module's memory since 6.4, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum MemoryType {
+    Text,
+    Data,
+    RoData,
+    RoAfterInit,
+    InitText,
+    InitData,
+    InitRoData,
+}
+
+use MemoryType::{Data, InitData, InitRoData, InitText, RoAfterInit, RoData, Text};
+
 /// What a field holds.
 pub(super) enum Contents {
     Zero,
@@ -50,6 +71,8 @@ pub(super) enum Contents {
     Pointer,
     /// A small number that is not zero.
     Number,
+    /// A number that is not zero as a whole, of which no byte is known.
+    Whole,
     Unknown,
 }
 
@@ -75,7 +98,9 @@ pub(super) enum After {
 }
 
 use After::{Called, Crash, Freed, Nothing, NothingWithoutDyndbg, NothingWithoutParameters, NothingWithoutTypes};
-use Before::{Code, Count, GplOnly, Modinfo, Number, Percpu, Pointer, Section, Signed, Taints, Zero};
+use Before::{
+    Code, Count, GplOnly, Memory, MemorySize, Modinfo, Number, Pages, Percpu, Pointer, Section, Signed, Taints, Zero,
+};
 
 const fn at(path: &'static str, before: Before, after: After) -> Row {
     Row { path, before, after }
@@ -122,13 +147,31 @@ const ROWS: &[Row] = &[
     at("async_probe_requested", Zero, Nothing),
     // The memory of the module.
     at("core_layout.base", Pointer, After::Unknown),
-    at("core_layout.size", Number, After::Unknown),
+    at("core_layout.size", Pages, After::Unknown),
     at("core_layout.text_size", Code, After::Unknown),
     at("core_layout.ro_size", Code, After::Unknown),
     at("core_layout.mtn.mod", Pointer, After::Unknown),
-    at("mem[0].base", Code, After::Unknown),
-    at("mem[0].size", Code, After::Unknown),
+    at("mem[0].base", Memory(Text), After::Unknown),
+    at("mem[0].size", MemorySize(Text), After::Unknown),
     at("mem[0].mtn.mod", Pointer, After::Unknown),
+    at("mem[1].base", Memory(Data), After::Unknown),
+    at("mem[1].size", MemorySize(Data), After::Unknown),
+    at("mem[1].mtn.mod", Pointer, After::Unknown),
+    at("mem[2].base", Memory(RoData), After::Unknown),
+    at("mem[2].size", MemorySize(RoData), After::Unknown),
+    at("mem[2].mtn.mod", Pointer, After::Unknown),
+    at("mem[3].base", Memory(RoAfterInit), After::Unknown),
+    at("mem[3].size", MemorySize(RoAfterInit), After::Unknown),
+    at("mem[3].mtn.mod", Pointer, After::Unknown),
+    at("mem[4].base", Memory(InitText), After::Unknown),
+    at("mem[4].size", MemorySize(InitText), After::Unknown),
+    at("mem[4].mtn.mod", Pointer, After::Unknown),
+    at("mem[5].base", Memory(InitData), After::Unknown),
+    at("mem[5].size", MemorySize(InitData), After::Unknown),
+    at("mem[5].mtn.mod", Pointer, After::Unknown),
+    at("mem[6].base", Memory(InitRoData), After::Unknown),
+    at("mem[6].size", MemorySize(InitRoData), After::Unknown),
+    at("mem[6].mtn.mod", Pointer, After::Unknown),
     // module_bug_finalize(), add_kallsyms(), strndup_user() and init_build_id() write these anew.
     at("num_bugs", Zero, Nothing),
     at("bug_list.", Zero, Nothing),
@@ -238,19 +281,59 @@ impl Before {
             Self::Count(names) => either(has_section(&info.elf, names), Contents::Unknown),
             Self::Modinfo(name) => either(info.modinfo.get(name).is_some(), Contents::Pointer),
             Self::Code => {
-                let is_code = |section: &crate::elf::Section| {
-                    section.size > 0
-                        && section.flags & crate::elf::SectionFlags::EXECINSTR != 0
-                        && info.keeps_alloc(section)
-                        && !info.elf.section_text(section).starts_with(".init")
-                };
-                if info.elf.sections().iter().any(is_code) { Contents::Number } else { Contents::Unknown }
+                if Text.is_used(info) == Some(true) {
+                    Contents::Whole
+                } else {
+                    Contents::Unknown
+                }
             }
+            Self::Memory(kind) => {
+                kind.is_used(info).map_or(Contents::Unknown, |is_used| either(is_used, Contents::Pointer))
+            }
+            Self::MemorySize(kind) => {
+                kind.is_used(info).map_or(Contents::Unknown, |is_used| either(is_used, Contents::Whole))
+            }
+            Self::Pages => Contents::Whole,
             Self::GplOnly => either(info.using_gplonly_symbols.is_some(), Contents::Number),
             Self::Signed => either(run.sig_ok(), Contents::Number),
             Self::Percpu => either(info.percpu.is_some(), Contents::Unknown),
             Self::Taints => either(!run.module_taints().is_empty(), Contents::Number),
             Self::Unknown => Contents::Unknown,
+        }
+    }
+}
+
+impl MemoryType {
+    /// Returns whether a module has memory of this type, as `layout_sections()` (kernel/module/main.c) of x86-64 divides it; `None`
+    /// if that is not known. Memory for data has at least `struct module`.
+    fn is_used(self, info: &Info) -> Option<bool> {
+        let has = |of: &dyn Fn(&crate::elf::Section, &str) -> bool| {
+            info.elf.sections().iter().any(|section| {
+                section.size > 0 && info.keeps_alloc(section) && of(section, &info.elf.section_text(section))
+            })
+        };
+        let of_flags = |flags: u64, is_init: bool| {
+            has(&|section, name| {
+                const KINDS: u64 = SectionFlags::WRITE | SectionFlags::EXECINSTR;
+                let kind = if section.flags & SectionFlags::EXECINSTR != 0 {
+                    SectionFlags::EXECINSTR
+                } else {
+                    section.flags & KINDS
+                };
+                kind == flags && name.starts_with(".init") == is_init
+            })
+        };
+        match self {
+            Text => Some(of_flags(SectionFlags::EXECINSTR, false)),
+            InitText => Some(of_flags(SectionFlags::EXECINSTR, true)),
+            Data => Some(true),
+            RoData => Some(of_flags(0, false)),
+            InitRoData => Some(of_flags(0, true)),
+            // Only some releases have static calls here.
+            RoAfterInit if has(&|_, name| [".data..ro_after_init", "__jump_table"].contains(&name)) => Some(true),
+            RoAfterInit => (!has(&|_, name| name == ".static_call_sites")).then_some(false),
+            // With CONFIG_KALLSYMS the symbol table lies here until the module is initialized.
+            InitData => of_flags(SectionFlags::WRITE, true).then_some(true),
         }
     }
 }

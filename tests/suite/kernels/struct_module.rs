@@ -2,13 +2,13 @@
 
 use gplok::image::Image;
 use gplok::kernel::Kernel;
-use gplok::load::{Insmod, Machine};
+use gplok::load::{Cmdline, Insmod, Machine, ModuleInitFlags};
 use gplok::terms::{Arch, ElfMachine, Errno};
 use gplok::verdict::{Cause, Missing, Outcome, Verdict};
 
 use super::types::Told;
 use crate::ko::{Ko, Place, Profile, Re, Section, Symbol};
-use crate::made::Made;
+use crate::made::{self, Made};
 
 fn insmod(machine: &mut Machine, image: &Image) -> Verdict {
     machine.insmod(image, &Insmod::default())
@@ -357,4 +357,79 @@ fn a_module_of_the_tree_shows_the_places() {
     let made = made.no_tree();
     let (kernel, _folder) = made.open();
     assert_eq!(load(&kernel, &other).findings, []);
+}
+
+/// A module without versions has no table of them. A relocation may write an address there, at which the kernel looks for the versions
+/// of its exports once another module needs one.
+#[test]
+fn what_is_written_over_the_address_of_versions_is_open() {
+    let told = Told::new("6.12.0", Arch::X86_64, &[]);
+    let at_crcs = |profile: &mut Profile| profile.exit -= 88;
+    let missing = vec![Missing::Memory("the tables of exports that giver has written over".to_owned())];
+    let judge = |giver: &Ko, change: fn(&mut Profile)| {
+        let mut machine = told.boot();
+        assert_eq!(insmod(&mut machine, &told.image(giver, change)).outcome, Outcome::Loads);
+        let user = insmod(&mut machine, &told.image(&Ko::new("user").intree().needs("kick"), |_| ()));
+        (user.outcome, user.missing)
+    };
+    let giver = Ko::new("giver").intree().export("kick");
+    assert_eq!(judge(&giver, |_| ()), (Outcome::Loads, vec![]));
+    assert_eq!(judge(&giver, at_crcs), (Outcome::Undetermined, missing.clone()));
+    let other = insmod(&mut told.boot(), &told.image(&Ko::new("other").intree(), at_crcs));
+    assert_eq!((other.outcome, other.missing), (Outcome::Loads, vec![]));
+    // A relocation writes an address over a version itself.
+    const R_X86_64_32S: u32 = 11;
+    let table = Section::new("__kcrctab_gpl", object::elf::SHF_ALLOC, 4, [0; 4]);
+    let table = table.reloc(0, "init_module", R_X86_64_32S, 0);
+    assert_eq!(judge(&giver.section(table), |_| ()), (Outcome::Undetermined, missing));
+}
+
+/// Since 6.4 a module has memory of seven types. The address of one is null if the module has no section of that type.
+#[test]
+fn the_memory_of_each_type_is_known() {
+    let told = Told::new("6.12.0", Arch::X86_64, &[]);
+    let refused = |ko: &Ko, below: u64| {
+        let verdict = insmod(&mut told.boot(), &told.image(ko, |profile| profile.exit -= below));
+        (verdict.outcome.errno(), verdict.missing.len())
+    };
+    let foo = Ko::new("foo").intree();
+    let refusal = (Some(Errno::ENOEXEC), 0);
+    assert_eq!(refused(&foo, 96), (None, 1));
+    let code = Section::new(".init.text", object::elf::SHF_ALLOC | object::elf::SHF_EXECINSTR, 16, [0xc3; 8]);
+    let foo = foo.section(code);
+    assert_eq!(refused(&foo, 96), refusal);
+    // The size and what follows it are eight bytes; the size is four.
+    assert_eq!(refused(&foo, 104), refusal);
+    assert_eq!(refused(&foo, 112), (None, 1));
+    let constants = Section::new(".init.rodata", object::elf::SHF_ALLOC, 8, [1; 8]);
+    assert_eq!(refused(&foo.section(constants), 112), refusal);
+}
+
+/// A build that puts the fields of structures in an order of its own (`CONFIG_RANDSTRUCT`) has the name anywhere. A module of the
+/// kernel's tree shows where.
+#[test]
+fn the_name_is_where_the_build_has_put_it() {
+    let mut made = Made::new("6.1.0").config("RANDSTRUCT").config("MODULE_FORCE_LOAD");
+    made.profile.vermagic.push_str("RANDSTRUCT_0123456789abcdef ");
+    made.profile.name = 0x40;
+    let (kernel, _folder) = made.open();
+    let boot = || Machine::boot(kernel.clone(), Cmdline::default());
+    let verdict = insmod(&mut boot(), &made.image(&Ko::new("foo")));
+    assert_eq!((&*verdict.name, &verdict.outcome, lines(&verdict).len()), ("foo", &Outcome::Loads, 1), "{verdict:#?}");
+    assert_eq!(lines(&verdict), ["foo: loading out-of-tree module taints kernel."]);
+    // A module of another order has something else there, and its own name in another field.
+    let stranger = made::image("bar.ko", Ko::new("bar").build(&Made::new("6.1.0").profile));
+    let forced = Insmod { flags: ModuleInitFlags::IGNORE_VERMAGIC, ..Insmod::default() };
+    let verdict = boot().insmod(&stranger, &forced);
+    assert_eq!((verdict.outcome, verdict.missing), (Outcome::Undetermined, vec![Missing::StructModuleLayout]));
+    assert_eq!(boot().insmod(&stranger, &Insmod::default()).outcome.errno(), Some(Errno::ENOEXEC));
+    // A name that is in several places, or nowhere, is not known.
+    let twice = Ko::new("foo").patch(|image| {
+        let start = image.range(".gnu.linkonce.this_module").start;
+        image.bytes[start + 0x200..start + 0x203].copy_from_slice(b"foo");
+    });
+    let (alone, _folder) = made.clone().no_tree().open();
+    let name = |ko: &Ko| insmod(&mut Machine::boot(alone.clone(), Cmdline::default()), &made.image(ko)).missing;
+    assert_eq!(name(&Ko::new("foo")), []);
+    assert!(name(&twice).contains(&Missing::StructModuleLayout));
 }

@@ -117,6 +117,11 @@ pub fn kernel_types(profile: &Profile) -> Types {
         ("refcnt", atomic, exit + 8),
         ("secret", pointer, exit + 16),
         ("klp", int, exit + 24),
+        ("name", int, profile.name as u32),
+        ("crcs", pointer, exit - 88),
+        ("mem[4].base", pointer, exit - 96),
+        ("mem[4].size", int, exit - 104),
+        ("mem[6].base", pointer, exit - 112),
     ];
     types.structure("module", profile.this_module as u32, &members);
     types

@@ -1,6 +1,5 @@
 //! What kbuild and modpost make of a module: its sections and symbols for one kernel.
 
-use gplok::terms::Class;
 use object::elf::{
     SHF_ALLOC, SHF_EXECINSTR, SHF_MERGE, SHF_STRINGS, SHF_WRITE, SHN_ABS, STB_GLOBAL, STB_LOCAL, STT_FUNC, STT_NOTYPE,
     STT_OBJECT,
@@ -78,8 +77,7 @@ impl Ko {
         let mut this_module = vec![0; profile.this_module];
         let room = profile.arch.class.module_name_len() - 1;
         let name = &self.name.as_bytes()[..self.name.len().min(room)];
-        let offset = if profile.arch.class == Class::Elf64 { 24 } else { 12 };
-        this_module[offset..offset + name.len()].copy_from_slice(name);
+        this_module[profile.name..profile.name + name.len()].copy_from_slice(name);
         let mut this_module = Section::new(".gnu.linkonce.this_module", SHF_ALLOC | SHF_WRITE, 64, this_module);
         if self.init.is_some() {
             this_module = this_module.reloc(profile.init, "init_module", pointer, 0);

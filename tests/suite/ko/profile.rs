@@ -29,6 +29,8 @@ pub struct Profile {
     pub vermagic: String,
     /// The size of `struct module`.
     pub this_module: usize,
+    /// The offset in it of the module's name.
+    pub name: usize,
     /// The offset in it of the pointer to the init function.
     pub init: u64,
     /// The offset in it of the pointer to the exit function.
@@ -73,6 +75,7 @@ impl Profile {
             release: read("release").trim().to_owned(),
             vermagic: facts["vermagic"].trim_matches('"').to_owned(),
             this_module: number("this_module"),
+            name: 24,
             init: number("init") as u64,
             exit: number("exit") as u64,
             crc_table: match facts["crcs"] {
@@ -101,6 +104,7 @@ impl Profile {
             release: "6.12.0".to_owned(),
             vermagic: "6.12.0 SMP mod_unload modversions ".to_owned(),
             this_module: if word == 8 { 0x500 } else { 0x300 },
+            name: 3 * arch.class.word(),
             init: 0x138,
             exit: 0x200,
             crc_table: CrcTable::Immediate,

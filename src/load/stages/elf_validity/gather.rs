@@ -4,12 +4,14 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::checks::Checks;
+use crate::elf::Section;
 use crate::history::Behaviour;
-use crate::image::{Modinfo, Versions};
+use crate::image::{Modinfo, ModuleElf, Versions, is_randomized};
 use crate::load::ModuleInitFlags;
 use crate::load::run::Run;
 use crate::load::state::{Info, StageResult, Stop, Uses};
 use crate::terms::{ElfMachine, Errno};
+use crate::verdict::Missing;
 
 impl Checks<'_> {
     /// Sets the fields of `struct load_info` and `struct module` that later stages read. `this_module` is the index of
@@ -17,7 +19,6 @@ impl Checks<'_> {
     pub(super) fn gather(&self, run: &mut Run<'_>, this_module: usize) -> StageResult {
         let elf = Arc::clone(self.elf);
         let section = elf.sections().get(this_module).cloned().ok_or(Stop::Refused(Errno::ENOEXEC))?;
-        let mod_name = elf.this_module_name(&section).unwrap_or_default();
         let ignore = run.insmod.flags.has(ModuleInitFlags::IGNORE_MODVERSIONS);
         let index = |name: &str| elf.find_sec(name).map(|section| section.index);
         let extended = run.has(Behaviour::ElfExtendedVersions)?;
@@ -33,6 +34,7 @@ impl Checks<'_> {
         // Up to 6.3 the kernel does not see a .modinfo without SHF_ALLOC.
         let is_seen = elf.find_sec(".modinfo").is_some() || run.has(Behaviour::ElfUniqueSections)?;
         let modinfo = if is_seen { Arc::clone(elf.modinfo()) } else { Arc::<Modinfo>::default() };
+        let mod_name = mod_name(run, &elf, &section)?;
         let percpu = index(".data..percpu");
         let mut dropped: Vec<_> = [index(".modinfo"), percpu].into_iter().flatten().collect();
         if !ignore {
@@ -59,4 +61,32 @@ impl Checks<'_> {
         run.set_info(info);
         Ok(())
     }
+}
+
+/// `mod->name`: what is in the file where the kernel has the field.
+fn mod_name(run: &Run<'_>, elf: &ModuleElf, section: &Section) -> StageResult<Arc<str>> {
+    let kernel = run.call.kernel;
+    let own = elf.modinfo().get("vermagic").filter(|_| !run.insmod.flags.has(ModuleInitFlags::IGNORE_VERMAGIC));
+    // A module whose version magic is not the kernel's is refused before anything looks at its name.
+    let is_kernel_randomized = match (own, kernel.vermagic()) {
+        (Some(own), _) => is_randomized(own),
+        (None, Some(kernel)) => is_randomized(kernel),
+        (None, None) => run.config("RANDSTRUCT")? || run.config("GCC_PLUGIN_RANDSTRUCT")?,
+    };
+    if !is_kernel_randomized {
+        let name = if elf.is_randomized() {
+            elf.this_module_name_at(section, elf.usual_name_offset())
+        } else {
+            elf.this_module_name(section)
+        };
+        return Ok(name.unwrap_or_default());
+    }
+    let offset = kernel.struct_module().and_then(|layout| layout.name);
+    if let Some(offset) = offset.or_else(|| own.and_then(|_| elf.this_module_name_offset(section))) {
+        return Ok(elf.this_module_name_at(section, offset).unwrap_or_default());
+    }
+    if run.ask(Missing::StructModuleLayout)? {
+        return Ok(elf.modinfo().get("name").map(Arc::from).unwrap_or_default());
+    }
+    Ok(Arc::default())
 }
