@@ -89,6 +89,22 @@ fn a_file_that_was_not_read_may_export_what_is_missing() {
     assert_eq!(trees.modules("check -k k -k t --format json")[1], "t/kernel/user.ko refused");
 }
 
+/// What is assumed of an exporter among several files that were not read names none of them.
+#[test]
+fn no_unread_file_is_taken_for_the_exporter() {
+    let trees = Trees::new();
+    trees.put("t/kernel/user.ko", &Ko::new("user").needs("away_fn")).link("/nowhere/away.ko", "t/updates/away.ko");
+    let assumed = || {
+        let json = trees.desk.run("check -k k -k t t/kernel/user.ko --format json").json();
+        json["modules"][0]["inferred"][0].as_str().map(str::to_owned)
+    };
+    let of =
+        |exporter: &str| Some(format!("{exporter} is loaded first, as modprobe does, and is no proprietary module"));
+    assert_eq!(assumed(), of("away"));
+    trees.link("/nowhere/aback.ko", "t/updates/aback.ko");
+    assert_eq!(assumed(), of("a module that was not read"));
+}
+
 /// Where `Module.symvers` names the exporter, only that file matters.
 #[test]
 fn the_listed_exporter_decides() {
