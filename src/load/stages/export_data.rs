@@ -17,7 +17,7 @@ pub(in crate::load) fn is_export_data_overwritten(info: &Info, misfit: Option<&M
     !info.exports.is_empty()
         && (misfit.is_some_and(Misfit::writes_over_exports)
             || TABLES.iter().any(|(_, _, crcs)| has_odd_version(info, crcs))
-            || info.elf.find_sec("__kflagstab").is_some_and(|flags| info.elf.relocations_of(flags.index).len() > 0))
+            || info.elf.find_sec("__kflagstab").is_some_and(|flags| !info.elf.relocations_of(flags.index).is_empty()))
 }
 
 /// Returns whether a table of versions has a relocation that does not write one version as the build does. Up to 5.18 the versions
