@@ -188,12 +188,10 @@ impl<'data> Elf<'data> {
     }
 }
 
-/// Returns whether `is_true` holds for every relocation in the bytes of a section of type `SHT_RELA` of a 64-bit little-endian
-/// object that is not mips. No list of the relocations is built.
-pub fn all_rela64_le(bytes: &[u8], mut is_true: impl FnMut(&Relocation) -> bool) -> bool {
-    whole::<raw::Rela64<LittleEndian>>(bytes)
-        .iter()
-        .all(|rela| is_true(&Relocation::of_rela(rela, LittleEndian, false)))
+/// The relocations in the bytes of a section of type `SHT_RELA` of a 64-bit little-endian object that is not mips. No list of them
+/// is built.
+pub fn rela64_le(bytes: &[u8]) -> impl Iterator<Item = Relocation> {
+    whole::<raw::Rela64<LittleEndian>>(bytes).iter().map(|rela| Relocation::of_rela(rela, LittleEndian, false))
 }
 
 /// All whole records of `bytes`. A remainder shorter than a record is ignored, as with the kernel's divisions.

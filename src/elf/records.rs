@@ -184,6 +184,7 @@ impl Relocation {
         all.iter().map(|rela| Self::of_rela(rela, order, mips64el)).collect()
     }
 
+    #[inline]
     pub(super) fn of_rela<R: Rela>(rela: &R, order: R::Endian, mips64el: bool) -> Self {
         Self {
             offset: rela.r_offset(order).into(),

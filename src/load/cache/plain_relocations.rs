@@ -4,7 +4,7 @@
 //! It gives the answer that `relocate` gives, but keeps no account of addresses and writes. It leaves every other case to
 //! `relocate`.
 
-use crate::elf::{Relocation, Section, SectionFlags, SectionType, Symbol, SymbolPlace, all_rela64_le};
+use crate::elf::{Relocation, SectionFlags, SectionType, Symbol, SymbolPlace, rela64_le};
 use crate::load::state::Info;
 use crate::terms::Arch;
 
@@ -41,6 +41,7 @@ pub(in crate::load) fn requirement(info: &Info, target: impl Fn(u32) -> Option<u
     if info.arch != Arch::X86_64 {
         return None;
     }
+    let module = Module::of(info);
     let mut count = 0;
     let mut relocated = vec![false; info.elf.sections().len()];
     let mut requirement = Requirement::Nothing;
@@ -59,68 +60,76 @@ pub(in crate::load) fn requirement(info: &Info, target: impl Fn(u32) -> Option<u
         if std::mem::replace(is_relocated, true) || count > MAX_RELOCATIONS {
             return None;
         }
-        if !applies(info, section, target, &mut requirement) {
+        if !module.applies(info.elf.contents(section), info.elf.contents(target), &mut requirement) {
             return None;
         }
     }
     Some(requirement)
 }
 
-/// Returns whether every kernel that meets `requirement` applies the relocations of one section. It does if they are in
-/// ascending order, do not overlap, and apply to bytes that are zero.
-fn applies(info: &Info, section: &Section, target: &Section, requirement: &mut Requirement) -> bool {
-    let symbols = info.elf.symbols();
-    let contents = info.elf.contents(target);
-    let mut end = 0;
-    all_rela64_le(info.elf.contents(section), |entry| {
-        let Some(symbol) = symbol_at(symbols, entry.symbol) else { return false };
-        let width = match entry.kind {
-            // It writes nothing.
-            R_X86_64_NONE => return true,
-            R_X86_64_64 => 8,
-            R_X86_64_PC64 => {
-                *requirement = Requirement::X86Pc64;
-                8
-            }
-            R_X86_64_PC32 | R_X86_64_PLT32 | R_X86_64_32S => 4,
-            _ => return false,
-        };
-        let Ok(start) = usize::try_from(entry.offset) else { return false };
-        let rest = contents.get(start..).unwrap_or_default();
-        let zero = if width == 8 { rest.first_chunk() == Some(&[0; 8]) } else { rest.first_chunk() == Some(&[0; 4]) };
-        let is_ascending = start >= end;
-        end = start.saturating_add(width);
-        zero && is_ascending && (entry.kind != R_X86_64_32S || is_near(info, symbol, entry))
-    })
+/// What relocations are checked against.
+struct Module<'a> {
+    symbols: &'a [Symbol],
+    /// Whether each section is one that the loader places in memory.
+    is_placed: Vec<bool>,
+    percpu: Option<usize>,
 }
 
-fn symbol_at(symbols: &[Symbol], index: u32) -> Option<&Symbol> {
-    symbols.get(usize::try_from(index).ok()?)
+impl<'a> Module<'a> {
+    fn of(info: &'a Info) -> Self {
+        let is_placed = info.elf.sections().iter().map(|section| info.keeps_alloc(section)).collect();
+        Self { symbols: info.elf.symbols(), is_placed, percpu: info.percpu }
+    }
+
+    /// Returns whether every kernel that meets `requirement` applies the relocations of one section to these `contents`. It does if
+    /// they are in ascending order, do not overlap, and apply to bytes that are zero.
+    fn applies(&self, relocations: &[u8], contents: &[u8], requirement: &mut Requirement) -> bool {
+        // Where the last relocation ends.
+        let mut end = 0;
+        for entry in rela64_le(relocations) {
+            let symbol = usize::try_from(entry.symbol).ok().and_then(|index| self.symbols.get(index));
+            let Some(symbol) = symbol else { return false };
+            let width = match entry.kind {
+                R_X86_64_PC32 | R_X86_64_PLT32 => 4,
+                R_X86_64_64 => 8,
+                R_X86_64_32S if self.is_near(symbol, &entry) => 4,
+                R_X86_64_PC64 => {
+                    *requirement = Requirement::X86Pc64;
+                    8
+                }
+                // It writes nothing.
+                R_X86_64_NONE => continue,
+                _ => return false,
+            };
+            let Ok(start) = usize::try_from(entry.offset) else { return false };
+            let rest = contents.get(start..).unwrap_or_default();
+            let is_zero =
+                if width == 8 { rest.first_chunk() == Some(&[0; 8]) } else { rest.first_chunk() == Some(&[0; 4]) };
+            if !is_zero || start < end {
+                return false;
+            }
+            end = start + width;
+        }
+        true
+    }
+
+    /// Returns whether the value of the symbol plus the addend surely fits `R_X86_64_32S`: it is an address in the upper two
+    /// gigabytes, where the kernel and its modules are, or a number close to zero.
+    fn is_near(&self, symbol: &Symbol, entry: &Relocation) -> bool {
+        let addend = entry.addend.unwrap_or_default().cast_unsigned();
+        let value = symbol.value.wrapping_add(addend);
+        match symbol.shndx {
+            // An export of the kernel or of a module, or 0 for a weak symbol.
+            SymbolPlace::UNDEF => entry.symbol != 0 && is_within(addend, NEAR),
+            SymbolPlace::ABS | SymbolPlace::COMMON | SymbolPlace::LIVEPATCH => is_within(value, NEAR),
+            // The address of a per-CPU symbol counts as one of the kernel's.
+            shndx if self.percpu == Some(usize::from(shndx)) => is_within(symbol.value, NEAR) && is_within(value, NEAR),
+            shndx => self.is_placed.get(usize::from(shndx)) == Some(&true) && is_within(value, NEAR_SECTION),
+        }
+    }
 }
 
 /// Returns whether `number`, read as signed, is at most `distance` away from zero.
 const fn is_within(number: u64, distance: u64) -> bool {
     number.wrapping_add(distance) <= 2 * distance
-}
-
-/// Returns whether the value of the symbol plus the addend surely fits `R_X86_64_32S`: it is an address in the upper two
-/// gigabytes, where the kernel and its modules are, or a number close to zero.
-fn is_near(info: &Info, symbol: &Symbol, entry: &Relocation) -> bool {
-    let addend = entry.addend.unwrap_or_default().cast_unsigned();
-    match symbol.shndx {
-        // An export of the kernel or of a module, or 0 for a weak symbol.
-        SymbolPlace::UNDEF => entry.symbol != 0 && is_within(addend, NEAR),
-        SymbolPlace::ABS | SymbolPlace::COMMON | SymbolPlace::LIVEPATCH => {
-            is_within(symbol.value.wrapping_add(addend), NEAR)
-        }
-        // The address of a per-CPU symbol counts as one of the kernel's.
-        shndx if info.percpu == Some(usize::from(shndx)) => {
-            is_within(symbol.value, NEAR) && is_within(symbol.value.wrapping_add(addend), NEAR)
-        }
-        shndx => {
-            let section = info.elf.sections().get(usize::from(shndx));
-            section.is_some_and(|section| info.keeps_alloc(section))
-                && is_within(symbol.value.wrapping_add(addend), NEAR_SECTION)
-        }
-    }
 }
