@@ -1,5 +1,6 @@
 //! What a result depended on, recorded while it was computed.
 
+use std::ops::{BitAnd, BitOr, Not, Shl};
 use std::sync::Arc;
 
 use crate::history::Behaviour;
@@ -19,13 +20,13 @@ use crate::verdict::Missing;
 #[derive(Clone, Debug, Default)]
 pub(in crate::load) struct Premises {
     /// What the calendar says of dated behaviours.
-    pub behaviours: Asked,
+    pub behaviours: Asked<u128>,
     /// The behaviours among them of which the calendar does not know.
     pub open: u128,
     /// Which lines were printed that are printed once in a boot.
-    pub lines: Asked,
+    pub lines: Asked<u8>,
     /// Which taints the kernel has.
-    pub kernel_taints: Asked,
+    pub kernel_taints: Asked<u32>,
     /// The taints of the module so far.
     pub module_taints: Option<Taints>,
     /// Whether the module is proprietary so far.
@@ -56,32 +57,49 @@ pub(in crate::load) enum Question {
     DistributionConfig(ConfigOption, Option<bool>),
 }
 
-/// Which of up to 128 things were asked for, and which of those there are. Each is a bit.
+/// Which things were asked for, and which of those there are. Each is a bit of `B`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(in crate::load) struct Asked {
-    asked: u128,
-    has: u128,
+pub(in crate::load) struct Asked<B> {
+    asked: B,
+    has: B,
 }
+
+/// The bits of [`Asked`].
+pub(in crate::load) trait Bits:
+    Copy
+    + Default
+    + PartialEq
+    + From<u8>
+    + Shl<u32, Output = Self>
+    + BitAnd<Output = Self>
+    + BitOr<Output = Self>
+    + Not<Output = Self>
+{
+}
+
+impl Bits for u8 {}
+impl Bits for u32 {}
+impl Bits for u128 {}
 
 const _: () = assert!(Behaviour::ALL.len() <= 128, "each behaviour is a bit of `Asked`");
 
-impl Asked {
+impl<B: Bits> Asked<B> {
     pub fn add(&mut self, bit: impl Into<u32>, has: bool) {
-        let bit = 1_u128 << bit.into();
-        self.asked |= bit;
-        self.has |= if has { bit } else { 0 };
+        let bit = B::from(1) << bit.into();
+        self.asked = self.asked | bit;
+        self.has = self.has | if has { bit } else { B::default() };
     }
 
     /// Adds what is not asked for yet.
-    const fn extend(&mut self, other: Self) {
+    fn extend(&mut self, other: Self) {
         let new = other.asked & !self.asked;
-        self.asked |= new;
-        self.has |= other.has & new;
+        self.asked = self.asked | new;
+        self.has = self.has | (other.has & new);
     }
 
     /// Returns whether a set has the same of what was asked for.
-    pub fn holds_for(self, set: impl Into<u128>) -> bool {
-        self.asked & set.into() == self.has
+    pub fn holds_for(self, set: B) -> bool {
+        self.asked & set == self.has
     }
 }
 
