@@ -75,7 +75,10 @@ impl Modinfo {
 
     /// The first value of `tag`. Mirrors `get_modinfo()` (kernel/module/main.c), which takes the first match.
     pub fn get(&self, tag: &str) -> Option<&str> {
-        let named = |entry: &&Entry| self.text.get(entry.start..entry.equals) == Some(tag);
+        let text = self.text.as_bytes();
+        let has_tag = |entry: &Entry| text.get(entry.start..entry.equals) == Some(tag.as_bytes());
+        // Most other tags have another length.
+        let named = |entry: &&Entry| entry.equals - entry.start == tag.len() && has_tag(entry);
         let mut firsts = self.firsts.iter().filter_map(|index| self.entries.get(*index));
         // With too many different tags, the entries after the last of `firsts` are searched.
         let rest = self.firsts.get(MAX_TAGS - 1).and_then(|last| self.entries.get(last + 1..)).unwrap_or_default();

@@ -194,20 +194,28 @@ impl ModuleElf {
 
     /// All sections with a name, in order.
     pub fn sections_named<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a Section> {
-        self.hashed(name_hash(name.as_bytes()))
-            .filter(move |section| self.section_name(section) == Some(name.as_bytes()))
+        self.hashed(name_hash(name.as_bytes())).filter(move |section| self.is_named(section, name))
     }
 
     /// Mirrors `find_sec()` (kernel/module/main.c): the first section with a name and with `SHF_ALLOC`.
     pub fn find_sec(&self, name: &str) -> Option<&Section> {
-        self.hashed(name_hash(name.as_bytes()))
-            .find(|section| section.is_alloc() && self.section_name(section) == Some(name.as_bytes()))
+        self.hashed(name_hash(name.as_bytes())).find(|section| section.is_alloc() && self.is_named(section, name))
+    }
+
+    /// Returns whether a section has a name.
+    fn is_named(&self, section: &Section, name: &str) -> bool {
+        let start = self.shstrtab().and_then(|table| table.offset.checked_add(section.name.into()));
+        let start = start.and_then(|start| usize::try_from(start).ok()).filter(|start| *start <= self.bytes.len());
+        let Some(start) = start else { return false };
+        // Names are short: this compares without a search for the NUL behind the name.
+        let bytes = self.bytes.tail(start, name.len() + 1);
+        bytes.strip_prefix(name.as_bytes()).is_some_and(|rest| rest.first() == Some(&0))
     }
 
     /// The sections whose names have a hash.
     fn hashed(&self, hash: u64) -> impl Iterator<Item = &Section> {
-        let sections = self.sections.iter().zip(&self.name_hashes).skip(1);
-        sections.filter(move |(_, other)| **other == hash).map(|(section, _)| section)
+        let hashes = self.name_hashes.iter().enumerate().skip(1);
+        hashes.filter(move |(_, other)| **other == hash).filter_map(|(index, _)| self.sections.get(index))
     }
 
     /// The bytes of a section; empty if they are not inside the file, or not in memory.
