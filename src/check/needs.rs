@@ -1,5 +1,6 @@
 //! Which modules a module needs: those that export the symbols which it imports.
 
+use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
@@ -10,7 +11,7 @@ use super::contest::{Contests, Probe};
 use super::each::try_each;
 use super::error::ModprobeError;
 use super::order::{Cycle, Order};
-use crate::image::{Error, Fault, Image, as_text};
+use crate::image::{Error, Fault, Image, as_text, text_bytes};
 use crate::kernel::{Exports, Kernel, KernelExport, ModuleTree, TreeModule, UnreadFile, VMLINUX, module_name_of};
 use crate::load::{ExportersByName, Memo};
 use crate::terms::{ByName, ByNumber, ExportedSymbol, ModuleName, parallel};
@@ -42,7 +43,7 @@ pub(super) struct Modules<'a> {
 struct Exporters<'a> {
     kernel: &'a Kernel,
     memo: &'a Memo,
-    symbols: HashMap<&'a str, usize, ByName>,
+    symbols: HashMap<&'a [u8], usize, ByName>,
     names: HashSet<String>,
     paths: HashSet<&'a OsStr>,
     /// Whether every module of the kernel's tree is among the modules given.
@@ -141,7 +142,7 @@ impl<'a> Modules<'a> {
         for (index, exports) in exported.iter().enumerate() {
             for export in exports.iter() {
                 // The first module that exports a symbol provides it.
-                let first = *symbols.entry(export.name.as_str()).or_insert(index);
+                let first = *symbols.entry(export.name.as_bytes()).or_insert(index);
                 if first != index {
                     meet(&mut rivals, &export.name, first, index);
                 }
@@ -188,7 +189,7 @@ impl<'a> Modules<'a> {
             let exports = exports(image)?;
             for export in exports.iter() {
                 let name = export.name.as_str();
-                if let Some(first) = exporters.symbols.get(name) {
+                if let Some(first) = exporters.symbols.get(name.as_bytes()) {
                     meet(&mut rivals, name, *first, number);
                 }
                 let first = *first_of_tree.entry(name.to_owned()).or_insert(number);
@@ -364,12 +365,14 @@ impl<'k> Exporters<'k> {
             None => &mut (0..all.len()),
         };
         for symbol in places.filter_map(|place| all.get(place)).filter(|symbol| symbol.is_undefined()) {
-            let Some(name) = elf.loose_name(symbol).map(as_text) else { continue };
-            if known.is_none() && is_given(&name) {
+            let Some(raw) = elf.loose_name(symbol) else { continue };
+            if known.is_none() && is_given(&as_text(raw)) {
                 continue;
             }
-            let exporter = match self.symbols.get(name.as_ref()) {
-                Some(given) => Exporter::Given(*given),
+            let given = self.symbols.get(&*text_bytes(raw)).copied();
+            let name = if given.is_none() { as_text(raw) } else { Cow::default() };
+            let exporter = match given {
+                Some(given) => Exporter::Given(given),
                 None => match self.of_tree(&name).filter(|path| *path != image.path()) {
                     Some(path) => Exporter::OfTree(path),
                     None => {

@@ -3,7 +3,7 @@
 use super::ModuleElf;
 use super::text::escaped;
 use crate::elf::{Relocation, Section, SymbolPlace};
-use crate::terms::{Crc, ExportKind, ExportedSymbol, Namespace};
+use crate::terms::{Crc, ExportKind, ExportedSymbol, NameFilter, Namespace};
 
 /// The export tables in the order in which the loader searches them, each with its table of CRCs.
 ///
@@ -48,10 +48,22 @@ impl EntryLayout {
 pub struct ExportEntry {
     /// The symbol with its kind, CRC and namespace.
     pub symbol: ExportedSymbol,
-    /// The bytes of its name, which the loader's binary search compares.
-    pub raw_name: Vec<u8>,
+    /// The bytes of its name, if they are not those of its text.
+    escaped_name: Option<Vec<u8>>,
     /// The section index and offset of the symbol itself; `None` if no relocation refers to it.
     pub value: Option<(usize, u64)>,
+}
+
+impl ExportEntry {
+    /// An entry with the name that its symbol has.
+    pub const fn new(symbol: ExportedSymbol) -> Self {
+        Self { symbol, escaped_name: None, value: None }
+    }
+
+    /// The bytes of its name, which the loader's binary search compares.
+    pub fn raw_name(&self) -> &[u8] {
+        self.escaped_name.as_deref().unwrap_or(self.symbol.name.as_bytes())
+    }
 }
 
 /// One export table of a module.
@@ -65,6 +77,21 @@ pub struct ExportTable {
     pub has_crcs: bool,
     /// The entries in the order of the table.
     pub entries: Vec<ExportEntry>,
+    /// Which names it may have.
+    names: NameFilter,
+}
+
+impl ExportTable {
+    /// A table with these entries.
+    pub fn new(kind: ExportKind, section: &'static str, has_crcs: bool, entries: Vec<ExportEntry>) -> Self {
+        let names = NameFilter::of(entries.iter().map(ExportEntry::raw_name));
+        Self { kind, section, has_crcs, entries, names }
+    }
+
+    /// Returns `false` if no entry has the name with this [`name_hash`]. Most tables do not have most names.
+    pub(crate) fn may_have(&self, hash: u64) -> bool {
+        self.names.may_have(hash)
+    }
 }
 
 /// The references in a section, found by the offset of the field that holds them.
@@ -156,14 +183,15 @@ impl ModuleElf {
         let mut entries = Vec::with_capacity(count);
         for index in 0..count {
             let at = index * size;
-            let raw_name = references.string(at + field, field).unwrap_or_default().to_vec();
+            let raw_name = references.string(at + field, field).unwrap_or_default();
             let namespace = if layout.namespaces { references.string(at + 2 * field, field) } else { None };
             let namespace = namespace.and_then(|text| Namespace::new(&escaped(text)));
             let crc = crc_references.as_ref().and_then(|references| self.crc(references, index, layout.rel_crcs));
-            let symbol = ExportedSymbol { name: escaped(&raw_name), kind, crc, namespace };
-            entries.push(ExportEntry { symbol, raw_name, value: references.target(at, field) });
+            let symbol = ExportedSymbol { name: escaped(raw_name), kind, crc, namespace };
+            let escaped_name = (symbol.name.as_bytes() != raw_name).then(|| raw_name.to_vec());
+            entries.push(ExportEntry { symbol, escaped_name, value: references.target(at, field) });
         }
-        Some(ExportTable { kind, section: section_name, has_crcs: crcs.is_some(), entries })
+        Some(ExportTable::new(kind, section_name, crcs.is_some(), entries))
     }
 
     /// Reads a CRC. The number is in the table itself (since 5.19), or is the value of an absolute symbol `__crc_NAME`

@@ -49,6 +49,7 @@ unstable!(regular::{read_stream_text, write_regular});
 unstable!(root::{exists, in_root, is_dir, is_file, metadata, root, set_root});
 pub(crate) use root::{read_dir, real_path};
 unstable!(signature::{AppendedSignature, MarkedSignature, SignatureInfo});
+pub(crate) use text::text_bytes;
 pub(crate) use text::{is_plain, with_letters};
 unstable!(text::{as_text, escaped});
 

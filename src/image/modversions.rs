@@ -1,6 +1,6 @@
 //! The symbol versions that a module was built with.
 
-use crate::terms::name_hash;
+use crate::terms::{HashedName, name_hash};
 
 /// The entries of `__versions` (`{ unsigned long crc; char name[64 - sizeof(long)]; }`), or the pairs from
 /// `__version_ext_names` and `__version_ext_crcs`, for look-up by name.
@@ -33,7 +33,7 @@ impl Versions {
             let Ok(start) = u32::try_from(names.len()) else { break };
             names.extend_from_slice(name.as_ref());
             names.push(0);
-            entries.push(Entry { key: first_key(name.as_ref()) | u64::from(start), crc });
+            entries.push(Entry { key: first_key(name_hash(name.as_ref())) | u64::from(start), crc });
         }
         entries.sort_unstable_by_key(|entry| entry.key);
         names.shrink_to_fit();
@@ -54,8 +54,12 @@ impl Versions {
 
     /// The version in the first entry with a name. The kernel, too, takes the first.
     pub fn get(&self, name: impl AsRef<[u8]>) -> Option<u64> {
-        let name = name.as_ref();
-        let first = first_key(name);
+        self.get_hashed(name.as_ref().into())
+    }
+
+    /// Like [`Versions::get`].
+    pub(crate) fn get_hashed(&self, HashedName { name, hash }: HashedName<'_>) -> Option<u64> {
+        let first = first_key(hash);
         let behind = self.entries.get(self.entries.partition_point(|entry| entry.key < first)..)?;
         let mut of_hash = behind.iter().take_while(|entry| entry.key & HASH == first);
         of_hash.find(|entry| self.is_name_of(name, entry)).map(|entry| entry.crc)
@@ -70,9 +74,9 @@ impl Versions {
 /// The bits of a key that hold the hash.
 const HASH: u64 = !(u32::MAX as u64);
 
-/// The smallest key of an entry with this name.
-fn first_key(name: &[u8]) -> u64 {
-    name_hash(name) << 32
+/// The smallest key of an entry whose name has this hash.
+const fn first_key(hash: u64) -> u64 {
+    hash << 32
 }
 
 impl Entry {

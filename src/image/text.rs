@@ -58,7 +58,7 @@ fn escaped_byte(escape: &[u8]) -> Option<u8> {
 }
 
 /// The bytes of [`as_text`]: skips the UTF-8 check, because most names are only compared.
-pub(super) fn text_bytes(bytes: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn text_bytes(bytes: &[u8]) -> Cow<'_, [u8]> {
     if is_plain(bytes) { Cow::Borrowed(bytes) } else { Cow::Owned(escaped(bytes).into_bytes()) }
 }
 

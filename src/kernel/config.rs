@@ -5,7 +5,7 @@ use std::fmt;
 use std::ops::Range;
 
 use super::name_index::NameIndex;
-use crate::terms::{Arch, Class, ElfMachine, Endian, KernelVersion};
+use crate::terms::{Arch, Class, ElfMachine, Endian, KernelVersion, name_hash};
 
 /// A configuration option that the loader's behaviour depends on, by its name without `CONFIG_`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -204,7 +204,7 @@ impl Config {
 
     /// The text after `=` in the last line that sets an option, the end of the line included.
     fn last_setting(&self, name: &str) -> Option<&str> {
-        self.index.candidates(name.as_bytes()).find_map(|index| {
+        self.index.candidates(name_hash(name.as_bytes())).find_map(|index| {
             let setting = self.text.get(self.settings.get(index)?.clone())?;
             setting.strip_prefix(name)?.strip_prefix('=')
         })

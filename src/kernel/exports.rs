@@ -10,7 +10,7 @@ use super::name_index::NameIndex;
 use super::own_exports::{OwnExports, OwnRow};
 use super::symvers::{self, Columns, VMLINUX};
 use crate::image::as_text;
-use crate::terms::{Crc, ExportKind, ModuleName, Namespace, rust_path};
+use crate::terms::{Crc, ExportKind, HashedName, ModuleName, Namespace, name_hash, rust_path};
 
 /// One exported symbol: a row of `Module.symvers`, or an entry of an export table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -333,7 +333,7 @@ impl Exports {
             }
             (index, positions)
         });
-        index.candidates(name.as_bytes()).filter_map(move |entry| {
+        index.candidates(name_hash(name.as_bytes())).filter_map(move |entry| {
             let position = *positions.get(entry)?;
             let row = self.rows.get(position)?;
             (slice(&self.text, &row.name) == name).then_some(position)
@@ -372,21 +372,13 @@ impl Exports {
     }
 
     /// Loads the likely rows of several names into the CPU's cache; see [`OwnExports::look_ahead`].
-    pub(crate) fn look_ahead<const N: usize>(&self, names: &[&[u8]; N]) {
+    pub(crate) fn look_ahead<const N: usize>(&self, names: &[HashedName<'_>; N]) {
         self.own.look_ahead(names);
     }
 
-    /// The row of a symbol that the kernel itself exports, without a copy; `None` if the kernel exports it more than once or
-    /// not at all.
-    pub(crate) fn own_row(&self, name: &[u8]) -> Option<&OwnRow> {
-        let mut rows = self.own.named(name);
-        let row = rows.next()?;
-        rows.next().is_none().then_some(row)
-    }
-
     /// The rows of a name that the kernel itself exports, the last first.
-    pub(crate) fn own_rows(&self, name: &str) -> impl Iterator<Item = &OwnRow> {
-        self.own.named(name.as_bytes())
+    pub(crate) fn own_rows<'a>(&'a self, name: impl Into<HashedName<'a>>) -> impl Iterator<Item = &'a OwnRow> {
+        self.own.named(name.into())
     }
 
     /// The namespace of a row that the kernel itself exports.
@@ -415,7 +407,7 @@ impl Exports {
             let own = self.rows.iter().filter(|row| row.in_vmlinux).map(|row| slice(&self.text, &row.name));
             let names: HashSet<_> = own.collect();
             let differ = names.into_iter().filter(|name| {
-                let mut rows = self.own_rows(name).map(|row| self.says(row));
+                let mut rows = self.own_rows(*name).map(|row| self.says(row));
                 rows.next().is_some_and(|last| rows.any(|other| other != last))
             });
             differ.map(str::to_owned).collect()
@@ -554,7 +546,7 @@ mod tests {
         assert_eq!((crc(exports.owned_by("a", "twice")), crc(exports.owned_by(VMLINUX, "twice"))), (Some(4), None));
         assert!(exports.contradicts_itself("twice") && !exports.contradicts_itself("once"));
         // The kernel exports "twice" twice, so it has no single row.
-        assert!(exports.own_row(b"twice").is_none() && exports.in_vmlinux("twice") && !exports.in_vmlinux("once"));
+        assert!(exports.own_rows("twice").count() == 2 && exports.in_vmlinux("twice") && !exports.in_vmlinux("once"));
     }
 
     #[test]

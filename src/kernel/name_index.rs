@@ -38,7 +38,7 @@ impl NameIndex {
             entries.into_iter().filter(|slot| *slot != FREE).for_each(|slot| _ = self.put(slot));
         }
         self.len = self.len.saturating_add(1);
-        match self.put((hash(name.as_bytes()), self.len)) {
+        match self.put((short(name_hash(name.as_bytes())), self.len)) {
             FREE => self.used += 1,
             (_, before) => self.before.push((self.len, before)),
         }
@@ -56,9 +56,9 @@ impl NameIndex {
         FREE
     }
 
-    /// The entries that may have a name, the last one pushed first.
-    pub fn candidates(&self, name: &[u8]) -> impl Iterator<Item = usize> {
-        let hash = hash(name);
+    /// The entries that may have the name with this [`name_hash`], the last one pushed first.
+    pub fn candidates(&self, hash: u64) -> impl Iterator<Item = usize> {
+        let hash = short(hash);
         let mut at = self.home(hash);
         while self.slots.get(at).is_some_and(|slot| *slot != FREE && slot.0 != hash) {
             at = self.next(at);
@@ -74,9 +74,10 @@ impl NameIndex {
         self.before.get(place).map(|(_, before)| *before)
     }
 
-    /// The entry in a name's home slot, if any. A caller that looks up several names can use it to load memory ahead.
-    pub fn first(&self, name: &[u8]) -> Option<usize> {
-        let (_, entry) = *self.slots.get(self.home(hash(name)))?;
+    /// The entry in the home slot of a name with this [`name_hash`], if any. A caller that looks up several names can use it to load
+    /// memory ahead.
+    pub fn first(&self, hash: u64) -> Option<usize> {
+        let (_, entry) = *self.slots.get(self.home(short(hash)))?;
         usize::try_from(entry.checked_sub(1)?).ok()
     }
 
@@ -89,8 +90,9 @@ impl NameIndex {
     }
 }
 
-fn hash(name: &[u8]) -> u32 {
-    u32::try_from(name_hash(name) & u64::from(u32::MAX)).unwrap_or_default()
+/// The part of a hash that the table keeps.
+fn short(hash: u64) -> u32 {
+    u32::try_from(hash & u64::from(u32::MAX)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -104,12 +106,12 @@ mod tests {
             let mut index = NameIndex::with_capacity(capacity);
             names.iter().for_each(|name| index.push(name));
             for name in &names {
-                let found = index.candidates(name.as_bytes()).filter(|place| names[*place] == *name);
+                let found = index.candidates(name_hash(name.as_bytes())).filter(|place| names[*place] == *name);
                 let all = (0..names.len()).rev().filter(|place| names[*place] == *name);
                 assert_eq!(found.collect::<Vec<_>>(), all.collect::<Vec<_>>());
             }
-            assert_eq!(index.candidates(b"another").filter(|place| names[*place] == "another").count(), 0);
+            assert_eq!(index.candidates(name_hash(b"another")).filter(|place| names[*place] == "another").count(), 0);
         }
-        assert_eq!(NameIndex::default().candidates(b"a").count(), 0);
+        assert_eq!(NameIndex::default().candidates(name_hash(b"a")).count(), 0);
     }
 }

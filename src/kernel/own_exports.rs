@@ -2,7 +2,7 @@
 //! stays in the CPU's cache.
 
 use super::name_index::NameIndex;
-use crate::terms::{Crc, ExportKind};
+use crate::terms::{Crc, ExportKind, HashedName};
 
 /// The rows of a list of exports that the kernel itself exports.
 #[derive(Clone, Debug, Default)]
@@ -58,15 +58,15 @@ impl OwnExports {
     }
 
     /// The rows of a name, the last first.
-    pub fn named(&self, name: &[u8]) -> impl Iterator<Item = &OwnRow> {
-        let candidates = self.index.candidates(name).filter_map(|entry| self.rows.get(entry));
-        candidates.filter(move |row| self.name(row) == name)
+    pub fn named<'a>(&'a self, hashed: HashedName<'a>) -> impl Iterator<Item = &'a OwnRow> {
+        let candidates = self.index.candidates(hashed.hash).filter_map(|entry| self.rows.get(entry));
+        candidates.filter(move |row| self.name(row) == hashed.name)
     }
 
     /// Reads the likely row of each name, so that the lookups that follow find them in the CPU's cache: reads that do not
     /// depend on each other overlap. The values read are discarded.
-    pub fn look_ahead<const N: usize>(&self, names: &[&[u8]; N]) {
-        let rows = names.map(|name| self.rows.get(self.index.first(name)?));
+    pub fn look_ahead<const N: usize>(&self, names: &[HashedName<'_>; N]) {
+        let rows = names.map(|hashed| self.rows.get(self.index.first(hashed.hash)?));
         let first_bytes = rows.map(|row| self.name(row?).first().copied());
         std::hint::black_box(first_bytes);
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::image::ExportTable;
-use crate::terms::{ExportKind, ExportedSymbol, License, Taints};
+use crate::terms::{ExportKind, ExportedSymbol, License, Taints, name_hash};
 
 /// A module in state `MODULE_STATE_LIVE`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub(crate) fn bsearch<'t>(table: &'t ExportTable, name: &[u8]) -> Option<&'t Exp
     while count > 0 {
         let pivot = base + (count >> 1);
         let entry = table.entries.get(pivot)?;
-        match name.cmp(entry.raw_name.as_slice()) {
+        match name.cmp(entry.raw_name()) {
             std::cmp::Ordering::Equal => return Some(&entry.symbol),
             std::cmp::Ordering::Greater => {
                 base = pivot + 1;
@@ -117,8 +117,9 @@ impl LoadedModule {
     }
 
     /// Looks up an export as `find_symbol()` does. Kinds for which `visible` is false are skipped.
-    pub fn find(&self, name: &[u8], visible: impl Fn(ExportKind) -> bool) -> Option<(&ExportTable, &ExportedSymbol)> {
-        let found = self.exports.iter().filter_map(|table| bsearch(table, name).map(|symbol| (table, symbol)));
-        found.into_iter().find(|(_, symbol)| visible(symbol.kind))
+    pub fn find(&self, name: &[u8], visible: impl Fn(ExportKind) -> bool) -> Option<&ExportedSymbol> {
+        let hash = name_hash(name);
+        let tables = self.exports.iter().filter(|table| table.may_have(hash));
+        tables.filter_map(|table| bsearch(table, name)).find(|symbol| visible(symbol.kind))
     }
 }

@@ -39,6 +39,25 @@ fn padded(bytes: &[u8]) -> [u8; 8] {
     word
 }
 
+/// A name with its hash, to look it up in several tables.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HashedName<'a> {
+    pub name: &'a [u8],
+    pub hash: u64,
+}
+
+impl<'a> From<&'a [u8]> for HashedName<'a> {
+    fn from(name: &'a [u8]) -> Self {
+        Self { name, hash: name_hash(name) }
+    }
+}
+
+impl<'a> From<&'a str> for HashedName<'a> {
+    fn from(name: &'a str) -> Self {
+        name.as_bytes().into()
+    }
+}
+
 /// A fast hasher for tables whose keys are names, or begin with a number that gplok assigns, so that no file can make many keys
 /// collide.
 #[derive(Clone, Copy, Debug, Default)]

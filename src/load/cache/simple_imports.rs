@@ -3,7 +3,7 @@
 use crate::image::{LooseSymbol, as_text, escaped, is_plain};
 use crate::kernel::Exports;
 use crate::load::state::Info;
-use crate::terms::{Crc, ExportKind};
+use crate::terms::{Crc, ExportKind, HashedName};
 
 /// The imports of a module, divided by whether resolving them depends on anything but the file and the kernel.
 ///
@@ -25,13 +25,11 @@ const AT_ONCE: usize = 16;
 impl SimpleImports {
     pub(in crate::load) fn of(info: &Info, exports: &Exports, modversions: bool) -> Self {
         let versions = info.vers_ext.as_ref().or(info.vers.as_ref());
-        let is_wanted_version = |name: &[u8], crc: Option<Crc>| {
-            !modversions || versions.zip(crc).is_some_and(|(all, crc)| all.get(name) == Some(u64::from(crc.0)))
+        let is_wanted_version = |name: HashedName<'_>, crc: Option<Crc>| {
+            !modversions || versions.zip(crc).is_some_and(|(all, crc)| all.get_hashed(name) == Some(u64::from(crc.0)))
         };
-        let is_foreign = |loose: &LooseSymbol| {
-            let name = if loose.is_undefined() { info.elf.loose_name(loose) } else { None };
-            name.is_some_and(|name| !exports.in_vmlinux(&as_text(name)))
-        };
+        let is_foreign =
+            |loose: &LooseSymbol| info.elf.loose_name(loose).is_some_and(|name| !exports.in_vmlinux(&as_text(name)));
         let mut simple = Self::default();
         let mut position = 0;
         for chunk in info.elf.loose_symbols().chunks(AT_ONCE) {
@@ -40,18 +38,21 @@ impl SimpleImports {
                 let undefined = if loose.is_undefined() { info.elf.loose_name(loose) } else { None };
                 *name = undefined.filter(|name| is_plain(name)).unwrap_or_default();
             }
+            let names = names.map(HashedName::from);
             exports.look_ahead(&names);
             for (name, loose) in names.into_iter().zip(chunk) {
-                let row = exports.own_row(name);
+                let mut rows = exports.own_rows(name);
+                let (first, second) = (rows.next(), rows.next());
+                let row = first.filter(|_| second.is_none());
                 let simply = row.filter(|row| !row.in_namespace && is_wanted_version(name, row.crc));
                 match simply.and_then(|row| row.kind) {
                     Some(ExportKind::Plain) => {}
                     Some(ExportKind::Gpl) => {
-                        simple.gpl_only.get_or_insert_with(|| (position, escaped(name)));
+                        simple.gpl_only.get_or_insert_with(|| (position, escaped(name.name)));
                     }
                     _ => {
                         simple.others.push(position);
-                        if row.is_none() && is_foreign(loose) {
+                        if loose.is_undefined() && first.is_none() && (!name.name.is_empty() || is_foreign(loose)) {
                             simple.foreign.push(position);
                         }
                     }

@@ -32,7 +32,7 @@ fn verify_exported_symbols(run: &mut Run<'_>) -> StageResult {
         // loaded.
         let found = match find_in_vmlinux(run, name, true)? {
             Some(found) => Some(found),
-            None => find_in_modules(run, &entry.raw_name, true),
+            None => find_in_modules(run, entry.raw_name(), true),
         };
         let Some(found) = found else { continue };
         let exporter = match &found.exporter {

@@ -150,13 +150,9 @@ fn read_tables(elf: &ModuleElf, layout: EntryLayout, kinds: &[ExportKind], kflag
 
 /// The exports of a rebuilt module, in one table, because the tables of the other build are unknown.
 fn rebuilt_table(elf: &ModuleElf) -> ExportTable {
-    let mut entries: Vec<_> = elf
-        .exports()
-        .iter()
-        .map(|symbol| ExportEntry { raw_name: symbol.name.clone().into_bytes(), symbol: symbol.clone(), value: None })
-        .collect();
-    entries.sort_by(|a, b| a.raw_name.cmp(&b.raw_name));
-    ExportTable { kind: ExportKind::Plain, section: "__ksymtab", has_crcs: true, entries }
+    let mut entries: Vec<_> = elf.exports().iter().cloned().map(ExportEntry::new).collect();
+    entries.sort_by(|a, b| a.raw_name().cmp(b.raw_name()));
+    ExportTable::new(ExportKind::Plain, "__ksymtab", true, entries)
 }
 
 /// Warns of the tables of GPL-only exports, which the kernel ignores since 7.1.

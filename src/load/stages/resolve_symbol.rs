@@ -232,7 +232,7 @@ fn passes_unclear_namespace(run: &mut Run<'_>, name: &SymbolName<'_>, found: &Fo
     // Where rows contradict each other, neither version nor namespace was taken from them.
     let may_be = found.crc.is_none() && found.namespace.is_none() && matches!(found.exporter, Exporter::Vmlinux);
     let Some(exports) = run.call.kernel.exports().filter(|_| may_be) else { return Ok(true) };
-    if exports.own_rows(name).nth(1).is_none() {
+    if exports.own_rows(&**name).nth(1).is_none() {
         return Ok(true);
     }
     let modinfo = Arc::clone(&run.info()?.modinfo);
@@ -251,8 +251,12 @@ fn passes_unclear_namespace(run: &mut Run<'_>, name: &SymbolName<'_>, found: &Fo
 /// Searches the kernel's own export tables.
 pub(in crate::load) fn find_in_vmlinux(run: &Run<'_>, name: &str, gplok: bool) -> StageResult<Option<FoundSymbol>> {
     let Some(exports) = run.call.kernel.exports() else { return Ok(None) };
+    let mut rows = exports.own_rows(name);
+    if rows.next().is_none() {
+        return Ok(None);
+    }
     let search = || find_in_own_rows(run, exports, name, gplok);
-    if exports.own_rows(name).nth(Exports::FEW).is_none() {
+    if rows.nth(Exports::FEW - 1).is_none() {
         return search();
     }
     run.searches.once((run.stage, gplok, Place::Vmlinux, name), search)
@@ -317,7 +321,7 @@ fn passes_names_only(run: &Run<'_>, found: &FoundSymbol) -> StageResult<bool> {
 /// Searches the loaded modules, the newest first. `raw` is the name as it is in the string table.
 pub(in crate::load) fn find_in_modules(run: &Run<'_>, raw: &[u8], gplok: bool) -> Option<FoundSymbol> {
     run.exporters(raw).find_map(|module| {
-        let (_, symbol) = module.find(raw, |kind| gplok || !kind.is_gpl_only())?;
+        let symbol = module.find(raw, |kind| gplok || !kind.is_gpl_only())?;
         Some(FoundSymbol {
             kind: symbol.kind,
             crc: symbol.crc,
