@@ -6,7 +6,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
-use crate::image::{KmodLinks, KmodSymbol, exists};
+use crate::image::{KmodComplaint, KmodLinks, KmodSymbol, exists};
 use crate::kernel::{Kernel, ModuleTree, VMLINUX, WalkFault, module_name_of};
 use crate::terms::Errno;
 
@@ -15,8 +15,8 @@ use crate::terms::Errno;
 pub enum DepmodLine {
     /// What depmod cannot list.
     Unlisted(WalkFault),
-    /// A Zstandard frame does not state the size of its contents; kmod prints it each time that it reads the file.
-    LacksSize,
+    /// What kmod says of compressed data that it cannot read, each time that it reads the file.
+    Complaint(KmodComplaint),
     /// The file is no module that kmod can read.
     Unreadable {
         /// The file.
@@ -63,14 +63,14 @@ pub fn depmod(kernel: &Kernel, faults: &[WalkFault], files: &[LinkedFile], whole
     let listed = faults.iter().filter(|fault| !matches!(fault, WalkFault::Loop(_))).cloned();
     let mut lines: Vec<_> = listed.map(DepmodLine::Unlisted).collect();
     for (path, links) in files {
-        lines.extend(links.lacks_size.then_some(DepmodLine::LacksSize));
+        lines.extend(complaint(links, 0));
         lines.extend(links.fault.map(|errno| DepmodLine::Unreadable { path: path.clone(), errno }));
     }
     let mut needs = vec![Vec::new(); files.len()];
     // The last module that is known to need each one.
     let mut needed_by = vec![None; files.len()];
     for ((number, (path, links)), needs) in files.iter().enumerate().zip(&mut needs) {
-        lines.extend(links.lacks_size.then_some(DepmodLine::LacksSize));
+        lines.extend(complaint(links, 1));
         for import in &links.imports {
             // depmod_symbol_find() drops one leading dot: on 64-bit powerpc, .foo is the code of foo.
             let name = import.name.strip_prefix('.').unwrap_or(&import.name);
@@ -95,10 +95,15 @@ pub fn depmod(kernel: &Kernel, faults: &[WalkFault], files: &[LinkedFile], whole
     let cycles = cycles(&names, &needs);
     // With cycles depmod writes nothing, and reads no file once more.
     if cycles.is_empty() {
-        lines.extend(files.iter().filter(|(_, links)| links.lacks_size).map(|_| DepmodLine::LacksSize));
+        lines.extend(files.iter().filter_map(|(_, links)| complaint(links, 2)));
     }
     lines.extend(cycles);
     lines
+}
+
+/// What kmod says when it reads a file once more.
+fn complaint(links: &KmodLinks, read: usize) -> Option<DepmodLine> {
+    links.complaints.as_ref()?.get(read).copied().map(DepmodLine::Complaint)
 }
 
 impl Exported {

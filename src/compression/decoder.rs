@@ -108,9 +108,14 @@ fn decompress_to_end(
     streams: Streams,
     budget: &Budget,
 ) -> Result<CountedBytes, CompressionError> {
-    let believed = usize::try_from(BELIEVED.max(budget.limit() / 16)).unwrap_or(usize::MAX);
-    let limit = bytes.len().saturating_mul(LARGEST_RATIO).max(believed).min(DECOMPRESSED_LIMIT);
+    let limit = module_limit(bytes.len(), budget);
     decompress_streams(compression, bytes, bytes.len().saturating_mul(4), limit, streams, budget)
+}
+
+/// How large the contents of a file of this size may get.
+pub(super) fn module_limit(size: usize, budget: &Budget) -> usize {
+    let believed = usize::try_from(BELIEVED.max(budget.limit() / 16)).unwrap_or(usize::MAX);
+    size.saturating_mul(LARGEST_RATIO).max(believed).min(DECOMPRESSED_LIMIT)
 }
 
 /// Decompresses the first stream of a kernel image's payload, at most [`DECOMPRESSED_LIMIT`] bytes. Data after the stream is

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::module_elf::ModuleElf;
 use super::text::escaped;
 use super::{Fault, Image};
-use crate::compression::NotAtOnce;
+use crate::compression::{Compression, DEPMOD_READS};
 use crate::elf::{Elf, Symbol, SymbolPlace};
 use crate::terms::Errno;
 
@@ -20,6 +20,15 @@ pub struct KmodSymbol {
     pub is_weak: bool,
 }
 
+/// What kmod says of compressed data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KmodComplaint {
+    /// The kind of compression.
+    pub compression: Compression,
+    /// The rest of the line.
+    pub says: &'static str,
+}
+
 /// The links of a module to others, as kmod reads them. kmod does not know licenses, namespaces and extended versions.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct KmodLinks {
@@ -31,8 +40,8 @@ pub struct KmodLinks {
     pub fault: Option<Errno>,
     /// Why gplok did not read the file, although kmod may: what it links to is not known then.
     pub unread: Option<String>,
-    /// Whether it is a Zstandard frame that does not state the size of its contents, which kmod 34 does not decompress.
-    pub lacks_size: bool,
+    /// What kmod 34 says of compressed data that it cannot read, each time that depmod reads the file.
+    pub complaints: Option<[KmodComplaint; DEPMOD_READS]>,
 }
 
 impl KmodLinks {
@@ -40,17 +49,21 @@ impl KmodLinks {
     /// is left out.
     pub fn of(image: &Image) -> Self {
         let not_at_once = image.not_at_once();
-        let lacks_size = not_at_once == Some(NotAtOnce::WithoutSize);
         if let Some(why) = unread(image) {
             return Self { unread: Some(why.to_owned()), ..Self::default() };
         }
         let fault = if not_at_once.is_some() { Some(Errno::EINVAL) } else { fault(image) };
         let Some(elf) = image.as_announced().filter(|_| fault.is_none()) else {
-            return Self { fault, lacks_size, ..Self::default() };
+            return Self { fault, complaints: complaints(image), ..Self::default() };
         };
         let room = elf.bytes().len();
-        Self { exports: within(exports(&elf), room), imports: imports(&elf, room), fault, unread: None, lacks_size }
+        Self { exports: within(exports(&elf), room), imports: imports(&elf, room), ..Self::default() }
     }
+}
+
+fn complaints(image: &Image) -> Option<[KmodComplaint; DEPMOD_READS]> {
+    let (compression, complaints) = image.complaints()?;
+    Some(complaints.map(|says| KmodComplaint { compression, says }))
 }
 
 /// The first symbols, as many as have names that are no longer together than `room`.
@@ -87,7 +100,7 @@ fn fault(image: &Image) -> Option<Errno> {
         None => {}
     }
     let bytes = image.contents();
-    if bytes.len() < 6 {
+    if bytes.len() < 6 && image.compression().is_none() {
         // kmod_file_open() reads six bytes to find the compression.
         return Some(Errno::EINVAL);
     }

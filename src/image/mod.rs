@@ -35,7 +35,7 @@ unstable!(exports::{EntryLayout, ExportEntry, ExportTable, TABLES});
 pub use facts::{Facts, Import, SectionFacts, SignatureFacts, Signer};
 pub(crate) use file::Extent;
 pub(crate) use regular::Known;
-unstable!(kmod::{KmodLinks, KmodSymbol});
+unstable!(kmod::{KmodComplaint, KmodLinks, KmodSymbol});
 unstable!(loose_symbols::LooseSymbol);
 pub use modinfo::Modinfo;
 unstable!(module_elf::{ModuleElf, THIS_MODULE});
@@ -60,7 +60,8 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use self::file::ModuleFile;
 pub use crate::compression::{Compression, CompressionError};
 use crate::compression::{
-    KernelDecompressFault, KernelNeeds, NotAtOnce, decompress_module, kernel_decompress, kernel_needs, not_at_once,
+    DEPMOD_READS, KernelDecompressFault, KernelNeeds, NotAtOnce, complaints, decompress_module, kernel_decompress,
+    kernel_needs, not_at_once,
 };
 use crate::elf::Elf;
 use crate::terms::{Arch, Budget, Class, CountedBytes, ElfMachine, Endian, Shown};
@@ -389,6 +390,14 @@ impl Image {
     /// compressed, or if the kernel may read other contents, or none.
     pub(crate) const fn kernel_needs(&self) -> Option<&KernelNeeds> {
         self.kernel_needs.as_ref()
+    }
+
+    /// What kmod 34 says of the file, each time that depmod reads it, if it cannot decompress it.
+    pub(crate) fn complaints(&self) -> Option<(Compression, [&'static str; DEPMOD_READS])> {
+        let is_broken = matches!(self.fault, Some(Fault::Broken(_)));
+        let compression = self.compression.filter(|_| is_broken || self.not_at_once.is_some())?;
+        let file = self.stored.is_whole().then(|| self.stored.whole())?;
+        Some((compression, complaints(compression, file, &self.budget())?))
     }
 
     /// Why kmod 34 and later do not decompress the file, although earlier ones do.

@@ -2,6 +2,7 @@
 
 use super::printable::Printable;
 use crate::check::DepmodLine;
+use crate::image::KmodComplaint;
 use crate::kernel::{WalkFault, WalkPlace};
 use crate::terms::{Errno, Shown};
 
@@ -26,7 +27,9 @@ pub fn depmod(lines: &[DepmodLine]) -> Printable {
                 text.line(format_args!("depmod: ERROR: unsupported file type {}: {kind:o}", Shown::path(path)))
             }
             DepmodLine::Unlisted(WalkFault::Loop(_)) | DepmodLine::MoreCycles => {}
-            DepmodLine::LacksSize => text.line("depmod: ERROR: zstd: Failed to determine decompression size"),
+            DepmodLine::Complaint(KmodComplaint { compression, says }) => {
+                text.line(format_args!("depmod: ERROR: {compression}: {says}"))
+            }
             DepmodLine::Unreadable { path, errno } => {
                 let error = match errno {
                     Errno::ENOEXEC => "Exec format error",

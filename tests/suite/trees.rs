@@ -128,6 +128,54 @@ fn damaged_files_are_lines_of_depmod() {
     assert_eq!(desk.run("check -k k --tree t --format depmod").ended(1).out, lines);
 }
 
+/// kmod says why it cannot decompress a file each time that depmod reads it. xz data is read on from where the last attempt stopped.
+#[test]
+fn what_kmod_says_of_broken_compression_are_lines_of_depmod() {
+    let made = Made::new("6.1.0").no_tree();
+    // Bytes that hardly get smaller, so that the file has several chunks of 8 KiB.
+    let noise = std::iter::successors(Some(1_u32), |last| {
+        let next = last ^ (last << 13);
+        let next = next ^ (next >> 17);
+        Some(next ^ (next << 5))
+    });
+    let noise = noise.take(60_000).map(|number| number.to_be_bytes()[0]);
+    let noise = crate::ko::Section::new(".noise", 0, 1, noise.collect::<Vec<_>>());
+    let module = Ko::new("foo").section(noise).build(&made.profile);
+    let mut xz = liblzma::write::XzEncoder::new(Vec::new(), 6);
+    std::io::Write::write_all(&mut xz, &module).expect("in memory");
+    let xz = xz.finish().expect("in memory");
+    let zst = zstd::bulk::compress(&module, 1).expect("in memory");
+    let flipped = |file: &[u8], at: usize| {
+        let mut file = file.to_vec();
+        file[at] ^= 0xff;
+        file
+    };
+    let cut = |file: &[u8]| file[..file.len() - 20].to_vec();
+    let lines = |name: &str, file: Vec<u8>| {
+        let desk = Desk::with(made.clone());
+        desk.file(&format!("t/{name}"), file);
+        let out = desk.run("check -k k --tree t --format depmod").ended(1).out.clone();
+        let said = out.lines().filter_map(|line| line.strip_prefix("depmod: ERROR: "));
+        said.filter(|line| !line.starts_with("failed")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let (corrupt, no_format, end) =
+        ("xz: File is corrupt", "xz: File format not recognized", "xz: Unexpected end of input");
+    assert_eq!(lines("foo.ko.xz", flipped(&xz, 14)), [corrupt, no_format, no_format]);
+    assert_eq!(lines("foo.ko.xz", flipped(&xz, xz.len() - 3)), [corrupt, end, end]);
+    assert_eq!(lines("foo.ko.xz", cut(&xz)), [end; 3]);
+    assert_eq!(lines("foo.ko.xz", [xz.as_slice(), b"some more"].concat()), [end; 3]);
+    assert_eq!(lines("foo.ko.xz", xz[..5].to_vec()), [""; 0]);
+    assert_eq!(lines("foo.ko.zst", cut(&zst)), ["zstd: Src size is incorrect"; 3]);
+    assert_eq!(lines("foo.ko.zst", [zst.as_slice(), b"more"].concat()), ["zstd: Src size is incorrect"; 3]);
+    assert_eq!(lines("foo.ko.zst", [zst.as_slice(), &zst].concat()), ["zstd: Destination buffer is too small"; 3]);
+    assert_eq!(lines("foo.ko.zst", zstd::bulk::compress(b"", 1).expect("in memory")).len(), 3);
+    // What is shorter than an ELF header, but no broken compression, has another error.
+    let desk = Desk::with(made);
+    desk.file("t/short.ko.zst", zstd::bulk::compress(b"short", 1).expect("in memory"));
+    let line = "depmod: ERROR: failed to load symbols from t/short.ko.zst: Exec format error\n";
+    assert_eq!(desk.run("check -k k --tree t --format depmod").ended(1).out, line);
+}
+
 /// What cannot be listed or opened, in the words of depmod.
 #[test]
 fn what_depmod_cannot_list_are_its_lines() {
