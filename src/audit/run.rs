@@ -14,9 +14,9 @@ use super::subject::{Subject, placed_exports};
 use super::wrappers::Wrappers;
 use crate::check::try_each;
 use crate::graph::convention;
-use crate::image::{Error, ModuleElf, THIS_MODULE};
+use crate::image::{Error, ModuleElf, THIS_MODULE, TOO_MANY_EXPORTS};
 use crate::kernel::{Kernel, KernelImage};
-use crate::terms::{ElfMachine, ExportKind, ExportedSymbol, License, ModuleName};
+use crate::terms::{Claim, ElfMachine, ExportKind, ExportedSymbol, License, ModuleName};
 
 /// What an audit looks for beyond its usual findings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -101,13 +101,15 @@ struct Surveyed {
     exports: Vec<ExportedSymbol>,
     /// Why it could not be read.
     unread: Option<String>,
+    /// What is kept of it, counted in the budget.
+    kept: Claim,
 }
 
 impl Surveyed {
     /// What the path of a module tells.
     fn of(file: &ModuleFile) -> Self {
         let name = ModuleName::of_file(&file.path).unwrap_or_else(|| file_stem(&file.path));
-        Self { name, license: None, intree: false, exports: Vec::new(), unread: None }
+        Self { name, license: None, intree: false, exports: Vec::new(), unread: None, kept: Claim::default() }
     }
 }
 
@@ -178,7 +180,10 @@ fn survey_module(objects: &Objects, file: &ModuleFile) -> Result<(Surveyed, Vec<
         surveyed.unread = Some("its section headers do not lie inside the file".to_owned());
     } else if elf.symtab().is_none() {
         surveyed.unread = Some("it has no symbol table".to_owned());
+    } else if elf.exports_too_many() {
+        surveyed.unread = Some(TOO_MANY_EXPORTS.to_owned());
     }
+    surveyed.kept = image.claim_kept(1)?;
     let this_module = elf.find_sec(THIS_MODULE).and_then(|section| elf.this_module_name(section));
     if let Some(own) = this_module.filter(|own| !own.is_empty()) {
         surveyed.name = ModuleName::new(&own);

@@ -290,6 +290,7 @@ impl<'a> Check<'a> {
             Err(error) if error.is_about_memory() => return Err(error),
             Err(error) => self.kernel.faulty(path, &error),
         };
+        image = image.counted(1)?;
         let seen = image.ask(look)?;
         if self.uncached {
             return Ok(ReadFile { image, judged: None, seen });
@@ -298,7 +299,7 @@ impl<'a> Check<'a> {
         if image.lacked()
             && let Some(whole) = image.completed()?
         {
-            image = whole;
+            image = whole.counted(1)?;
             judged = first.prepare(&image, &self.insmod);
         }
         let is_alone = judged.as_ref().is_some_and(Judged::is_alone);

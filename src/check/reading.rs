@@ -8,13 +8,16 @@ use crate::kernel::Kernel;
 /// The part of a budget that modules may take which are kept as a whole: a quarter.
 const KEPT: u64 = 4;
 
+/// How many verdicts are made of each, with a list of what it imports.
+const VERDICTS: usize = 3;
+
 /// Opens module files on all threads, and keeps them. One that cannot be read has an image without contents. Once they take a
 /// quarter of the kernel's budget, only the parts of the others are kept that every load reads; all of such a file is read again
 /// where that is needed.
 pub fn open_modules(kernel: &Kernel, files: &[ModuleFile]) -> Vec<Image> {
     let budget = kernel.budget();
     let open = |file: &ModuleFile| {
-        let image = kernel.open_module(&file.path)?;
+        let image = kernel.open_module(&file.path)?.counted(VERDICTS)?;
         if budget.taken() <= budget.limit() / KEPT {
             return Ok(image);
         }

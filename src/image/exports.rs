@@ -1,6 +1,7 @@
 //! A module's export tables, in every layout that kernels have used.
 
 use super::ModuleElf;
+use super::module_elf::MAX_STRING;
 use super::text::escaped;
 use crate::elf::{Relocation, Section, SymbolPlace};
 use crate::terms::{Crc, ExportKind, ExportedSymbol, NameFilter, Namespace};
@@ -18,7 +19,15 @@ pub const TABLES: [(ExportKind, &str, &str); 5] = [
 
 /// How many entries of a table are read at most. The kernel itself exports about 15,000 symbols, and no module a tenth
 /// of that.
-const MAX_ENTRIES: usize = 1 << 16;
+const MAX_ENTRIES: usize = 1 << 14;
+/// How many bytes of names and namespaces are read for one table at most. Names may overlap in the file, and have up to 1,024 bytes.
+const MAX_TEXT: usize = 4 << 20;
+/// The size of the smallest entry in bytes.
+const SMALLEST_ENTRY: usize = 8;
+/// What an export takes beside its texts, in all lists that it gets into, in bytes.
+const EXPORT: usize = 512;
+/// In how many such lists its texts are.
+const TEXTS: usize = 4;
 
 /// The layout of `struct kernel_symbol` (include/linux/export-internal.h).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,6 +102,10 @@ impl ExportTable {
         self.names.may_have(hash)
     }
 }
+
+/// Why what a module exports is not known: see [`ModuleElf::exports_too_many`].
+pub(crate) const TOO_MANY_EXPORTS: &str =
+    "it exports more than gplok reads: 16,384 symbols, or 4 MiB of names and namespaces, of one license";
 
 /// The references in a section, found by the offset of the field that holds them.
 struct References<'a> {
@@ -181,10 +194,15 @@ impl ModuleElf {
         let count = (self.contents(section).len() / size).min(MAX_ENTRIES);
         let crc_references = crcs.map(|crcs| References::new(self, crcs));
         let mut entries = Vec::with_capacity(count);
+        let mut text = 0;
         for index in 0..count {
             let at = index * size;
             let raw_name = references.string(at + field, field).unwrap_or_default();
             let namespace = if layout.namespaces { references.string(at + 2 * field, field) } else { None };
+            text += raw_name.len() + namespace.map_or(0, <[u8]>::len);
+            if text > MAX_TEXT {
+                break;
+            }
             let namespace = namespace.and_then(|text| Namespace::new(&escaped(text)));
             let crc = crc_references.as_ref().and_then(|references| self.crc(references, index, layout.rel_crcs));
             let symbol = ExportedSymbol { name: escaped(raw_name), kind, crc, namespace };
@@ -207,6 +225,32 @@ impl ModuleElf {
             Some((_, value)) => value & u64::from(u32::MAX),
         };
         u32::try_from(number).ok().map(Crc)
+    }
+
+    /// Returns whether an export table holds more than is read of it: so many entries, or texts in sum.
+    pub(super) fn has_too_many_exports(&self) -> bool {
+        let Some(layout) = self.announced_layout() else { return false };
+        let field = layout.field(self.format().class().word());
+        TABLES.iter().filter_map(|(_, name, _)| self.find_sec(name)).any(|section| {
+            let len = self.contents(section).len();
+            if len / SMALLEST_ENTRY > MAX_ENTRIES {
+                return true;
+            }
+            // As many fields as fit may refer to texts.
+            let fields = len / field;
+            if fields.saturating_mul(MAX_STRING) <= MAX_TEXT {
+                return false;
+            }
+            let references = References::new(self, section);
+            let texts = (0..fields).filter_map(|index| references.string(index * field, field));
+            texts.map(<[u8]>::len).sum::<usize>() > MAX_TEXT
+        })
+    }
+
+    /// What exports take in memory, with what is kept of them in other lists, in bytes.
+    pub(super) fn size_of_exports(exports: &[ExportedSymbol]) -> usize {
+        let space = |export: &ExportedSymbol| export.namespace.as_ref().map_or(0, |namespace| namespace.as_str().len());
+        exports.iter().map(|export| EXPORT + TEXTS * (export.name.len() + space(export))).sum()
     }
 
     /// Reads all export tables in the layout that they have in the file. The flags of `__kflagstab` decide the kinds,

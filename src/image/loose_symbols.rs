@@ -50,6 +50,8 @@ const FINDING: usize = 256;
 /// The most memory that findings about all symbols of a module may take: 128 MiB. The modules of distributions need at most a few
 /// thousand symbols, which take less than 1 MiB.
 const FINDINGS: usize = 128 << 20;
+/// How many times the name of a symbol is in memory once a verdict is written: in findings, lines of the log, and pages.
+const NAMES: usize = 4;
 
 impl LooseSymbols {
     /// Reads them from a symbol table. `name_of` returns the name of a symbol, and `room` is the largest number of bytes that
@@ -90,6 +92,12 @@ impl LooseSymbols {
     /// Returns whether findings about all of them would take too much memory: they are very many, or have long names that overlap.
     pub fn are_too_many(&self) -> bool {
         self.symbols.len().saturating_mul(FINDING).saturating_add(self.length) > FINDINGS
+    }
+
+    /// What they and the findings about all of them in so many verdicts take in memory, in bytes.
+    pub fn size(&self, verdicts: usize) -> usize {
+        let finding = FINDING.saturating_mul(self.symbols.len()).saturating_add(self.length.saturating_mul(NAMES));
+        finding.saturating_mul(verdicts)
     }
 
     /// The name of a symbol, or as `Err` its `st_name`, if the name was not kept.

@@ -31,6 +31,7 @@ unstable!(bytes::Bytes);
 pub use debug_file::DebugFiles;
 unstable!(debug_file::DebugObject);
 pub use error::{Error, ErrorKind};
+pub(crate) use exports::TOO_MANY_EXPORTS;
 unstable!(exports::{EntryLayout, ExportEntry, ExportTable, TABLES});
 pub use facts::{Facts, Import, SectionFacts, SignatureFacts, Signer};
 pub(crate) use file::Extent;
@@ -64,7 +65,7 @@ use crate::compression::{
     kernel_needs, not_at_once,
 };
 use crate::elf::Elf;
-use crate::terms::{Arch, Budget, Class, CountedBytes, ElfMachine, Endian, Shown};
+use crate::terms::{Arch, Budget, Claim, Class, CountedBytes, ElfMachine, Endian, ExportedSymbol, Shown};
 
 /// A module file: its bytes as stored and as decompressed.
 ///
@@ -90,6 +91,8 @@ pub struct Image {
     fault: Option<Fault>,
     /// Whether the sections are found, as far as that was asked while they were in memory.
     damage: OnceLock<Option<&'static str>>,
+    /// What was computed from the contents and stays in memory, counted in the budget.
+    kept: Claim,
 }
 
 /// Why a module file has no contents, or none that kmod can read.
@@ -226,6 +229,7 @@ impl Image {
             number: next_number(),
             fault: None,
             damage: OnceLock::new(),
+            kept: Claim::default(),
         }
     }
 
@@ -293,6 +297,39 @@ impl Image {
             Some(elf) if elf.sections().is_empty() => Some("its section headers do not lie inside the file"),
             Some(_) => None,
         })
+    }
+
+    /// What stays in memory of the module once its bytes are freed, with what so many verdicts may say of it, as a part of the budget.
+    ///
+    /// # Errors
+    /// If it does not fit into what is left.
+    pub(crate) fn claim_kept(&self, verdicts: usize) -> Result<Claim, Error> {
+        self.claim(self.as_announced().map_or(0, |elf| elf.size_of_kept(verdicts)))
+    }
+
+    /// What a copy of its exports takes, as a part of the budget.
+    ///
+    /// # Errors
+    /// If it does not fit into what is left.
+    pub(crate) fn claim_exports(&self, exports: &[ExportedSymbol]) -> Result<Claim, Error> {
+        self.claim(ModuleElf::size_of_exports(exports))
+    }
+
+    fn claim(&self, size: usize) -> Result<Claim, Error> {
+        self.budget().take(size).map_err(|over| Error::new(&self.path, ErrorKind::Io(over.into())))
+    }
+
+    /// Counts what stays in memory of the module, as long as this image is there: see [`Image::claim_kept`]. A module of which not all
+    /// exports are read counts as unread: others may need them.
+    ///
+    /// # Errors
+    /// If it does not fit into what is left.
+    pub(crate) fn counted(mut self, verdicts: usize) -> Result<Self, Error> {
+        if self.as_announced().is_some_and(|elf| elf.exports_too_many()) {
+            return Ok(Self::unread(&self.path, TOO_MANY_EXPORTS));
+        }
+        self.kept = self.claim_kept(verdicts)?;
+        Ok(self)
     }
 
     /// Frees the bytes of an image whose file can be read again, except for the parts that every load reads.

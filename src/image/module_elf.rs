@@ -45,18 +45,22 @@ pub(super) struct Kept {
     extended_versions: OnceLock<Option<Arc<Versions>>>,
     version_counts: OnceLock<(usize, usize)>,
     exports: OnceLock<Arc<Vec<ExportedSymbol>>>,
+    has_too_many_exports: OnceLock<bool>,
     all_symbols_named: OnceLock<bool>,
     names_in_strtab: OnceLock<bool>,
     pub(super) this_module_name: OnceLock<Option<Arc<str>>>,
     pub(super) this_module: OnceLock<Arc<ThisModule>>,
 }
 
+/// How much memory the tags of `.modinfo` and the versions of symbols take, as a multiple of their sections.
+const TEXTS: usize = 2;
+
 /// The section that becomes `struct module`.
 pub const THIS_MODULE: &str = ".gnu.linkonce.this_module";
 
 /// How many bytes of a string are read: the kernel's names are at most 512 bytes long (`KSYM_NAME_LEN`), the lines of
 /// its log 1,024.
-const MAX_STRING: usize = 1024;
+pub(super) const MAX_STRING: usize = 1024;
 
 impl ModuleElf {
     pub(super) fn new(bytes: Bytes, class: Class, endian: Endian) -> Self {
@@ -370,6 +374,20 @@ impl ModuleElf {
     /// exports.
     pub fn exports(&self) -> &Arc<Vec<ExportedSymbol>> {
         self.kept.exports.get_or_init(|| Arc::new(self.read_exports()))
+    }
+
+    /// Returns whether an export table holds more than gplok reads of it.
+    pub fn exports_too_many(&self) -> bool {
+        *self.kept.has_too_many_exports.get_or_init(|| self.has_too_many_exports())
+    }
+
+    /// What stays in memory of the module once its file is freed, with what so many verdicts may say of it, in bytes.
+    pub(super) fn size_of_kept(&self, verdicts: usize) -> usize {
+        let texts = [".modinfo", "__versions", "__version_ext_names", "__version_ext_crcs"];
+        let texts = texts.iter().flat_map(|name| self.sections_named(name)).map(|section| self.contents(section).len());
+        let sections = self.sections.len().saturating_mul(size_of::<Section>() + size_of::<u64>());
+        let kept = texts.fold(sections, |sum, len| sum.saturating_add(len.saturating_mul(TEXTS)));
+        kept.saturating_add(Self::size_of_exports(self.exports())).saturating_add(self.loose().size(verdicts))
     }
 }
 

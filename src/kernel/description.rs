@@ -551,7 +551,7 @@ impl Kernel {
         if let Some(image) = locked().get(path) {
             return Arc::clone(image);
         }
-        let image = self.open_module_for_loading(path, Known::Nothing);
+        let image = self.open_module_for_loading(path, Known::Nothing).and_then(|image| image.counted(1));
         let image = Arc::new(image.unwrap_or_else(|error| self.faulty(path, &error)));
         Arc::clone(locked().entry(path.to_owned()).or_insert(image))
     }

@@ -12,13 +12,15 @@ use super::struct_module::StructModule;
 use super::tree_module::{Contest, ShadowedModule, TreeModule, UnreadFile};
 use super::tree_walk::{Found, WalkFault, walk};
 use crate::image::{
-    Extent, Fault, Image, Known, THIS_MODULE, exists, is_dir, is_file, open_regular, read_regular_text,
-    why_unread_unless_absent,
+    Extent, Fault, Image, Known, THIS_MODULE, TOO_MANY_EXPORTS, exists, is_dir, is_file, open_regular,
+    read_regular_text, why_unread_unless_absent,
 };
-use crate::terms::{Budget, CountedBytes, Crc, ExportedSymbol, ModuleName};
+use crate::terms::{Budget, Claim, CountedBytes, Crc, ExportedSymbol, ModuleName};
 
 /// What a module exports, or why that could not be read.
-type ReadExports = (ModuleName, Result<Vec<ExportedSymbol>, UnreadFile>);
+type ReadExports = (ModuleName, Result<CountedExports, UnreadFile>);
+/// Exports, with their part of the budget.
+type CountedExports = (Vec<ExportedSymbol>, Claim);
 
 /// The modules under a directory or in packages, by name. Listing a tree does not open its files; methods that do say so.
 #[derive(Debug, Default)]
@@ -159,7 +161,7 @@ impl ModuleTree {
             let contest = |(name, why): (&ModuleName, &String)| {
                 let others = others.get(name).into_iter().flatten().copied();
                 let files: Vec<_> = self.modules.get(name).into_iter().chain(others).collect();
-                let exports = files.iter().map(|file| match self.exports_of(file) {
+                let exports = files.iter().map(|file| match self.exports_of(file).map(|(exports, _)| exports) {
                     // The kernel refuses a damaged file, whatever it would export.
                     Err(unread) if unread.is_damaged => Some(Vec::new()),
                     exports => exports.ok(),
@@ -276,7 +278,9 @@ impl ModuleTree {
     /// Reads every module of the tree on first use. Modules that cannot be read are left out: see [`ModuleTree::unread`].
     pub(super) fn exports(&self) -> impl Iterator<Item = (&TreeModule, &[ExportedSymbol])> {
         let exports = self.exports.get_or_init(|| self.read_exports());
-        exports.iter().filter_map(|(name, exports)| Some((self.modules.get(name)?, exports.as_deref().ok()?)))
+        exports
+            .iter()
+            .filter_map(|(name, exports)| Some((self.modules.get(name)?, exports.as_ref().ok()?.0.as_slice())))
     }
 
     /// The name and version of every export of the tree.
@@ -308,7 +312,7 @@ impl ModuleTree {
     }
 
     /// The exports of a module, or why they cannot be read.
-    fn exports_of(&self, module: &TreeModule) -> Result<Vec<ExportedSymbol>, UnreadFile> {
+    fn exports_of(&self, module: &TreeModule) -> Result<CountedExports, UnreadFile> {
         let unread = |why: String| UnreadFile::new(&module.path, why);
         let image = match self.image(&module.path, Extent::Parts) {
             Ok(image) => image,
@@ -318,7 +322,12 @@ impl ModuleTree {
             return Err(unread(why.clone()));
         }
         let exports = image.ask(announced_exports).map_err(|error| unread(error.kind.to_string()))?;
-        exports.map_err(|why| UnreadFile::damaged(&module.path, why))
+        let exports = exports.map_err(|why| UnreadFile::damaged(&module.path, why))?;
+        if image.as_announced().is_some_and(|elf| elf.exports_too_many()) {
+            return Err(unread(TOO_MANY_EXPORTS.to_owned()));
+        }
+        let kept = image.claim_exports(&exports).map_err(|error| unread(error.kind.to_string()))?;
+        Ok((exports, kept))
     }
 
     /// The file that exports a symbol, but that another file takes precedence over, and that other file.
@@ -328,7 +337,7 @@ impl ModuleTree {
         let exporters = self.shadowed_exporters.get_or_init(|| {
             let mut exporters = HashMap::new();
             for (place, shadowed) in self.shadowed.iter().enumerate() {
-                for export in self.exports_of(&shadowed.file).into_iter().flatten() {
+                for export in self.exports_of(&shadowed.file).into_iter().flat_map(|(exports, _)| exports) {
                     exporters.entry(export.name).or_insert(place);
                 }
             }

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::history::{Behaviour, Calendar};
-use crate::image::{Fault, Image};
+use crate::image::{Fault, Image, ModuleElf, TOO_MANY_EXPORTS};
 use crate::kernel::{Kernel, UnreadFile, module_name_of};
 use crate::load::cache::memo::Memo;
 use crate::load::cache::passed::Passed;
@@ -519,8 +519,16 @@ fn not_read<'a>(image: &'a Image, insmod: &Insmod) -> Option<&'a str> {
         // init_module() gets a buffer, which the program has filled.
         Some(Fault::TooLong(why)) if insmod.call == SystemCall::InitModule => Some(why),
         Some(Fault::TooLong(_) | Fault::Broken(_)) => None,
-        None => image.as_announced().filter(|elf| elf.needs_too_many()).map(|_| TOO_MANY_SYMBOLS),
+        None => image.as_announced().and_then(|elf| too_much_of(&elf)),
     }
+}
+
+/// Why a module is not judged of which too much would have to be said or kept; `None` if it is judged.
+fn too_much_of(elf: &ModuleElf) -> Option<&'static str> {
+    if elf.needs_too_many() {
+        return Some(TOO_MANY_SYMBOLS);
+    }
+    elf.exports_too_many().then_some(TOO_MANY_EXPORTS)
 }
 
 /// Why a module is not judged whose findings would take more memory than its file.

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::ByteSize;
 
-/// How many bytes of the contents of files, as they are stored and decompressed, may be in memory at a time. Clones share one
+/// How many bytes of the contents of files, as they are stored and decompressed, and of what is kept of them, may be in memory at a time. Clones share one
 /// account, also between threads.
 ///
 /// Whoever reads or decompresses a file takes its size from the budget first, and fails where it does not fit: sizes and compressed
-/// data may be hostile. What is computed from the contents is not counted. It is in proportion to them.
+/// data may be hostile. So does whoever keeps what is computed from the contents of many files.
 #[derive(Clone, Debug)]
 pub struct Budget(Arc<Account>);
 

@@ -275,3 +275,41 @@ fn a_module_that_needs_too_many_symbols_is_not_judged() {
     desk.run("why -k k t/very_many.ko").ended(3);
     desk.run("upgrade --from k --to k t/very_many.ko").ended(3);
 }
+
+/// What is kept of modules, and may be said of them, is counted in sum: each of these would be judged alone.
+#[test]
+fn names_that_overlap_are_counted_in_sum() {
+    let (desk, made) = desk();
+    let small = Ko::new("some").build(&made.profile);
+    for number in 0..8 {
+        desk.file(&format!("t/m{number}.ko"), with_overlapping_names(small.clone(), 1_500));
+    }
+    desk.run("check -k k --max-memory 16M t/m0.ko").ended(1);
+    let why = "it needs more memory than the 16 MiB";
+    for command in ["check -k k --tree t", "upgrade --from k --to k --tree t"] {
+        let run = desk.run(&format!("{command} --max-memory 16M"));
+        assert!(matches!(run.code, Some(1 | 3)) && run.out.contains(why), "{run:?}");
+    }
+    let page = desk.run("audit t --max-memory 16M").ended(3).out.clone();
+    assert!(page.contains(why), "{page}");
+    let page = desk.run("check -k k --tree t").ended(1).out.clone();
+    assert!(page.starts_with("8 modules on 6.1.0: 8 refused\n"), "{page}");
+}
+
+/// Of an export table that is longer than any that a kernel has, not all is read: what the module exports is not known then.
+#[test]
+fn exports_that_are_not_all_read_leave_their_users_open() {
+    let (desk, made) = desk();
+    let long = |number: usize| format!("f{number:0>999}");
+    let many = |count: usize| (0..count).fold(Ko::new("many"), |ko, number| ko.export(&long(number)));
+    desk.file("t/user.ko", Ko::new("user").needs("gone").build(&made.profile));
+    desk.file("t/many.ko", many(100).build(&made.profile));
+    desk.run("check -k k --tree t").ended(1);
+    desk.file("t/many.ko", many(4_300).build(&made.profile));
+    let why = "it exports more than gplok reads: 16,384 symbols, or 4 MiB of names and namespaces, of one license";
+    desk.file("k/kernel/many.ko", many(4_300).build(&made.profile));
+    for command in ["check -k k --tree t", "check -k k t/user.ko", "upgrade --from k --to k --tree t", "audit t"] {
+        let page = desk.run(command).ended(3).out.clone();
+        assert!(page.contains(why), "{page}");
+    }
+}
