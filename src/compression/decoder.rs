@@ -21,7 +21,7 @@ const BELIEVED_RATIO: usize = 64;
 
 /// How many times as large as its stored bytes a file may get that is larger than [`BELIEVED`]. Real modules with debug information
 /// are 3 to 10 times as large; a file of zeros is a thousand times as large and more, and takes half a second each time it is read.
-const LARGEST_RATIO: usize = 256;
+const LARGEST_RATIO: usize = 64;
 /// Decompressed files up to this size may have any ratio: 64 MiB, or a sixteenth of the budget.
 const BELIEVED: u64 = 64 << 20;
 
@@ -81,7 +81,7 @@ fn decoder<'a>(compression: Compression, input: impl BufRead + 'a, streams: Stre
 }
 
 /// Decompresses all streams, in memory proportional to the output, which is at most [`DECOMPRESSED_LIMIT`] bytes. Beyond 64 MiB, or a
-/// sixteenth of a budget that is larger than 1 GiB, it is also at most 256 times as large as the input.
+/// sixteenth of a budget that is larger than 1 GiB, it is also at most 64 times as large as the input.
 ///
 /// # Errors
 /// If the data is broken or cut short, or exceeds the limit or the budget.

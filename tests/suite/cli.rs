@@ -439,7 +439,7 @@ fn bombs_are_defused() {
     let started = Instant::now();
     desk.file("bomb.ko.zst", zstd_bomb()).file("bomb.ko.xz", xz_bomb());
     for (file, form) in [("bomb.ko.zst", "zstd"), ("bomb.ko.xz", "xz")] {
-        let few = "67108864 bytes, more than 256 times its size";
+        let few = "67108864 bytes, more than 64 times its size";
         for (arguments, limit) in [("", few), (" --max-memory 8G", "536870912 bytes")] {
             let what = format!("{form} data grows beyond {limit}");
             let ran = desk.run(&format!("check -k k {file}{arguments}"));
