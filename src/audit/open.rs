@@ -59,6 +59,11 @@ impl Objects {
         2 * self.modules.len()
     }
 
+    /// What the contents of all files are counted in.
+    pub(super) const fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
     /// Opens a module.
     pub(super) fn open(&self, file: &ModuleFile) -> Result<Image, crate::image::Error> {
         match file.kernel.and_then(|kernel| self.kernels.get(kernel)) {

@@ -1,8 +1,10 @@
-//! Runs an audit. Every module is read twice: first for its exports and imports, then for what its code does.
+//! Runs an audit. Every module is read twice: first for its exports and imports, then for what its code does. A compressed one is read
+//! once if its code fits into memory beside that of the others.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::exposed::exposed;
 use super::finding::{Audit, AuditFinding, AuditedObject};
@@ -14,9 +16,12 @@ use super::subject::{Subject, placed_exports};
 use super::wrappers::Wrappers;
 use crate::check::try_each;
 use crate::graph::convention;
-use crate::image::{Error, ModuleElf, THIS_MODULE, TOO_MANY_EXPORTS};
+use crate::image::{Error, Image, ModuleElf, THIS_MODULE, TOO_MANY_EXPORTS};
 use crate::kernel::{Kernel, KernelImage};
 use crate::terms::{Claim, ElfMachine, ExportKind, ExportedSymbol, License, ModuleName};
+
+/// The part of the budget that may be kept of compressed modules: a quarter.
+const KEPT: u64 = 4;
 
 /// What an audit looks for beyond its usual findings.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,13 +108,23 @@ struct Surveyed {
     unread: Option<String>,
     /// What is kept of it, counted in the budget.
     kept: Claim,
+    /// The parts of a compressed module in which its code is, as far as there is room for them.
+    image: Option<Image>,
 }
 
 impl Surveyed {
     /// What the path of a module tells.
     fn of(file: &ModuleFile) -> Self {
         let name = ModuleName::of_file(&file.path).unwrap_or_else(|| file_stem(&file.path));
-        Self { name, license: None, intree: false, exports: Vec::new(), unread: None, kept: Claim::default() }
+        Self {
+            name,
+            license: None,
+            intree: false,
+            exports: Vec::new(),
+            unread: None,
+            kept: Claim::default(),
+            image: None,
+        }
     }
 }
 
@@ -131,8 +146,9 @@ fn survey(
             known.add_symbols(symbols);
         }
     }
+    let room = AtomicU64::new(objects.budget().limit() / KEPT);
     let surveyed = try_each(&objects.modules, |file| {
-        let module = survey_module(objects, file);
+        let module = survey_module(objects, file, &room);
         step();
         module
     });
@@ -164,7 +180,7 @@ fn survey(
 }
 
 /// Reads a module a first time. Returns the symbols that it imports as well.
-fn survey_module(objects: &Objects, file: &ModuleFile) -> Result<(Surveyed, Vec<Box<str>>), Error> {
+fn survey_module(objects: &Objects, file: &ModuleFile, room: &AtomicU64) -> Result<(Surveyed, Vec<Box<str>>), Error> {
     let mut surveyed = Surveyed::of(file);
     if let Some(why) = &file.unread {
         surveyed.unread = Some(why.clone());
@@ -193,6 +209,15 @@ fn survey_module(objects: &Objects, file: &ModuleFile) -> Result<(Surveyed, Vec<
     surveyed.exports = placed_exports(&elf).into_iter().map(|(export, ..)| export).collect();
     let undefined = elf.symbols().iter().skip(1).filter(|symbol| symbol.is_undefined());
     let imports = undefined.map(|symbol| elf.symbol_text(symbol).into()).collect();
+    // To decompress a module takes longer than all else.
+    if image.compression().is_some() && surveyed.unread.is_none() {
+        let parts = image.loaded_parts();
+        let size: u64 = parts.iter().map(|range| range.end - range.start).sum();
+        if room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(size)).is_ok() {
+            drop(elf);
+            surveyed.image = Some(image.reduced_to(parts));
+        }
+    }
     Ok((surveyed, imports))
 }
 
@@ -239,14 +264,23 @@ fn audit_module(
     known: &KnownExports,
     options: &AuditOptions,
 ) -> Result<(AuditedObject, Vec<AuditFinding>), Error> {
-    let mut object = AuditedObject::of_module(file, surveyed);
+    let object = AuditedObject::of_module(file, surveyed);
     if object.unread.is_some() {
         return Ok((object, Vec::new()));
     }
-    let image = objects.open(file)?;
-    let Some(elf) = image.as_announced() else { return Ok((object, Vec::new())) };
-    let findings = audit_elf(number, &surveyed.name, &elf, known, options, &mut object);
-    Ok((object, findings))
+    let audit = |image: &Image| {
+        let mut object = object.clone();
+        let elf = image.as_announced();
+        let findings = elf.map(|elf| audit_elf(number, &surveyed.name, &elf, known, options, &mut object));
+        (object, findings.unwrap_or_default())
+    };
+    if let Some(image) = &surveyed.image {
+        let audited = audit(image);
+        if !image.lacked() {
+            return Ok(audited);
+        }
+    }
+    Ok(audit(&objects.open(file)?))
 }
 
 impl AuditedObject {

@@ -1,9 +1,11 @@
 //! Opens and reads module files.
 
+use std::fmt;
 use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::error::KERNEL_READS;
@@ -11,7 +13,7 @@ use super::parts::Parts;
 use super::regular::{Known, open_below, open_with_metadata};
 use super::{Bytes, Error, ErrorKind};
 use crate::compression::{Compression, stream};
-use crate::terms::Budget;
+use crate::terms::{Budget, CountedBytes};
 
 /// How much of a file is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,6 +31,40 @@ pub(super) struct ModuleFile {
     path: PathBuf,
     len: u64,
     modified: Option<SystemTime>,
+}
+
+/// Reads the bytes of a module in a package.
+type ReadMember = dyn Fn() -> io::Result<CountedBytes> + Send + Sync;
+
+/// Where the bytes of a module are read again.
+#[derive(Clone)]
+pub(super) enum Origin {
+    /// A file of its own.
+    File(ModuleFile),
+    /// A file in a package.
+    Member(Arc<ReadMember>),
+}
+
+impl fmt::Debug for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(file) => file.fmt(f),
+            Self::Member(_) => f.write_str("Member"),
+        }
+    }
+}
+
+impl Origin {
+    /// Reads all bytes again.
+    ///
+    /// # Errors
+    /// If they cannot be read, have changed since, or do not fit into the budget.
+    pub fn reopen(&self, path: &Path, budget: &Budget) -> Result<Bytes, Error> {
+        match self {
+            Self::File(file) => file.reopen(budget),
+            Self::Member(read) => read().map(Bytes::from).map_err(|error| Error::new(path, ErrorKind::Io(error))),
+        }
+    }
 }
 
 impl ModuleFile {

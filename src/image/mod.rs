@@ -54,11 +54,12 @@ pub(crate) use text::text_bytes;
 pub(crate) use text::{is_plain, with_letters};
 unstable!(text::{as_text, escaped});
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use self::file::ModuleFile;
+use self::file::{ModuleFile, Origin};
 pub use crate::compression::{Compression, CompressionError};
 use crate::compression::{
     DEPMOD_READS, KernelDecompressFault, KernelNeeds, NotAtOnce, complaints, decompress_module, kernel_decompress,
@@ -73,8 +74,8 @@ use crate::terms::{Arch, Budget, Claim, Class, CountedBytes, ElfMachine, Endian,
 #[derive(Debug)]
 pub struct Image {
     path: PathBuf,
-    /// The file, to read it again; `None` if the bytes were passed in memory.
-    file: Option<ModuleFile>,
+    /// Where it is read again; `None` if the bytes were passed in memory.
+    file: Option<Origin>,
     compression: Option<Compression>,
     /// What the kernel needs to decompress the file to these contents itself, if that is known.
     kernel_needs: Option<KernelNeeds>,
@@ -143,7 +144,7 @@ impl Image {
     /// If the file cannot be read or decompressed, or does not fit into the budget.
     pub(crate) fn open_for(path: &Path, known: Known, extent: Extent, budget: &Budget) -> Result<Self, Error> {
         let (stored, file) = ModuleFile::open(path, known, extent, budget)?;
-        Ok(Self { file: Some(file), ..Self::from_shared(path, stored)? })
+        Ok(Self { file: Some(Origin::File(file)), ..Self::from_shared(path, stored)? })
     }
 
     /// Reads a whole file below a folder, by a path that somebody else chose.
@@ -152,7 +153,7 @@ impl Image {
     /// As [`Image::open`], or if the path leads out of the folder.
     fn open_below(folder: &Path, path: &Path, budget: &Budget) -> Result<Self, Error> {
         let (stored, file) = ModuleFile::open_below(folder, path, budget)?;
-        Ok(Self { file: Some(file), ..Self::from_shared(path, stored)? })
+        Ok(Self { file: Some(Origin::File(file)), ..Self::from_shared(path, stored)? })
     }
 
     /// Reads a module file that is passed to the kernel as it is: broken compression is not an error here, because the
@@ -168,7 +169,7 @@ impl Image {
     /// As [`Image::open_raw`], or if it takes more memory than is left.
     pub(crate) fn open_raw_within(path: &Path, budget: &Budget) -> Result<Self, Error> {
         let (stored, file) = ModuleFile::open(path, Known::Nothing, Extent::Whole, budget)?;
-        Ok(Self { file: Some(file), ..Self::raw_from_shared(path, stored) })
+        Ok(Self { file: Some(Origin::File(file)), ..Self::raw_from_shared(path, stored) })
     }
 
     /// Takes a module from bytes in memory that are passed to the kernel as they are; `path` is only a name.
@@ -199,6 +200,18 @@ impl Image {
     /// As [`Image::from_bytes`], or if they do not fit into the budget when they are decompressed.
     pub(crate) fn from_counted(path: &Path, bytes: CountedBytes) -> Result<Self, Error> {
         Self::from_shared(path, bytes.into())
+    }
+
+    /// Takes a module from a package, whose bytes `read` reads.
+    ///
+    /// # Errors
+    /// As [`Image::from_counted`], or if they cannot be read.
+    pub(crate) fn from_member(
+        path: &Path,
+        read: impl Fn() -> std::io::Result<CountedBytes> + Send + Sync + 'static,
+    ) -> Result<Self, Error> {
+        let stored = read().map_err(|error| Error::new(path, ErrorKind::Io(error)))?;
+        Ok(Self { file: Some(Origin::Member(Arc::new(read))), ..Self::from_counted(path, stored)? })
     }
 
     fn from_shared(path: &Path, stored: Bytes) -> Result<Self, Error> {
@@ -332,15 +345,33 @@ impl Image {
         Ok(self)
     }
 
+    /// The ranges of the contents that a loader looks at; none if they do not tell, or if the file cannot be read again.
+    pub(crate) fn loaded_parts(&self) -> Vec<Range<u64>> {
+        let read = |into: &mut [u8], at: usize| {
+            let bytes =
+                self.contents.part(at..at.saturating_add(into.len())).ok_or(std::io::ErrorKind::UnexpectedEof)?;
+            into.copy_from_slice(bytes);
+            Ok(())
+        };
+        let wanted = parts::wanted(read, self.contents.len()).ok().flatten().unwrap_or_default();
+        wanted.into_iter().map(|range| range.start as u64..range.end as u64).collect()
+    }
+
     /// Frees the bytes of an image whose file can be read again, except for the parts that every load reads.
     #[must_use]
-    pub(crate) fn reduced(mut self) -> Self {
+    pub(crate) fn reduced(self) -> Self {
+        self.reduced_to(Vec::new())
+    }
+
+    /// Frees the bytes of an image whose file can be read again, except for these ranges and the parts that every load reads.
+    #[must_use]
+    pub(crate) fn reduced_to(mut self, mut kept: Vec<Range<u64>>) -> Self {
         if self.file.is_none() {
             return self;
         }
         let readings = self.readings.get_mut().unwrap_or_else(PoisonError::into_inner);
         readings.retain_mut(|reading| Arc::get_mut(reading).is_some());
-        let mut kept: Vec<_> = readings.iter().flat_map(|reading| reading.often_read()).collect();
+        kept.extend(readings.iter().flat_map(|reading| reading.often_read()));
         let len = self.contents.len() as u64;
         kept.extend([0..len.min(HEAD as u64), len.saturating_sub(MARK)..len]);
         let contents = self.contents.reduced(&kept);
@@ -383,7 +414,7 @@ impl Image {
         if self.is_whole() && !self.lacked() {
             return Ok(None);
         }
-        let image = Self::from_shared(&self.path, file.reopen(&self.budget())?)?;
+        let image = Self::from_shared(&self.path, file.reopen(&self.path, &self.budget())?)?;
         Ok(Some(Self { file: Some(file.clone()), ..image }))
     }
 

@@ -55,7 +55,8 @@ impl Parts {
     /// # Errors
     /// If the file cannot be read, ends before `len`, or if the parts do not fit into the budget.
     pub fn read(file: &File, len: usize, budget: &Budget) -> Result<Option<(Self, Claim)>> {
-        let Some(wanted) = wanted(file, len)? else { return Ok(None) };
+        let read = |into: &mut [u8], at: usize| file.read_exact_at(into, at as u64);
+        let Some(wanted) = wanted(read, len)? else { return Ok(None) };
         let mut parts = Self { ranges: Vec::with_capacity(wanted.len()), ..Self::default() };
         let size = wanted.iter().map(Range::len).sum();
         let claim = budget.take(size)?;
@@ -80,13 +81,16 @@ impl Parts {
 }
 
 /// The ranges of a file that a loader looks at, in order and without overlap; one range for a short file. `None` for a
-/// longer file that is not ELF or whose section headers are not inside it.
-fn wanted(file: &File, len: usize) -> Result<Option<Vec<Range<usize>>>> {
+/// longer file that is not ELF or whose section headers are not inside it. `read` fills a slice from an offset in the file on.
+///
+/// # Errors
+/// If the file cannot be read.
+pub(super) fn wanted(read: impl Fn(&mut [u8], usize) -> Result<()>, len: usize) -> Result<Option<Vec<Range<usize>>>> {
     if len <= SHORT {
         return Ok(Some(Vec::from([Range { start: 0, end: len }])));
     }
     let mut head = [0; 64];
-    file.read_exact_at(&mut head, 0)?;
+    read(&mut head, 0)?;
     let Some((class, endian)) = Elf::ident(&head) else { return Ok(None) };
     let elf = Elf::new(&head, class, endian);
     let Some(header) = elf.header() else { return Ok(None) };
@@ -94,7 +98,7 @@ fn wanted(file: &File, len: usize) -> Result<Option<Vec<Range<usize>>>> {
     let table = usize::try_from(header.e_shoff).unwrap_or(usize::MAX);
     let Some(table_end) = table.checked_add(size).filter(|end| *end <= len) else { return Ok(None) };
     let mut headers = vec![0; size];
-    file.read_exact_at(&mut headers, header.e_shoff)?;
+    read(&mut headers, table)?;
     let at_start = Header { e_shoff: 0, ..header };
     let sections = Elf::new(&headers, class, endian).sections(&at_start).unwrap_or_default();
     let section_ranges = sections.iter().flat_map(|section| looked_at(section, &sections));

@@ -1,15 +1,17 @@
 //! Judges modules on another kernel: each file as it is, and as a new build of its source.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::diff::Comparison;
 use super::judge::{inherit, read_headers};
 use super::{Circumstances, Kernels, ModuleImpact, SymbolImpact, Uncompared};
 use crate::check::{Check, ModprobeError, try_each};
 use crate::history::{Behaviour, Calendar};
-use crate::image::Image;
+use crate::image::{Error, Image};
 use crate::load::Insmod;
 use crate::terms::parallel;
 use crate::verdict::{Code, Outcome, Verdict};
-use crate::why::explain_all;
+use crate::why::{explain, undefined, without_memory};
 
 /// The largest number of modules for which each changed loader rule is tried both ways.
 const RULES_FOR: usize = 64;
@@ -24,7 +26,7 @@ pub struct Upgrade<'a> {
     pub uncompared: Vec<Uncompared>,
     /// The loader behaviours that only one of the kernels has, and whether the later one has it.
     pub rules: Vec<(Behaviour, bool)>,
-    /// Whether each rule was tried both ways. With many modules none is.
+    /// Whether each rule was tried both ways. With many modules, or with some that do not fit into memory, none is.
     pub rules_tried: bool,
 }
 
@@ -46,22 +48,46 @@ impl<'a> Upgrade<'a> {
             (judge(&as_it_is), judge(&as_rebuilt))
         };
         let binaries = binaries?;
-        let mut rebuilt = rebuilt?;
-        explain_all(&mut rebuilt, images, kernels.to, lookup)?;
+        let rebuilt = rebuilt?;
         let comparison = kernels.before.zip(kernels.after).map(|(before, after)| Comparison::of(before, after));
-        let mut modules = Vec::new();
-        let mut rebuilt = rebuilt.into_iter();
-        for (image, binary) in images.iter().zip(binaries) {
-            let rebuilt = rebuilt.next().filter(|_| binary.outcome != Outcome::Loads);
-            modules.push(ModuleImpact::begun(kernels, comparison.as_ref(), image, binary, rebuilt));
+        let verdicts = binaries.into_iter().zip(rebuilt).map(|verdicts| Mutex::new(Some(verdicts)));
+        let judged: Vec<_> = images.iter().zip(verdicts).collect();
+        let begin = |image: &Image, verdicts: &Mutex<Option<(Verdict, Verdict)>>, may_read: bool| {
+            let mut verdicts = verdicts.lock().unwrap_or_else(PoisonError::into_inner);
+            // A file that does not fit into memory beside the others is read once for all of this.
+            let completed = if may_read { completed(image, verdicts.as_ref())? } else { None };
+            let image = completed.as_ref().unwrap_or(image);
+            if let Some((binary, rebuilt)) = verdicts.as_mut().filter(|_| may_read)
+                && binary.outcome != Outcome::Loads
+            {
+                explain(rebuilt, image, kernels.to, lookup)?;
+            }
+            let Some((binary, rebuilt)) = verdicts.take() else { return Ok(None) };
+            let rebuilt = Some(rebuilt).filter(|_| binary.outcome != Outcome::Loads);
+            let module = ModuleImpact::begun(kernels, comparison.as_ref(), image, binary, rebuilt);
+            let facts = match if may_read { module.facts(image, circumstances) } else { Ok(module.without_facts()) } {
+                Err(error) if error.is_about_memory() => module.without_facts(),
+                facts => facts?,
+            };
+            Ok(Some((module, facts)))
+        };
+        let begun = try_each(&judged, |(image, verdicts)| begin(image, verdicts, true));
+        let (mut modules, mut facts) = (Vec::with_capacity(images.len()), Vec::with_capacity(images.len()));
+        for (begun, (image, verdicts)) in begun.into_iter().zip(&judged) {
+            let begun = match begun {
+                Err(error) if error.is_about_memory() => {
+                    let mut begun = begin(image, verdicts, false)?;
+                    let rebuilt = begun.iter_mut().flat_map(|(module, _)| &mut module.rebuilt);
+                    rebuilt.for_each(|rebuilt| rebuilt.debug_info = without_memory(image, &error));
+                    begun
+                }
+                begun => begun?,
+            };
+            if let Some((module, source)) = begun {
+                modules.push(module);
+                facts.push(source);
+            }
         }
-        let read: Vec<_> = modules.iter().zip(images).collect();
-        let facts = try_each(&read, |(module, image)| module.facts(image, circumstances));
-        let facts = facts.into_iter().zip(&modules).map(|(facts, module)| match facts {
-            Err(error) if error.is_about_memory() => Ok(module.without_facts()),
-            facts => facts,
-        });
-        let facts = facts.collect::<Result<Vec<_>, _>>()?;
         read_headers(kernels, &mut modules, &facts);
         for (module, facts) in modules.iter_mut().zip(&facts) {
             module.symbols.retain(SymbolImpact::says_something);
@@ -73,7 +99,8 @@ impl<'a> Upgrade<'a> {
             (Some(before), Some(after)) => before.changes(after).collect(),
             _ => Vec::new(),
         };
-        let rules_tried = images.len() <= RULES_FOR;
+        // A file that would have to be read again for each rule is too large to try them.
+        let rules_tried = images.len() <= RULES_FOR && !images.iter().any(|image| !image.is_whole() && image.lacked());
         if rules_tried {
             let changed: Vec<_> = rules.iter().map(|(behaviour, _)| *behaviour).collect();
             decisive(kernels, circumstances, images, &changed, &mut modules)?;
@@ -85,6 +112,17 @@ impl<'a> Upgrade<'a> {
             uncompared: comparison.map(|known| known.uncompared()).unwrap_or_default(),
         })
     }
+}
+
+/// The whole image, if more of it is needed than is in memory; `None` if not.
+///
+/// # Errors
+/// If the file cannot be read again.
+fn completed(image: &Image, verdicts: Option<&(Verdict, Verdict)>) -> Result<Option<Image>, Error> {
+    let loads = verdicts.is_some_and(|(binary, _)| binary.outcome == Outcome::Loads);
+    // Of a module that loads, only the names that it needs are asked for.
+    image.as_announced().iter().filter(|_| loads).for_each(|elf| _ = undefined(elf).count());
+    if loads && !image.lacked() { Ok(None) } else { image.completed() }
 }
 
 /// How modules are judged on the later kernel.

@@ -14,7 +14,7 @@ use super::installed::{InstalledLoader, installed_loader};
 use super::package::PackageStore;
 use super::struct_module::StructModule;
 use super::symvers::VMLINUX;
-use super::tree::{ModuleTree, OwnModule, in_package};
+use super::tree::{ModuleTree, OwnModule, in_package, member};
 use super::tree_module::UnreadFile;
 use super::types::{KernelTypes, TypeFile};
 use super::vmlinux::{BtfMessages, Kallsyms, KernelImage};
@@ -489,8 +489,9 @@ impl Kernel {
     }
 
     fn read_module(&self, path: &Path, known: Known, extent: Extent) -> Result<Image, crate::image::Error> {
-        match self.in_package(path)? {
-            Some(contents) => Image::from_counted(path, contents),
+        let of_tree = self.tree.as_ref().map(ModuleTree::packages).unwrap_or_default();
+        match member(of_tree, path).or_else(|| member(&self.module_packages, path)) {
+            Some((store, inside)) => Image::from_member(path, move || store.get(&inside)),
             None => Image::open_for(path, known, extent, &self.budget),
         }
     }

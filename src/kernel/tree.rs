@@ -205,8 +205,8 @@ impl ModuleTree {
 
     /// Opens a module file, in its package if its path lies in one.
     pub(super) fn image(&self, path: &Path, extent: Extent) -> Result<Image, crate::image::Error> {
-        match in_package(&self.packages, path)? {
-            Some(contents) => Image::from_counted(path, contents),
+        match member(&self.packages, path) {
+            Some((store, inside)) => Image::from_member(path, move || store.get(&inside)),
             None => Image::open_for(path, Known::Nothing, extent, &self.budget),
         }
     }
@@ -412,13 +412,16 @@ fn count(files: usize) -> String {
     if files == 1 { "1 file".to_owned() } else { format!("{files} files") }
 }
 
+/// The package among these that a module file lies in, and its path there; `None` if its path lies in none.
+pub(super) fn member(packages: &[PackageStore], path: &Path) -> Option<(PackageStore, String)> {
+    let (store, inside) = packages.iter().find_map(|store| Some((store, path.strip_prefix(store.package()).ok()?)))?;
+    Some((store.clone(), inside.to_str()?.to_owned()))
+}
+
 /// The bytes of a module file in one of these packages; `None` if its path lies in none.
 pub(super) fn in_package(packages: &[PackageStore], path: &Path) -> Result<Option<CountedBytes>, crate::image::Error> {
-    let package = packages.iter().find_map(|store| Some((store, path.strip_prefix(store.package()).ok()?)));
-    let Some((store, inside)) = package.and_then(|(store, inside)| Some((store, inside.to_str()?))) else {
-        return Ok(None);
-    };
-    let contents = store.get(inside).map(Some);
+    let Some((store, inside)) = member(packages, path) else { return Ok(None) };
+    let contents = store.get(&inside).map(Some);
     contents.map_err(|source| crate::image::Error { path: path.to_owned(), kind: crate::image::ErrorKind::Io(source) })
 }
 

@@ -108,13 +108,17 @@ pub fn explain_all(verdicts: &mut [Verdict], images: &[Image], kernel: &Kernel, 
     for ((verdict, image), result) in verdicts.iter_mut().zip(images).zip(explained) {
         match result {
             Err(error) if error.is_about_memory() => {
-                let (file, what) = (image.path().to_string_lossy().into_owned(), error.kind.to_string());
-                verdict.debug_info = DebugInfo::Unusable { file, what };
+                verdict.debug_info = without_memory(image, &error);
             }
             result => result?,
         }
     }
     Ok(())
+}
+
+/// What stands for the debug information of a module for which there is no memory.
+pub(crate) fn without_memory(image: &Image, error: &Error) -> DebugInfo {
+    DebugInfo::Unusable { file: image.path().to_string_lossy().into_owned(), what: error.kind.to_string() }
 }
 
 fn annotate(finding: &mut Finding, source: &UseFinder<'_>, kernel: &Kernel, lookup: &Lookup) {

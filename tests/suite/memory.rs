@@ -183,6 +183,45 @@ fn files_that_fit_one_by_one_are_all_judged() {
     assert_eq!(budget.taken(), 0);
 }
 
+/// What a loader looks at is kept of modules that do not fit into memory: they are not decompressed once more.
+#[test]
+fn the_loaded_parts_of_compressed_modules_are_read_once() {
+    let (desk, made) = desk();
+    let names = ["m0", "m1", "m2"];
+    for name in names {
+        let ko = padded(name, LARGE).export(&format!("{name}_fn")).build(&made.profile);
+        desk.file(&format!("t/{name}.ko.xz"), xz(&ko, XzCheck::Crc32));
+    }
+    let mut kernel = Kernel::within(&Budget::new(LARGE as u64 + (1 << 20)));
+    kernel.add(&desk.path("k")).expect("a kernel");
+    let kernel = Arc::new(kernel);
+    let files = names.map(|name| ModuleFile { path: desk.path(&format!("t/{name}.ko.xz")), size: 0 });
+    let images = open_modules(&kernel, &files);
+    std::fs::remove_dir_all(desk.path("t")).expect("it is there");
+    let verdicts = Check::new(&kernel).images(&images).expect("no file is read");
+    assert_eq!(verdicts.iter().map(|verdict| &verdict.outcome).collect::<Vec<_>>(), [&Outcome::Loads; 3]);
+}
+
+/// Modules of a package leave memory as those of a folder do.
+#[test]
+fn modules_of_a_package_that_fit_one_by_one_are_all_judged() {
+    let (desk, made) = desk();
+    let mut archive = tar::Builder::new(Vec::new());
+    for number in 0..6 {
+        let ko = xz(&padded(&format!("m{number}"), LARGE).build(&made.profile), XzCheck::Crc32);
+        let mut header = tar::Header::new_ustar();
+        header.set_size(ko.len() as u64);
+        let path = format!("lib/modules/6.1.0/kernel/m{number}.ko.xz");
+        archive.append_data(&mut header, path, ko.as_slice()).expect("written");
+    }
+    desk.file("modules.tar", archive.into_inner().expect("written"));
+    for command in ["check -k k modules.tar", "upgrade --from k --to k modules.tar", "audit modules.tar"] {
+        let run = desk.run(&format!("{command} --max-memory 5M"));
+        assert!(!run.out.contains("more memory"), "{run:?}");
+        run.ended(0);
+    }
+}
+
 /// What there is no memory for is unread, not damaged: it may be loaded, and export what others need.
 #[test]
 fn an_exporter_beyond_the_limit_leaves_its_users_open() {
