@@ -48,6 +48,15 @@ const TABLE: &[CompilerSymbol] = &[
         fix: "divide with div_u64(), div64_u64() or do_div() of linux/math64.h instead of / and %",
     },
     CompilerSymbol {
+        names: &[
+            "__addvsi3", "__addvdi3", "__addvti3", "__subvsi3", "__subvdi3", "__subvti3", "__mulvsi3", "__mulvdi3", "__mulvti3", "__negvsi2",
+            "__negvdi2", "__negvti2", "__absvsi2", "__absvdi2", "__absvti2", "__mulosi4", "__mulodi4", "__muloti4",
+        ],
+        purpose: "which compilers call to find overflows",
+        fix: "compile without -ftrapv, as the kernel's own make does, and check with the functions of linux/overflow.h, such as \
+              check_add_overflow(); __mulodi4 stands for a signed multiplication of 64 bits: multiply unsigned numbers, or of 32 bits",
+    },
+    CompilerSymbol {
         names: &["__udivti3", "__divti3", "__umodti3", "__modti3", "__udivmodti4", "__multi3", "__ashlti3", "__ashrti3", "__lshrti3"],
         purpose: "which compilers call for arithmetic with 128 bits",
         fix: "compute with 64 bits and the functions of linux/math64.h, such as mul_u64_u64_div_u64()",
@@ -77,6 +86,52 @@ const TABLE: &[CompilerSymbol] = &[
         fix: "use the kernel's functions: hweight32(), hweight64(), fls(), __ffs(), swab32()",
     },
     CompilerSymbol {
+        names: &["__morestack*", "__generic_morestack*", "__splitstack_*"],
+        purpose: "which code compiled with -fsplit-stack uses",
+        fix: "compile without -fsplit-stack: the stack of the kernel does not grow",
+    },
+    CompilerSymbol {
+        names: &["__chkstk", "___chkstk_ms", "__probestack", "__rust_probestack", "__rustc_probestack"],
+        purpose: "which compilers call where a function has many or large local variables",
+        fix: "compile with the kernel's own make, for the kernel's target, and allocate large variables with kmalloc(): the stack of the \
+              kernel is small",
+    },
+    CompilerSymbol {
+        names: &["__clear_cache"],
+        purpose: "which compilers call for __builtin___clear_cache(), and where the address of a nested function is taken",
+        fix: "use flush_icache_range(), and functions that are not nested",
+    },
+    CompilerSymbol {
+        names: &["__cpu_model", "__cpu_indicator_init", "__cpu_features2", "__aarch64_cpu_features", "__riscv_feature_bits"],
+        purpose: "to which __builtin_cpu_supports() and target_clones refer",
+        fix: "use the kernel's functions: boot_cpu_has() and static_cpu_has() on x86, cpus_have_cap() on arm64",
+    },
+    CompilerSymbol {
+        names: &["__call_via_*", "__gnu_thumb1_case_*", "__ARM_call_via_*"],
+        purpose: "which compilers call in Thumb code for old processors of arm",
+        fix: "compile with the kernel's own make, which names the machine (-march) that the kernel is for",
+    },
+    CompilerSymbol {
+        names: &["__safestack_*"],
+        purpose: "which code compiled with -fsanitize=safe-stack uses",
+        fix: "compile without -fsanitize=safe-stack: the kernel has no such stack",
+    },
+    CompilerSymbol {
+        names: &[
+            "__start_*", "__stop_*", "_etext", "etext", "__etext", "_edata", "edata", "_end", "end", "__bss_start", "__ehdr_start",
+            "__executable_start", "__preinit_array_start", "__preinit_array_end", "__init_array_start", "__init_array_end",
+            "__fini_array_start", "__fini_array_end", "__rela_iplt_start", "__rela_iplt_end",
+        ],
+        purpose: "which linkers define for a program, or for the kernel as a whole, at the ends of a section",
+        fix: "the linker makes a module with -r, which defines no such symbols: reach the entries of the section in another way, such as an \
+              array, or define the symbols in a linker script of the module's own (ldflags-y := -T SCRIPT)",
+    },
+    CompilerSymbol {
+        names: &["_gfortran_*", "__gnat_*", "__objc_*", "objc_*", "__go_*", "_d_*"],
+        purpose: "which the run-time library of another language has (Fortran, Ada, Objective-C, Go or D)",
+        fix: "write the module in C, or in Rust where the kernel has it: the kernel has no run-time library of other languages",
+    },
+    CompilerSymbol {
         names: &["__stack_chk_fail", "__stack_chk_guard", "__stack_chk_fail_local", "__ref_stack_chk_guard", "__stack_smash_handler"],
         purpose: "which code compiled with -fstack-protector uses",
         fix: "compile with the kernel's own make and configuration: the kernel has no stack protector (CONFIG_STACKPROTECTOR), or \
@@ -92,18 +147,18 @@ const TABLE: &[CompilerSymbol] = &[
               CONFIG_MITIGATION_RETHUNK; CONFIG_RETPOLINE up to 6.8; CONFIG_EXPOLINE on s390), or its compiler names the thunks differently",
     },
     CompilerSymbol {
-        names: &["__fentry__", "mcount", "_mcount", "__mcount", "__gnu_mcount_nc", "__cyg_profile_func_enter", "__cyg_profile_func_exit"],
+        names: &["__fentry__", "mcount", "_mcount", "__mcount", "__gnu_mcount_nc", "_mcleanup", "__xray_*", "__cyg_profile_func_enter", "__cyg_profile_func_exit"],
         purpose: "which compilers call at the beginning of each function for a tracer",
         fix: "compile with the kernel's own make and configuration: the kernel has no such tracer (CONFIG_FUNCTION_TRACER); by hand, \
-              compile without -pg, -mfentry and -finstrument-functions",
+              compile without -pg, -mfentry, -finstrument-functions and -fxray-instrument",
     },
     CompilerSymbol {
-        names: &["__gcov_*", "gcov_*", "llvm_gcda_*", "llvm_gcov_*", "__llvm_profile_*"],
+        names: &["__gcov_*", "gcov_*", "llvm_gcda_*", "llvm_gcov_*", "__llvm_profile_*", "__profc_*", "__profd_*"],
         purpose: "which code compiled for coverage or profiles uses",
         fix: "compile without --coverage, -fprofile-arcs and -fprofile-generate: the kernel has no CONFIG_GCOV_KERNEL",
     },
     CompilerSymbol {
-        names: &["__asan_*", "__hwasan_*", "__kasan_*"],
+        names: &["__asan_*", "___asan_*", "__hwasan_*", "__kasan_*"],
         purpose: "which code compiled with -fsanitize=kernel-address uses",
         fix: "compile with the kernel's own make and configuration: the kernel has no CONFIG_KASAN, or one of another mode; by hand, \
               compile without -fsanitize",
@@ -125,7 +180,7 @@ const TABLE: &[CompilerSymbol] = &[
         fix: "compile with the kernel's own make and configuration: the kernel has no CONFIG_KMSAN; by hand, compile without -fsanitize",
     },
     CompilerSymbol {
-        names: &["__sanitizer_cov_*"],
+        names: &["__sanitizer_cov_*", "__sancov_*"],
         purpose: "which code compiled with -fsanitize-coverage uses",
         fix: "compile with the kernel's own make and configuration: the kernel has no CONFIG_KCOV; by hand, compile without \
               -fsanitize-coverage",
@@ -156,7 +211,8 @@ const TABLE: &[CompilerSymbol] = &[
             "fclose", "fread", "fwrite", "fgets", "fflush", "fseek", "perror", "strerror", "stdin", "stdout", "stderr", "__errno_location",
             "__assert_fail", "__ctype_b_loc", "__libc_start_main", "__isoc99_*", "__isoc23_*", "exit", "atexit", "getenv", "atoi", "atol",
             "strtol", "strtoul", "strtoll", "strtoull", "strdup", "strtok", "qsort", "rand", "srand", "sleep", "usleep", "nanosleep",
-            "gettimeofday", "clock_gettime", "dlopen", "dlsym", "dlclose", "pthread_*", "setjmp", "longjmp",
+            "gettimeofday", "clock_gettime", "errno", "environ", "alloca", "memmem", "bzero",
+            "asprintf", "vasprintf", "strtod", "atof", "dlopen", "dlsym", "dlclose", "pthread_*", "setjmp", "longjmp",
         ],
         purpose: "which programs take from the C library",
         fix: "use what the kernel has: kmalloc() and kfree() for malloc() and free(), pr_info() for printf(), kthread_run() for \
@@ -193,14 +249,17 @@ const TABLE: &[CompilerSymbol] = &[
             "__fixtfsi", "__fixtfdi", "__fixunstfsi", "__fixunstfdi", "__floatsisf", "__floatdisf", "__floatunsisf", "__floatundisf",
             "__floatsidf", "__floatdidf", "__floatunsidf", "__floatundidf", "__floatsitf", "__floatditf", "__floatunsitf",
             "__floatunditf", "__extendsfdf2", "__extendsftf2", "__extenddftf2", "__extendhfsf2", "__truncdfsf2", "__trunctfsf2",
-            "__trunctfdf2", "__truncsfhf2", "__truncdfhf2", "sqrt", "sqrtf", "sin", "sinf", "cos", "cosf", "tan", "tanf", "exp",
+            "__trunctfdf2", "__truncsfhf2", "__truncdfhf2", "__muldc3", "__mulsc3", "__multc3", "__divdc3", "__divsc3",
+            "__divtc3", "__fixsfti", "__fixdfti", "__fixtfti", "__fixunssfti", "__fixunsdfti", "__floattisf", "__floattidf", "__floattitf",
+            "__floatuntisf", "__floatuntidf", "__mips16_*", "sqrt", "sqrtf", "sin", "sinf", "cos", "cosf", "tan", "tanf", "exp",
             "expf", "log", "logf", "pow", "powf", "floor", "floorf", "ceil", "ceilf", "round", "roundf", "fabs", "fabsf", "fmod", "fmodf",
         ],
-        purpose: "a function of floating-point arithmetic",
+        purpose: "which code with floating-point numbers calls",
         fix: "compute with integers or fixed-point numbers: the kernel has no library of floating-point functions",
     },
     CompilerSymbol {
-        names: &["__aarch64_cas*", "__aarch64_swp*", "__aarch64_ldadd*", "__aarch64_ldclr*", "__aarch64_ldeor*", "__aarch64_ldset*"],
+        names: &["__aarch64_cas*", "__aarch64_swp*", "__aarch64_ldadd*", "__aarch64_ldclr*", "__aarch64_ldeor*", "__aarch64_ldset*",
+            "__aarch64_have_lse_atomics"],
         purpose: "which GCC calls on arm64 for atomic operations",
         fix: "compile with -mno-outline-atomics, as the kernel's own make does, or use the kernel's atomic_t",
     },
@@ -228,7 +287,7 @@ const TABLE: &[CompilerSymbol] = &[
     CompilerSymbol {
         names: &[
             "__gxx_personality_v0", "__gcc_personality_v0", "_Unwind_*", "__cxa_*", "__dso_handle", "_Znw*", "_Zna*", "_Zdl*", "_Zda*",
-            "_ZSt*", "__register_frame_info*", "__deregister_frame_info*",
+            "_ZSt*", "_ZTV*", "_ZTI*", "__register_frame_info*", "__deregister_frame_info*",
         ],
         purpose: "which C++ and exceptions need at run time",
         fix: "write the module in C: the kernel has no run-time library of C++; by hand, at least compile with -fno-exceptions -fno-rtti \
@@ -282,6 +341,18 @@ mod tests {
             ("__riscv_save_3", "-mno-save-restore"),
             ("__tls_get_addr", "DEFINE_PER_CPU()"),
             ("malloc", "kmalloc()"),
+            ("errno", "kmalloc()"),
+            ("__addvsi3", "-ftrapv"),
+            ("__mulodi4", "linux/overflow.h"),
+            ("__morestack_non_split", "-fsplit-stack"),
+            ("__rust_probestack", "kmalloc()"),
+            ("__clear_cache", "flush_icache_range()"),
+            ("__cpu_model", "boot_cpu_has()"),
+            ("__gnu_thumb1_case_uqi", "-march"),
+            ("__start_my_section", "-r"),
+            ("_gfortran_st_write", "Rust"),
+            ("__muldc3", "integers"),
+            ("_ZTVN10__cxxabiv117__class_type_infoE", "C++"),
             ("pthread_mutex_lock", "kthread_run()"),
         ];
         for (symbol, part) in fixes {
@@ -298,6 +369,8 @@ mod tests {
             "__sync_dirty_buffer",
             "gcovr",
             "log_init",
+            "end_page_writeback",
+            "objcg_charge",
         ] {
             assert!(CompilerSymbol::of(symbol).is_none(), "{symbol}");
         }
