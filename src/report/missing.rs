@@ -143,6 +143,11 @@ fn supply(missing: &Missing, kernel: &KernelSummary) -> String {
              33: give --loader"
                 .into()
         }
+        Missing::LoaderReads("forced-without-vermagic") => {
+            "whether the program that loads modules forces a compressed module that has no version magic, as kmod 30 does, or gives up, \
+             as kmod 34 does: give --loader; a .ko that is not compressed can be forced"
+                .into()
+        }
         Missing::LoaderReads("gzip-as-it-is") => {
             "whether the program that loads modules hands a gzip file over as it is, as kmod does up to 32 without zlib: give --loader"
                 .into()

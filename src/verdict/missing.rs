@@ -81,7 +81,8 @@ pub enum Missing {
     /// Whether the program that loads modules decompresses a file itself (yes) or lets the kernel do it.
     Loader,
     /// Whether the program that loads modules reads a kind of compression: `gzip`, `zstd-without-size`, `zstd-of-other-size`,
-    /// `zstd-cut-short`; or `gzip-as-it-is` and `as-it-is`, whether one that does not read a kind hands such a file over as it is.
+    /// `zstd-cut-short`; or `gzip-as-it-is` and `as-it-is`, whether one that does not read a kind hands such a file over as it is; or
+    /// `forced-without-vermagic`, whether it forces a compressed module that has no version magic.
     LoaderReads(&'static str),
     /// Whether the kernel has so many MiB of memory for its decompressor.
     FreeMemory(u64),

@@ -798,6 +798,26 @@ fn one_loader_is_not_the_reason_for_all() {
     }
 }
 
+/// kmod 34 gives up where it finds no version magic to take off; kmod 30 goes on.
+#[test]
+fn a_compressed_module_without_version_magic_is_not_forced_by_kmod_34() {
+    let made = Made::new("6.1.0").config("MODULE_FORCE_LOAD").no_tree();
+    let desk = Desk::with(made.clone());
+    let without = |ko: Ko| ko.no_tag("vermagic").build(&made.profile);
+    desk.file("plain.ko", without(Ko::new("plain")));
+    desk.file("packed.ko.zst", zstd::bulk::compress(&without(Ko::new("packed")), 1).expect("compressed"));
+    let errno = |arguments: &str| {
+        let json = desk.run(&format!("check -k k {arguments} --format json")).json();
+        let module = &json["modules"][0];
+        format!("{} {} {}", module["outcome"], module["errno"], module["missing"]).replace('"', "")
+    };
+    assert_eq!(errno("packed.ko.zst --force-vermagic --loader kmod30"), "loaded null []");
+    assert_eq!(errno("packed.ko.zst --force-vermagic --loader kmod34"), "refused ENODATA []");
+    let open = errno("packed.ko.zst --force-vermagic --loader kmod33");
+    assert_eq!(open, "undetermined null [loader-reads:forced-without-vermagic]");
+    assert_eq!(errno("plain.ko --force-vermagic --loader kmod34"), "loaded null []");
+}
+
 /// `init_module()` has no flags. To force a module that kmod decompresses, it takes off what the kernel would check, which breaks the
 /// signature: 6.12.117 answers EKEYREJECTED.
 #[test]

@@ -137,7 +137,7 @@ fn kmod_module_insert_module(run: &mut Run<'_>) -> StageResult {
     {
         return given_up(run, &format!("kmod 34 and later do not decompress {}", fault.file()), Errno::EINVAL);
     }
-    let is_alike = run.bytes().len() >= LONGEST_HEADER && !is_signed_and_forced(run);
+    let is_alike = run.bytes().len() >= LONGEST_HEADER && !is_signed_and_forced(run) && !cannot_be_forced(run);
     if is_alike && run.image.kernel_needs().is_some_and(is_no_question) {
         // Both read the same contents.
         return Ok(());
@@ -169,11 +169,32 @@ fn kmod_module_insert_module(run: &mut Run<'_>) -> StageResult {
 /// Mirrors `do_init_module()` of kmod, for contents that it has decompressed. `init_module()` has no flags: to force a module, kmod
 /// takes its versions or its version magic off (`kmod_elf_strip()`).
 fn do_init_module(run: &mut Run<'_>) -> StageResult {
+    if cannot_be_forced(run) && !forces_what_has_no_vermagic(run)? {
+        let what =
+            "kmod decompresses the file itself and, to force the module, removes its version magic, but it has none";
+        return given_up(run, what, Errno::ENODATA);
+    }
     if is_signed_and_forced(run) {
         run.set_mangled();
         run.inferred.push(FORCED_IN_MEMORY.to_owned());
     }
     copy_module_from_user(run)
+}
+
+/// Returns whether the version magic of a module is to be ignored that has none in its `.modinfo`.
+fn cannot_be_forced(run: &Run<'_>) -> bool {
+    let is_forced = run.insmod.flags.has(ModuleInitFlags::IGNORE_VERMAGIC);
+    let elf = run.image.as_announced().filter(|_| is_forced);
+    elf.is_some_and(|elf| elf.find_sec(".modinfo").is_some() && elf.modinfo().get("vermagic").is_none())
+}
+
+/// Whether kmod goes on where it finds no version magic to remove (`kmod_elf_strip()`). kmod 30 does, kmod 34 gives up.
+fn forces_what_has_no_vermagic(run: &Run<'_>) -> StageResult<bool> {
+    match run.call.kernel.loader() {
+        Some((Loader::Kmod27 | Loader::Kmod30, _)) => Ok(true),
+        Some((Loader::Kmod34, _)) => Ok(false),
+        _ => run.ask(Missing::LoaderReads("forced-without-vermagic")),
+    }
 }
 
 const FORCED_IN_MEMORY: &str = "kmod decompresses the file itself and, to force the module, removes its versions or its version magic, so \
