@@ -110,6 +110,20 @@ fn what_modpost_says_is_told_in_the_words_of_the_release() {
     assert_eq!(of("7.3.0"), Some(format!("{stops} {module_first}")));
 }
 
+/// A module without a license is stopped for that, since 6.1 at the latest, and once for all symbols.
+#[test]
+fn modpost_misses_a_license_once() {
+    let build = |release: &str| {
+        let made = Made::new(release).export_gpl("one").export_gpl("two");
+        let page = page(made, &Ko::new("foo").no_tag("license").needs("one").needs("two"));
+        page.lines().find_map(|line| line.trim().strip_prefix("build: ")).map(str::to_owned)
+    };
+    let stops = "modpost stops it, too: ERROR: modpost:";
+    assert_eq!(build("5.10.0"), None);
+    assert_eq!(build("6.12.0"), Some(format!("{stops} missing MODULE_LICENSE() in foo.o")));
+    assert_eq!(build("7.3.0"), Some(format!("{stops} foo.ko: missing MODULE_LICENSE()")));
+}
+
 /// modpost does not know the taint that a module inherits.
 #[test]
 fn modpost_says_nothing_of_an_inherited_taint() {
