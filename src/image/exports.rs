@@ -86,6 +86,8 @@ pub struct ExportTable {
     pub has_crcs: bool,
     /// The entries in the order of the table.
     pub entries: Vec<ExportEntry>,
+    /// Whether relocations write over its versions or kinds, so that the kernel does not find there what the file has.
+    pub is_overwritten: bool,
     /// Which names it may have.
     names: NameFilter,
 }
@@ -94,7 +96,7 @@ impl ExportTable {
     /// A table with these entries.
     pub fn new(kind: ExportKind, section: &'static str, has_crcs: bool, entries: Vec<ExportEntry>) -> Self {
         let names = NameFilter::of(entries.iter().map(ExportEntry::raw_name));
-        Self { kind, section, has_crcs, entries, names }
+        Self { kind, section, has_crcs, entries, is_overwritten: false, names }
     }
 
     /// Returns `false` if no entry has the name with this [`name_hash`]. Most tables do not have most names.

@@ -7,7 +7,8 @@ use crate::history::Behaviour;
 use crate::image::{EntryLayout, ExportEntry, ExportTable, ModuleElf, TABLES};
 use crate::load::cache::memo::Exporting;
 use crate::load::run::Run;
-use crate::load::state::{StageResult, Stop};
+use crate::load::stages::export_data::{are_flags_overwritten, has_odd_version};
+use crate::load::state::{Info, StageResult, Stop};
 use crate::terms::{ElfMachine, Errno, ExportKind};
 use crate::verdict::{Cause, LogLevel};
 
@@ -127,20 +128,27 @@ fn export_tables(run: &Run<'_>, kflagstab: bool) -> StageResult<Arc<Vec<ExportTa
         ExportKind::Unused | ExportKind::UnusedGpl => unused,
     });
     let kinds: Vec<_> = kinds.collect();
-    let read = |kinds: &[ExportKind]| Arc::new(read_tables(&info.elf, layout, kinds, kflagstab));
+    let read = |kinds: &[ExportKind]| Arc::new(read_tables(info, layout, kinds, kflagstab));
     let Some(reading) = run.reading() else { return Ok(read(&kinds)) };
     let key = Exporting { reading, arch: info.arch, layout, kinds, flags: kflagstab };
     Ok(run.cached(&run.call.memo.exports, Some(key.clone()), || read(&key.kinds)))
 }
 
 /// Reads the export tables as this kernel does. Since 7.1, `__kflagstab` tells which exports are GPL-only.
-fn read_tables(elf: &ModuleElf, layout: EntryLayout, kinds: &[ExportKind], kflagstab: bool) -> Vec<ExportTable> {
+fn read_tables(info: &Info, layout: EntryLayout, kinds: &[ExportKind], kflagstab: bool) -> Vec<ExportTable> {
+    let elf = &info.elf;
     let mut tables: Vec<_> = kinds.iter().filter_map(|kind| elf.export_table(*kind, layout)).collect();
     if kflagstab {
         let flags = elf.find_sec("__kflagstab").map(|section| elf.contents(section)).unwrap_or_default();
         for (entry, flag) in tables.iter_mut().flat_map(|table| &mut table.entries).zip(flags) {
             entry.symbol.kind = if flag & 1 == 0 { ExportKind::Plain } else { ExportKind::Gpl };
         }
+    }
+    let are_flags_overwritten = kflagstab && are_flags_overwritten(elf);
+    for table in &mut tables {
+        let crcs = TABLES.iter().find(|(kind, ..)| *kind == table.kind).map(|(_, _, crcs)| *crcs);
+        let has_odd_version = || crcs.is_some_and(|crcs| has_odd_version(elf, info.arch.machine, crcs));
+        table.is_overwritten = are_flags_overwritten || has_odd_version();
     }
     for table in tables.iter_mut().filter(|table| !table.has_crcs) {
         table.entries.iter_mut().for_each(|entry| entry.symbol.crc = None);
