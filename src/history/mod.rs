@@ -20,5 +20,5 @@ pub(crate) use identifiers::{Registered, RegistryNumbers};
 unstable!(calendar::{Backports, Calendar, eras});
 unstable!(reach::has_reached);
 unstable!(struct_module::{struct_module_functions, struct_module_size});
-unstable!(sysfs::{ListedBuild, is_taken_in_sysfs});
+unstable!(sysfs::{is_always_in_sysfs, may_be_in_sysfs});
 unstable!(table::{FIRST_KNOWN, Row, TABLE});

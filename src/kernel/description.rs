@@ -168,6 +168,11 @@ impl Kernel {
         self.boot.read(&self.budget).filter(|image| self.release.is_none() || image.release() == self.release)
     }
 
+    /// The image that was given.
+    pub(crate) const fn given_image(&self) -> Option<&KernelImage> {
+        self.boot.given()
+    }
+
     /// The packages that were read, each as `NAME VERSION ARCHITECTURE`.
     pub fn packages(&self) -> &[String] {
         &self.packages

@@ -70,6 +70,7 @@ unstable!(tree_module::Contest);
 unstable!(tree_walk::{WalkFault, WalkPlace});
 pub use tree_module::{ShadowedModule, TreeModule, UnreadFile};
 pub(crate) use types::KernelTypes;
+pub(crate) use vmlinux::SysfsFolder;
 pub use vmlinux::{ImageError, ImageErrorKind};
 unstable!(vmlinux::{Container, Kallsyms, KernelImage, KernelSymbol});
 

@@ -96,7 +96,10 @@ fn supply(missing: &Missing, kernel: &KernelSummary) -> String {
             )
         }
         Missing::NoParameters(name) => {
-            format!("whether the built-in {name} has parameters, and so a directory /sys/module/{name}: look there")
+            format!(
+                "whether code that is built into the kernel has the directory /sys/module/{name}: the kernel's image tells, add -k \
+                 /boot/vmlinuz-{release}; or look there"
+            )
         }
         Missing::Crypto(what) if kernel.has_config => {
             format!("whether this kernel can verify {what}: it depends on whether the module with its code is loaded")

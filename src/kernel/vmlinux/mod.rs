@@ -12,10 +12,12 @@ mod memory;
 mod relative;
 mod search;
 mod symtab;
+mod sysfs;
 
 pub use container::Container;
 pub use error::{ImageError, ImageErrorKind};
 pub use kallsyms::{Kallsyms, KernelSymbol};
+pub(crate) use sysfs::SysfsFolder;
 
 pub(in crate::kernel) use container::is_image;
 
@@ -25,6 +27,7 @@ use std::sync::OnceLock;
 
 use self::ksymtab::ExportTables;
 use self::memory::KernelMemory;
+use self::sysfs::SysfsFolders;
 use super::config::Config;
 use super::exports::Exports;
 use super::struct_module::StructModule;
@@ -64,6 +67,7 @@ pub struct KernelImage {
     struct_module_size: OnceLock<Option<u64>>,
     struct_module: OnceLock<Option<StructModule>>,
     certificates: OnceLock<Option<Vec<Certificate>>>,
+    sysfs: OnceLock<Option<SysfsFolders>>,
 }
 
 impl KernelImage {
@@ -107,6 +111,7 @@ impl KernelImage {
             struct_module_size: OnceLock::new(),
             struct_module: OnceLock::new(),
             certificates: OnceLock::new(),
+            sysfs: OnceLock::new(),
         })
     }
 
@@ -236,6 +241,15 @@ impl KernelImage {
             return Some(certificates);
         }
         keys::by_shape(&self.memory)
+    }
+
+    /// Whether the kernel makes a folder of that name in `/sys/module` when it boots.
+    pub(crate) fn sysfs_folder(&self, name: &str) -> SysfsFolder {
+        let folders = self.sysfs.get_or_init(|| match self.located() {
+            Some((memory, symbols)) => SysfsFolders::read(&memory, Some(symbols)),
+            None => SysfsFolders::read(&self.memory, None),
+        });
+        folders.as_ref().map_or(SysfsFolder::Unknown, |folders| folders.folder(name))
     }
 
     /// The kernel's symbols: from its ELF symbol table, otherwise from its kallsyms table.

@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use crate::history::{ListedBuild, RegistryNumbers, struct_module_functions};
+use crate::history::{RegistryNumbers, struct_module_functions};
 use crate::image::{Bytes, EntryLayout, ExportTable, Image};
 use crate::kernel::{ConfigOption, Kernel};
 use crate::load::btf::Parsed;
@@ -119,7 +119,6 @@ pub(crate) struct Memo {
     modversions: OnceLock<Option<bool>>,
     no_modules: OnceLock<bool>,
     options: Options,
-    listed_build: OnceLock<Option<ListedBuild>>,
     measured_functions: OnceLock<Option<[u64; 2]>>,
     oid_numbers: OnceLock<RegistryNumbers>,
     /// What the kernel can compute.
@@ -180,11 +179,6 @@ impl Memo {
     /// What the kernel prints for object identifiers that it does not take.
     pub fn oid_numbers(&self, kernel: &Kernel) -> RegistryNumbers {
         *self.oid_numbers.get_or_init(|| RegistryNumbers::of(kernel))
-    }
-
-    /// The build among those whose directories in sysfs were listed.
-    pub fn listed_build(&self, kernel: &Kernel) -> Option<ListedBuild> {
-        *self.listed_build.get_or_init(|| ListedBuild::of(kernel.release()?, self.arch(kernel)?))
     }
 
     /// Whether the kernel is built without the system calls for modules (kernel/sys_ni.c). A kernel whose configuration does not

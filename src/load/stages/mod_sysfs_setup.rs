@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use crate::history::{Behaviour, is_taken_in_sysfs};
+use crate::history::{Behaviour, is_always_in_sysfs, may_be_in_sysfs};
+use crate::kernel::SysfsFolder;
 use crate::load::run::Run;
 use crate::load::state::{StageResult, Stop};
-use crate::terms::Errno;
+use crate::terms::{Errno, KernelRelease};
 use crate::verdict::{Cause, LogLevel, Missing};
 
 /// Mirrors `mod_sysfs_setup()` (kernel/module/sysfs.c).
@@ -23,26 +24,65 @@ pub(in crate::load) fn mod_sysfs_setup(run: &mut Run<'_>) -> StageResult {
         run.say(Cause::BuiltinName { name: name.to_string() }, LogLevel::Err, line);
         return Err(Stop::Refused(Errno::EINVAL));
     }
+    if &*name == "compression" && decompresses(run)? {
+        let line = format!("sysfs: cannot create duplicate filename '/module/{name}'");
+        let what = "the kernel has a directory of that name, which tells how it decompresses modules".to_owned();
+        run.say(Cause::SysfsName { name: name.to_string(), what }, LogLevel::Warn, line);
+        return Err(Stop::Refused(Errno::EEXIST));
+    }
     section_attributes(run)
 }
 
-/// Returns whether a built-in module has this directory already. It has one if it has parameters or a version, which is known
-/// for the builds whose directories were listed. A list that could not be read may have any name.
-fn is_builtin(run: &Run<'_>, name: &str) -> StageResult<bool> {
-    let kernel = run.call.kernel;
-    if let Some(taken) = is_taken_in_sysfs(run.call.memo.listed_build(kernel), name) {
-        return Ok(taken);
+/// Returns whether the kernel itself decompresses modules. It then has a directory `compression`, which is no module's
+/// (`module_decompress_sysfs_init()`, kernel/module/decompress.c).
+fn decompresses(run: &Run<'_>) -> StageResult<bool> {
+    match run.call.kernel.module_compression() {
+        Some(kind) => Ok(kind.is_some()),
+        None => run.config("MODULE_DECOMPRESS"),
     }
-    if kernel.is_builtin_with_parameters(name) {
+}
+
+/// Returns whether a built-in module has this directory already.
+///
+/// The image tells. Without it, a name that some kernel has may be taken, unless the kernel has that code as a module.
+fn is_builtin(run: &mut Run<'_>, name: &str) -> StageResult<bool> {
+    if is_always_in_sysfs(name) {
         return Ok(true);
     }
-    if kernel.builtin().unwrap_or_default().iter().any(|known| known.as_str() == name) {
-        return Ok(!run.ask(Missing::NoParameters(name.to_owned()))?);
+    let kernel = run.call.kernel;
+    let is_listed = kernel.builtin().unwrap_or_default().iter().any(|known| known.as_str() == name);
+    let may_be = is_listed || kernel.is_builtin_with_parameters(name) || may_be_in_sysfs(name);
+    // To read an image takes long, and most names are nobody's.
+    let image = if may_be { kernel.boot_image() } else { kernel.given_image() };
+    match image.map_or(SysfsFolder::Unknown, |image| image.sysfs_folder(name)) {
+        SysfsFolder::Made => return Ok(true),
+        SysfsFolder::Absent => return Ok(false),
+        SysfsFolder::IfRegistered => {}
+        SysfsFolder::Unknown if may_be => {}
+        // A list that could not be read may have any name.
+        SysfsFolder::Unknown => match kernel.unread_builtin() {
+            Some(file) => return Ok(!run.ask(Missing::unread_builtin(file))?),
+            None => return Ok(false),
+        },
     }
-    match kernel.unread_builtin() {
-        Some(file) => Ok(!run.ask(Missing::unread_builtin(file))?),
-        None => Ok(false),
+    if !is_listed && is_of_kernel(run, name)? {
+        return Ok(false);
     }
+    Ok(!run.ask(Missing::NoParameters(name.to_owned()))?)
+}
+
+/// Returns whether the kernel has the code of that name as a module, so that it is not built in.
+fn is_of_kernel(run: &mut Run<'_>, name: &str) -> StageResult<bool> {
+    if run.call.kernel.tree().is_some_and(|tree| tree.module(name).is_some()) {
+        return Ok(true);
+    }
+    let modinfo = &run.info()?.modinfo;
+    let release = run.call.kernel.release().map(KernelRelease::as_str);
+    if !modinfo.has("intree") || release.is_none() || modinfo.release() != release {
+        return Ok(false);
+    }
+    run.infer(format!("{name} is the module of this kernel's own build, and not built into it"));
+    Ok(true)
 }
 
 /// Mirrors `add_sect_attrs()` (kernel/module/sysfs.c): every section that occupies memory gets a file, so two sections of one
