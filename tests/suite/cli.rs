@@ -740,7 +740,8 @@ fn the_loader_takes_what_it_can_read() {
         .ko(&Ko::new("empty_gz").pack(|_| gzip(b"")))
         .ko(&Ko::new("frames_zst").pack(frames))
         .ko(&Ko::new("cut_zst").pack(move |bytes| cut(zstd::bulk::compress(bytes, 1).expect("compressed"), 1)))
-        .ko(&Ko::new("tiny").pack(|_| b"\x7fELF!".to_vec()));
+        .ko(&Ko::new("tiny").pack(|_| b"\x7fELF!".to_vec()))
+        .ko(&Ko::new("tiny_zst").pack(|_| b"\x28\xb5\x2f\xfd!".to_vec()));
     let answer = |arguments: &str| {
         let json = desk.run(&format!("check -k k --format json {arguments}")).json();
         let module = &json["modules"][0];
@@ -756,6 +757,7 @@ fn the_loader_takes_what_it_can_read() {
         ("frames_zst", "loaded -", "refused EINVAL"),
         ("cut_zst", "refused ENOEXEC", "refused EINVAL"),
         ("tiny", "refused EINVAL", "refused EINVAL"),
+        ("tiny_zst", "refused EINVAL", "refused EINVAL"),
     ] {
         assert_eq!(answer(&format!("{file}.ko --loader kmod30+zlib")), early, "{file}");
         assert_eq!(answer(&format!("{file}.ko --loader kmod34+zlib")), later, "{file}");

@@ -87,6 +87,7 @@ fn kernel_read_file(run: &mut Run<'_>) -> StageResult {
 /// A compressed file whose data is broken: kmod fails to decompress it, or hands it to the kernel, which finds no module in it.
 fn broken_file(run: &mut Run<'_>, what: &str) -> StageResult {
     let damaged = || Cause::UnreadableFile { what: format!("{what}: the file is damaged") };
+    kmod_file_open(run)?;
     let Some(compression) = run.image.compression() else {
         run.find(damaged(), None);
         return Err(Stop::Refused(Errno::EINVAL));
@@ -116,16 +117,22 @@ fn broken_file(run: &mut Run<'_>, what: &str) -> StageResult {
     Err(Stop::Refused(Errno::EINVAL))
 }
 
+/// Mirrors `kmod_file_open()` of kmod (libkmod/libkmod-file.c), which reads the first bytes of any file, compressed or not.
+fn kmod_file_open(run: &mut Run<'_>) -> StageResult {
+    let length = if run.image.compression().is_some() { run.image.stored().len() } else { run.bytes().len() };
+    if length < KMOD_READS {
+        let what = format!("kmod takes no file of less than {KMOD_READS} bytes, and this one has {length}");
+        return given_up(run, &what, Errno::EINVAL);
+    }
+    Ok(())
+}
+
 /// Mirrors `kmod_module_insert_module()` of kmod (libkmod/libkmod-module.c), which `modprobe`, `insmod` and systemd load modules with.
 /// Since kmod 31 it hands a compressed file over if the kernel's own decompressor reads that kind. Earlier it decompressed every
 /// file itself, as it still does with the other kinds; the kernel then gets the contents in memory, by `init_module()`.
 fn kmod_module_insert_module(run: &mut Run<'_>) -> StageResult {
+    kmod_file_open(run)?;
     let Some(compression) = run.image.compression() else {
-        if run.bytes().len() < KMOD_READS {
-            let what =
-                format!("kmod takes no file of less than {KMOD_READS} bytes, and this one has {}", run.bytes().len());
-            return given_up(run, &what, Errno::EINVAL);
-        }
         return Ok(());
     };
     if !reads(run, compression)? {
