@@ -195,6 +195,11 @@ impl<'a> Misfit<'a> {
         Ok(())
     }
 
+    /// Returns whether a place lies behind the name and the NUL that ends it.
+    fn is_behind_name(&self, misplaced: &Misplaced, field: &Field) -> bool {
+        misplaced.offset.saturating_sub(field.offset) > self.info.mod_name.len() as u64
+    }
+
     /// The field in a place that the kernel may look at when it frees the module; an empty name if the fields are not known.
     fn freed(&self, misplaced: &Misplaced) -> Option<&'a str> {
         let Some(mut fields) = self.fields(misplaced) else { return Some("") };
@@ -288,6 +293,7 @@ impl<'a> Misfit<'a> {
                 }
                 After::Nothing => Consequence::Nothing,
                 After::Freed => Consequence::Nothing,
+                After::Named if self.is_behind_name(misplaced, field) => Consequence::Nothing,
                 After::NothingWithoutTypes if self.info.elf.sections_named(".BTF").next().is_none() => {
                     Consequence::Nothing
                 }
@@ -299,6 +305,7 @@ impl<'a> Misfit<'a> {
                 After::NothingWithoutParameters
                 | After::NothingWithoutDyndbg
                 | After::NothingWithoutTypes
+                | After::Named
                 | After::Called
                 | After::Unknown => Consequence::Unknown(field.path.clone()),
             };

@@ -89,6 +89,8 @@ pub(super) enum After {
     NothingWithoutTypes,
     /// Nothing until it frees the module: it passes the field to `kfree()`.
     Freed,
+    /// Nothing behind the NUL that ends the name. What the bytes before it become is the name of the directory in `/sys/module`.
+    Named,
     /// It calls it.
     Called,
     /// It takes it for the length of a table that does not exist, and follows a null pointer.
@@ -97,7 +99,9 @@ pub(super) enum After {
     Unknown,
 }
 
-use After::{Called, Crash, Freed, Nothing, NothingWithoutDyndbg, NothingWithoutParameters, NothingWithoutTypes};
+use After::{
+    Called, Crash, Freed, Named, Nothing, NothingWithoutDyndbg, NothingWithoutParameters, NothingWithoutTypes,
+};
 use Before::{
     Code, Count, GplOnly, Memory, MemorySize, Modinfo, Number, Pages, Percpu, Pointer, Section, Signed, Taints, Zero,
 };
@@ -119,8 +123,8 @@ const ROWS: &[Row] = &[
     at("target_list.", Pointer, After::Unknown),
     at("refcnt.", Number, After::Unknown),
     at("taints", Taints, After::Unknown),
-    // The file has these. What follows the name's NUL does not count.
-    at("name", Zero, Nothing),
+    // The file has these.
+    at("name", Zero, Named),
     at("init", Zero, Called),
     at("exit", Zero, Nothing),
     // mod_sysfs_setup() writes these anew.
@@ -250,7 +254,7 @@ impl Row {
             GplOnly | Modinfo("livepatch") => false,
             Pointer | Section(_) | Count(_) | Modinfo(_) | Signed => true,
             // What `init` holds is looked at when it is called.
-            _ => matches!(self.after, Nothing | Called),
+            _ => matches!(self.after, Nothing | Named | Called),
         }
     }
 }

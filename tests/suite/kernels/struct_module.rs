@@ -332,6 +332,11 @@ fn other_architectures_write_over_the_field() {
     let list = load(|profile| profile.exit -= 8);
     let missing = Missing::Memory("target_list.prev in struct module".to_owned());
     assert_eq!((list.outcome, list.missing), (Outcome::Undetermined, vec![missing]));
+    // What becomes of the name depends on the address.
+    let missing = Missing::Memory("name in struct module".to_owned());
+    let name = load(|profile| profile.exit = 24);
+    assert_eq!((name.outcome, name.missing), (Outcome::Undetermined, vec![missing]));
+    assert_eq!(load(|profile| profile.exit = 24 + 8).outcome, Outcome::Loads);
     // The list is used when the module is unloaded.
     let mut machine = told.boot();
     insmod(&mut machine, &told.image(&Ko::new("bar").intree(), |profile| profile.exit += 8));

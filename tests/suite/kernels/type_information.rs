@@ -49,13 +49,13 @@ fn a_name_that_is_none_in_this_kernel_is_refused() {
     assert_eq!(verdict(&told, &[function(&told, 1).section(".BTF")]), (Outcome::Loads, vec![]));
     let (outcome, lines) = verdict(&told, &[function(&told, 4).section(".BTF")]);
     assert_eq!(outcome.errno(), Some(Errno::EINVAL));
-    let expected = ["BPF: [6] FUNC  ", "BPF: type_id=1", "BPF:  ", "BPF: Invalid name", "BPF: "];
+    let expected = ["BPF: [8] FUNC  ", "BPF: type_id=1", "BPF:  ", "BPF: Invalid name", "BPF: "];
     assert_eq!(lines[..5], expected);
     assert_eq!(lines[5..], ["failed to validate module [foo] BTF: -22"]);
     let finding = &load(&told, &mut told.boot(), "foo", &[function(&told, 4).section(".BTF")]).findings[0].cause;
     assert_eq!(
         *finding,
-        Cause::BtfMismatch { what: "[6] FUNC: Invalid name".to_owned(), header: false, refused: true }
+        Cause::BtfMismatch { what: "[8] FUNC: Invalid name".to_owned(), header: false, refused: true }
     );
 }
 
@@ -174,8 +174,8 @@ fn each_kind_of_type_has_its_rules() {
     refused("Unexpected size", Errno::EINVAL, &one(6, 0, 3, &[]));
     refused("type != 0", Errno::EINVAL, &one(FWD, 0, 9, &[]));
     refused("Invalid type_size", Errno::EINVAL, &one(16, 0, 7, &[]));
-    refused("[6] Invalid kind:20", Errno::EINVAL, &one(20, 0, 4, &[]));
-    refused("[6] Invalid name_offset:16777216", Errno::EINVAL, &{
+    refused("[8] Invalid kind:20", Errno::EINVAL, &one(20, 0, 4, &[]));
+    refused("[8] Invalid name_offset:16777216", Errno::EINVAL, &{
         let mut types = Types::on(&told.types);
         types.add(0x0100_0000, INT, 0, 4, &[32]);
         types
@@ -183,7 +183,7 @@ fn each_kind_of_type_has_its_rules() {
     // A qualifier of itself.
     refused("Max chain length or cycle detected", Errno::ELOOP, &{
         let mut types = Types::on(&told.types);
-        types.add(0, 10, 0, 6, &[]);
+        types.add(0, 10, 0, 8, &[]);
         types
     });
     assert_eq!(verdict(&told, &[one(STRUCT, 1, 8, &[1, 1, 0]).section(".BTF")]).0, Outcome::Loads);

@@ -14,6 +14,7 @@ use crate::made::CONFIG_HEAD;
 
 pub const INT: u32 = 1;
 pub const PTR: u32 = 2;
+pub const ARRAY: u32 = 3;
 pub const STRUCT: u32 = 4;
 pub const ENUM: u32 = 6;
 pub const FWD: u32 = 7;
@@ -101,10 +102,13 @@ pub fn kernel_types(profile: &Profile) -> Types {
     let pointer = types.add(0, PTR, 0, 0, &[]);
     let list = types.structure("list_head", 16, &[("next", pointer, 0), ("prev", pointer, 8)]);
     let atomic = types.structure("atomic_t", 4, &[("counter", int, 0)]);
+    let char = types.add(0, INT, 0, 1, &[0x0100_0008]);
+    let name = types.add(0, ARRAY, 0, 0, &[char, int, 56]);
     let exit = profile.exit as u32;
     let members = [
         ("state", int, 0),
         ("list", list, 8),
+        ("name", name, 24),
         ("init", pointer, profile.init as u32),
         ("num_kp", int, profile.init as u32 + 8),
         ("percpu", pointer, exit - 80),
