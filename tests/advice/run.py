@@ -8,7 +8,7 @@ word is a program; and in the "fix" of every finding that gplok has about a smal
 kernel and checked against the others, and against none of the modules it needs. Each runs in a shell, in the folder of that
 module, where uname -r prints the release.
 
-A command fails if it ends with an error (1 is none for grep, gplok, modinfo and modprobe, which find nothing that way), takes more
+A command fails if it ends with an error (1 is none for grep, zgrep, gplok, modinfo and modprobe, which find nothing that way), takes more
 than five minutes, or changes the module's Makefile or source; one that builds must leave foo.ko with the vermagic of the release.
 
 ROOT is a folder with Debian's userland in which the packages linux-headers-RELEASE, their -common and linux-kbuild are
@@ -33,7 +33,7 @@ import sys
 PAGES = pathlib.Path(__file__).resolve().parents[2] / "src/report/explain"
 WORK = "/tmp/gplok-advice"
 STAND_INS = ["insmod", "rmmod", "modprobe", "depmod", "mokutil", "reboot", "sysctl", "lsmod"]
-FINDS_NOTHING = {"grep", "gplok", "modinfo", "modprobe"}
+FINDS_NOTHING = {"grep", "zgrep", "gplok", "modinfo", "modprobe"}
 PLACEHOLDERS = {"EXPORTER": "foo", "DIR": "/lib/modules/$(uname -r)/build", "CERT.x509": "mok.der"}
 SOURCE = """#include <linux/module.h>
 #include <linux/fs.h>
