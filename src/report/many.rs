@@ -74,7 +74,7 @@ pub fn human_many(entries: &[Entry<'_>], kernel: &KernelSummary, palette: &Palet
         heading(&mut text, palette, "also, once that is fixed");
         causes(&mut text, behind, kernel, palette, false);
     }
-    worth_knowing(&mut text, notes, palette);
+    worth_knowing(&mut text, notes, kernel, palette);
     if !missing.is_empty() {
         heading(&mut text, palette, "not known, and some answers or lines depend on it");
         if unread > 0 {
@@ -116,14 +116,24 @@ fn heading(text: &mut Printable, palette: &Palette, heading: &str) {
     text.painted(palette, palette.heading, heading).line(":");
 }
 
-/// Adds the notes: findings that refuse no module, but decide which module of several is loaded.
-fn worth_knowing(text: &mut Printable, notes: BTreeMap<Code, Vec<String>>, palette: &Palette) {
+/// The notes of one code.
+struct Notes<'a> {
+    /// The first finding.
+    first: &'a Finding,
+    texts: Vec<String>,
+}
+
+/// Adds the notes: findings that refuse no module, but decide which module of several is loaded, or which program can load it.
+fn worth_knowing(text: &mut Printable, notes: BTreeMap<Code, Notes<'_>>, kernel: &KernelSummary, palette: &Palette) {
     if !notes.is_empty() {
         heading(text, palette, "worth knowing");
     }
-    for (code, notes) in notes {
-        text.text("    ").painted(palette, palette.label, format_args!("{} [{code}]", title(code, notes.len())));
-        text.line(format_args!(": {}", list(&notes, SYMBOLS)));
+    for (code, Notes { first, texts }) in notes {
+        text.text("    ").painted(palette, palette.label, format_args!("{} [{code}]", title(code, texts.len())));
+        text.line(format_args!(": {}", list(&texts, SYMBOLS)));
+        if code == Code::Decompression {
+            text.line(format_args!("      fix: {}", sentence(first, "the module", kernel).fix));
+        }
     }
 }
 
@@ -136,6 +146,10 @@ fn note(entry: &Entry<'_>, finding: &Finding) -> Option<String> {
         // Both modules of a pair have the finding; one note is enough.
         Cause::RivalExport { symbol, module } if entry.verdict.name <= *module => {
             Some(format!("{symbol} ({} and {module})", entry.verdict.name))
+        }
+        Cause::Decompression { fault: Some(fault), refused: false, .. } => {
+            let who = "only a program that decompresses it itself, as kmod 30 and earlier do, can load it";
+            Some(format!("{} ({who}: it {fault})", entry.title()))
         }
         _ => None,
     }
@@ -187,7 +201,7 @@ struct ChunkSummary<'a> {
     answers: BTreeMap<(OutcomeKind, Vec<Code>), ModuleGroup<'a>>,
     /// Findings in stages that the kernel does not reach.
     behind: ModuleGroup<'a>,
-    notes: BTreeMap<Code, Vec<String>>,
+    notes: BTreeMap<Code, Notes<'a>>,
     missing: BTreeSet<&'a Missing>,
     inferred: BTreeSet<&'a str>,
 }
@@ -258,7 +272,8 @@ impl<'a> ChunkSummary<'a> {
         self.inferred.extend(entry.verdict.inferred.iter().map(String::as_str));
         for finding in &entry.verdict.findings {
             if let Some(note) = note(entry, finding) {
-                self.notes.entry(finding.code()).or_default().push(note);
+                let notes = self.notes.entry(finding.code());
+                notes.or_insert_with(|| Notes { first: finding, texts: Vec::new() }).texts.push(note);
             }
         }
         if refusing(entry, false).next().is_some() {
@@ -290,7 +305,10 @@ impl<'a> ChunkSummary<'a> {
         }
         self.behind.join(other.behind);
         for (code, notes) in other.notes {
-            self.notes.entry(code).or_default().extend(notes);
+            match self.notes.entry(code) {
+                btree_map::Entry::Vacant(entry) => _ = entry.insert(notes),
+                btree_map::Entry::Occupied(entry) => entry.into_mut().texts.extend(notes.texts),
+            }
         }
         self.missing.extend(other.missing);
         self.inferred.extend(other.inferred);
