@@ -275,7 +275,8 @@ fn pe_text(bytes: &[u8], name: &str) -> Option<String> {
     (!text.is_empty()).then(|| text.to_owned())
 }
 
-/// The range of a section of a PE file.
+/// The range of a section of a PE file. `.profile` begins each profile of a unified image: what stands before the first is shared
+/// by all, and the first profile is what boots by default (`pe_locate_profile_sections()` of systemd-stub).
 fn pe_section(bytes: &[u8], name: &str) -> Option<Range<usize>> {
     let header = pe::header::Header::parse(bytes).ok()?;
     let at = usize::try_from(header.dos_header.pe_pointer).ok()?;
@@ -283,7 +284,10 @@ fn pe_section(bytes: &[u8], name: &str) -> Option<Range<usize>> {
     let mut table =
         at.checked_add(pe::header::SIZEOF_PE_MAGIC + pe::header::SIZEOF_COFF_HEADER)?.checked_add(optional)?;
     let sections = header.coff_header.sections(bytes, &mut table).ok()?;
-    let section = sections.iter().find(|section| section.name().is_ok_and(|own| own == name))?;
+    let mut parts = sections.split(|section| section.name().is_ok_and(|own| own == ".profile"));
+    let (shared, first) = (parts.next(), parts.next());
+    let mut booted = [first, shared].into_iter().flatten().flatten();
+    let section = booted.find(|section| section.name().is_ok_and(|own| own == name))?;
     let start = usize::try_from(section.pointer_to_raw_data).ok()?;
     let size = usize::try_from(section.size_of_raw_data.min(section.virtual_size)).ok()?;
     let range = start..start.checked_add(size)?;

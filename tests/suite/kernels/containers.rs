@@ -79,6 +79,29 @@ fn unified_images_hold_whatever_boots() {
     assert_eq!(names(&same(&kernel, whole, "compressed")), "xz > UKI > EFI zboot > gzip");
 }
 
+/// A unified image with profiles boots the first, with what stands before it and is shared by all.
+#[test]
+fn the_first_profile_of_a_unified_image_counts() {
+    let kernel = x86();
+    let inner = bz_image(&payload(Compression::Zstd, &kernel.elf()));
+    let cmdline = |shared: &[u8], first: &[u8]| {
+        let mut sections: Vec<(&str, &[u8])> =
+            vec![(".linux", &inner), (".profile", b"ID=first"), (".profile", b"ID=other")];
+        sections.push((".cmdline", b"module.sig_enforce=1"));
+        if !first.is_empty() {
+            sections.insert(2, (".cmdline", first));
+        }
+        if !shared.is_empty() {
+            sections.insert(0, (".cmdline", shared));
+        }
+        same(&kernel, uki(&sections), "profiles").cmdline().map(str::to_owned)
+    };
+    assert_eq!(cmdline(b"", b""), None);
+    assert_eq!(cmdline(b"quiet", b"").as_deref(), Some("quiet"));
+    assert_eq!(cmdline(b"", b"debug").as_deref(), Some("debug"));
+    assert_eq!(cmdline(b"quiet", b"debug").as_deref(), Some("debug"));
+}
+
 /// Those that do not say where their payload is.
 #[test]
 fn payloads_are_looked_for() {
