@@ -352,3 +352,41 @@ fn exports_that_are_not_all_read_leave_their_users_open() {
         assert!(page.contains(why), "{page}");
     }
 }
+
+/// A table of abbreviations and one of files that as many units share as there are rows: read for each unit they take gigabytes.
+#[test]
+fn tables_that_units_share_are_not_read_for_each() {
+    const MANY: usize = 20_000;
+    let (desk, made) = desk();
+    let number = |number: usize| -> Vec<u8> {
+        vec![number as u8 & 0x7f | 0x80, (number >> 7) as u8 & 0x7f | 0x80, (number >> 14) as u8]
+    };
+    let with_length =
+        |bytes: Vec<u8>| [u32::try_from(bytes.len()).expect("short").to_le_bytes().to_vec(), bytes].concat();
+    // DW_TAG_compile_unit with DW_AT_low_pc, DW_AT_high_pc and DW_AT_stmt_list, then many tags of functions without attributes.
+    let mut abbreviations = vec![1, 0x11, 0, 0x11, 1, 0x12, 7, 0x10, 0x17, 0, 0];
+    (2..MANY).for_each(|code| abbreviations.extend([number(code), vec![0x2e, 0, 0, 0]].concat()));
+    abbreviations.push(0);
+    let root = [vec![4, 0, 0, 0, 0, 0, 8, 1], vec![0; 8], 64_u64.to_le_bytes().to_vec(), vec![0; 4]].concat();
+    let units = with_length(root).repeat(MANY);
+    let lines = |files: usize| {
+        let mut header = vec![1, 1, 1, 0xfb, 14, 10, 0, 1, 1, 1, 1, 0, 0, 0, 1, 0];
+        (0..files).for_each(|_| header.extend(b"f\0\0\0\0"));
+        header.push(0);
+        let header = with_length(header);
+        with_length([vec![4, 0], header].concat())
+    };
+    let state = |files: usize| {
+        let ko = Ko::new("foo")
+            .needs("gone")
+            .section(Section::new(".debug_info", 0, 1, units.clone()))
+            .section(Section::new(".debug_abbrev", 0, 1, abbreviations.clone()))
+            .section(Section::new(".debug_line", 0, 1, lines(files)));
+        desk.file("foo.ko", ko.build(&made.profile));
+        let json = desk.run("check -k k foo.ko --format json").ended(1).json();
+        assert_eq!(json["modules"][0]["errno"], "ENOENT");
+        json["modules"][0]["debug_info"]["what"].as_str().unwrap_or_default().to_owned()
+    };
+    assert_eq!(state(1), "");
+    assert_eq!(state(MANY), "so many units of the debug information share its tables that reading them would not end");
+}

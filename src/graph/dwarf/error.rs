@@ -11,6 +11,9 @@ pub enum DwarfError {
     /// Entries are nested deeper than this.
     #[error("the debug information is nested more than {0} deep")]
     TooDeep(isize),
+    /// Units share tables that are read for each of them, and are too long for that.
+    #[error("so many units of the debug information share its tables that reading them would not end")]
+    Shared,
     /// A section cannot be decompressed.
     #[error("section {}: {}", Shown(section), Shown(what))]
     Section {

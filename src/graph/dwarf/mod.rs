@@ -9,6 +9,7 @@ mod error;
 mod functions;
 mod paths;
 mod sections;
+mod units;
 mod variables;
 
 pub use entries::SourceDeclaration;

@@ -7,6 +7,8 @@ use gimli::{EndianSlice, RunTimeEndian, SectionId};
 
 use super::bases::Bases;
 use super::error::DwarfError;
+pub(super) use super::units::Slice;
+use super::units::{self, Tables};
 use crate::compression::{DECOMPRESSED_LIMIT, decompress_section};
 use crate::elf::{DebugField, DebugRelocation, Section, SectionType, Symbol, SymbolPlace};
 use crate::graph::Place;
@@ -27,9 +29,6 @@ const NEEDED: [SectionId; 11] = [
     SectionId::DebugTypes,
     SectionId::DebugLoc,
 ];
-
-/// What gimli reads from.
-pub(super) type Slice<'a> = EndianSlice<'a, RunTimeEndian>;
 
 /// A unit whose debug information lies in a `.dwo` file (`CONFIG_DEBUG_INFO_SPLIT`).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,7 +79,22 @@ impl<'a> DebugSections<'a> {
             Endian::Little => RunTimeEndian::Little,
             Endian::Big => RunTimeEndian::Big,
         };
-        Ok(Some(Self { endian, sections, bases, split: HashMap::new(), claim }))
+        let this = Self { endian, sections, bases, split: HashMap::new(), claim: Claim::default() };
+        this.count_units(&this.sections, &mut claim)?;
+        Ok(Some(Self { claim, ..this }))
+    }
+
+    /// Counts the units in some sections, as large as they are once they are read.
+    fn count_units<B: AsRef<[u8]>>(
+        &self,
+        sections: &HashMap<SectionId, B>,
+        claim: &mut Claim,
+    ) -> Result<(), DwarfError> {
+        let slice = |id: SectionId| EndianSlice::new(sections.get(&id).map_or(&[], AsRef::as_ref), self.endian);
+        let tables = Tables { abbreviations: slice(SectionId::DebugAbbrev), lines: slice(SectionId::DebugLine) };
+        let size = units::size(self.unshared(sections), &tables)?;
+        let section = SectionId::DebugInfo.name().to_owned();
+        claim.grow(size).map_err(|error| DwarfError::Section { section, what: error.to_string() })
     }
 
     /// Adds a file of split debug information that a unit names as `path`.
@@ -94,6 +108,10 @@ impl<'a> DebugSections<'a> {
             count(elf, section, true, &mut self.claim)?;
             sections.insert(id, plain(elf, section)?.into_owned());
         }
+        let mut claim = std::mem::take(&mut self.claim);
+        let counted = self.count_units(&sections, &mut claim);
+        self.claim = claim;
+        counted?;
         self.split.insert(path.to_owned(), sections);
         Ok(())
     }
@@ -129,8 +147,15 @@ impl<'a> DebugSections<'a> {
         self.split.get(path).map(|sections| self.view(sections))
     }
 
-    /// Sections in the form that gimli reads.
+    /// Sections in the form that gimli reads, with the tables that units share. The units were counted before.
     fn view<'s, B: AsRef<[u8]>>(&self, sections: &'s HashMap<SectionId, B>) -> gimli::Dwarf<Slice<'s>> {
+        let mut dwarf = self.unshared(sections);
+        dwarf.populate_abbreviations_cache(gimli::AbbreviationsCacheStrategy::Duplicates);
+        dwarf
+    }
+
+    /// Sections in the form that gimli reads.
+    fn unshared<'s, B: AsRef<[u8]>>(&self, sections: &'s HashMap<SectionId, B>) -> gimli::Dwarf<Slice<'s>> {
         let slice = |id: SectionId| EndianSlice::new(sections.get(&id).map_or(&[], AsRef::as_ref), self.endian);
         gimli::DwarfSections::load(|id| Ok::<_, ()>(slice(id))).unwrap_or_default().borrow(|section| *section)
     }
