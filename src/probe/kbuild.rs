@@ -4,11 +4,12 @@
 //! The probe is compiled with that command and a few more flags, without the second that each run of `make` takes.
 
 use std::io::ErrorKind;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::error::{ProbeError, tail};
-use super::scratch::Scratch;
+use super::scratch::{Builds, Scratch};
 use crate::image::read_regular_text;
 
 /// The name of the empty module.
@@ -30,6 +31,7 @@ pub(super) struct Compiler {
     command: String,
     /// The directory for temporary files, which is removed however the program ends.
     temporary: PathBuf,
+    builds: Builds,
 }
 
 /// The output of a command.
@@ -61,7 +63,7 @@ impl Compiler {
             .arg(format!("M={}", folder.to_string_lossy()))
             .args(make)
             .arg(format!("{MODULE}.o"));
-        let output = run(&mut command, scratch.path())?;
+        let output = run(&mut command, scratch.path(), &scratch.builds())?;
         if !output.is_ok {
             return Err(missing_program(&output.stderr).unwrap_or_else(|| ProbeError::Failed {
                 command: format!("make -C {} M={} {MODULE}.o", kdir.to_string_lossy(), folder.to_string_lossy()),
@@ -73,20 +75,20 @@ impl Compiler {
         let left = read_regular_text(&path).map_err(ProbeError::io(&path))?;
         let command = compiling(&left).ok_or(ProbeError::NoCommand { path })?;
         let directory = directory.map_or_else(|| kdir.to_owned(), PathBuf::from);
-        Ok(Self { directory, command, temporary: scratch.path().to_owned() })
+        Ok(Self { directory, command, temporary: scratch.path().to_owned(), builds: scratch.builds() })
     }
 
     /// A command that takes the place of a compiler.
     #[cfg(test)]
     pub(super) fn of_command(command: String) -> Self {
-        Self { directory: "/".into(), command, temporary: std::env::temp_dir() }
+        Self { directory: "/".into(), command, temporary: std::env::temp_dir(), builds: Builds::default() }
     }
 
     /// Runs the compiler with further arguments.
     pub(super) fn run(&self, arguments: &[&str]) -> Result<Output, ProbeError> {
         let mut command = Command::new("sh");
         command.arg("-c").arg(format!("exec {} \"$@\"", self.command)).arg("sh").args(arguments);
-        run(command.current_dir(&self.directory), &self.temporary)
+        run(command.current_dir(&self.directory), &self.temporary, &self.builds)
     }
 
     /// The path of a file that the command names.
@@ -113,14 +115,21 @@ impl Compiler {
     }
 }
 
-fn run(command: &mut Command, temporary: &Path) -> Result<Output, ProbeError> {
+/// Runs a command in a process group of its own, which is ended with the program.
+fn run(command: &mut Command, temporary: &Path, builds: &Builds) -> Result<Output, ProbeError> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let output = command.env("LC_ALL", "C").env("TMPDIR", temporary).stdin(Stdio::null()).output().map_err(
-        |source| match source.kind() {
-            ErrorKind::NotFound => ProbeError::NotInstalled { program: name.clone(), package: name.clone() },
-            _ => ProbeError::Io { path: name.clone().into(), source },
-        },
-    )?;
+    let failed = |source: std::io::Error| match source.kind() {
+        ErrorKind::NotFound => ProbeError::NotInstalled { program: name.clone(), package: name.clone() },
+        _ => ProbeError::Io { path: name.clone().into(), source },
+    };
+    command.env("LC_ALL", "C").env("TMPDIR", temporary).process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().map_err(failed)?;
+    let group = child.id();
+    builds.begun(group);
+    let output = child.wait_with_output();
+    builds.ended(group);
+    let output = output.map_err(failed)?;
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     Ok(Output { is_ok: output.status.success(), stdout: text(&output.stdout), stderr: text(&output.stderr) })
 }

@@ -1,10 +1,12 @@
 //! A temporary directory for the probe. Nothing is written anywhere else.
 
 use std::fs::{self, DirBuilder};
+use std::io::Write as _;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::error::ProbeError;
 use crate::image::read_regular;
@@ -14,13 +16,48 @@ pub(super) struct Scratch {
     path: PathBuf,
     /// The process that removes it; none if it is kept.
     remover: Option<Child>,
+    builds: Builds,
 }
 
-/// Waits until its standard input is closed, as it is when the program ends, and removes a directory. Compilers that still run may
-/// write to it meanwhile.
+/// The process groups of builds that run, told to the process that removes the directory: it ends those that are left when the
+/// program has ended. Nobody is told where the directory is kept.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Builds(Arc<Mutex<Option<ChildStdin>>>);
+
+impl Builds {
+    /// A build whose process is the leader of a group.
+    pub(super) fn begun(&self, group: u32) {
+        self.tell("begun", group);
+    }
+
+    /// A build whose process has ended.
+    pub(super) fn ended(&self, group: u32) {
+        self.tell("ended", group);
+    }
+
+    fn tell(&self, what: &str, group: u32) {
+        if let Some(pipe) = self.pipe().as_mut() {
+            _ = writeln!(pipe, "{what} {group}");
+        }
+    }
+
+    fn pipe(&self) -> MutexGuard<'_, Option<ChildStdin>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Waits until its standard input is closed, as it is when the program ends, ends the builds that still run, and removes a directory.
+/// Compilers that are about to end may write to it meanwhile.
 const REMOVER: &str = r#"
 trap '' HUP INT QUIT TERM
-while read -r _; do :; done
+groups=' '
+while read -r what group; do
+    case "$what$groups" in
+    begun*) groups="$groups$group " ;;
+    *" $group "*) groups="${groups%% $group *} ${groups#* $group }" ;;
+    esac
+done
+for group in $groups; do kill -TERM "-$group" 2>/dev/null; done
 tries=0
 while rm -rf -- "$1" 2>/dev/null; [ -e "$1" ] && [ "$tries" -lt 100 ]; do tries=$((tries + 1)); sleep 0.1; done
 "#;
@@ -30,7 +67,7 @@ impl Scratch {
         if let Some(path) = keep {
             fs::create_dir_all(path).map_err(ProbeError::io(path))?;
             let path = fs::canonicalize(path).map_err(ProbeError::io(path))?;
-            return Ok(Self { path, remover: None });
+            return Ok(Self { path, remover: None, builds: Builds::default() });
         }
         let folder = std::env::temp_dir();
         let folder = fs::canonicalize(&folder).map_err(ProbeError::io(folder))?;
@@ -52,12 +89,20 @@ impl Scratch {
         command.args(["-c", REMOVER, "sh"]).arg(&path).process_group(0).current_dir("/");
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         match command.spawn() {
-            Ok(remover) => Ok(Self { path, remover: Some(remover) }),
+            Ok(mut remover) => {
+                let builds = Builds(Arc::new(Mutex::new(remover.stdin.take())));
+                Ok(Self { path, remover: Some(remover), builds })
+            }
             Err(source) => {
                 _ = fs::remove_dir(&path);
                 Err(ProbeError::Io { path: "sh".into(), source })
             }
         }
+    }
+
+    /// Who is told of builds.
+    pub(super) fn builds(&self) -> Builds {
+        self.builds.clone()
     }
 
     /// The directory itself.
@@ -87,7 +132,8 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         if let Some(remover) = &mut self.remover {
-            // Waiting closes its standard input. A failure to remove the directory does not affect the answer.
+            // It waits for the end of its standard input. A failure to remove the directory does not affect the answer.
+            drop(self.builds.pipe().take());
             _ = remover.wait();
         }
     }

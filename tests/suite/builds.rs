@@ -1,6 +1,8 @@
 //! What runs the build of a kernel's tree, and what is left when it is interrupted.
 
+use std::cell::RefCell;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -125,11 +127,24 @@ fn interrupted(desk: &Desk, arguments: &str, signal: &str, is_time: impl Fn() ->
 /// Ctrl-C, kill, and even the signal that nothing can wait for.
 #[test]
 fn a_build_that_is_interrupted_leaves_nothing_behind() {
-    let desk = desk("touch $(M)/one; sleep 3; touch $(M)/two");
+    let desk = desk("sleep 30 & echo $$! > $(M)/running; touch $(M)/one; sleep 3; touch $(M)/two");
+    let running = RefCell::new(String::new());
     for signal in ["INT", "TERM", "KILL"] {
         interrupted(&desk, "inlines kdir", signal, || {
             let folder = std::fs::read_dir(desk.path("tmp")).expect("the folder is there");
-            folder.flatten().any(|entry| entry.path().join("kbuild/one").exists())
+            let Some(build) =
+                folder.flatten().map(|entry| entry.path().join("kbuild")).find(|build| build.join("one").exists())
+            else {
+                return false;
+            };
+            *running.borrow_mut() =
+                std::fs::read_to_string(build.join("running")).expect("it is there").trim().to_owned();
+            true
+        });
+        // What make has started is ended with it.
+        let process = Path::new("/proc").join(running.borrow().as_str());
+        waits_until("the end of the build", || {
+            !std::fs::read_to_string(process.join("cmdline")).is_ok_and(|line| line.contains("sleep"))
         });
     }
     // Nor does one that ends by itself.
