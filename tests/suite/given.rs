@@ -217,3 +217,17 @@ fn a_plan_without_an_end_is_an_error() {
     let ran = Ran::of(desk.command("simulate -k k -").stdin(zeros).output().expect("it starts"));
     ran.failed("cannot read standard input: it has more than 256 MiB");
 }
+
+/// What is named for debug information has to be there, also where no module needs it.
+#[test]
+fn debug_files_are_opened_before_they_are_needed() {
+    let desk = Desk::with(Made::new("6.1.0"));
+    desk.file("good.ko", Ko::new("good").build(&Made::new("6.1.0").profile));
+    fifo(&desk, "pipe");
+    for command in ["check -k k good.ko", "upgrade --from k --to k good.ko"] {
+        desk.run(&format!("{command} --debug k")).ended(0);
+        desk.run(&format!("{command} --debug pipe"))
+            .failed("cannot read pipe: it is a pipe (FIFO), and only regular files are read");
+        desk.run(&format!("{command} --debug gone")).failed("cannot read gone: No such file or directory (os error 2)");
+    }
+}

@@ -148,8 +148,8 @@ fn judge(
     for tree in &given.trees {
         verdicts.par_iter_mut().for_each(|verdict| name_absent(verdict, &kernel, Some(tree), &DamagedFiles::default()));
     }
+    let lookup = arguments.source.open(&kernel, images.len())?;
     if !short {
-        let lookup = arguments.source.open(&kernel, images.len())?;
         match (verdicts.as_mut_slice(), images.as_slice()) {
             ([verdict], [image]) => explain(verdict, image, &kernel, &lookup)?,
             (verdicts, images) => explain_all(verdicts, images, &kernel, &lookup)?,

@@ -1,9 +1,11 @@
 //! Turns arguments that several commands share into values of the library.
 
-use gplok::image::DebugFiles;
+use std::path::PathBuf;
+
+use gplok::image::{DebugFiles, is_dir, open_regular};
 use gplok::kernel::{Kernel, KernelRequest, KernelRequestError};
 use gplok::load::Cmdline;
-use gplok::terms::Budget;
+use gplok::terms::{Budget, Shown};
 use gplok::why::Lookup;
 
 use crate::arguments::{KernelArguments, SourceArguments};
@@ -32,6 +34,14 @@ impl SourceArguments {
     /// Where to find the debug information and inline map for this number of modules.
     pub fn open(&self, kernel: &Kernel, modules: usize) -> Result<Lookup, CommandError> {
         let inlines = self.inlines.as_ref().map(|path| read_map(path, kernel)).transpose()?;
-        Ok(Lookup { debug: DebugFiles::new(self.debug.clone()).among(modules), inlines })
+        Ok(Lookup { debug: debug_files(&self.debug)?.among(modules), inlines })
     }
+}
+
+/// The debug files and folders that were given. One that cannot be read is an error, also where no module needs it.
+pub fn debug_files(given: &[PathBuf]) -> Result<DebugFiles, CommandError> {
+    for path in given.iter().filter(|path| !is_dir(path)) {
+        open_regular(path).map_err(|error| format!("cannot read {}: {error}", Shown::path(path)))?;
+    }
+    Ok(DebugFiles::new(given.to_owned()))
 }

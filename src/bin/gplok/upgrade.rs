@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use gplok::image::DebugFiles;
 use gplok::impact::policy::{Concern, PolicyEntry};
 use gplok::impact::{Answer, Circumstances, ExportDiff, Kernels, ModuleImpact, Upgrade};
 use gplok::kernel::{Kernel, KernelRequest, out_of_tree_modules};
@@ -15,7 +14,7 @@ use crate::arguments::{DiffFormat, UpgradeArguments};
 use crate::exit::{CommandError, Exit};
 use crate::given::Given;
 use crate::inlines::map_of;
-use crate::inputs::booted_with;
+use crate::inputs::{booted_with, debug_files};
 use crate::output::{palette, write};
 
 pub fn run(arguments: &UpgradeArguments, budget: &Budget) -> Result<Exit, CommandError> {
@@ -108,7 +107,7 @@ fn circumstances(arguments: &UpgradeArguments, kernel: &Kernel, modules: usize) 
         _ => None,
     };
     let cmdline = booted_with(kernel, &arguments.cmdline);
-    let lookup = Lookup { debug: DebugFiles::new(arguments.debug.clone()).among(modules), inlines: None };
+    let lookup = Lookup { debug: debug_files(&arguments.debug)?.among(modules), inlines: None };
     Ok(Circumstances { cmdline, lookup, inlines, contests: Vec::new() })
 }
 
