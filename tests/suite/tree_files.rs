@@ -579,3 +579,24 @@ fn objects_are_found_at_any_depth() {
     let page = desk.run("audit o/near.o").ended(0).out.clone();
     assert!(page.starts_with("o/near.o: module near, license \"GPL\", no exports\n"), "{page}");
 }
+
+/// Every file that an audit has not read is named, however many there are.
+#[test]
+fn all_files_that_an_audit_has_not_read_are_named() {
+    let desk = Desk::new();
+    let profile = Made::new("6.1.0").profile;
+    desk.file("t/good.ko", Ko::new("good").build(&profile));
+    for number in 0..9 {
+        desk.file(&format!("t/cut{number}.ko"), "no module");
+        fifo(&desk, &format!("t/pipe{number}.ko"));
+        symlink(format!("ring{number}.ko"), desk.path(&format!("t/ring{number}.ko"))).expect("the folder is ours");
+    }
+    let page = desk.run("audit t").ended(3).out.clone();
+    assert!(page.contains("the code of 27 objects was not read, which are listed below"), "{page}");
+    assert!(page.contains("    9 files, it is no ELF file:\n      t/cut0.ko\n"), "{page}");
+    for number in 0..9 {
+        for name in ["cut", "pipe", "ring"] {
+            assert!(page.contains(&format!("      t/{name}{number}.ko\n")), "{page}");
+        }
+    }
+}

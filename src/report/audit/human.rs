@@ -1,11 +1,13 @@
 //! The findings of `audit` as text: one page, grouped by code, the clearest findings of a code first.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::codes::wording;
 use super::lines::{FindingLine, line};
 use super::report::AuditReport;
 use crate::audit::{Audit, AuditCode, AuditFinding, AuditedObject, KindChange, Was};
+use crate::report::bad_files::BadFiles;
 use crate::report::palette::Palette;
 use crate::report::printable::Printable;
 use crate::report::unread::unread_note;
@@ -243,9 +245,11 @@ impl AuditPage<'_> {
             audits.push((earlier, "of the earlier ones, "));
         }
         let mut lines = Vec::new();
+        let mut bad = Vec::new();
         for (audit, which) in audits {
             lines.extend(unread_note(&audit.unread).map(|text| format!("{which}{text}")));
             lines.extend(unread(audit).map(|text| format!("{which}{text}")));
+            bad.extend(unread_objects(audit).filter(|_| is_long(audit)));
             lines.extend(unknown(audit, self.report.kernel.is_some()).map(|text| format!("{which}{text}")));
         }
         if !lines.is_empty() {
@@ -253,6 +257,13 @@ impl AuditPage<'_> {
             for line in &lines {
                 self.line("  - ", line);
             }
+        }
+        if !bad.is_empty() {
+            self.heading("not read:");
+            let paths: Vec<_> = bad.iter().map(|(path, why)| (path.to_string_lossy(), *why)).collect();
+            let mut files = BadFiles::default();
+            paths.iter().for_each(|(path, why)| files.add_unread(why, path));
+            files.write(&mut self.text);
         }
     }
 }
@@ -278,17 +289,25 @@ fn exports(objects: &[&AuditedObject]) -> String {
 }
 
 /// The objects whose code was not read, with the reasons.
+fn unread_objects(audit: &Audit) -> impl Iterator<Item = (&Path, &str)> {
+    audit.objects.iter().filter_map(|object| Some((object.path.as_path(), object.unread.as_deref()?)))
+}
+
+/// Returns whether so many objects were not read that they are listed apart.
+fn is_long(audit: &Audit) -> bool {
+    unread_objects(audit).count() > OBJECTS
+}
+
+/// A sentence about the objects whose code was not read.
 fn unread(audit: &Audit) -> Option<String> {
-    let mut unread = Vec::new();
-    for object in &audit.objects {
-        if let Some(why) = &object.unread {
-            unread.push(format!("{} ({why})", Shown::path(&object.path)));
-        }
-    }
+    let unread: Vec<_> = unread_objects(audit).map(|(path, why)| format!("{} ({why})", Shown::path(path))).collect();
     if unread.is_empty() {
         return None;
     }
     let number = many(unread.len(), "object", "objects");
+    if is_long(audit) {
+        return Some(format!("the code of {number} was not read, which are listed below"));
+    }
     Some(format!("the code of {number} was not read: {}", list(&unread, OBJECTS)))
 }
 
