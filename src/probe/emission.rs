@@ -53,12 +53,14 @@ struct Part<'s> {
 }
 
 /// What stopped the compiler in a part so far.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Learned {
     /// The functions with assembly statements that are loosened.
     loosened: HashSet<String>,
     /// The functions that are left out.
     refusing: HashSet<String>,
+    /// The text compiles without any of its functions.
+    is_good_without_functions: bool,
 }
 
 /// The tools that compiling needs.
@@ -81,7 +83,7 @@ pub(super) fn emit(
     let tools = Tools { compiler, scratch };
     let results = in_parallel(parts, jobs, |number, part| {
         progress(&format!("compiling part {} of {all} ({} functions)", number + 1, part.wanted.len()));
-        part.compile(tools)
+        part.compile(Learned::default(), tools)
     });
     let mut emitted = Emitted::default();
     for part in results {
@@ -100,9 +102,9 @@ fn parts(source: &ProbeText, jobs: usize) -> Vec<Part<'_>> {
 }
 
 impl Part<'_> {
-    fn compile(&self, tools: Tools<'_>) -> Result<Emitted, ProbeError> {
+    /// Compiles the part with what is known of its functions already.
+    fn compile(&self, mut learned: Learned, tools: Tools<'_>) -> Result<Emitted, ProbeError> {
         let mut emitted = Emitted::default();
-        let mut learned = Learned::default();
         for attempt in 1.. {
             let output = self.compile_once(&learned, tools)?;
             if output.is_ok {
@@ -110,8 +112,8 @@ impl Part<'_> {
                 break;
             }
             if !self.learn(&output, &mut learned, &mut emitted.dropped) || attempt == ATTEMPTS {
-                // The halves find again what was dropped here.
-                return self.divide(&output, tools);
+                emitted.extend(self.divide(&output, learned, tools)?);
+                break;
             }
         }
         Ok(emitted)
@@ -129,22 +131,32 @@ impl Part<'_> {
         tools.compiler.run(&arguments)
     }
 
-    /// Compiles the halves of a part that fails for an unknown reason. If the text fails without any of its functions,
-    /// or there is only one, all are dropped.
-    fn divide(&self, output: &Output, tools: Tools<'_>) -> Result<Emitted, ProbeError> {
-        let none = Part { source: self.source, name: format!("{}-none", self.name), wanted: &[] };
-        if self.wanted.len() < 2 || !none.compile_once(&Learned::default(), tools)?.is_ok {
+    /// Compiles the halves of a part that fails for an unknown reason, or for many. What is known of its functions holds
+    /// in the halves. If the text fails without any of its functions, or there is only one, all are dropped.
+    fn divide(&self, output: &Output, mut learned: Learned, tools: Tools<'_>) -> Result<Emitted, ProbeError> {
+        if self.wanted.len() < 2 || !self.is_good_without_functions(&mut learned, tools)? {
             let first = errors(&output.stderr, "").into_iter().next();
             let why = first.map_or_else(|| last_line(output), |error| error.message);
-            return Ok(Emitted { objects: Vec::new(), dropped: self.dropped_all(&why) });
+            let mut dropped = self.dropped_all(&why);
+            dropped.retain(|function| !learned.refusing.contains(&function.name));
+            return Ok(Emitted { objects: Vec::new(), dropped });
         }
         let (first, second) = self.wanted.split_at(self.wanted.len() / 2);
         let mut emitted = Emitted::default();
         for (half, wanted) in [("a", first), ("b", second)] {
             let part = Part { source: self.source, name: format!("{}{half}", self.name), wanted };
-            emitted.extend(part.compile(tools)?);
+            emitted.extend(part.compile(learned.clone(), tools)?);
         }
         Ok(emitted)
+    }
+
+    /// Whether the text compiles without any of its functions. This is tried once for a text.
+    fn is_good_without_functions(&self, learned: &mut Learned, tools: Tools<'_>) -> Result<bool, ProbeError> {
+        if !learned.is_good_without_functions {
+            let none = Part { source: self.source, name: format!("{}-none", self.name), wanted: &[] };
+            learned.is_good_without_functions = none.compile_once(&Learned::default(), tools)?.is_ok;
+        }
+        Ok(learned.is_good_without_functions)
     }
 
     /// The text with the wanted functions marked as used.
@@ -162,14 +174,14 @@ impl Part<'_> {
         edited(text, &mut edits)
     }
 
-    /// Notes the functions that stopped the compiler: those that were loosened before are left out. Returns whether any
-    /// of them is new.
+    /// Notes the functions that stopped the compiler: those that were loosened before, or in which there is nothing to
+    /// loosen, are left out. Returns whether any of them is new.
     fn learn(&self, output: &Output, learned: &mut Learned, dropped: &mut Vec<RefusedInline>) -> bool {
         let mut is_new = false;
         let loosened_before = learned.loosened.clone();
         for error in refusals(&output.stderr, "") {
             let (Some(inner), Some(outer)) = (error.functions.first(), error.functions.last()) else { continue };
-            if error.message.contains("asm") && !loosened_before.contains(inner) {
+            if error.message.contains("asm") && !loosened_before.contains(inner) && self.is_loosened(inner) {
                 is_new |= learned.loosened.insert(inner.clone());
             } else if learned.refusing.insert(outer.clone()) {
                 is_new = true;
@@ -177,6 +189,13 @@ impl Part<'_> {
             }
         }
         is_new
+    }
+
+    /// Whether an assembly statement of the function changes when it is loosened.
+    fn is_loosened(&self, name: &str) -> bool {
+        let text = &self.source.text;
+        let mut named = self.source.definitions.iter().filter(|definition| definition.name == name);
+        named.any(|definition| loosen(text, definition, true) != loosen(text, definition, false))
     }
 
     fn dropped(&self, name: &str, why: &str) -> Option<RefusedInline> {
@@ -273,7 +292,9 @@ mod tests {
     /// it was loosened is left out.
     #[test]
     fn impossible_constraints_are_loosened_before_functions_are_left_out() {
-        let text = "static int f1(int a) { return a; }\nstatic int f2(int a) { return a; }\n";
+        let text = "static int f1(int a) { int v = *p; asm(\"\" : : \"i\" (v)); return v; }\n\
+            static int f2(int a) { int v = *p; asm(\"\" : : \"i\" (v)); return v; }\n\
+            static int f3(int a) { asm(\"\" : : \"d\" (a)); return a; }\n";
         let source = ProbeText::of(text.to_owned(), find(text));
         let part = Part { source: &source, name: "part".to_owned(), wanted: &source.wanted };
         let warning = "a.c:1:62: warning: 'asm' operand 0 probably does not match constraints\n";
@@ -288,6 +309,59 @@ mod tests {
         assert!(part.learn(&output, &mut learned, &mut dropped));
         assert_eq!((learned.refusing.len(), dropped.len()), (2, 2));
         assert!(!part.learn(&output, &mut learned, &mut dropped));
+        // There is nothing to loosen, so the next compilation could say no more.
+        let stderr = "a.c: In function 'f3':\na.c:3:29: error: impossible constraint in 'asm'\n".to_owned();
+        let output = Output { is_ok: false, stdout: String::new(), stderr };
+        assert!(part.learn(&output, &mut learned, &mut dropped));
+        assert!(learned.refusing.contains("f3") && !learned.loosened.contains("f3"));
+    }
+
+    /// In place of a compiler: it stops at the first marked function with `bad` in its name, without a function's name in
+    /// the message if the name ends with 0, and counts how often it runs.
+    const STOPPING: &str = r#"
+for last; do :; done
+while [ "$1" != -o ]; do shift; done
+echo >>"$COUNT"
+case "$last" in
+*.i) name=$(sed -n 's/.*__used__.*\(bad[0-9]*\)(.*/\1/p' "$last" | head -n 1)
+    case "$name" in
+    '') : >"$2" ;;
+    *0) echo "a.c:1: error: no" >&2; exit 1 ;;
+    *) printf "a.c: In function '%s':\na.c:1: error: no\n" "$name" >&2; exit 1 ;;
+    esac ;;
+*) : >"$2" ;;
+esac
+"#;
+
+    /// What is learned of a part holds in its halves: each function is found by one compilation, and one that is not named
+    /// by one for each halving.
+    #[test]
+    fn a_function_is_found_once() {
+        let scratch = Scratch::new(None).expect("a folder can be made");
+        let count = scratch.write("count", "").expect("it can be written");
+        let script =
+            scratch.write("compiler.sh", &STOPPING.replace("$COUNT", &count.to_string_lossy())).expect("it can");
+        let compiler = Compiler::of_command(format!("sh {}", script.to_string_lossy()));
+        let name = |number| {
+            if number % 8 == 0 && number % 128 != 64 {
+                format!("bad{}", number + 1)
+            } else if number == 64 {
+                "bad0".to_owned()
+            } else {
+                format!("f{number}")
+            }
+        };
+        let text: String =
+            (0..128).map(|number| format!("static int {}(int a) {{ return a; }}\n", name(number))).collect();
+        let texts = [ProbeText::of(text.clone(), find(&text))];
+        let emitted = emit(&texts, &compiler, &scratch, 1, &|_| {}).expect("the command runs");
+        let mut dropped: Vec<_> = emitted.dropped.iter().map(|found| found.name.as_str()).collect();
+        dropped.sort_unstable();
+        let all = dropped.len();
+        dropped.dedup();
+        assert_eq!((all, dropped.len(), dropped.contains(&"bad0")), (16, 16, true));
+        let runs = scratch.read("count").expect("it is there").len();
+        assert!(runs <= 48, "{runs} runs");
     }
 
     /// One thread for all of a kernel's headers: the object of a part must not have more sections than its header can count.
