@@ -7,13 +7,13 @@
 use std::collections::{HashMap, HashSet};
 use std::time::Instant;
 
-use super::diagnostics::errors;
+use super::diagnostics::{CompilerError, errors};
 use super::error::ProbeError;
 use super::headers::{IncludeGraph, NO_HEADER, STAND_INS};
 use super::kbuild::{Compiler, Output};
 use super::macros::{NameUses, changes};
 use super::scratch::Scratch;
-use super::source::{header_of_line, including, numbered};
+use super::source::{edited, header_of_line, including, numbered, unstopped};
 use crate::image::read_regular;
 
 /// The number of rounds in which only broken headers are left out. After them, headers behind a broken one are left for
@@ -30,6 +30,10 @@ const EVERY_MODULE: &str = "linux/module.h";
 /// errors, such as the call of an undeclared function. A configuration that makes all warnings errors is overruled.
 const CHECKING: [&str; 4] =
     ["-fsyntax-only", "-fno-diagnostics-show-caret", "-Wno-error", "-Werror=implicit-function-declaration"];
+
+/// Flags that compile what is used without any of the inline functions. This finds what is checked only at the end of a
+/// unit, such as an alias of nothing.
+const ENDING: [&str; 3] = ["-w", "-fno-diagnostics-show-caret", "-S"];
 
 /// A translation unit that compiles.
 pub(super) struct Unit {
@@ -201,12 +205,17 @@ impl Gathering<'_> {
                 faults.push(Fault { header, message: error.text(), file: error.file, is_final });
             }
         }
-        let checked = self.scratch.write(&format!("{name}.check.i"), &numbered(&output.stdout))?;
+        let text = numbered(&output.stdout);
+        let checked = self.scratch.write(&format!("{name}.check.i"), &text)?;
+        let checked = checked.to_string_lossy();
         let mut arguments = CHECKING.to_vec();
         arguments.extend(self.compiler.unlimited());
-        let checked = checked.to_string_lossy();
         arguments.push(&checked);
-        for mut error in errors(&self.compiler.run(&arguments)?.stderr, &checked) {
+        let mut found = errors(&self.compiler.run(&arguments)?.stderr, &checked);
+        if found.is_empty() && faults.is_empty() {
+            found = self.errors_at_the_end(name, &text)?;
+        }
+        for mut error in found {
             let Some((header, file)) = numbered_place(&error.file) else { continue };
             if seen.insert(header) {
                 error.file = file.to_owned();
@@ -214,6 +223,21 @@ impl Gathering<'_> {
             }
         }
         Ok((output.stdout, faults))
+    }
+
+    /// The errors outside of functions in a text whose syntax is right. A function with an error is dropped later, and
+    /// costs no header.
+    fn errors_at_the_end(&self, name: &str, text: &str) -> Result<Vec<CompilerError>, ProbeError> {
+        let source = self.scratch.write(&format!("{name}.end.i"), &edited(text, &mut unstopped(text)))?;
+        let source = source.to_string_lossy();
+        let assembly = self.scratch.file(&format!("{name}.end.s"));
+        let assembly = assembly.to_string_lossy();
+        let mut arguments = ENDING.to_vec();
+        arguments.extend(self.compiler.unlimited());
+        arguments.extend(["-o", &assembly, &source]);
+        let mut found = errors(&self.compiler.run(&arguments)?.stderr, &source);
+        found.retain(|error| error.functions.is_empty());
+        Ok(found)
     }
 }
 
@@ -239,6 +263,7 @@ mod tests {
 for last; do :; done
 report() { sed -n "s|^# 1 \"\([0-9]*//k/include/$1\)\".*|\1:1: error: $2|p" "$last"; }
 case "$*" in
+*-S*) report 'alias/[^"]*' 'aliased to undefined symbol' >&2 ;;
 *-E*) sed 's|^#include <\(.*\)>$|# 1 "/k/include/\1" 1|' "$last" ;;
 *) report 'bad/[^"]*' 'it is bad' | head -n 1 >&2
     report part.h 'incomplete type' >&2
@@ -271,6 +296,17 @@ esac
         assert!(!unit.headers.iter().any(|header| header.starts_with("bad")));
         assert_eq!(unit.headers.len() + unit.left.len(), headers.len());
         assert_eq!(reasons.get("bad/000.h").map(String::as_str), Some("/k/include/bad/000.h:1: it is bad"));
+    }
+
+    /// What is wrong only at the end of a unit costs its header, and not each function of the unit.
+    #[test]
+    fn a_header_is_left_out_that_breaks_at_the_end_of_a_unit() {
+        let headers = [named("good", 3), named("alias", 2), named("fine", 3)].concat();
+        let (unit, reasons) = gathered(&headers, &[]);
+        assert_eq!(unit.headers, [named("good", 3), named("fine", 3)].concat());
+        assert_eq!(unit.left, named("alias", 2));
+        let why = "/k/include/alias/001.h:1: aliased to undefined symbol";
+        assert_eq!(reasons.get("alias/001.h").map(String::as_str), Some(why));
     }
 
     /// A part that clashes with the header that contains it does not take that header with it.
