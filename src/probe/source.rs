@@ -45,6 +45,9 @@ pub(super) fn announced(line: &str) -> Option<usize> {
     line.strip_prefix(ANNOUNCED)?.trim().parse().ok()
 }
 
+/// Ends whatever a header left open.
+pub(super) const END: &str = "# 1 \"end\"\n{}\n";
+
 /// The preprocessed text for checking. Each line marker has the number of the header before its file name, so that an
 /// error gives both. No file has such a name, which also keeps the compiler from searching for the line in order to
 /// show it, which would take minutes.
@@ -57,7 +60,7 @@ pub(super) fn numbered(preprocessed: &str) -> String {
     for line in preprocessed.lines() {
         if let Some(index) = line.strip_prefix(ANNOUNCED) {
             header = index.trim();
-            out += "# 1 \"end\"\n{}\n";
+            out += END;
         } else if let Some(marker) = line_marker(line) {
             out += &format!("# {} \"{header}/{}\"\n", marker.line, marker.file);
         } else {
