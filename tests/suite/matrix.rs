@@ -130,8 +130,8 @@ matrix!(
     module_namespaces,
     ["6.14.0", "6.15.0", "6.16.0"],
     |made| Boot::new(
-        made.row("kvm_only", "vmlinux", "EXPORT_SYMBOL_GPL", "module:kvm"),
-        &[Ko::new("kvm").needs("kvm_only"), Ko::new("foo").needs("kvm_only"), Ko::new("cheat").import_ns("module:kvm")]
+        made.row("vmm_only", "vmlinux", "EXPORT_SYMBOL_GPL", "module:vmm"),
+        &[Ko::new("vmm").needs("vmm_only"), Ko::new("foo").needs("vmm_only"), Ko::new("cheat").import_ns("module:vmm")]
     )
 );
 

@@ -384,7 +384,7 @@ fn what_is_written_over_the_address_of_versions_is_open() {
     assert_eq!((other.outcome, other.missing), (Outcome::Loads, vec![]));
     // A relocation writes an address over a version itself.
     const R_X86_64_32S: u32 = 11;
-    let table = Section::new("__kcrctab_gpl", object::elf::SHF_ALLOC, 4, [0; 4]);
+    let table = Section::new("__kcrctab", object::elf::SHF_ALLOC, 4, [0; 4]);
     let table = table.reloc(0, "init_module", R_X86_64_32S, 0);
     assert_eq!(judge(&giver.section(table), |_| ()), (Outcome::Undetermined, missing));
 }

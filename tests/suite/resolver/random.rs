@@ -4,7 +4,7 @@ use super::model::{Export, Import, Kernel, Kind, Module, Tables, Version};
 
 /// Few names, so that they meet; some begin as others do, because tables are searched by halves.
 const SYMBOLS: [&str; 10] = ["a", "aa", "ab", "b", "b_", "c", "kick", "kick_gpl", "z", "_GLOBAL_OFFSET_TABLE_"];
-const NAMES: [&str; 6] = ["foo", "bar", "kvm_amd", "kvm-intel", "fo", "kvm"];
+const NAMES: [&str; 6] = ["foo", "bar", "kvm_amd", "kvm-intel", "fo", "vmm"];
 const NAMESPACES: [&str; 8] =
     ["NS", "ns", "module:foo", "module:kvm-amd,bar", "module:kvm_*", "module:", "module:,*", "OTHER"];
 const LICENSES: [&str; 8] =
