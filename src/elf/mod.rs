@@ -206,6 +206,7 @@ impl Header {
             magic: ident.magic,
             e_type: header.e_type(order),
             e_machine: header.e_machine(order),
+            e_entry: header.e_entry(order).into(),
             e_phoff: header.e_phoff(order).into(),
             e_phnum: header.e_phnum(order),
             e_shoff: header.e_shoff(order).into(),

@@ -12,6 +12,7 @@ pub struct Header {
     pub magic: [u8; 4],
     pub e_type: u16,
     pub e_machine: u16,
+    pub e_entry: u64,
     pub e_phoff: u64,
     pub e_phnum: u16,
     pub e_shoff: u64,

@@ -43,6 +43,8 @@ behaviours! {
     ElfExtendedVersions = "elf.ext_versions",
     /// The string tables must have type `SHT_STRTAB`.
     ElfStrtabTypes = "elf.strtab_types",
+    /// The class in `e_ident` is checked (riscv).
+    ElfRiscvClass = "elf.riscv_class",
     /// The ABI level in `e_flags` is checked (powerpc64).
     ElfModuleArch = "elf.module_arch",
 

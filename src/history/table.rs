@@ -88,6 +88,7 @@ pub const TABLE: &[Row] = &[
     since(SymErrnoPrinted, v(3, 10, 0)).after(v(2, 6, 32)),
     since(SigModules, v(3, 7, 0)).commit("106a4ee258d1"),
     since(RiscvKernels, v(4, 15, 0)).commit("fbe934d69eb7"),
+    since(ElfRiscvClass, v(5, 19, 0)).commit("59c10c52f573"),
     since(SymErrnoReal, v(4, 19, 0)).after(v(4, 18, 15)),
     // The commit is of February 2018. The last releases of the series have it, those of 2017 cannot.
     since(X86Plt32, v(4, 16, 0))

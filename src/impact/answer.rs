@@ -111,6 +111,7 @@ pub(super) fn cure(finding: &Finding) -> Cure {
         | Code::BuiltinName
         | Code::SysfsName
         | Code::WritableExecutable
+        | Code::PercpuAlignment
         | Code::Constructors => Cure::Source,
         Code::NoModules
         | Code::NotPermitted

@@ -47,6 +47,7 @@ pub(super) fn causes() -> Vec<Cause> {
         Cause::WritableExecutable { section: ".text".into(), index: 2 },
         Cause::ArchSections { what: "a plain description".into() },
         Cause::PercpuSpace { size: 9000, reserve: 8192 },
+        Cause::PercpuAlignment { align: 24 },
         Cause::Constructors,
         Cause::NoExportFlags { count: 1 },
         Cause::ObsoleteExportTable { section: "__ksymtab_gpl".into(), symbols: vec!["one".into(), "two".into()] },

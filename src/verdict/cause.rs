@@ -283,6 +283,11 @@ codes! {
         /// The size that the kernel reserves for all modules, in bytes.
         reserve: u64,
     } = "percpu-space",
+    /// The alignment of the module's per-CPU data is no power of two.
+    PercpuAlignment {
+        /// The alignment, in bytes.
+        align: u64,
+    } = "percpu-alignment",
     /// The module has two kinds of constructors.
     Constructors = "constructors",
     /// The module's exports lack the flags that this kernel reads.

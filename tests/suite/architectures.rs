@@ -6,11 +6,11 @@ use gplok::compression::Compression;
 use gplok::image::Image;
 use gplok::kernel::Kernel;
 use gplok::load::{Cmdline, Insmod, Machine, ModuleInitFlags};
-use gplok::terms::{Arch, Class, ElfMachine, Endian, Errno, ExportKind};
+use gplok::terms::{Arch, Class, ElfMachine, Endian, Errno, ExportKind, Taint};
 use gplok::verdict::{Code, Missing, Outcome, Verdict};
 
-use crate::ko::{Eh, Ko, Profile};
-use crate::made::CONFIG_HEAD;
+use crate::ko::{Eh, Ko, Profile, Section};
+use crate::made::{CONFIG_HEAD, Made};
 
 /// The configuration that makes a kernel one of this architecture.
 fn options(arch: Arch) -> String {
@@ -97,6 +97,65 @@ fn a_hidden_symbol_is_hidden_everywhere() {
         let hidden = verdict.findings.iter().find(|finding| finding.code() == Code::GplOnlySymbol);
         assert_eq!(hidden.and_then(|finding| finding.symbol()), Some("printk"), "{arch}: {verdict:#?}");
         assert!(!matches!(verdict.outcome, Outcome::Loads | Outcome::Crash { .. }), "{arch}: {:?}", verdict.outcome);
+    }
+}
+
+/// The per-CPU allocator takes alignments up to a page that are powers of two, and makes small ones four.
+#[test]
+fn an_odd_alignment_of_percpu_data_is_refused() {
+    let made = Made::new("6.12.0");
+    let (kernel, _folder) = made.open();
+    for (align, errno) in [(3, None), (8, None), (24, Some(Errno::ENOMEM)), (4095, Some(Errno::ENOMEM)), (8191, None)] {
+        let flags = object::elf::SHF_ALLOC | object::elf::SHF_WRITE;
+        let data = Section::new(".data..percpu", flags, align, vec![0; 64]);
+        let image = Image::from_bytes("foo.ko", Ko::new("foo").section(data).build(&made.profile));
+        let mut machine = Machine::boot(kernel.clone(), Cmdline::default());
+        let verdict = machine.insmod(&image.expect("not compressed"), &Insmod::default());
+        let finding = verdict.findings.iter().any(|finding| finding.code() == Code::PercpuAlignment);
+        assert_eq!((finding, verdict.kernel_tainted.has(Taint::Warn)), (errno.is_some(), errno.is_some()), "{align}");
+        if errno.is_some() {
+            assert_eq!(verdict.outcome.errno(), errno, "{align}: {verdict:#?}");
+        }
+    }
+}
+
+/// Some architectures look at more of the header than its machine.
+#[test]
+fn headers_are_checked_as_each_architecture_does() {
+    const CLASS: usize = 4;
+    const MACHINE: usize = 18;
+    const ENTRY: usize = 24;
+    let s390 = Arch { machine: ElfMachine::S390, class: Class::Elf64, endian: Endian::Big };
+    let arm = Arch { machine: ElfMachine::Arm, ..Arch::I386 };
+    let riscv = Arch { machine: ElfMachine::Riscv, ..Arch::ARM64 };
+    let loongarch = Arch { machine: ElfMachine::Loongarch, ..Arch::ARM64 };
+    let changes: [(Arch, &str, usize, &[u8], bool); 12] = [
+        (s390, "6.12.0", CLASS, &[1], false),
+        (s390, "6.12.0", MACHINE, &[0xa3, 0x90], true),
+        (riscv, "6.12.0", CLASS, &[1], false),
+        (riscv, "5.10.0", CLASS, &[1], true),
+        (loongarch, "6.12.0", CLASS, &[0], false),
+        (Arch::X86_64, "6.12.0", CLASS, &[1], true),
+        (Arch::I386, "6.12.0", CLASS, &[2], true),
+        (arm, "6.12.0", ENTRY, &[2], false),
+        (arm, "6.12.0", ENTRY, &[3], true),
+        (arm, "6.12.0", 36, &[8, 0, 0, 0], false),
+        (arm, "6.12.0", 36, &[8, 0, 0, 5], true),
+        (riscv, "6.12.0", ENTRY, &[2], true),
+    ];
+    for (arch, release, at, bytes, is_accepted) in changes {
+        let folder = tempfile::tempdir().expect("a folder");
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).expect("written");
+        write("release", &format!("{release}\n"));
+        write("config", &options(arch));
+        write("Module.symvers", "0x00000000\tprintk\tvmlinux\tEXPORT_SYMBOL\t\n");
+        let kernel = Kernel::open(&[folder.path()]).expect("a kernel");
+        let mut file = Ko::new("foo").build(&Profile::synthetic(arch));
+        file[at..at + bytes.len()].copy_from_slice(bytes);
+        let image = Image::from_bytes("foo.ko", file).expect("not compressed");
+        let verdict = Machine::boot(Arc::new(kernel), Cmdline::default()).insmod(&image, &Insmod::default());
+        let is_refused = verdict.findings.iter().any(|finding| finding.code() == Code::WrongArchitecture);
+        assert_eq!(!is_refused, is_accepted, "{arch} {release}: {bytes:?} at {at}: {verdict:#?}");
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::module::{Facts, Judgement, Module, RelocationSection};
 use crate::history::Behaviour;
-use crate::terms::Errno::EINVAL;
+use crate::terms::Errno::{EINVAL, ENOEXEC};
 
 const R_LARCH_SUB64: u32 = 56;
 const R_LARCH_RELAX: u32 = 100;
@@ -33,6 +33,7 @@ pub(super) fn apply_relocate_add<E>(
     section: &RelocationSection<'_>,
     facts: &mut Facts<'_, E>,
 ) -> Result<Judgement, E> {
+    let mut depth = Depth(0);
     for entry in section.entries {
         let Some(symbol) = module.symbol(entry) else { return Ok(module.beyond_symbols(entry)) };
         if module.is_error_value(symbol) {
@@ -44,6 +45,10 @@ pub(super) fn apply_relocate_add<E>(
         let kind = entry.kind;
         match width(kind, facts)? {
             Some(width) => {
+                if !depth.follow(kind) {
+                    let cause = section.bad_relocation(module, "the stack of values is empty or full");
+                    return Ok(Judgement::Refused { errno: ENOEXEC, lines: vec![], cause });
+                }
                 if let Some(judgement) = module.outside(section.target, entry.offset, width) {
                     return Ok(judgement);
                 }
@@ -63,6 +68,36 @@ pub(super) fn apply_relocate_add<E>(
         }
     }
     Ok(Judgement::Applied)
+}
+
+/// How many values are on the stack of the stack machine: `rela_stack_top`. It is empty at the beginning of each section.
+struct Depth(u32);
+
+impl Depth {
+    /// `RELA_STACK_DEPTH`.
+    const MOST: u32 = 16;
+
+    /// Takes and puts what a type does. Returns whether the values are there, and have room.
+    const fn follow(&mut self, kind: u32) -> bool {
+        let (taken, put) = match kind {
+            // PUSH_PCREL, PUSH_ABSOLUTE, PUSH_PLT_PCREL.
+            22 | 23 | 29 => (0, 1),
+            // PUSH_DUP.
+            24 => (1, 2),
+            // SUB, SL, SR, ADD, AND.
+            32..=36 => (2, 1),
+            // IF_ELSE.
+            37 => (3, 1),
+            // POP_32_S_10_5 to POP_32_U.
+            38..=46 => (1, 0),
+            _ => (0, 0),
+        };
+        if self.0 < taken {
+            return false;
+        }
+        self.0 = self.0 - taken + put;
+        self.0 <= Self::MOST
+    }
 }
 
 /// The last type in the kernel's table of handlers. Asks `facts` only what decides whether `kind` lies in the table.

@@ -396,6 +396,16 @@ impl<'a> Module<'a> {
         self.sections.get(index).map_or_else(|| format!("section {index}"), |section| section.name.to_owned())
     }
 
+    /// The number of symbols.
+    pub(super) const fn symbols(&self) -> usize {
+        self.symbols.len()
+    }
+
+    /// Returns whether a section holds code.
+    pub(super) fn is_code(&self, index: usize) -> bool {
+        self.sections.get(index).is_some_and(Section::is_executable)
+    }
+
     pub(super) fn is_alloc(&self, index: usize) -> bool {
         self.sections.get(index).is_some_and(Section::is_alloc)
     }

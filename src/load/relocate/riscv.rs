@@ -88,6 +88,13 @@ pub(super) fn apply_relocate_add<E>(
                 return Ok(Judgement::error(EINVAL, line, cause));
             }
         }
+        if entry.kind == R_RISCV_GOT_HI20 && !(facts.config)(ConfigOption("MODULE_SECTIONS"))? {
+            let value = module.value(symbol.value, addend(entry)).nominal;
+            let line =
+                format!("{name}: can not generate the GOT entry for symbol = {value:016x} from PC = (____ptrval____)");
+            let cause = section.bad_relocation(module, "the kernel keeps no table of addresses (GOT) for modules");
+            return Ok(Judgement::error(EINVAL, line, cause));
+        }
         if let Some(judgement) = range(module, section, entry, symbol, facts)? {
             return Ok(judgement);
         }

@@ -1,6 +1,6 @@
 //! s390x: `SHT_RELA`; the loader itself builds a GOT and PLTs.
 
-use super::module::{Judgement, Module, RelocationSection};
+use super::module::{Judgement, Module, RelocationSection, Value};
 use super::section::addend;
 use super::span::{Fit, Span};
 use crate::elf::Relocation;
@@ -66,7 +66,10 @@ pub(super) fn apply_relocate_add(module: &Module<'_>, section: &RelocationSectio
         let (span, allowed, unit) = match rule {
             Rule::Absolute(allowed) => (value.span, allowed, 1),
             Rule::Relative(allowed, unit) => (module.distance(value, section.target, entry.offset), allowed, unit),
-            _ => (Span::exact(0), Span::exact(0), 1),
+            _ => {
+                let (span, allowed) = indirect(module, section, entry, value);
+                (span, allowed, 1)
+            }
         };
         let fit = match span.fit(allowed) {
             Fit::Always if span.only().is_some_and(|number| number % unit != 0) => Fit::Never,
@@ -74,14 +77,16 @@ pub(super) fn apply_relocate_add(module: &Module<'_>, section: &RelocationSectio
         };
         match fit {
             Fit::Never => {
-                let subtracted = match rule {
-                    Rule::Relative(..) => module.address(section.target, entry.offset),
-                    _ => 0,
+                let number = match rule {
+                    Rule::Relative(..) => value.nominal.wrapping_sub(module.address(section.target, entry.offset)),
+                    // Places in the GOT and the PLT are not known.
+                    Rule::Indirect => addend(entry),
+                    _ => value.nominal,
                 };
-                return refused(module, section, entry, value.nominal.wrapping_sub(subtracted));
+                return refused(module, section, entry, number);
             }
-            // Type 19 reaches four gigabytes in both directions, which covers the whole module.
-            Fit::Sometimes if entry.kind == 19 && module.is_own(value) => {}
+            // Type 19 reaches four gigabytes in both directions, type 5 two, and all memory of modules lies within two.
+            Fit::Sometimes if matches!(entry.kind, 5 | 19) && module.is_own(value) => {}
             Fit::Sometimes => return Judgement::addresses(),
             Fit::Always => {}
         }
@@ -90,6 +95,34 @@ pub(super) fn apply_relocate_add(module: &Module<'_>, section: &RelocationSectio
         }
     }
     Judgement::Applied
+}
+
+/// What is written for an entry that goes through the GOT or a PLT, and what fits there. Of both only the size is known, and that the
+/// loader places them in the memory of the module's code.
+fn indirect(module: &Module<'_>, section: &RelocationSection<'_>, entry: &Relocation, value: Value) -> (Span, Span) {
+    /// The bytes of a symbol in both.
+    const ENTRY: u64 = 64;
+    /// All memory of modules lies within two gigabytes.
+    const AREA: u64 = 1 << 31;
+    let addend = addend(entry);
+    let inside = Span::between(0, ENTRY.saturating_mul(module.symbols() as u64)).plus(addend);
+    let between = Span::around_zero(AREA).plus(addend);
+    let is_odd = (addend ^ entry.offset) & 1 != 0;
+    match entry.kind {
+        6 | 29 => (inside, Span::unsigned(12)),
+        15 | 30 | 34 => (inside, Span::unsigned(16)),
+        7 | 31 | 35 => (inside, Span::unsigned(32)),
+        14 => (between, Span::signed(32)),
+        // These count halfwords. The GOT, the PLTs and sections begin at even addresses.
+        18 | 20 | 21 | 26 | 33 if is_odd => (Span::exact(1), Span::exact(0)),
+        21 | 26 | 33 => (between, Span::signed(33)),
+        // The distance to the PLT is not negative where the PLT lies behind the code.
+        8 if !module.is_code(section.target) => (between, Span::unsigned(32)),
+        // The distance from the GOT to the symbol. The kernel is not next to its modules.
+        27 if Module::is_exported(value) => (Span::exact(1), Span::exact(0)),
+        27 => (between, Span::unsigned(16)),
+        _ => (Span::exact(0), Span::exact(0)),
+    }
 }
 
 /// The rejection of an entry whose value does not fit.

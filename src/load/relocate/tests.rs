@@ -383,6 +383,16 @@ fn other_architectures_know_their_types() {
             (3, NOTHING, 0x1_0000, "ENOEXEC module foo: relocation error for symbol nothing (r_type 3, value 0x10000)"),
             (12, EXPORTED, 0, "ENOEXEC (silent)"),
             (62, EXPORTED, 0, "ENOEXEC module foo: unknown relocation: 62"),
+            (5, NEIGHBOUR, 0, "applied"),
+            (6, LOCAL, 0, "applied"),
+            (
+                6,
+                LOCAL,
+                0x7fff_ffff,
+                "ENOEXEC module foo: relocation error for symbol local (r_type 6, value 0x7fffffff)",
+            ),
+            (27, EXPORTED, 0, "ENOEXEC module foo: relocation error for symbol printk (r_type 27, value 0x0)"),
+            (26, LOCAL, 1, "ENOEXEC module foo: relocation error for symbol local (r_type 26, value 0x1)"),
         ],
     );
     check(
@@ -394,6 +404,10 @@ fn other_architectures_know_their_types() {
             (83, EXPORTED, 0, "EINVAL kmod: foo: Unsupport relocation type 83, please add its support."),
             (53, EXPORTED, 0, "EINVAL kmod: foo: Unsupport relocation type 53"),
             (120, EXPORTED, 0, "EINVAL kmod: foo: Unknown relocation type 120"),
+            (23, EXPORTED, 0, "applied"),
+            (24, EXPORTED, 0, "ENOEXEC (silent)"),
+            (35, EXPORTED, 0, "ENOEXEC (silent)"),
+            (38, EXPORTED, 0, "ENOEXEC (silent)"),
         ],
     );
     check(

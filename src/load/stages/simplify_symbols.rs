@@ -108,6 +108,10 @@ fn undefined(run: &mut Run<'_>, elf: &ModuleElf, loose: &LooseSymbol) -> StageRe
     if machine == ElfMachine::Ppc64 && raw == b".TOC." {
         return Ok(Ok(()));
     }
+    // module_frob_arch_sections() (arch/s390/kernel/module.c) makes the symbol of the GOT absolute.
+    if machine == ElfMachine::S390 && raw == GLOBAL_OFFSET_TABLE.as_bytes() {
+        return Ok(Ok(()));
+    }
     let raw = dedotified(machine, raw);
     let name = SymbolName::of_bytes(raw);
     let found = run.findings.len();

@@ -181,6 +181,20 @@ pub(super) fn percpu_space(size: u64, reserve: u64) -> Wording {
     )
 }
 
+pub(super) const PERCPU_ALIGNMENT: Heading =
+    Heading::fixed("impossible per-CPU alignment", include_str!("../explain/percpu-alignment.md"));
+
+pub(super) fn percpu_alignment(align: u64) -> Wording {
+    let because = Because::but(
+        format!("the section of static per-CPU data is aligned to {}", bytes(align)),
+        "the kernel's allocator takes powers of two only",
+    );
+    Wording::new(
+        because,
+        "build the module again: no compiler writes such an alignment, so the file was changed or is damaged",
+    )
+}
+
 pub(super) const CONSTRUCTORS: Heading =
     Heading::fixed("two kinds of constructors", include_str!("../explain/constructors.md"));
 

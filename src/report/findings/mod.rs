@@ -76,6 +76,7 @@ findings! { topic:
         WritableExecutable { .. } => WRITABLE_EXECUTABLE, writable_executable(topic);
         ArchSections { what } => ARCH_SECTIONS, arch_sections(topic, what);
         PercpuSpace { size, reserve } => PERCPU_SPACE, percpu_space(*size, *reserve);
+        PercpuAlignment { align } => PERCPU_ALIGNMENT, percpu_alignment(*align);
         Constructors {} => CONSTRUCTORS, constructors();
     }
     module_name {

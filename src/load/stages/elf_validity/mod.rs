@@ -16,7 +16,7 @@ use crate::image::THIS_MODULE;
 use crate::load::ModuleInitFlags;
 use crate::load::run::Run;
 use crate::load::state::{StageResult, Stop};
-use crate::terms::{Arch, ElfMachine, Errno};
+use crate::terms::{Arch, Class, ElfMachine, Errno};
 use crate::verdict::{Cause, LogLevel, Missing};
 
 const ET_REL: u16 = 1;
@@ -57,6 +57,15 @@ fn arch(run: &Run<'_>) -> StageResult<(Arch, bool)> {
     Err(Stop::Refused(Errno::ENOEXEC))
 }
 
+/// Returns whether an arm kernel takes the entry point and the flags of an object, on a CPU with Thumb and without 26-bit addresses,
+/// as all since ARMv6 are. An object without an EABI version may ask for 26-bit addresses.
+const fn is_arm_accepted(header: &Header) -> bool {
+    const EF_ARM_EABI_MASK: u32 = 0xff00_0000;
+    const EF_ARM_APCS_26: u32 = 0x08;
+    let has_eabi = header.e_flags & EF_ARM_EABI_MASK != 0;
+    header.e_entry & 3 != 2 && (has_eabi || header.e_flags & EF_ARM_APCS_26 == 0)
+}
+
 impl Checks<'_> {
     /// Checks the ELF header: mirrors `elf_validity_ehdr()` (kernel/module/main.c).
     fn header(&self, run: &mut Run<'_>) -> StageResult<Header> {
@@ -75,7 +84,7 @@ impl Checks<'_> {
             let line = format!("Invalid ELF header type: {} != {ET_REL}", header.e_type);
             return self.refuse(run, "e_type is not ET_REL: only relocatable files are modules", line);
         }
-        if !self.elf_check_arch(&header) {
+        if !self.elf_check_arch(run, &header)? {
             let module = header.e_machine;
             let kernel = if self.is_foreign { ElfMachine::Other.to_string() } else { self.arch.to_string() };
             let line = format!("Invalid architecture in ELF header: {module}");
@@ -102,15 +111,32 @@ impl Checks<'_> {
         Ok(header)
     }
 
-    /// Mirrors `elf_check_arch()` (asm/elf.h of each architecture).
-    fn elf_check_arch(&self, header: &Header) -> bool {
+    /// Mirrors `elf_check_arch()` (asm/elf.h of each architecture; of arm arch/arm/kernel/elf.c).
+    fn elf_check_arch(&self, run: &Run<'_>, header: &Header) -> StageResult<bool> {
+        const EM_S390_OLD: u16 = 0xa390;
         let number = header.e_machine;
-        match self.arch.machine {
+        let is_machine = match self.arch.machine {
             _ if self.is_foreign => false,
             ElfMachine::I386 => matches!(number, 3 | 6),
+            ElfMachine::S390 if number == EM_S390_OLD => true,
             machine if machine.is_modelled() => number == machine.e_machine(),
             machine => ElfMachine::from_e_machine(number).unwrap_or(ElfMachine::Other) == machine,
+        };
+        if !is_machine {
+            return Ok(false);
         }
+        match self.arch.machine {
+            ElfMachine::S390 | ElfMachine::Loongarch => Ok(self.has_class()),
+            ElfMachine::Riscv if !self.has_class() => Ok(!run.has(Behaviour::ElfRiscvClass)?),
+            ElfMachine::Arm => Ok(is_arm_accepted(header)),
+            _ => Ok(true),
+        }
+    }
+
+    /// Returns whether `e_ident` names the kernel's own class.
+    fn has_class(&self) -> bool {
+        let class = if self.arch.class == Class::Elf64 { 2 } else { 1 };
+        self.elf.bytes().get(4..5) == Some(&[class])
     }
 
     /// Checks that section 0 is empty.
