@@ -401,11 +401,6 @@ impl<'a> Module<'a> {
         self.symbols.len()
     }
 
-    /// Returns whether a section holds code.
-    pub(super) fn is_code(&self, index: usize) -> bool {
-        self.sections.get(index).is_some_and(Section::is_executable)
-    }
-
     pub(super) fn is_alloc(&self, index: usize) -> bool {
         self.sections.get(index).is_some_and(Section::is_alloc)
     }

@@ -116,8 +116,8 @@ fn indirect(module: &Module<'_>, section: &RelocationSection<'_>, entry: &Reloca
         // These count halfwords. The GOT, the PLTs and sections begin at even addresses.
         18 | 20 | 21 | 26 | 33 if is_odd => (Span::exact(1), Span::exact(0)),
         21 | 26 | 33 => (between, Span::signed(33)),
-        // The distance to the PLT is not negative where the PLT lies behind the code.
-        8 if !module.is_code(section.target) => (between, Span::unsigned(32)),
+        // The distance to the PLT, which may lie before or behind.
+        8 => (between, Span::unsigned(32)),
         // The distance from the GOT to the symbol. The kernel is not next to its modules.
         27 if Module::is_exported(value) => (Span::exact(1), Span::exact(0)),
         27 => (between, Span::unsigned(16)),

@@ -13,6 +13,9 @@ use crate::verdict::{Cause, LogLevel, Missing};
 /// The name that the kernel prints for a module without one.
 pub(super) const NO_NAME: &str = "(missing .modinfo section or name field)";
 
+/// `struct module` is aligned to the CPU's cache lines, and so is its size. No CPU that Linux runs on has shorter ones, in bytes.
+const SHORTEST_LINE: u64 = 16;
+
 impl Checks<'_> {
     /// Checks that there is at most one `.modinfo`.
     pub(super) fn modinfo_unique(&self, run: &mut Run<'_>) -> StageResult {
@@ -94,6 +97,7 @@ impl Checks<'_> {
         let fits = match kernel {
             _ if run.insmod.as_rebuilt => true,
             Some(size) => size == section.size,
+            None if !section.size.is_multiple_of(SHORTEST_LINE) => false,
             None => self.size_follows(run)? || run.ask(Missing::StructModuleSize)?,
         };
         if !fits {
