@@ -67,7 +67,7 @@ pub(super) fn apply_relocate_add(module: &Module<'_>, section: &RelocationSectio
             Rule::Absolute(allowed) => (value.span, allowed, 1),
             Rule::Relative(allowed, unit) => (module.distance(value, section.target, entry.offset), allowed, unit),
             _ => {
-                let (span, allowed) = indirect(module, section, entry, value);
+                let (span, allowed) = indirect(module, entry, value);
                 (span, allowed, 1)
             }
         };
@@ -99,7 +99,7 @@ pub(super) fn apply_relocate_add(module: &Module<'_>, section: &RelocationSectio
 
 /// What is written for an entry that goes through the GOT or a PLT, and what fits there. Of both only the size is known, and that the
 /// loader places them in the memory of the module's code.
-fn indirect(module: &Module<'_>, section: &RelocationSection<'_>, entry: &Relocation, value: Value) -> (Span, Span) {
+fn indirect(module: &Module<'_>, entry: &Relocation, value: Value) -> (Span, Span) {
     /// The bytes of a symbol in both.
     const ENTRY: u64 = 64;
     /// All memory of modules lies within two gigabytes.
