@@ -2,6 +2,7 @@
 //! kernel, for modules that it decompresses itself.
 
 mod blocks;
+mod busybox;
 mod complaints;
 mod decoder;
 mod error;
@@ -15,6 +16,7 @@ pub(crate) mod stream;
 mod tests;
 mod xz;
 
+pub use busybox::{XzForBusyBox, xz_for_busybox};
 pub use complaints::{DEPMOD_READS, complaints};
 pub use decoder::{
     DECOMPRESSED_LIMIT, decompress, decompress_module, decompress_payload, decompress_section, decompressor,

@@ -121,7 +121,7 @@ impl Bytes {
 
     /// The bytes in memory from `offset` to the first gap. The caller needs `least` bytes, or all up to the end if
     /// there are fewer; if not that many are in memory, this is noted as for any other range.
-    pub(super) fn tail(&self, offset: usize, least: usize) -> &[u8] {
+    pub(crate) fn tail(&self, offset: usize, least: usize) -> &[u8] {
         let tail = self.held(offset).unwrap_or_default();
         if tail.len() < least.min(self.len.saturating_sub(offset)) {
             self.note_lack();

@@ -349,9 +349,10 @@ impl Kernel {
         }
         let version = self.loader.or(found.map(|found| found.loader));
         let option = match compression {
+            Compression::Gzip if version.is_some_and(Loader::is_busybox) => return Some((true, None)),
             Compression::Gzip => "MODULE_COMPRESS_GZIP",
             Compression::Zstd => match version {
-                Some(Loader::Kmod27) => return Some((false, None)),
+                Some(Loader::Kmod27 | Loader::BusyBox126 | Loader::BusyBox137) => return Some((false, None)),
                 Some(_) => return Some((true, None)),
                 None => "MODULE_COMPRESS_ZSTD",
             },

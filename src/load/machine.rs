@@ -9,11 +9,12 @@ use std::sync::Arc;
 use crate::history::{Behaviour, Calendar};
 use crate::image::{Fault, Image, ModuleElf, TOO_MANY_EXPORTS};
 use crate::kernel::{Kernel, UnreadFile, module_name_of};
+use crate::load::busybox::{Reading, bb_init_module, open_zipped};
 use crate::load::cache::memo::Memo;
 use crate::load::cache::passed::Passed;
 use crate::load::exporters::ExportersByName;
 use crate::load::merge::{followed_in_part, furthest, join_equal, merge, older_than_known};
-use crate::load::pipeline::load_module;
+use crate::load::pipeline::{load_module, load_module_by};
 use crate::load::refused_exporter::RefusedExporter;
 use crate::load::run::forks::Forks;
 use crate::load::run::{Call, Run};
@@ -173,7 +174,7 @@ impl Machine {
     /// Reads from a module file what its verdict can depend on, whatever else is loaded. The module can then be judged without
     /// the file, except for what only a refused module asks. Returns the verdict if it depends on no other module.
     pub(crate) fn prepare(&self, image: &Image, insmod: &Insmod) -> Option<Judged> {
-        if not_read(image, insmod).is_some() {
+        if self.not_read(image, insmod).is_some() {
             return None;
         }
         let passed = Passed::default();
@@ -321,7 +322,11 @@ impl Machine {
     /// Loads a module, unless the loader asks for bytes of it that are not in memory; then nothing has happened.
     pub(crate) fn insmod_whole(&mut self, image: &Image, insmod: &Insmod) -> Result<Verdict, NotInMemory> {
         self.next_call();
-        if let Some(why) = not_read(image, insmod)
+        let why = self.not_read(image, insmod);
+        if image.lacked() {
+            return Err(NotInMemory);
+        }
+        if let Some(why) = why
             && self.cmdline.modules_disabled.is_none()
         {
             return Ok(self.leave_open(UnreadFile::new(image.path(), why)));
@@ -365,6 +370,19 @@ impl Machine {
         Verdict { missing: vec![missing], kernel_tainted, ..Verdict::new(name, Outcome::Undetermined) }
     }
 
+    /// Why it is not known what a file holds, as the program that loads modules reads it.
+    fn not_read<'a>(&self, image: &'a Image, insmod: &Insmod) -> Option<&'a str> {
+        let passed = Passed::default();
+        let call = self.call(&passed);
+        not_read(image, insmod).or_else(|| {
+            bb_init_module(&call, image, insmod)?;
+            match open_zipped(&call, image) {
+                Reading::Open(why) => Some(why),
+                _ => None,
+            }
+        })
+    }
+
     /// Takes the states out in which the last system call ended in such a way, unless these are all.
     pub(crate) fn set_aside(&mut self, ends: impl Fn(&Outcome) -> bool) -> Vec<World> {
         let has_ended = |world: &World| world.last.as_ref().is_some_and(&ends);
@@ -388,6 +406,7 @@ impl Machine {
         let mut attempts = Attempts::default();
         let results = &mut attempts.results;
         let mut attempted = 0;
+        let calls = bb_init_module(&call, image, insmod);
         for (position, world) in self.worlds.iter().enumerate() {
             let is_last = position + 1 == self.worlds.len();
             let mut open = vec![world.clone()];
@@ -400,8 +419,13 @@ impl Machine {
                 };
                 let few = attempted < MAX_FORKING && results.len() + open.len() < MAX_FORKING;
                 let forks = Forks::new(&world, if few && self.memo.is_enabled() { MOST_FORKS } else { 0 });
-                let run = Run::new(call, image, insmod, world.clone(), &forks).behind(best);
-                let result = load_module(run.followed(!is_last || !open.is_empty()));
+                let result = match &calls {
+                    Some(calls) => load_module_by(calls, call, image, &world, &forks),
+                    None => {
+                        let run = Run::new(call, image, insmod, world.clone(), &forks).behind(best);
+                        load_module(run.followed(!is_last || !open.is_empty()))
+                    }
+                };
                 if call.assumed.is_some_and(Cell::get) {
                     return None;
                 }

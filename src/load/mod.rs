@@ -17,6 +17,7 @@
 //! - `arguments.rs` and `cmdline.rs`: the arguments of the system call and the command line of the kernel.
 //! - `machine.rs`: one boot. It attempts each system call in every world; `merge.rs` merges the verdicts of the worlds.
 //! - `pipeline.rs`: the order of the stages, and the survey of the stages past a refusal.
+//! - `busybox.rs`: the system calls that BusyBox tries one after another.
 //! - `run/` and `state.rs`: what a stage may read, print and change during one attempt.
 //! - `loaded.rs` and `refused_exporter.rs`: the modules that earlier calls loaded or refused; `unread_files.rs`: those of which
 //!   that is not known.
@@ -28,6 +29,7 @@
 
 mod arguments;
 mod btf;
+mod busybox;
 mod cache;
 mod cmdline;
 mod exporters;

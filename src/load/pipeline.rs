@@ -4,8 +4,12 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use crate::history::Behaviour;
+use crate::image::Image;
+use crate::load::Insmod;
+use crate::load::cache::passed::Passed;
 use crate::load::loaded::LoadedModule;
-use crate::load::run::Run;
+use crate::load::run::forks::Forks;
+use crate::load::run::{Call, Run};
 use crate::load::stages::export_data::is_export_data_overwritten;
 use crate::load::stages::function_pointers::function_pointers;
 use crate::load::stages::struct_module::{Misfit, free_module};
@@ -113,6 +117,36 @@ pub(super) fn load_module(mut run: Run<'_>) -> Result<(World, Verdict), Open> {
         }
     }
     Ok(conclude(run, refused))
+}
+
+/// Attempts system calls in one world, up to the first that is not refused. The verdict is the last one's, with the lines of all.
+pub(super) fn load_module_by(
+    calls: &[Insmod],
+    call: Call<'_>,
+    image: &Image,
+    world: &World,
+    forks: &Forks,
+) -> Result<(World, Verdict), Open> {
+    let mut log = Vec::new();
+    let mut asked = Vec::new();
+    let mut world = world.clone();
+    let mut ended = None;
+    for insmod in calls {
+        let passed = Passed::default();
+        let call = Call { passed: &passed, ..call };
+        let (after, mut verdict) = load_module(Run::new(call, image, insmod, world, forks))?;
+        log.append(&mut verdict.log);
+        asked.extend(after.asked.iter().cloned());
+        world = after.clone();
+        let is_refused = matches!(verdict.outcome, Outcome::Refused { .. });
+        ended = Some((after, verdict));
+        if !is_refused {
+            break;
+        }
+    }
+    // There is always a call.
+    let (world, verdict) = ended.unwrap_or_else(|| (world, Verdict::new("", Outcome::Undetermined)));
+    Ok((World { asked, ..world }, Verdict { log, ..verdict }))
 }
 
 /// A stage that this kernel does not have.

@@ -17,6 +17,11 @@ pub enum Loader {
     /// kmod 34 and later decompress a Zstandard frame only if it states the size of its contents
     /// (libkmod, commit 72c0aa3).
     Kmod34,
+    /// BusyBox 1.26 to 1.36 first hands every file over as it is. If the kernel refuses it, it decompresses the file, but no
+    /// Zstandard, and loads the contents with `init_module()`.
+    BusyBox126,
+    /// BusyBox 1.37 and later first let the kernel decompress a file whose name does not end in `.ko`.
+    BusyBox137,
 }
 
 impl Loader {
@@ -31,8 +36,22 @@ impl Loader {
         }
     }
 
+    /// The one of a version of BusyBox: 1.MINOR. `None` if what it does is not known, before 1.26.
+    pub fn of_busybox(minor: u32) -> Option<Self> {
+        match minor {
+            ..=25 => None,
+            26..=36 => Some(Self::BusyBox126),
+            37.. => Some(Self::BusyBox137),
+        }
+    }
+
+    /// Returns whether it is a version of BusyBox.
+    pub const fn is_busybox(self) -> bool {
+        matches!(self, Self::BusyBox126 | Self::BusyBox137)
+    }
+
     /// Returns whether it lets the kernel decompress the files of the kind that the kernel reads.
     pub const fn hands_over(self) -> bool {
-        !matches!(self, Self::Kmod27 | Self::Kmod30)
+        !matches!(self, Self::Kmod27 | Self::Kmod30 | Self::BusyBox126)
     }
 }

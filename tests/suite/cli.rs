@@ -4,7 +4,7 @@ use std::io::Write as _;
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use liblzma::stream::Check;
+use liblzma::stream::{Check, Filters, LzmaOptions, Stream};
 use object::elf::{STB_GLOBAL, STT_OBJECT};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -725,6 +725,66 @@ fn the_loader_may_not_read_xz_or_zstd() {
     desk.run("check -k root/usr/lib/modules/6.12.0 x.ko").ended(0);
     desk.file("root/usr/bin/kmod", "kmod version 30 -XZ +ZSTD /sys/module/%s/initstate");
     desk.run("check -k root/usr/lib/modules/6.12.0 x.ko").ended(1);
+}
+
+/// Bytes compressed with a filter and a dictionary of this size.
+fn filtered(bytes: &[u8], add: fn(&mut Filters) -> &mut Filters, dictionary: u32) -> Vec<u8> {
+    let mut options = LzmaOptions::new_preset(0).expect("a preset");
+    let mut filters = Filters::new();
+    add(&mut filters).lzma2(options.dict_size(dictionary));
+    let stream = Stream::new_stream_encoder(&filters, Check::Crc32).expect("an encoder");
+    let mut encoder = liblzma::write::XzEncoder::new_stream(Vec::new(), stream);
+    encoder.write_all(bytes).and_then(|()| encoder.finish()).expect("compressed")
+}
+
+/// BusyBox hands any file over as it is, and if the kernel refuses it, loads what it reads of it with `init_module()`: the kernel's log
+/// has the lines of both. Each row was seen with BusyBox 1.35 on 6.1 and 6.12, and with 1.37 on 6.12.
+#[test]
+fn busybox_tries_twice() {
+    const MAGIC: &str = r"Invalid ELF header magic: != \x7fELF";
+    let desk = Desk::with(Made::new("6.12.0").config("MODULE_DECOMPRESS").config("MODULE_COMPRESS_XZ"));
+    desk.ko(&Ko::new("plain"))
+        .ko(&Ko::new("strange").needs("nowhere"))
+        .ko(&Ko::new("gz").pack(gzip))
+        .ko(&Ko::new("crc64").pack(|bytes| xz(bytes, Check::Crc64)))
+        .ko(&Ko::new("wide").pack(|bytes| filtered(bytes, |filters| filters, 64 << 20)))
+        .ko(&Ko::new("wider").pack(|bytes| filtered(bytes, |filters| filters, 96 << 20)))
+        .ko(&Ko::new("x86").pack(|bytes| filtered(bytes, Filters::x86, 1 << 20)))
+        .ko(&Ko::new("zst").pack(|bytes| zstd::bulk::compress(bytes, 1).expect("compressed")))
+        .ko(&Ko::new("cut").pack(|bytes| {
+            let whole = xz(bytes, Check::Crc32);
+            whole[..whole.len() - 4].to_vec()
+        }));
+    std::fs::copy(desk.path("crc64.ko"), desk.path("crc64.ko.xz")).expect("copied");
+    let answer = |arguments: &str| {
+        let json = desk.run(&format!("check -k k --format json {arguments}")).json();
+        let module = &json["modules"][0];
+        let lines = module["log"].as_array().expect("lines").iter().map(|line| line["text"].as_str().unwrap_or("-"));
+        let lines: Vec<&str> = lines.filter(|line| !line.contains("taint")).collect();
+        let errno = module["errno"].as_str().unwrap_or(module["outcome"].as_str().unwrap_or("-"));
+        format!("{errno}: {}", lines.join("; "))
+    };
+    let unknown = "strange: Unknown symbol nowhere (err -2)";
+    for (arguments, expected) in [
+        ("plain.ko", "loaded: ".to_owned()),
+        ("strange.ko", format!("ENOENT: {unknown}; {unknown}")),
+        ("gz.ko", format!("loaded: {MAGIC}")),
+        ("crc64.ko", format!("loaded: {MAGIC}")),
+        ("wide.ko", format!("loaded: {MAGIC}")),
+        ("wider.ko", format!("ENOMEM: {MAGIC}")),
+        ("x86.ko", format!("ENOMEM: {MAGIC}")),
+        ("zst.ko", format!("ENOEXEC: {MAGIC}; {MAGIC}")),
+        ("cut.ko", "undetermined: ".to_owned()),
+        ("crc64.ko.xz", format!("loaded: {MAGIC}")),
+    ] {
+        assert_eq!(answer(&format!("{arguments} --loader busybox1.35")), expected, "{arguments}");
+    }
+    let asks = answer("crc64.ko.xz --loader busybox1.37.0");
+    assert_eq!(asks, format!("loaded: decompression failed with status 6; {MAGIC}"));
+    assert_eq!(answer("gz.ko --loader busybox1.36-zlib"), format!("ENOEXEC: {MAGIC}; {MAGIC}"));
+    for wrong in ["busybox", "busybox1.25", "busybox1.36+zstd", "busybox2.0"] {
+        assert!(desk.run(&format!("check -k k gz.ko --loader {wrong}")).err.contains("or busybox"), "{wrong}");
+    }
 }
 
 /// zlib's `gzread()`, which kmod calls, ignores what follows the last member of a file and takes what there is of one that is cut

@@ -4,6 +4,7 @@ use crate::compression::{Compression, KernelDecompressFault, KernelNeeds, NotAtO
 use crate::elf::Elf;
 use crate::history::Behaviour;
 use crate::image::{AppendedSignature, Bytes, Fault};
+use crate::load::busybox::{Reading, open_zipped};
 use crate::load::run::Run;
 use crate::load::state::{StageResult, Stop};
 use crate::load::{ModuleInitFlags, SystemCall};
@@ -21,7 +22,13 @@ pub(in crate::load) fn finit_module(run: &mut Run<'_>) -> StageResult {
         return Err(Stop::Refused(Errno::EPERM));
     }
     match run.insmod.call {
-        SystemCall::InitModule => copy_module_from_user(run),
+        SystemCall::InitModule => {
+            let is_busybox = run.call.kernel.loader().is_some_and(|(loader, _)| loader.is_busybox());
+            if is_busybox && !run.insmod.raw && open_zipped(&run.call, run.image) == Reading::GivesUp {
+                return given_up(run, BUSYBOX_GIVES_UP, Errno::ENOMEM);
+            }
+            copy_module_from_user(run)
+        }
         SystemCall::FinitModule => {
             flags(run)?;
             if run.insmod.as_rebuilt && !run.image.contents().is_empty() {
@@ -212,6 +219,10 @@ fn is_signed_and_forced(run: &Run<'_>) -> bool {
     let forced = run.insmod.flags.has(ModuleInitFlags::IGNORE_MODVERSIONS.with(ModuleInitFlags::IGNORE_VERMAGIC));
     forced && matches!(run.image.signature(), AppendedSignature::Marked(_))
 }
+
+const BUSYBOX_GIVES_UP: &str = "BusyBox decompresses xz only without filters such as x86 and with a dictionary of up to 64 MiB, and not \
+                                what decompresses to nothing: compress the module again with xz --check=crc32 \
+                                --lzma2=dict=1MiB, or load the plain .ko";
 
 /// How many bytes `kmod_file_open()` reads to tell how a file is compressed. It takes no shorter file.
 const KMOD_READS: usize = 6;

@@ -9,13 +9,17 @@ pub(super) const INVALID_ELF: Heading = Heading::fixed("invalid ELF file", inclu
 
 pub(super) fn invalid_elf(rule: &str, compressed: Option<Compression>) -> Wording {
     if let Some(kind) = compressed {
-        return Wording::new(
-            Because::but(
-                format!("the file is {kind} data by its first bytes"),
-                format!(
-                    "the kernel gets it as it is: kmod undoes gzip, xz and zstd, and a kernel one of these; neither undoes {kind}"
-                ),
+        let why = match kind {
+            Compression::Gzip | Compression::Xz | Compression::Zstd => format!(
+                "the kernel gets it as it is, because the program that loads modules does not undo {kind}: kmod undoes gzip, xz \
+                 and, since 28, zstd, as far as it is built to; BusyBox gzip and xz"
             ),
+            _ => format!(
+                "the kernel gets it as it is: kmod undoes gzip, xz and zstd, and a kernel one of these; neither undoes {kind}"
+            ),
+        };
+        return Wording::new(
+            Because::but(format!("the file is {kind} data by its first bytes"), why),
             "decompress it and load the plain .ko, or compress that with gzip, xz --check=crc32 or zstd",
         );
     }

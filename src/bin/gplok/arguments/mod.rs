@@ -177,7 +177,10 @@ pub struct LoaderArguments {
     /// The program that loads modules, which matters for compressed ones: kmod and its version, and whether it is built with zlib,
     /// xz and zstd, as `kmod --version` prints it: kmod30, kmod34-zlib, kmod33+zlib-xz. Up to 30 it decompresses every module
     /// itself; later it lets the kernel decompress those of the kind that the kernel reads. Default: the kmod beside the module
-    /// tree; without one, all are tried where they differ, and zstd is read, which kmod does since 28.
+    /// tree; without one, all are tried where they differ, and zstd is read, which kmod does since 28. Or BusyBox and its version, from
+    /// 1.26 on: busybox1.36, busybox1.37-xz; it is taken to read gzip and xz unless that is taken off. systemd-modules-load and
+    /// systemd-udevd load modules with libkmod: give the version of kmod. A module that the kernel requests by itself is loaded by
+    /// /sbin/modprobe: give what that is.
     #[arg(long, value_name = "LOADER")]
     pub loader: Option<LoaderArgument>,
 }
@@ -193,10 +196,18 @@ impl FromStr for LoaderArgument {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const FORM: &str = "expected kmod and its version, such as kmod30, kmod34-zlib or kmod33+zlib-xz";
-        let rest = text.strip_prefix("kmod").ok_or(FORM)?;
+        const FORM: &str = "expected kmod and its version, such as kmod30, kmod34-zlib or kmod33+zlib-xz, or busybox and its version from \
+                            1.26 on, such as busybox1.36 or busybox1.37-xz";
+        let busybox = text.strip_prefix("busybox1.");
+        let rest = busybox.or_else(|| text.strip_prefix("kmod")).ok_or(FORM)?;
         let (version, mut features) = rest.split_at(rest.find(['+', '-']).unwrap_or(rest.len()));
-        let loader = Loader::of_kmod(version.parse().map_err(|_| FORM)?);
+        let loader = match busybox {
+            // The third number of a version fixes errors alone.
+            Some(_) => {
+                version.split('.').next().and_then(|minor| Loader::of_busybox(minor.parse().ok()?)).ok_or(FORM)?
+            }
+            None => Loader::of_kmod(version.parse().map_err(|_| FORM)?),
+        };
         let mut reads = Vec::new();
         while let Some(sign) = features.chars().next() {
             let rest = features.get(1..).unwrap_or_default();
@@ -204,7 +215,7 @@ impl FromStr for LoaderArgument {
             let compression = match feature {
                 "zlib" => Compression::Gzip,
                 "xz" => Compression::Xz,
-                "zstd" => Compression::Zstd,
+                "zstd" if busybox.is_none() => Compression::Zstd,
                 _ => return Err(FORM),
             };
             reads.push((compression, sign == '+'));
