@@ -48,6 +48,7 @@ pub(super) struct Kept {
     has_too_many_exports: OnceLock<bool>,
     all_symbols_named: OnceLock<bool>,
     names_in_strtab: OnceLock<bool>,
+    pub(super) is_randomized: OnceLock<bool>,
     pub(super) this_module_name: OnceLock<Option<Arc<str>>>,
     pub(super) this_module: OnceLock<Arc<ThisModule>>,
 }

@@ -36,7 +36,7 @@ impl ModuleElf {
 
     /// Returns whether the build has put the fields of structures in another order (`CONFIG_RANDSTRUCT`), as its version magic says.
     pub fn is_randomized(&self) -> bool {
-        self.modinfo().get("vermagic").is_some_and(is_randomized)
+        *self.kept.is_randomized.get_or_init(|| self.modinfo().get("vermagic").is_some_and(is_randomized))
     }
 
     /// The offset of the name field in a kernel that has the fields in the order of its source.

@@ -330,15 +330,11 @@ impl Misplaced {
 
 /// The offsets of the bytes of the module's name, if they lie where the kernel has other fields.
 fn misplaced_name(call: Call<'_>, info: &Info, section: &Section) -> Range<u64> {
-    let own = info.elf.this_module_name_offset(section);
     let known = call.kernel.struct_module().and_then(|layout| layout.name);
-    match own.filter(|own| known.is_some_and(|known| known != *own)) {
-        Some(own) => {
-            let name = info.elf.this_module_name_at(section, own).unwrap_or_default();
-            own..own.saturating_add(name.len() as u64)
-        }
-        None => 0..0,
-    }
+    let own = known.and_then(|known| info.elf.this_module_name_offset(section).filter(|own| *own != known));
+    let Some(own) = own else { return 0..0 };
+    let name = info.elf.this_module_name_at(section, own).unwrap_or_default();
+    own..own.saturating_add(name.len() as u64)
 }
 
 /// The offset of a function in the kernel.

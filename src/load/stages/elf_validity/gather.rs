@@ -69,7 +69,7 @@ fn mod_name(run: &Run<'_>, elf: &ModuleElf, section: &Section) -> StageResult<Ar
     let own = elf.modinfo().get("vermagic").filter(|_| !run.insmod.flags.has(ModuleInitFlags::IGNORE_VERMAGIC));
     // A module whose version magic is not the kernel's is refused before anything looks at its name.
     let is_kernel_randomized = match (own, kernel.vermagic()) {
-        (Some(own), _) => is_randomized(own),
+        (Some(_), _) => elf.is_randomized(),
         (None, Some(kernel)) => is_randomized(kernel),
         (None, None) => run.config("RANDSTRUCT")? || run.config("GCC_PLUGIN_RANDSTRUCT")?,
     };
