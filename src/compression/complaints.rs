@@ -10,15 +10,15 @@ use crate::terms::Budget;
 /// How often depmod reads a file that it cannot decompress: for what it exports, for what it needs, and to write what it has found.
 pub const DEPMOD_READS: usize = 3;
 
-/// The shortest file of which kmod looks at the contents, in bytes.
-const SHORTEST: usize = 6;
+/// How many bytes `kmod_file_open()` (libkmod/libkmod-file.c) reads to tell how a file is compressed. It takes no shorter file.
+pub const KMOD_READS: usize = 6;
 
 /// What kmod 34 prints of a file each time that depmod reads it, behind `xz: ` or `zstd: `. `None` if it decompresses the file, says
 /// nothing of it, or if what it says is not known, because the contents are too large.
 pub fn complaints(compression: Compression, file: &[u8], budget: &Budget) -> Option<[&'static str; DEPMOD_READS]> {
     let limit = module_limit(file.len(), budget);
     match compression {
-        _ if file.len() < SHORTEST => None,
+        _ if file.len() < KMOD_READS => None,
         Compression::Zstd => Some([zstd_complaint(file, limit, budget)?; DEPMOD_READS]),
         Compression::Xz => {
             let mut rest = file;

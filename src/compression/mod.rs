@@ -17,7 +17,7 @@ mod tests;
 mod xz;
 
 pub use busybox::{XzForBusyBox, xz_for_busybox};
-pub use complaints::{DEPMOD_READS, complaints};
+pub use complaints::{DEPMOD_READS, KMOD_READS, complaints};
 pub use decoder::{
     DECOMPRESSED_LIMIT, decompress, decompress_module, decompress_payload, decompress_section, decompressor,
 };

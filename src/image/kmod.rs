@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::module_elf::ModuleElf;
 use super::text::escaped;
 use super::{Fault, Image};
-use crate::compression::{Compression, DEPMOD_READS};
+use crate::compression::{Compression, DEPMOD_READS, KMOD_READS};
 use crate::elf::{Elf, Symbol, SymbolPlace};
 use crate::terms::Errno;
 
@@ -100,8 +100,7 @@ fn fault(image: &Image) -> Option<Errno> {
         None => {}
     }
     let bytes = image.contents();
-    if bytes.len() < 6 && image.compression().is_none() {
-        // kmod_file_open() reads six bytes to find the compression.
+    if bytes.len() < KMOD_READS && image.compression().is_none() {
         return Some(Errno::EINVAL);
     }
     let head = bytes.tail(0, 64);

@@ -2,7 +2,7 @@
 
 use crate::compression::{Compression, XzForBusyBox, xz_for_busybox};
 use crate::image::{Fault, Image};
-use crate::load::run::Call;
+use crate::kernel::Kernel;
 use crate::load::{Insmod, ModuleInitFlags, SystemCall};
 use crate::terms::Loader;
 
@@ -21,8 +21,8 @@ pub(super) enum Reading {
 
 /// What BusyBox does with a file that the kernel has refused as it is stored (`xmalloc_open_zipped_read_close()`,
 /// archival/libarchive/open_transformer.c). Only the first bytes tell how it is compressed, not the name.
-pub(super) fn open_zipped(call: &Call<'_>, image: &Image) -> Reading {
-    let reads = |compression| call.kernel.loader_reads(compression).is_none_or(|(reads, _)| reads);
+pub(super) fn open_zipped(kernel: &Kernel, image: &Image) -> Reading {
+    let reads = |compression| kernel.loader_reads(compression).is_none_or(|(reads, _)| reads);
     match image.compression() {
         Some(compression @ (Compression::Gzip | Compression::Xz)) if reads(compression) => {
             if matches!(image.fault(), Some(Fault::Broken(_))) || image.damage().is_some() {
@@ -52,13 +52,21 @@ const STREAMS: &str = "it has several xz streams or filters that differ, of whic
                        --check=crc32 --lzma2=dict=1MiB";
 const OTHER: &str = "BusyBox may be built to decompress such a file, or not; load the plain .ko";
 
+/// The version of BusyBox, if that loads the modules of this kernel.
+pub(super) fn busybox(kernel: &Kernel) -> Option<Loader> {
+    kernel.loader().map(|(loader, _)| loader).filter(|loader| loader.is_busybox())
+}
+
+/// As [`busybox`], for a module that the program loads; `None` if the call is made directly.
+pub(super) fn busybox_for(kernel: &Kernel, insmod: &Insmod) -> Option<Loader> {
+    let is_direct = insmod.raw || insmod.as_rebuilt || insmod.call != SystemCall::FinitModule;
+    if is_direct { None } else { busybox(kernel) }
+}
+
 /// The system calls that BusyBox tries, up to the first that loads the module (`bb_init_module()`, modutils/modutils.c); `None` if
 /// another program loads it, or if the call is made directly.
-pub(super) fn bb_init_module(call: &Call<'_>, image: &Image, insmod: &Insmod) -> Option<Vec<Insmod>> {
-    if insmod.raw || insmod.as_rebuilt || insmod.call != SystemCall::FinitModule {
-        return None;
-    }
-    let loader = call.kernel.loader().map(|(loader, _)| loader).filter(|loader| loader.is_busybox())?;
+pub(super) fn bb_init_module(kernel: &Kernel, image: &Image, insmod: &Insmod) -> Option<Vec<Insmod>> {
+    let loader = busybox_for(kernel, insmod)?;
     let as_stored = Insmod { raw: true, flags: ModuleInitFlags::default(), ..insmod.clone() };
     let mut calls = Vec::new();
     let is_ko = image.path().as_os_str().as_encoded_bytes().ends_with(b".ko");
@@ -68,7 +76,7 @@ pub(super) fn bb_init_module(call: &Call<'_>, image: &Image, insmod: &Insmod) ->
     let is_empty = image.stored().is_empty();
     let init = Insmod {
         call: SystemCall::InitModule,
-        raw: open_zipped(call, image) == Reading::AsStored,
+        raw: open_zipped(kernel, image) == Reading::AsStored,
         ..as_stored.clone()
     };
     calls.push(as_stored);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::history::{Behaviour, Calendar};
 use crate::image::{Fault, Image, ModuleElf, TOO_MANY_EXPORTS};
 use crate::kernel::{Kernel, UnreadFile, module_name_of};
-use crate::load::busybox::{Reading, bb_init_module, open_zipped};
+use crate::load::busybox::{Reading, bb_init_module, busybox_for, open_zipped};
 use crate::load::cache::memo::Memo;
 use crate::load::cache::passed::Passed;
 use crate::load::exporters::ExportersByName;
@@ -372,11 +372,9 @@ impl Machine {
 
     /// Why it is not known what a file holds, as the program that loads modules reads it.
     fn not_read<'a>(&self, image: &'a Image, insmod: &Insmod) -> Option<&'a str> {
-        let passed = Passed::default();
-        let call = self.call(&passed);
         not_read(image, insmod).or_else(|| {
-            bb_init_module(&call, image, insmod)?;
-            match open_zipped(&call, image) {
+            busybox_for(&self.kernel, insmod)?;
+            match open_zipped(&self.kernel, image) {
                 Reading::Open(why) => Some(why),
                 _ => None,
             }
@@ -406,7 +404,7 @@ impl Machine {
         let mut attempts = Attempts::default();
         let results = &mut attempts.results;
         let mut attempted = 0;
-        let calls = bb_init_module(&call, image, insmod);
+        let calls = bb_init_module(&self.kernel, image, insmod);
         for (position, world) in self.worlds.iter().enumerate() {
             let is_last = position + 1 == self.worlds.len();
             let mut open = vec![world.clone()];

@@ -1,10 +1,12 @@
 //! The system call itself: permission, flags, and reading and decompressing the file.
 
-use crate::compression::{Compression, KernelDecompressFault, KernelNeeds, NotAtOnce, kernel_decompress, kernel_wants};
+use crate::compression::{
+    Compression, KMOD_READS, KernelDecompressFault, KernelNeeds, NotAtOnce, kernel_decompress, kernel_wants,
+};
 use crate::elf::Elf;
 use crate::history::Behaviour;
 use crate::image::{AppendedSignature, Bytes, Fault};
-use crate::load::busybox::{Reading, open_zipped};
+use crate::load::busybox::{Reading, busybox, open_zipped};
 use crate::load::run::Run;
 use crate::load::state::{StageResult, Stop};
 use crate::load::{ModuleInitFlags, SystemCall};
@@ -23,8 +25,8 @@ pub(in crate::load) fn finit_module(run: &mut Run<'_>) -> StageResult {
     }
     match run.insmod.call {
         SystemCall::InitModule => {
-            let is_busybox = run.call.kernel.loader().is_some_and(|(loader, _)| loader.is_busybox());
-            if is_busybox && !run.insmod.raw && open_zipped(&run.call, run.image) == Reading::GivesUp {
+            let is_busybox = busybox(run.call.kernel).is_some();
+            if is_busybox && !run.insmod.raw && open_zipped(run.call.kernel, run.image) == Reading::GivesUp {
                 return given_up(run, BUSYBOX_GIVES_UP, Errno::ENOMEM);
             }
             copy_module_from_user(run)
@@ -223,9 +225,6 @@ fn is_signed_and_forced(run: &Run<'_>) -> bool {
 const BUSYBOX_GIVES_UP: &str = "BusyBox decompresses xz only without filters such as x86 and with a dictionary of up to 64 MiB, and not \
                                 what decompresses to nothing: compress the module again with xz --check=crc32 \
                                 --lzma2=dict=1MiB, or load the plain .ko";
-
-/// How many bytes `kmod_file_open()` reads to tell how a file is compressed. It takes no shorter file.
-const KMOD_READS: usize = 6;
 
 /// The size of the longer of the two ELF headers, in bytes: what is shorter may be refused before it is looked at.
 const LONGEST_HEADER: usize = 64;
