@@ -4,7 +4,7 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use super::exposed::exposed;
 use super::finding::{Audit, AuditFinding, AuditedObject};
@@ -210,13 +210,12 @@ fn survey_module(objects: &Objects, file: &ModuleFile, room: &AtomicU64) -> Resu
     let undefined = elf.symbols().iter().skip(1).filter(|symbol| symbol.is_undefined());
     let imports = undefined.map(|symbol| elf.symbol_text(symbol).into()).collect();
     // To decompress a module takes longer than all else.
-    if image.compression().is_some() && surveyed.unread.is_none() {
-        let parts = image.loaded_parts();
-        let size: u64 = parts.iter().map(|range| range.end - range.start).sum();
-        if room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(size)).is_ok() {
-            drop(elf);
-            surveyed.image = Some(image.reduced_to(parts));
-        }
+    if image.compression().is_some()
+        && surveyed.unread.is_none()
+        && let Some(parts) = image.loaded_parts_within(room)
+    {
+        drop(elf);
+        surveyed.image = Some(image.reduced_to(parts));
     }
     Ok((surveyed, imports))
 }

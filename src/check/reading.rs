@@ -1,6 +1,6 @@
 //! Opens many module files, to be kept.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 
 use super::ModuleFile;
 use super::each::try_each;
@@ -28,10 +28,10 @@ pub fn open_modules(kernel: &Kernel, files: &[ModuleFile]) -> Vec<Image> {
         // Found and kept now: they cannot be found once parts of the image are freed.
         image.damage();
         image.as_announced().iter().for_each(|elf| _ = (elf.modinfo(), elf.loose_symbols(), elf.exports()));
-        let parts = image.loaded_parts();
-        let size: u64 = parts.iter().map(|range| range.end - range.start).sum();
-        let fits = room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(size)).is_ok();
-        Ok(if fits { image.reduced_to(parts) } else { image.reduced() })
+        Ok(match image.loaded_parts_within(&room) {
+            Some(parts) => image.reduced_to(parts),
+            None => image.reduced(),
+        })
     };
     let opened = try_each(files, open).into_iter().zip(files);
     opened.map(|(image, file)| image.unwrap_or_else(|error| kernel.faulty(&file.path, &error))).collect()

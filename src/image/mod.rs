@@ -346,7 +346,7 @@ impl Image {
     }
 
     /// The ranges of the contents that a loader looks at; none if they do not tell, or if the file cannot be read again.
-    pub(crate) fn loaded_parts(&self) -> Vec<Range<u64>> {
+    fn loaded_parts(&self) -> Vec<Range<u64>> {
         let read = |into: &mut [u8], at: usize| {
             let bytes =
                 self.contents.part(at..at.saturating_add(into.len())).ok_or(std::io::ErrorKind::UnexpectedEof)?;
@@ -355,6 +355,14 @@ impl Image {
         };
         let wanted = parts::wanted(read, self.contents.len()).ok().flatten().unwrap_or_default();
         wanted.into_iter().map(|range| range.start as u64..range.end as u64).collect()
+    }
+
+    /// The ranges of the contents that a loader looks at, if there is `room` for so many bytes; they are then taken from it.
+    pub(crate) fn loaded_parts_within(&self, room: &AtomicU64) -> Option<Vec<Range<u64>>> {
+        let parts = self.loaded_parts();
+        let size: u64 = parts.iter().map(|range| range.end - range.start).sum();
+        let taken = room.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |room| room.checked_sub(size));
+        taken.is_ok().then_some(parts)
     }
 
     /// Frees the bytes of an image whose file can be read again, except for the parts that every load reads.
