@@ -1,6 +1,5 @@
 //! Which modules a module needs: those that export the symbols which it imports.
 
-use std::borrow::Cow;
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
@@ -369,17 +368,16 @@ impl<'k> Exporters<'k> {
             if known.is_none() && is_given(&as_text(raw)) {
                 continue;
             }
-            let given = self.symbols.get(&*text_bytes(raw)).copied();
-            let name = if given.is_none() { as_text(raw) } else { Cow::default() };
-            let exporter = match given {
-                Some(given) => Exporter::Given(given),
-                None => match self.of_tree(&name).filter(|path| *path != image.path()) {
-                    Some(path) => Exporter::OfTree(path),
-                    None => {
+            let exporter = match self.symbols.get(&*text_bytes(raw)) {
+                Some(given) => Exporter::Given(*given),
+                None => {
+                    let name = as_text(raw);
+                    let Some(path) = self.of_tree(&name).filter(|path| *path != image.path()) else {
                         needs.is_odd |= self.is_listed_of_given(&name);
                         continue;
-                    }
-                },
+                    };
+                    Exporter::OfTree(path)
+                }
             };
             match seen.entry(exporter) {
                 Entry::Vacant(entry) => {

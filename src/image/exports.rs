@@ -58,7 +58,7 @@ pub struct ExportEntry {
     /// The symbol with its kind, CRC and namespace.
     pub symbol: ExportedSymbol,
     /// The bytes of its name, if they are not those of its text.
-    escaped_name: Option<Vec<u8>>,
+    unescaped_name: Option<Vec<u8>>,
     /// The section index and offset of the symbol itself; `None` if no relocation refers to it.
     pub value: Option<(usize, u64)>,
 }
@@ -66,12 +66,12 @@ pub struct ExportEntry {
 impl ExportEntry {
     /// An entry with the name that its symbol has.
     pub const fn new(symbol: ExportedSymbol) -> Self {
-        Self { symbol, escaped_name: None, value: None }
+        Self { symbol, unescaped_name: None, value: None }
     }
 
     /// The bytes of its name, which the loader's binary search compares.
     pub fn raw_name(&self) -> &[u8] {
-        self.escaped_name.as_deref().unwrap_or(self.symbol.name.as_bytes())
+        self.unescaped_name.as_deref().unwrap_or(self.symbol.name.as_bytes())
     }
 }
 
@@ -208,8 +208,8 @@ impl ModuleElf {
             let namespace = namespace.and_then(|text| Namespace::new(&escaped(text)));
             let crc = crc_references.as_ref().and_then(|references| self.crc(references, index, layout.rel_crcs));
             let symbol = ExportedSymbol { name: escaped(raw_name), kind, crc, namespace };
-            let escaped_name = (symbol.name.as_bytes() != raw_name).then(|| raw_name.to_vec());
-            entries.push(ExportEntry { symbol, escaped_name, value: references.target(at, field) });
+            let unescaped_name = (symbol.name.as_bytes() != raw_name).then(|| raw_name.to_vec());
+            entries.push(ExportEntry { symbol, unescaped_name, value: references.target(at, field) });
         }
         Some(ExportTable::new(kind, section_name, crcs.is_some(), entries))
     }

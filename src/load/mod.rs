@@ -9,8 +9,9 @@
 //!
 //! A stage may need a fact that no file tells, such as a configuration option or whether the kernel trusts a signer. It then goes
 //! on as if the answer were yes, and `machine.rs` attempts the whole system call again with the answer no; or it stops with
-//! `Stop::Ask` and the name of the fact, and the call is attempted again with each answer. A `World` is one consistent set of answers together with the kernel's state under them. The verdict is certain if all worlds
-//! agree. If they differ, it is undetermined and names the facts that decide.
+//! `Stop::Ask` and the name of the fact, and the call is attempted again with each answer. A `World` is one consistent set of
+//! answers together with the kernel's state under them. The verdict is certain if all worlds agree. If they differ, it is
+//! undetermined and names the facts that decide.
 //!
 //! # Contents
 //!

@@ -19,23 +19,23 @@ pub(super) struct Scratch {
     builds: Builds,
 }
 
-/// The process groups of builds that run, told to the process that removes the directory: it ends those that are left when the
-/// program has ended. Nobody is told where the directory is kept.
+/// Reports the process groups of running builds to the process that removes the directory, which ends those that are left when the
+/// program has ended. Reports nothing if the directory is kept.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Builds(Arc<Mutex<Option<ChildStdin>>>);
 
 impl Builds {
     /// A build whose process is the leader of a group.
     pub(super) fn begun(&self, group: u32) {
-        self.tell("begun", group);
+        self.report("begun", group);
     }
 
     /// A build whose process has ended.
     pub(super) fn ended(&self, group: u32) {
-        self.tell("ended", group);
+        self.report("ended", group);
     }
 
-    fn tell(&self, what: &str, group: u32) {
+    fn report(&self, what: &str, group: u32) {
         if let Some(pipe) = self.pipe().as_mut() {
             _ = writeln!(pipe, "{what} {group}");
         }
@@ -100,7 +100,7 @@ impl Scratch {
         }
     }
 
-    /// Who is told of builds.
+    /// Where the builds in this directory are reported.
     pub(super) fn builds(&self) -> Builds {
         self.builds.clone()
     }

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::ByteSize;
 
-/// How many bytes of the contents of files, as they are stored and decompressed, and of what is kept of them, may be in memory at a time. Clones share one
-/// account, also between threads.
+/// How many bytes of the contents of files, as they are stored and decompressed, and of what is kept of them, may be in memory at a
+/// time. Clones share one account, also between threads.
 ///
 /// Whoever reads or decompresses a file takes its size from the budget first, and fails where it does not fit: sizes and compressed
 /// data may be hostile. So does whoever keeps what is computed from the contents of many files.

@@ -57,7 +57,8 @@ pub enum Missing {
     Btf,
     /// Whether a module's own function accepts a parameter's value.
     Parameter(String),
-    /// Whether something built into the kernel has no parameters, so that its name in sysfs is free.
+    /// Whether no code that is built into the kernel has this name in sysfs (yes). Such code has it for its parameters, its version
+    /// or, since 6.15, a driver.
     NoParameters(String),
     /// Whether the kernel can verify a signature with these algorithms.
     Crypto(String),

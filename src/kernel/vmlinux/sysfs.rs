@@ -10,7 +10,7 @@
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Instruction, Register};
+use iced_x86::{Code, Decoder, DecoderOptions, FlowControl, Register};
 
 use super::kallsyms::{Kallsyms, KernelSymbol};
 use super::memory::KernelMemory;
@@ -87,11 +87,14 @@ impl SysfsFolders {
 
 /// The range of a table in the file: its section, otherwise what the symbols of the linker script enclose.
 fn table(memory: &KernelMemory, symbols: Option<&Kallsyms>, name: &str) -> Option<Range<usize>> {
-    let range = memory.section(name).or_else(|| {
-        let place = |end: &str| memory.offset_of(symbols?.address_of(&format!("__{end}{name}"))?);
-        Some(place("start_")?..place("stop_")?)
-    });
-    range.filter(|range| range.start <= range.end && range.len() <= MAX_TABLE)
+    let by_symbols = || enclosed(memory, symbols?, [&format!("__start_{name}"), &format!("__stop_{name}")]);
+    memory.section(name).or_else(by_symbols).filter(|range| range.len() <= MAX_TABLE)
+}
+
+/// The range in the file from one symbol to another.
+fn enclosed(memory: &KernelMemory, symbols: &Kallsyms, ends: [&str; 2]) -> Option<Range<usize>> {
+    let [start, stop] = ends.map(|name| memory.offset_of(symbols.address_of(name)?));
+    Some(start?..stop?).filter(|range| range.start <= range.end)
 }
 
 /// The names before the dots in a table of `struct kernel_param` (include/linux/moduleparam.h): name, module and operations are
@@ -196,11 +199,8 @@ fn registered(memory: &KernelMemory, symbols: &Kallsyms) -> HashSet<String> {
 
 /// The addresses of the initcalls. Their table holds 32-bit references relative to themselves (include/linux/init.h).
 fn initcalls(memory: &KernelMemory, symbols: &Kallsyms) -> Option<Vec<u64>> {
-    let place = |name: &str| memory.offset_of(symbols.address_of(name)?);
-    let table = place("__initcall_start")?..place("__initcall_end")?;
-    if table.len() > MAX_TABLE {
-        return None;
-    }
+    let table = enclosed(memory, symbols, ["__initcall_start", "__initcall_end"])?;
+    let table = Some(table).filter(|table| table.len() <= MAX_TABLE)?;
     Some(table.step_by(4).filter_map(|at| memory.address_of(memory.relative(at)?)).collect())
 }
 
@@ -265,13 +265,7 @@ fn module_name(memory: &KernelMemory, low: u32) -> Option<&str> {
 
 /// What the next call or jump goes to, past conditional branches.
 fn target(code: &[u8], address: u64) -> Option<u64> {
-    let mut decoder = Decoder::with_ip(64, code, address, DecoderOptions::NONE);
-    let mut instruction = Instruction::default();
-    for _ in 0..NEAR {
-        if !decoder.can_decode() {
-            return None;
-        }
-        decoder.decode_out(&mut instruction);
+    for instruction in Decoder::with_ip(64, code, address, DecoderOptions::NONE).iter().take(NEAR) {
         match instruction.flow_control() {
             FlowControl::Call | FlowControl::UnconditionalBranch => return Some(instruction.near_branch_target()),
             FlowControl::Next | FlowControl::ConditionalBranch => {}
@@ -280,6 +274,7 @@ fn target(code: &[u8], address: u64) -> Option<u64> {
     }
     None
 }
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -40,19 +40,19 @@ impl SimpleImports {
             }
             let names = names.map(HashedName::from);
             exports.look_ahead(&names);
-            for (name, loose) in names.into_iter().zip(chunk) {
-                let mut rows = exports.own_rows(name);
+            for (hashed, loose) in names.into_iter().zip(chunk) {
+                let mut rows = exports.own_rows(hashed);
                 let (first, second) = (rows.next(), rows.next());
                 let row = first.filter(|_| second.is_none());
-                let simply = row.filter(|row| !row.in_namespace && is_wanted_version(name, row.crc));
+                let simply = row.filter(|row| !row.in_namespace && is_wanted_version(hashed, row.crc));
                 match simply.and_then(|row| row.kind) {
                     Some(ExportKind::Plain) => {}
                     Some(ExportKind::Gpl) => {
-                        simple.gpl_only.get_or_insert_with(|| (position, escaped(name.name)));
+                        simple.gpl_only.get_or_insert_with(|| (position, escaped(hashed.name)));
                     }
                     _ => {
                         simple.others.push(position);
-                        if loose.is_undefined() && first.is_none() && (!name.name.is_empty() || is_foreign(loose)) {
+                        if loose.is_undefined() && first.is_none() && (!hashed.name.is_empty() || is_foreign(loose)) {
                             simple.foreign.push(position);
                         }
                     }

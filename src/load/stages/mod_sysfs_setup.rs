@@ -44,7 +44,7 @@ fn decompresses(run: &Run<'_>) -> StageResult<bool> {
 
 /// Returns whether a built-in module has this directory already.
 ///
-/// The image tells. Without it, a name that some kernel has may be taken, unless the kernel has that code as a module.
+/// A kernel's image has the names. Without it, a name that some kernel has may be taken, unless this kernel has that code as a module.
 fn is_builtin(run: &mut Run<'_>, name: &str) -> StageResult<bool> {
     if is_always_in_sysfs(name) {
         return Ok(true);
@@ -52,7 +52,7 @@ fn is_builtin(run: &mut Run<'_>, name: &str) -> StageResult<bool> {
     let kernel = run.call.kernel;
     let is_listed = kernel.builtin().unwrap_or_default().iter().any(|known| known.as_str() == name);
     let may_be = is_listed || kernel.is_builtin_with_parameters(name) || may_be_in_sysfs(name);
-    // To read an image takes long, and most names are nobody's.
+    // Reading an image takes long, and few modules have such a name.
     let image = if may_be { kernel.boot_image() } else { kernel.given_image() };
     match image.map_or(SysfsFolder::Unknown, |image| image.sysfs_folder(name)) {
         SysfsFolder::Made => return Ok(true),

@@ -318,11 +318,10 @@ impl MemoryType {
         };
         let of_flags = |flags: u64, is_init: bool| {
             has(&|section, name| {
-                const KINDS: u64 = SectionFlags::WRITE | SectionFlags::EXECINSTR;
-                let kind = if section.flags & SectionFlags::EXECINSTR != 0 {
-                    SectionFlags::EXECINSTR
-                } else {
-                    section.flags & KINDS
+                // Code that is writable, too, is code.
+                let kind = match section.flags & SectionFlags::EXECINSTR {
+                    0 => section.flags & SectionFlags::WRITE,
+                    code => code,
                 };
                 kind == flags && name.starts_with(".init") == is_init
             })
